@@ -1,0 +1,30 @@
+# Compiler settings that every target shares.
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+option(TEMPLAR_TESTS "Build the tests" ON)
+option(TEMPLAR_FUZZERS "Build the libFuzzer targets (clang only)" OFF)
+set(TEMPLAR_SANITIZE "" CACHE STRING "Sanitizers for every target, as -fsanitize= takes them")
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
+endif()
+
+add_library(templar_flags INTERFACE)
+target_include_directories(templar_flags INTERFACE "${CMAKE_SOURCE_DIR}/src")
+# Consensus arithmetic is IEEE-754 in the written order: a fused multiply-add would round once where another machine rounds
+# twice, so contraction is off everywhere. Binaries start on any x86-64-v2; wider units are chosen at run time.
+target_compile_options(templar_flags INTERFACE -ffp-contract=off -Wall -Wextra -Wno-missing-field-initializers)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  target_compile_options(templar_flags INTERFACE -march=x86-64-v2)
+endif()
+if(TEMPLAR_SANITIZE)
+  target_compile_options(templar_flags INTERFACE -fsanitize=${TEMPLAR_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(templar_flags INTERFACE -fsanitize=${TEMPLAR_SANITIZE})
+endif()
+find_package(Threads REQUIRED)
+target_link_libraries(templar_flags INTERFACE Threads::Threads)

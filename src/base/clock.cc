@@ -1,0 +1,9 @@
+#include "base/clock.h"
+
+namespace templar {
+
+TimestampMs SystemClock::now_ms() const {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace templar

@@ -1,0 +1,148 @@
+// The run spec: everything that all nodes of a run must agree on. Nothing else decides it, and nothing local is in it.
+// Its fields, their ranges and their effects stand in one table, field_table() in run_spec_fields.cc, which parsing,
+// validation, the canonical form and the documentation (`templar run fields`) all read.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/result.h"
+
+namespace templar {
+
+enum class Algorithm { kSparseLoco, kDemo };
+enum class Quantiser { kMean4 };
+enum class AggregationRule { kMeanAll, kMeanPresent };
+
+// A Llama-family decoder; the names are those of Hugging Face's config.json.
+struct ModelSpec {
+  int64_t vocab_size = 0;
+  int64_t hidden_size = 0;
+  int64_t num_hidden_layers = 0;
+  int64_t num_attention_heads = 0;
+  int64_t num_key_value_heads = 0;
+  int64_t intermediate_size = 0;
+  double rope_theta = 0;
+  double rms_norm_eps = 0;
+  bool tie_word_embeddings = false;
+  double initializer_range = 0;  // standard deviation of the initial matrices
+
+  [[nodiscard]] int64_t head_dim() const { return hidden_size / num_attention_heads; }
+};
+
+// What a miner does inside a window.
+struct InnerSpec {
+  int64_t sequence_length = 0;  // tokens of a sample
+  int64_t batch_size = 0;       // samples of an inner step
+  int64_t steps = 0;            // inner steps of a window
+  double learning_rate = 0;     // peak
+  double beta1 = 0;
+  double beta2 = 0;
+  double epsilon = 0;
+  double weight_decay = 0;
+  double clip_grad_norm = 0;
+  int64_t warmup_steps = 0;     // linear, in inner steps of the run
+  int64_t schedule_steps = 0;   // inner steps until the cosine has reached its end
+  double eta_min_factor = 0;    // the cosine's end as a share of the peak
+
+  [[nodiscard]] int64_t samples_per_window() const { return batch_size * steps; }
+};
+
+struct CodecSpec {
+  int64_t chunk = 0;       // target edge of a tile
+  int64_t topk = 0;        // values kept of each chunk
+  bool use_dct = false;
+  Quantiser quantiser = Quantiser::kMean4;
+  int64_t quantiser_bins = 0;
+  double quantiser_range_sigmas = 0;
+  double error_feedback_decay = 0;  // beta of the error feedback; the momentum's decay in DeMo
+};
+
+struct OuterSpec {
+  AggregationRule aggregation = AggregationRule::kMeanPresent;
+  double learning_rate = 0;  // alpha; in DeMo the schedule's learning rate is used instead
+};
+
+struct NetworkSpec {
+  int64_t blocks_per_window = 0;
+  int64_t block_seconds = 0;
+  int64_t put_window_seconds = 0;
+  int64_t record_wait_seconds = 0;
+  int64_t gather_peer_count = 0;
+  int64_t reserve_peer_count = 0;
+  int64_t peer_replacement_frequency = 0;
+  int64_t peer_list_window_margin = 0;
+  int64_t checkpoint_interval = 0;
+  int64_t contribution_retention_windows = 0;
+};
+
+struct ScoringSpec {
+  int64_t uids_per_window = 0;
+  int64_t num_evaluation_bins = 0;
+  int64_t evaluation_samples = 0;  // samples of each of the two loss measurements
+  double eval_lr_factor = 0;
+  double binary_score_alpha = 0;
+  double binary_score_threshold = 0;
+  int64_t binary_score_warmup_windows = 0;
+  double openskill_beta = 0;
+  double openskill_tau = 0;
+  double missing_contribution_score = 0;
+  int64_t sync_max_steps_behind = 0;
+  double burn_rate = 0;
+  int64_t burn_uid = 0;
+  double gather_share = 0;
+  double gather_top_ratio = 0;
+  double reserve_decay_ratio = 0;
+  int64_t windows_per_weights = 0;
+};
+
+struct DataSpec {
+  std::string manifest_hash;          // BLAKE2b-256 of the data set's manifest, hexadecimal; empty: any data set
+  int64_t outer_steps_per_shard = 0;  // the active shard changes this often
+};
+
+struct RunSpec {
+  std::string name;
+  uint64_t seed = 0;
+  Algorithm algorithm = Algorithm::kSparseLoco;
+  ModelSpec model;
+  InnerSpec inner;
+  CodecSpec codec;
+  OuterSpec outer;
+  NetworkSpec network;
+  ScoringSpec scoring;
+  DataSpec data;
+};
+
+// Parses and validates. Every field must be there; an unknown field, a wrong type or a value out of its range fails (fatal)
+// and is named by its path ("inner.steps").
+[[nodiscard]] Result<RunSpec> parse_run_spec(std::string_view json);
+// The rules that join several fields (heads divide the hidden size, ...) and every field's range.
+[[nodiscard]] Status validate(const RunSpec& spec);
+
+// The canonical form: JSON without spaces, keys sorted, numbers in their shortest exact form. Equal specs give equal text.
+[[nodiscard]] std::string canonical_json(const RunSpec& spec);
+// The same content for people, in the table's order, indented.
+[[nodiscard]] std::string pretty_json(const RunSpec& spec);
+// BLAKE2b-256 of the canonical form: the run's id.
+[[nodiscard]] Hash256 run_id(const RunSpec& spec);
+
+// Changes one field by its path, as `--set inner.steps=6` does; the text is read as the field's type.
+[[nodiscard]] Status set_field(RunSpec& spec, std::string_view path, std::string_view text);
+
+struct FieldDocumentation {
+  std::string path;
+  std::string type;   // "integer", "number", "text", "true or false", or the choices
+  std::string range;  // "1 .. 1000000", or empty
+  std::string effect;
+};
+[[nodiscard]] std::vector<FieldDocumentation> run_spec_fields();
+
+// tiny, 150M, 1B, 70B. Fails (fatal) on another name and lists these.
+[[nodiscard]] Result<RunSpec> preset_run_spec(std::string_view name);
+[[nodiscard]] std::vector<std::string> preset_names();
+
+}  // namespace templar

@@ -1,0 +1,116 @@
+// The one room that computes a model. An Engine owns a model's f32 master parameters, its gradients, its inner optimiser's
+// moments and all scratch memory, allocated once at its making. Not thread-safe: one caller at a time; several engines in one
+// process don't disturb each other, each works with its own team of threads.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "core/protocol/parameter_layout.h"
+#include "core/protocol/run_spec.h"
+
+namespace templar {
+
+enum class Precision {
+  kF32,
+  kBf16,  // matrix products in bf16 with f32 accumulation, from f32 master weights
+};
+
+struct EngineOptions {
+  int threads = 1;
+  Precision precision = Precision::kF32;
+  // Rows [sequences] of a forward and backward pass; a larger batch is accumulated in parts of this size. A local choice: it
+  // bounds memory and does not change the mathematics.
+  int64_t micro_batch = 8;
+};
+
+// Token ids, [batch, sequence], row-major, not owned.
+struct TokenBatch {
+  std::span<const uint32_t> tokens;
+  int64_t batch = 0;
+  int64_t sequence = 0;
+};
+
+struct TrainStepReport {
+  double loss = 0;           // mean cross-entropy, nats a predicted token
+  double gradient_norm = 0;  // L2 over all parameters, before clipping
+  double learning_rate = 0;
+};
+
+struct EvaluationReport {
+  double loss_sum = 0;  // nats
+  int64_t predicted_tokens = 0;
+  [[nodiscard]] double mean_loss() const { return loss_sum / static_cast<double>(predicted_tokens); }
+};
+
+// The moments of AdamW and the number of updates made: what a miner saves to resume exactly.
+struct OptimiserState {
+  std::vector<std::span<float>> first_moment;   // one span a parameter, canonical order; the engine's own memory
+  std::vector<std::span<float>> second_moment;
+  int64_t* updates = nullptr;
+};
+
+struct GenerationOptions {
+  int64_t max_new_tokens = 128;
+  double temperature = 0.8;  // 0: the most probable token every time
+  int64_t top_k = 40;        // 0: all
+  uint64_t seed = 0;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  [[nodiscard]] virtual const ParameterLayout& layout() const = 0;
+  // The master weights in canonical order. Whoever writes through them calls parameters_changed() before the next use.
+  [[nodiscard]] virtual ParameterSpans parameters() = 0;
+  [[nodiscard]] virtual ConstParameterSpans parameters() const = 0;
+  virtual void parameters_changed() = 0;
+
+  // One inner step: mean-loss gradient over the batch, clipped to inner.clip_grad_norm, AdamW with the given learning rate
+  // (decoupled weight decay on every parameter, as torch.optim.AdamW does when given them all). Fails (skip), leaving the
+  // parameters as they were, if the loss or the gradient is not finite; fails (fatal) if a token is out of the vocabulary or
+  // the sequence is longer than the spec's.
+  [[nodiscard]] virtual Result<TrainStepReport> train_step(const TokenBatch& batch, double learning_rate) = 0;
+
+  // The gradient of the mean loss over the batch, unclipped, left in gradients(); returns the loss. Fails as train_step does.
+  [[nodiscard]] virtual Result<double> compute_gradients(const TokenBatch& batch) = 0;
+  [[nodiscard]] virtual ParameterSpans gradients() = 0;
+
+  // Loss without touching any state. Fails (fatal) as train_step does; a loss that is not finite is returned as it is.
+  [[nodiscard]] virtual Result<EvaluationReport> evaluate(const TokenBatch& batch) = 0;
+
+  // Logits [batch, sequence, vocab] for tests and benchmarks of other tasks. Fails as evaluate does.
+  [[nodiscard]] virtual Result<std::vector<float>> logits(const TokenBatch& batch) = 0;
+
+  // Continues the prompt token by token; returns the new tokens. The context is cut to the last sequence_length tokens.
+  [[nodiscard]] virtual Result<std::vector<uint32_t>> generate(std::span<const uint32_t> prompt,
+                                                               const GenerationOptions& options) = 0;
+
+  [[nodiscard]] virtual OptimiserState optimiser_state() = 0;
+};
+
+// Parameters are zero until somebody initialises or loads them. Fails (fatal) if the processor or the options can't do it.
+[[nodiscard]] Result<std::unique_ptr<Engine>> make_cpu_engine(const ModelSpec& model, const InnerSpec& inner,
+                                                              const EngineOptions& options);
+
+// Linear warm-up from 0 to inner.learning_rate, then a cosine to learning_rate * eta_min_factor at schedule_steps, flat after.
+// step counts inner steps of the run from 0 and comes from the global step, never from how often somebody called this.
+[[nodiscard]] double scheduled_learning_rate(const InnerSpec& inner, int64_t step);
+
+struct InnerReport {
+  std::vector<double> losses;  // one a step
+  double gradient_norm_mean = 0;
+  double learning_rate_last = 0;
+  int64_t tokens = 0;
+};
+
+// inner.steps train steps; batch_at(step) gives each one's batch. Stops at the first error.
+[[nodiscard]] Result<InnerReport> inner_steps(Engine& engine, const InnerSpec& inner, int64_t first_step,
+                                              const std::function<Result<TokenBatch>(int64_t step)>& batch_at);
+
+}  // namespace templar
