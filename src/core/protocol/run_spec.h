@@ -1,5 +1,5 @@
 // The run spec: everything that all nodes of a run must agree on. Nothing else decides it, and nothing local is in it.
-// Its fields, their ranges and their effects stand in one table, field_table() in run_spec_fields.cc, which parsing,
+// Its fields, their ranges and their effects stand in one table, visit_fields() in run_spec_fields.h, which parsing,
 // validation, the canonical form and the documentation (`templar run fields`) all read.
 #pragma once
 

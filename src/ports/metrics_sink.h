@@ -1,0 +1,52 @@
+// Where measurements go. Watching never stops training: write() returns at once, keeps nothing of the caller's, and what can't
+// be written is counted, not thrown back.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace templar {
+
+using MetricValue = std::variant<int64_t, double, std::string>;
+
+struct Measurement {
+  std::string name;  // the reference's names: "training_step_v2", "validator_window_v2", "benchmark_metrics", ...
+  std::map<std::string, std::string> tags;
+  std::map<std::string, MetricValue> fields;
+  TimestampMs time_ms = 0;
+  bool operator==(const Measurement&) const = default;
+};
+
+// Thread-safe.
+class MetricsSink {
+ public:
+  virtual ~MetricsSink() = default;
+  virtual void write(const Measurement& measurement) = 0;
+  // Everything accepted so far is where it belongs when this returns, or counted as dropped.
+  virtual void flush() = 0;
+  // Measurements that could not be written.
+  [[nodiscard]] virtual uint64_t dropped() const = 0;
+};
+
+class MemoryMetricsSink final : public MetricsSink {
+ public:
+  void write(const Measurement& measurement) override;
+  void flush() override {}
+  [[nodiscard]] uint64_t dropped() const override { return 0; }
+  [[nodiscard]] std::vector<Measurement> measurements() const;
+  // Those with that name, in the order written.
+  [[nodiscard]] std::vector<Measurement> named(std::string_view name) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<Measurement> measurements_;
+};
+
+}  // namespace templar

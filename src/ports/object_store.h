@@ -1,0 +1,85 @@
+// Where nodes put what others read: buckets of objects. A bucket belongs to one node; everybody may read it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace templar {
+
+struct ObjectInfo {
+  std::string key;
+  uint64_t size_bytes = 0;
+  TimestampMs stored_at_ms = 0;  // by the store's own clock
+};
+
+// An inclusive-exclusive range of an object's bytes.
+struct ByteRange {
+  uint64_t begin = 0;
+  uint64_t end = 0;
+};
+
+// Bucket names: 3 to 63 characters of a-z, 0-9 and '-'. Keys: parts of A-Z a-z 0-9 . _ - joined by '/', no part empty or made
+// of dots alone, at most 512 bytes. Other names are refused (fatal). All calls are thread-safe.
+class ObjectReader {
+ public:
+  virtual ~ObjectReader() = default;
+
+  // Nothing if there is no such object (or bucket); fails (retry) if the store could not be asked.
+  [[nodiscard]] virtual Result<std::optional<ObjectInfo>> head(std::string_view bucket, std::string_view key) const = 0;
+  // The whole object. Fails (skip) if it is missing, or larger than max_bytes: nothing larger is ever held in memory.
+  [[nodiscard]] virtual Result<Bytes> get(std::string_view bucket, std::string_view key, uint64_t max_bytes) const = 0;
+  // Exactly the range. Fails (skip) if the object is missing or ends before range.end.
+  [[nodiscard]] virtual Result<Bytes> get_range(std::string_view bucket, std::string_view key, ByteRange range) const = 0;
+  // The objects whose key starts with prefix, ascending by key. A bucket that does not exist is empty.
+  [[nodiscard]] virtual Result<std::vector<ObjectInfo>> list(std::string_view bucket, std::string_view prefix) const = 0;
+};
+
+class ObjectStore : public ObjectReader {
+ public:
+  // Readers see the old object or the new one, never a part. Success means that it is stored durably. Fails with nothing
+  // changed: retry if the store was away, fatal if it is full or unwritable.
+  [[nodiscard]] virtual Status put(std::string_view bucket, std::string_view key, ByteView content) = 0;
+  // Succeeds also if there is no such object.
+  [[nodiscard]] virtual Status remove(std::string_view bucket, std::string_view key) = 0;
+};
+
+// Fails (fatal) on a name that the rules above refuse; every implementation calls them first.
+[[nodiscard]] Status check_bucket_name(std::string_view bucket);
+[[nodiscard]] Status check_object_key(std::string_view key);
+
+// Keeps everything in memory; its clock is the one it is given, which must outlive it.
+class MemoryObjectStore final : public ObjectStore {
+ public:
+  explicit MemoryObjectStore(const Clock& clock) : clock_(clock) {}
+
+  [[nodiscard]] Result<std::optional<ObjectInfo>> head(std::string_view bucket, std::string_view key) const override;
+  [[nodiscard]] Result<Bytes> get(std::string_view bucket, std::string_view key, uint64_t max_bytes) const override;
+  [[nodiscard]] Result<Bytes> get_range(std::string_view bucket, std::string_view key, ByteRange range) const override;
+  [[nodiscard]] Result<std::vector<ObjectInfo>> list(std::string_view bucket, std::string_view prefix) const override;
+  [[nodiscard]] Status put(std::string_view bucket, std::string_view key, ByteView content) override;
+  [[nodiscard]] Status remove(std::string_view bucket, std::string_view key) override;
+
+ private:
+  struct Object {
+    Bytes content;
+    TimestampMs stored_at_ms = 0;
+  };
+  using Bucket = std::map<std::string, Object, std::less<>>;
+
+  [[nodiscard]] const Object* find(std::string_view bucket, std::string_view key) const;
+
+  const Clock& clock_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Bucket, std::less<>> buckets_;
+};
+
+}  // namespace templar
