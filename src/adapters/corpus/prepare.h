@@ -1,0 +1,61 @@
+// Text in, token shards out: the whole of `templar data prepare`, as a function that `templar localnet` calls
+// too.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "adapters/shards/data_manifest.h"
+#include "base/result.h"
+
+namespace templar {
+
+struct PrepareOptions {
+  std::vector<std::string> inputs;  // files, folders, "-" for standard input; .gz and .zst are decompressed
+  std::filesystem::path out;
+  std::string tokenizer = "bytes";  // bytes | sentencepiece:FILE | train:VOCAB
+  uint64_t sequence_length = 0;     // no default: the run decides
+  uint64_t shard_samples =
+      65536;  // samples of a shard; the last one holds between half and one and a half times as many
+  double held_out_fraction = 0.05;  // share of the documents, chosen by their hash, that no shard contains
+  uint64_t held_out_samples = 0;    // at most this many held-out samples; 0: no limit
+  uint64_t max_bytes = 0;           // stop after this much text; 0: all of it
+  std::vector<std::string> extensions;  // of a folder's files, without dot; empty: all
+  std::string jsonl_field;      // every input is JSON lines and the text is in this field; empty: plain text
+  bool skip_bad_lines = false;  // count JSON lines that can't be used instead of failing
+  uint64_t seed = 0;            // order of the files, choice of the held-out documents
+};
+
+struct PrepareProgress {
+  enum class Phase { kReading, kTrainingTokenizer, kHashing };
+  Phase phase = Phase::kReading;
+  uint64_t bytes_read = 0;   // of the files as they are on disk, compressed or not
+  uint64_t bytes_total = 0;  // 0 where standard input is among them
+  uint64_t documents = 0;
+  uint64_t tokens = 0;
+};
+// Called often (at least once a megabyte); false stops the preparation.
+using PrepareCallback = std::function<bool(const PrepareProgress&)>;
+
+struct PrepareReport {
+  DataManifest manifest;
+  Hash256 manifest_hash;
+  uint64_t files = 0;
+  uint64_t binary_files_skipped = 0;
+  uint64_t bad_lines_skipped = 0;
+  uint64_t tokens_dropped = 0;  // at the ends, too few for a sample
+};
+
+// Streams the inputs into options.out, which is made. The same inputs and options give the same files. Memory
+// does not grow with the corpus, apart from the list of file names. What is there before (a finished data
+// set) stays until the new one is complete, and is then replaced; other files in the folder are left alone.
+// Fails (fatal) with a message for people, and leaves no data set that looks complete: missing input, no text
+// found, text too small for one training and one held-out sample, invalid JSON line, damaged compressed file,
+// unwritable folder, full disk, stopped by the callback.
+[[nodiscard]] Result<PrepareReport> prepare_data(const PrepareOptions& options,
+                                                 const PrepareCallback& progress = {});
+
+}  // namespace templar
