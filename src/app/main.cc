@@ -1,0 +1,3 @@
+#include "app/templar.h"
+
+int main(int argc, char** argv) { return templar::run_templar(argc, argv); }

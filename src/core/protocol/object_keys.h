@@ -1,0 +1,31 @@
+// The names of all objects in the stores. No key depends on the software's version: the protocol has its own.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace templar {
+
+// A miner's contribution to a window, in its own bucket.
+[[nodiscard]] std::string contribution_key(int64_t window);
+inline constexpr std::string_view kContributionPrefix = "contributions/";
+
+// In the leader's bucket: the aggregate record of a window.
+[[nodiscard]] std::string aggregate_record_key(int64_t window);
+inline constexpr std::string_view kAggregateRecordPrefix = "records/";
+
+// In a validator's bucket: its scoreboard after the newest window that it closed.
+inline constexpr std::string_view kScoreboardKey = "scoreboard.json";
+
+// In the leader's bucket: a checkpoint's files, and the pointer to the newest one, written last. window is the first window
+// that starts from the checkpoint's model.
+[[nodiscard]] std::string checkpoint_prefix(int64_t window);  // ends with '/'
+inline constexpr std::string_view kCheckpointsPrefix = "checkpoints/";
+inline constexpr std::string_view kLatestCheckpointKey = "checkpoints/latest";
+
+// The window in a key of one of the three kinds above; nothing if the key is not of that kind.
+[[nodiscard]] std::optional<int64_t> window_in_key(std::string_view prefix, std::string_view key);
+
+}  // namespace templar
