@@ -1,0 +1,31 @@
+// Pseudo-gradient in, kept and quantised values out, and back. Formulas: docs/protocol.md, "Compression". All
+// functions give the same bits for every number of threads.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "base/thread_team.h"
+#include "core/protocol/coded_block.h"
+#include "core/protocol/parameter_layout.h"
+
+namespace templar {
+
+// One parameter: chunks, transform, the kept largest of each chunk, quantised. values has parameter.count()
+// elements. Fails (skip) if a value is not finite, or so large that the codebook leaves its range; names the
+// parameter and the element.
+[[nodiscard]] Result<EncodedParameter> compress(std::span<const float> values, const ParameterInfo& parameter,
+                                                const CodecSpec& codec, ThreadTeam& team);
+
+// The dense parameter that encoded stands for, written over all of out.
+void decompress(const EncodedParameter& encoded, const CodecSpec& codec, std::span<float> out,
+                ThreadTeam& team);
+
+// SparseLoCo's error feedback, all parameters: e <- beta*e + delta; q = compress(e); e <- e - decompress(q).
+// pseudo_gradient is theta_start - theta_local. On failure (skip, as compress) error_feedback is untouched.
+[[nodiscard]] Result<std::vector<EncodedParameter>> compress_with_error_feedback(
+    ConstParameterSpans pseudo_gradient, ParameterSpans error_feedback, const ParameterLayout& layout,
+    const CodecSpec& codec, ThreadTeam& team);
+
+}  // namespace templar

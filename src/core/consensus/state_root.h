@@ -1,0 +1,46 @@
+// The state root: a BLAKE2b-256 tree over the model. 1 MiB blocks of each parameter's little-endian bytes ->
+// the parameter's hash, with name, type and shape -> the root over the parameters in canonical order. Bytes:
+// docs/protocol.md.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/thread_team.h"
+#include "core/protocol/parameter_layout.h"
+
+namespace templar {
+
+constexpr size_t kStateBlockBytes = size_t{1} << 20;
+
+struct ParameterHash {
+  Hash256 hash;
+  std::vector<Hash256> blocks;
+  bool operator==(const ParameterHash&) const = default;
+};
+
+struct StateTree {
+  Hash256 root;
+  std::vector<ParameterHash> parameters;  // canonical order
+  bool operator==(const StateTree&) const = default;
+};
+
+// values must fit the layout (CHECK). Equal for every number of threads.
+[[nodiscard]] StateTree compute_state_tree(const ParameterLayout& layout, ConstParameterSpans values,
+                                           ThreadTeam& team);
+[[nodiscard]] Hash256 compute_state_root(const ParameterLayout& layout, ConstParameterSpans values,
+                                         ThreadTeam& team);
+
+struct StateDifference {
+  size_t parameter = 0;     // index in the layout
+  size_t block = 0;         // of kStateBlockBytes
+  std::string description;  // "model.norm.weight, elements 0 to 63"
+};
+// The first block in which two trees of this layout differ, or nothing if they are equal.
+[[nodiscard]] std::optional<StateDifference> first_difference(const ParameterLayout& layout,
+                                                              const StateTree& ours, const StateTree& theirs);
+
+}  // namespace templar

@@ -1,0 +1,46 @@
+// How a parameter is cut into chunks: a matrix into tiles, a vector into rows. Sender, parser and aggregation
+// all derive it from the run spec, so it is part of the protocol.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/protocol/parameter_layout.h"
+
+namespace templar {
+
+// Positions inside a chunk are 16-bit numbers: a tile has at most 256 x 256 elements.
+constexpr int64_t kMaxChunkEdge = 256;
+
+// The largest divisor of size that is at most target; both >= 1.
+[[nodiscard]] int64_t chunk_edge(int64_t size, int64_t target);
+
+// Chunks are numbered row by row of tiles; positions inside one row by row.
+struct ChunkPlan {
+  int64_t rows = 0;  // of the parameter; 1 for a vector
+  int64_t columns = 0;
+  int64_t tile_rows = 0;  // of a chunk; 1 for a vector
+  int64_t tile_columns = 0;
+  int64_t kept = 0;  // values that a contribution sends of each chunk, 1 .. chunk_elements()
+
+  [[nodiscard]] int64_t chunk_elements() const { return tile_rows * tile_columns; }
+  [[nodiscard]] int64_t tiles_across() const { return columns / tile_columns; }
+  [[nodiscard]] int64_t chunk_count() const { return rows / tile_rows * tiles_across(); }
+  [[nodiscard]] int64_t kept_total() const { return chunk_count() * kept; }
+  // Offset of a chunk's first element in the dense parameter; its row r begins columns * r further on.
+  [[nodiscard]] int64_t first_element(int64_t chunk) const {
+    return chunk / tiles_across() * tile_rows * columns + chunk % tiles_across() * tile_columns;
+  }
+  bool operator==(const ChunkPlan&) const = default;
+};
+
+// shape has one or two dimensions, all >= 1; 1 <= codec.chunk <= kMaxChunkEdge; codec.topk >= 1.
+// kept = min(topk, chunk elements), made even by dropping one, but never 0.
+[[nodiscard]] ChunkPlan plan_chunks(std::span<const int64_t> shape, const CodecSpec& codec);
+[[nodiscard]] std::vector<ChunkPlan> plan_chunks(const ParameterLayout& layout, const CodecSpec& codec);
+
+// Values sent by a contribution, all parameters together.
+[[nodiscard]] int64_t kept_total(std::span<const ChunkPlan> plans);
+
+}  // namespace templar

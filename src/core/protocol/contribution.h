@@ -1,0 +1,118 @@
+// A contribution: what a miner publishes for a window. Sealing one, its only parser, and the check that it is
+// the one that was asked for. The bytes are described in docs/protocol.md. All functions here are pure and
+// may run on any thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/keys.h"
+#include "core/protocol/coded_block.h"
+#include "core/protocol/parameter_layout.h"
+#include "core/protocol/sample_receipt.h"
+#include "core/protocol/verdict.h"
+
+namespace templar {
+
+constexpr uint16_t kContributionVersion = 1;
+
+struct ContributionHeader {
+  Hash256 run_id;
+  int64_t window = 0;  // >= 0
+  uint32_t uid = 0;
+  PublicKey public_key;
+  Hash256 state_root;        // of the model that the miner started the window from
+  Hash256 possession_proof;  // core/consensus/possession.h
+  SampleReceipt samples;
+  uint32_t inner_steps = 0;
+
+  bool operator==(const ContributionHeader&) const = default;
+};
+
+// A parsed contribution: the bytes, which it owns, and where everything is in them. Moving it is cheap and
+// keeps views valid.
+class Contribution {
+ public:
+  Contribution(const Contribution&) = delete;
+  Contribution& operator=(const Contribution&) = delete;
+  Contribution(Contribution&&) = default;
+  Contribution& operator=(Contribution&&) = default;
+
+  [[nodiscard]] const ContributionHeader& header() const { return header_; }
+  // BLAKE2b-256 of everything before it: the name under which records speak of this contribution.
+  [[nodiscard]] const Hash256& content_hash() const { return content_hash_; }
+  [[nodiscard]] ByteView bytes() const { return bytes_; }
+  [[nodiscard]] int64_t size_bytes() const { return static_cast<int64_t>(bytes_.size()); }
+  // One for each parameter, in the layout's order.
+  [[nodiscard]] std::span<const CodedBlock> blocks() const { return blocks_; }
+
+ private:
+  Contribution() = default;
+  friend Result<Contribution> parse_contribution(Bytes bytes, const ParameterLayout& layout,
+                                                 const CodecSpec& codec);
+
+  Bytes bytes_;
+  ContributionHeader header_;
+  Hash256 content_hash_;
+  std::vector<CodedBlock> blocks_;
+};
+
+// The one encoding of this content, signed. header.public_key is overwritten with the pair's. blocks are
+// those of the compressor for this layout and codec spec (CHECK).
+[[nodiscard]] Bytes seal_contribution(ContributionHeader header, std::span<const EncodedParameter> blocks,
+                                      const ParameterLayout& layout, const CodecSpec& codec,
+                                      const KeyPair& key);
+
+// Accepts exactly what seal_contribution makes for this layout and codec spec: size, magic, version, codec,
+// content hash, signature, and every block, in this order; allocates nothing before the size fits. Fails
+// (skip) and names the field and the number. Does not judge who sent it or for which window:
+// check_contribution does.
+[[nodiscard]] Result<Contribution> parse_contribution(Bytes bytes, const ParameterLayout& layout,
+                                                      const CodecSpec& codec);
+
+// The largest legal size in bytes: a reader fetches no more than that.
+[[nodiscard]] int64_t max_contribution_size(const ParameterLayout& layout, const CodecSpec& codec);
+
+struct ExpectedContribution {
+  Hash256 run_id;
+  int64_t window = 0;
+  uint32_t uid = 0;
+  PublicKey public_key;                  // the uid's key on the ledger
+  std::optional<SampleReceipt> samples;  // where the reader knows what was assigned
+  std::optional<Hash256> content_hash;   // where a record names it
+};
+// kAccepted, or kInvalid with the first field that differs. Time is judged elsewhere (window_plan.h), and the
+// state root and the possession proof by scoring.
+[[nodiscard]] Verdict check_contribution(const Contribution& contribution,
+                                         const ExpectedContribution& expected);
+
+// What can be said of a contribution without a run spec: for `templar contribution inspect`.
+struct BlockSummary {
+  ChunkPlan plan;  // tile, kept and chunk count; the parameter's own rows and columns are not in the file
+  std::vector<float> codebook;
+  std::vector<int64_t> code_counts;  // how many values have each code
+  double norm = 0;                   // L2 of the values
+  int64_t size_bytes = 0;
+};
+struct ContributionSummary {
+  uint16_t version = 0;
+  uint16_t codec_id = 0;
+  bool use_dct = false;
+  int64_t bins = 0;
+  ContributionHeader header;
+  Hash256 content_hash;
+  bool hash_ok = false;
+  bool signature_ok = false;
+  std::vector<BlockSummary> blocks;
+  std::string body_error;  // empty, or why the blocks could not all be read
+  int64_t size_bytes = 0;
+};
+// Fails (skip) only where not even the header can be read (too short, another magic or version).
+[[nodiscard]] Result<ContributionSummary> inspect_contribution(ByteView bytes);
+
+}  // namespace templar

@@ -1,0 +1,49 @@
+// What a node decided about a peer's contribution of a window. The codes are written into aggregate records:
+// their numbers are frozen (docs/protocol.md).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace templar {
+
+enum class VerdictCode : uint8_t {
+  kAccepted = 0,
+  kTooEarly = 1,  // stored before its window began
+  kTooLate = 2,   // stored after the put window had closed
+  kMissing = 3,   // nothing there
+  kInvalid = 4,   // there and in time, but not a contribution that counts: the reason says why
+};
+constexpr uint8_t kLastVerdictCode = 4;
+
+struct Verdict {
+  VerdictCode code = VerdictCode::kAccepted;
+  std::string reason;  // for people; empty where the contribution was accepted
+
+  [[nodiscard]] bool accepted() const { return code == VerdictCode::kAccepted; }
+  bool operator==(const Verdict&) const = default;
+};
+
+// "accepted", "too_early", "too_late", "missing", "invalid".
+[[nodiscard]] constexpr std::string_view verdict_name(VerdictCode code) {
+  switch (code) {
+    case VerdictCode::kAccepted:
+      return "accepted";
+    case VerdictCode::kTooEarly:
+      return "too_early";
+    case VerdictCode::kTooLate:
+      return "too_late";
+    case VerdictCode::kMissing:
+      return "missing";
+    case VerdictCode::kInvalid:
+      return "invalid";
+  }
+  return "unknown";
+}
+
+[[nodiscard]] inline Verdict invalid_verdict(std::string reason) {
+  return {VerdictCode::kInvalid, std::move(reason)};
+}
+
+}  // namespace templar
