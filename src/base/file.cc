@@ -10,37 +10,13 @@
 #include <cstring>
 #include <system_error>
 
+#include "base/descriptor.h"
+
 namespace templar {
 namespace {
 
 std::unexpected<Error> file_error(const std::filesystem::path& path, int error) {
   return fatal_error(path.string() + ": " + std::strerror(error));
-}
-
-// Owns a descriptor for the length of a scope.
-class Descriptor {
- public:
-  explicit Descriptor(int value) : value_(value) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (value_ >= 0) ::close(value_);
-  }
-  [[nodiscard]] int get() const { return value_; }
-
- private:
-  int value_;
-};
-
-// 0, or the errno of the first write that failed.
-int write_all(int file, ByteView content) {
-  while (!content.empty()) {
-    const ssize_t written = ::write(file, content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return errno;
-    content = content.subspan(static_cast<size_t>(written));
-  }
-  return 0;
 }
 
 std::filesystem::path temporary_beside(const std::filesystem::path& path) {

@@ -1,0 +1,43 @@
+#include "base/descriptor.h"
+
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace templar {
+
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
+  if (this == &other) return *this;
+  if (value_ >= 0) ::close(value_);
+  value_ = std::exchange(other.value_, -1);
+  return *this;
+}
+
+Descriptor::~Descriptor() {
+  if (value_ >= 0) ::close(value_);
+}
+
+int write_all(int file, ByteView content) {
+  while (!content.empty()) {
+    const ssize_t written = ::write(file, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    content = content.subspan(static_cast<size_t>(written));
+  }
+  return 0;
+}
+
+ReadOutcome read_at(int file, uint64_t offset, std::span<uint8_t> out) {
+  size_t done = 0;
+  while (done < out.size()) {
+    const ssize_t count = ::pread(file, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return {errno, done};
+    if (count == 0) break;
+    done += static_cast<size_t>(count);
+  }
+  return {0, done};
+}
+
+}  // namespace templar

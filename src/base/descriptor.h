@@ -1,0 +1,36 @@
+// Plain file descriptors for those who need more of a file than base/file.h gives.
+#pragma once
+
+#include <utility>
+
+#include "base/bytes.h"
+
+namespace templar {
+
+// Owns a descriptor; a negative value owns nothing.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int value) : value_(value) {}
+  Descriptor(Descriptor&& other) noexcept : value_(std::exchange(other.value_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept;
+  ~Descriptor();
+
+  [[nodiscard]] int get() const { return value_; }
+  [[nodiscard]] bool valid() const { return value_ >= 0; }
+
+ private:
+  int value_ = -1;
+};
+
+// Writes everything at the descriptor's position. Returns 0, or the errno of the first write that failed.
+[[nodiscard]] int write_all(int file, ByteView content);
+
+// Fills the whole buffer from that offset. Returns 0 and the number of bytes read, fewer at the file's end; or the errno.
+struct ReadOutcome {
+  int error = 0;
+  size_t size = 0;
+};
+[[nodiscard]] ReadOutcome read_at(int file, uint64_t offset, std::span<uint8_t> out);
+
+}  // namespace templar
