@@ -1,0 +1,31 @@
+// Whose contributions are gathered, and who stands in for those that are missing. Pure functions.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/protocol/run_spec.h"
+
+namespace templar {
+
+struct PeerCandidate {
+  uint32_t uid = 0;
+  double weight = 0;      // its incentive weight; 0 for somebody new
+  bool excluded = false;  // serving a penalty
+};
+
+struct PeerSelection {
+  std::vector<uint32_t> gather;   // best first
+  std::vector<uint32_t> reserve;  // in the order in which they fill holes; none of them is in gather
+  bool operator==(const PeerSelection&) const = default;
+};
+
+// The gather_peer_count best candidates by weight, equal weights by ascending uid, then the next
+// reserve_peer_count. Miners without weight fill places that are left, so at the start of a run it is all
+// miners by uid. Excluded ones get none. The order of the candidates does not matter; every uid must be there
+// once.
+[[nodiscard]] PeerSelection select_peers(std::span<const PeerCandidate> candidates,
+                                         const NetworkSpec& network);
+
+}  // namespace templar
