@@ -3,7 +3,6 @@
 // may run on any thread.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
