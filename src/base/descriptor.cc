@@ -31,7 +31,8 @@ int write_all(int file, ByteView content) {
 ReadOutcome read_at(int file, uint64_t offset, std::span<uint8_t> out) {
   size_t done = 0;
   while (done < out.size()) {
-    const ssize_t count = ::pread(file, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+    const ssize_t count =
+        ::pread(file, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return {errno, done};
     if (count == 0) break;

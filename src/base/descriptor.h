@@ -26,7 +26,8 @@ class Descriptor {
 // Writes everything at the descriptor's position. Returns 0, or the errno of the first write that failed.
 [[nodiscard]] int write_all(int file, ByteView content);
 
-// Fills the whole buffer from that offset. Returns 0 and the number of bytes read, fewer at the file's end; or the errno.
+// Fills the whole buffer from that offset. Returns 0 and the number of bytes read, fewer at the file's end;
+// or the errno.
 struct ReadOutcome {
   int error = 0;
   size_t size = 0;

@@ -8,8 +8,9 @@
 
 namespace templar {
 
-// The pieces go to a file beside the target; commit() makes them durable and renames them over it. A writer that goes away
-// without a commit leaves the target as it was and removes its own file. Errors (fatal) name the target. Not thread-safe.
+// The pieces go to a file beside the target; commit() makes them durable and renames them over it. A writer
+// that goes away without a commit leaves the target as it was and removes its own file. Errors (fatal) name
+// the target. Not thread-safe.
 class AtomicFileWriter {
  public:
   // The folder must exist.

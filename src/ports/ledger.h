@@ -59,7 +59,8 @@ class LedgerWriter {
   virtual ~LedgerWriter() = default;
 
   // Registers a node; the same key again updates its role, bucket and stake and keeps its uid. Returns the uid, the lowest that
-  // is free. Fails (fatal) on a bucket that another key has.
+  // is free. Fails (fatal) on a bucket that another key has, a name that no bucket can have, or a stake that is negative or not
+  // finite.
   [[nodiscard]] virtual Result<uint32_t> register_node(const Registration& wanted) = 0;
   // Replaces all weights of that validator. Fails (fatal) if no validator has that uid, or if a weight is negative, not finite
   // or for one uid twice.
@@ -80,6 +81,10 @@ class BlockMaker {
 [[nodiscard]] Hash256 local_block_hash(uint64_t seed, int64_t number);
 // Checks what LedgerWriter::set_weights demands of the values themselves.
 [[nodiscard]] Status check_weights(const std::vector<WeightEntry>& weights);
+// The rules of a ledger of our own, for its implementations. registered is ascending by uid.
+[[nodiscard]] Result<uint32_t> assign_uid(const std::vector<Registration>& registered, const Registration& wanted);
+[[nodiscard]] Status check_is_validator(const std::vector<Registration>& registered, uint32_t uid);
+[[nodiscard]] Status check_block_time(const std::optional<Block>& latest, TimestampMs time_ms);
 
 class MemoryLedger final : public LedgerReader, public LedgerWriter, public BlockMaker {
  public:

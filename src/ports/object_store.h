@@ -55,6 +55,12 @@ class ObjectStore : public ObjectReader {
 // Fails (fatal) on a name that the rules above refuse; every implementation calls them first.
 [[nodiscard]] Status check_bucket_name(std::string_view bucket);
 [[nodiscard]] Status check_object_key(std::string_view key);
+// A prefix is the beginning of some allowed key, or empty.
+[[nodiscard]] Status check_key_prefix(std::string_view prefix);
+// What every implementation says of an object that is too large, and of a range that the object doesn't have (skip; a range
+// whose begin is after its end: fatal).
+[[nodiscard]] Status check_object_size(std::string_view bucket, std::string_view key, uint64_t size_bytes, uint64_t max_bytes);
+[[nodiscard]] Status check_object_range(std::string_view bucket, std::string_view key, ByteRange range, uint64_t size_bytes);
 
 // Keeps everything in memory; its clock is the one it is given, which must outlive it.
 class MemoryObjectStore final : public ObjectStore {

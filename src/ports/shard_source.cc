@@ -13,7 +13,8 @@ Status check_content(const std::string& name, const ShardContent& shard, uint64_
   if (shard.sample_ids.empty()) return fatal_error(name + " is empty");
   if (shard.tokens.size() != shard.sample_ids.size() * sequence_length) {
     return fatal_error(name + " has " + std::to_string(shard.tokens.size()) + " tokens for " +
-                       std::to_string(shard.sample_ids.size()) + " samples of " + std::to_string(sequence_length));
+                       std::to_string(shard.sample_ids.size()) + " samples of " +
+                       std::to_string(sequence_length));
   }
   for (const uint32_t token : shard.tokens) {
     if (vocab_size != 0 && token >= vocab_size) {
@@ -70,7 +71,10 @@ ShardContent random_shard(Random& random, uint64_t samples, uint64_t sequence_le
 
 Shard::Shard(std::shared_ptr<const void> storage, std::span<const uint32_t> tokens,
              std::span<const uint64_t> sample_ids, uint64_t sequence_length)
-    : storage_(std::move(storage)), tokens_(tokens), sample_ids_(sample_ids), sequence_length_(sequence_length) {
+    : storage_(std::move(storage)),
+      tokens_(tokens),
+      sample_ids_(sample_ids),
+      sequence_length_(sequence_length) {
   CHECK(sequence_length > 0 && tokens.size() == sample_ids.size() * sequence_length);
 }
 
@@ -88,7 +92,8 @@ Result<std::unique_ptr<ShardSource>> make_memory_shard_source(MemoryShardSourceC
   if (content.sequence_length == 0) return fatal_error("a data set's sequence length must be at least 1");
   if (content.shards.empty()) return fatal_error("a data set needs at least one shard");
   for (size_t i = 0; i < content.shards.size(); ++i) {
-    TRY(check_content("shard " + std::to_string(i), content.shards[i], content.sequence_length, content.vocab_size));
+    TRY(check_content("shard " + std::to_string(i), content.shards[i], content.sequence_length,
+                      content.vocab_size));
   }
   if (content.heldout) {
     TRY(check_content("the held-out shard", *content.heldout, content.sequence_length, content.vocab_size));

@@ -8,8 +8,8 @@ namespace {
 constexpr uint32_t kByteCount = 256;
 constexpr uint32_t kSeparator = 0;
 
-// The character that byte-level BPE writes for each byte: the printable ones of Latin-1 stand for themselves, the others get
-// the code points from 256 on, in the order of the bytes.
+// The character that byte-level BPE writes for each byte: the printable ones of Latin-1 stand for themselves,
+// the others get the code points from 256 on, in the order of the bytes.
 std::string byte_level_character(uint32_t byte) {
   const auto stands_for_itself = [](uint32_t b) { return (b >= 33 && b <= 126) || (b >= 161 && b != 173); };
   uint32_t code_point = byte;
@@ -90,12 +90,15 @@ class ByteTokenizer final : public Tokenizer {
   }
 
   [[nodiscard]] std::vector<TokenizerFile> files() const override {
-    return {text_file("tokenizer.json", tokenizer_json()), text_file("tokenizer_config.json", kTokenizerConfig)};
+    return {text_file("tokenizer.json", tokenizer_json()),
+            text_file("tokenizer_config.json", kTokenizerConfig)};
   }
 };
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> make_byte_tokenizer() { return std::make_unique<ByteTokenizer>(); }
+std::unique_ptr<Tokenizer> make_byte_tokenizer() {
+  return std::make_unique<ByteTokenizer>();
+}
 
 }  // namespace templar

@@ -1,0 +1,53 @@
+// An object store in a folder, for networks on one machine or on a shared file system.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "ports/object_store.h"
+
+namespace templar {
+
+// A bucket is a folder under the root, a key a path in it; what is being written lies in root/.tmp, which no
+// bucket name can reach. Any number of threads and processes may use one root at once; a writer killed at any
+// instant leaves nothing that readers see. The time of an object is the given clock's at its put, kept as the
+// file's modification time.
+//
+// One thing is narrower than the contract: an object can't be where others have a folder. put of "a/b" fails
+// (fatal) while there is an object "a", and put of "a" while there is one under "a/".
+class FileObjectStore final : public ObjectStore {
+ public:
+  // Touches nothing; the folders are made by the first put. The clock must outlive the store.
+  FileObjectStore(std::filesystem::path root, const Clock& clock);
+
+  [[nodiscard]] Result<std::optional<ObjectInfo>> head(std::string_view bucket,
+                                                       std::string_view key) const override;
+  [[nodiscard]] Result<Bytes> get(std::string_view bucket, std::string_view key,
+                                  uint64_t max_bytes) const override;
+  [[nodiscard]] Result<Bytes> get_range(std::string_view bucket, std::string_view key,
+                                        ByteRange range) const override;
+  [[nodiscard]] Result<std::vector<ObjectInfo>> list(std::string_view bucket,
+                                                     std::string_view prefix) const override;
+  [[nodiscard]] Status put(std::string_view bucket, std::string_view key, ByteView content) override;
+  [[nodiscard]] Status remove(std::string_view bucket, std::string_view key) override;
+
+  // Removes what killed writers left in root/.tmp and nobody has touched for that long, by the file system's
+  // own time. The first put of every store does it with an hour. Returns how many files went.
+  [[nodiscard]] Result<int> sweep_temporary_files(int64_t older_than_seconds);
+
+  static constexpr int64_t kSweepAgeSeconds = 3600;
+
+ private:
+  [[nodiscard]] std::filesystem::path path_of(std::string_view bucket, std::string_view key) const;
+  [[nodiscard]] std::filesystem::path temporary_folder() const { return root_ / ".tmp"; }
+  [[nodiscard]] Status prepare_once();
+  [[nodiscard]] Status move_into_place(const std::filesystem::path& temporary, std::string_view bucket,
+                                       std::string_view key);
+
+  std::filesystem::path root_;
+  const Clock& clock_;
+  std::mutex mutex_;
+  bool prepared_ = false;  // guarded by mutex_
+};
+
+}  // namespace templar

@@ -1,0 +1,49 @@
+// Measurements as lines of JSON in a file: {"name":…,"tags":{…},"fields":{…},"time_ms":…}.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+
+#include "base/descriptor.h"
+#include "ports/metrics_sink.h"
+
+namespace templar {
+
+// Appends; several processes may append to one file. A line is written whole by one write(2), so a process
+// killed at any instant leaves at most one torn last line, which the next writer ends. Integers are written
+// without a decimal point and floats with one, so both come back as what they were; a float that is not
+// finite becomes null, and comes back as NaN. Text that is not UTF-8 has its wrong bytes replaced.
+// Thread-safe.
+class JsonlMetricsSink final : public MetricsSink {
+ public:
+  // The folder must exist. Fails (fatal) if the file can't be opened for appending.
+  [[nodiscard]] static Result<std::unique_ptr<JsonlMetricsSink>> open(const std::filesystem::path& path);
+
+  void write(const Measurement& measurement) override;
+  // Also syncs the file to the disk.
+  void flush() override;
+  [[nodiscard]] uint64_t dropped() const override { return dropped_.load(); }
+
+ private:
+  JsonlMetricsSink(Descriptor file, bool torn) : file_(std::move(file)), torn_(torn) {}
+
+  std::mutex mutex_;
+  Descriptor file_;
+  bool torn_;  // the file's last line has no end yet; guarded by mutex_
+  std::atomic<uint64_t> dropped_{0};
+};
+
+struct JsonlPage {
+  std::vector<Measurement> measurements;
+  uint64_t next_offset = 0;  // where the next page begins: after the last whole line that was looked at
+  int malformed_lines = 0;   // skipped
+};
+
+// The measurements of the whole lines from that offset on, as many as lie within max_bytes; a torn last line
+// is left for the next call. At the end of the file next_offset is offset. Fails (fatal) if the file can't be
+// read, or a line is longer than max_bytes.
+[[nodiscard]] Result<JsonlPage> read_jsonl_measurements(const std::filesystem::path& path, uint64_t offset,
+                                                        size_t max_bytes = size_t{8} << 20);
+
+}  // namespace templar

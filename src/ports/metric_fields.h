@@ -1,0 +1,22 @@
+// How values become fields of a measurement, the same for every sink, so that dashboards find one type under
+// one name: integers stay integers, floats floats, text text.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "ports/metrics_sink.h"
+
+namespace templar {
+
+// A list of integers becomes one text field: "[3, 1, 2]".
+void add_list_field(Measurement& measurement, std::string_view name, std::span<const int64_t> values);
+// A list of floats becomes four fields: name_mean, name_min, name_max and name_median (the mean of the two in
+// the middle, if their number is even). An empty list becomes none; a value that is not a number makes all
+// four of them so.
+void add_list_field(Measurement& measurement, std::string_view name, std::span<const double> values);
+// Nothing becomes 0.0.
+void add_missing_field(Measurement& measurement, std::string_view name);
+
+}  // namespace templar

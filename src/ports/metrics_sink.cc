@@ -1,0 +1,26 @@
+#include "ports/metrics_sink.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace templar {
+
+void MemoryMetricsSink::write(const Measurement& measurement) {
+  const std::lock_guard lock(mutex_);
+  measurements_.push_back(measurement);
+}
+
+std::vector<Measurement> MemoryMetricsSink::measurements() const {
+  const std::lock_guard lock(mutex_);
+  return measurements_;
+}
+
+std::vector<Measurement> MemoryMetricsSink::named(std::string_view name) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Measurement> found;
+  std::ranges::copy_if(measurements_, std::back_inserter(found),
+                       [name](const Measurement& measurement) { return measurement.name == name; });
+  return found;
+}
+
+}  // namespace templar
