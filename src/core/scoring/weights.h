@@ -20,7 +20,7 @@ using Weights = std::map<uint32_t, double>;
 //
 // Only scores above 0 count, equal scores go by ascending uid. While something is burnt, burn_uid has no
 // place of its own. The weights sum to 1 (to rounding); where no score counts, burn_uid gets it all. The
-// reference computes this in f32, this in double: they agree to 1e-6 relative.
+// reference computes this in f32, this in double: they agree to 1e-5 relative.
 [[nodiscard]] Weights incentive_weights(const std::map<uint32_t, double>& final_scores, const RunSpec& spec);
 
 }  // namespace templar

@@ -1,0 +1,352 @@
+#include "core/scoring/scoreboard.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/random.h"
+#include "support/run_specs.h"
+
+namespace templar {
+namespace {
+
+// Two fresh players' match: the winner's and the loser's mean and both standard deviations, by hand (see
+// openskill_test.cc).
+constexpr double kWinnerMu = 27.256209212552754;
+constexpr double kLoserMu = 22.743790787447246;
+constexpr double kSigmaAfter = 8.166896460213735;
+constexpr double kWinnerOrdinal = kWinnerMu - 3 * kSigmaAfter;  // 2.7555
+
+PublicKey key_of(uint8_t number) {
+  PublicKey key;
+  key.bytes.fill(number);
+  return key;
+}
+
+MinerEvidence accepted(uint32_t uid) {
+  return {.uid = uid,
+          .key = key_of(static_cast<uint8_t>(uid)),
+          .verdict = ContributionVerdict::kAccepted,
+          .steps_behind = 0,
+          .possession_proof_fits = true};
+}
+
+// Losses 4 before, and after it what gives these relative improvements.
+MinerEvidence evaluated(uint32_t uid, double own, double unassigned) {
+  MinerEvidence miner = accepted(uid);
+  miner.evaluation = Evaluation{.own = {4.0, 4.0 * (1 - own)}, .unassigned = {4.0, 4.0 * (1 - unassigned)}};
+  return miner;
+}
+
+MinerEvidence unusable(uint32_t uid, ContributionVerdict verdict) {
+  return {
+      .uid = uid, .key = key_of(static_cast<uint8_t>(uid)), .verdict = verdict, .verdict_detail = "because"};
+}
+
+Evidence window_of(int64_t window, std::vector<MinerEvidence> miners) {
+  return {.window = window, .outer_step = window, .miners = std::move(miners)};
+}
+
+const MinerScore& score_of(const AdvanceResult& result, uint32_t uid) {
+  return result.scoreboard.miners.at(uid);
+}
+
+bool has_change(const AdvanceResult& result, uint32_t uid, ScoreReason reason) {
+  return std::any_of(result.changes.begin(), result.changes.end(),
+                     [&](const ScoreChange& change) { return change.uid == uid && change.reason == reason; });
+}
+
+// A board on which uid 1 has earned something: several windows of winning against uid 2.
+Scoreboard board_with_a_winner(const RunSpec& spec, int64_t windows) {
+  Scoreboard board;
+  for (int64_t window = 0; window < windows; ++window) {
+    board = advance(board, window_of(window, {evaluated(1, 0.05, 0.03), evaluated(2, 0.01, 0.02)}), spec)
+                .scoreboard;
+  }
+  return board;
+}
+
+TEST(Scoreboard, ScoresAFirstWindowAsByHand) {
+  const RunSpec spec = testing::scoring_run_spec();
+  const auto result = advance({}, window_of(0, {evaluated(1, 0.05, 0.025), evaluated(2, 0.01, 0.02)}), spec);
+  EXPECT_EQ(result.scoreboard.window, 0);
+  const MinerScore& winner = score_of(result, 1);
+  EXPECT_NEAR(winner.gradient_score, 0.025, 1e-12);
+  EXPECT_NEAR(winner.binary_average, 0.05, 1e-15);
+  EXPECT_NEAR(winner.rating.mu, kWinnerMu, 1e-9);
+  EXPECT_NEAR(winner.rating.sigma, kSigmaAfter, 1e-9);
+  EXPECT_EQ(winner.sync_factor, 1.0);
+  EXPECT_NEAR(winner.final_score, kWinnerOrdinal * 0.05, 1e-9);
+  EXPECT_EQ(winner.last_evaluated_window, 0);
+  const MinerScore& loser = score_of(result, 2);
+  EXPECT_NEAR(loser.gradient_score, 0.02, 1e-12);
+  EXPECT_NEAR(loser.binary_average, -0.05, 1e-15);
+  EXPECT_NEAR(loser.rating.mu, kLoserMu, 1e-9);
+  EXPECT_EQ(loser.final_score, 0);
+  EXPECT_EQ(result.weights, (Weights{{1, 1.0}}));
+}
+
+TEST(Scoreboard, MovesTheBinaryAverageByAlpha) {
+  RunSpec spec = testing::scoring_run_spec();
+  spec.scoring.binary_score_alpha = 0.25;
+  auto first = advance({}, window_of(0, {evaluated(1, 0.05, 0.03)}), spec);
+  EXPECT_DOUBLE_EQ(score_of(first, 1).binary_average, 0.25);
+  auto second = advance(first.scoreboard, window_of(1, {evaluated(1, 0.01, 0.03)}), spec);
+  EXPECT_DOUBLE_EQ(score_of(second, 1).binary_average, 0.75 * 0.25 - 0.25);
+}
+
+TEST(Scoreboard, TakesEqualImprovementOnOwnSamplesForAMinus) {
+  const auto result = advance({}, window_of(0, {evaluated(1, 0.03, 0.03)}), testing::scoring_run_spec());
+  EXPECT_LT(score_of(result, 1).binary_average, 0);
+}
+
+TEST(Scoreboard, CountsALowBinaryAverageAsZeroOnceWarm) {
+  const RunSpec spec =
+      testing::scoring_run_spec();  // alpha 0.05: the average is 0.05 after one win, 0.0975, 0.1426
+  const std::vector<MinerEvidence> miners = {evaluated(1, 0.05, 0.03), evaluated(2, 0.01, 0.02)};
+  Evidence evidence = window_of(0, miners);
+  evidence.outer_step = 9;
+  const auto cold = advance({}, evidence, spec);
+  EXPECT_GT(score_of(cold, 1).final_score, 0);
+  evidence.outer_step = 10;
+  auto warm = advance({}, evidence, spec);
+  EXPECT_EQ(score_of(warm, 1).final_score, 0);
+  EXPECT_NEAR(score_of(warm, 1).binary_average, 0.05, 1e-15);
+  for (evidence.window = 1; evidence.window <= 2; ++evidence.window)
+    warm = advance(warm.scoreboard, evidence, spec);
+  EXPECT_NEAR(score_of(warm, 1).binary_average, 0.142625, 1e-12);
+  EXPECT_GT(score_of(warm, 1).final_score, 0);
+}
+
+TEST(Scoreboard, RatesTheUnusableAsWorseThanAnyMeasuredScore) {
+  const RunSpec spec = testing::scoring_run_spec();
+  using enum ContributionVerdict;
+  for (const ContributionVerdict verdict : {kMissing, kTooEarly, kTooLate, kInvalid}) {
+    const auto result = advance({}, window_of(0, {evaluated(1, -0.5, -0.4), unusable(2, verdict)}), spec);
+    EXPECT_NEAR(score_of(result, 1).rating.mu, kWinnerMu, 1e-9) << verdict_name(verdict);
+    EXPECT_NEAR(score_of(result, 2).rating.mu, kLoserMu, 1e-9) << verdict_name(verdict);
+    EXPECT_FALSE(score_of(result, 2).last_evaluated_window);
+  }
+}
+
+TEST(Scoreboard, LeavesTheRatingOfWhoeverWasNotEvaluated) {
+  const auto result = advance({}, window_of(0, {evaluated(1, 0.1, 0.1), evaluated(2, 0.2, 0.2), accepted(3)}),
+                              testing::scoring_run_spec());
+  EXPECT_EQ(score_of(result, 3).rating, Rating{});
+  EXPECT_EQ(score_of(result, 3).sync_factor, 1.0);
+  EXPECT_FALSE(has_change(result, 3, ScoreReason::kRated));
+}
+
+TEST(Scoreboard, ScalesByStepsBehindAndKnowsTheHandNumbers) {
+  EXPECT_EQ(sync_factor(0), 1.0);
+  EXPECT_NEAR(sync_factor(1), 0.3628873693012115, 1e-15);
+  EXPECT_NEAR(sync_factor(2), 0.06415002990995841, 1e-15);
+  EXPECT_EQ(sync_factor(3), 0.0);
+  EXPECT_EQ(sync_factor(1000), 0.0);
+
+  const RunSpec spec = testing::scoring_run_spec();
+  MinerEvidence late = evaluated(1, 0.05, 0.03);
+  late.steps_behind = 1;
+  const auto result = advance({}, window_of(0, {late, evaluated(2, 0.01, 0.02)}), spec);
+  EXPECT_NEAR(score_of(result, 1).final_score, kWinnerOrdinal * 0.05 * sync_factor(1), 1e-9);
+}
+
+TEST(Scoreboard, TakesAnUnknownRootOrAFalseProofForThreeStepsBehind) {
+  MinerEvidence unknown_root = accepted(1);
+  unknown_root.steps_behind.reset();
+  EXPECT_EQ(counted_steps_behind(unknown_root), 3);
+  MinerEvidence false_proof = accepted(1);
+  false_proof.possession_proof_fits = false;
+  EXPECT_EQ(counted_steps_behind(false_proof), 3);
+  EXPECT_EQ(counted_steps_behind(accepted(1)), 0);
+
+  const RunSpec spec = testing::scoring_run_spec();
+  const Scoreboard board = board_with_a_winner(spec, 4);
+  ASSERT_GT(board.miners.at(1).final_score, 0);
+  const auto result = advance(board, window_of(4, {false_proof}), spec);
+  EXPECT_EQ(score_of(result, 1).final_score, 0);
+  EXPECT_TRUE(has_change(result, 1, ScoreReason::kSynchronised));
+}
+
+TEST(Scoreboard, RanksAContributionThatBlowsTheModelUpWithTheMissing) {
+  const RunSpec spec = testing::scoring_run_spec();
+  MinerEvidence bomb = evaluated(2, 0, 0);
+  bomb.evaluation->unassigned.after = std::numeric_limits<double>::infinity();
+  const auto result = advance({}, window_of(0, {evaluated(1, 0.01, -5), bomb}), spec);
+  EXPECT_EQ(score_of(result, 2).gradient_score, -99);
+  EXPECT_NEAR(score_of(result, 2).rating.mu, kLoserMu, 1e-9);
+}
+
+TEST(Scoreboard, KeepsScoresWhereNothingCouldBeMeasured) {
+  const RunSpec spec = testing::scoring_run_spec();
+  MinerEvidence unmeasured = evaluated(1, 0.1, 0.1);
+  unmeasured.evaluation->own.before = std::nan("");
+  const auto result = advance({}, window_of(0, {unmeasured, evaluated(2, 0.1, 0.1)}), spec);
+  EXPECT_EQ(score_of(result, 1).rating, Rating{});
+  EXPECT_EQ(score_of(result, 1).binary_average, 0);
+  EXPECT_FALSE(score_of(result, 1).last_evaluated_window);
+  EXPECT_TRUE(has_change(result, 1, ScoreReason::kNotMeasurable));
+}
+
+TEST(Scoreboard, StartsAUidAfreshWhenItsKeyHasChanged) {
+  const RunSpec spec = testing::scoring_run_spec();
+  const Scoreboard board = board_with_a_winner(spec, 3);
+  MinerEvidence heir = accepted(1);
+  heir.key = key_of(77);
+  const auto result = advance(board, window_of(3, {heir}), spec);
+  EXPECT_TRUE(has_change(result, 1, ScoreReason::kKeyChanged));
+  EXPECT_EQ(score_of(result, 1).rating, Rating{});
+  EXPECT_EQ(score_of(result, 1).final_score, 0);
+  EXPECT_EQ(score_of(result, 1).binary_average, 0);
+  EXPECT_EQ(score_of(result, 1).first_window, 3);
+  EXPECT_EQ(score_of(result, 1).key, key_of(77));
+  EXPECT_EQ(score_of(result, 1).history.size(), 1u);
+}
+
+TEST(Scoreboard, LeavesMinersWithoutEvidenceAsTheyAre) {
+  const RunSpec spec = testing::scoring_run_spec();
+  const Scoreboard board = board_with_a_winner(spec, 3);
+  const auto result = advance(board, window_of(3, {accepted(2)}), spec);
+  EXPECT_EQ(score_of(result, 1), board.miners.at(1));
+  EXPECT_EQ(result.weights, (Weights{{1, 1.0}}));
+}
+
+TEST(Scoreboard, RemembersTheNewestWindowsOnly) {
+  const RunSpec spec = testing::scoring_run_spec();
+  const Scoreboard board = board_with_a_winner(spec, 12);
+  const auto& history = board.miners.at(1).history;
+  ASSERT_EQ(history.size(), kHistoryWindows);
+  EXPECT_EQ(history.front().window, 4);
+  EXPECT_EQ(history.back().window, 11);
+  EXPECT_NEAR(*history.back().gradient_score, 0.03, 1e-12);
+}
+
+TEST(Scoreboard, GivesPeerCandidatesTheirWeightsButNothingForBeingBurntTo) {
+  RunSpec spec = testing::scoring_run_spec();
+  spec.scoring.burn_rate = 0.3;
+  spec.scoring.burn_uid = 2;
+  const auto result = advance(board_with_a_winner(spec, 3), window_of(3, {accepted(5)}), spec);
+  ASSERT_EQ(result.candidates.size(), 3u);
+  EXPECT_EQ(result.candidates[0].uid, 1u);
+  EXPECT_NEAR(result.candidates[0].weight, 0.7, 1e-12);
+  EXPECT_EQ(result.candidates[1].weight, 0);
+  EXPECT_EQ(result.candidates[2].weight, 0);
+  EXPECT_NEAR(result.weights.at(2), 0.3, 1e-12);
+}
+
+TEST(Scoreboard, KnowsWhatTheSamplingNeeds) {
+  const RunSpec spec = testing::scoring_run_spec();
+  const Scoreboard board = board_with_a_winner(spec, 3);
+  const auto candidates = evaluation_candidates(board, std::vector<uint32_t>{9, 1});
+  ASSERT_EQ(candidates.size(), 2u);
+  EXPECT_EQ(candidates[0].uid, 9u);
+  EXPECT_FALSE(candidates[0].last_evaluated_window);
+  EXPECT_NEAR(candidates[0].ordinal, 0, 1e-12);
+  EXPECT_EQ(candidates[1].last_evaluated_window, 2);
+  EXPECT_EQ(candidates[1].ordinal, board.miners.at(1).rating.ordinal());
+}
+
+// Evidence of all kinds about 12 miners.
+Evidence random_evidence(Random& random, int64_t window) {
+  Evidence evidence = window_of(window, {});
+  for (uint32_t uid = 0; uid < 12; ++uid) {
+    const uint64_t kind = random.below(10);
+    if (kind == 0) continue;
+    if (kind == 1) {
+      evidence.miners.push_back(unusable(uid, static_cast<ContributionVerdict>(1 + random.below(4))));
+    } else if (kind < 4) {
+      evidence.miners.push_back(accepted(uid));
+    } else {
+      evidence.miners.push_back(evaluated(uid, 0.2 * random.uniform(), 0.1 * random.uniform()));
+    }
+    if (random.below(8) == 0) evidence.miners.back().steps_behind = static_cast<int64_t>(random.below(5));
+    if (random.below(30) == 0)
+      evidence.miners.back().key = key_of(static_cast<uint8_t>(100 + random.below(50)));
+  }
+  return evidence;
+}
+
+TEST(Scoreboard, DoesNotDependOnTheOrderOfTheEvidence) {
+  const RunSpec spec = testing::scoring_run_spec();
+  Random random(3);
+  Scoreboard board;
+  for (int64_t window = 0; window < 60; ++window) {
+    Evidence evidence = random_evidence(random, window);
+    const AdvanceResult straight = advance(board, evidence, spec);
+    std::reverse(evidence.miners.begin(), evidence.miners.end());
+    const AdvanceResult reversed = advance(board, evidence, spec);
+    ASSERT_EQ(straight.scoreboard, reversed.scoreboard);
+    ASSERT_EQ(straight.weights, reversed.weights);
+    board = straight.scoreboard;
+  }
+}
+
+void apply(Scoreboard& board, const ScoreChange& change, const Scoreboard& after) {
+  MinerScore& miner = board.miners[change.uid];
+  double* const fields[] = {nullptr,
+                            &miner.rating.mu,
+                            &miner.rating.sigma,
+                            &miner.binary_average,
+                            &miner.gradient_score,
+                            &miner.sync_factor,
+                            &miner.final_score};
+  if (change.reason == ScoreReason::kNewMiner || change.reason == ScoreReason::kKeyChanged) {
+    const MinerScore& now = after.miners.at(change.uid);
+    miner = {.uid = change.uid, .key = now.key, .first_window = now.first_window};
+  } else if (change.field != ScoreField::kNone) {
+    double& number = *fields[static_cast<size_t>(change.field)];
+    EXPECT_EQ(number, change.before);
+    number = change.after;
+  }
+}
+
+TEST(Scoreboard, ExplainsEveryChangeOfANumber) {
+  const RunSpec spec = testing::scoring_run_spec();
+  Random random(4);
+  Scoreboard board;
+  for (int64_t window = 0; window < 60; ++window) {
+    const AdvanceResult result = advance(board, random_evidence(random, window), spec);
+    Scoreboard replayed = board;
+    for (const ScoreChange& change : result.changes) {
+      EXPECT_NE(reason_name(change.reason), "");
+      EXPECT_NE(field_name(change.field), "");
+      apply(replayed, change, result.scoreboard);
+    }
+    replayed.window = window;
+    for (auto& [uid, miner] : replayed.miners) {
+      miner.history = score_of(result, uid).history;
+      miner.last_evaluated_window = score_of(result, uid).last_evaluated_window;
+    }
+    ASSERT_EQ(replayed, result.scoreboard);
+    board = result.scoreboard;
+  }
+}
+
+TEST(Scoreboard, AlwaysGivesWeightsThatSumToOne) {
+  RunSpec spec = testing::scoring_run_spec();
+  spec.network.gather_peer_count = 4;
+  spec.network.reserve_peer_count = 3;
+  spec.scoring.burn_rate = 0.1;
+  Random random(5);
+  Scoreboard board;
+  for (int64_t window = 0; window < 100; ++window) {
+    const AdvanceResult result = advance(board, random_evidence(random, window), spec);
+    double sum = 0;
+    for (const auto& [uid, weight] : result.weights) sum += weight;
+    EXPECT_NEAR(sum, 1.0, 1e-12);
+    for (const auto& [uid, miner] : result.scoreboard.miners) EXPECT_GE(miner.final_score, 0);
+    board = result.scoreboard;
+  }
+}
+
+TEST(ScoreboardDeathTest, RefusesAWindowThatItHasSeenAndAUidTwice) {
+  const RunSpec spec = testing::scoring_run_spec();
+  const Scoreboard board = board_with_a_winner(spec, 3);
+  EXPECT_DEATH((void)advance(board, window_of(2, {}), spec), "evidence.window");
+  EXPECT_DEATH((void)advance(board, window_of(3, {accepted(1), accepted(1)}), spec), "twice");
+}
+
+}  // namespace
+}  // namespace templar

@@ -1,0 +1,72 @@
+#include "support/run_specs.h"
+
+#include "base/check.h"
+
+namespace templar::testing {
+namespace {
+
+int64_t largest_divisor_up_to(int64_t number, int64_t limit) {
+  for (int64_t divisor = limit; divisor > 1; --divisor) {
+    if (number % divisor == 0) return divisor;
+  }
+  return 1;
+}
+
+}  // namespace
+
+RunSpec small_run_spec() {
+  auto spec = preset_run_spec("tiny");
+  CHECK(spec.has_value());
+  spec->name = "small";
+  spec->model.vocab_size = 64;
+  spec->model.hidden_size = 24;
+  spec->model.num_hidden_layers = 2;
+  spec->model.num_attention_heads = 4;
+  spec->model.num_key_value_heads = 2;
+  spec->model.intermediate_size = 40;
+  spec->model.tie_word_embeddings = false;
+  spec->inner.sequence_length = 16;
+  spec->inner.batch_size = 2;
+  spec->inner.steps = 2;
+  spec->inner.warmup_steps = 2;
+  spec->inner.schedule_steps = 40;
+  spec->codec.chunk = 16;
+  spec->codec.topk = 8;
+  spec->scoring.evaluation_samples = 2;
+  CHECK(validate(*spec).has_value());
+  return *std::move(spec);
+}
+
+RunSpec scoring_run_spec() {
+  RunSpec spec = small_run_spec();
+  spec.network.gather_peer_count = 20;
+  spec.network.reserve_peer_count = 10;
+  spec.scoring.uids_per_window = 20;
+  spec.scoring.num_evaluation_bins = 5;
+  spec.scoring.binary_score_alpha = 0.05;
+  spec.scoring.binary_score_threshold = 0.1;
+  spec.scoring.binary_score_warmup_windows = 10;
+  spec.scoring.openskill_beta = 7;
+  spec.scoring.openskill_tau = 0.1;
+  spec.scoring.missing_contribution_score = -99;
+  spec.scoring.sync_max_steps_behind = 2;
+  spec.scoring.burn_rate = 0;
+  spec.scoring.burn_uid = 1;
+  spec.scoring.gather_share = 0.75;
+  spec.scoring.gather_top_ratio = 2;
+  spec.scoring.reserve_decay_ratio = 0.75;
+  CHECK(validate(spec).has_value());
+  return spec;
+}
+
+std::vector<ChunkTotals> chunk_totals(const ParameterLayout& layout, int64_t chunk) {
+  std::vector<ChunkTotals> totals;
+  for (const ParameterInfo& parameter : layout) {
+    int64_t size = 1;
+    for (const int64_t dimension : parameter.shape) size *= largest_divisor_up_to(dimension, chunk);
+    totals.push_back({.chunks = parameter.count() / size, .chunk_size = size});
+  }
+  return totals;
+}
+
+}  // namespace templar::testing
