@@ -3,20 +3,12 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/keys.h"
+#include "core/protocol/verdict.h"
 
 namespace templar {
-
-// What became of a miner's contribution in the gather.
-enum class ContributionVerdict { kAccepted, kMissing, kTooEarly, kTooLate, kInvalid };
-
-// "accepted", "missing", "too_early", "too_late", "invalid".
-[[nodiscard]] std::string_view verdict_name(ContributionVerdict verdict);
-[[nodiscard]] std::optional<ContributionVerdict> parse_verdict(std::string_view name);
 
 // Mean loss [nats a token] before and after the contribution was applied.
 struct LossChange {
@@ -36,9 +28,8 @@ struct Evaluation {
 struct MinerEvidence {
   uint32_t uid = 0;
   PublicKey key;
-  ContributionVerdict verdict = ContributionVerdict::kMissing;
-  std::string verdict_detail;            // for people: why it is not accepted, with the number that was wrong
-  std::optional<Evaluation> evaluation;  // only of accepted ones, if it was chosen for evaluation
+  Verdict verdict = {VerdictCode::kMissing, ""};  // of the gather
+  std::optional<Evaluation> evaluation;           // only of accepted ones, if it was chosen for evaluation
   std::optional<int64_t>
       steps_behind;  // outer steps between the contribution's state root and ours; none: root unknown
   bool possession_proof_fits = false;

@@ -27,14 +27,5 @@ TEST(LossChange, IsNothingWhereTheLossBeforeIsNoMeasure) {
   EXPECT_FALSE(LossChange({std::nan(""), 1.0}).relative_improvement());
 }
 
-TEST(Verdict, HasOneNameEach) {
-  using enum ContributionVerdict;
-  for (const ContributionVerdict verdict : {kAccepted, kMissing, kTooEarly, kTooLate, kInvalid}) {
-    EXPECT_EQ(parse_verdict(verdict_name(verdict)), verdict);
-  }
-  EXPECT_FALSE(parse_verdict("Accepted"));
-  EXPECT_FALSE(parse_verdict(""));
-}
-
 }  // namespace
 }  // namespace templar

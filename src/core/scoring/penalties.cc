@@ -10,33 +10,33 @@ namespace {
 constexpr std::array<double, 3> kMissingFactors = {0.75, 0.5, 0.0};
 constexpr double kOutOfSyncFactor = 0.75;
 
-bool was_not_gathered(ContributionVerdict verdict) {
-  return verdict == ContributionVerdict::kMissing || verdict == ContributionVerdict::kTooEarly ||
-         verdict == ContributionVerdict::kTooLate;
+bool was_not_gathered(VerdictCode verdict) {
+  return verdict == VerdictCode::kMissing || verdict == VerdictCode::kTooEarly ||
+         verdict == VerdictCode::kTooLate;
 }
 
 std::optional<PenaltyEffect> penalise_missing(const MinerEvidence& evidence, const MinerScore& miner,
                                               const RunSpec&) {
-  if (!was_not_gathered(evidence.verdict)) return std::nullopt;
+  if (!was_not_gathered(evidence.verdict.code)) return std::nullopt;
   size_t in_a_row = 0;
   for (auto outcome = miner.history.rbegin(); outcome != miner.history.rend(); ++outcome, ++in_a_row) {
     if (!was_not_gathered(outcome->verdict)) break;
   }
   const double factor = kMissingFactors[std::min(in_a_row, kMissingFactors.size()) - 1];
   return PenaltyEffect{factor, ScoreReason::kMissing,
-                       fmt::format("{}, {} in a row{}{}", verdict_name(evidence.verdict), in_a_row,
-                                   evidence.verdict_detail.empty() ? "" : ": ", evidence.verdict_detail)};
+                       fmt::format("{}, {} in a row{}{}", verdict_name(evidence.verdict.code), in_a_row,
+                                   evidence.verdict.reason.empty() ? "" : ": ", evidence.verdict.reason)};
 }
 
 std::optional<PenaltyEffect> penalise_invalid(const MinerEvidence& evidence, const MinerScore&,
                                               const RunSpec&) {
-  if (evidence.verdict != ContributionVerdict::kInvalid) return std::nullopt;
-  return PenaltyEffect{0.0, ScoreReason::kInvalid, evidence.verdict_detail};
+  if (evidence.verdict.code != VerdictCode::kInvalid) return std::nullopt;
+  return PenaltyEffect{0.0, ScoreReason::kInvalid, evidence.verdict.reason};
 }
 
 std::optional<PenaltyEffect> penalise_out_of_sync(const MinerEvidence& evidence, const MinerScore&,
                                                   const RunSpec& spec) {
-  if (evidence.verdict != ContributionVerdict::kAccepted) return std::nullopt;
+  if (!evidence.verdict.accepted()) return std::nullopt;
   const int64_t steps = counted_steps_behind(evidence);
   const int64_t allowed = spec.scoring.sync_max_steps_behind;
   if (steps <= allowed) return std::nullopt;

@@ -7,17 +7,14 @@
 namespace templar {
 namespace {
 
-using enum ContributionVerdict;
+using enum VerdictCode;
 
-MinerEvidence evidence_of(ContributionVerdict verdict) {
-  return {.uid = 3,
-          .verdict = verdict,
-          .verdict_detail = "stored 80 s after",
-          .steps_behind = 0,
-          .possession_proof_fits = true};
+MinerEvidence evidence_of(VerdictCode verdict) {
+  return {
+      .uid = 3, .verdict = {verdict, "stored 80 s after"}, .steps_behind = 0, .possession_proof_fits = true};
 }
 
-MinerScore miner_with(std::vector<ContributionVerdict> history) {
+MinerScore miner_with(std::vector<VerdictCode> history) {
   MinerScore miner = {.uid = 3};
   for (size_t i = 0; i < history.size(); ++i)
     miner.history.push_back({static_cast<int64_t>(i), history[i], std::nullopt});
@@ -40,7 +37,7 @@ TEST(Penalties, SpareAMinerThatDidItsPart) {
 
 TEST(Penalties, GrowWithEachMissingContributionInARow) {
   const RunSpec spec = testing::scoring_run_spec();
-  const auto factor_after = [&](std::vector<ContributionVerdict> history) {
+  const auto factor_after = [&](std::vector<VerdictCode> history) {
     const auto effects = effects_of(evidence_of(history.back()), miner_with(history), spec);
     EXPECT_EQ(effects.size(), 1u);
     EXPECT_EQ(effects[0].reason, ScoreReason::kMissing);
@@ -51,7 +48,7 @@ TEST(Penalties, GrowWithEachMissingContributionInARow) {
   EXPECT_EQ(factor_after({kMissing, kMissing}), 0.5);
   EXPECT_EQ(factor_after({kAccepted, kTooLate, kTooEarly}), 0.5);
   EXPECT_EQ(factor_after({kMissing, kMissing, kMissing}), 0.0);
-  EXPECT_EQ(factor_after(std::vector<ContributionVerdict>(8, kMissing)), 0.0);
+  EXPECT_EQ(factor_after(std::vector<VerdictCode>(8, kMissing)), 0.0);
 }
 
 TEST(Penalties, TakeAllFromAnInvalidContributionAndSayWhy) {

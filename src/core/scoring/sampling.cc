@@ -49,11 +49,11 @@ size_t index_at(const std::vector<uint64_t>& weights, uint64_t draw) {
 }  // namespace
 
 std::vector<uint32_t> choose_evaluated_uids(std::span<const EvaluationCandidate> candidates,
-                                            const ScoringSpec& scoring, uint64_t run_seed, int64_t window) {
+                                            const ScoringSpec& scoring, uint64_t seed, int64_t window) {
   const auto wanted = static_cast<size_t>(scoring.uids_per_window);
   const auto bins = static_cast<size_t>(scoring.num_evaluation_bins);
   Candidates pool(candidates.begin(), candidates.end());
-  Random random(run_seed, "evaluated-uids", static_cast<uint64_t>(window));
+  Random random(seed, "evaluated-uids", static_cast<uint64_t>(window));
   if (pool.size() > wanted && pool.size() >= bins * wanted) pool = draw_bin(std::move(pool), bins, random);
   std::sort(pool.begin(), pool.end(),
             [](const EvaluationCandidate& a, const EvaluationCandidate& b) { return a.uid < b.uid; });

@@ -25,7 +25,7 @@ struct EvaluationCandidate {
 // The same run seed, window and candidates, in any order, give the same uids on every machine. Every uid must
 // be there once.
 [[nodiscard]] std::vector<uint32_t> choose_evaluated_uids(std::span<const EvaluationCandidate> candidates,
-                                                          const ScoringSpec& scoring, uint64_t run_seed,
+                                                          const ScoringSpec& scoring, uint64_t seed,
                                                           int64_t window);
 
 }  // namespace templar

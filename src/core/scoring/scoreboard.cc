@@ -56,7 +56,7 @@ void admit_miner(Window& window, const MinerEvidence& miner) {
 
 // The measured gradient score; minus infinity and what is worse than missing count as missing.
 std::optional<double> measure(const MinerEvidence& miner, const ScoringSpec& scoring) {
-  if (miner.verdict != ContributionVerdict::kAccepted || !miner.evaluation) return std::nullopt;
+  if (!miner.verdict.accepted() || !miner.evaluation) return std::nullopt;
   const std::optional<double> improvement = miner.evaluation->unassigned.relative_improvement();
   if (!improvement || !miner.evaluation->own.relative_improvement()) return std::nullopt;
   return std::isfinite(*improvement) ? *improvement : scoring.missing_contribution_score;
@@ -66,10 +66,10 @@ void record_measurement(Window& window, const MinerEvidence& miner) {
   MinerScore& score = window.score(miner.uid);
   const ScoringSpec& scoring = window.spec.scoring;
   const std::optional<double> gradient_score = measure(miner, scoring);
-  score.history.push_back({window.evidence.window, miner.verdict, gradient_score});
+  score.history.push_back({window.evidence.window, miner.verdict.code, gradient_score});
   if (score.history.size() > kHistoryWindows) score.history.erase(score.history.begin());
   if (!gradient_score) {
-    if (miner.verdict == ContributionVerdict::kAccepted && miner.evaluation) {
+    if (miner.verdict.accepted() && miner.evaluation) {
       window.note(miner.uid, ScoreReason::kNotMeasurable,
                   fmt::format("loss before: own {}, unassigned {}", miner.evaluation->own.before,
                               miner.evaluation->unassigned.before));
@@ -96,7 +96,7 @@ void rate_miners(Window& window) {
   std::vector<double> scores;
   for (const MinerEvidence* miner : window.miners) {
     const WindowOutcome& outcome = window.score(miner->uid).history.back();
-    const bool is_usable = miner->verdict == ContributionVerdict::kAccepted;
+    const bool is_usable = miner->verdict.accepted();
     if (is_usable && !outcome.gradient_score) continue;
     uids.push_back(miner->uid);
     ratings.push_back(window.score(miner->uid).rating);
@@ -114,7 +114,7 @@ void rate_miners(Window& window) {
 }
 
 void synchronise_miner(Window& window, const MinerEvidence& miner) {
-  if (miner.verdict != ContributionVerdict::kAccepted) return;
+  if (!miner.verdict.accepted()) return;
   const int64_t steps = counted_steps_behind(miner);
   const char* what = !miner.possession_proof_fits ? "possession proof does not fit"
                      : !miner.steps_behind        ? "state root unknown"

@@ -27,7 +27,7 @@ namespace templar {
 // One window of a miner's past. A gradient score is there if the miner was evaluated.
 struct WindowOutcome {
   int64_t window = 0;
-  ContributionVerdict verdict = ContributionVerdict::kMissing;
+  VerdictCode verdict = VerdictCode::kMissing;
   std::optional<double> gradient_score;
   bool operator==(const WindowOutcome&) const = default;
 };

@@ -106,13 +106,20 @@ class ObjectFields {
   size_t fields_read_ = 0;
 };
 
+std::optional<VerdictCode> parse_verdict(std::string_view name) {
+  for (uint8_t code = 0; code <= kLastVerdictCode; ++code) {
+    if (verdict_name(static_cast<VerdictCode>(code)) == name) return static_cast<VerdictCode>(code);
+  }
+  return std::nullopt;
+}
+
 Result<WindowOutcome> parse_outcome(const Json& json, const std::string& where, int64_t first_window,
                                     int64_t last_window) {
   ObjectFields fields(json, where);
   WindowOutcome outcome;
   TRY_ASSIGN(outcome.window, fields.integer("window", first_window, last_window));
   TRY_ASSIGN(const std::string verdict, fields.text("verdict"));
-  const std::optional<ContributionVerdict> known = parse_verdict(verdict);
+  const std::optional<VerdictCode> known = parse_verdict(verdict);
   if (!known) return fields.wrong("verdict", "is not one that is known");
   outcome.verdict = *known;
   TRY_ASSIGN(outcome.gradient_score, fields.optional_number("gradient_score"));

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "base/random.h"
@@ -32,7 +33,7 @@ Scoreboard random_board(uint64_t seed) {
       miner.last_evaluated_window = miner.first_window + static_cast<int64_t>(random.below(100));
     for (size_t i = 0; i < random.below(kHistoryWindows + 1); ++i) {
       WindowOutcome outcome = {.window = miner.first_window + static_cast<int64_t>(i) * 3,
-                               .verdict = static_cast<ContributionVerdict>(random.below(5))};
+                               .verdict = static_cast<VerdictCode>(random.below(5))};
       if (random.below(2) == 0) outcome.gradient_score = any_number(random);
       miner.history.push_back(outcome);
     }
@@ -67,8 +68,7 @@ TEST(ScoreboardFormat, HoldsAnEmptyBoard) {
 void expect_refused(const std::function<void(Json&)>& spoil, const std::string& named) {
   Scoreboard board{.window = 9};
   board.miners[2] = {.uid = 2, .first_window = 1, .last_evaluated_window = 5};
-  board.miners[2].history = {{3, ContributionVerdict::kAccepted, 0.5},
-                             {4, ContributionVerdict::kMissing, std::nullopt}};
+  board.miners[2].history = {{3, VerdictCode::kAccepted, 0.5}, {4, VerdictCode::kMissing, std::nullopt}};
   board.miners[7] = {.uid = 7};
   Json json = Json::parse(encode_scoreboard(board));
   spoil(json);

@@ -28,7 +28,7 @@ PublicKey key_of(uint8_t number) {
 MinerEvidence accepted(uint32_t uid) {
   return {.uid = uid,
           .key = key_of(static_cast<uint8_t>(uid)),
-          .verdict = ContributionVerdict::kAccepted,
+          .verdict = {},
           .steps_behind = 0,
           .possession_proof_fits = true};
 }
@@ -40,9 +40,8 @@ MinerEvidence evaluated(uint32_t uid, double own, double unassigned) {
   return miner;
 }
 
-MinerEvidence unusable(uint32_t uid, ContributionVerdict verdict) {
-  return {
-      .uid = uid, .key = key_of(static_cast<uint8_t>(uid)), .verdict = verdict, .verdict_detail = "because"};
+MinerEvidence unusable(uint32_t uid, VerdictCode verdict) {
+  return {.uid = uid, .key = key_of(static_cast<uint8_t>(uid)), .verdict = {verdict, "because"}};
 }
 
 Evidence window_of(int64_t window, std::vector<MinerEvidence> miners) {
@@ -122,8 +121,8 @@ TEST(Scoreboard, CountsALowBinaryAverageAsZeroOnceWarm) {
 
 TEST(Scoreboard, RatesTheUnusableAsWorseThanAnyMeasuredScore) {
   const RunSpec spec = testing::scoring_run_spec();
-  using enum ContributionVerdict;
-  for (const ContributionVerdict verdict : {kMissing, kTooEarly, kTooLate, kInvalid}) {
+  using enum VerdictCode;
+  for (const VerdictCode verdict : {kMissing, kTooEarly, kTooLate, kInvalid}) {
     const auto result = advance({}, window_of(0, {evaluated(1, -0.5, -0.4), unusable(2, verdict)}), spec);
     EXPECT_NEAR(score_of(result, 1).rating.mu, kWinnerMu, 1e-9) << verdict_name(verdict);
     EXPECT_NEAR(score_of(result, 2).rating.mu, kLoserMu, 1e-9) << verdict_name(verdict);
@@ -255,7 +254,7 @@ Evidence random_evidence(Random& random, int64_t window) {
     const uint64_t kind = random.below(10);
     if (kind == 0) continue;
     if (kind == 1) {
-      evidence.miners.push_back(unusable(uid, static_cast<ContributionVerdict>(1 + random.below(4))));
+      evidence.miners.push_back(unusable(uid, static_cast<VerdictCode>(1 + random.below(4))));
     } else if (kind < 4) {
       evidence.miners.push_back(accepted(uid));
     } else {
