@@ -40,6 +40,16 @@ struct ChunkPlan {
 [[nodiscard]] ChunkPlan plan_chunks(std::span<const int64_t> shape, const CodecSpec& codec);
 [[nodiscard]] std::vector<ChunkPlan> plan_chunks(const ParameterLayout& layout, const CodecSpec& codec);
 
+// Calls visit(offset in the dense parameter, offset in the tile) for the start of each row of a chunk, top to
+// bottom; a row has plan.tile_columns elements.
+template <typename Visit>
+void for_each_tile_row(const ChunkPlan& plan, int64_t chunk, Visit visit) {
+  auto dense = static_cast<size_t>(plan.first_element(chunk));
+  for (int64_t row = 0; row < plan.tile_rows; ++row, dense += static_cast<size_t>(plan.columns)) {
+    visit(dense, static_cast<size_t>(row * plan.tile_columns));
+  }
+}
+
 // Values sent by a contribution, all parameters together.
 [[nodiscard]] int64_t kept_total(std::span<const ChunkPlan> plans);
 

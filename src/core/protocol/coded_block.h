@@ -40,9 +40,8 @@ struct CodedBlock {
   ByteView codes;
 };
 
-// Reads a block's chunks in ascending order from any first one. The block must have been accepted by the
-// parser, and must outlive the decoder. Values are codebook entries, or entries of another table of the same
-// size (scaled ones, say).
+// Reads a block's chunks in ascending order from any first one. The block must come from read_coded_block,
+// and must outlive the decoder.
 class ChunkDecoder {
  public:
   ChunkDecoder(const CodedBlock& block, int64_t first_chunk);
@@ -60,11 +59,13 @@ class ChunkDecoder {
 // Appends the coded form. block must obey the rules above (CHECK).
 void write_coded_block(const EncodedParameter& block, ByteWriter& writer);
 
-// Reads one block and checks all of it: what it returns decodes without further checks. The block describes
-// its own shape; whether that is the expected one is for the caller to compare. rows and columns of its plan
-// are 1 and the chunks' total width, unless the caller sets them. Fails (skip) and names the field and the
-// number.
+// Reads one block and checks all of it: what it returns decodes without further checks. A block describes its
+// own chunks but not the parameter: its plan has them side by side, in one row of tiles. bins is 2 .. 256
+// (CHECK). Fails (skip) and names the field and the number.
 [[nodiscard]] Result<CodedBlock> read_coded_block(ByteReader& reader, int64_t bins);
+
+// How many values have each code: one count a codebook entry.
+[[nodiscard]] std::vector<int64_t> count_codes(const CodedBlock& block);
 
 [[nodiscard]] EncodedParameter decode_block(const CodedBlock& block);
 

@@ -1,0 +1,34 @@
+#include "core/codec/compressor.h"
+
+#include "base/check.h"
+#include "core/codec/parameter_encoder.h"
+
+namespace templar {
+
+Result<EncodedParameter> compress(std::span<const float> values, const ParameterInfo& parameter,
+                                  const CodecSpec& codec, ThreadTeam& team) {
+  return encode_parameter({.base = values}, parameter, codec, team);
+}
+
+Result<std::vector<EncodedParameter>> compress_with_error_feedback(ConstParameterSpans pseudo_gradient,
+                                                                   ParameterSpans error_feedback,
+                                                                   const ParameterLayout& layout,
+                                                                   const CodecSpec& codec, ThreadTeam& team) {
+  CHECK(pseudo_gradient.size() == layout.size() && error_feedback.size() == layout.size());
+  const auto blended = [&](size_t i) {
+    CHECK(pseudo_gradient[i].size() == error_feedback[i].size());
+    return BlendedInput{error_feedback[i], static_cast<float>(codec.error_feedback_decay), pseudo_gradient[i],
+                        1.0f};
+  };
+  std::vector<EncodedParameter> encoded;
+  encoded.reserve(layout.size());
+  for (size_t i = 0; i < layout.size(); ++i) {
+    TRY_ASSIGN(EncodedParameter parameter, encode_parameter(blended(i), layout[i], codec, team));
+    encoded.push_back(std::move(parameter));
+  }
+  for (size_t i = 0; i < layout.size(); ++i)
+    store_residual(blended(i), encoded[i], codec, error_feedback[i], team);
+  return encoded;
+}
+
+}  // namespace templar

@@ -1,0 +1,34 @@
+// The orthonormal DCT-II of a tile, in both directions. On the consensus path: the same bits on every
+// machine. Formulas and order of sums: docs/protocol.md, "Compression" and "Outer step".
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/protocol/chunk_plan.h"
+
+namespace templar {
+
+// F[i][k] = a_k cos(pi k (2i+1) / 2n), row-major [size, size], f32. size >= 1.
+[[nodiscard]] std::vector<float> dct_basis(int64_t size);
+
+// Transforms tiles of one size. Const calls may run on several threads at once, each with its own scratch.
+class TileTransform {
+ public:
+  explicit TileTransform(const ChunkPlan& plan);
+  // tile and scratch have plan.chunk_elements() values each; the result replaces the tile. A tile of one row
+  // (a vector's chunk) is transformed along the row alone. Values must be finite.
+  void forward(std::span<float> tile, std::span<float> scratch) const;
+  void inverse(std::span<float> tile, std::span<float> scratch) const;
+
+ private:
+  int64_t rows_;
+  int64_t columns_;
+  std::vector<float> row_basis_;  // F of size rows, and its transpose
+  std::vector<float> row_basis_transposed_;
+  std::vector<float> column_basis_;
+  std::vector<float> column_basis_transposed_;
+};
+
+}  // namespace templar
