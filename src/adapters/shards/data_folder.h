@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "adapters/shards/data_manifest.h"
 #include "ports/shard_source.h"
@@ -13,14 +14,22 @@
 
 namespace templar {
 
+// The names of the reference system's files.
+[[nodiscard]] std::string train_file_name(uint64_t index);
+[[nodiscard]] std::string ids_file_name(uint64_t index);
+
+// Inside a data folder: where the next data set is being made. Without a manifest beside it, nothing in the
+// folder counts.
+inline constexpr const char* kPreparingFolder = ".templar-preparing";
+
 struct DataFolderOptions {
   uint64_t sequence_length = 0;  // 0: what the manifest says; needed for a folder without manifest
   bool verify = false;  // also compare every file's hash and every token with the manifest: reads everything
 };
 
-// Maps nothing yet, but checks that every file is there with the right type and size. Fails (fatal), naming
-// the file: no such folder, no data set in it, preparation unfinished, another sequence length than the
-// manifest's, missing or corrupt shard.
+// Checks that every file is there with the right type and size, and reads no more of them. Fails (fatal),
+// naming the file: no such folder, no data set in it, preparation unfinished, another sequence length than
+// the manifest's, missing or corrupt shard.
 [[nodiscard]] Result<std::unique_ptr<ShardSource>> open_data_folder(const std::filesystem::path& folder,
                                                                     const DataFolderOptions& options = {});
 

@@ -42,8 +42,8 @@ struct DataManifest {
   std::string tokenizer_file;             // the model in the folder; empty for bytes
   std::optional<Hash256> tokenizer_hash;  // of that file
   std::vector<ShardEntry> shards;         // at least one
-  ShardEntry heldout;
-  std::string source;  // where the text came from, for people
+  std::optional<ShardEntry> heldout;      // prepare always writes one
+  std::string source;                     // where the text came from, for people
   DataTotals totals;
 
   bool operator==(const DataManifest&) const = default;

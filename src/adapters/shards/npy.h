@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,8 +24,8 @@ struct NpyHeader {
 // Says nothing about the values.
 [[nodiscard]] Result<NpyHeader> parse_npy_header(ByteView file);
 
-// A header of a flat array, always kNpyHeaderSize bytes whatever the count, so that it can be rewritten in
-// place.
+// A header of a flat array (dtype "<u4" or "<u8"), always kNpyHeaderSize bytes whatever the count, so that it
+// can be rewritten in place.
 inline constexpr size_t kNpyHeaderSize = 128;
 [[nodiscard]] Bytes make_npy_header(std::string_view dtype, uint64_t count);
 
@@ -41,28 +40,5 @@ struct NpyArray {
 // read flat.
 [[nodiscard]] Result<NpyArray<uint32_t>> open_npy_u32(const std::filesystem::path& path);
 [[nodiscard]] Result<NpyArray<uint64_t>> open_npy_u64(const std::filesystem::path& path);
-
-// Writes a flat array of 4- or 8-byte unsigned integers piece by piece. The file is complete only after
-// finish().
-class NpyWriter {
- public:
-  // Fails (fatal), as append and finish do, with the path and the reason (full disk, unwritable folder).
-  [[nodiscard]] static Result<NpyWriter> create(const std::filesystem::path& path, size_t value_size);
-  NpyWriter(NpyWriter&&) noexcept;
-  NpyWriter& operator=(NpyWriter&&) noexcept;
-  ~NpyWriter();
-
-  [[nodiscard]] Status append(std::span<const uint32_t> values);
-  [[nodiscard]] Status append(std::span<const uint64_t> values);
-  [[nodiscard]] uint64_t count() const;
-  // Writes the header, syncs and closes.
-  [[nodiscard]] Status finish();
-
- private:
-  struct State;
-  explicit NpyWriter(std::unique_ptr<State> state);
-  [[nodiscard]] Status append_bytes(ByteView bytes);
-  std::unique_ptr<State> state_;
-};
 
 }  // namespace templar

@@ -1,0 +1,246 @@
+#include "adapters/shards/data_folder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include "adapters/shards/npy.h"
+#include "adapters/tokenizers/sentencepiece_tokenizer.h"
+#include "base/check.h"
+#include "base/file.h"
+
+namespace templar {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kMaxManifestBytes = 64 << 20;
+constexpr size_t kMaxTokenizerBytes = 256 << 20;
+
+struct ShardFiles {
+  fs::path tokens;
+  fs::path ids;
+  uint64_t samples = 0;
+};
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+struct ShardArrays {
+  NpyArray<uint32_t> tokens;
+  NpyArray<uint64_t> ids;
+};
+
+// Maps both files and checks that they belong together; samples 0: as many as there are ids.
+Result<ShardArrays> map_shard(const ShardFiles& files, uint64_t sequence_length) {
+  TRY_ASSIGN(NpyArray<uint32_t> tokens, open_npy_u32(files.tokens));
+  TRY_ASSIGN(NpyArray<uint64_t> ids, open_npy_u64(files.ids));
+  const uint64_t count = tokens.values.size();
+  if (count == 0) return fatal_error(files.tokens.string() + ": holds no tokens");
+  if (count % sequence_length != 0) {
+    return fatal_error(fmt::format("{}: {} tokens are not a multiple of the sequence length {}",
+                                   files.tokens.string(), count, sequence_length));
+  }
+  const uint64_t samples = count / sequence_length;
+  if (ids.values.size() != samples) {
+    return fatal_error(fmt::format("{}: {} sample ids for the {} samples of {}", files.ids.string(),
+                                   ids.values.size(), samples, files.tokens.filename().string()));
+  }
+  if (files.samples != 0 && files.samples != samples) {
+    return fatal_error(fmt::format("{}: holds {} samples, the manifest says {}", files.tokens.string(),
+                                   samples, files.samples));
+  }
+  return ShardArrays{std::move(tokens), std::move(ids)};
+}
+
+class FolderShardSource final : public ShardSource {
+ public:
+  struct Description {
+    uint64_t sequence_length = 0;
+    uint64_t vocab_size = 0;
+    std::string tokenizer_name;
+    std::optional<Hash256> manifest_hash;
+    std::vector<ShardFiles> shards;
+    std::optional<ShardFiles> heldout;
+    fs::path folder;
+  };
+  explicit FolderShardSource(Description description) : description_(std::move(description)) {}
+
+  [[nodiscard]] uint64_t shard_count() const override { return description_.shards.size(); }
+  [[nodiscard]] uint64_t sequence_length() const override { return description_.sequence_length; }
+  [[nodiscard]] uint64_t vocab_size() const override { return description_.vocab_size; }
+  [[nodiscard]] uint64_t sample_count(uint64_t index) const override {
+    CHECK(index < shard_count());
+    return description_.shards[index].samples;
+  }
+  [[nodiscard]] std::string tokenizer_name() const override { return description_.tokenizer_name; }
+  [[nodiscard]] std::optional<Hash256> manifest_hash() const override { return description_.manifest_hash; }
+
+  [[nodiscard]] Result<Shard> open_shard(uint64_t index) const override {
+    CHECK(index < shard_count());
+    return open(description_.shards[index]);
+  }
+  [[nodiscard]] Result<Shard> open_heldout() const override {
+    if (!description_.heldout) return skip_error(description_.folder.string() + " has no held-out samples");
+    return open(*description_.heldout);
+  }
+
+ private:
+  [[nodiscard]] Result<Shard> open(const ShardFiles& files) const {
+    TRY_ASSIGN(ShardArrays arrays, map_shard(files, sequence_length()));
+    auto storage = std::make_shared<const ShardArrays>(std::move(arrays));
+    const std::span<const uint32_t> tokens = storage->tokens.values;
+    const std::span<const uint64_t> ids = storage->ids.values;
+    return Shard(std::move(storage), tokens, ids, sequence_length());
+  }
+
+  Description description_;
+};
+
+ShardFiles files_of(const fs::path& folder, const ShardEntry& entry) {
+  return {folder / entry.file, folder / entry.ids_file, entry.samples};
+}
+
+struct ManifestBytes {
+  DataManifest manifest;
+  Hash256 hash;
+};
+
+Result<ManifestBytes> load_manifest(const fs::path& folder) {
+  const fs::path path = folder / kManifestFile;
+  TRY_ASSIGN(const Bytes bytes, read_file(path, kMaxManifestBytes));
+  Result<DataManifest> manifest = parse_manifest(as_text(bytes));
+  if (!manifest) return annotate(manifest.error(), path.string());
+  return ManifestBytes{std::move(*manifest), blake2b_256(bytes)};
+}
+
+Result<FolderShardSource::Description> describe_by_manifest(const fs::path& folder,
+                                                            uint64_t sequence_length) {
+  TRY_ASSIGN(const ManifestBytes loaded, load_manifest(folder));
+  const DataManifest& manifest = loaded.manifest;
+  if (sequence_length != 0 && sequence_length != manifest.sequence_length) {
+    return fatal_error(fmt::format("{}: made for samples of {} tokens, the run wants {}", folder.string(),
+                                   manifest.sequence_length, sequence_length));
+  }
+  FolderShardSource::Description description;
+  description.sequence_length = manifest.sequence_length;
+  description.vocab_size = manifest.vocab_size;
+  description.tokenizer_name = manifest.tokenizer;
+  description.manifest_hash = loaded.hash;
+  for (const ShardEntry& entry : manifest.shards) description.shards.push_back(files_of(folder, entry));
+  if (manifest.heldout) description.heldout = files_of(folder, *manifest.heldout);
+  return description;
+}
+
+// Shards of the reference system: numbered from 0 without a gap.
+Result<FolderShardSource::Description> describe_by_names(const fs::path& folder, uint64_t sequence_length) {
+  if (sequence_length == 0) {
+    return fatal_error(folder.string() + ": no manifest.json, so the sequence length must be given");
+  }
+  FolderShardSource::Description description;
+  description.sequence_length = sequence_length;
+  for (uint64_t index = 0; is_there(folder / train_file_name(index)); ++index) {
+    ShardFiles files{folder / train_file_name(index), folder / ids_file_name(index), 0};
+    TRY_ASSIGN(const ShardArrays arrays, map_shard(files, sequence_length));
+    files.samples = arrays.ids.values.size();
+    description.shards.push_back(std::move(files));
+  }
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    const bool is_shard = name.starts_with("train_") && name.ends_with(".npy");
+    if (is_shard && name > train_file_name(description.shards.size())) {
+      return fatal_error(fmt::format("{} is missing, {} is there",
+                                     (folder / train_file_name(description.shards.size())).string(), name));
+    }
+  }
+  if (error) return fatal_error(folder.string() + ": " + error.message());
+  if (description.shards.empty()) {
+    return fatal_error(fmt::format("{}: no data set here, neither {} nor {}", folder.string(), kManifestFile,
+                                   train_file_name(0)));
+  }
+  return description;
+}
+
+Status compare_hash(const fs::path& path, const Hash256& expected) {
+  TRY_ASSIGN(const MappedFile file, MappedFile::open(path));
+  const Hash256 actual = blake2b_256(file.bytes());
+  if (actual == expected) return {};
+  return fatal_error(fmt::format("{}: corrupt: its hash is {}, the manifest says {}", path.string(),
+                                 actual.brief(), expected.brief()));
+}
+
+Status verify_shard(const fs::path& folder, const ShardEntry& entry, const DataManifest& manifest,
+                    const std::function<void(const std::string&)>& checked) {
+  const ShardFiles files = files_of(folder, entry);
+  TRY_ASSIGN(const ShardArrays arrays, map_shard(files, manifest.sequence_length));
+  if (checked) checked(entry.file);
+  TRY(compare_hash(files.tokens, entry.file_hash));
+  if (checked) checked(entry.ids_file);
+  TRY(compare_hash(files.ids, entry.ids_hash));
+  const auto largest = std::ranges::max(arrays.tokens.values);
+  if (largest >= manifest.vocab_size) {
+    return fatal_error(fmt::format("{}: holds token {}, the vocabulary has {}", files.tokens.string(),
+                                   largest, manifest.vocab_size));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string train_file_name(uint64_t index) {
+  return fmt::format("train_{:06}.npy", index);
+}
+std::string ids_file_name(uint64_t index) {
+  return fmt::format("sample_ids_{:06}.npy", index);
+}
+
+Result<std::unique_ptr<ShardSource>> open_data_folder(const fs::path& folder,
+                                                      const DataFolderOptions& options) {
+  std::error_code ignored;
+  if (!fs::is_directory(folder, ignored)) return fatal_error(folder.string() + ": no such folder");
+  const bool has_manifest = is_there(folder / kManifestFile);
+  if (!has_manifest && is_there(folder / kPreparingFolder)) {
+    return fatal_error(folder.string() +
+                       ": its preparation was not finished; run templar data prepare again");
+  }
+  TRY_ASSIGN(FolderShardSource::Description description,
+             has_manifest ? describe_by_manifest(folder, options.sequence_length)
+                          : describe_by_names(folder, options.sequence_length));
+  for (const ShardFiles& files : description.shards) TRY(map_shard(files, description.sequence_length));
+  if (description.heldout) TRY(map_shard(*description.heldout, description.sequence_length));
+  if (options.verify && has_manifest) TRY(verify_data_folder(folder));
+  return std::make_unique<FolderShardSource>(std::move(description));
+}
+
+Result<DataManifest> read_manifest(const fs::path& folder) {
+  TRY_ASSIGN(ManifestBytes loaded, load_manifest(folder));
+  return std::move(loaded.manifest);
+}
+
+Result<std::unique_ptr<Tokenizer>> open_data_tokenizer(const fs::path& folder) {
+  TRY_ASSIGN(const DataManifest manifest, read_manifest(folder));
+  if (manifest.tokenizer == "bytes") return make_byte_tokenizer();
+  const fs::path path = folder / manifest.tokenizer_file;
+  TRY_ASSIGN(const Bytes model, read_file(path, kMaxTokenizerBytes));
+  if (blake2b_256(model) != manifest.tokenizer_hash) {
+    return fatal_error(path.string() + ": corrupt: its hash is not the manifest's");
+  }
+  return make_sentencepiece_tokenizer(model, path.string());
+}
+
+Status verify_data_folder(const fs::path& folder,
+                          const std::function<void(const std::string& file)>& checked) {
+  TRY_ASSIGN(const DataManifest manifest, read_manifest(folder));
+  for (const ShardEntry& shard : manifest.shards) TRY(verify_shard(folder, shard, manifest, checked));
+  if (manifest.heldout) TRY(verify_shard(folder, *manifest.heldout, manifest, checked));
+  if (manifest.tokenizer_file.empty()) return {};
+  if (checked) checked(manifest.tokenizer_file);
+  return compare_hash(folder / manifest.tokenizer_file, manifest.tokenizer_hash.value_or(Hash256{}));
+}
+
+}  // namespace templar

@@ -1,0 +1,193 @@
+#include "adapters/shards/npy.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <utility>
+
+#include "base/check.h"
+
+namespace templar {
+namespace {
+
+constexpr std::string_view kMagic = "\x93NUMPY";
+constexpr size_t kMaxHeader = 65536;
+constexpr size_t kMaxDimensions = 8;
+
+// Reads the Python literal that describes the array: one dictionary of a fixed form.
+class HeaderText {
+ public:
+  explicit HeaderText(std::string_view text) : text_(text) {}
+
+  void skip_spaces() {
+    while (!text_.empty() && (text_.front() == ' ' || text_.front() == '\n')) text_.remove_prefix(1);
+  }
+  [[nodiscard]] bool take(std::string_view wanted) {
+    skip_spaces();
+    if (!text_.starts_with(wanted)) return false;
+    text_.remove_prefix(wanted.size());
+    return true;
+  }
+  [[nodiscard]] bool at_end() {
+    skip_spaces();
+    return text_.empty();
+  }
+  // A quoted word without escapes.
+  [[nodiscard]] Result<std::string_view> word() {
+    skip_spaces();
+    if (text_.empty() || (text_.front() != '\'' && text_.front() != '"'))
+      return fatal_error("a quoted word is missing");
+    const size_t end = text_.find(text_.front(), 1);
+    if (end == std::string_view::npos) return fatal_error("a quote is not closed");
+    const std::string_view found = text_.substr(1, end - 1);
+    text_.remove_prefix(end + 1);
+    return found;
+  }
+  [[nodiscard]] Result<uint64_t> number() {
+    skip_spaces();
+    uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), value);
+    if (error != std::errc()) return fatal_error("a number is missing or too large");
+    text_.remove_prefix(static_cast<size_t>(end - text_.data()));
+    return value;
+  }
+
+ private:
+  std::string_view text_;
+};
+
+Result<std::vector<uint64_t>> parse_shape(HeaderText& text) {
+  if (!text.take("(")) return fatal_error("shape is not a tuple");
+  std::vector<uint64_t> shape;
+  while (!text.take(")")) {
+    if (shape.size() == kMaxDimensions) return fatal_error("shape has more than 8 dimensions");
+    TRY_ASSIGN(const uint64_t size, text.number());
+    shape.push_back(size);
+    if (text.take(",")) continue;
+    if (!text.take(")") || shape.size() == 1)
+      return fatal_error("shape is not a tuple");  // "(5)" is a number
+    break;
+  }
+  return shape;
+}
+
+Status parse_field(HeaderText& text, NpyHeader& header, unsigned& seen) {
+  TRY_ASSIGN(const std::string_view key, text.word());
+  if (!text.take(":")) return fatal_error("a colon is missing after " + std::string(key));
+  const unsigned bit = key == "descr" ? 1 : key == "fortran_order" ? 2 : key == "shape" ? 4 : 0;
+  if (bit == 0) return fatal_error("unknown key " + std::string(key));
+  if ((seen & bit) != 0) return fatal_error(std::string(key) + " stands twice");
+  seen |= bit;
+  if (bit == 1) {
+    TRY_ASSIGN(const std::string_view dtype, text.word());
+    header.dtype = dtype;
+  } else if (bit == 2) {
+    if (!text.take("False")) return fatal_error("the array is not in C order");
+  } else {
+    TRY_ASSIGN(header.shape, parse_shape(text));
+  }
+  return {};
+}
+
+Status parse_dictionary(std::string_view literal, NpyHeader& header) {
+  HeaderText text(literal);
+  if (!text.take("{")) return fatal_error("the header is not a dictionary");
+  unsigned seen = 0;
+  while (!text.take("}")) {
+    TRY(parse_field(text, header, seen));
+    if (text.take(",")) continue;
+    if (!text.take("}")) return fatal_error("the dictionary is not closed");
+    break;
+  }
+  if (!text.at_end()) return fatal_error("something follows the dictionary");
+  if (seen != 7) return fatal_error("descr, fortran_order or shape is missing");
+  header.count = 1;
+  for (const uint64_t size : header.shape) {
+    if (__builtin_mul_overflow(header.count, size, &header.count))
+      return fatal_error("the shape is too large");
+  }
+  return {};
+}
+
+template <typename T>
+Result<NpyArray<T>> open_npy(const std::filesystem::path& path, std::string_view dtype) {
+  TRY_ASSIGN(MappedFile file, MappedFile::open(path));
+  const Result<NpyHeader> header = parse_npy_header(file.bytes());
+  if (!header) return annotate(header.error(), path.string());
+  if (header->dtype != dtype) {
+    return fatal_error(path.string() + ": holds " + header->dtype + " values, not " + std::string(dtype));
+  }
+  const ByteView data = file.bytes().subspan(header->data_offset);
+  if (data.size() / sizeof(T) != header->count || data.size() % sizeof(T) != 0) {
+    return fatal_error(path.string() + ": " + std::to_string(data.size()) +
+                       " bytes of values, its header says " + std::to_string(header->count) + " values of " +
+                       std::to_string(sizeof(T)) + " bytes");
+  }
+  if (header->data_offset % alignof(T) != 0)
+    return fatal_error(path.string() + ": the values are not aligned");
+  NpyArray<T> array{std::move(file), {}};
+  array.values = {reinterpret_cast<const T*>(data.data()), header->count};
+  return array;
+}
+
+}  // namespace
+
+Result<NpyHeader> parse_npy_header(ByteView file) {
+  ByteReader reader(file);
+  const Result<ByteView> magic = reader.get_bytes(kMagic.size(), "magic");
+  if (!magic || as_text(*magic) != kMagic) return fatal_error("not a .npy file");
+  const Result<uint8_t> major = reader.get<uint8_t>("version");
+  const Result<uint8_t> minor = reader.get<uint8_t>("version");
+  if (!major || !minor) return fatal_error("truncated .npy header");
+  if (*major < 1 || *major > 3 || *minor != 0) {
+    return fatal_error("unknown .npy version " + std::to_string(*major) + "." + std::to_string(*minor));
+  }
+  uint64_t length = 0;
+  if (*major == 1) {
+    const Result<uint16_t> short_length = reader.get<uint16_t>("header length");
+    if (!short_length) return fatal_error("truncated .npy header");
+    length = *short_length;
+  } else {
+    const Result<uint32_t> long_length = reader.get<uint32_t>("header length");
+    if (!long_length) return fatal_error("truncated .npy header");
+    length = *long_length;
+  }
+  if (length > kMaxHeader)
+    return fatal_error("a .npy header of " + std::to_string(length) + " bytes is too large");
+  const Result<ByteView> literal = reader.get_bytes(length, "header");
+  if (!literal) return fatal_error("truncated .npy header");
+  NpyHeader header;
+  header.data_offset = reader.position();
+  if (const Status parsed = parse_dictionary(as_text(*literal), header); !parsed) {
+    return annotate(parsed.error(), "bad .npy header");
+  }
+  return header;
+}
+
+Bytes make_npy_header(std::string_view dtype, uint64_t count) {
+  std::string text = "{'descr': '" + std::string(dtype) + "', 'fortran_order': False, 'shape': (" +
+                     std::to_string(count) + ",), }";
+  const size_t text_size = kNpyHeaderSize - kMagic.size() - 4;
+  CHECK(text.size() < text_size);
+  text.append(text_size - 1 - text.size(), ' ');
+  text += '\n';
+  ByteWriter writer;
+  writer.put_bytes(as_bytes(kMagic));
+  writer.put<uint8_t>(1);
+  writer.put<uint8_t>(0);
+  writer.put(static_cast<uint16_t>(text_size));
+  writer.put_bytes(as_bytes(text));
+  return writer.take();
+}
+
+Result<NpyArray<uint32_t>> open_npy_u32(const std::filesystem::path& path) {
+  return open_npy<uint32_t>(path, "<u4");
+}
+Result<NpyArray<uint64_t>> open_npy_u64(const std::filesystem::path& path) {
+  return open_npy<uint64_t>(path, "<u8");
+}
+
+}  // namespace templar
