@@ -35,6 +35,14 @@ int64_t parameter_count(const ParameterLayout& layout) {
   return total;
 }
 
+void copy_parameters(ConstParameterSpans from, ParameterSpans to) {
+  CHECK(from.size() == to.size());
+  for (size_t i = 0; i < from.size(); ++i) {
+    CHECK(from[i].size() == to[i].size());
+    std::ranges::copy(from[i], to[i].begin());
+  }
+}
+
 ParameterBuffers::ParameterBuffers(const ParameterLayout& layout)
     : values_(static_cast<size_t>(parameter_count(layout)), 0.0f) {
   size_t offset = 0;
@@ -47,14 +55,6 @@ ParameterBuffers::ParameterBuffers(const ParameterLayout& layout)
 }
 
 void ParameterBuffers::fill_zero() { std::ranges::fill(values_, 0.0f); }
-
-void ParameterBuffers::copy_from(ConstParameterSpans values) {
-  CHECK(values.size() == spans_.size());
-  for (size_t i = 0; i < values.size(); ++i) {
-    CHECK(values[i].size() == spans_[i].size());
-    std::ranges::copy(values[i], spans_[i].begin());
-  }
-}
 
 void initialise_parameters(const ParameterLayout& layout, const ModelSpec& model, uint64_t seed, ParameterSpans parameters) {
   CHECK(layout.size() == parameters.size());

@@ -33,6 +33,9 @@ using ParameterLayout = std::vector<ParameterInfo>;
 using ParameterSpans = std::span<const std::span<float>>;
 using ConstParameterSpans = std::span<const std::span<const float>>;
 
+// Both must have the same layout (CHECK).
+void copy_parameters(ConstParameterSpans from, ParameterSpans to);
+
 // Storage for one set of values of a layout, zero at first; spans stay valid as long as the object (also when moved).
 class ParameterBuffers {
  public:
@@ -45,8 +48,7 @@ class ParameterBuffers {
   [[nodiscard]] ParameterSpans spans() { return spans_; }
   [[nodiscard]] ConstParameterSpans spans() const { return const_spans_; }
   void fill_zero();
-  // Both must have the same layout.
-  void copy_from(ConstParameterSpans values);
+  void copy_from(ConstParameterSpans values) { copy_parameters(values, spans_); }
 
  private:
   std::vector<float> values_;

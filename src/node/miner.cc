@@ -1,0 +1,174 @@
+#include "node/miner.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "core/consensus/possession.h"
+#include "core/protocol/object_keys.h"
+#include "node/miner_state.h"
+#include "node/reports.h"
+#include "node/roster.h"
+
+namespace templar {
+
+Miner::Miner(const NodeEnvironment& environment, ObjectStore& store, Engine& engine, const KeyPair& key,
+             const MinerOptions& options)
+    : environment_(environment),
+      store_(store),
+      key_(key),
+      options_(options),
+      clock_(environment.ledger, environment.spec.network),
+      replica_(environment, engine, options.threads),
+      trainer_(environment) {}
+
+Result<Progress> Miner::advance() {
+  if (!started_) return start();
+  if (options_.until_window && replica_.window() >= *options_.until_window) return Progress::kFinished;
+  TRY_ASSIGN(const std::optional<int64_t> current, clock_.current_window());
+  if (current == replica_.window() && contributed_window_ < replica_.window()) return train_window();
+  TRY_ASSIGN(const bool closed, clock_.is_closed(replica_.window()));
+  return closed ? close_window() : Progress::kWaiting;
+}
+
+Result<Progress> Miner::start() {
+  TRY_ASSIGN(const std::vector<Registration> roster, environment_.ledger.registrations());
+  const auto uid = uid_of(roster, key_.public_key());
+  if (!uid) return fatal_error("miner: key " + key_.public_key().hex() + " is not registered on the ledger");
+  self_ = *find_uid(roster, *uid);
+  TRY_ASSIGN(const std::optional<CatchUpReport> report, catch_up(environment_, replica_, std::nullopt));
+  if (!report) return Progress::kWaiting;
+  load_state();
+  started_ = true;
+  log(LogLevel::kInfo, "miner", "in sync",
+      {{"uid", self_.uid},
+       {"window", replica_.window()},
+       {"checkpoint_window", report->checkpoint_window},
+       {"replayed_windows", report->replayed_windows},
+       {"state_root", replica_.state_root().brief()}});
+  return Progress::kWorked;
+}
+
+Result<Progress> Miner::train_window() {
+  const WindowPlan plan = replica_.plan();
+  // A contribution is written once: after a restart another one would no longer be what the leader's record may already name.
+  TRY_ASSIGN(const auto published, store_.head(self_.bucket, contribution_key(plan.window)));
+  if (published) {
+    contributed_window_ = plan.window;
+    return Progress::kWorked;
+  }
+  const Stopwatch watch;
+  TRY_ASSIGN(const Shard shard, open_active_shard(environment_, plan));
+  const SampleAssignment assignment = assigned_samples(environment_, plan, shard, self_.uid);
+  auto trained = trainer_.train(replica_, assignment, shard);
+  if (!trained && trained.error().kind == ErrorKind::kSkip) {
+    log(LogLevel::kWarning, "miner", "window skipped",
+        {{"uid", self_.uid}, {"window", plan.window}, {"reason", trained.error().message}});
+    contributed_window_ = plan.window;
+    return Progress::kWorked;
+  }
+  if (!trained) return std::unexpected(trained.error());
+  TRY(publish(*trained, receipt_of(assignment, shard)));
+  trained_.window = plan.window;
+  trained_.inner = std::move(trained->inner);
+  trained_.seconds = watch.seconds();
+  contributed_window_ = plan.window;
+  return Progress::kWorked;
+}
+
+Status Miner::publish(const TrainedWindow& trained, const SampleReceipt& receipt) {
+  const int64_t window = replica_.window();
+  TRY_ASSIGN(const Hash256 block_hash, clock_.block_hash(window));
+  const ContributionHeader header{
+      .run_id = environment_.run_id,
+      .window = window,
+      .uid = self_.uid,
+      .public_key = key_.public_key(),
+      .state_root = replica_.state_root(),
+      .possession_proof =
+          prove_possession(std::as_const(replica_.engine()).parameters(), block_hash, self_.uid, window),
+      .samples = receipt,
+      .inner_steps = static_cast<uint32_t>(trained.inner.losses.size())};
+  const Bytes sealed = seal_contribution(header, trained.blocks, environment_.layout, environment_.spec.codec, key_);
+  trained_.contribution_bytes = static_cast<int64_t>(sealed.size());
+  return store_.put(self_.bucket, contribution_key(window), sealed);
+}
+
+Result<Progress> Miner::close_window() {
+  const int64_t window = replica_.window();
+  TRY_ASSIGN(const std::vector<Registration> roster, environment_.ledger.registrations());
+  const std::optional<Registration> leader = leader_of(roster);
+  if (!leader) return fatal_error("miner: the ledger has no validator, so nobody leads the run");
+  const auto record = read_record(environment_, *leader, window);
+  if (!record && record.error().kind != ErrorKind::kSkip) return std::unexpected(record.error());
+  const bool confirmed = record && record->has_value();
+  if (!confirmed) {
+    TRY_ASSIGN(const bool waited, clock_.is_closed(window, environment_.spec.network.record_wait_seconds));
+    if (!waited) return Progress::kWaiting;
+    log(LogLevel::kWarning, "miner", "no record of the leader: own gather stands",
+        {{"uid", self_.uid}, {"window", window}, {"reason", record ? "not published" : record.error().message}});
+  } else if ((*record)->state_root != replica_.state_root()) {
+    log(LogLevel::kError, "miner", "model differs from the leader's: starting again from a checkpoint",
+        {{"uid", self_.uid}, {"window", window}, {"ours", replica_.state_root().brief()},
+         {"leader", (*record)->state_root.brief()}});
+    started_ = false;
+    return Progress::kWorked;
+  } else {
+    peers_ = selection_of(**record);
+  }
+
+  TRY_ASSIGN(const std::optional<PutWindow> times, clock_.put_window_of(window));
+  TRY_ASSIGN(const Hash256 block_hash, clock_.block_hash(window));
+  TRY_ASSIGN(Gathered gathered, gather(environment_, {.plan = replica_.plan(),
+                                                      .peers = peers_,
+                                                      .roster = roster,
+                                                      .times = *times,
+                                                      .block_hash = block_hash,
+                                                      .state_root = replica_.state_root(),
+                                                      .parameters = std::as_const(replica_.engine()).parameters()}));
+  if (confirmed) {
+    log_differences(gathered, **record, "miner", self_.uid);
+    TRY_ASSIGN(gathered.accepted, fetch_named(environment_, **record, roster, std::move(gathered.accepted)));
+  }
+  const size_t accepted = gathered.accepted.size();
+  replica_.close_window(as_list(gathered.accepted));
+  if (accepted == 0) trainer_.forget_feedback();
+  report(window, gathered, accepted, confirmed);
+  TRY(save_state());
+  TRY(drop_old_contributions());
+  return Progress::kWorked;
+}
+
+Status Miner::drop_old_contributions() {
+  const int64_t keep_from = replica_.window() - environment_.spec.network.contribution_retention_windows;
+  if (keep_from <= 0) return {};
+  return store_.remove(self_.bucket, contribution_key(keep_from - 1));
+}
+
+Status Miner::save_state() const {
+  if (options_.state_file.empty()) return {};
+  return {};
+}
+
+void Miner::load_state() {}
+
+void Miner::report(int64_t window, const Gathered& gathered, size_t accepted, bool confirmed) {
+  Measurement measurement = node_measurement("training_step_v2", "miner", self_.uid, environment_);
+  measurement.fields["window"] = window;
+  measurement.fields["outer_step"] = replica_.outer_step();
+  measurement.fields["gather_accepted"] = static_cast<int64_t>(accepted);
+  measurement.fields["gather_rejected"] = static_cast<int64_t>(gathered.rejected.size());
+  measurement.fields["record_confirmed"] = static_cast<int64_t>(confirmed);
+  measurement.fields["state_root"] = replica_.state_root().hex();
+  if (trained_.window == window) {
+    measurement.fields["loss"] = mean_of(trained_.inner.losses);
+    measurement.fields["inner_steps"] = static_cast<int64_t>(trained_.inner.losses.size());
+    measurement.fields["learning_rate"] = trained_.inner.learning_rate_last;
+    measurement.fields["gradient_norm"] = trained_.inner.gradient_norm_mean;
+    measurement.fields["tokens"] = trained_.inner.tokens;
+    measurement.fields["train_seconds"] = trained_.seconds;
+    measurement.fields["contribution_bytes"] = trained_.contribution_bytes;
+  }
+  environment_.metrics.write(measurement);
+}
+
+}  // namespace templar

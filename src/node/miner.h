@@ -1,0 +1,66 @@
+// A miner: trains on the samples that the window assigns to it, publishes what it learnt, gathers what the others learnt, and
+// applies the same outer step as everybody.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+#include "base/keys.h"
+#include "node/catch_up.h"
+#include "node/environment.h"
+#include "node/gather.h"
+#include "node/replica.h"
+#include "node/training.h"
+#include "node/window_clock.h"
+
+namespace templar {
+
+struct MinerOptions {
+  int threads = 1;                      // for codec, outer step and hashing; the engine has its own
+  std::optional<int64_t> until_window;  // finished once the model is the start of this window
+  std::filesystem::path state_file;     // the miner's own part of its state; empty: kept in memory only
+};
+
+class Miner {
+ public:
+  // The miner's key must be registered on the ledger as a miner's. bucket is its own, written through store. All references must
+  // outlive it.
+  Miner(const NodeEnvironment& environment, ObjectStore& store, Engine& engine, const KeyPair& key, const MinerOptions& options);
+
+  // Does the next thing there is to do: start, train and publish, or gather and apply. Fails (retry) where the store or the ledger
+  // was away: nothing was changed and the call may be repeated. Fails (fatal) where a person has to act.
+  [[nodiscard]] Result<Progress> advance();
+
+  [[nodiscard]] const Replica& replica() const { return replica_; }
+
+ private:
+  [[nodiscard]] Result<Progress> start();
+  [[nodiscard]] Result<Progress> train_window();
+  [[nodiscard]] Result<Progress> close_window();
+  [[nodiscard]] Status publish(const TrainedWindow& trained, const SampleReceipt& receipt);
+  [[nodiscard]] Status drop_old_contributions();
+  [[nodiscard]] Status save_state() const;
+  void load_state();
+  void report(int64_t window, const Gathered& gathered, size_t accepted, bool confirmed);
+
+  const NodeEnvironment& environment_;
+  ObjectStore& store_;
+  const KeyPair key_;
+  const MinerOptions options_;
+  WindowClock clock_;
+  Replica replica_;
+  Trainer trainer_;
+  Registration self_;
+  bool started_ = false;
+  int64_t contributed_window_ = -1;  // the newest window that we have published in, or tried to
+  PeerSelection peers_;              // as the newest record says
+  struct {
+    int64_t window = -1;
+    InnerReport inner;
+    double seconds = 0;
+    int64_t contribution_bytes = 0;
+  } trained_;
+};
+
+}  // namespace templar

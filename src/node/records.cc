@@ -1,0 +1,34 @@
+#include "node/records.h"
+
+#include <fmt/format.h>
+
+#include "core/protocol/object_keys.h"
+
+namespace templar {
+
+Result<std::optional<AggregateRecord>> read_record(const NodeEnvironment& environment, const Registration& leader,
+                                                   int64_t window) {
+  const std::string key = aggregate_record_key(window);
+  TRY_ASSIGN(const std::optional<ObjectInfo> info, environment.store.head(leader.bucket, key));
+  if (!info) return std::nullopt;
+  const std::string what = fmt::format("window {}: the record of leader uid {}", window, leader.uid);
+  const auto bytes = environment.store.get(leader.bucket, key, kMaxAggregateRecordSize);
+  if (!bytes) return annotate(bytes.error(), what);
+  auto record = parse_aggregate_record(*bytes);
+  if (!record) return annotate(record.error(), what);
+  const Status expected = check_aggregate_record(
+      *record, {.run_id = environment.run_id, .window = window, .leader = leader.key, .state_root = std::nullopt});
+  if (!expected) return annotate(expected.error(), what);
+  return std::move(*record);
+}
+
+Result<std::optional<int64_t>> newest_record_window(const NodeEnvironment& environment, const Registration& leader) {
+  TRY_ASSIGN(const std::vector<ObjectInfo> objects, environment.store.list(leader.bucket, kAggregateRecordPrefix));
+  std::optional<int64_t> newest;
+  for (const ObjectInfo& object : objects) {
+    if (const auto window = window_in_key(kAggregateRecordPrefix, object.key)) newest = window;
+  }
+  return newest;
+}
+
+}  // namespace templar

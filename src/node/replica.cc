@@ -1,0 +1,37 @@
+#include "node/replica.h"
+
+#include "core/consensus/state_root.h"
+
+namespace templar {
+
+void Replica::begin_initial(int64_t window) {
+  initialise_parameters(environment_.layout, environment_.spec.model, environment_.spec.seed, engine_.parameters());
+  begin_loaded(window, 0);
+}
+
+void Replica::begin_loaded(int64_t window, int64_t outer_step) {
+  window_ = window;
+  outer_step_ = outer_step;
+  refresh();
+}
+
+double Replica::outer_learning_rate() const {
+  if (environment_.spec.algorithm == Algorithm::kSparseLoco) return environment_.spec.outer.learning_rate;
+  return scheduled_learning_rate(environment_.spec.inner, plan().first_inner_step);
+}
+
+void Replica::close_window(ContributionList accepted) {
+  if (!accepted.empty()) {
+    outer_step(engine_.parameters(), environment_.layout, environment_.spec, accepted, outer_learning_rate(), team_);
+    ++outer_step_;
+    refresh();
+  }
+  ++window_;
+}
+
+void Replica::refresh() {
+  engine_.parameters_changed();
+  state_root_ = compute_state_root(environment_.layout, std::as_const(engine_).parameters(), team_);
+}
+
+}  // namespace templar

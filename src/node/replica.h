@@ -1,0 +1,52 @@
+// A node's copy of the shared model: the parameters in its engine, and which window they are the start of. Only close_window and
+// the two ways to begin move it, so it is never between two states.
+#pragma once
+
+#include <cstdint>
+
+#include "base/hash.h"
+#include "base/thread_team.h"
+#include "core/consensus/outer_step.h"
+#include "core/protocol/window_plan.h"
+#include "engine/engine.h"
+#include "node/environment.h"
+
+namespace templar {
+
+class Replica {
+ public:
+  // Both must outlive it. threads: for the outer step and hashing.
+  Replica(const NodeEnvironment& environment, Engine& engine, int threads)
+      : environment_(environment), engine_(engine), team_(threads) {}
+
+  // The run's initial model, as the start of that window.
+  void begin_initial(int64_t window);
+  // The engine's parameters as somebody has just loaded them.
+  void begin_loaded(int64_t window, int64_t outer_step);
+
+  [[nodiscard]] WindowPlan plan() const { return plan_window(environment_.spec, window_, outer_step_); }
+  [[nodiscard]] int64_t window() const { return window_; }
+  [[nodiscard]] int64_t outer_step() const { return outer_step_; }
+  // Of the parameters at the window's start.
+  [[nodiscard]] const Hash256& state_root() const { return state_root_; }
+  [[nodiscard]] Engine& engine() { return engine_; }
+  [[nodiscard]] ThreadTeam& team() { return team_; }
+  // What the outer step of this window is scaled with: outer.learning_rate, or the schedule's in demo.
+  [[nodiscard]] double outer_learning_rate() const;
+
+  // Applies the window's accepted contributions and moves on to the next window. Without contributions (a null round) the model
+  // and the count of outer steps stay. The parameters must be those of the window's start.
+  void close_window(ContributionList accepted);
+
+ private:
+  void refresh();
+
+  const NodeEnvironment& environment_;
+  Engine& engine_;
+  ThreadTeam team_;
+  int64_t window_ = 0;
+  int64_t outer_step_ = 0;
+  Hash256 state_root_;
+};
+
+}  // namespace templar

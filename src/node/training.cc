@@ -1,0 +1,71 @@
+#include "node/training.h"
+
+#include <utility>
+
+#include "core/codec/compressor.h"
+#include "core/codec/demo.h"
+
+namespace templar {
+
+Trainer::Trainer(const NodeEnvironment& environment)
+    : environment_(environment), feedback_(environment.layout), start_(environment.layout) {}
+
+Result<TrainedWindow> Trainer::train(Replica& replica, const SampleAssignment& assignment, const Shard& shard) {
+  start_.copy_from(std::as_const(replica.engine()).parameters());
+  auto trained = environment_.spec.algorithm == Algorithm::kDemo ? train_demo(replica, assignment, shard)
+                                                                 : train_sparse_loco(replica, assignment, shard);
+  restore(replica);
+  if (trained) ++iterations;
+  return trained;
+}
+
+void Trainer::forget_feedback() {
+  feedback_.fill_zero();
+  iterations = 0;
+}
+
+void Trainer::restore(Replica& replica) {
+  copy_parameters(std::as_const(start_).spans(), replica.engine().parameters());
+  replica.engine().parameters_changed();
+}
+
+Result<TrainedWindow> Trainer::train_sparse_loco(Replica& replica, const SampleAssignment& assignment, const Shard& shard) {
+  const InnerSpec& inner = environment_.spec.inner;
+  Engine& engine = replica.engine();
+  SampleTokens samples;
+  TRY_ASSIGN(InnerReport report,
+             inner_steps(engine, inner, replica.plan().first_inner_step, [&](int64_t step) -> Result<TokenBatch> {
+               samples = read_samples(assignment, shard, step * inner.batch_size, inner.batch_size);
+               return samples.batch();
+             }));
+  // The pseudo-gradient, theta_start - theta_local, takes the place of theta_local, which nobody needs any more.
+  const ParameterSpans parameters = engine.parameters();
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const std::span<const float> start = start_.spans()[i];
+    for (size_t j = 0; j < start.size(); ++j) parameters[i][j] = start[j] - parameters[i][j];
+  }
+  TRY_ASSIGN(auto blocks, compress_with_error_feedback(std::as_const(engine).parameters(), feedback_.spans(), environment_.layout,
+                                                       environment_.spec.codec, replica.team()));
+  return TrainedWindow{std::move(blocks), std::move(report)};
+}
+
+Result<TrainedWindow> Trainer::train_demo(Replica& replica, const SampleAssignment& assignment, const Shard& shard) {
+  const InnerSpec& inner = environment_.spec.inner;
+  Engine& engine = replica.engine();
+  const SampleTokens samples = read_samples(assignment, shard, 0, inner.batch_size);
+  TRY_ASSIGN(const double loss, engine.compute_gradients(samples.batch()));
+  const DemoStep step{.iteration = iterations,
+                      .learning_rate = scheduled_learning_rate(inner, replica.plan().first_inner_step),
+                      .weight_decay = inner.weight_decay};
+  const ParameterSpans gradients = engine.gradients();
+  const std::vector<std::span<const float>> gradient_views(gradients.begin(), gradients.end());
+  TRY_ASSIGN(auto blocks, prepare_demo(step, engine.parameters(), feedback_.spans(), gradient_views, environment_.layout,
+                                       environment_.spec.codec, replica.team()));
+  InnerReport report{.losses = {loss},
+                     .gradient_norm_mean = 0,
+                     .learning_rate_last = step.learning_rate,
+                     .tokens = static_cast<int64_t>(samples.tokens.size())};
+  return TrainedWindow{std::move(blocks), std::move(report)};
+}
+
+}  // namespace templar

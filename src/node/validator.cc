@@ -1,0 +1,235 @@
+#include "node/validator.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "core/protocol/object_keys.h"
+#include "node/catch_up.h"
+#include "node/checkpoint/checkpoint.h"
+#include "node/evidence_collector.h"
+#include "node/reports.h"
+#include "node/roster.h"
+
+namespace templar {
+namespace {
+
+// The scoreboard's candidates, and with no weight the registered miners that it has not seen yet.
+std::vector<PeerCandidate> with_newcomers(std::vector<PeerCandidate> candidates, std::span<const Registration> roster) {
+  for (const Registration& node : roster) {
+    if (node.role != NodeRole::kMiner || std::ranges::find(candidates, int64_t{node.uid}, &PeerCandidate::uid) != candidates.end()) {
+      continue;
+    }
+    candidates.push_back({.uid = node.uid, .weight = 0, .excluded = false});
+  }
+  return candidates;
+}
+
+}  // namespace
+
+Validator::Validator(const NodeEnvironment& environment, ObjectStore& store, LedgerWriter& ledger, Engine& engine,
+                     const KeyPair& key, const ValidatorOptions& options)
+    : environment_(environment),
+      store_(store),
+      ledger_(ledger),
+      key_(key),
+      options_(options),
+      clock_(environment.ledger, environment.spec.network),
+      replica_(environment, engine, options.threads),
+      meter_(environment) {
+  // Ed25519 signatures are deterministic and nobody else can make this one.
+  const Signature secret = key.sign(as_bytes("unassigned samples of run " + environment.run_id.hex()));
+  sampling_key_.assign(secret.bytes.begin(), secret.bytes.end());
+}
+
+Result<Progress> Validator::advance() {
+  if (!started_) return start();
+  if (checkpoint_due_) {
+    TRY(publish_checkpoint());
+    checkpoint_due_ = false;
+    return Progress::kWorked;
+  }
+  if (options_.until_window && replica_.window() >= *options_.until_window) return Progress::kFinished;
+  if (decision_) return judge_window();
+  TRY_ASSIGN(const bool closed, clock_.is_closed(replica_.window()));
+  return closed ? decide_window() : Progress::kWaiting;
+}
+
+Result<Progress> Validator::start() {
+  TRY_ASSIGN(const std::vector<Registration> roster, environment_.ledger.registrations());
+  const auto uid = uid_of(roster, key_.public_key());
+  if (!uid) return fatal_error("validator: key " + key_.public_key().hex() + " is not registered on the ledger");
+  self_ = *find_uid(roster, *uid);
+  TRY_ASSIGN(const auto stored, store_.head(self_.bucket, kScoreboardKey));
+  if (stored) {
+    TRY_ASSIGN(const Bytes text, store_.get(self_.bucket, kScoreboardKey, kMaxValidatorStateBytes));
+    TRY_ASSIGN(state_, parse_validator_state(text));
+  }
+  // A window that was decided but not judged before a restart is judged now, so the replay ends at the first unjudged one.
+  TRY_ASSIGN(const auto caught_up, catch_up(environment_, replica_, stored ? std::optional(state_.next_window) : std::nullopt));
+  if (!caught_up) {
+    if (!leads(roster)) return Progress::kWaiting;
+    TRY_ASSIGN(const std::optional<int64_t> current, clock_.current_window());
+    if (!current) return Progress::kWaiting;
+    log(LogLevel::kInfo, "validator", "leads a new run", {{"uid", self_.uid}, {"start_window", *current}});
+    replica_.begin_initial(*current);
+    checkpoint_due_ = true;
+  }
+  if (!stored) {
+    state_.peers = select_peers(with_newcomers({}, roster), environment_.spec.network);
+    state_.next_peers = state_.peers;
+  }
+  state_.next_window = replica_.window();
+  started_ = true;
+  log(LogLevel::kInfo, "validator", "in sync",
+      {{"uid", self_.uid}, {"window", replica_.window()}, {"state_root", replica_.state_root().brief()}});
+  return Progress::kWorked;
+}
+
+Result<Progress> Validator::decide_window() {
+  const int64_t window = replica_.window();
+  TRY_ASSIGN(const std::vector<Registration> roster, environment_.ledger.registrations());
+  const std::optional<Registration> leader = leader_of(roster);
+  CHECK(leader.has_value());
+  // Also the leader looks for a record: before a restart it may have published one, and that one stands.
+  const auto record = read_record(environment_, *leader, window);
+  if (!record && record.error().kind != ErrorKind::kSkip) return std::unexpected(record.error());
+  const bool recorded = record && record->has_value();
+  const bool leading = leads(roster);
+  if (!recorded && !leading) {
+    TRY_ASSIGN(const bool waited, clock_.is_closed(window, environment_.spec.network.record_wait_seconds));
+    if (!waited) return Progress::kWaiting;
+  }
+  if (recorded && (*record)->state_root != replica_.state_root()) {
+    log(LogLevel::kError, "validator", "model differs from the leader's: starting again from a checkpoint",
+        {{"uid", self_.uid}, {"window", window}});
+    started_ = false;
+    return Progress::kWorked;
+  }
+
+  TRY_ASSIGN(const std::optional<PutWindow> times, clock_.put_window_of(window));
+  TRY_ASSIGN(const Hash256 block_hash, clock_.block_hash(window));
+  Decision decision;
+  decision.request = {.plan = replica_.plan(),
+                      .peers = recorded ? selection_of(**record) : state_.peers_in(window),
+                      .roster = roster,
+                      .times = *times,
+                      .block_hash = block_hash,
+                      .state_root = replica_.state_root(),
+                      .parameters = std::as_const(replica_.engine()).parameters()};
+  TRY_ASSIGN(decision.gathered, gather(environment_, decision.request));
+  if (recorded) {
+    log_differences(decision.gathered, **record, "validator", self_.uid);
+    TRY_ASSIGN(decision.gathered.accepted,
+               fetch_named(environment_, **record, roster, std::move(decision.gathered.accepted)));
+  } else if (leading) {
+    TRY(publish_record(decision));
+  }
+  decision_ = std::move(decision);
+  return Progress::kWorked;
+}
+
+Status Validator::publish_record(const Decision& decision) {
+  AggregateRecord record{.run_id = environment_.run_id,
+                         .window = replica_.window(),
+                         .outer_step = replica_.outer_step(),
+                         .state_root = replica_.state_root(),
+                         .gather_peers = {decision.request.peers.gather.begin(), decision.request.peers.gather.end()},
+                         .reserve_peers = {decision.request.peers.reserve.begin(), decision.request.peers.reserve.end()},
+                         .accepted = {},
+                         .rejected = decision.gathered.rejected,
+                         .leader = key_.public_key()};
+  for (const Contribution& contribution : decision.gathered.accepted) {
+    record.accepted.push_back({contribution.header().uid, contribution.content_hash(), contribution.size_bytes()});
+  }
+  return store_.put(self_.bucket, aggregate_record_key(record.window), seal_aggregate_record(std::move(record), key_));
+}
+
+Result<Progress> Validator::judge_window() {
+  const Stopwatch watch;
+  const int64_t window = replica_.window();
+  TRY_ASSIGN(const Evidence evidence, collect_evidence(environment_, replica_, meter_,
+                                                       {.request = decision_->request,
+                                                        .gathered = decision_->gathered,
+                                                        .scoreboard = state_.scoreboard,
+                                                        .sampling_key = sampling_key_}));
+  const AdvanceResult result = templar::advance(state_.scoreboard, evidence, environment_.spec);
+  TRY(settle(result, window));
+  // From here on nothing can fail: the model, the scoreboard and the window move together.
+  replica_.close_window(as_list(decision_->gathered.accepted));
+  report(result, evidence, watch.seconds());
+  checkpoint_due_ = replica_.window() % environment_.spec.network.checkpoint_interval == 0 ||
+                    replica_.window() == options_.until_window;
+  decision_.reset();
+  return Progress::kWorked;
+}
+
+Status Validator::settle(const AdvanceResult& result, int64_t window) {
+  const NetworkSpec& network = environment_.spec.network;
+  ValidatorState next = state_;
+  next.next_window = window + 1;
+  next.scoreboard = result.scoreboard;
+  if (makes_peer_list(network, window)) {
+    next.peers = state_.peers_in(window);
+    next.next_peers = select_peers(with_newcomers(result.candidates, decision_->request.roster), network);
+    next.next_peers_from = window + network.peer_list_window_margin;
+  }
+  if ((window + 1) % environment_.spec.scoring.windows_per_weights == 0) {
+    std::vector<WeightEntry> weights;
+    for (const auto& [uid, weight] : result.weights) weights.push_back({static_cast<uint32_t>(uid), weight});
+    TRY(ledger_.set_weights(self_.uid, weights));
+  }
+  const std::string text = encode_validator_state(next);
+  TRY(store_.put(self_.bucket, kScoreboardKey, as_bytes(text)));
+  state_ = std::move(next);
+  return {};
+}
+
+Status Validator::publish_checkpoint() {
+  TRY_ASSIGN(const std::vector<Registration> roster, environment_.ledger.registrations());
+  if (!leads(roster)) return {};
+  const CheckpointInfo info{
+      .window = replica_.window(), .outer_step = replica_.outer_step(), .state_root = replica_.state_root()};
+  return templar::publish_checkpoint(store_, self_.bucket, environment_.spec, info,
+                                     std::as_const(replica_.engine()).parameters(), options_.tokenizer, key_);
+}
+
+bool Validator::leads(std::span<const Registration> roster) const {
+  const auto leader = leader_of(roster);
+  return leader && leader->key == key_.public_key();
+}
+
+void Validator::report(const AdvanceResult& result, const Evidence& evidence, double seconds) {
+  const int64_t window = evidence.window;
+  Measurement summary = node_measurement("validator_window_v2", "validator", self_.uid, environment_);
+  const auto accepted = std::ranges::count_if(evidence.miners, [](const auto& m) { return m.verdict.accepted(); });
+  const auto evaluated = std::ranges::count_if(evidence.miners, [](const auto& m) { return m.evaluation.has_value(); });
+  summary.fields = {{"window", window},
+                    {"outer_step", replica_.outer_step()},
+                    {"accepted", static_cast<int64_t>(accepted)},
+                    {"rejected", static_cast<int64_t>(evidence.miners.size()) - accepted},
+                    {"evaluated", static_cast<int64_t>(evaluated)},
+                    {"judge_seconds", seconds},
+                    {"state_root", replica_.state_root().hex()}};
+  environment_.metrics.write(summary);
+  for (const MinerEvidence& miner : evidence.miners) {
+    const MinerScore& score = result.scoreboard.miners.at(miner.uid);
+    Measurement scores = node_measurement("validator_scores", "validator", self_.uid, environment_);
+    scores.tags["eval_uid"] = std::to_string(miner.uid);
+    const auto weight = result.weights.find(miner.uid);
+    scores.fields = {{"window", window},
+                     {"verdict", std::string(verdict_name(miner.verdict.code))},
+                     {"reason", miner.verdict.reason},
+                     {"gradient_score", score.gradient_score},
+                     {"binary_average", score.binary_average},
+                     {"rating_mu", score.rating.mu},
+                     {"rating_sigma", score.rating.sigma},
+                     {"ordinal", score.rating.ordinal()},
+                     {"sync_factor", score.sync_factor},
+                     {"final_score", score.final_score},
+                     {"weight", weight == result.weights.end() ? 0.0 : weight->second}};
+    environment_.metrics.write(scores);
+  }
+}
+
+}  // namespace templar

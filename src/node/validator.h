@@ -1,0 +1,72 @@
+// A validator: gathers as everybody does, measures what each contribution did to the loss, rates the miners and sets their
+// weights. The leader, the validator with the most stake, also decides: it publishes the window's record as soon as the put
+// window has closed, then peer lists and checkpoints.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/keys.h"
+#include "node/environment.h"
+#include "node/gather.h"
+#include "node/measurement.h"
+#include "node/replica.h"
+#include "node/validator_state.h"
+#include "node/window_clock.h"
+#include "ports/tokenizer.h"
+
+namespace templar {
+
+struct ValidatorOptions {
+  int threads = 1;
+  std::optional<int64_t> until_window;    // finished once the model is the start of this window
+  std::vector<TokenizerFile> tokenizer;   // goes beside the checkpoints
+};
+
+class Validator {
+ public:
+  // The key must be registered on the ledger as a validator's. All references must outlive it.
+  Validator(const NodeEnvironment& environment, ObjectStore& store, LedgerWriter& ledger, Engine& engine, const KeyPair& key,
+            const ValidatorOptions& options);
+
+  // Does the next thing there is to do: start, decide a closed window (gather, and the record if it leads), or judge it (measure,
+  // score, outer step, checkpoint). Fails (retry) where the store or the ledger was away: the call may be repeated.
+  [[nodiscard]] Result<Progress> advance();
+
+  [[nodiscard]] const Replica& replica() const { return replica_; }
+  [[nodiscard]] const Scoreboard& scoreboard() const { return state_.scoreboard; }
+
+ private:
+  // A window whose accepted set is decided and which waits to be judged.
+  struct Decision {
+    GatherRequest request;
+    Gathered gathered;  // accepted: by the leader's record
+  };
+
+  [[nodiscard]] Result<Progress> start();
+  [[nodiscard]] Result<Progress> decide_window();
+  [[nodiscard]] Status publish_record(const Decision& decision);
+  [[nodiscard]] Result<Progress> judge_window();
+  [[nodiscard]] Status settle(const AdvanceResult& result, int64_t window);
+  [[nodiscard]] Status publish_checkpoint();
+  [[nodiscard]] bool leads(std::span<const Registration> roster) const;
+  void report(const AdvanceResult& result, const Evidence& evidence, double seconds);
+
+  const NodeEnvironment& environment_;
+  ObjectStore& store_;
+  LedgerWriter& ledger_;
+  const KeyPair key_;
+  const ValidatorOptions options_;
+  WindowClock clock_;
+  Replica replica_;
+  LossMeter meter_;
+  Registration self_;
+  Bytes sampling_key_;  // known to this validator alone, the same after a restart
+  ValidatorState state_;
+  std::optional<Decision> decision_;
+  bool checkpoint_due_ = false;
+  bool started_ = false;
+};
+
+}  // namespace templar

@@ -1,0 +1,64 @@
+#include "node/validator_state.h"
+
+#include <nlohmann/json.hpp>
+
+namespace templar {
+namespace {
+
+using Json = nlohmann::json;
+
+Json peers_json(const PeerSelection& peers) { return {{"gather", peers.gather}, {"reserve", peers.reserve}}; }
+
+Result<int64_t> read_integer(const Json& json, const char* field) {
+  if (!json.contains(field) || !json.at(field).is_number_integer()) {
+    return fatal_error(std::string("validator state: ") + field + ": missing or not an integer");
+  }
+  return json.at(field).get<int64_t>();
+}
+
+Result<std::vector<int64_t>> read_uids(const Json& json, const std::string& list, const char* field) {
+  const auto wrong = [&] { return fatal_error("validator state: " + list + "." + field + ": must be a list of uids"); };
+  if (!json.contains(list) || !json.at(list).is_object() || !json.at(list).contains(field)) return wrong();
+  const Json& values = json.at(list).at(field);
+  if (!values.is_array()) return wrong();
+  std::vector<int64_t> uids;
+  for (const Json& value : values) {
+    if (!value.is_number_integer() || value.get<int64_t>() < 0) return wrong();
+    uids.push_back(value.get<int64_t>());
+  }
+  return uids;
+}
+
+Result<PeerSelection> read_peers(const Json& json, const std::string& list) {
+  PeerSelection peers;
+  TRY_ASSIGN(peers.gather, read_uids(json, list, "gather"));
+  TRY_ASSIGN(peers.reserve, read_uids(json, list, "reserve"));
+  return peers;
+}
+
+}  // namespace
+
+std::string encode_validator_state(const ValidatorState& state) {
+  const Json json = {{"next_window", state.next_window},
+                     {"next_peers_from", state.next_peers_from},
+                     {"peers", peers_json(state.peers)},
+                     {"next_peers", peers_json(state.next_peers)},
+                     {"scoreboard", Json::parse(encode_scoreboard(state.scoreboard))}};
+  return json.dump();
+}
+
+Result<ValidatorState> parse_validator_state(ByteView bytes) {
+  const Json json = Json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  if (json.is_discarded() || !json.is_object()) return fatal_error("validator state: not a JSON object");
+  ValidatorState state;
+  TRY_ASSIGN(state.next_window, read_integer(json, "next_window"));
+  TRY_ASSIGN(state.next_peers_from, read_integer(json, "next_peers_from"));
+  TRY_ASSIGN(state.peers, read_peers(json, "peers"));
+  TRY_ASSIGN(state.next_peers, read_peers(json, "next_peers"));
+  if (!json.contains("scoreboard")) return fatal_error("validator state: scoreboard: missing");
+  const std::string scoreboard = json.at("scoreboard").dump();
+  TRY_ASSIGN(state.scoreboard, parse_scoreboard(as_bytes(scoreboard)));
+  return state;
+}
+
+}  // namespace templar

@@ -1,0 +1,33 @@
+// The ledger's time as windows: which one it is, and what has closed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/hash.h"
+#include "base/result.h"
+#include "core/protocol/window_plan.h"
+#include "ports/ledger.h"
+
+namespace templar {
+
+// Every call asks the ledger and fails as it does.
+class WindowClock {
+ public:
+  WindowClock(const LedgerReader& ledger, const NetworkSpec& network) : ledger_(ledger), network_(network) {}
+
+  // Nothing before the first block.
+  [[nodiscard]] Result<std::optional<int64_t>> current_window() const;
+  // When the window's contributions must be stored; nothing before the next window's first block.
+  [[nodiscard]] Result<std::optional<PutWindow>> put_window_of(int64_t window) const;
+  // Whether the ledger's time is past the end of the put window by at least that much.
+  [[nodiscard]] Result<bool> is_closed(int64_t window, int64_t since_seconds = 0) const;
+  // Of the window's first block. Fails (retry) before it is made.
+  [[nodiscard]] Result<Hash256> block_hash(int64_t window) const;
+
+ private:
+  const LedgerReader& ledger_;
+  const NetworkSpec network_;
+};
+
+}  // namespace templar

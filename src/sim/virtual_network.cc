@@ -1,0 +1,102 @@
+#include "sim/virtual_network.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/log.h"
+
+namespace templar {
+
+Status VirtualNetwork::run() {
+  std::vector<std::thread> workers;
+  for (int i = 1; i < options_.threads; ++i) workers.emplace_back([this] { work(); });
+  work();
+  for (std::thread& worker : workers) worker.join();
+  return outcome_;
+}
+
+void VirtualNetwork::work() {
+  std::unique_lock lock(mutex_);
+  while (!done_) {
+    if (options_.should_stop && options_.should_stop()) break;
+    if (Slot* slot = next_ready()) {
+      slot->state = State::kRunning;
+      ++running_;
+      const uint64_t round = round_;
+      lock.unlock();
+      const Result<Progress> result = slot->node.advance();
+      lock.lock();
+      --running_;
+      settle(*slot, result, round);
+    } else if (running_ > 0) {
+      changed_.wait(lock);
+    } else if (all_finished()) {
+      break;
+    } else {
+      make_next_block();
+    }
+  }
+  done_ = true;
+  changed_.notify_all();
+}
+
+VirtualNetwork::Slot* VirtualNetwork::next_ready() {
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    Slot& slot = nodes_[(next_ + i) % nodes_.size()];
+    if (slot.state != State::kReady) continue;
+    next_ = (next_ + i + 1) % nodes_.size();
+    return &slot;
+  }
+  return nullptr;
+}
+
+void VirtualNetwork::settle(Slot& slot, const Result<Progress>& result, uint64_t round_at_start) {
+  if (!result) {
+    if (result.error().kind == ErrorKind::kRetry && ++slot.retries <= kMaxRetries) {
+      log(LogLevel::kWarning, "network", "node will try again", {{"node", slot.node.name}, {"reason", result.error().message}});
+      slot.state = State::kWaiting;
+    } else {
+      slot.state = State::kFinished;
+      if (outcome_) outcome_ = annotate(result.error(), slot.node.name);
+      done_ = true;
+    }
+  } else if (*result == Progress::kFinished) {
+    slot.state = State::kFinished;
+  } else if (*result == Progress::kWorked) {
+    slot.retries = 0;
+    slot.state = State::kReady;
+    wake_all();
+  } else {
+    // What woke the others while this one ran may be what it waits for.
+    slot.state = round_ == round_at_start ? State::kWaiting : State::kReady;
+  }
+  changed_.notify_all();
+}
+
+void VirtualNetwork::wake_all() {
+  ++round_;
+  for (Slot& slot : nodes_) {
+    if (slot.state == State::kWaiting) slot.state = State::kReady;
+  }
+}
+
+void VirtualNetwork::make_next_block() {
+  const auto latest = ledger_.latest_block();
+  const auto block = !latest ? Result<Block>(std::unexpected(latest.error()))
+                             : blocks_.make_block(*latest ? (*latest)->time_ms + options_.block_seconds * 1000
+                                                          : options_.genesis_ms);
+  if (!block) {
+    outcome_ = annotate(block.error(), "making a block");
+    done_ = true;
+    return;
+  }
+  if (options_.on_block) options_.on_block();
+  wake_all();
+  changed_.notify_all();
+}
+
+bool VirtualNetwork::all_finished() const {
+  return std::ranges::all_of(nodes_, [](const Slot& slot) { return slot.state == State::kFinished; });
+}
+
+}  // namespace templar

@@ -1,0 +1,74 @@
+// Runs all nodes of a network in one process, on a clock that moves when nobody has anything left to do: as fast as the machine,
+// and the same run for the same seed, whatever the number of threads.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "node/environment.h"
+#include "ports/ledger.h"
+
+namespace templar {
+
+struct DrivenNode {
+  std::string name;
+  // As the nodes' own advance(). Called by one thread at a time.
+  std::function<Result<Progress>()> advance;
+};
+
+struct VirtualNetworkOptions {
+  int threads = 1;  // nodes that work at once
+  int64_t block_seconds = 12;
+  TimestampMs genesis_ms = 0;           // time of block 0, where the ledger is empty
+  std::function<void()> on_block;       // after each block, while no node works; may be empty
+  std::function<bool()> should_stop;    // asked between two steps of a node; may be empty
+};
+
+class VirtualNetwork {
+ public:
+  // Both must be the same ledger and outlive it.
+  VirtualNetwork(BlockMaker& blocks, const LedgerReader& ledger, VirtualNetworkOptions options)
+      : blocks_(blocks), ledger_(ledger), options_(std::move(options)) {}
+
+  void add(DrivenNode node) { nodes_.push_back({std::move(node)}); }
+
+  // Returns when all nodes have finished, or should_stop said so. Fails as the first node that fails for good: at once if its error
+  // is not a retry, else after kMaxRetries in a row, each a block later.
+  [[nodiscard]] Status run();
+
+  static constexpr int kMaxRetries = 100;
+
+ private:
+  enum class State { kReady, kWaiting, kRunning, kFinished };
+  struct Slot {
+    DrivenNode node;
+    State state = State::kReady;
+    int retries = 0;
+  };
+
+  void work();
+  [[nodiscard]] Slot* next_ready();
+  void settle(Slot& slot, const Result<Progress>& result, uint64_t round_at_start);
+  void wake_all();
+  void make_next_block();
+  [[nodiscard]] bool all_finished() const;
+
+  BlockMaker& blocks_;
+  const LedgerReader& ledger_;
+  const VirtualNetworkOptions options_;
+  std::vector<Slot> nodes_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  size_t next_ = 0;        // where next_ready() looks first
+  int running_ = 0;
+  uint64_t round_ = 0;     // counts what may have given waiting nodes something to do
+  bool done_ = false;
+  Status outcome_;
+};
+
+}  // namespace templar
