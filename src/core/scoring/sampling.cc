@@ -1,6 +1,7 @@
 #include "core/scoring/sampling.h"
 
 #include <algorithm>
+#include <cstddef>
 
 #include "base/random.h"
 
