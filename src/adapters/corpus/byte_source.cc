@@ -97,7 +97,8 @@ class GzipSource final : public ByteSource {
       const ByteView input = file_->buffered();
       if (input.empty() && !inside_member_) break;
       if (input.empty()) return fatal_error(file_->name() + ": truncated gzip file");
-      if (!inside_member_ && inflateReset(&stream_) != Z_OK) return fatal_error(file_->name() + ": zlib failed");
+      if (!inside_member_ && inflateReset(&stream_) != Z_OK)
+        return fatal_error(file_->name() + ": zlib failed");
       inside_member_ = true;
       stream_.next_in = const_cast<Bytef*>(input.data());
       stream_.avail_in = static_cast<uInt>(input.size());
@@ -106,7 +107,8 @@ class GzipSource final : public ByteSource {
       if (state == Z_STREAM_END) {
         inside_member_ = false;  // another member may follow
       } else if (state != Z_OK && state != Z_BUF_ERROR) {
-        return fatal_error(file_->name() + ": damaged gzip file: " + (stream_.msg != nullptr ? stream_.msg : zError(state)));
+        return fatal_error(file_->name() +
+                           ": damaged gzip file: " + (stream_.msg != nullptr ? stream_.msg : zError(state)));
       }
     }
     return out.size() - stream_.avail_out;
@@ -120,7 +122,8 @@ class GzipSource final : public ByteSource {
 
 class ZstdSource final : public ByteSource {
  public:
-  explicit ZstdSource(std::unique_ptr<RawFile> file) : file_(std::move(file)), stream_(ZSTD_createDStream()) {}
+  explicit ZstdSource(std::unique_ptr<RawFile> file)
+      : file_(std::move(file)), stream_(ZSTD_createDStream()) {}
   ~ZstdSource() override { ZSTD_freeDStream(stream_); }
   [[nodiscard]] bool start() { return stream_ != nullptr; }
   [[nodiscard]] uint64_t raw_bytes() const override { return file_->taken(); }
@@ -162,7 +165,8 @@ Result<std::unique_ptr<ByteSource>> start(std::unique_ptr<RawFile> file) {
   return source;
 }
 
-Result<std::unique_ptr<ByteSource>> choose_source(std::unique_ptr<RawFile> file, const std::string& extension) {
+Result<std::unique_ptr<ByteSource>> choose_source(std::unique_ptr<RawFile> file,
+                                                  const std::string& extension) {
   TRY(file->fill(4));
   const ByteView first = file->buffered();
   if (starts_with(first, {0x1f, 0x8b})) return start<GzipSource>(std::move(file));
@@ -177,7 +181,8 @@ Result<std::unique_ptr<ByteSource>> choose_source(std::unique_ptr<RawFile> file,
 Result<std::unique_ptr<ByteSource>> open_byte_source(const std::filesystem::path& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return fatal_error(path.string() + ": " + std::strerror(errno));
-  return choose_source(std::make_unique<RawFile>(file, /*owned=*/true, path.string()), path.extension().string());
+  return choose_source(std::make_unique<RawFile>(file, /*owned=*/true, path.string()),
+                       path.extension().string());
 }
 
 Result<std::unique_ptr<ByteSource>> open_standard_input() {

@@ -15,15 +15,15 @@ namespace templar {
 class ByteSource {
  public:
   virtual ~ByteSource() = default;
-  // Fills out from the front and returns how much; less than its size only at the end. Fails (fatal), naming the file, where
-  // it can't be read or a compressed stream is damaged or truncated.
+  // Fills out from the front and returns how much; less than its size only at the end. Fails (fatal), naming
+  // the file, where it can't be read or a compressed stream is damaged or truncated.
   [[nodiscard]] virtual Result<size_t> read(std::span<uint8_t> out) = 0;
   // Bytes taken from the file so far, before decompression.
   [[nodiscard]] virtual uint64_t raw_bytes() const = 0;
 };
 
-// The compression is told by the first bytes. Fails (fatal) where the file can't be opened, or its name ends in .gz or .zst
-// and its content is neither.
+// The compression is told by the first bytes. Fails (fatal) where the file can't be opened, or its name ends
+// in .gz or .zst and its content is neither.
 [[nodiscard]] Result<std::unique_ptr<ByteSource>> open_byte_source(const std::filesystem::path& path);
 // Reads descriptor 0; does not close it.
 [[nodiscard]] Result<std::unique_ptr<ByteSource>> open_standard_input();

@@ -35,7 +35,8 @@ class Lister {
     if (S_ISDIR(info.st_mode)) return is_new(info) ? add_folder(input) : Status{};
     if (is_new(info)) {
       const fs::path path = input;
-      files_.push_back({path, path.filename().string(), S_ISREG(info.st_mode) ? static_cast<uint64_t>(info.st_size) : 0});
+      files_.push_back(
+          {path, path.filename().string(), S_ISREG(info.st_mode) ? static_cast<uint64_t>(info.st_size) : 0});
     }
     return {};
   }
@@ -75,15 +76,18 @@ class Lister {
     return names;
   }
 
-  [[nodiscard]] bool is_new(const struct stat& info) { return seen_.emplace(info.st_dev, info.st_ino).second; }
+  [[nodiscard]] bool is_new(const struct stat& info) {
+    return seen_.emplace(info.st_dev, info.st_ino).second;
+  }
 
   [[nodiscard]] bool is_wanted(const std::string& name) const {
     if (options_.extensions.empty()) return true;
     fs::path path = name;
     if (path.extension() == ".gz" || path.extension() == ".zst") path.replace_extension();
     const std::string extension = path.extension().string();
-    return std::ranges::any_of(options_.extensions,
-                               [&](const std::string& wanted) { return !wanted.empty() && extension == "." + wanted; });
+    return std::ranges::any_of(options_.extensions, [&](const std::string& wanted) {
+      return !wanted.empty() && extension == "." + wanted;
+    });
   }
 
   const InputOptions& options_;
@@ -94,7 +98,8 @@ class Lister {
 
 }  // namespace
 
-Result<std::vector<InputFile>> list_input_files(const std::vector<std::string>& inputs, const InputOptions& options) {
+Result<std::vector<InputFile>> list_input_files(const std::vector<std::string>& inputs,
+                                                const InputOptions& options) {
   Lister lister(options);
   for (const std::string& input : inputs) TRY(lister.add_input(input));
   std::vector<InputFile> files = lister.take();

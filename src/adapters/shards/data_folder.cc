@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "adapters/shards/file_hash.h"
 #include "adapters/shards/npy.h"
 #include "adapters/tokenizers/sentencepiece_tokenizer.h"
 #include "base/check.h"
@@ -167,8 +168,7 @@ Result<FolderShardSource::Description> describe_by_names(const fs::path& folder,
 }
 
 Status compare_hash(const fs::path& path, const Hash256& expected) {
-  TRY_ASSIGN(const MappedFile file, MappedFile::open(path));
-  const Hash256 actual = blake2b_256(file.bytes());
+  TRY_ASSIGN(const Hash256 actual, hash_file(path));
   if (actual == expected) return {};
   return fatal_error(fmt::format("{}: corrupt: its hash is {}, the manifest says {}", path.string(),
                                  actual.brief(), expected.brief()));

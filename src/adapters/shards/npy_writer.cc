@@ -30,21 +30,26 @@ struct NpyWriter::State {
   [[nodiscard]] std::unexpected<Error> failure(int error) const {
     return fatal_error(path.string() + ": " + std::strerror(error));
   }
-  [[nodiscard]] Status flush() {
-    ByteView left = buffer;
-    while (!left.empty()) {
-      const ssize_t written = ::write(file, left.data(), left.size());
+  [[nodiscard]] Status write_out(ByteView bytes) {
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(file, bytes.data(), bytes.size());
       if (written < 0 && errno == EINTR) continue;
       if (written < 0) return failure(errno);
-      left = left.subspan(static_cast<size_t>(written));
+      bytes = bytes.subspan(static_cast<size_t>(written));
     }
+    return {};
+  }
+  [[nodiscard]] Status flush() {
+    TRY(write_out(buffer));
     buffer.clear();
     return {};
   }
   [[nodiscard]] Status append(ByteView bytes, uint64_t values) {
     count += values;
+    if (buffer.size() + bytes.size() > kBufferBytes) TRY(flush());
+    if (bytes.size() > kBufferBytes) return write_out(bytes);
     buffer.insert(buffer.end(), bytes.begin(), bytes.end());
-    return buffer.size() < kBufferBytes ? Status{} : flush();
+    return {};
   }
 };
 

@@ -62,7 +62,8 @@ class SentencePieceTokenizer final : public Tokenizer {
                                          {"bos_token", token(processor_->bos_id())},
                                          {"eos_token", token(processor_->eos_id())},
                                          {"unk_token", token(processor_->unk_id())}};
-    const std::string config = json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+    const std::string config =
+        json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
     const ByteView config_bytes = as_bytes(config);
     return {{"tokenizer.model", model_},
             {"tokenizer_config.json", Bytes(config_bytes.begin(), config_bytes.end())}};

@@ -1,0 +1,41 @@
+// Makes a data set beside the one that is there, and puts it in its place only when it is complete.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "adapters/shards/data_manifest.h"
+#include "base/result.h"
+
+namespace templar {
+
+// Owns the folder in which the new files are written: kPreparingFolder inside the data folder. What a
+// preparation that was killed left there is removed at the start; destruction without publish() removes it
+// too, and the data folder with it where this object made it and nothing else is in it.
+class DataPublisher {
+ public:
+  // Fails (fatal) where the folder can't be made or written, or holds shards that no manifest lists (of the
+  // reference system).
+  [[nodiscard]] static Result<DataPublisher> start(const std::filesystem::path& folder);
+  DataPublisher(DataPublisher&& other) noexcept;
+  DataPublisher& operator=(DataPublisher&&) = delete;
+  ~DataPublisher();
+
+  // Where the new data set's files go.
+  [[nodiscard]] const std::filesystem::path& staging() const { return staging_; }
+
+  // Removes the old data set, moves every file that the manifest names into the folder and writes the
+  // manifest last. Killed in between, the folder has no manifest, and counts as unfinished. Returns the
+  // manifest's hash; fails (fatal) with the path.
+  [[nodiscard]] Result<Hash256> publish(const DataManifest& manifest);
+
+ private:
+  DataPublisher(std::filesystem::path folder, bool made_folder);
+  [[nodiscard]] Status remove_old() const;
+
+  std::filesystem::path folder_;
+  std::filesystem::path staging_;
+  bool made_folder_ = false;
+};
+
+}  // namespace templar
