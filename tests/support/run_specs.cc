@@ -3,17 +3,6 @@
 #include "base/check.h"
 
 namespace templar::testing {
-namespace {
-
-int64_t largest_divisor_up_to(int64_t number, int64_t limit) {
-  for (int64_t divisor = limit; divisor > 1; --divisor) {
-    if (number % divisor == 0) return divisor;
-  }
-  return 1;
-}
-
-}  // namespace
-
 RunSpec small_run_spec() {
   auto spec = preset_run_spec("tiny");
   CHECK(spec.has_value());
@@ -57,16 +46,6 @@ RunSpec scoring_run_spec() {
   spec.scoring.reserve_decay_ratio = 0.75;
   CHECK(validate(spec).has_value());
   return spec;
-}
-
-std::vector<ChunkTotals> chunk_totals(const ParameterLayout& layout, int64_t chunk) {
-  std::vector<ChunkTotals> totals;
-  for (const ParameterInfo& parameter : layout) {
-    int64_t size = 1;
-    for (const int64_t dimension : parameter.shape) size *= largest_divisor_up_to(dimension, chunk);
-    totals.push_back({.chunks = parameter.count() / size, .chunk_size = size});
-  }
-  return totals;
 }
 
 }  // namespace templar::testing
