@@ -89,19 +89,24 @@ void record_measurement(Window& window, const MinerEvidence& miner) {
   score.last_evaluated_window = window.evidence.window;
 }
 
-// All evaluated miners, and all whose contribution can't be used, play one match.
+// All measured miners, and all whose contribution can't be used, play one match. Where nobody was measured
+// there is none: a tie of the absent would only make their ratings more certain, and so their ordinals
+// higher.
 void rate_miners(Window& window) {
   std::vector<uint32_t> uids;
   std::vector<Rating> ratings;
   std::vector<double> scores;
+  bool has_measured = false;
   for (const MinerEvidence* miner : window.miners) {
     const WindowOutcome& outcome = window.score(miner->uid).history.back();
     const bool is_usable = miner->verdict.accepted();
     if (is_usable && !outcome.gradient_score) continue;
+    has_measured = has_measured || is_usable;
     uids.push_back(miner->uid);
     ratings.push_back(window.score(miner->uid).rating);
     scores.push_back(is_usable ? *outcome.gradient_score : window.spec.scoring.missing_contribution_score);
   }
+  if (!has_measured) return;
   const std::vector<Rating> rated =
       rate_match(ratings, scores,
                  {.beta = window.spec.scoring.openskill_beta, .tau = window.spec.scoring.openskill_tau});

@@ -130,6 +130,14 @@ TEST(Scoreboard, RatesTheUnusableAsWorseThanAnyMeasuredScore) {
   }
 }
 
+TEST(Scoreboard, HoldsNoMatchAmongTheAbsentAlone) {
+  const RunSpec spec = testing::scoring_run_spec();
+  using enum VerdictCode;
+  const auto result =
+      advance({}, window_of(0, {unusable(1, kMissing), unusable(2, kInvalid), accepted(3)}), spec);
+  for (const auto& [uid, miner] : result.scoreboard.miners) EXPECT_EQ(miner.rating, Rating{}) << uid;
+}
+
 TEST(Scoreboard, LeavesTheRatingOfWhoeverWasNotEvaluated) {
   const auto result = advance({}, window_of(0, {evaluated(1, 0.1, 0.1), evaluated(2, 0.2, 0.2), accepted(3)}),
                               testing::scoring_run_spec());
