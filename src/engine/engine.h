@@ -1,6 +1,7 @@
-// The one room that computes a model. An Engine owns a model's f32 master parameters, its gradients, its inner optimiser's
-// moments and all scratch memory, allocated once at its making. Not thread-safe: one caller at a time; several engines in one
-// process don't disturb each other, each works with its own team of threads.
+// The one room that computes a model. An Engine owns a model's f32 master parameters, its gradients, its
+// inner optimiser's moments and all scratch memory, allocated once at its making. Not thread-safe: one caller
+// at a time; several engines in one process don't disturb each other, each works with its own team of
+// threads.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +24,8 @@ enum class Precision {
 struct EngineOptions {
   int threads = 1;
   Precision precision = Precision::kF32;
-  // Rows [sequences] of a forward and backward pass; a larger batch is accumulated in parts of this size. A local choice: it
-  // bounds memory and does not change the mathematics.
+  // Rows [sequences] of a forward and backward pass; a larger batch is accumulated in parts of this size. A
+  // local choice: it bounds memory and does not change the mathematics.
   int64_t micro_batch = 8;
 };
 
@@ -49,7 +50,8 @@ struct EvaluationReport {
 
 // The moments of AdamW and the number of updates made: what a miner saves to resume exactly.
 struct OptimiserState {
-  std::vector<std::span<float>> first_moment;   // one span a parameter, canonical order; the engine's own memory
+  std::vector<std::span<float>>
+      first_moment;  // one span a parameter, canonical order; the engine's own memory
   std::vector<std::span<float>> second_moment;
   int64_t* updates = nullptr;
 };
@@ -66,40 +68,46 @@ class Engine {
   virtual ~Engine() = default;
 
   [[nodiscard]] virtual const ParameterLayout& layout() const = 0;
-  // The master weights in canonical order. Whoever writes through them calls parameters_changed() before the next use.
+  // The master weights in canonical order. Whoever writes through them calls parameters_changed() before the
+  // next use.
   [[nodiscard]] virtual ParameterSpans parameters() = 0;
   [[nodiscard]] virtual ConstParameterSpans parameters() const = 0;
   virtual void parameters_changed() = 0;
 
-  // One inner step: mean-loss gradient over the batch, clipped to inner.clip_grad_norm, AdamW with the given learning rate
-  // (decoupled weight decay on every parameter, as torch.optim.AdamW does when given them all). Fails (skip), leaving the
-  // parameters as they were, if the loss or the gradient is not finite; fails (fatal) if a token is out of the vocabulary or
-  // the sequence is longer than the spec's.
+  // One inner step: mean-loss gradient over the batch, clipped to inner.clip_grad_norm, AdamW with the given
+  // learning rate (decoupled weight decay on every parameter, as torch.optim.AdamW does when given them all).
+  // Fails (skip), leaving the parameters as they were, if the loss or the gradient is not finite; fails
+  // (fatal) if a token is out of the vocabulary or the sequence is longer than the spec's.
   [[nodiscard]] virtual Result<TrainStepReport> train_step(const TokenBatch& batch, double learning_rate) = 0;
 
-  // The gradient of the mean loss over the batch, unclipped, left in gradients(); returns the loss. Fails as train_step does.
+  // The gradient of the mean loss over the batch, unclipped, left in gradients(); returns the loss. Fails as
+  // train_step does.
   [[nodiscard]] virtual Result<double> compute_gradients(const TokenBatch& batch) = 0;
   [[nodiscard]] virtual ParameterSpans gradients() = 0;
 
-  // Loss without touching any state. Fails (fatal) as train_step does; a loss that is not finite is returned as it is.
+  // Loss without touching any state. Fails (fatal) as train_step does; a loss that is not finite is returned
+  // as it is.
   [[nodiscard]] virtual Result<EvaluationReport> evaluate(const TokenBatch& batch) = 0;
 
   // Logits [batch, sequence, vocab] for tests and benchmarks of other tasks. Fails as evaluate does.
   [[nodiscard]] virtual Result<std::vector<float>> logits(const TokenBatch& batch) = 0;
 
-  // Continues the prompt token by token; returns the new tokens. The context is cut to the last sequence_length tokens.
+  // Continues the prompt token by token; returns the new tokens. The context is cut to the last
+  // sequence_length tokens.
   [[nodiscard]] virtual Result<std::vector<uint32_t>> generate(std::span<const uint32_t> prompt,
                                                                const GenerationOptions& options) = 0;
 
   [[nodiscard]] virtual OptimiserState optimiser_state() = 0;
 };
 
-// Parameters are zero until somebody initialises or loads them. Fails (fatal) if the processor or the options can't do it.
+// Parameters are zero until somebody initialises or loads them. Fails (fatal) if the processor or the options
+// can't do it.
 [[nodiscard]] Result<std::unique_ptr<Engine>> make_cpu_engine(const ModelSpec& model, const InnerSpec& inner,
                                                               const EngineOptions& options);
 
-// Linear warm-up from 0 to inner.learning_rate, then a cosine to learning_rate * eta_min_factor at schedule_steps, flat after.
-// step counts inner steps of the run from 0 and comes from the global step, never from how often somebody called this.
+// Linear warm-up from 0 to inner.learning_rate, then a cosine to learning_rate * eta_min_factor at
+// schedule_steps, flat after. step counts inner steps of the run from 0 and comes from the global step, never
+// from how often somebody called this.
 [[nodiscard]] double scheduled_learning_rate(const InnerSpec& inner, int64_t step);
 
 struct InnerReport {
@@ -110,7 +118,8 @@ struct InnerReport {
 };
 
 // inner.steps train steps; batch_at(step) gives each one's batch. Stops at the first error.
-[[nodiscard]] Result<InnerReport> inner_steps(Engine& engine, const InnerSpec& inner, int64_t first_step,
-                                              const std::function<Result<TokenBatch>(int64_t step)>& batch_at);
+[[nodiscard]] Result<InnerReport> inner_steps(
+    Engine& engine, const InnerSpec& inner, int64_t first_step,
+    const std::function<Result<TokenBatch>(int64_t step)>& batch_at);
 
 }  // namespace templar

@@ -1,0 +1,289 @@
+#include "engine/cpu_engine.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <dnnl.hpp>
+#include <new>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "engine/adamw.h"
+
+namespace templar {
+namespace {
+
+// torch.nn.utils.clip_grad_norm_ divides by the norm plus this.
+constexpr double kClipEpsilon = 1e-6;
+constexpr size_t kUpdateGrain = 4096;
+constexpr int64_t kMostThreads = 1024;
+
+// Tensors of model_tensors() join neighbours of the canonical order, so their values must lie side by side.
+float* whole_storage(ParameterSpans spans) {
+  for (size_t i = 1; i < spans.size(); ++i)
+    CHECK(spans[i].data() == spans[i - 1].data() + spans[i - 1].size());
+  return spans.front().data();
+}
+
+// oneDNN throws when it cannot make a kernel for a shape or has no memory: that ends here.
+template <typename Work>
+auto without_exceptions(const Work& work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const dnnl::error& error) {
+    return fatal_error(fmt::format("the engine's matrix product failed: {} (oneDNN status {})", error.what(),
+                                   static_cast<int>(error.status)));
+  } catch (const std::bad_alloc&) {
+    return fatal_error("the engine ran out of memory");
+  }
+}
+
+}  // namespace
+
+template <typename Scalar>
+CpuEngine<Scalar>::CpuEngine(const ModelSpec& model, const InnerSpec& inner, const EngineOptions& options)
+    : model_(model),
+      inner_(inner),
+      options_(options),
+      layout_(parameter_layout(model)),
+      count_(static_cast<size_t>(parameter_count(layout_))),
+      parameters_(layout_),
+      gradients_(layout_),
+      first_moment_(layout_),
+      second_moment_(layout_),
+      team_(options.threads),
+      transformer_(model, options.micro_batch, inner.sequence_length, team_, profile_),
+      decoder_(model, inner.sequence_length) {
+  float* values = whole_storage(parameters_.spans());
+  if constexpr (std::is_same_v<Scalar, float>) {
+    weights_ = model_tensors<const float, const float>(model, layout_, values, values);
+  } else {
+    rounded_ = AlignedBuffer<Bf16>(count_);
+    weights_ = model_tensors<const Bf16, const float>(model, layout_, rounded_.data(), values);
+  }
+  float* gradients = whole_storage(gradients_.spans());
+  gradient_tensors_ = model_tensors<float, float>(model, layout_, gradients, gradients);
+}
+
+template <typename Scalar>
+void CpuEngine<Scalar>::parameters_changed() {
+  decoder_.forget();
+  const float* values = parameters_.spans().front().data();
+  if (rounded_.size() == 0) return;
+  team_.for_ranges(count_, kUpdateGrain,
+                   [&](size_t begin, size_t end) { round_to_bf16(values, rounded_.data(), begin, end); });
+}
+
+template <typename Scalar>
+Status CpuEngine<Scalar>::check_tokens(std::span<const uint32_t> tokens) const {
+  const auto outside =
+      std::ranges::find_if(tokens, [&](uint32_t token) { return token >= model_.vocab_size; });
+  if (outside == tokens.end()) return {};
+  return fatal_error(fmt::format("token {} at position {} is outside the vocabulary of {}", *outside,
+                                 outside - tokens.begin(), model_.vocab_size));
+}
+
+template <typename Scalar>
+Status CpuEngine<Scalar>::check_batch(const TokenBatch& batch, int64_t shortest_sequence) const {
+  if (batch.batch < 1)
+    return fatal_error(fmt::format("a batch of {} sequences has nothing to compute", batch.batch));
+  if (batch.sequence < shortest_sequence || batch.sequence > inner_.sequence_length) {
+    return fatal_error(fmt::format("a sequence of {} tokens is outside {} .. {}, the run's sequence length",
+                                   batch.sequence, shortest_sequence, inner_.sequence_length));
+  }
+  // By division: a product of what came from outside could overflow.
+  const auto sequence = static_cast<size_t>(batch.sequence);
+  if (batch.tokens.size() % sequence != 0 ||
+      batch.tokens.size() / sequence != static_cast<size_t>(batch.batch)) {
+    return fatal_error(fmt::format("a batch of {} x {} tokens came with {}", batch.batch, batch.sequence,
+                                   batch.tokens.size()));
+  }
+  return check_tokens(batch.tokens);
+}
+
+template <typename Scalar>
+TokenBatch CpuEngine<Scalar>::part_of(const TokenBatch& batch, int64_t first_row) const {
+  const int64_t rows = std::min(options_.micro_batch, batch.batch - first_row);
+  const auto sequence = static_cast<size_t>(batch.sequence);
+  return {
+      batch.tokens.subspan(static_cast<size_t>(first_row) * sequence, static_cast<size_t>(rows) * sequence),
+      rows, batch.sequence};
+}
+
+template <typename Scalar>
+auto CpuEngine<Scalar>::gradient_of(const TokenBatch& batch) -> Result<Gradient> {
+  TRY(check_batch(batch, 2));
+  return without_exceptions([&]() -> Result<Gradient> {
+    const int64_t predicted = batch.batch * (batch.sequence - 1);
+    const auto scale = static_cast<float>(1.0 / static_cast<double>(predicted));
+    double loss = 0;
+    for (int64_t row = 0; row < batch.batch; row += options_.micro_batch) {
+      const TokenBatch part = part_of(batch, row);
+      transformer_.forward(weights_, part);
+      loss += transformer_.backward(weights_, gradient_tensors_, part, scale, row > 0);
+    }
+    Gradient gradient{loss / static_cast<double>(predicted), 0};
+    const PhaseTimer timer(profile_, Phase::kOptimiser);
+    gradient.norm = l2_norm(team_, gradients_.spans().front().data(), count_);
+    if (!std::isfinite(gradient.loss) || !std::isfinite(gradient.norm)) {
+      return skip_error(fmt::format("the loss ({}) or the norm of its gradient ({}) is not finite",
+                                    gradient.loss, gradient.norm));
+    }
+    return gradient;
+  });
+}
+
+template <typename Scalar>
+Result<double> CpuEngine<Scalar>::compute_gradients(const TokenBatch& batch) {
+  TRY_ASSIGN(const Gradient gradient, gradient_of(batch));
+  return gradient.loss;
+}
+
+template <typename Scalar>
+Result<TrainStepReport> CpuEngine<Scalar>::train_step(const TokenBatch& batch, double learning_rate) {
+  TRY_ASSIGN(const Gradient gradient, gradient_of(batch));
+  apply_adamw(learning_rate, gradient.norm);
+  return TrainStepReport{gradient.loss, gradient.norm, learning_rate};
+}
+
+template <typename Scalar>
+void CpuEngine<Scalar>::apply_adamw(double learning_rate, double gradient_norm) {
+  const PhaseTimer timer(profile_, Phase::kOptimiser);
+  decoder_.forget();
+  const double clip = std::min(1.0, inner_.clip_grad_norm / (gradient_norm + kClipEpsilon));
+  AdamwUpdate update = adamw_factors(inner_, learning_rate, ++updates_, clip);
+  update.parameters = parameters_.spans().front().data();
+  update.parameters_bf16 = rounded_.data();
+  update.gradients = gradients_.spans().front().data();
+  update.first_moment = first_moment_.spans().front().data();
+  update.second_moment = second_moment_.spans().front().data();
+  team_.for_ranges(count_, kUpdateGrain, [&](size_t begin, size_t end) { adamw_update(update, begin, end); });
+}
+
+template <typename Scalar>
+Result<EvaluationReport> CpuEngine<Scalar>::evaluate(const TokenBatch& batch) {
+  TRY(check_batch(batch, 2));
+  return without_exceptions([&]() -> Result<EvaluationReport> {
+    EvaluationReport report{0, batch.batch * (batch.sequence - 1)};
+    for (int64_t row = 0; row < batch.batch; row += options_.micro_batch) {
+      const TokenBatch part = part_of(batch, row);
+      transformer_.forward(weights_, part);
+      report.loss_sum += transformer_.loss_sum(weights_, part);
+    }
+    return report;
+  });
+}
+
+template <typename Scalar>
+Result<std::vector<float>> CpuEngine<Scalar>::logits(const TokenBatch& batch) {
+  TRY(check_batch(batch, 1));
+  return without_exceptions([&]() -> Result<std::vector<float>> {
+    std::vector<float> values(batch.tokens.size() * static_cast<size_t>(model_.vocab_size));
+    float* out = values.data();
+    for (int64_t row = 0; row < batch.batch; row += options_.micro_batch) {
+      const TokenBatch part = part_of(batch, row);
+      transformer_.forward(weights_, part);
+      const int64_t tokens = part.batch * part.sequence;
+      transformer_.logits(weights_, 0, tokens, out);
+      out += tokens * model_.vocab_size;
+    }
+    return values;
+  });
+}
+
+template <typename Scalar>
+Result<std::vector<uint32_t>> CpuEngine<Scalar>::generate(std::span<const uint32_t> prompt,
+                                                          const GenerationOptions& options) {
+  if (prompt.empty()) return fatal_error("generation needs a prompt of at least one token");
+  if (options.max_new_tokens < 0 || options.top_k < 0 || !(options.temperature >= 0)) {
+    return fatal_error(fmt::format("generation can't use max_new_tokens {}, top_k {}, temperature {}",
+                                   options.max_new_tokens, options.top_k, options.temperature));
+  }
+  TRY(check_tokens(prompt));
+  return without_exceptions([&]() -> Result<std::vector<uint32_t>> {
+    std::vector<uint32_t> tokens(prompt.begin(), prompt.end());
+    Sampler sampler(options);
+    for (int64_t made = 0; made < options.max_new_tokens; ++made) {
+      const size_t length = std::min(tokens.size(), static_cast<size_t>(inner_.sequence_length));
+      tokens.push_back(
+          sampler.draw(decoder_.next_logits(transformer_, weights_, std::span(tokens).last(length))));
+    }
+    return std::vector<uint32_t>(tokens.begin() + static_cast<std::ptrdiff_t>(prompt.size()), tokens.end());
+  });
+}
+
+template <typename Scalar>
+OptimiserState CpuEngine<Scalar>::optimiser_state() {
+  const auto copy = [](ParameterSpans spans) {
+    return std::vector<std::span<float>>(spans.begin(), spans.end());
+  };
+  return {copy(first_moment_.spans()), copy(second_moment_.spans()), &updates_};
+}
+
+template class CpuEngine<float>;
+template class CpuEngine<Bf16>;
+
+namespace {
+
+Status check_model(const ModelSpec& model) {
+  if (model.vocab_size < 1 || model.hidden_size < 1 || model.num_hidden_layers < 1 ||
+      model.num_attention_heads < 1 || model.num_key_value_heads < 1 || model.intermediate_size < 1) {
+    return fatal_error("the model has a size below 1");
+  }
+  if (model.hidden_size % model.num_attention_heads != 0 || model.head_dim() % 2 != 0) {
+    return fatal_error(fmt::format("{} attention heads do not cut a hidden size of {} into even parts",
+                                   model.num_attention_heads, model.hidden_size));
+  }
+  if (model.num_attention_heads % model.num_key_value_heads != 0) {
+    return fatal_error(fmt::format("{} attention heads can't share {} key and value heads",
+                                   model.num_attention_heads, model.num_key_value_heads));
+  }
+  return {};
+}
+
+template <typename Scalar>
+Status check_memory(const ModelSpec& model, const InnerSpec& inner, const EngineOptions& options) {
+  const int64_t parameters =
+      parameter_count(parameter_layout(model)) * static_cast<int64_t>(4 * sizeof(float) + sizeof(Bf16));
+  const int64_t needed =
+      parameters + Transformer<Scalar>::memory_bytes(model, options.micro_batch, inner.sequence_length);
+  const int64_t installed = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
+  if (needed <= installed) return {};
+  constexpr double kGib = 1024.0 * 1024.0 * 1024.0;
+  return fatal_error(fmt::format(
+      "training this model takes {:.1f} GiB, the machine has {:.1f}; a smaller micro_batch than {} "
+      "takes less",
+      static_cast<double>(needed) / kGib, static_cast<double>(installed) / kGib, options.micro_batch));
+}
+
+template <typename Scalar>
+Result<std::unique_ptr<Engine>> make(const ModelSpec& model, const InnerSpec& inner,
+                                     const EngineOptions& options) {
+  TRY(check_memory<Scalar>(model, inner, options));
+  return without_exceptions([&]() -> Result<std::unique_ptr<Engine>> {
+    return std::make_unique<CpuEngine<Scalar>>(model, inner, options);
+  });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> make_cpu_engine(const ModelSpec& model, const InnerSpec& inner,
+                                                const EngineOptions& options) {
+  TRY(check_model(model));
+  if (inner.sequence_length < 2)
+    return fatal_error(fmt::format("a sequence length of {} has nothing to predict", inner.sequence_length));
+  if (options.threads < 1 || options.threads > kMostThreads) {
+    return fatal_error(fmt::format("the engine can't work with {} threads", options.threads));
+  }
+  if (options.micro_batch < 1)
+    return fatal_error(fmt::format("micro_batch {} is below 1", options.micro_batch));
+  if (options.precision == Precision::kBf16) {
+    if (MatrixProducts::supports_bf16()) return make<Bf16>(model, inner, options);
+    log(LogLevel::kWarning, "engine", "this processor has no bf16 matrix products: computing in f32");
+  }
+  return make<float>(model, inner, options);
+}
+
+}  // namespace templar

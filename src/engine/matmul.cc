@@ -1,0 +1,200 @@
+#include "engine/matmul.h"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <array>
+#include <dnnl.hpp>
+#include <map>
+#include <tuple>
+#include <unordered_map>
+#include <vector>
+
+namespace templar {
+namespace {
+
+// Slices are cut at multiples of this many rows or columns, which suits the register tiles of every kernel.
+constexpr int64_t kSliceGrain = 16;
+// Enough for every shape of a training run; generation and odd batches can't make it grow for ever.
+constexpr size_t kMostKernels = 1024;
+
+dnnl::memory::data_type data_type(ElementType type) {
+  return type == ElementType::kF32 ? dnnl::memory::data_type::f32 : dnnl::memory::data_type::bf16;
+}
+
+int64_t element_size(ElementType type) {
+  return type == ElementType::kF32 ? 4 : 2;
+}
+
+// oneDNN asks OpenMP how many threads to use; OpenMP keeps that number for each calling thread. Asking the
+// OpenMP runtime that is in the process works whichever one oneDNN was built with.
+void use_one_openmp_thread() {
+  using SetThreads = void (*)(int);
+  static const auto set_threads = reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
+  thread_local const bool done = [] {
+    if (set_threads != nullptr) set_threads(1);
+    return true;
+  }();
+  (void)done;
+}
+
+const dnnl::engine& cpu() {
+  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  return engine;
+}
+
+// A slice of a product as oneDNN sees it: sizes of the slice, row lengths of the whole matrices.
+struct SliceShape {
+  ProductKind kind;
+  ProductSize size;
+  int64_t a_row;
+  int64_t b_row;
+  int64_t c_row;
+  ElementType in;
+  ElementType out;
+  bool accumulate;
+
+  [[nodiscard]] auto key() const {
+    return std::tuple(kind, size.m, size.n, size.k, a_row, b_row, c_row, in, out, accumulate);
+  }
+  bool operator<(const SliceShape& other) const { return key() < other.key(); }
+};
+
+// A compiled kernel with memory objects whose pointers are set anew for each call, so that a call allocates
+// nothing.
+class SliceKernel {
+ public:
+  explicit SliceKernel(const SliceShape& shape) : stream_(cpu()) {
+    using Desc = dnnl::memory::desc;
+    const auto [m, n, k] = shape.size;
+    const bool a_transposed = shape.kind == ProductKind::kAtB;
+    const bool b_transposed = shape.kind == ProductKind::kABt;
+    const dnnl::memory::dims a_strides =
+        a_transposed ? dnnl::memory::dims{1, shape.a_row} : dnnl::memory::dims{shape.a_row, 1};
+    const dnnl::memory::dims b_strides =
+        b_transposed ? dnnl::memory::dims{1, shape.b_row} : dnnl::memory::dims{shape.b_row, 1};
+    const Desc a({m, k}, data_type(shape.in), a_strides);
+    const Desc b({k, n}, data_type(shape.in), b_strides);
+    const Desc c({m, n}, data_type(shape.out), dnnl::memory::dims{shape.c_row, 1});
+    dnnl::primitive_attr attributes;
+    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    if (shape.accumulate) {
+      dnnl::post_ops add;
+      add.append_sum(1.0F);
+      attributes.set_post_ops(add);
+    }
+    const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(a, b, c), attributes, cpu());
+    primitive_ = dnnl::matmul(description);
+    a_ = dnnl::memory(a, cpu(), nullptr);
+    b_ = dnnl::memory(b, cpu(), nullptr);
+    c_ = dnnl::memory(c, cpu(), nullptr);
+    const dnnl::memory scratch(description.scratchpad_desc(), cpu());
+    arguments_ = {
+        {DNNL_ARG_SRC, a_}, {DNNL_ARG_WEIGHTS, b_}, {DNNL_ARG_DST, c_}, {DNNL_ARG_SCRATCHPAD, scratch}};
+  }
+
+  void run(const void* a, const void* b, void* c) {
+    a_.set_data_handle(const_cast<void*>(a));
+    b_.set_data_handle(const_cast<void*>(b));
+    c_.set_data_handle(c);
+    primitive_.execute(stream_, arguments_);
+  }
+
+ private:
+  dnnl::stream stream_;
+  dnnl::matmul primitive_;
+  dnnl::memory a_;
+  dnnl::memory b_;
+  dnnl::memory c_;
+  std::unordered_map<int, dnnl::memory> arguments_;
+};
+
+struct Range {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
+Range slice_of(int64_t count, int64_t part, int64_t parts) {
+  const int64_t units = (count + kSliceGrain - 1) / kSliceGrain;
+  return {std::min(count, units * part / parts * kSliceGrain),
+          std::min(count, units * (part + 1) / parts * kSliceGrain)};
+}
+
+}  // namespace
+
+struct MatrixProducts::State {
+  explicit State(ThreadTeam& its_team)
+      : team(its_team),
+        kernels(static_cast<size_t>(its_team.threads())),
+        jobs(static_cast<size_t>(its_team.threads())) {}
+
+  SliceKernel& kernel(size_t member, const SliceShape& shape) {
+    std::map<SliceShape, SliceKernel>& own = kernels[member];
+    if (const auto found = own.find(shape); found != own.end()) return found->second;
+    if (own.size() >= kMostKernels) own.clear();
+    return own.try_emplace(shape, shape).first->second;
+  }
+
+  struct Job {
+    SliceKernel* kernel = nullptr;
+    const void* a = nullptr;
+    const void* b = nullptr;
+    void* c = nullptr;
+  };
+
+  ThreadTeam& team;
+  std::vector<std::map<SliceShape, SliceKernel>> kernels;  // one map a member
+  std::vector<Job> jobs;                                   // what each member does in the product at hand
+};
+
+MatrixProducts::MatrixProducts(ThreadTeam& team) : state_(std::make_unique<State>(team)) {}
+MatrixProducts::~MatrixProducts() = default;
+
+void MatrixProducts::run(ProductKind kind, ProductSize size, const Operands& operands) {
+  use_one_openmp_thread();
+  const auto members = static_cast<int64_t>(state_->team.threads());
+  // A few rows (generation) leave nothing to share out but the columns.
+  const bool by_rows = size.m >= kSliceGrain * members || size.m >= size.n;
+  const int64_t a_row = kind == ProductKind::kAtB ? size.m : size.k;
+  const int64_t b_row = kind == ProductKind::kABt ? size.k : size.n;
+  const int64_t in_size = element_size(operands.in);
+
+  std::vector<State::Job>& jobs = state_->jobs;
+  int working = 0;
+  for (int64_t member = 0; member < members; ++member) {
+    State::Job& job = jobs[static_cast<size_t>(member)];
+    job = {};
+    const Range range = slice_of(by_rows ? size.m : size.n, member, members);
+    if (range.begin == range.end) continue;
+    ProductSize part = size;
+    (by_rows ? part.m : part.n) = range.end - range.begin;
+    job.kernel = &state_->kernel(static_cast<size_t>(member), {kind, part, a_row, b_row, size.n, operands.in,
+                                                               operands.out, operands.accumulate});
+    const int64_t a_offset = !by_rows ? 0 : range.begin * (kind == ProductKind::kAtB ? 1 : a_row);
+    const int64_t b_offset = by_rows ? 0 : range.begin * (kind == ProductKind::kABt ? b_row : 1);
+    const int64_t c_offset = range.begin * (by_rows ? size.n : 1);
+    job.a = static_cast<const char*>(operands.a) + a_offset * in_size;
+    job.b = static_cast<const char*>(operands.b) + b_offset * in_size;
+    job.c = static_cast<char*>(operands.c) + c_offset * element_size(operands.out);
+    ++working;
+  }
+  if (working == 0) return;
+  state_->team.run([&jobs](int member) {
+    const State::Job& job = jobs[static_cast<size_t>(member)];
+    if (job.kernel == nullptr) return;
+    use_one_openmp_thread();
+    job.kernel->run(job.a, job.b, job.c);
+  });
+}
+
+bool MatrixProducts::supports_bf16() {
+  try {
+    use_one_openmp_thread();
+    SliceKernel({ProductKind::kABt, {16, 16, 16}, 16, 16, 16, ElementType::kBf16, ElementType::kF32, true});
+    return true;
+  } catch (const dnnl::error&) {
+    return false;
+  }
+}
+
+}  // namespace templar

@@ -1,0 +1,104 @@
+// What the vector kernels share: loads and stores of f32 and bf16 as f32 vectors, loops with a tail. Included
+// once for each processor target, from inside Highway's foreach_target.
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/bfloat16.h"
+
+// NOLINTNEXTLINE
+#if defined(TEMPLAR_ENGINE_SIMD_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef TEMPLAR_ENGINE_SIMD_INL_H_
+#undef TEMPLAR_ENGINE_SIMD_INL_H_
+#else
+#define TEMPLAR_ENGINE_SIMD_INL_H_
+#endif
+
+#include <hwy/highway.h>
+// After highway.h, whose target it needs.
+#include <hwy/contrib/math/math-inl.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace templar {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Floats = hn::ScalableTag<float>;
+using OneFloat = hn::CappedTag<float, 1>;
+
+template <class D>
+HWY_INLINE hn::Vec<D> load(D d, const float* from) {
+  return hn::LoadU(d, from);
+}
+
+template <class D>
+HWY_INLINE hn::Vec<D> load(D d, const Bf16* from) {
+  const hn::Rebind<uint16_t, D> d16;
+  const hn::RebindToUnsigned<D> d32;
+  const auto bits = hn::LoadU(d16, reinterpret_cast<const uint16_t*>(from));
+  return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(d32, bits)));
+}
+
+template <class D>
+HWY_INLINE void store(D d, hn::Vec<D> value, float* to) {
+  hn::StoreU(value, d, to);
+}
+
+// As to_bf16 does it.
+template <class D>
+HWY_INLINE void store([[maybe_unused]] D d, hn::Vec<D> value, Bf16* to) {
+  const hn::Rebind<uint16_t, D> d16;
+  const hn::RebindToUnsigned<D> d32;
+  const auto bits = hn::BitCast(d32, value);
+  const auto lowest_kept = hn::And(hn::ShiftRight<16>(bits), hn::Set(d32, 1U));
+  const auto rounded = hn::Add(bits, hn::Add(lowest_kept, hn::Set(d32, 0x7fffU)));
+  const auto quiet = hn::Or(bits, hn::Set(d32, 0x400000U));
+  const auto kept = hn::IfThenElse(hn::RebindMask(d32, hn::IsNaN(value)), quiet, rounded);
+  hn::StoreU(hn::TruncateTo(d16, hn::ShiftRight<16>(kept)), d16, reinterpret_cast<uint16_t*>(to));
+}
+
+// Highway's Exp makes 0 of a NaN, which would hide it from the loss.
+template <class D>
+HWY_INLINE hn::Vec<D> exp_keeping_nan(D d, hn::Vec<D> x) {
+  return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, x));
+}
+
+// Calls step(tag, index) for all of [0, count): whole vectors first, then the rest one by one.
+template <class Step>
+HWY_INLINE void for_vectors(size_t count, const Step& step) {
+  const Floats d;
+  const OneFloat one;
+  size_t i = 0;
+  for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d)) step(d, i);
+  for (; i < count; ++i) step(one, i);
+}
+
+// The sum of term(tag, index) over [0, count), in four interleaved chains.
+template <class Term>
+HWY_INLINE float sum_vectors(size_t count, const Term& term) {
+  const Floats d;
+  const OneFloat one;
+  const size_t lanes = hn::Lanes(d);
+  auto sum0 = hn::Zero(d);
+  auto sum1 = hn::Zero(d);
+  auto sum2 = hn::Zero(d);
+  auto sum3 = hn::Zero(d);
+  size_t i = 0;
+  for (; i + 4 * lanes <= count; i += 4 * lanes) {
+    sum0 = hn::Add(sum0, term(d, i));
+    sum1 = hn::Add(sum1, term(d, i + lanes));
+    sum2 = hn::Add(sum2, term(d, i + 2 * lanes));
+    sum3 = hn::Add(sum3, term(d, i + 3 * lanes));
+  }
+  for (; i + lanes <= count; i += lanes) sum0 = hn::Add(sum0, term(d, i));
+  auto tail = hn::Zero(one);
+  for (; i < count; ++i) tail = hn::Add(tail, term(one, i));
+  const auto sum = hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3));
+  return hn::GetLane(hn::SumOfLanes(d, sum)) + hn::GetLane(tail);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace templar
+HWY_AFTER_NAMESPACE();
+
+#endif  // TEMPLAR_ENGINE_SIMD_INL_H_
