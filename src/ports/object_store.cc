@@ -8,6 +8,7 @@ namespace templar {
 namespace {
 
 constexpr size_t kMaxKeyBytes = 512;
+constexpr size_t kMaxPartBytes = 255;
 
 bool is_bucket_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
@@ -45,7 +46,13 @@ Result<std::string_view> check_whole_parts(std::string_view name, const std::str
     if (dots_alone(name.substr(begin, slash - begin))) {
       return fatal_error(fmt::format("{}: the part at byte {} is empty or made of dots alone", what, begin));
     }
+    if (slash - begin > kMaxPartBytes) break;
     begin = slash + 1;
+  }
+  const size_t part_bytes = std::min(name.find('/', begin), name.size()) - begin;
+  if (part_bytes > kMaxPartBytes) {
+    return fatal_error(fmt::format("{}: the part at byte {} has {} bytes, at most {} are allowed", what,
+                                   begin, part_bytes, kMaxPartBytes));
   }
   return name.substr(begin);
 }

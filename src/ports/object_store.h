@@ -27,8 +27,8 @@ struct ByteRange {
   uint64_t end = 0;
 };
 
-// Bucket names: 3 to 63 characters of a-z, 0-9 and '-'. Keys: parts of A-Z a-z 0-9 . _ - joined by '/', no part empty or made
-// of dots alone, at most 512 bytes. Other names are refused (fatal). All calls are thread-safe.
+// Bucket names: 3 to 63 characters of a-z, 0-9 and '-'. Keys: parts of A-Z a-z 0-9 . _ - joined by '/', no part empty, made
+// of dots alone or longer than 255 bytes, at most 512 bytes in all. Other names are refused (fatal). All calls are thread-safe.
 class ObjectReader {
  public:
   virtual ~ObjectReader() = default;

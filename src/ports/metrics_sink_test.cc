@@ -1,0 +1,73 @@
+#include "ports/metrics_sink.h"
+
+#include <cmath>
+
+#include "ports/metric_fields.h"
+#include "support/contracts/metrics_sink_contract.h"
+
+namespace templar::testing {
+namespace {
+
+struct MemoryHarness {
+  MetricsSink& sink() { return memory; }
+  std::vector<Measurement> written() { return memory.measurements(); }
+
+  MemoryMetricsSink memory;
+};
+
+}  // namespace
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Memory, MetricsSinkContract, MemoryHarness);
+
+TEST(MemoryMetricsSink, FindsMeasurementsByTheirName) {
+  MemoryMetricsSink sink;
+  for (int64_t i = 0; i < 6; ++i)
+    sink.write({.name = i % 2 == 0 ? "even" : "odd", .tags = {}, .fields = {{"i", i}}});
+  const auto odd = sink.named("odd");
+  ASSERT_EQ(odd.size(), 3u);
+  EXPECT_EQ(std::get<int64_t>(odd[2].fields.at("i")), 5);
+  EXPECT_TRUE(sink.named("other").empty());
+}
+
+TEST(MetricFields, TurnAListOfIntegersIntoText) {
+  Measurement measurement;
+  const int64_t peers[] = {3, -1, 20};
+  add_list_field(measurement, "peers", peers);
+  add_list_field(measurement, "none", std::span<const int64_t>());
+  EXPECT_EQ(measurement.fields,
+            (std::map<std::string, MetricValue>{{"peers", "[3, -1, 20]"}, {"none", "[]"}}));
+}
+
+TEST(MetricFields, TurnAListOfFloatsIntoFourNumbers) {
+  Measurement measurement;
+  const double odd[] = {5, 1, 3};
+  const double even[] = {4, 1, 2, 10};
+  add_list_field(measurement, "odd", odd);
+  add_list_field(measurement, "even", even);
+  add_list_field(measurement, "none", std::span<const double>());
+  EXPECT_EQ(measurement.fields, (std::map<std::string, MetricValue>{{"odd_mean", 3.0},
+                                                                    {"odd_min", 1.0},
+                                                                    {"odd_max", 5.0},
+                                                                    {"odd_median", 3.0},
+                                                                    {"even_mean", 4.25},
+                                                                    {"even_min", 1.0},
+                                                                    {"even_max", 10.0},
+                                                                    {"even_median", 3.0}}));
+}
+
+TEST(MetricFields, ShowThatAListHeldNoNumber) {
+  Measurement measurement;
+  const double values[] = {5, std::nan(""), 3};
+  add_list_field(measurement, "loss", values);
+  ASSERT_EQ(measurement.fields.size(), 4u);
+  for (const auto& [name, value] : measurement.fields)
+    EXPECT_TRUE(std::isnan(std::get<double>(value))) << name;
+}
+
+TEST(MetricFields, TurnNothingIntoZero) {
+  Measurement measurement;
+  add_missing_field(measurement, "loss");
+  EXPECT_EQ(measurement.fields, (std::map<std::string, MetricValue>{{"loss", 0.0}}));
+}
+
+}  // namespace templar::testing
