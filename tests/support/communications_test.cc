@@ -53,6 +53,25 @@ TEST(CommunicationsFixture, PublishesContributionsThatTheParserAccepts) {
   EXPECT_TRUE(verdict.accepted()) << verdict.reason;
 }
 
+TEST(CommunicationsFixture, ClosesAWindowWhenItsTimeIsOver) {
+  Communications communications;
+  communications.close_window(1);
+  const NetworkSpec& network = communications.model.spec.network;
+  const int64_t next_window_ms = 2 * network.blocks_per_window * network.block_seconds * 1000;
+  EXPECT_GT(communications.clock.now_ms(), next_window_ms + network.put_window_seconds * 1000);
+}
+
+TEST(CommunicationsFixture, HasDataThatItsModelCanRead) {
+  const Communications communications;
+  const RunSpec& spec = communications.model.spec;
+  EXPECT_EQ(communications.shards->sequence_length(), static_cast<uint64_t>(spec.inner.sequence_length));
+  const auto shard = communications.shards->open_shard(0);
+  ASSERT_TRUE(shard.has_value());
+  EXPECT_GE(shard->sample_count(), static_cast<uint64_t>(spec.inner.samples_per_window()));
+  for (const uint32_t token : shard->sample(0)) EXPECT_LT(token, spec.model.vocab_size);
+  EXPECT_TRUE(communications.shards->open_heldout().has_value());
+}
+
 TEST(CommunicationsFixture, SealsAnotherContributionForEveryMinerAndWindow) {
   const Communications communications;
   const Bytes contribution = communications.sealed_contribution(1, 0);

@@ -33,14 +33,20 @@ std::vector<double> make_incentives(const MetagraphOptions& options) {
 Metagraph make_metagraph(const MetagraphOptions& options) {
   const std::vector<double> incentives = make_incentives(options);
   Metagraph metagraph;
-  for (uint32_t uid = 0; uid < options.miners; ++uid) {
+  for (uint32_t i = 0; i < options.miners; ++i) {
+    const uint32_t uid = options.first_uid + i;
     metagraph.miners.push_back({.registration = {.uid = uid,
                                                  .role = NodeRole::kMiner,
                                                  .key = test_key(uid).public_key(),
                                                  .bucket = "node-" + std::to_string(uid)},
-                                .incentive = incentives[uid]});
+                                .incentive = incentives[i]});
   }
   return metagraph;
+}
+
+const MetagraphMiner& Metagraph::miner(uint32_t uid) const {
+  CHECK(!miners.empty() && uid >= miners.front().registration.uid);
+  return miners.at(uid - miners.front().registration.uid);
 }
 
 std::vector<Registration> Metagraph::registrations() const {
@@ -87,7 +93,7 @@ Scoreboard make_scoreboard(const Metagraph& metagraph, const std::vector<uint32_
   for (int64_t past = std::max<int64_t>(0, window - kWindowsActive + 1); past <= window; ++past) {
     Evidence evidence = {.window = past, .outer_step = past, .miners = {}};
     for (const uint32_t uid : active) {
-      const MetagraphMiner& miner = metagraph.miners.at(uid);
+      const MetagraphMiner& miner = metagraph.miner(uid);
       const double improvement = 0.01 + miner.incentive;
       evidence.miners.push_back({.uid = uid,
                                  .key = miner.registration.key,

@@ -11,6 +11,7 @@ namespace templar::testing {
 struct MetagraphOptions {
   uint32_t miners = 250;
   uint32_t with_incentive = 100;  // their incentives sum to 1, the others have 0
+  uint32_t first_uid = 0;         // the number of validators, where it must fit Communications
   uint64_t seed = 1;              // who they are
 };
 
@@ -19,11 +20,12 @@ struct MetagraphMiner {
   double incentive = 0;
 };
 
-// Miners 0 .. miners - 1, ascending by uid. Incentives are all different among those who have one, and
-// shuffled over the uids.
+// Ascending by uid, without a gap, keys and buckets as in Communications. Incentives are all different among
+// those who have one, and shuffled over the uids.
 struct Metagraph {
   std::vector<MetagraphMiner> miners;
 
+  [[nodiscard]] const MetagraphMiner& miner(uint32_t uid) const;
   // As the ledger names them.
   [[nodiscard]] std::vector<Registration> registrations() const;
   [[nodiscard]] std::vector<WeightEntry> weights() const;

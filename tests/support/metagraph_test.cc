@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "support/communications.h"
 #include "support/run_specs.h"
 
 namespace templar::testing {
@@ -42,6 +43,14 @@ TEST(MetagraphFixture, FitsIntoALedger) {
   }
 }
 
+TEST(MetagraphFixture, NamesTheMinersAsCommunicationsDoes) {
+  const Communications communications({.miners = 5, .validators = 1});
+  const Metagraph metagraph = make_metagraph({.miners = 5, .with_incentive = 2, .first_uid = 1});
+  for (const uint32_t uid : communications.miner_uids()) {
+    EXPECT_EQ(metagraph.miner(uid).registration, communications.registration(uid));
+  }
+}
+
 TEST(MetagraphFixture, ChoosesNoneSomeOrAllOfItsMiners) {
   const Metagraph metagraph = make_metagraph();
   EXPECT_TRUE(choose_active(metagraph, 0).empty());
@@ -64,7 +73,7 @@ TEST_P(MetagraphScoreboard, KnowsTheActiveMinersAloneAndRanksThemByIncentive) {
     EXPECT_EQ(board.miners.at(uid).last_evaluated_window, 12);
     EXPECT_GT(board.miners.at(uid).binary_average, 0);
     for (const uint32_t other : active) {
-      if (metagraph.miners[uid].incentive <= metagraph.miners[other].incentive) continue;
+      if (metagraph.miner(uid).incentive <= metagraph.miner(other).incentive) continue;
       EXPECT_GT(board.miners.at(uid).rating.mu, board.miners.at(other).rating.mu);
     }
   }
