@@ -11,6 +11,7 @@ namespace templar {
 namespace {
 
 using ::testing::HasSubstr;
+using testing::ShardSourceContract;
 
 std::unique_ptr<ShardSource> make_memory_source(const MemoryShardSourceContent& content) {
   Result<std::unique_ptr<ShardSource>> source = make_memory_shard_source(content);

@@ -11,8 +11,10 @@
 namespace templar {
 namespace {
 
-// A key of its own for each purpose; every part has a fixed size or its length before it, so that no two inputs collide.
-KeyedPermutation::Key derive_key(std::string_view purpose, uint64_t run_seed, ByteView owner, uint64_t window) {
+// A key of its own for each purpose; every part has a fixed size or its length before it, so that no two
+// inputs collide.
+KeyedPermutation::Key derive_key(std::string_view purpose, uint64_t run_seed, ByteView owner,
+                                 uint64_t window) {
   Blake2b hash(64);
   hash.update_value(static_cast<uint64_t>(purpose.size())).update(as_bytes(purpose));
   hash.update_value(run_seed);
@@ -48,7 +50,8 @@ uint64_t KeyedPermutation::encrypt(uint64_t value) const {
 
 uint64_t KeyedPermutation::at(uint64_t position) const {
   CHECK(position < size_);
-  // The network permutes a domain of at most four times the size; the cycle through position comes back below it.
+  // The network permutes a domain of at most four times the size; the cycle through position comes back below
+  // it.
   uint64_t value = encrypt(position);
   while (value >= size_) value = encrypt(value);
   return value;
@@ -73,8 +76,9 @@ SampleAssignment assign_samples(uint64_t run_seed, uint64_t uid, uint64_t window
 
 SampleAssignment unassigned_samples(uint64_t run_seed, ByteView validator_key, uint64_t window,
                                     uint64_t shard_samples, uint64_t count) {
-  return {KeyedPermutation(derive_key("templar.unassigned.v1", run_seed, validator_key, window), shard_samples),
-          count};
+  return {
+      KeyedPermutation(derive_key("templar.unassigned.v1", run_seed, validator_key, window), shard_samples),
+      count};
 }
 
 uint64_t active_shard(uint64_t outer_step, uint64_t outer_steps_per_shard, uint64_t shard_count) {

@@ -32,7 +32,8 @@ uint64_t shared_indices(const SampleAssignment& a, const SampleAssignment& b) {
 }
 
 TEST(KeyedPermutation, IsABijectionForEverySizeAndKey) {
-  for (const uint64_t size : {1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 63, 64, 65, 100, 255, 256, 257, 1000, 4097, 65537}) {
+  for (const uint64_t size :
+       {1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 63, 64, 65, 100, 255, 256, 257, 1000, 4097, 65537}) {
     for (uint64_t seed = 0; seed < 3; ++seed) {
       const KeyedPermutation permutation = random_permutation(seed, size);
       std::vector<bool> seen(size, false);
@@ -47,7 +48,8 @@ TEST(KeyedPermutation, IsABijectionForEverySizeAndKey) {
 }
 
 TEST(KeyedPermutation, StaysBelowTheLargestSizes) {
-  for (const uint64_t size : {uint64_t{1} << 32, (uint64_t{1} << 62) + 1, std::numeric_limits<uint64_t>::max()}) {
+  for (const uint64_t size :
+       {uint64_t{1} << 32, (uint64_t{1} << 62) + 1, std::numeric_limits<uint64_t>::max()}) {
     const KeyedPermutation permutation = random_permutation(1, size);
     std::set<uint64_t> seen;
     for (uint64_t i = 0; i < 1000; ++i) {
@@ -62,7 +64,8 @@ TEST(KeyedPermutation, SendsAPositionEverywhereEquallyOften) {
   constexpr uint64_t kSize = 20;
   constexpr int kDraws = 20000;
   std::vector<int> counts(kSize, 0);
-  for (int seed = 0; seed < kDraws; ++seed) ++counts[random_permutation(static_cast<uint64_t>(seed), kSize).at(3)];
+  for (int seed = 0; seed < kDraws; ++seed)
+    ++counts[random_permutation(static_cast<uint64_t>(seed), kSize).at(3)];
   double chi_squared = 0;
   for (const int count : counts) chi_squared += (count - 1000.0) * (count - 1000.0) / 1000.0;
   EXPECT_LT(chi_squared, 43.8);  // 19 degrees of freedom, one in a thousand
@@ -71,7 +74,8 @@ TEST(KeyedPermutation, SendsAPositionEverywhereEquallyOften) {
 TEST(AssignSamples, GivesTheFrozenNumbers) {
   const SampleAssignment assigned = assign_samples(kSeed, 7, 1000, 1000, 8);
   EXPECT_THAT(assigned.indices(), ElementsAre(281, 797, 672, 374, 835, 299, 683, 707));
-  const SampleAssignment large = assign_samples(std::numeric_limits<uint64_t>::max(), 255, 5, 1'000'000'000'000, 4);
+  const SampleAssignment large =
+      assign_samples(std::numeric_limits<uint64_t>::max(), 255, 5, 1'000'000'000'000, 4);
   EXPECT_THAT(large.indices(), ElementsAre(43517991237, 903425515609, 912871171447, 175501702014));
   const SampleAssignment unassigned = unassigned_samples(kSeed, as_bytes("validator"), 1000, 1000, 8);
   EXPECT_THAT(unassigned.indices(), ElementsAre(959, 983, 607, 473, 313, 218, 438, 849));
@@ -121,7 +125,9 @@ TEST(ActiveShard, ChangesEverySoManyOuterStepsAndStartsOver) {
   EXPECT_EQ(active_shard(30, 10, 3), 0);
 }
 
-TEST(ActiveShard, NeverChangesWithZeroStepsPerShard) { EXPECT_EQ(active_shard(12345, 0, 3), 0); }
+TEST(ActiveShard, NeverChangesWithZeroStepsPerShard) {
+  EXPECT_EQ(active_shard(12345, 0, 3), 0);
+}
 
 }  // namespace
 }  // namespace templar

@@ -11,7 +11,9 @@ SampleReceipt make_receipt(std::span<const uint64_t> sample_ids) {
   std::vector<uint64_t> ascending(sample_ids.begin(), sample_ids.end());
   std::sort(ascending.begin(), ascending.end());
   SampleReceipt receipt;
-  Blake2b(receipt.digest.size()).update(as_bytes(std::span<const uint64_t>(ascending))).finish(receipt.digest);
+  Blake2b(receipt.digest.size())
+      .update(as_bytes(std::span<const uint64_t>(ascending)))
+      .finish(receipt.digest);
   receipt.count = ascending.size();
   return receipt;
 }

@@ -12,7 +12,8 @@ namespace {
 
 // The digests are Python's hashlib.blake2b(digest_size=16) over struct.pack('<Q', id) of the sorted ids.
 TEST(SampleReceipt, IsBlake2bOverTheAscendingIds) {
-  const SampleReceipt receipt = make_receipt(std::vector<uint64_t>{3, 1, std::numeric_limits<uint64_t>::max(), 1});
+  const SampleReceipt receipt =
+      make_receipt(std::vector<uint64_t>{3, 1, std::numeric_limits<uint64_t>::max(), 1});
   EXPECT_EQ(to_hex(receipt.digest), "c617e5124bc87170a3a5d9eafb589b44");
   EXPECT_EQ(receipt.count, 4);
 }

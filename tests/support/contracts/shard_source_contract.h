@@ -7,13 +7,12 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
-#include <set>
 #include <thread>
 #include <vector>
 
 #include "ports/shard_source.h"
 
-namespace templar {
+namespace templar::testing {
 
 // Makes a source with the given content; what it needs besides (a folder) lives until the test program ends.
 using ShardSourceFactory = std::function<std::unique_ptr<ShardSource>(const MemoryShardSourceContent&)>;
@@ -95,4 +94,4 @@ TEST_P(ShardSourceContract, OpensShardsFromManyThreads) {
   EXPECT_EQ(right, std::vector<int>(4, 30));
 }
 
-}  // namespace templar
+}  // namespace templar::testing

@@ -1,0 +1,116 @@
+#include "adapters/corpus/byte_source.h"
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "support/expect_failure.h"
+#include "support/temporary_folder.h"
+#include "support/text_files.h"
+
+namespace templar {
+namespace {
+
+using testing::fails;
+using testing::gzip;
+using testing::write_text;
+using testing::zstd;
+
+// Several times the buffers' size, and hard to compress.
+std::string long_text() {
+  Random random(1);
+  std::string text;
+  while (text.size() < 1'500'000) text += std::to_string(random.next()) + "\n";
+  return text;
+}
+
+// Everything a file gives, read in pieces of a given size.
+Result<std::string> read_all(const std::filesystem::path& path, size_t piece = 70'000) {
+  TRY_ASSIGN(const std::unique_ptr<ByteSource> source, open_byte_source(path));
+  std::string text;
+  Bytes buffer(piece);
+  for (;;) {
+    TRY_ASSIGN(const size_t count, source->read(buffer));
+    text += as_text(ByteView(buffer).first(count));
+    if (count < buffer.size()) break;
+  }
+  EXPECT_EQ(source->raw_bytes(), std::filesystem::file_size(path));
+  return text;
+}
+
+class ByteSourceTest : public ::testing::Test {
+ protected:
+  testing::TemporaryFolder folder_;
+};
+
+TEST_F(ByteSourceTest, GivesPlainGzipAndZstdFilesAsTheSameText) {
+  const std::string text = long_text();
+  for (const size_t piece : {1'000, 70'000, 4'000'000}) {
+    EXPECT_EQ(read_all(write_text(folder_ / "a.txt", text), piece).value(), text);
+    EXPECT_EQ(read_all(write_text(folder_ / "a.gz", gzip(text)), piece).value(), text);
+    EXPECT_EQ(read_all(write_text(folder_ / "a.zst", zstd(text)), piece).value(), text);
+  }
+}
+
+TEST_F(ByteSourceTest, TellsTheCompressionByTheContent) {
+  EXPECT_EQ(read_all(write_text(folder_ / "a.txt", gzip("abc"))).value(), "abc");
+  EXPECT_EQ(read_all(write_text(folder_ / "b", zstd("abc"))).value(), "abc");
+}
+
+TEST_F(ByteSourceTest, GivesEmptyAndShortFiles) {
+  for (const std::string text : {"", "a", "abc"}) {
+    EXPECT_EQ(read_all(write_text(folder_ / "a.txt", text)).value(), text);
+    EXPECT_EQ(read_all(write_text(folder_ / "a.gz", gzip(text))).value(), text);
+    EXPECT_EQ(read_all(write_text(folder_ / "a.zst", zstd(text))).value(), text);
+  }
+}
+
+TEST_F(ByteSourceTest, JoinsTheMembersOfACompressedFile) {
+  EXPECT_EQ(read_all(write_text(folder_ / "a.gz", gzip("one ") + gzip("") + gzip("two"))).value(), "one two");
+  EXPECT_EQ(read_all(write_text(folder_ / "a.zst", zstd("one ") + zstd("") + zstd("two"))).value(),
+            "one two");
+}
+
+TEST_F(ByteSourceTest, SaysThatACompressedFileIsTruncated) {
+  for (const std::string& packed : {gzip(long_text()), gzip("short")}) {
+    for (const size_t missing : {size_t{1}, size_t{8}, packed.size() - 12}) {
+      write_text(folder_ / "a.gz", packed.substr(0, packed.size() - missing));
+      EXPECT_TRUE(fails(read_all(folder_ / "a.gz"), ErrorKind::kFatal, "a.gz: truncated gzip file"))
+          << missing;
+    }
+  }
+  for (const std::string& packed : {zstd(long_text()), zstd("short")}) {
+    for (const size_t missing : {size_t{1}, size_t{3}, packed.size() - 6}) {
+      write_text(folder_ / "a.zst", packed.substr(0, packed.size() - missing));
+      EXPECT_TRUE(fails(read_all(folder_ / "a.zst"), ErrorKind::kFatal, "a.zst: truncated zstd file"))
+          << missing;
+    }
+  }
+}
+
+TEST_F(ByteSourceTest, SaysThatACompressedFileIsDamaged) {
+  std::string packed = gzip(long_text());
+  packed[packed.size() / 2] ^= 0x10;
+  EXPECT_TRUE(
+      fails(read_all(write_text(folder_ / "a.gz", packed)), ErrorKind::kFatal, "a.gz: damaged gzip file"));
+  packed = zstd(long_text());
+  packed[8] ^= 0x7f;
+  EXPECT_TRUE(
+      fails(read_all(write_text(folder_ / "a.zst", packed)), ErrorKind::kFatal, "a.zst: damaged zstd file"));
+  EXPECT_TRUE(fails(read_all(write_text(folder_ / "b.gz", gzip("abc") + "garbage")), ErrorKind::kFatal,
+                    "damaged gzip"));
+}
+
+TEST_F(ByteSourceTest, SaysThatANameLies) {
+  EXPECT_TRUE(
+      fails(read_all(write_text(folder_ / "a.gz", "plain")), ErrorKind::kFatal, "a.gz: not a gzip file"));
+  EXPECT_TRUE(
+      fails(read_all(write_text(folder_ / "a.zst", "")), ErrorKind::kFatal, "a.zst: not a zstd file"));
+}
+
+TEST_F(ByteSourceTest, SaysThatAFileIsMissing) {
+  EXPECT_TRUE(fails(open_byte_source(folder_ / "none"), ErrorKind::kFatal, "none: No such file"));
+  EXPECT_TRUE(fails(open_byte_source(folder_.path()), ErrorKind::kFatal, "directory"));
+}
+
+}  // namespace
+}  // namespace templar

@@ -1,0 +1,421 @@
+#include "adapters/corpus/prepare.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <set>
+
+#include "adapters/shards/data_folder.h"
+#include "base/random.h"
+#include "support/child_process.h"
+#include "support/expect_failure.h"
+#include "support/temporary_folder.h"
+#include "support/text_files.h"
+
+namespace templar {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::Contains;
+using testing::fails;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using testing::write_text;
+
+// Lines that all differ, so that a line is found on one side only.
+std::string text_of(uint64_t seed, size_t lines) {
+  Random random(seed);
+  std::string text;
+  for (size_t i = 0; i < lines; ++i) text += fmt::format("line {} of {}: {:016x}\n", i, seed, random.next());
+  return text;
+}
+
+std::map<std::string, std::string> contents_of(const fs::path& folder) {
+  std::map<std::string, std::string> contents;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    contents[entry.path().filename().string()] = std::string(std::istreambuf_iterator<char>(file), {});
+  }
+  return contents;
+}
+
+// The text of a shard, separators as '|'.
+std::string decoded(const Shard& shard) {
+  std::string text;
+  for (uint64_t i = 0; i < shard.sample_count(); ++i) {
+    for (const uint32_t token : shard.sample(i)) text += token == 0 ? '|' : static_cast<char>(token);
+  }
+  return text;
+}
+
+class PrepareData : public ::testing::Test {
+ protected:
+  PrepareData() {
+    options_.inputs = {(folder_ / "in").string()};
+    options_.out = folder_ / "out";
+    options_.sequence_length = 32;
+    fs::create_directory(folder_ / "in");
+  }
+  void write_corpus(int files = 40, size_t lines = 30) {
+    for (int i = 0; i < files; ++i)
+      write_text(folder_ / fmt::format("in/{}/{}.txt", i % 3, i), text_of(static_cast<uint64_t>(i), lines));
+  }
+  PrepareReport prepare() {
+    auto report = prepare_data(options_);
+    EXPECT_TRUE(report) << report.error().message;
+    return report ? *report : PrepareReport{};
+  }
+  // The training text and the held-out text.
+  std::pair<std::string, std::string> texts() {
+    auto source = open_data_folder(options_.out, {.verify = true});
+    EXPECT_TRUE(source) << source.error().message;
+    std::string train;
+    for (uint64_t i = 0; i < (*source)->shard_count(); ++i)
+      train += decoded((*source)->open_shard(i).value());
+    return {train, decoded((*source)->open_heldout().value())};
+  }
+
+  testing::TemporaryFolder folder_;
+  PrepareOptions options_;
+};
+
+TEST_F(PrepareData, PutsEveryLineOnOneSide) {
+  write_corpus();
+  const PrepareReport report = prepare();
+  EXPECT_EQ(report.files, 40);
+  EXPECT_EQ(report.manifest.totals.documents, 40);
+  const auto [train, heldout] = texts();
+  EXPECT_EQ(train.size(), report.manifest.totals.train_tokens);
+  EXPECT_EQ(heldout.size(), report.manifest.totals.heldout_tokens);
+  EXPECT_GE(heldout.size(), 32);
+  EXPECT_GT(train.size(), heldout.size());
+  size_t found = 0;
+  for (uint64_t i = 0; i < 40; ++i) {
+    std::istringstream lines(text_of(i, 30));
+    for (std::string line; std::getline(lines, line);) {
+      const bool in_train = train.find(line) != std::string::npos;
+      const bool in_heldout = heldout.find(line) != std::string::npos;
+      EXPECT_FALSE(in_train && in_heldout) << line;
+      found += in_train || in_heldout ? 1 : 0;
+    }
+  }
+  EXPECT_GE(found, 40 * 30 - 2);  // the ends of both sides may be cut
+}
+
+TEST_F(PrepareData, KeepsADocumentWholeAndEndsItWithASeparator) {
+  write_corpus();
+  prepare();
+  const auto [train, heldout] = texts();
+  size_t whole = 0;
+  for (uint64_t i = 0; i < 40; ++i) {
+    const std::string document = text_of(i, 30) + "|";
+    whole += train.find(document) != std::string::npos || heldout.find(document) != std::string::npos ? 1 : 0;
+  }
+  EXPECT_GE(whole, 38);
+}
+
+TEST_F(PrepareData, GivesTheSameFilesForTheSameInput) {
+  write_corpus();
+  const PrepareReport first = prepare();
+  const auto files = contents_of(options_.out);
+  options_.out = folder_ / "again";
+  EXPECT_EQ(prepare().manifest_hash, first.manifest_hash);
+  EXPECT_EQ(contents_of(options_.out), files);
+  EXPECT_EQ(blake2b_256(as_bytes(files.at("manifest.json"))), first.manifest_hash);
+  options_.seed = 1;
+  EXPECT_NE(prepare().manifest_hash, first.manifest_hash);
+}
+
+TEST_F(PrepareData, WritesOnlyWhatTheManifestNames) {
+  write_corpus();
+  prepare();
+  std::set<std::string> names;
+  for (const auto& [name, content] : contents_of(options_.out)) names.insert(name);
+  EXPECT_EQ(names, (std::set<std::string>{"manifest.json", "train_000000.npy", "sample_ids_000000.npy",
+                                          "heldout_000000.npy", "heldout_ids_000000.npy"}));
+}
+
+TEST_F(PrepareData, CutsTheCorpusIntoShards) {
+  write_corpus();
+  options_.shard_samples = 300;
+  const PrepareReport report = prepare();
+  EXPECT_GT(report.manifest.shards.size(), 2);
+  for (const ShardEntry& shard : report.manifest.shards) {
+    EXPECT_GE(shard.samples, 150);
+    EXPECT_LE(shard.samples, 450);
+  }
+  texts();  // verifies
+}
+
+TEST_F(PrepareData, HoldsOutAsManySamplesAsAreWanted) {
+  write_corpus();
+  options_.held_out_samples = 57;
+  EXPECT_EQ(prepare().manifest.heldout->samples, 57);
+}
+
+TEST_F(PrepareData, HoldsOutAboutTheWantedFraction) {
+  write_corpus(400, 5);
+  options_.held_out_fraction = 0.25;
+  const DataManifest manifest = prepare().manifest;
+  const double share = static_cast<double>(manifest.totals.heldout_tokens) /
+                       static_cast<double>(manifest.totals.heldout_tokens + manifest.totals.train_tokens);
+  EXPECT_NEAR(share, 0.25, 0.09);  // four standard deviations
+}
+
+TEST_F(PrepareData, SplitsASingleFileToo) {
+  write_text(folder_ / "in/book.txt", text_of(1, 500));
+  const PrepareReport report = prepare();
+  EXPECT_GE(report.manifest.heldout->samples, 1);
+  EXPECT_GT(report.manifest.totals.train_tokens, report.manifest.totals.heldout_tokens);
+}
+
+TEST_F(PrepareData, HoldsACopyOutTogetherWithItsOriginal) {
+  for (int i = 0; i < 40; ++i) {
+    write_text(folder_ / fmt::format("in/a{}", i), text_of(static_cast<uint64_t>(i), 20));
+    write_text(folder_ / fmt::format("in/b{}", i), text_of(static_cast<uint64_t>(i), 20));
+  }
+  options_.held_out_fraction = 0.3;
+  prepare();
+  const auto [train, heldout] = texts();
+  for (uint64_t i = 0; i < 40; ++i) {
+    const std::string line = text_of(i, 1);
+    EXPECT_FALSE(train.find(line) != std::string::npos && heldout.find(line) != std::string::npos);
+  }
+}
+
+TEST_F(PrepareData, ReadsCompressedFilesAndJsonLinesAsTheSameText) {
+  std::string json;
+  for (uint64_t i = 0; i < 50; ++i) {
+    std::string line = text_of(i, 5);
+    for (size_t at = line.find('\n'); at != std::string::npos; at = line.find('\n'))
+      line.replace(at, 1, "\\n");
+    json += "{\"id\": " + std::to_string(i) + ", \"body\": \"" + line + "\"}\n";
+  }
+  options_.jsonl_field = "body";
+  std::set<std::string> hashes;
+  for (const auto& [name, content] : std::map<std::string, std::string>{
+           {"a.jsonl", json}, {"a.jsonl.gz", testing::gzip(json)}, {"a.jsonl.zst", testing::zstd(json)}}) {
+    fs::remove_all(folder_ / "in");
+    write_text(folder_ / "in" / name, content);
+    write_text(folder_ / "in/readme.txt", "not JSON");
+    const PrepareReport report = prepare();
+    EXPECT_EQ(report.manifest.totals.documents, 50);
+    EXPECT_EQ(report.files, 1);
+    hashes.insert(report.manifest.shards[0].file_hash.hex());
+  }
+  // The size of the sections follows the files' size on the disk, which all are too small to show.
+  EXPECT_EQ(hashes.size(), 1);
+}
+
+TEST_F(PrepareData, CountsBadLinesWhereTheyMayBeSkipped) {
+  std::string json;
+  for (uint64_t i = 0; i < 30; ++i)
+    json += "{\"t\": \"" + std::string(60, static_cast<char>('a' + i % 26)) + std::to_string(i) + "\"}\n";
+  write_text(folder_ / "in/a.jsonl", json + "broken\n");
+  options_.jsonl_field = "t";
+  EXPECT_TRUE(fails(prepare_data(options_), ErrorKind::kFatal, "a.jsonl, line 31: invalid JSON"));
+  options_.skip_bad_lines = true;
+  EXPECT_EQ(prepare().bad_lines_skipped, 1);
+}
+
+TEST_F(PrepareData, TakesOnlyTheWantedExtensionsAndPassesBinariesOver) {
+  write_corpus();
+  write_text(folder_ / "in/program", std::string("\x7f"
+                                                 "ELF\0\0\0",
+                                                 7));
+  write_text(folder_ / "in/a.html", "<html>unwanted</html>");
+  EXPECT_EQ(prepare().binary_files_skipped, 1);
+  options_.extensions = {"txt"};
+  const PrepareReport report = prepare();
+  EXPECT_EQ(report.binary_files_skipped, 0);
+  EXPECT_EQ(report.files, 40);
+}
+
+TEST_F(PrepareData, StopsAfterTheWantedAmountOfText) {
+  write_corpus();
+  options_.max_bytes = 20'001;
+  EXPECT_EQ(prepare().manifest.totals.text_bytes, 20'001);
+}
+
+TEST_F(PrepareData, TrainsATokenizerAndPutsItBesideTheShards) {
+  write_corpus();
+  options_.tokenizer = "train:400";
+  const PrepareReport report = prepare();
+  EXPECT_EQ(report.manifest.vocab_size, 400);
+  const auto tokenizer = open_data_tokenizer(options_.out);
+  ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+  const auto source = open_data_folder(options_.out, {.verify = true});
+  ASSERT_TRUE(source) << source.error().message;
+  const Shard shard = (*source)->open_shard(0).value();
+  std::vector<uint32_t> ids;
+  for (uint64_t i = 0; i < shard.sample_count(); ++i)
+    ids.insert(ids.end(), shard.sample(i).begin(), shard.sample(i).end());
+  EXPECT_THAT((*tokenizer)->decode(ids), HasSubstr(text_of(3, 5)));
+
+  // The model can be used for other data.
+  options_.tokenizer = "sentencepiece:" + (options_.out / "tokenizer.model").string();
+  options_.out = folder_ / "other";
+  EXPECT_EQ(prepare().manifest.shards, report.manifest.shards);
+}
+
+TEST_F(PrepareData, ReadsMoreThanItsBuffersHold) {
+  // 8 MB against buffers of at most 1 MiB sections: every byte arrives, and the order is that of the file.
+  const std::string text = text_of(1, 200'000);
+  write_text(folder_ / "in/big.txt", text);
+  options_.shard_samples = 1 << 14;
+  const PrepareReport report = prepare();
+  EXPECT_EQ(report.manifest.totals.text_bytes, text.size());
+  EXPECT_GT(report.manifest.totals.documents, 60);
+  EXPECT_GT(report.manifest.shards.size(), 5);
+  const uint64_t separators = report.manifest.totals.documents;
+  EXPECT_EQ(
+      report.manifest.totals.train_tokens + report.manifest.totals.heldout_tokens + report.tokens_dropped,
+      text.size() + separators);
+}
+
+TEST_F(PrepareData, ReportsProgressAndStopsWhenAsked) {
+  write_corpus();
+  std::vector<PrepareProgress> seen;
+  ASSERT_TRUE(prepare_data(options_, [&](const PrepareProgress& progress) {
+    seen.push_back(progress);
+    return true;
+  }));
+  EXPECT_EQ(seen.back().bytes_read, seen.back().bytes_total);
+  EXPECT_EQ(seen.back().documents, 40);
+  EXPECT_EQ(seen.back().phase, PrepareProgress::Phase::kHashing);
+
+  const auto before = contents_of(options_.out);
+  int calls = 0;
+  EXPECT_TRUE(fails(prepare_data(options_, [&](const PrepareProgress&) { return ++calls < 20; }),
+                    ErrorKind::kFatal, "interrupted"));
+  EXPECT_EQ(calls, 20);
+  EXPECT_EQ(contents_of(options_.out), before);
+}
+
+TEST_F(PrepareData, ReplacesAFinishedDataSetAndLeavesOtherFilesAlone) {
+  write_corpus();
+  options_.shard_samples = 200;
+  options_.tokenizer = "train:400";
+  prepare();
+  write_text(options_.out / "notes.txt", "mine");
+  options_.shard_samples = 65536;
+  options_.tokenizer = "bytes";
+  prepare();
+  std::set<std::string> names;
+  for (const auto& [name, content] : contents_of(options_.out)) names.insert(name);
+  EXPECT_EQ(names,
+            (std::set<std::string>{"manifest.json", "notes.txt", "train_000000.npy", "sample_ids_000000.npy",
+                                   "heldout_000000.npy", "heldout_ids_000000.npy"}));
+  texts();
+}
+
+TEST_F(PrepareData, KeepsTheOldDataSetWhereTheNewOneFails) {
+  write_corpus();
+  prepare();
+  const auto before = contents_of(options_.out);
+  write_text(folder_ / "in/bad.gz", "not gzip");
+  EXPECT_TRUE(fails(prepare_data(options_), ErrorKind::kFatal, "bad.gz: not a gzip file"));
+  EXPECT_EQ(contents_of(options_.out), before);
+}
+
+TEST_F(PrepareData, KeepsTheOldDataSetWhereTheDiskIsFull) {
+  write_corpus();
+  prepare();
+  const auto before = contents_of(options_.out);
+  write_corpus(60, 600);
+  EXPECT_EQ(testing::run_in_child([&] {
+              testing::limit_file_size(1 << 20, /*deadly=*/false);
+              const auto report = prepare_data(options_);
+              if (report) return 1;
+              return report.error().message.find("train_000000.npy: ") != std::string::npos ? 0 : 2;
+            }),
+            0);
+  EXPECT_EQ(contents_of(options_.out), before);
+}
+
+TEST_F(PrepareData, LeavesNothingThatLooksFinishedWhenItIsKilled) {
+  write_corpus(60, 600);
+  EXPECT_LT(testing::run_in_child([&] {
+              testing::limit_file_size(1 << 20, /*deadly=*/true);
+              (void)prepare_data(options_);
+              return 0;
+            }),
+            0);
+  EXPECT_TRUE(
+      fails(open_data_folder(options_.out, {.sequence_length = 32}), ErrorKind::kFatal, "was not finished"));
+  prepare();
+  texts();
+  EXPECT_FALSE(fs::exists(options_.out / kPreparingFolder));
+}
+
+TEST_F(PrepareData, RemovesTheFolderItMadeWhereItFails) {
+  write_text(folder_ / "in/empty.txt", "");
+  EXPECT_TRUE(fails(prepare_data(options_), ErrorKind::kFatal,
+                    "no text found in " + options_.inputs[0] + " (1 files, 0 of them binary)"));
+  EXPECT_FALSE(fs::exists(options_.out));
+}
+
+TEST_F(PrepareData, SaysThatAnInputIsMissing) {
+  options_.inputs.push_back((folder_ / "none").string());
+  EXPECT_TRUE(fails(prepare_data(options_), ErrorKind::kFatal, "none: No such file"));
+}
+
+TEST_F(PrepareData, SaysThatThereIsTooLittleText) {
+  write_text(folder_ / "in/a", "one\n");
+  EXPECT_TRUE(fails(prepare_data(options_), ErrorKind::kFatal, "too little text"));
+  write_text(folder_ / "in/a", text_of(1, 10));
+  options_.held_out_samples = 1000;
+  EXPECT_TRUE(fails(prepare_data(options_), ErrorKind::kFatal, "0 training"));
+}
+
+TEST_F(PrepareData, RefusesAFolderWithForeignShards) {
+  write_corpus();
+  write_text(options_.out / "train_000000.npy", "somebody's");
+  EXPECT_TRUE(fails(prepare_data(options_), ErrorKind::kFatal, "holds shards without a manifest"));
+  EXPECT_EQ(contents_of(options_.out).at("train_000000.npy"), "somebody's");
+}
+
+TEST_F(PrepareData, SaysThatTheFolderCannotBeWritten) {
+  write_corpus();
+  options_.out = write_text(folder_ / "file", "") / "out";
+  EXPECT_TRUE(fails(prepare_data(options_), ErrorKind::kFatal, "file"));
+  EXPECT_EQ(testing::run_in_child([&] {
+              fs::create_directory(folder_ / "locked");
+              fs::permissions(folder_ / "locked", fs::perms::owner_read | fs::perms::owner_exec);
+              fs::permissions(folder_.path(), fs::perms::all);
+              if (!testing::become_nobody()) return 0;
+              options_.out = folder_ / "locked/out";
+              const auto report = prepare_data(options_);
+              return !report &&
+                             report.error().message.find("locked/out: Permission denied") != std::string::npos
+                         ? 0
+                         : 1;
+            }),
+            0);
+}
+
+TEST_F(PrepareData, RefusesSettingsThatMakeNoSense) {
+  write_corpus();
+  const auto refuses = [&](auto change, const char* text) {
+    PrepareOptions options = options_;
+    change(options);
+    return fails(prepare_data(options), ErrorKind::kFatal, text);
+  };
+  EXPECT_TRUE(refuses([](PrepareOptions& o) { o.inputs.clear(); }, "no input"));
+  EXPECT_TRUE(refuses([](PrepareOptions& o) { o.sequence_length = 0; }, "sequence length 0"));
+  EXPECT_TRUE(refuses([](PrepareOptions& o) { o.shard_samples = 0; }, "at least one sample"));
+  EXPECT_TRUE(refuses([](PrepareOptions& o) { o.held_out_fraction = 0; }, "held-out fraction 0"));
+  EXPECT_TRUE(refuses([](PrepareOptions& o) { o.held_out_fraction = 0.6; }, "held-out fraction 0.6"));
+  EXPECT_TRUE(refuses([](PrepareOptions& o) { o.held_out_samples = UINT64_MAX; }, "held-out samples"));
+  EXPECT_TRUE(refuses([](PrepareOptions& o) { o.tokenizer = "words"; }, "tokenizer words is unknown"));
+  EXPECT_TRUE(refuses([](PrepareOptions& o) { o.tokenizer = "train:many"; }, "tokenizer train:many"));
+  EXPECT_TRUE(refuses([](PrepareOptions& o) { o.tokenizer = "train:100"; }, "tokenizer train:100"));
+  EXPECT_TRUE(refuses([](PrepareOptions& o) { o.tokenizer = "sentencepiece:/none.model"; }, "/none.model"));
+}
+
+}  // namespace
+}  // namespace templar

@@ -1,0 +1,114 @@
+#include "adapters/shards/data_manifest.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "support/expect_failure.h"
+
+namespace templar {
+namespace {
+
+using testing::fails;
+using Json = nlohmann::json;
+
+Hash256 hash_of(std::string_view text) {
+  return blake2b_256(as_bytes(text));
+}
+
+DataManifest example() {
+  DataManifest manifest;
+  manifest.sequence_length = 256;
+  manifest.vocab_size = 4096;
+  manifest.tokenizer = "sentencepiece";
+  manifest.tokenizer_file = "tokenizer.model";
+  manifest.tokenizer_hash = hash_of("model");
+  manifest.shards = {{"train_000000.npy", "sample_ids_000000.npy", 100, hash_of("a"), hash_of("b")},
+                     {"train_000001.npy", "sample_ids_000001.npy", 51, hash_of("c"), hash_of("d")}};
+  manifest.heldout = {"heldout_000000.npy", "heldout_ids_000000.npy", 7, hash_of("e"), hash_of("f")};
+  manifest.source = "a folder with \"quotes\"";
+  manifest.totals = {12, 345, 151 * 256, 7 * 256};
+  return manifest;
+}
+
+// The example with one change, parsed.
+template <typename Change>
+Result<DataManifest> parse_changed(const Change& change) {
+  Json json = Json::parse(write_manifest(example()));
+  change(json);
+  return parse_manifest(json.dump());
+}
+
+TEST(DataManifest, IsReadAsItWasWritten) {
+  const Result<DataManifest> read = parse_manifest(write_manifest(example()));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, example());
+}
+
+TEST(DataManifest, OfBytesHasNoTokenizerFile) {
+  DataManifest manifest = example();
+  manifest.tokenizer = "bytes";
+  manifest.vocab_size = 256;
+  manifest.tokenizer_file.clear();
+  manifest.tokenizer_hash.reset();
+  manifest.heldout.reset();
+  const Result<DataManifest> read = parse_manifest(write_manifest(manifest));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, manifest);
+}
+
+TEST(DataManifest, IsWrittenThoughASourceIsNotUtf8) {
+  DataManifest manifest = example();
+  manifest.source = "caf\xe9";
+  EXPECT_TRUE(parse_manifest(write_manifest(manifest)));
+}
+
+TEST(DataManifest, IsRefusedWhereAFieldIsMissing) {
+  for (const char* field : {"format", "sequence_length", "tokenizer", "source", "totals", "shards"}) {
+    EXPECT_TRUE(fails(parse_changed([&](Json& json) { json.erase(field); }), ErrorKind::kFatal,
+                      std::string("field ") + field + " is missing"));
+  }
+  EXPECT_TRUE(fails(parse_changed([](Json& json) { json["shards"][1].erase("samples"); }), ErrorKind::kFatal,
+                    "shards[1].samples is missing"));
+}
+
+TEST(DataManifest, IsRefusedWithAnUnknownField) {
+  EXPECT_TRUE(
+      fails(parse_changed([](Json& json) { json["extra"] = 1; }), ErrorKind::kFatal, "extra is unknown"));
+  EXPECT_TRUE(fails(parse_changed([](Json& json) { json["heldout"]["extra"] = 1; }), ErrorKind::kFatal,
+                    "heldout.extra is unknown"));
+}
+
+TEST(DataManifest, IsRefusedWithAnImpossibleValue) {
+  const auto refuses = [](const char* pointer, const Json& value, const char* text) {
+    return fails(parse_changed([&](Json& json) { json[Json::json_pointer(pointer)] = value; }),
+                 ErrorKind::kFatal, text);
+  };
+  EXPECT_TRUE(refuses("/format", "templar-data-v2", "format is templar-data-v2"));
+  EXPECT_TRUE(refuses("/sequence_length", 0, "sequence_length is 0"));
+  EXPECT_TRUE(refuses("/sequence_length", -5, "sequence_length is not a whole number"));
+  EXPECT_TRUE(refuses("/sequence_length", 1.5, "sequence_length is not a whole number"));
+  EXPECT_TRUE(refuses("/shards", Json::array(), "at least one shard"));
+  EXPECT_TRUE(refuses("/shards/0", 5, "shards[0] is not an object"));
+  EXPECT_TRUE(refuses("/shards/0/samples", 0, "shards[0].samples is 0"));
+  EXPECT_TRUE(refuses("/shards/0/blake2b", "abc", "shards[0].blake2b is not a hash"));
+  EXPECT_TRUE(refuses("/tokenizer/name", "words", "tokenizer.name is words"));
+  EXPECT_TRUE(refuses("/tokenizer/name", "bytes", "does not belong to bytes"));
+}
+
+TEST(DataManifest, CannotPointOutsideItsFolder) {
+  for (const char* name : {"../train_000000.npy", "/etc/passwd", "a/b", "..", ".", ""}) {
+    EXPECT_TRUE(fails(parse_changed([&](Json& json) { json["shards"][0]["file"] = name; }), ErrorKind::kFatal,
+                      "not a plain file name"))
+        << name;
+  }
+}
+
+TEST(DataManifest, IsRefusedWhereItIsNotJson) {
+  EXPECT_TRUE(fails(parse_manifest(""), ErrorKind::kFatal, "not valid JSON"));
+  EXPECT_TRUE(fails(parse_manifest("{\"format\": "), ErrorKind::kFatal, "not valid JSON"));
+  EXPECT_TRUE(fails(parse_manifest("[]"), ErrorKind::kFatal, "not an object"));
+}
+
+}  // namespace
+}  // namespace templar
