@@ -10,7 +10,7 @@ namespace templar {
 Result<std::vector<EncodedParameter>> prepare_demo(const DemoStep& step, ParameterSpans parameters,
                                                    ParameterSpans momentum, ConstParameterSpans gradients,
                                                    const ParameterLayout& layout, const CodecSpec& codec,
-                                                   ThreadTeam& team) {
+                                                   ThreadTeam& team, QuantiseFunction* quantise) {
   CHECK(parameters.size() == layout.size() && momentum.size() == layout.size() &&
         gradients.size() == layout.size());
   CHECK(step.iteration >= 0);
@@ -25,7 +25,8 @@ Result<std::vector<EncodedParameter>> prepare_demo(const DemoStep& step, Paramet
   encoded.reserve(layout.size());
   for (size_t i = 0; i < layout.size(); ++i) {
     if (gradients[i].empty()) return skip_error(fmt::format("gradient of {}: missing", layout[i].name));
-    TRY_ASSIGN(EncodedParameter parameter, encode_parameter(next_momentum(i), layout[i], codec, team));
+    TRY_ASSIGN(EncodedParameter parameter,
+               encode_parameter(next_momentum(i), layout[i], codec, team, quantise));
     encoded.push_back(std::move(parameter));
   }
 

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "base/thread_team.h"
+#include "core/codec/quantiser.h"
 #include "core/protocol/coded_block.h"
 #include "core/protocol/parameter_layout.h"
 
@@ -20,13 +21,14 @@ struct DemoStep {
   double weight_decay = 0;
 };
 
-// For each parameter: theta <- theta*(1 - lr*weight_decay); m <- decay*m + lr*g (m <- lr*g in iteration 0); q
-// = compress(m); m <- m - decompress(q) from iteration kDemoIterationsWithoutSubtraction on. decay is
-// codec.error_feedback_decay; no quantiser step is left out: what is subtracted is what the peers decode.
-// Fails (skip) if a gradient is missing (an empty span) or not finite: parameters and momentum are then
+// For each parameter: theta <- theta*(1 - lr*weight_decay); m <- decay*m + lr*g (m <- lr*g in iteration 0);
+// q = compress(m); m <- m - decompress(q) from iteration kDemoIterationsWithoutSubtraction on: what is
+// subtracted is what the peers decode. decay is codec.error_feedback_decay. Fails (skip) if a gradient is
+// missing (an empty span) or not finite, or as the quantiser does: parameters and momentum are then
 // untouched.
 [[nodiscard]] Result<std::vector<EncodedParameter>> prepare_demo(
     const DemoStep& step, ParameterSpans parameters, ParameterSpans momentum, ConstParameterSpans gradients,
-    const ParameterLayout& layout, const CodecSpec& codec, ThreadTeam& team);
+    const ParameterLayout& layout, const CodecSpec& codec, ThreadTeam& team,
+    QuantiseFunction* quantise = quantise_mean4);
 
 }  // namespace templar

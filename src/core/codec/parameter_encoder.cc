@@ -99,7 +99,8 @@ void for_each_decoded_tile(const EncodedParameter& encoded, const CodecSpec& cod
 }  // namespace
 
 Result<EncodedParameter> encode_parameter(const BlendedInput& input, const ParameterInfo& parameter,
-                                          const CodecSpec& codec, ThreadTeam& team) {
+                                          const CodecSpec& codec, ThreadTeam& team,
+                                          QuantiseFunction* quantise) {
   CHECK(static_cast<int64_t>(input.size()) == parameter.count());
   EncodedParameter encoded;
   encoded.plan = plan_chunks(parameter.shape, codec);
@@ -115,12 +116,13 @@ Result<EncodedParameter> encode_parameter(const BlendedInput& input, const Param
     return skip_error(fmt::format("compress {}: a value of {}, at most {} can be sent", parameter.name,
                                   *large, kMaxCodebookMagnitude));
   }
-  QuantisedValues quantised = quantise_mean4(values, codec);
+  auto quantised = quantise(values, codec);
+  if (!quantised) return annotate(quantised.error(), "compress " + parameter.name);
+  encoded.codes = std::move(quantised->codes);
+  encoded.codebook = std::move(quantised->codebook);
   // A bin's mean of values at the limit may round to one step beyond it.
-  for (float& entry : quantised.codebook)
+  for (float& entry : encoded.codebook)
     entry = std::clamp(entry, -kMaxCodebookMagnitude, kMaxCodebookMagnitude);
-  encoded.codebook = std::move(quantised.codebook);
-  encoded.codes = std::move(quantised.codes);
   return encoded;
 }
 

@@ -7,14 +7,16 @@
 #include "base/result.h"
 #include "base/thread_team.h"
 #include "core/codec/blended_input.h"
+#include "core/codec/quantiser.h"
 #include "core/protocol/coded_block.h"
 
 namespace templar {
 
-// Fails as compress() does.
+// Fails as compress() does, or as the quantiser does.
 [[nodiscard]] Result<EncodedParameter> encode_parameter(const BlendedInput& input,
                                                         const ParameterInfo& parameter,
-                                                        const CodecSpec& codec, ThreadTeam& team);
+                                                        const CodecSpec& codec, ThreadTeam& team,
+                                                        QuantiseFunction* quantise = quantise_mean4);
 
 // out <- input - decompressed(encoded). out may be the input's base itself, not a shifted part of it.
 void store_residual(const BlendedInput& input, const EncodedParameter& encoded, const CodecSpec& codec,

@@ -1,5 +1,7 @@
 #include "core/codec/quantiser.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -20,7 +22,7 @@ float quantiser_scale(std::span<const float> centred, const CodecSpec& codec) {
 
 }  // namespace
 
-QuantisedValues quantise_mean4(std::span<const float> values, const CodecSpec& codec) {
+Result<QuantisedValues> quantise_mean4(std::span<const float> values, const CodecSpec& codec) {
   CHECK(!values.empty() && codec.quantiser_bins >= 2 && codec.quantiser_bins <= 256);
   QuantisedValues result;
   double sum = 0;
@@ -53,6 +55,25 @@ QuantisedValues quantise_mean4(std::span<const float> values, const CodecSpec& c
     const float value =
         result.shift + static_cast<float>(bin_sums[bin] / static_cast<double>(bin_counts[bin]));
     result.codebook.push_back(value == 0.0f ? 0.0f : value);  // one spelling of zero
+  }
+  return result;
+}
+
+Result<QuantisedValues> quantise_exactly(std::span<const float> values, const CodecSpec&) {
+  CHECK(!values.empty());
+  QuantisedValues result;
+  result.codebook.assign(values.begin(), values.end());
+  for (float& value : result.codebook) value = value == 0.0f ? 0.0f : value;  // one spelling of zero
+  std::ranges::sort(result.codebook);
+  const auto repeated = std::ranges::unique(result.codebook);
+  result.codebook.erase(repeated.begin(), repeated.end());
+  if (result.codebook.size() > 256) {
+    return skip_error(
+        fmt::format("quantiser: {} different values, at most 256 have a code", result.codebook.size()));
+  }
+  for (const float value : values) {
+    const auto place = std::ranges::lower_bound(result.codebook, value);
+    result.codes.push_back(static_cast<uint8_t>(place - result.codebook.begin()));
   }
   return result;
 }

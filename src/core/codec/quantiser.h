@@ -1,11 +1,12 @@
-// The reference quantiser mean4: a codebook for the kept values of a parameter, and the code of each value.
-// Formula: docs/protocol.md, "Compression".
+// Quantisers: a codebook for the kept values of a parameter, and the code of each value.
+// mean4 is the reference's; its formula: docs/protocol.md, "Compression".
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "base/result.h"
 #include "core/protocol/run_spec.h"
 
 namespace templar {
@@ -18,6 +19,13 @@ struct QuantisedValues {
 };
 
 // values: at least one, each finite and of magnitude at most kMaxCodebookMagnitude.
-[[nodiscard]] QuantisedValues quantise_mean4(std::span<const float> values, const CodecSpec& codec);
+[[nodiscard]] Result<QuantisedValues> quantise_mean4(std::span<const float> values, const CodecSpec& codec);
+
+// The values themselves as codebook, ascending, whatever the number of bins: lossless. The seed system sends
+// exact values, and its reference numbers are checked with this. Fails (skip) if there are more than 256
+// different ones.
+[[nodiscard]] Result<QuantisedValues> quantise_exactly(std::span<const float> values, const CodecSpec& codec);
+
+using QuantiseFunction = Result<QuantisedValues>(std::span<const float> values, const CodecSpec& codec);
 
 }  // namespace templar

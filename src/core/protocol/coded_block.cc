@@ -41,6 +41,17 @@ Result<ChunkPlan> read_shape(ByteReader& reader) {
   return plan;
 }
 
+Status check_shape(const ChunkPlan& found, const ChunkPlan& expected) {
+  if (found.chunk_count() == expected.chunk_count() && found.tile_rows == expected.tile_rows &&
+      found.tile_columns == expected.tile_columns && found.kept == expected.kept) {
+    return {};
+  }
+  return skip_error(fmt::format("{} chunks of {} x {} with {} kept, the run spec says {} of {} x {} with {}",
+                                found.chunk_count(), found.tile_rows, found.tile_columns, found.kept,
+                                expected.chunk_count(), expected.tile_rows, expected.tile_columns,
+                                expected.kept));
+}
+
 Result<std::vector<float>> read_codebook(ByteReader& reader, int64_t bins) {
   TRY_ASSIGN(const ByteView bytes, reader.get_bytes(static_cast<size_t>(bins) * sizeof(float), "codebook"));
   std::vector<float> codebook(static_cast<size_t>(bins));
@@ -146,9 +157,14 @@ void write_coded_block(const EncodedParameter& block, ByteWriter& writer) {
   bits.finish();
 }
 
-Result<CodedBlock> read_coded_block(ByteReader& reader, int64_t bins) {
+Result<CodedBlock> read_coded_block(ByteReader& reader, int64_t bins, const ChunkPlan* expected) {
+  CHECK(bins >= 2 && bins <= 256);
   CodedBlock block;
   TRY_ASSIGN(block.plan, read_shape(reader));
+  if (expected != nullptr) {
+    TRY(check_shape(block.plan, *expected));
+    block.plan = *expected;
+  }
   TRY_ASSIGN(block.codebook, read_codebook(reader, bins));
   const int64_t total = block.plan.kept_total();
   TRY_ASSIGN(

@@ -59,10 +59,12 @@ class ChunkDecoder {
 // Appends the coded form. block must obey the rules above (CHECK).
 void write_coded_block(const EncodedParameter& block, ByteWriter& writer);
 
-// Reads one block and checks all of it: what it returns decodes without further checks. A block describes its
-// own chunks but not the parameter: its plan has them side by side, in one row of tiles. bins is 2 .. 256
-// (CHECK). Fails (skip) and names the field and the number.
-[[nodiscard]] Result<CodedBlock> read_coded_block(ByteReader& reader, int64_t bins);
+// Reads one block and checks all of it: what it returns decodes without further checks. bins is 2 .. 256
+// (CHECK). expected is the plan that the block must have, compared before anything else is read; without one
+// the block describes its own chunks but not the parameter, and its plan has them side by side in one row of
+// tiles. Fails (skip) and names the field and the number.
+[[nodiscard]] Result<CodedBlock> read_coded_block(ByteReader& reader, int64_t bins,
+                                                  const ChunkPlan* expected = nullptr);
 
 // How many values have each code: one count a codebook entry.
 [[nodiscard]] std::vector<int64_t> count_codes(const CodedBlock& block);

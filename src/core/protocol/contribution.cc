@@ -105,27 +105,14 @@ Status check_codec(const Prologue& prologue, const CodecSpec& codec, size_t para
   return {};
 }
 
-Status check_shape(const ChunkPlan& found, const ChunkPlan& wanted) {
-  if (found.chunk_count() == wanted.chunk_count() && found.tile_rows == wanted.tile_rows &&
-      found.tile_columns == wanted.tile_columns && found.kept == wanted.kept) {
-    return {};
-  }
-  return skip_error(fmt::format("{} chunks of {} x {} with {} kept, the run spec says {} of {} x {} with {}",
-                                found.chunk_count(), found.tile_rows, found.tile_columns, found.kept,
-                                wanted.chunk_count(), wanted.tile_rows, wanted.tile_columns, wanted.kept));
-}
-
 Result<std::vector<CodedBlock>> read_blocks(ByteReader& reader, const ParameterLayout& layout,
                                             const CodecSpec& codec) {
   std::vector<CodedBlock> blocks;
   blocks.reserve(layout.size());
   for (const ParameterInfo& parameter : layout) {
-    auto block = read_coded_block(reader, codec.quantiser_bins);
-    if (!block) return annotate(block.error(), parameter.name);
     const ChunkPlan plan = plan_chunks(parameter.shape, codec);
-    if (auto status = check_shape(block->plan, plan); !status)
-      return annotate(status.error(), parameter.name);
-    block->plan = plan;
+    auto block = read_coded_block(reader, codec.quantiser_bins, &plan);
+    if (!block) return annotate(block.error(), parameter.name);
     blocks.push_back(std::move(*block));
   }
   return blocks;

@@ -1,0 +1,230 @@
+#include "core/consensus/outer_step.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/codec/compressor.h"
+#include "core/codec/quantiser.h"
+#include "support/synthetic_contribution.h"
+#include "support/synthetic_run.h"
+#include "support/vectors.h"
+
+namespace templar {
+namespace {
+
+using testing::contribution_of;
+using testing::synthetic_contribution;
+using Values = std::vector<float>;
+
+std::vector<const Contribution*> pointers(const std::vector<Contribution>& contributions) {
+  std::vector<const Contribution*> list;
+  for (const Contribution& contribution : contributions) list.push_back(&contribution);
+  return list;
+}
+
+// What a vectors file says that a peer sent.
+Contribution contribution_from(const nlohmann::json& peer, const ParameterLayout& layout,
+                               const CodecSpec& codec, uint32_t uid) {
+  EncodedParameter block;
+  block.plan = plan_chunks(layout[0].shape, codec);
+  block.positions = peer["indices_sorted"].get<std::vector<uint16_t>>();
+  const QuantisedValues values = *quantise_exactly(peer["values_sorted"].get<Values>(), codec);
+  block.codes = values.codes;
+  block.codebook = values.codebook;
+  block.codebook.resize(static_cast<size_t>(codec.quantiser_bins), 0.0f);
+  return contribution_of(std::vector{block}, layout, codec, uid);
+}
+
+// theta <- 0 - 1 * Delta, negated: the aggregate itself.
+Values aggregate(const std::vector<Contribution>& contributions, const ParameterLayout& layout,
+                 const RunSpec& spec) {
+  ThreadTeam team(2);
+  ParameterBuffers theta(layout);
+  outer_step(theta.spans(), layout, spec, pointers(contributions), 1.0, team);
+  Values delta;
+  for (const float value : theta.spans()[0]) delta.push_back(-value);
+  return delta;
+}
+
+void expect_close(std::span<const float> values, const Values& reference, const std::string& what) {
+  ASSERT_EQ(values.size(), reference.size());
+  float largest = 0;
+  for (const float value : reference) largest = std::max(largest, std::fabs(value));
+  for (size_t i = 0; i < reference.size(); ++i) {
+    EXPECT_NEAR(values[i], reference[i], 1e-5 * std::fabs(reference[i]) + 1e-6 * largest)
+        << what << ", element " << i;
+  }
+}
+
+TEST(OuterStepVectors, AggregationAgreesWithTheReference) {
+  const auto cases = testing::load_vector_json("aggregate.json");
+  ASSERT_FALSE(cases.empty());
+  for (size_t number = 0; number < cases.size(); ++number) {
+    const auto& entry = cases[number];
+    const std::string what = "case " + std::to_string(number);
+    const ParameterLayout layout{{"parameter", entry["shape"]}};
+    RunSpec spec;
+    spec.codec = {.chunk = entry["target_chunk"],
+                  .topk = entry["topk"],
+                  .use_dct = entry["use_dct"],
+                  .quantiser_bins = 256};
+    spec.outer.aggregation = AggregationRule::kMeanPresent;
+    std::vector<Contribution> contributions;
+    for (const auto& peer : entry["peers"]) {
+      contributions.push_back(
+          contribution_from(peer, layout, spec.codec, static_cast<uint32_t>(contributions.size())));
+    }
+    ThreadTeam team(1);
+    const ClipFactors clip = clip_factors(pointers(contributions), team);
+    for (size_t i = 0; i < contributions.size(); ++i) {
+      const double norm = entry["peers"][i]["norm"];
+      EXPECT_NEAR(clip.of(i)[0], std::min(1.0, entry["median_norm"].get<double>() / (norm + 1e-8)), 1e-6)
+          << what;
+    }
+    expect_close(aggregate(contributions, layout, spec), entry["aggregated"], what);
+
+    // The coefficients are what comes out where no inverse transform follows; the file has them chunk by
+    // chunk.
+    spec.codec.use_dct = false;
+    contributions.clear();
+    for (const auto& peer : entry["peers"]) {
+      contributions.push_back(
+          contribution_from(peer, layout, spec.codec, static_cast<uint32_t>(contributions.size())));
+    }
+    const Values dense = aggregate(contributions, layout, spec);
+    const ChunkPlan plan = plan_chunks(layout[0].shape, spec.codec);
+    Values by_chunk;
+    for (int64_t chunk = 0; chunk < plan.chunk_count(); ++chunk) {
+      for_each_tile_row(plan, chunk, [&](size_t first, size_t) {
+        by_chunk.insert(by_chunk.end(), dense.begin() + first, dense.begin() + first + plan.tile_columns);
+      });
+    }
+    expect_close(by_chunk, entry["aggregated_coefficients"], what + " coefficients");
+  }
+}
+
+// A run of one vector of eight with one value per chunk of four, spelled out by hand.
+class OuterStepTest : public ::testing::Test {
+ protected:
+  // Sends value_a at position_a of the first chunk and value_b at position_b of the second.
+  void add(uint32_t uid, uint16_t position_a, float value_a, uint16_t position_b, float value_b) {
+    EncodedParameter block;
+    block.plan = plan_chunks(layout_[0].shape, spec_.codec);
+    block.positions = {position_a, position_b};
+    block.codebook = {value_a, value_b};
+    block.codes = {0, 1};
+    contributions_.push_back(contribution_of(std::vector{block}, layout_, spec_.codec, uid));
+  }
+  Values step(double learning_rate) {
+    ThreadTeam team(1);
+    ParameterBuffers theta(layout_);
+    std::ranges::fill(theta.spans()[0], 10.0f);
+    outer_step(theta.spans(), layout_, spec_, pointers(contributions_), learning_rate, team);
+    return {theta.spans()[0].begin(), theta.spans()[0].end()};
+  }
+
+  static RunSpec make_spec() {
+    RunSpec spec;
+    spec.codec = {.chunk = 4, .topk = 1, .quantiser_bins = 2};
+    return spec;
+  }
+  const ParameterLayout layout_{{"vector", {8}}};
+  RunSpec spec_ = make_spec();
+  std::vector<Contribution> contributions_;
+};
+
+TEST_F(OuterStepTest, MeanAllDividesByEverybody) {
+  spec_.outer.aggregation = AggregationRule::kMeanAll;
+  add(1, 0, 3.0f, 1, 4.0f);
+  add(2, 0, 4.0f, 2, 3.0f);
+  EXPECT_EQ(step(1.0), (Values{6.5f, 10, 10, 10, 10, 8, 8.5f, 10}));
+}
+
+TEST_F(OuterStepTest, MeanPresentDividesByThoseThatSentIt) {
+  spec_.outer.aggregation = AggregationRule::kMeanPresent;
+  add(1, 0, 3.0f, 1, 4.0f);
+  add(2, 0, 4.0f, 2, 3.0f);
+  EXPECT_EQ(step(0.5), (Values{8.25f, 10, 10, 10, 10, 8, 8.5f, 10}));
+}
+
+TEST_F(OuterStepTest, ClipsToTheLowerMedianNorm) {
+  spec_.outer.aggregation = AggregationRule::kMeanAll;
+  add(1, 0, 3.0f, 0, 4.0f);      // norm 5: the lower median of two
+  add(2, 0, 300.0f, 0, 400.0f);  // norm 500: counts as 5
+  const Values theta = step(1.0);
+  EXPECT_FLOAT_EQ(theta[0], 7.0f);
+  EXPECT_FLOAT_EQ(theta[4], 6.0f);
+}
+
+TEST_F(OuterStepTest, DemoStepsByTheSign) {
+  spec_.algorithm = Algorithm::kDemo;
+  add(1, 0, 3.0f, 1, -4.0f);
+  EXPECT_EQ(step(0.25), (Values{9.75f, 10, 10, 10, 10, 10.25f, 10, 10}));
+}
+
+TEST_F(OuterStepTest, WithoutContributionsChangesNothing) {
+  EXPECT_EQ(step(1.0), Values(8, 10.0f));
+}
+
+TEST_F(OuterStepTest, ASingleContributionAppliedEqualsAStepWithItAlone) {
+  add(1, 0, 3.0f, 1, 4.0f);
+  ThreadTeam team(1);
+  ParameterBuffers theta(layout_);
+  std::ranges::fill(theta.spans()[0], 10.0f);
+  apply_single(theta.spans(), layout_, spec_, contributions_[0], Values{1.0f}, 0.5, team);
+  EXPECT_TRUE(std::ranges::equal(theta.spans()[0], step(0.5)));
+}
+
+TEST_F(OuterStepTest, ASingleContributionIsScaledByItsClipFactor) {
+  add(1, 0, 4.0f, 1, 8.0f);
+  ThreadTeam team(1);
+  ParameterBuffers theta(layout_);
+  apply_single(theta.spans(), layout_, spec_, contributions_[0], Values{0.25f}, 0.5, team);
+  EXPECT_TRUE(std::ranges::equal(theta.spans()[0], (Values{-0.5f, 0, 0, 0, 0, -1.0f, 0, 0})));
+}
+
+TEST(OuterStep, DecodesWhatTheCompressorSent) {
+  const ParameterLayout layout{{"matrix", {24, 40}}};
+  ThreadTeam team(2);
+  for (const bool use_dct : {false, true}) {
+    RunSpec spec;
+    spec.codec = {
+        .chunk = 16, .topk = 10, .use_dct = use_dct, .quantiser_bins = 4, .quantiser_range_sigmas = 6};
+    Values gradient;
+    for (int i = 0; i < 960; ++i) gradient.push_back(0.01f * static_cast<float>((i * 37) % 101 - 50));
+    const auto encoded = compress(gradient, layout[0], spec.codec, team);
+    ASSERT_TRUE(encoded.has_value());
+    Values decoded(960);
+    decompress(*encoded, spec.codec, decoded, team);
+    std::vector<Contribution> contributions;
+    contributions.push_back(contribution_of(std::vector{*encoded}, layout, spec.codec, 1));
+    EXPECT_EQ(aggregate(contributions, layout, spec), decoded);
+  }
+}
+
+TEST(OuterStep, KeepsEveryParameterFiniteUnderTheLargestLegalContributions) {
+  const ParameterLayout layout{{"matrix", {64, 64}}};
+  RunSpec spec;
+  spec.codec = {.chunk = 64, .topk = 4096, .use_dct = true, .quantiser_bins = 2};
+  std::vector<Contribution> contributions;
+  for (uint32_t uid = 0; uid < 20; ++uid) {
+    auto blocks = testing::synthetic_blocks(layout, spec.codec, uid);
+    blocks[0].codebook = {kMaxCodebookMagnitude, -kMaxCodebookMagnitude};
+    contributions.push_back(contribution_of(blocks, layout, spec.codec, uid));
+  }
+  for (const float value : aggregate(contributions, layout, spec)) ASSERT_TRUE(std::isfinite(value));
+}
+
+TEST(Consensus, RootsAreTheFrozenOnesForEveryNumberOfThreads) {
+  for (int threads = 1; threads <= 8; ++threads) {
+    ThreadTeam team(threads);
+    EXPECT_EQ(testing::combined_root(testing::run_synthetic_consensus(team)).hex(),
+              testing::kFrozenCombinedRoot)
+        << threads << " threads";
+  }
+}
+
+}  // namespace
+}  // namespace templar

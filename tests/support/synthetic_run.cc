@@ -1,0 +1,107 @@
+#include "support/synthetic_run.h"
+
+#include "base/check.h"
+#include "base/random.h"
+#include "core/codec/compressor.h"
+#include "core/codec/demo.h"
+#include "core/consensus/outer_step.h"
+#include "core/consensus/state_root.h"
+#include "support/synthetic_contribution.h"
+
+namespace templar::testing {
+namespace {
+
+constexpr uint32_t kPeers = 5;
+constexpr int64_t kWindows = 2;
+constexpr uint64_t kSeed = 2024;
+
+RunSpec synthetic_spec(Algorithm algorithm, AggregationRule rule, bool use_dct) {
+  RunSpec spec;
+  spec.seed = kSeed;
+  spec.algorithm = algorithm;
+  spec.model = {.vocab_size = 96,
+                .hidden_size = 40,  // the chunk does not divide it
+                .num_hidden_layers = 2,
+                .num_attention_heads = 4,
+                .num_key_value_heads = 2,
+                .intermediate_size = 72,
+                .initializer_range = 0.02};
+  spec.codec = {.chunk = 16,
+                .topk = 14,
+                .use_dct = use_dct,
+                .quantiser_bins = 4,
+                .quantiser_range_sigmas = 6,
+                .error_feedback_decay = 0.95};
+  spec.outer = {.aggregation = rule, .learning_rate = 0.7};
+  return spec;
+}
+
+// Every uid's gradients have another size, so that the larger ones are clipped; uid 2 sends nothing but
+// zeros.
+void draw_gradients(ParameterBuffers& gradients, uint32_t uid, int64_t window) {
+  Random random(kSeed, "gradient", uid * 1000 + static_cast<uint64_t>(window));
+  const double scale = uid == 2 ? 0.0 : 0.001 * (uid + 1);
+  for (const std::span<float> values : gradients.spans()) {
+    for (float& value : values) value = static_cast<float>(random.normal() * scale);
+  }
+}
+
+Result<std::vector<EncodedParameter>> prepare(const RunSpec& spec, const ParameterLayout& layout,
+                                              uint32_t uid, int64_t window, ParameterSpans theta,
+                                              ParameterSpans memory, ThreadTeam& team) {
+  ParameterBuffers gradients(layout);
+  draw_gradients(gradients, uid, window);
+  const ConstParameterSpans drawn = std::as_const(gradients).spans();
+  if (spec.algorithm == Algorithm::kSparseLoco) {
+    return compress_with_error_feedback(drawn, memory, layout, spec.codec, team);
+  }
+  // A miner's own weight decay must not move the model that all share: it works on a copy.
+  ParameterBuffers local(layout);
+  local.copy_from(std::vector<std::span<const float>>(theta.begin(), theta.end()));
+  return prepare_demo({window, 0.01, 0.1}, local.spans(), memory, drawn, layout, spec.codec, team);
+}
+
+Hash256 final_root(const RunSpec& spec, ThreadTeam& team) {
+  const ParameterLayout layout = parameter_layout(spec.model);
+  ParameterBuffers theta(layout);
+  initialise_parameters(layout, spec.model, spec.seed, theta.spans());
+  std::vector<ParameterBuffers> memories;
+  for (uint32_t uid = 0; uid < kPeers; ++uid) memories.emplace_back(layout);
+  for (int64_t window = 0; window < kWindows; ++window) {
+    std::vector<Contribution> contributions;
+    std::vector<const Contribution*> list;
+    for (uint32_t uid = 0; uid < kPeers; ++uid) {
+      const auto blocks = prepare(spec, layout, uid, window, theta.spans(), memories[uid].spans(), team);
+      CHECK(blocks.has_value());
+      contributions.push_back(contribution_of(*blocks, layout, spec.codec, uid, window));
+    }
+    for (const Contribution& contribution : contributions) list.push_back(&contribution);
+    outer_step(theta.spans(), layout, spec, list, spec.outer.learning_rate, team);
+  }
+  return compute_state_root(layout, std::as_const(theta).spans(), team);
+}
+
+}  // namespace
+
+std::vector<SyntheticRoot> run_synthetic_consensus(ThreadTeam& team) {
+  std::vector<SyntheticRoot> roots;
+  for (const Algorithm algorithm : {Algorithm::kSparseLoco, Algorithm::kDemo}) {
+    for (const AggregationRule rule : {AggregationRule::kMeanAll, AggregationRule::kMeanPresent}) {
+      for (const bool use_dct : {false, true}) {
+        const std::string name = std::string(algorithm == Algorithm::kDemo ? "demo" : "sparseloco") +
+                                 (rule == AggregationRule::kMeanAll ? " mean_all" : " mean_present") +
+                                 (use_dct ? " dct" : "");
+        roots.push_back({name, final_root(synthetic_spec(algorithm, rule, use_dct), team)});
+      }
+    }
+  }
+  return roots;
+}
+
+Hash256 combined_root(const std::vector<SyntheticRoot>& roots) {
+  Blake2b hash;
+  for (const SyntheticRoot& entry : roots) hash.update(entry.root.bytes);
+  return hash.finish256();
+}
+
+}  // namespace templar::testing
