@@ -5,11 +5,11 @@
 #include <zstd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <string_view>
 
 #include "base/check.h"
-#include "base/file.h"
 
 namespace templar::testing {
 
@@ -37,7 +37,9 @@ inline std::string zstd(std::string_view text) {
 
 // Folders on the way are made.
 inline std::filesystem::path write_text(const std::filesystem::path& path, std::string_view text) {
-  CHECK(make_folder(path.parent_path()) && write_file_atomically(path, text));
+  std::filesystem::create_directories(path.parent_path());
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  CHECK(file.write(text.data(), static_cast<std::streamsize>(text.size())).flush());
   return path;
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/bytes.h"
 #include "base/random.h"
 #include "support/expect_failure.h"
 #include "support/temporary_folder.h"

@@ -83,9 +83,8 @@ std::string describe_source(const PrepareOptions& options) {
 // A document may be a whole file, unless the corpus is so small that the split would have too few to choose
 // from.
 size_t section_bytes(const PrepareOptions& options, uint64_t corpus_bytes) {
-  uint64_t bytes = corpus_bytes == 0 ? uint64_t{kLargestSection} * kSectionsOfCorpus : corpus_bytes;
-  if (options.max_bytes != 0) bytes = std::min(bytes, options.max_bytes);
-  return std::clamp<size_t>(bytes / kSectionsOfCorpus, kSmallestSection, kLargestSection);
+  if (corpus_bytes == 0) corpus_bytes = options.max_bytes == 0 ? UINT64_MAX : options.max_bytes;
+  return std::clamp<uint64_t>(corpus_bytes / kSectionsOfCorpus, kSmallestSection, kLargestSection);
 }
 
 class Preparation {
@@ -138,6 +137,7 @@ class Preparation {
     for (const InputFile& file : files) total += file.size_bytes;
     const bool is_known =
         std::ranges::none_of(files, [](const InputFile& file) { return file.is_standard_input(); });
+    if (options_.max_bytes != 0) total = std::min(total, options_.max_bytes);
     progress_.bytes_total = is_known ? total : 0;
     reader_options_ = {section_bytes(options_, progress_.bytes_total), options_.jsonl_field,
                        options_.skip_bad_lines};

@@ -33,7 +33,7 @@ struct PrepareProgress {
   enum class Phase { kReading, kTrainingTokenizer, kHashing };
   Phase phase = Phase::kReading;
   uint64_t bytes_read = 0;   // of the files as they are on disk, compressed or not
-  uint64_t bytes_total = 0;  // 0 where standard input is among them
+  uint64_t bytes_total = 0;  // about what will be read; 0 where standard input is among the inputs
   uint64_t documents = 0;
   uint64_t tokens = 0;
 };
