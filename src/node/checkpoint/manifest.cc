@@ -1,0 +1,151 @@
+#include "node/checkpoint/manifest.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/check.h"
+#include "ports/object_store.h"
+
+namespace templar {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr const char* kFormat = "templar-checkpoint-v1";
+
+// Without the signature: what is signed, in its compact form.
+Json to_json(const CheckpointManifest& manifest) {
+  Json files = Json::array();
+  for (const CheckpointFile& file : manifest.files) {
+    files.push_back({{"name", file.name}, {"size", file.size_bytes}, {"blake2b", file.hash.hex()}});
+  }
+  return {{"format", kFormat},
+          {"run_id", manifest.run_id.hex()},
+          {"window", manifest.window},
+          {"outer_step", manifest.outer_step},
+          {"state_root", manifest.state_root.hex()},
+          {"files", std::move(files)},
+          {"public_key", manifest.signer.hex()}};
+}
+
+std::string signed_text(const CheckpointManifest& manifest) {
+  return to_json(manifest).dump();
+}
+
+std::string file_text(const CheckpointManifest& manifest, const Signature& signature) {
+  Json json = to_json(manifest);
+  json["signature"] = to_hex(signature.bytes);
+  return json.dump(2) + "\n";
+}
+
+std::unexpected<Error> field_error(const char* field, const std::string& what) {
+  return skip_error(fmt::format("manifest: {}: {}", field, what));
+}
+
+Result<std::string> text_field(const Json& json, const char* field) {
+  const auto found = json.find(field);
+  if (found == json.end() || !found->is_string()) return field_error(field, "missing or no text");
+  return found->get<std::string>();
+}
+
+Result<int64_t> count_field(const Json& json, const char* field) {
+  const auto found = json.find(field);
+  if (found == json.end() || !found->is_number_unsigned())
+    return field_error(field, "missing or no integer >= 0");
+  const auto value = found->get<uint64_t>();
+  if (value > uint64_t{1} << 62) return field_error(field, fmt::format("{} is too large", value));
+  return static_cast<int64_t>(value);
+}
+
+Result<Hash256> hash_field(const Json& json, const char* field) {
+  TRY_ASSIGN(const std::string text, text_field(json, field));
+  auto hash = parse_hash256(text);
+  if (!hash) return field_error(field, hash.error().message);
+  return *hash;
+}
+
+Result<std::vector<CheckpointFile>> files_field(const Json& json) {
+  const auto found = json.find("files");
+  if (found == json.end() || !found->is_array()) return field_error("files", "missing or no list");
+  std::vector<CheckpointFile> files;
+  for (const Json& item : *found) {
+    if (!item.is_object()) return field_error("files", "an item is no object");
+    CheckpointFile file;
+    TRY_ASSIGN(file.name, text_field(item, "name"));
+    if (const Status named = check_checkpoint_file_name(file.name); !named)
+      return field_error("name", named.error().message);
+    if (!files.empty() && file.name <= files.back().name)
+      return field_error("name", file.name + ": not in ascending order");
+    TRY_ASSIGN(const int64_t size, count_field(item, "size"));
+    file.size_bytes = static_cast<uint64_t>(size);
+    TRY_ASSIGN(file.hash, hash_field(item, "blake2b"));
+    files.push_back(std::move(file));
+  }
+  return files;
+}
+
+Result<Signature> signature_field(const Json& json) {
+  TRY_ASSIGN(const std::string text, text_field(json, "signature"));
+  const auto bytes = from_hex(text);
+  Signature signature;
+  if (!bytes || bytes->size() != signature.bytes.size())
+    return field_error("signature", "not 128 hexadecimal digits");
+  std::ranges::copy(*bytes, signature.bytes.begin());
+  return signature;
+}
+
+}  // namespace
+
+const CheckpointFile* CheckpointManifest::find(std::string_view name) const {
+  const auto found = std::ranges::find(files, name, &CheckpointFile::name);
+  return found == files.end() ? nullptr : &*found;
+}
+
+Status check_checkpoint_file_name(std::string_view name) {
+  TRY(check_object_key(name));
+  if (name.find('/') != std::string_view::npos || name == kManifestName || name.size() > 100) {
+    return fatal_error(fmt::format("'{}' can't be the name of a checkpoint's file", name));
+  }
+  return {};
+}
+
+std::string seal_manifest(CheckpointManifest manifest, const KeyPair& key) {
+  std::ranges::sort(manifest.files, {}, &CheckpointFile::name);
+  manifest.signer = key.public_key();
+  const std::string text = signed_text(manifest);
+  return file_text(manifest, key.sign(as_bytes(text)));
+}
+
+Result<CheckpointManifest> open_manifest(std::string_view text) {
+  if (text.size() > kMaxManifestBytes)
+    return skip_error(fmt::format("manifest: {} bytes are too many", text.size()));
+  const Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) return skip_error("manifest: not a JSON object");
+  TRY_ASSIGN(const std::string format, text_field(json, "format"));
+  if (format != kFormat) return field_error("format", fmt::format("this program reads {}", kFormat));
+  CheckpointManifest manifest;
+  TRY_ASSIGN(manifest.run_id, hash_field(json, "run_id"));
+  TRY_ASSIGN(manifest.window, count_field(json, "window"));
+  TRY_ASSIGN(manifest.outer_step, count_field(json, "outer_step"));
+  TRY_ASSIGN(manifest.state_root, hash_field(json, "state_root"));
+  TRY_ASSIGN(manifest.files, files_field(json));
+  for (const std::string_view required : {kModelName, kConfigName, kRunSpecName}) {
+    if (manifest.find(required) == nullptr)
+      return field_error("files", std::string(required) + " is missing");
+  }
+  TRY_ASSIGN(const std::string key, text_field(json, "public_key"));
+  const auto signer = parse_public_key(key);
+  if (!signer) return field_error("public_key", signer.error().message);
+  manifest.signer = *signer;
+  TRY_ASSIGN(const Signature signature, signature_field(json));
+  if (file_text(manifest, signature) != text) return skip_error("manifest: not in its canonical form");
+  const std::string message = signed_text(manifest);
+  if (!verify(manifest.signer, as_bytes(message), signature)) {
+    return field_error("signature", "not that of " + manifest.signer.hex().substr(0, 8));
+  }
+  return manifest;
+}
+
+}  // namespace templar

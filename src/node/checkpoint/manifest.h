@@ -1,0 +1,52 @@
+// A checkpoint's manifest: what it is and which bytes belong to it, signed by the leader.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/keys.h"
+#include "base/result.h"
+
+namespace templar {
+
+inline constexpr std::string_view kManifestName = "manifest.json";
+inline constexpr std::string_view kModelName = "model.safetensors";
+inline constexpr std::string_view kConfigName = "config.json";
+inline constexpr std::string_view kRunSpecName = "run_spec.json";
+inline constexpr size_t kMaxManifestBytes = size_t{1} << 20;
+
+struct CheckpointFile {
+  std::string name;
+  uint64_t size_bytes = 0;
+  Hash256 hash;  // BLAKE2b-256
+  bool operator==(const CheckpointFile&) const = default;
+};
+
+struct CheckpointManifest {
+  Hash256 run_id;
+  int64_t window = 0;      // the first window that starts from the model
+  int64_t outer_step = 0;  // outer steps that made it
+  Hash256 state_root;
+  std::vector<CheckpointFile> files;  // ascending by name; all but the manifest itself
+  PublicKey signer;
+  bool operator==(const CheckpointManifest&) const = default;
+
+  // Nothing if there is no such file.
+  [[nodiscard]] const CheckpointFile* find(std::string_view name) const;
+};
+
+// A name that a file of a checkpoint may have: one part of an object's key, and not the manifest's. Fails
+// (fatal).
+[[nodiscard]] Status check_checkpoint_file_name(std::string_view name);
+
+// The manifest file's text, with the signature of that key, whose public half becomes the signer. Sorts the
+// files.
+[[nodiscard]] std::string seal_manifest(CheckpointManifest manifest, const KeyPair& key);
+// Fails (skip) on everything but what seal_manifest writes, byte for byte: wrong types or ranges, unknown or
+// missing fields, a file twice, a required file missing, another form of the same content, a signature that
+// does not fit the signer it names. Whether that signer is the right one is the caller's to ask.
+[[nodiscard]] Result<CheckpointManifest> open_manifest(std::string_view text);
+
+}  // namespace templar
