@@ -15,6 +15,8 @@ namespace {
 
 // Slices are cut at multiples of this many rows or columns, which suits the register tiles of every kernel.
 constexpr int64_t kSliceGrain = 16;
+// With fewer rows than these, columns are shared out.
+constexpr int64_t kFewestRowsToShare = 32;
 // Enough for every shape of a training run; generation and odd batches can't make it grow for ever.
 constexpr size_t kMostKernels = 1024;
 
@@ -45,14 +47,14 @@ const dnnl::engine& cpu() {
 
 // A slice of a product as oneDNN sees it: sizes of the slice, row lengths of the whole matrices.
 struct SliceShape {
-  ProductKind kind;
+  ProductKind kind = ProductKind::kABt;
   ProductSize size;
-  int64_t a_row;
-  int64_t b_row;
-  int64_t c_row;
-  ElementType in;
-  ElementType out;
-  bool accumulate;
+  int64_t a_row = 0;
+  int64_t b_row = 0;
+  int64_t c_row = 0;
+  ElementType in = ElementType::kF32;
+  ElementType out = ElementType::kF32;
+  bool accumulate = false;
 
   [[nodiscard]] auto key() const {
     return std::tuple(kind, size.m, size.n, size.k, a_row, b_row, c_row, in, out, accumulate);
@@ -114,24 +116,44 @@ struct Range {
   int64_t end = 0;
 };
 
-Range slice_of(int64_t count, int64_t part, int64_t parts) {
+Range range_of_part(int64_t count, int64_t part, int64_t parts) {
   const int64_t units = (count + kSliceGrain - 1) / kSliceGrain;
   return {std::min(count, units * part / parts * kSliceGrain),
           std::min(count, units * (part + 1) / parts * kSliceGrain)};
 }
 
+// Where the slice lies in the whole matrices.
+struct Slice {
+  SliceShape shape;
+  int64_t a_offset = 0;
+  int64_t b_offset = 0;
+  int64_t c_offset = 0;
+};
+
+Slice slice_of_product(ProductKind kind, ProductSize size, bool by_rows, Range range) {
+  const int64_t a_row = kind == ProductKind::kAtB ? size.m : size.k;
+  const int64_t b_row = kind == ProductKind::kABt ? size.k : size.n;
+  ProductSize part = size;
+  (by_rows ? part.m : part.n) = range.end - range.begin;
+  Slice slice{.shape = {.kind = kind, .size = part, .a_row = a_row, .b_row = b_row, .c_row = size.n}};
+  if (by_rows) {
+    slice.a_offset = range.begin * (kind == ProductKind::kAtB ? 1 : a_row);
+    slice.c_offset = range.begin * size.n;
+  } else {
+    slice.b_offset = range.begin * (kind == ProductKind::kABt ? b_row : 1);
+    slice.c_offset = range.begin;
+  }
+  return slice;
+}
+
 }  // namespace
 
 struct MatrixProducts::State {
-  explicit State(ThreadTeam& its_team)
-      : team(its_team),
-        kernels(static_cast<size_t>(its_team.threads())),
-        jobs(static_cast<size_t>(its_team.threads())) {}
+  explicit State(ThreadTeam& its_team) : team(its_team), kernels(static_cast<size_t>(its_team.threads())) {}
 
-  SliceKernel& kernel(size_t member, const SliceShape& shape) {
-    std::map<SliceShape, SliceKernel>& own = kernels[member];
+  SliceKernel& kernel(int member, const SliceShape& shape) {
+    std::map<SliceShape, SliceKernel>& own = kernels[static_cast<size_t>(member)];
     if (const auto found = own.find(shape); found != own.end()) return found->second;
-    if (own.size() >= kMostKernels) own.clear();
     return own.try_emplace(shape, shape).first->second;
   }
 
@@ -143,8 +165,9 @@ struct MatrixProducts::State {
   };
 
   ThreadTeam& team;
-  std::vector<std::map<SliceShape, SliceKernel>> kernels;  // one map a member
-  std::vector<Job> jobs;                                   // what each member does in the product at hand
+  std::vector<std::map<SliceShape, SliceKernel>>
+      kernels;            // one map a member: a kernel's memory serves one call at a time
+  std::vector<Job> jobs;  // the product at hand; job i is member i mod threads' work
 };
 
 MatrixProducts::MatrixProducts(ThreadTeam& team) : state_(std::make_unique<State>(team)) {}
@@ -152,38 +175,36 @@ MatrixProducts::~MatrixProducts() = default;
 
 void MatrixProducts::run(ProductKind kind, ProductSize size, const Operands& operands) {
   use_one_openmp_thread();
-  const auto members = static_cast<int64_t>(state_->team.threads());
+  const int members = state_->team.threads();
   // A few rows (generation) leave nothing to share out but the columns.
-  const bool by_rows = size.m >= kSliceGrain * members || size.m >= size.n;
-  const int64_t a_row = kind == ProductKind::kAtB ? size.m : size.k;
-  const int64_t b_row = kind == ProductKind::kABt ? size.k : size.n;
-  const int64_t in_size = element_size(operands.in);
-
-  std::vector<State::Job>& jobs = state_->jobs;
-  int working = 0;
-  for (int64_t member = 0; member < members; ++member) {
-    State::Job& job = jobs[static_cast<size_t>(member)];
-    job = {};
-    const Range range = slice_of(by_rows ? size.m : size.n, member, members);
-    if (range.begin == range.end) continue;
-    ProductSize part = size;
-    (by_rows ? part.m : part.n) = range.end - range.begin;
-    job.kernel = &state_->kernel(static_cast<size_t>(member), {kind, part, a_row, b_row, size.n, operands.in,
-                                                               operands.out, operands.accumulate});
-    const int64_t a_offset = !by_rows ? 0 : range.begin * (kind == ProductKind::kAtB ? 1 : a_row);
-    const int64_t b_offset = by_rows ? 0 : range.begin * (kind == ProductKind::kABt ? b_row : 1);
-    const int64_t c_offset = range.begin * (by_rows ? size.n : 1);
-    job.a = static_cast<const char*>(operands.a) + a_offset * in_size;
-    job.b = static_cast<const char*>(operands.b) + b_offset * in_size;
-    job.c = static_cast<char*>(operands.c) + c_offset * element_size(operands.out);
-    ++working;
+  const bool by_rows = size.m >= kFewestRowsToShare || size.m >= size.n;
+  // oneDNN takes another kernel, which adds in another order, for a slice whose rows don't lie side by side.
+  // Such products are cut even for one thread, so that the number of threads does not change the result.
+  const bool slices_lie_apart = kind == ProductKind::kAtB || !by_rows;
+  const int parts = slices_lie_apart ? std::max(2, members) : members;
+  for (auto& own : state_->kernels) {
+    if (own.size() >= kMostKernels) own.clear();
   }
-  if (working == 0) return;
-  state_->team.run([&jobs](int member) {
-    const State::Job& job = jobs[static_cast<size_t>(member)];
-    if (job.kernel == nullptr) return;
+  std::vector<State::Job>& jobs = state_->jobs;
+  jobs.clear();
+  for (int part = 0; part < parts; ++part) {
+    const Range range = range_of_part(by_rows ? size.m : size.n, part, parts);
+    if (range.begin == range.end) continue;
+    Slice slice = slice_of_product(kind, size, by_rows, range);
+    slice.shape.in = operands.in;
+    slice.shape.out = operands.out;
+    slice.shape.accumulate = operands.accumulate;
+    const int member = static_cast<int>(jobs.size()) % members;
+    jobs.push_back({.kernel = &state_->kernel(member, slice.shape),
+                    .a = static_cast<const char*>(operands.a) + slice.a_offset * element_size(operands.in),
+                    .b = static_cast<const char*>(operands.b) + slice.b_offset * element_size(operands.in),
+                    .c = static_cast<char*>(operands.c) + slice.c_offset * element_size(operands.out)});
+  }
+  state_->team.run([&jobs, members](int member) {
     use_one_openmp_thread();
-    job.kernel->run(job.a, job.b, job.c);
+    for (auto job = static_cast<size_t>(member); job < jobs.size(); job += static_cast<size_t>(members)) {
+      jobs[job].kernel->run(jobs[job].a, jobs[job].b, jobs[job].c);
+    }
   });
 }
 
