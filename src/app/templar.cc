@@ -2,12 +2,38 @@
 
 #include <CLI/CLI.hpp>
 
+#include "app/command.h"
+#include "app/data_command.h"
+
 namespace templar {
+namespace {
+
+constexpr const char* kDescription =
+    "Templar trains language models across machines that don't trust each other.\n"
+    "Begin with: templar localnet --data FOLDER_OF_TEXT\n"
+    "Each verb explains itself: templar VERB --help";
+
+}  // namespace
 
 int run_templar(int argc, char** argv) {
-  CLI::App app("Trains language models across machines that don't trust each other.", "templar");
-  CLI11_PARSE(app, argc, argv);
-  return 0;
+  CLI::App app(kDescription, "templar");
+  app.set_version_flag("--version", TEMPLAR_VERSION);
+  app.require_subcommand(1);
+  int exit_code = 0;
+  add_localnet_command(app, exit_code);
+  add_data_command(app, exit_code);
+  add_run_command(app, exit_code);
+  add_node_commands(app, exit_code);
+  add_contribution_command(app, exit_code);
+  add_key_command(app, exit_code);
+  add_bench_command(app, exit_code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // CLI11 says what was wrong and returns a code of its own; 2 is what shells expect of a usage error.
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return exit_code;
 }
 
 }  // namespace templar

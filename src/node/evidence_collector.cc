@@ -30,8 +30,7 @@ Draw draw_miners(const NodeEnvironment& environment, const Shard& shard, const E
   const auto chosen = choose_evaluated_uids(evaluation_candidates(request.scoreboard, miners), environment.spec.scoring,
                                             environment.spec.seed, request.request.plan.window);
   Draw draw;
-  for (int64_t chosen_uid : chosen) {
-    const auto uid = static_cast<uint32_t>(chosen_uid);
+  for (const uint32_t uid : chosen) {
     draw.uids.insert(uid);
     if (in_gather(request.gathered, uid)) continue;
     auto result = read_contribution(environment, request.request, shard, uid);

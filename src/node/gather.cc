@@ -89,8 +89,7 @@ std::variant<Contribution, Verdict> read_contribution(const NodeEnvironment& env
 Result<Gathered> gather(const NodeEnvironment& environment, const GatherRequest& request) {
   TRY_ASSIGN(const Shard shard, open_active_shard(environment, request.plan));
   Gathered gathered;
-  const auto take = [&](int64_t peer) {
-    const auto uid = static_cast<uint32_t>(peer);
+  const auto take = [&](uint32_t uid) {
     auto result = read_contribution(environment, request, shard, uid);
     if (auto* contribution = std::get_if<Contribution>(&result)) {
       gathered.accepted.push_back(std::move(*contribution));
@@ -98,8 +97,8 @@ Result<Gathered> gather(const NodeEnvironment& environment, const GatherRequest&
       gathered.rejected.push_back({uid, std::get<Verdict>(std::move(result))});
     }
   };
-  for (int64_t uid : request.peers.gather) take(uid);
-  for (int64_t uid : request.peers.reserve) {
+  for (const uint32_t uid : request.peers.gather) take(uid);
+  for (const uint32_t uid : request.peers.reserve) {
     if (gathered.accepted.size() >= request.peers.gather.size()) break;
     take(uid);
   }

@@ -133,23 +133,42 @@ Result<Progress> Miner::close_window() {
   replica_.close_window(as_list(gathered.accepted));
   if (accepted == 0) trainer_.forget_feedback();
   report(window, gathered, accepted, confirmed);
-  TRY(save_state());
-  TRY(drop_old_contributions());
+  housekeeping();
   return Progress::kWorked;
 }
 
-Status Miner::drop_old_contributions() {
+// What fails here costs a restart some of its memory or leaves an old object behind: the window itself is done.
+void Miner::housekeeping() {
   const int64_t keep_from = replica_.window() - environment_.spec.network.contribution_retention_windows;
-  if (keep_from <= 0) return {};
-  return store_.remove(self_.bucket, contribution_key(keep_from - 1));
+  const Status dropped = keep_from > 0 ? store_.remove(self_.bucket, contribution_key(keep_from - 1)) : Status{};
+  const bool due = replica_.window() % environment_.spec.network.checkpoint_interval == 0;
+  for (const Status& status : {due ? save_state() : Status{}, dropped}) {
+    if (status) continue;
+    log(LogLevel::kWarning, "miner", "housekeeping failed",
+        {{"uid", self_.uid}, {"window", replica_.window()}, {"reason", status.error().message}});
+  }
 }
 
-Status Miner::save_state() const {
+Status Miner::save_state() {
   if (options_.state_file.empty()) return {};
-  return {};
+  return save_miner_state(options_.state_file, environment_.run_id, {replica_.window(), trainer_.iterations},
+                          trainer_.feedback(), replica_.engine().optimiser_state());
 }
 
-void Miner::load_state() {}
+void Miner::load_state() {
+  trainer_.forget_feedback();
+  if (options_.state_file.empty()) return;
+  const auto state =
+      load_miner_state(options_.state_file, environment_.run_id, trainer_.feedback(), replica_.engine().optimiser_state());
+  if (!state) {
+    log(LogLevel::kWarning, "miner", "own state is unusable: starting with fresh moments",
+        {{"uid", self_.uid}, {"reason", state.error().message}});
+  } else if (*state && (*state)->window == replica_.window()) {
+    trainer_.iterations = (*state)->iterations;
+  } else {
+    trainer_.forget_feedback();  // what was held back has been sent since, or belongs to windows that nobody has any more
+  }
+}
 
 void Miner::report(int64_t window, const Gathered& gathered, size_t accepted, bool confirmed) {
   Measurement measurement = node_measurement("training_step_v2", "miner", self_.uid, environment_);

@@ -32,6 +32,9 @@ class Miner {
   // was away: nothing was changed and the call may be repeated. Fails (fatal) where a person has to act.
   [[nodiscard]] Result<Progress> advance();
 
+  // Saves the miner's own state where it stands, before a clean end.
+  [[nodiscard]] Status save() { return started_ ? save_state() : Status{}; }
+
   [[nodiscard]] const Replica& replica() const { return replica_; }
 
  private:
@@ -39,8 +42,8 @@ class Miner {
   [[nodiscard]] Result<Progress> train_window();
   [[nodiscard]] Result<Progress> close_window();
   [[nodiscard]] Status publish(const TrainedWindow& trained, const SampleReceipt& receipt);
-  [[nodiscard]] Status drop_old_contributions();
-  [[nodiscard]] Status save_state() const;
+  void housekeeping();
+  [[nodiscard]] Status save_state();
   void load_state();
   void report(int64_t window, const Gathered& gathered, size_t accepted, bool confirmed);
 

@@ -22,7 +22,7 @@ double Replica::outer_learning_rate() const {
 
 void Replica::close_window(ContributionList accepted) {
   if (!accepted.empty()) {
-    outer_step(engine_.parameters(), environment_.layout, environment_.spec, accepted, outer_learning_rate(), team_);
+    templar::outer_step(engine_.parameters(), environment_.layout, environment_.spec, accepted, outer_learning_rate(), team_);
     ++outer_step_;
     refresh();
   }

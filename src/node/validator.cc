@@ -17,7 +17,7 @@ namespace {
 // The scoreboard's candidates, and with no weight the registered miners that it has not seen yet.
 std::vector<PeerCandidate> with_newcomers(std::vector<PeerCandidate> candidates, std::span<const Registration> roster) {
   for (const Registration& node : roster) {
-    if (node.role != NodeRole::kMiner || std::ranges::find(candidates, int64_t{node.uid}, &PeerCandidate::uid) != candidates.end()) {
+    if (node.role != NodeRole::kMiner || std::ranges::find(candidates, node.uid, &PeerCandidate::uid) != candidates.end()) {
       continue;
     }
     candidates.push_back({.uid = node.uid, .weight = 0, .excluded = false});
@@ -176,7 +176,7 @@ Status Validator::settle(const AdvanceResult& result, int64_t window) {
   }
   if ((window + 1) % environment_.spec.scoring.windows_per_weights == 0) {
     std::vector<WeightEntry> weights;
-    for (const auto& [uid, weight] : result.weights) weights.push_back({static_cast<uint32_t>(uid), weight});
+    for (const auto& [uid, weight] : result.weights) weights.push_back({uid, weight});
     TRY(ledger_.set_weights(self_.uid, weights));
   }
   const std::string text = encode_validator_state(next);

@@ -16,15 +16,15 @@ Result<int64_t> read_integer(const Json& json, const char* field) {
   return json.at(field).get<int64_t>();
 }
 
-Result<std::vector<int64_t>> read_uids(const Json& json, const std::string& list, const char* field) {
+Result<std::vector<uint32_t>> read_uids(const Json& json, const std::string& list, const char* field) {
   const auto wrong = [&] { return fatal_error("validator state: " + list + "." + field + ": must be a list of uids"); };
   if (!json.contains(list) || !json.at(list).is_object() || !json.at(list).contains(field)) return wrong();
   const Json& values = json.at(list).at(field);
   if (!values.is_array()) return wrong();
-  std::vector<int64_t> uids;
+  std::vector<uint32_t> uids;
   for (const Json& value : values) {
-    if (!value.is_number_integer() || value.get<int64_t>() < 0) return wrong();
-    uids.push_back(value.get<int64_t>());
+    if (!value.is_number_unsigned() || value.get<uint64_t>() > UINT32_MAX) return wrong();
+    uids.push_back(value.get<uint32_t>());
   }
   return uids;
 }

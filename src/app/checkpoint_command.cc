@@ -1,0 +1,215 @@
+#include "app/checkpoint_command.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/command.h"
+#include "base/file.h"
+#include "core/protocol/object_keys.h"
+#include "node/checkpoint/checkpoint_folder.h"
+
+namespace templar {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kMaxRunSpecBytes = size_t{1} << 20;
+
+std::string megabytes(uint64_t bytes) {
+  return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
+}
+
+bool is_checkpoint(const fs::path& folder) {
+  return fs::exists(folder / kManifestName) || fs::exists(folder / kModelName);
+}
+
+// As it lies in a file store: .../checkpoints/0000000012.
+bool is_stored_checkpoint(const fs::path& folder) {
+  const std::string key = folder.parent_path().filename().string() + "/" + folder.filename().string();
+  return window_in_key(kCheckpointsPrefix, key).has_value();
+}
+
+// The place itself, or the checkpoints of the store, bucket or folder that it is, in the order of their
+// paths. Fails (fatal) if there is none.
+Result<std::vector<fs::path>> find_checkpoints(const fs::path& place) {
+  if (!fs::is_directory(place)) return fatal_error(place.string() + ": no such folder");
+  if (is_checkpoint(place) || is_stored_checkpoint(fs::absolute(place).lexically_normal()))
+    return std::vector{place};
+  std::vector<fs::path> found;
+  std::error_code error;
+  fs::recursive_directory_iterator entry(place, fs::directory_options::skip_permission_denied, error);
+  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+    if (entry->is_directory() && (is_stored_checkpoint(entry->path()) || is_checkpoint(entry->path()))) {
+      found.push_back(entry->path());
+      entry.disable_recursion_pending();
+    }
+  }
+  if (error) return fatal_error(place.string() + ": " + error.message());
+  if (found.empty()) return fatal_error(place.string() + ": no checkpoint here or below");
+  std::ranges::sort(found);
+  return found;
+}
+
+Result<std::vector<fs::path>> find_all(const std::vector<std::string>& places) {
+  std::vector<fs::path> all;
+  for (const std::string& place : places) {
+    TRY_ASSIGN(const auto found, find_checkpoints(place));
+    all.insert(all.end(), found.begin(), found.end());
+  }
+  return all;
+}
+
+uint64_t total_bytes(const CheckpointManifest& manifest) {
+  uint64_t total = 0;
+  for (const CheckpointFile& file : manifest.files) total += file.size_bytes;
+  return total;
+}
+
+void print_report(const fs::path& folder, const CheckpointReport& report) {
+  fmt::print("{}\n", folder.string());
+  const auto line = [](bool ok, std::string_view name, const std::string& text) {
+    fmt::print("  {:<3}  {:<24}  {}\n", ok ? "OK" : "BAD", name, text);
+  };
+  const std::string signer = report.manifest ? "signed by " + report.manifest->signer.hex() : "";
+  line(!report.manifest_problem, kManifestName, report.manifest_problem.value_or(signer));
+  for (const CheckedFile& file : report.files) {
+    line(!file.problem, file.name, file.problem.value_or(fmt::format("{} bytes", file.size_bytes)));
+  }
+  if (!report.manifest) return;
+  const CheckpointManifest& manifest = *report.manifest;
+  line(!report.model_problem, "model",
+       report.model_problem.value_or(fmt::format("window {}, outer step {}, state root {}", manifest.window,
+                                                 manifest.outer_step, manifest.state_root.hex())));
+}
+
+Status verify(const std::vector<std::string>& places, const std::string& leader_hex, int threads) {
+  std::optional<PublicKey> leader;
+  if (!leader_hex.empty()) {
+    TRY_ASSIGN(leader, parse_public_key(leader_hex));
+  }
+  TRY_ASSIGN(const std::vector<fs::path> folders, find_all(places));
+  ThreadTeam team(threads);
+  size_t bad = 0;
+  for (const fs::path& folder : folders) {
+    TRY_ASSIGN(const CheckpointReport report, verify_checkpoint(checkpoint_in_folder(folder), leader, team));
+    print_report(folder, report);
+    bad += report.ok() ? 0 : 1;
+  }
+  if (bad > 0) return fatal_error(fmt::format("{} of {} checkpoints BAD", bad, folders.size()));
+  fmt::print("{} of {} checkpoints OK\n", folders.size(), folders.size());
+  return {};
+}
+
+Status list(const std::vector<std::string>& places) {
+  TRY_ASSIGN(const std::vector<fs::path> folders, find_all(places));
+  fmt::print("{:>10} {:>10} {:>12}  {:<8}  {:<8}  {:<8}  {}\n", "window", "outer step", "size", "run", "root",
+             "signer", "folder");
+  for (const fs::path& folder : folders) {
+    const auto manifest = read_manifest(checkpoint_in_folder(folder));
+    if (!manifest) {
+      fmt::print("{:>10} {}: {}\n", "-", folder.string(), manifest.error().message);
+      continue;
+    }
+    fmt::print("{:>10} {:>10} {:>12}  {}  {}  {}  {}\n", manifest->window, manifest->outer_step,
+               megabytes(total_bytes(*manifest)), manifest->run_id.brief(), manifest->state_root.brief(),
+               manifest->signer.hex().substr(0, 8), folder.string());
+  }
+  return {};
+}
+
+Status print_model(const fs::path& folder) {
+  TRY_ASSIGN(const Bytes text, read_file(folder / kRunSpecName, kMaxRunSpecBytes));
+  TRY_ASSIGN(const RunSpec spec, parse_run_spec(as_text(text)));
+  const ModelSpec& model = spec.model;
+  fmt::print("run name     {}\n", spec.name);
+  fmt::print(
+      "model        {} parameters: vocabulary {}, hidden {}, {} layers, {} heads ({} key-value), "
+      "intermediate {}\n",
+      parameter_count(parameter_layout(model)), model.vocab_size, model.hidden_size, model.num_hidden_layers,
+      model.num_attention_heads, model.num_key_value_heads, model.intermediate_size);
+  return {};
+}
+
+Status show(const std::string& place) {
+  TRY_ASSIGN(const CheckpointManifest manifest, read_manifest(checkpoint_in_folder(place)));
+  fmt::print("run          {}\n", manifest.run_id.hex());
+  fmt::print("window       {}, the first that starts from this model\n", manifest.window);
+  fmt::print("outer step   {}\n", manifest.outer_step);
+  fmt::print("state root   {}\n", manifest.state_root.hex());
+  fmt::print("signed by    {}\n", manifest.signer.hex());
+  TRY(print_model(place));
+  fmt::print("\n{:<24} {:>14}  BLAKE2b-256\n", "file", "bytes");
+  for (const CheckpointFile& file : manifest.files) {
+    fmt::print("{:<24} {:>14}  {}\n", file.name, file.size_bytes, file.hash.hex());
+  }
+  return {};
+}
+
+// Of several the one with the highest window that can be copied whole.
+Status copy_out(const std::string& place, const std::string& out) {
+  TRY_ASSIGN(const std::vector<fs::path> folders, find_checkpoints(place));
+  std::vector<std::pair<int64_t, fs::path>> by_window;
+  for (const fs::path& folder : folders) {
+    if (const auto manifest = read_manifest(checkpoint_in_folder(folder)))
+      by_window.emplace_back(manifest->window, folder);
+  }
+  std::ranges::sort(by_window, std::greater());
+  for (const auto& [window, folder] : by_window) {
+    const auto copied = copy_checkpoint(checkpoint_in_folder(folder), out);
+    if (!copied && copied.error().kind != ErrorKind::kSkip) return std::unexpected(copied.error());
+    if (copied) {
+      fmt::print("{} -> {}: window {}, state root {}\n", folder.string(), out, window,
+                 copied->state_root.hex());
+      return {};
+    }
+    fmt::print(stderr, "templar: skipped: {}\n", copied.error().message);
+  }
+  return fatal_error(place + ": no whole checkpoint");
+}
+
+}  // namespace
+
+void add_checkpoint_command(CLI::App& root, int& exit_code) {
+  CLI::App* verb = root.add_subcommand("checkpoint", "Look at checkpoints, check them, copy them out")
+                       ->require_subcommand(1);
+  struct Options {
+    std::vector<std::string> places;
+    std::string place, out, leader;
+    int threads = 1;
+  };
+  auto options = std::make_shared<Options>();
+  constexpr const char* kPlaces =
+      "A checkpoint's folder, or a folder with some below it: a bucket, a store, a run's output";
+
+  CLI::App* check = verb->add_subcommand("verify", "Check every file, the signature and the state root");
+  check->add_option("PLACE", options->places, kPlaces)->required();
+  check->add_option("--leader", options->leader, "Public key that must have signed (default: any)");
+  check->add_option("--threads", options->threads, "Threads for the state root")->check(CLI::Range(1, 1024));
+  check->callback([options, &exit_code] {
+    exit_code = run_command([&] { return verify(options->places, options->leader, options->threads); });
+  });
+
+  CLI::App* ls = verb->add_subcommand("ls", "List checkpoints, a line each");
+  ls->add_option("PLACE", options->places, kPlaces)->required();
+  ls->callback([options, &exit_code] { exit_code = run_command([&] { return list(options->places); }); });
+
+  CLI::App* details = verb->add_subcommand("show", "Show a checkpoint's manifest");
+  details->add_option("FOLDER", options->place, "A checkpoint's folder")->required();
+  details->callback([options, &exit_code] { exit_code = run_command([&] { return show(options->place); }); });
+
+  CLI::App* copy =
+      verb->add_subcommand("export", "Copy the newest whole checkpoint to a folder that Hugging Face opens");
+  copy->add_option("PLACE", options->place, kPlaces)->required();
+  copy->add_option("OUT", options->out, "Where it goes")->required();
+  copy->callback([options, &exit_code] {
+    exit_code = run_command([&] { return copy_out(options->place, options->out); });
+  });
+}
+
+}  // namespace templar

@@ -1,0 +1,144 @@
+#include "app/checkpoint_command.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "adapters/file_store/file_object_store.h"
+#include "base/file.h"
+#include "core/consensus/state_root.h"
+#include "core/protocol/object_keys.h"
+#include "node/checkpoint/checkpoint.h"
+#include "support/small_model.h"
+#include "support/temporary_folder.h"
+
+namespace templar::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+struct Outcome {
+  int exit_code = -1;
+  std::string output;
+  std::string errors;
+};
+
+// A store with the checkpoints of windows 4 and 12 in one bucket.
+class CheckpointCommand : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ThreadTeam team(1);
+    for (const int64_t window : {4, 12}) {
+      const CheckpointInfo info{
+          window, window, compute_state_root(model_.layout, std::as_const(model_.parameters).spans(), team)};
+      ASSERT_TRUE(publish_checkpoint(store_, "leader", model_.spec, info,
+                                     std::as_const(model_.parameters).spans(), {}, key_));
+    }
+  }
+  static Outcome run(std::vector<std::string> arguments) {
+    CLI::App root("", "templar");
+    Outcome outcome;
+    add_checkpoint_command(root, outcome.exit_code);
+    arguments.insert(arguments.begin(), "checkpoint");
+    std::ranges::reverse(arguments);  // as CLI11 takes them
+    ::testing::internal::CaptureStdout();
+    ::testing::internal::CaptureStderr();
+    try {
+      root.parse(std::move(arguments));
+    } catch (const CLI::ParseError& error) {
+      outcome = {2, "", error.what()};
+    }
+    std::fflush(nullptr);
+    outcome.output = ::testing::internal::GetCapturedStdout();
+    outcome.errors += ::testing::internal::GetCapturedStderr();
+    return outcome;
+  }
+  [[nodiscard]] std::string root() const { return (folder_ / "store").string(); }
+  [[nodiscard]] fs::path checkpoint(int64_t window) const {
+    return folder_ / "store/leader" / checkpoint_prefix(window);
+  }
+
+  TemporaryFolder folder_;
+  VirtualClock clock_;
+  FileObjectStore store_{folder_ / "store", clock_};
+  SmallModel model_;
+  KeyPair key_ = KeyPair::from_seed({});
+};
+
+}  // namespace
+
+TEST_F(CheckpointCommand, VerifiesAllCheckpointsOfAStore) {
+  const Outcome outcome = run({"verify", root(), "--leader", key_.public_key().hex()});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+  EXPECT_THAT(
+      outcome.output,
+      AllOf(HasSubstr("leader/checkpoints/0000000004"), HasSubstr("leader/checkpoints/0000000012"),
+            HasSubstr("OK   model.safetensors"), HasSubstr("2 of 2 checkpoints OK"), Not(HasSubstr("BAD"))));
+}
+
+TEST_F(CheckpointCommand, NamesTheFileThatIsBad) {
+  ASSERT_TRUE(write_file_atomically(checkpoint(12) / "config.json", "{}"));
+  Outcome outcome = run({"verify", root()});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.output, AllOf(HasSubstr("BAD  config.json"), HasSubstr("OK   run_spec.json")));
+  EXPECT_THAT(outcome.errors, HasSubstr("1 of 2 checkpoints BAD"));
+  EXPECT_EQ(run({"verify", checkpoint(4).string()}).exit_code, 0);
+  fs::remove(checkpoint(12) / "manifest.json");
+  outcome = run({"verify", root()});
+  EXPECT_THAT(outcome.output, HasSubstr("BAD  manifest.json"));
+}
+
+TEST_F(CheckpointCommand, RefusesAnotherSigner) {
+  const std::string other = KeyPair::generate().public_key().hex();
+  const Outcome outcome = run({"verify", root(), "--leader", other});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.output,
+              HasSubstr("BAD  manifest.json             signed by " + key_.public_key().hex()));
+  EXPECT_EQ(run({"verify", root(), "--leader", "abc"}).exit_code, 1);
+}
+
+TEST_F(CheckpointCommand, SaysThatThereIsNone) {
+  EXPECT_THAT(run({"verify", (folder_ / "none").string()}).errors, HasSubstr("none: no such folder"));
+  fs::create_directory(folder_ / "empty");
+  const Outcome outcome = run({"ls", (folder_ / "empty").string()});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.errors, HasSubstr("empty: no checkpoint here or below"));
+  EXPECT_EQ(run({"show", (folder_ / "empty").string()}).exit_code, 1);
+  EXPECT_EQ(run({"verify"}).exit_code, 2);
+  EXPECT_EQ(run({}).exit_code, 2);
+}
+
+TEST_F(CheckpointCommand, ListsAndShows) {
+  const Outcome listed = run({"ls", root()});
+  EXPECT_EQ(listed.exit_code, 0);
+  EXPECT_EQ(std::ranges::count(listed.output, '\n'), 3);
+  const Outcome shown = run({"show", checkpoint(12).string()});
+  EXPECT_EQ(shown.exit_code, 0);
+  EXPECT_THAT(shown.output,
+              AllOf(HasSubstr("window       12"), HasSubstr("signed by    " + key_.public_key().hex()),
+                    HasSubstr(std::to_string(parameter_count(model_.layout)) + " parameters"),
+                    HasSubstr("model.safetensors")));
+}
+
+TEST_F(CheckpointCommand, CopiesOutTheNewestThatIsWhole) {
+  const std::string out = (folder_ / "model").string();
+  Outcome outcome = run({"export", root(), out});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+  EXPECT_THAT(outcome.output, HasSubstr("window 12"));
+  EXPECT_EQ(run({"verify", out}).exit_code, 0);
+  ASSERT_TRUE(write_file_atomically(checkpoint(12) / "config.json", "{}"));
+  outcome = run({"export", root(), out});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+  EXPECT_THAT(outcome.output, HasSubstr("window 4"));
+  EXPECT_THAT(outcome.errors, HasSubstr("config.json"));
+  EXPECT_EQ(run({"verify", out}).exit_code, 0);
+  fs::remove(checkpoint(4) / "manifest.json");
+  EXPECT_EQ(run({"export", root(), out}).exit_code, 1);
+}
+
+}  // namespace templar::testing

@@ -1,0 +1,18 @@
+#include "app/command.h"
+
+#include <fmt/format.h>
+
+#include "app/stop_signal.h"
+
+namespace templar {
+
+int run_command(const std::function<Status()>& work) {
+  const Status status = work();
+  if (!status) {
+    fmt::print(stderr, "templar: {}\n", status.error().message);
+    return stop_requested() ? kInterruptedExitCode : 1;
+  }
+  return stop_requested() ? kInterruptedExitCode : 0;
+}
+
+}  // namespace templar

@@ -1,0 +1,83 @@
+#include "app/localnet/baseline.h"
+
+#include "node/evaluator.h"
+#include "node/reports.h"
+#include "node/window_clock.h"
+#include "node/window_samples.h"
+
+namespace templar {
+namespace {
+
+class Baseline final : public RunningNode {
+ public:
+  Baseline(std::unique_ptr<NodeWorld> world, std::unique_ptr<Engine> engine, uint32_t uid)
+      : world_(std::move(world)),
+        engine_(std::move(engine)),
+        uid_(uid),
+        clock_(*world_->ledger, world_->spec.network) {}
+
+  Result<Progress> advance() override {
+    if (!began_) {
+      initialise_parameters(world_->environment.layout, world_->spec.model, world_->spec.seed, engine_->parameters());
+      engine_->parameters_changed();
+      TRY(report_heldout());
+      began_ = true;
+      return Progress::kWorked;
+    }
+    if (window_ >= world_->config.until_window.value_or(INT64_MAX)) return Progress::kFinished;
+    TRY_ASSIGN(const std::optional<int64_t> current, clock_.current_window());
+    if (!current || *current < window_) return Progress::kWaiting;
+    TRY(train_window());
+    if (window_ % world_->spec.network.checkpoint_interval == 0 || window_ == world_->config.until_window) TRY(report_heldout());
+    return Progress::kWorked;
+  }
+
+  Status stop() override {
+    world_->metrics->flush();
+    return {};
+  }
+
+ private:
+  Status train_window() {
+    const InnerSpec& inner = world_->spec.inner;
+    const WindowPlan plan = plan_window(world_->spec, window_, window_);
+    TRY_ASSIGN(const Shard shard, open_active_shard(world_->environment, plan));
+    const SampleAssignment assignment = assigned_samples(world_->environment, plan, shard, uid_);
+    SampleTokens samples;
+    TRY_ASSIGN(const InnerReport report,
+               inner_steps(*engine_, inner, plan.first_inner_step, [&](int64_t step) -> Result<TokenBatch> {
+                 samples = read_samples(assignment, shard, step * inner.batch_size, inner.batch_size);
+                 return samples.batch();
+               }));
+    Measurement measurement = node_measurement("baseline_metrics", "baseline", uid_, world_->environment);
+    measurement.fields = {{"window", window_}, {"loss", mean_of(report.losses)}, {"tokens", report.tokens}};
+    world_->metrics->write(measurement);
+    ++window_;
+    return {};
+  }
+
+  Status report_heldout() {
+    TRY_ASSIGN(const EvaluationReport report, evaluate_heldout(*world_->shards, *engine_, world_->config.heldout_samples));
+    Measurement measurement = node_measurement("baseline_heldout", "baseline", uid_, world_->environment);
+    measurement.fields = {{"window", window_}, {"heldout_loss", report.mean_loss()}};
+    world_->metrics->write(measurement);
+    return {};
+  }
+
+  std::unique_ptr<NodeWorld> world_;
+  std::unique_ptr<Engine> engine_;
+  const uint32_t uid_;
+  WindowClock clock_;
+  int64_t window_ = 0;
+  bool began_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<RunningNode>> open_baseline(const NodeConfig& config, uint32_t uid) {
+  TRY_ASSIGN(auto world, NodeWorld::open(config));
+  TRY_ASSIGN(auto engine, make_engine(*world));
+  return std::make_unique<Baseline>(std::move(world), std::move(engine), uid);
+}
+
+}  // namespace templar

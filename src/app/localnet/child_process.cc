@@ -1,0 +1,72 @@
+#include "app/localnet/child_process.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+namespace templar {
+namespace {
+
+std::string describe(int status) {
+  if (WIFSIGNALED(status)) return fmt::format("signal {}", WTERMSIG(status));
+  if (WEXITSTATUS(status) != 0) return fmt::format("exit code {}", WEXITSTATUS(status));
+  return "";
+}
+
+}  // namespace
+
+Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& arguments, const std::filesystem::path& log) {
+  const int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (output < 0) return fatal_error(log.string() + ": " + std::strerror(errno));
+  std::vector<char*> argv;
+  std::string program = "/proc/self/exe";
+  argv.push_back(program.data());
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+
+  const pid_t parent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (::getppid() != parent) ::_exit(1);  // the parent went before the line above
+    ::setpgid(0, 0);                        // Ctrl-C goes to the supervisor, which stops the children itself
+    ::dup2(output, STDOUT_FILENO);
+    ::dup2(output, STDERR_FILENO);
+    ::execv(program.c_str(), argv.data());
+    ::_exit(127);
+  }
+  const int failure = errno;
+  ::close(output);
+  if (pid < 0) return fatal_error(std::string("fork: ") + std::strerror(failure));
+  return ChildProcess(pid);
+}
+
+std::optional<std::string> ChildProcess::ended() {
+  if (outcome_) return outcome_;
+  int status = 0;
+  if (::waitpid(pid_, &status, WNOHANG) == pid_) outcome_ = describe(status);
+  return outcome_;
+}
+
+void ChildProcess::request_stop() const {
+  if (!outcome_) ::kill(pid_, SIGTERM);
+}
+
+void ChildProcess::wait() {
+  int status = 0;
+  while (!outcome_) {
+    if (::waitpid(pid_, &status, 0) == pid_) {
+      outcome_ = describe(status);
+    } else if (errno != EINTR) {
+      outcome_ = "lost";
+    }
+  }
+}
+
+}  // namespace templar

@@ -1,0 +1,32 @@
+// A child process that runs this same program with other arguments.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace templar {
+
+class ChildProcess {
+ public:
+  // Starts it, its output appended to the log file. It gets SIGTERM when this process ends in whatever way.
+  [[nodiscard]] static Result<ChildProcess> start(const std::vector<std::string>& arguments, const std::filesystem::path& log);
+
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  // How it ended ("exit code 1", "signal 9"; empty text for exit code 0), or nothing while it runs.
+  [[nodiscard]] std::optional<std::string> ended();
+  void request_stop() const;
+  void wait();
+
+ private:
+  explicit ChildProcess(pid_t pid) : pid_(pid) {}
+  pid_t pid_ = -1;
+  std::optional<std::string> outcome_;
+};
+
+}  // namespace templar

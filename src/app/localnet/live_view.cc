@@ -1,0 +1,82 @@
+#include "app/localnet/live_view.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "core/protocol/parameter_layout.h"
+
+namespace templar {
+namespace {
+
+constexpr int64_t kWindowsBetweenTables = 20;
+
+std::string thousands(double value) {
+  return value >= 1e6 ? fmt::format("{:.2f}M", value / 1e6) : fmt::format("{:.1f}k", value / 1e3);
+}
+
+}  // namespace
+
+LiveView::LiveView(const LocalRun& run, std::FILE* out)
+    : run_(run), out_(out), parameter_bytes_(parameter_count(parameter_layout(run.spec.model)) * 4) {
+  for (const LocalNode& node : run.nodes) miners_ += node.role == NodeRole::kMiner ? 1 : 0;
+}
+
+void LiveView::skip_to_end(const History& history) {
+  if (!history.windows.empty()) next_window_ = history.windows.rbegin()->first + 1;
+}
+
+void LiveView::show(const History& history, bool all) {
+  if (history.windows.empty()) return;
+  if (next_window_ < 0) next_window_ = history.windows.begin()->first;
+  while (history.windows.contains(next_window_) && (all || is_complete(history, next_window_))) {
+    print_window(history, next_window_);
+    ++next_window_;
+    if (next_window_ % kWindowsBetweenTables == 0 && next_window_ < run_.windows) print_table(history);
+  }
+  if (all) print_table(history);
+  std::fflush(out_);
+}
+
+bool LiveView::is_complete(const History& history, int64_t window) const {
+  const WindowRow& row = history.windows.at(window);
+  if (!row.validator_root) return false;
+  if (row.miners.size() == miners_) return true;
+  // A miner that was away for the window never reports it: the next window's judgement shows that all have moved on.
+  const auto next = history.windows.find(window + 1);
+  return next != history.windows.end() && next->second.validator_root.has_value();
+}
+
+void LiveView::print_window(const History& history, int64_t window) {
+  const WindowRow& row = history.windows.at(window);
+  std::string line = fmt::format("window {:>4}/{}", window + 1, run_.windows);
+  line += row.loss() ? fmt::format("  loss {:.4f}", *row.loss()) : "  loss      -";
+  const auto heldout = history.heldout.find(window + 1);
+  line += heldout == history.heldout.end() ? fmt::format("  {:15}", "") : fmt::format("  held-out {:.4f}", heldout->second);
+  line += fmt::format("  {:>6} tok/s", thousands(static_cast<double>(row.tokens()) / std::max(1e-3, since_last_.seconds())));
+  since_last_ = Stopwatch();
+  if (const auto bytes = row.contribution_bytes()) {
+    line += fmt::format("  {:.1f} kB each, 1/{:.0f} of f32", *bytes / 1e3, static_cast<double>(parameter_bytes_) / *bytes);
+  }
+  const std::vector<uint32_t> accepted = row.accepted();
+  line += accepted.empty() ? "  gathered nobody" : fmt::format("  gathered {}", fmt::join(accepted, " "));
+  const std::string root = row.validator_root ? row.validator_root->substr(0, 8) : "?";
+  line += fmt::format("  root {} {}", root, row.roots_agree() ? "all agree" : "NODES DIFFER");
+  fmt::print(out_, "{}\n", line);
+}
+
+void LiveView::print_table(const History& history) const {
+  const std::map<uint32_t, ScoreRow> scores = history.newest_scores();
+  std::vector<std::pair<uint32_t, ScoreRow>> rows(scores.begin(), scores.end());
+  std::ranges::stable_sort(rows, std::greater<>(), [](const auto& row) { return row.second.weight; });
+  fmt::print(out_, "\n  {:>5} {:>8} {:>8} {:>8} {:>10} {:>10}  {}\n", "miner", "weight", "score", "rating", "indicator", "gradient",
+             "last window");
+  for (const auto& [uid, score] : rows) {
+    fmt::print(out_, "  {:>5} {:>8.4f} {:>8.3f} {:>8.3f} {:>+10.3f} {:>+10.5f}  {}\n", uid, score.weight, score.final_score,
+               score.ordinal, score.binary_average, score.gradient_score, score.verdict);
+  }
+  fmt::print(out_, "\n");
+}
+
+}  // namespace templar

@@ -1,0 +1,37 @@
+// What a person sees of a running localnet: one line a window, now and then the miners by weight.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+#include "app/localnet/history.h"
+#include "app/localnet/run_folder.h"
+#include "base/clock.h"
+
+namespace templar {
+
+class LiveView {
+ public:
+  LiveView(const LocalRun& run, std::FILE* out);
+
+  // Nothing is said of the windows that are already there.
+  void skip_to_end(const History& history);
+
+  // Prints the windows that all living nodes have reported since the last call. all: also those where somebody's report is missing.
+  void show(const History& history, bool all = false);
+
+ private:
+  [[nodiscard]] bool is_complete(const History& history, int64_t window) const;
+  void print_window(const History& history, int64_t window);
+  void print_table(const History& history) const;
+
+  const LocalRun& run_;
+  std::FILE* out_;
+  size_t miners_ = 0;
+  int64_t parameter_bytes_ = 0;  // of the model in f32
+  int64_t next_window_ = -1;     // the first that is not printed yet; -1: not known
+  Stopwatch since_last_;
+};
+
+}  // namespace templar

@@ -1,0 +1,211 @@
+#include "app/localnet/processes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "adapters/file_store/file_object_store.h"
+#include "app/localnet/baseline.h"
+#include "app/localnet/child_process.h"
+#include "app/localnet/in_process.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "core/protocol/object_keys.h"
+#include "node/roster.h"
+#include "node/window_clock.h"
+
+namespace templar {
+namespace {
+
+constexpr auto kPoll = std::chrono::milliseconds(5);
+constexpr double kRestartDelaySeconds = 1;
+constexpr int kMaxRestarts = 20;
+// A living miner that publishes nothing (its loss is not finite, say) holds the window up for no longer than this.
+constexpr double kStallSeconds = 120;
+
+struct Supervised {
+  const LocalNode* node;
+  std::string bucket;  // of a miner
+  std::optional<ChildProcess> process;
+  bool finished = false;
+  int restarts = 0;
+  Stopwatch since_end;
+};
+
+std::vector<std::string> arguments_of(const LocalNode& node) {
+  static constexpr const char* kVerbs[] = {"miner", "validator", "evaluator"};
+  const NodeConfig& config = node.config;
+  std::vector<std::string> arguments = {kVerbs[static_cast<int>(node.role)],
+                                        "--spec", config.spec_file.string(),
+                                        "--data", config.data_folder.string(),
+                                        "--store", config.store_root.string(),
+                                        "--ledger", config.ledger_file.string(),
+                                        "--state", config.state_folder.string(),
+                                        "--metrics", config.metrics_file.string(),
+                                        "--threads", std::to_string(config.threads),
+                                        "--precision", config.precision == Precision::kBf16 ? "bf16" : "f32"};
+  if (config.until_window) arguments.insert(arguments.end(), {"--until-window", std::to_string(*config.until_window)});
+  if (node.role == NodeRole::kEvaluator) {
+    arguments.insert(arguments.end(), {"--heldout-samples", std::to_string(config.heldout_samples)});
+  } else {
+    arguments.insert(arguments.end(), {"--key", config.key_file.string()});
+  }
+  return arguments;
+}
+
+// Every node of a localnet has been registered before it starts.
+std::string bucket_in(const LedgerReader& ledger, const LocalNode& node) {
+  const auto roster = ledger.registrations();
+  const Registration* registration = roster ? find_uid(*roster, node.uid) : nullptr;
+  return registration == nullptr ? std::string() : registration->bucket;
+}
+
+class Supervisor {
+ public:
+  Supervisor(const LocalRun& run, SqliteLedger& ledger)
+      : run_(run), ledger_(ledger), clock_(ledger), store_(run.path("store"), clock_), windows_(ledger, run.spec.network) {
+    for (const LocalNode& node : run.nodes) nodes_.push_back({.node = &node, .bucket = bucket_in(ledger, node)});
+  }
+  ~Supervisor() { stop_all(); }
+
+  // Starts what is to run and does not. Fails where a node ended by itself with an error, or was killed too often.
+  Status keep_running() {
+    for (Supervised& supervised : nodes_) {
+      if (supervised.finished) continue;
+      if (!supervised.process) {
+        if (supervised.restarts == 0 || supervised.since_end.seconds() > kRestartDelaySeconds) TRY(start(supervised));
+        continue;
+      }
+      const std::optional<std::string> ended = supervised.process->ended();
+      if (ended) TRY(handle_end(supervised, *ended));
+    }
+    return {};
+  }
+
+  // Makes the blocks that are due: the first one; and, once the window's living miners have published, all up to its closing.
+  Status make_blocks() {
+    TRY_ASSIGN(const std::optional<int64_t> window, windows_.current_window());
+    if (!window) return make_block(kGenesisMs);
+    TRY_ASSIGN(const bool published, all_published(*window));
+    if (!published && since_block_.seconds() < kStallSeconds) return {};
+    for (;;) {
+      TRY_ASSIGN(const bool closed, windows_.is_closed(*window));
+      if (closed) return {};
+      TRY_ASSIGN(const auto latest, ledger_.latest_block());
+      TRY(make_block(latest->time_ms + run_.spec.network.block_seconds * 1000));
+    }
+  }
+
+  [[nodiscard]] bool all_finished() const {
+    return std::ranges::all_of(nodes_, [](const Supervised& supervised) { return supervised.finished; });
+  }
+
+  void stop_all() {
+    for (Supervised& supervised : nodes_) {
+      if (supervised.process) supervised.process->request_stop();
+    }
+    for (Supervised& supervised : nodes_) {
+      if (supervised.process) supervised.process->wait();
+      supervised.process.reset();
+    }
+  }
+
+ private:
+  Status start(Supervised& supervised) {
+    const LocalNode& node = *supervised.node;
+    TRY_ASSIGN(supervised.process, ChildProcess::start(arguments_of(node), run_.path("logs") / (node.name + ".log")));
+    TRY(make_folder(node.config.state_folder));
+    return write_file_atomically(node.config.state_folder / "pid", std::to_string(supervised.process->pid()) + "\n");
+  }
+
+  Status handle_end(Supervised& supervised, const std::string& outcome) {
+    supervised.process.reset();
+    supervised.since_end = Stopwatch();
+    const LocalNode& node = *supervised.node;
+    if (outcome.empty()) {
+      supervised.finished = true;
+      return {};
+    }
+    if (!outcome.starts_with("signal") || ++supervised.restarts > kMaxRestarts) {
+      return fatal_error(fmt::format("{} ended with {}; see {}", node.name, outcome,
+                                     (run_.path("logs") / (node.name + ".log")).string()));
+    }
+    log(LogLevel::kWarning, "localnet", "node was killed and is started again", {{"node", node.name}, {"by", outcome}});
+    return {};
+  }
+
+  Result<bool> all_published(int64_t window) {
+    for (const Supervised& supervised : nodes_) {
+      if (supervised.node->role != NodeRole::kMiner || !supervised.process) continue;
+      TRY_ASSIGN(const auto info, store_.head(supervised.bucket, contribution_key(window)));
+      if (!info) return false;
+    }
+    return true;
+  }
+
+  Status make_block(TimestampMs time_ms) {
+    since_block_ = Stopwatch();
+    const auto block = ledger_.make_block(time_ms);
+    if (!block) return std::unexpected(block.error());
+    return {};
+  }
+
+  const LocalRun& run_;
+  SqliteLedger& ledger_;
+  const LedgerClock clock_;
+  FileObjectStore store_;
+  WindowClock windows_;
+  std::vector<Supervised> nodes_;
+  Stopwatch since_block_;
+};
+
+// Drives the baseline on a thread of its own in this process.
+class BaselineThread {
+ public:
+  explicit BaselineThread(std::unique_ptr<RunningNode> node)
+      : node_(std::move(node)), thread_([this](const std::stop_token& stop) {
+          while (!stop.stop_requested()) {
+            const auto progress = node_->advance();
+            if (!progress || *progress == Progress::kFinished) break;
+            if (*progress == Progress::kWaiting) std::this_thread::sleep_for(kPoll);
+          }
+          finished_ = true;
+        }) {}
+  [[nodiscard]] bool finished() const { return finished_; }
+
+ private:
+  std::unique_ptr<RunningNode> node_;
+  std::atomic<bool> finished_{false};
+  std::jthread thread_;
+};
+
+}  // namespace
+
+Status run_processes(const LocalRun& run, const LocalnetOptions& options, const std::function<void()>& tick,
+                     const std::function<bool()>& should_stop) {
+  TRY_ASSIGN(const auto ledger, SqliteLedger::open_existing(run.path("ledger.db")));
+  std::optional<BaselineThread> baseline;
+  if (options.baseline) {
+    TRY_ASSIGN(auto node, open_baseline(baseline_config(run), kBaselineUid));
+    baseline.emplace(std::move(node));
+  }
+  Supervisor supervisor(run, *ledger);
+  Stopwatch since_tick;
+  while (!should_stop()) {
+    TRY(supervisor.keep_running());
+    if (supervisor.all_finished() && (!baseline || baseline->finished())) break;
+    if (!supervisor.all_finished()) TRY(supervisor.make_blocks());
+    if (since_tick.seconds() > 0.2) {
+      tick();
+      since_tick = Stopwatch();
+    }
+    std::this_thread::sleep_for(kPoll);
+  }
+  supervisor.stop_all();
+  return {};
+}
+
+}  // namespace templar

@@ -1,0 +1,113 @@
+#include "app/localnet/results.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "app/localnet/in_process.h"
+#include "node/checkpoint/checkpoint_folder.h"
+#include "node/roster.h"
+
+namespace templar {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double mean_contribution_bytes(const History& history) {
+  double sum = 0;
+  int64_t count = 0;
+  for (const auto& [window, row] : history.windows) {
+    for (const auto& [uid, miner] : row.miners) {
+      if (!miner.trained) continue;
+      sum += static_cast<double>(miner.contribution_bytes);
+      ++count;
+    }
+  }
+  return count == 0 ? 0 : sum / static_cast<double>(count);
+}
+
+Json last_value(const std::map<int64_t, double>& curve) { return curve.empty() ? Json(nullptr) : Json(curve.rbegin()->second); }
+Json first_value(const std::map<int64_t, double>& curve) { return curve.empty() ? Json(nullptr) : Json(curve.begin()->second); }
+
+Status write_plot(const LocalRun&, const History&) { return {}; }
+
+ExpectedCheckpoint expected_of(const NodeWorld& world, const Registration& leader) {
+  return {world.spec, world.environment.layout, world.environment.run_id, leader.key};
+}
+
+Result<Registration> find_leader(const NodeWorld& world) {
+  TRY_ASSIGN(const std::vector<Registration> roster, world.ledger->registrations());
+  const std::optional<Registration> leader = leader_of(roster);
+  if (!leader) return fatal_error("the ledger has no validator");
+  return *leader;
+}
+
+Status export_newest_model(const NodeWorld& world, const std::filesystem::path& folder) {
+  TRY_ASSIGN(const Registration leader, find_leader(world));
+  TRY_ASSIGN(const std::vector<int64_t> windows, list_checkpoints(*world.store, leader.bucket));
+  if (windows.empty()) return fatal_error("the leader has published no checkpoint yet");
+  const auto exported =
+      export_checkpoint(*world.store, leader.bucket, windows.back(), expected_of(world, leader), folder);
+  if (!exported) return std::unexpected(exported.error());
+  return {};
+}
+
+// The model continues the beginning of a held-out sample.
+Result<std::string> generate_sample(const NodeWorld& world, Engine& engine, const std::filesystem::path& model) {
+  TRY_ASSIGN(const Registration leader, find_leader(world));
+  ThreadTeam team(world.config.threads);
+  const auto loaded = load_checkpoint_folder(model, expected_of(world, leader), engine.parameters(), team);
+  if (!loaded) return std::unexpected(loaded.error());
+  engine.parameters_changed();
+  TRY_ASSIGN(const Shard heldout, world.shards->open_heldout());
+  const auto prompt = heldout.sample(0).first(static_cast<size_t>(world.spec.inner.sequence_length) / 2);
+  TRY_ASSIGN(const std::vector<uint32_t> continuation,
+             engine.generate(prompt, {.max_new_tokens = 2 * world.spec.inner.sequence_length, .seed = world.spec.seed}));
+  return world.tokenizer->decode(prompt) + "\n--- the model continues ---\n" + world.tokenizer->decode(continuation) + "\n";
+}
+
+}  // namespace
+
+std::string summary_json(const LocalRun& run, const History& history) {
+  const double bytes = mean_contribution_bytes(history);
+  const double parameter_bytes = static_cast<double>(parameter_count(parameter_layout(run.spec.model))) * 4;
+  int64_t closed = 0;
+  std::string root;
+  for (const auto& [window, row] : history.windows) {
+    if (!row.validator_root) continue;
+    ++closed;
+    root = *row.validator_root;
+  }
+  const auto tokens = static_cast<double>(history.tokens());
+  Json json;
+  json["windows"] = closed;
+  json["nodes"] = run.nodes.size();
+  json["roots_agree"] = history.roots_agree();
+  json["heldout_loss_first"] = first_value(history.heldout);
+  json["heldout_loss_last"] = last_value(history.heldout);
+  json["heldout_loss_plain_adamw"] = last_value(history.baseline_heldout);
+  json["uniform_loss"] = std::log(static_cast<double>(run.spec.model.vocab_size));
+  json["contribution_bytes_mean"] = bytes;
+  json["ratio_to_f32"] = bytes > 0 ? Json(parameter_bytes / bytes) : Json(nullptr);
+  json["tokens"] = history.tokens();
+  json["tokens_per_second"] = history.train_seconds > 0 ? Json(tokens / history.train_seconds) : Json(nullptr);
+  json["train_seconds"] = history.train_seconds;
+  json["total_seconds"] = history.total_seconds;
+  json["state_root"] = root;
+  return json.dump(2) + "\n";
+}
+
+Result<std::string> write_results(const LocalRun& run, const History& history) {
+  TRY(write_file_atomically(run.path("summary.json"), summary_json(run, history)));
+  TRY(write_plot(run, history));
+  TRY_ASSIGN(const auto world, NodeWorld::open(baseline_config(run)));
+  TRY(export_newest_model(*world, run.path("model")));
+  TRY_ASSIGN(const auto engine, make_engine(*world));
+  TRY_ASSIGN(const std::string text, generate_sample(*world, *engine, run.path("model")));
+  TRY(write_file_atomically(run.path("sample.txt"), text));
+  return text;
+}
+
+}  // namespace templar

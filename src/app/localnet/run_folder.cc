@@ -1,0 +1,172 @@
+#include "app/localnet/run_folder.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+
+#include "adapters/corpus/prepare.h"
+#include "adapters/shards/data_folder.h"
+#include "base/file.h"
+#include "base/random.h"
+#include "node/roster.h"
+
+namespace templar {
+namespace {
+
+constexpr const char* kManifestName = "manifest.json";
+constexpr uint64_t kHeldOutSamples = 512;
+
+using ProgressLine = std::function<void(const std::string&)>;
+
+// An earlier run's files, and nothing else that may lie in the folder.
+Status remove_earlier_run(const std::filesystem::path& folder) {
+  for (const char* name : {"run_spec.json", "ledger.db", "ledger.db-wal", "ledger.db-shm", "keys", "store", "state", "metrics",
+                           "logs", "model", "data", "summary.json", "loss.svg", "sample.txt"}) {
+    std::error_code error;
+    std::filesystem::remove_all(folder / name, error);
+    if (error) return fatal_error((folder / name).string() + ": " + error.message());
+  }
+  return {};
+}
+
+Result<RunSpec> wanted_spec(const LocalnetOptions& options) {
+  TRY_ASSIGN(RunSpec spec, load_run_spec(options.spec));
+  if (options.algorithm == Algorithm::kDemo && spec.algorithm != Algorithm::kDemo) use_demo_settings(spec);
+  if (options.seed) spec.seed = *options.seed;
+  TRY(apply_changes(spec, options.changes));
+  TRY(validate(spec));
+  return spec;
+}
+
+Status prepare_text(const LocalnetOptions& options, const RunSpec& spec, const std::filesystem::path& folder,
+                    const ProgressLine& progress) {
+  progress(fmt::format("preparing data from {}", fmt::join(options.data, ", ")));
+  const auto prepared = prepare_data({.inputs = options.data,
+                                      .out = folder,
+                                      .tokenizer = options.tokenizer,
+                                      .sequence_length = static_cast<uint64_t>(spec.inner.sequence_length),
+                                      .held_out_samples = kHeldOutSamples,
+                                      .max_bytes = options.max_bytes,
+                                      .extensions = options.extensions,
+                                      .seed = spec.seed});
+  if (!prepared) return std::unexpected(prepared.error());
+  return {};
+}
+
+// The data folder of the run: the one that was given, or the one that is prepared from text inside the run's folder.
+Result<std::filesystem::path> find_data(const LocalnetOptions& options, const RunSpec& spec, const ProgressLine& progress) {
+  const std::filesystem::path own = options.out / "data";
+  const bool prepared = std::filesystem::exists(own / kManifestName);
+  if (options.data.empty() && !prepared) {
+    return fatal_error("--data is needed: a folder made by `templar data prepare`, or files and folders of text");
+  }
+  if (options.data.size() == 1 && std::filesystem::exists(std::filesystem::path(options.data[0]) / kManifestName)) {
+    return std::filesystem::path(options.data[0]);
+  }
+  if (!prepared) TRY(prepare_text(options, spec, own, progress));
+  return own;
+}
+
+// The folder's spec, written at the run's first start. A later start must want the same.
+Status agree_on_spec(const std::filesystem::path& file, const RunSpec& spec) {
+  if (!std::filesystem::exists(file)) return write_file_atomically(file, pretty_json(spec));
+  TRY_ASSIGN(const RunSpec there, load_run_spec(file.string()));
+  if (run_id(there) == run_id(spec)) return {};
+  return fatal_error(fmt::format("{} holds another run (id {}, wanted {}): give the same options to resume it, another --out for a "
+                                 "new one, or --fresh to begin anew there",
+                                 file.parent_path().string(), run_id(there).brief(), run_id(spec).brief()));
+}
+
+// Keys of a localnet guard nothing: they follow from the run's seed, so that the same seed gives the same run.
+Status make_key(const std::filesystem::path& file, uint64_t seed, const std::string& name) {
+  if (std::filesystem::exists(file)) return {};
+  Random random(seed, "key of " + name);
+  std::array<uint8_t, 32> key_seed;
+  for (uint8_t& byte : key_seed) byte = static_cast<uint8_t>(random.next());
+  return KeyPair::from_seed(key_seed).save(file);
+}
+
+LocalNode make_node(const LocalnetOptions& options, const LocalRun& run, NodeRole role, uint32_t uid, std::string name) {
+  NodeConfig config{.spec_file = run.path("run_spec.json"),
+                    .data_folder = run.data_folder,
+                    .store_root = run.path("store"),
+                    .ledger_file = run.path("ledger.db"),
+                    .key_file = run.path("keys") / (name + ".key"),
+                    .state_folder = run.path("state") / name,
+                    .metrics_file = run.path("metrics") / (name + ".jsonl"),
+                    .threads = options.node_threads,
+                    .precision = options.precision,
+                    .until_window = options.windows,
+                    .heldout_samples = options.heldout_samples};
+  return {.name = std::move(name), .role = role, .uid = uid, .config = std::move(config)};
+}
+
+void list_nodes(const LocalnetOptions& options, LocalRun& run) {
+  run.nodes.push_back(make_node(options, run, NodeRole::kValidator, 0, "validator-0"));
+  for (int miner = 1; miner <= options.miners; ++miner) {
+    run.nodes.push_back(
+        make_node(options, run, NodeRole::kMiner, static_cast<uint32_t>(miner), fmt::format("miner-{}", miner)));
+  }
+  run.nodes.push_back(make_node(options, run, NodeRole::kEvaluator, 0, "evaluator"));
+}
+
+// Registers miners and validator in the order of their uids.
+Status register_nodes(const LocalRun& run) {
+  TRY_ASSIGN(const auto ledger, SqliteLedger::open(run.path("ledger.db"), run.spec.seed));
+  TRY_ASSIGN(const std::vector<Registration> roster, ledger->registrations());
+  for (const LocalNode& node : run.nodes) {
+    if (node.role == NodeRole::kEvaluator) continue;
+    TRY(make_key(node.config.key_file, run.spec.seed, node.name));
+    TRY_ASSIGN(const KeyPair key, KeyPair::load(node.config.key_file));
+    if (uid_of(roster, key.public_key())) continue;
+    TRY_ASSIGN(const uint32_t uid, ledger->register_node({.uid = 0,
+                                                          .role = node.role,
+                                                          .key = key.public_key(),
+                                                          .bucket = bucket_of(key.public_key()),
+                                                          .stake = node.role == NodeRole::kValidator ? 1000.0 : 0.0}));
+    if (uid != node.uid) {
+      return fatal_error(fmt::format("{}: {} was to have uid {}, the ledger gave {}", run.path("ledger.db").string(), node.name,
+                                     node.uid, uid));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+void use_demo_settings(RunSpec& spec) {
+  const int64_t steps_before = spec.inner.steps;
+  spec.algorithm = Algorithm::kDemo;
+  spec.inner.steps = 1;
+  spec.inner.batch_size *= std::min<int64_t>(steps_before, 4);
+  spec.inner.learning_rate = 1e-3;
+  spec.inner.warmup_steps = std::max<int64_t>(1, spec.inner.warmup_steps / steps_before);
+  spec.inner.schedule_steps = std::max<int64_t>(spec.inner.warmup_steps, spec.inner.schedule_steps / steps_before);
+  spec.codec.use_dct = true;
+  spec.codec.topk = 32;
+  spec.codec.error_feedback_decay = 0.999;
+}
+
+Result<LocalRun> open_local_run(const LocalnetOptions& options, const ProgressLine& progress) {
+  if (options.miners < 1) return fatal_error("--miners must be at least 1");
+  if (options.windows < 1) return fatal_error("--windows must be at least 1");
+  TRY_ASSIGN(RunSpec spec, wanted_spec(options));
+  if (options.fresh) TRY(remove_earlier_run(options.out));
+  TRY(make_folder(options.out));
+  LocalRun run{.folder = options.out, .spec = {}, .data_folder = {}, .nodes = {}, .windows = options.windows, .resumed = false};
+  run.resumed = std::filesystem::exists(run.path("run_spec.json"));
+  TRY_ASSIGN(run.data_folder, find_data(options, spec, progress));
+  TRY_ASSIGN(const auto shards, open_data_folder(run.data_folder, {}));
+  if (const auto hash = shards->manifest_hash()) spec.data.manifest_hash = hash->hex();
+  TRY(check_data(spec, *shards, run.data_folder));
+  TRY(agree_on_spec(run.path("run_spec.json"), spec));
+  run.spec = spec;
+  for (const char* name : {"keys", "store", "state", "metrics", "logs"}) TRY(make_folder(run.path(name)));
+  list_nodes(options, run);
+  TRY(register_nodes(run));
+  return run;
+}
+
+}  // namespace templar

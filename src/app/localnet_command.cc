@@ -1,0 +1,154 @@
+// `templar localnet`: a whole network on this machine.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <fstream>
+
+#include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
+#include "app/command.h"
+#include "app/localnet/history.h"
+#include "app/localnet/in_process.h"
+#include "app/localnet/live_view.h"
+#include "app/localnet/processes.h"
+#include "app/localnet/results.h"
+#include "app/options.h"
+#include "app/stop_signal.h"
+#include "base/log.h"
+#include "core/protocol/parameter_layout.h"
+
+namespace templar {
+namespace {
+
+void introduce(const LocalRun& run, const LocalnetOptions& options) {
+  const RunSpec& spec = run.spec;
+  const std::string rule = spec.algorithm == Algorithm::kDemo ? "DeMo, one gradient"
+                                                              : fmt::format("SparseLoCo, {} inner steps", spec.inner.steps);
+  fmt::print("{} run {} in {}: {} miners, 1 validator, 1 evaluator, {}\n", run.resumed ? "resuming" : "new", run_id(spec).brief(),
+             run.folder.string(), options.miners, options.processes ? "a process each" : "in one process");
+  fmt::print("model {}: {:.2f} M parameters; {} a window; {} windows\n\n", spec.name,
+             static_cast<double>(parameter_count(parameter_layout(spec.model))) / 1e6, rule, run.windows);
+  std::fflush(stdout);
+}
+
+// The log goes to a file, so that the live view stays readable; warnings and errors are shown as well.
+void log_to_file(const std::filesystem::path& file) {
+  auto stream = std::make_shared<std::ofstream>(file, std::ios::app);
+  set_log_sink([stream, guard = std::make_shared<std::mutex>()](const LogEvent& event) {
+    const std::lock_guard lock(*guard);
+    *stream << format_log_event(event) << std::endl;
+    if (event.level >= LogLevel::kWarning) fmt::print(stderr, "{}\n", format_log_event(event));
+  });
+}
+
+// How long this call took, kept beside the nodes' own measurements, so that a resumed run adds up.
+Status record_times(const LocalRun& run, double train_seconds, double total_seconds) {
+  TRY_ASSIGN(const auto sink, JsonlMetricsSink::open(run.path("metrics") / "localnet.jsonl"));
+  Measurement measurement{.name = "localnet_call", .tags = {}, .fields = {}, .time_ms = 0};
+  measurement.fields = {{"train_seconds", train_seconds}, {"total_seconds", total_seconds}};
+  sink->write(measurement);
+  sink->flush();
+  return {};
+}
+
+void say_end(const LocalRun& run, const History& history, const std::string& text) {
+  fmt::print("{}\n", text);
+  fmt::print("\n{}", summary_json(run, history));
+  fmt::print("\nmodel     {}\ncurve     {}\ntext      {}\nsummary   {}\nmetrics   {}\n", run.path("model").string(),
+             run.path("loss.svg").string(), run.path("sample.txt").string(), run.path("summary.json").string(),
+             run.path("metrics").string());
+}
+
+Status run_localnet(const LocalnetOptions& options) {
+  const Stopwatch total;
+  TRY_ASSIGN(const LocalRun run, open_local_run(options, [](const std::string& line) {
+               fmt::print("{}\n", line);
+               std::fflush(stdout);
+             }));
+  log_to_file(run.path("logs") / "localnet.log");
+  introduce(run, options);
+
+  History history;
+  MetricsTail tail(run.path("metrics"));
+  TRY(tail.poll(history));
+  LiveView view(run, stdout);
+  view.skip_to_end(history);
+  const Stopwatch training;
+  const auto tick = [&] {
+    if (tail.poll(history)) view.show(history);
+  };
+  const auto drive = options.processes ? run_processes : run_in_process;
+  const Status outcome = drive(run, options, tick, stop_requested);
+  TRY(record_times(run, training.seconds(), total.seconds()));
+  TRY(tail.poll(history));
+  if (!outcome) return outcome;
+  if (stop_requested()) {
+    fmt::print("\nstopped; the same command resumes the run\n");
+    return {};
+  }
+  view.show(history, true);
+  TRY_ASSIGN(const std::string text, write_results(run, history));
+  say_end(run, history, text);
+  if (!history.roots_agree()) return fatal_error("the nodes' state roots differ: see the windows marked above");
+  return {};
+}
+
+struct Arguments {
+  LocalnetOptions options;
+  std::string algorithm;
+  std::string precision = "f32";
+  uint64_t seed = 0;
+};
+
+void add_what_options(CLI::App& verb, Arguments& arguments) {
+  LocalnetOptions& options = arguments.options;
+  verb.add_option("--data", options.data, "A folder made by `templar data prepare`, or text: files and folders")->take_all();
+  verb.add_option("--extensions", options.extensions, "Of the files taken from text folders, e.g. h,hpp (default: all text)")
+      ->delimiter(',');
+  verb.add_option("--max-bytes", options.max_bytes, "Take only this much text (e.g. 16MB; 0: all)")->transform(CLI::AsSizeValue(true));
+  verb.add_option("--tokenizer", options.tokenizer, "For text: bytes, sentencepiece:FILE or train:VOCABULARY")->capture_default_str();
+  verb.add_option("--spec", options.spec, "Run spec: a preset or a file (see `templar run`)")->capture_default_str();
+  verb.add_option("--set", options.changes, "Change a field of the spec, FIELD=VALUE; may be repeated")->take_all();
+  verb.add_option("--seed", arguments.seed, "The run's seed (default: the spec's)");
+  verb.add_option("--algorithm", arguments.algorithm, "sparseloco or demo (default: the spec's)")
+      ->check(CLI::IsMember({"sparseloco", "demo"}));
+}
+
+void add_how_options(CLI::App& verb, Arguments& arguments) {
+  LocalnetOptions& options = arguments.options;
+  verb.add_option("--miners", options.miners, "Miners")->check(CLI::Range(1, 1000))->capture_default_str();
+  verb.add_option("--windows", options.windows, "Windows to train for")->check(CLI::PositiveNumber)->capture_default_str();
+  verb.add_option("--out", options.out, "Everything goes here; an unfinished run there is resumed")->capture_default_str();
+  verb.add_flag("--fresh", options.fresh, "Remove an earlier run from --out first");
+  verb.add_flag("--processes", options.processes, "Each node as a process of its own");
+  verb.add_option("--threads", options.threads, "Nodes that work at once in one process (0: one for each core)")
+      ->check(CLI::NonNegativeNumber);
+  verb.add_option("--node-threads", options.node_threads, "Threads of each node")->check(CLI::Range(1, 1024))->capture_default_str();
+  add_precision_option(verb, arguments.precision);
+  verb.add_flag("!--no-baseline", options.baseline, "Leave out the plain AdamW run that the network is compared with");
+  verb.add_option("--heldout-samples", options.heldout_samples, "Held-out samples that checkpoints are measured on (0: all)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void add_localnet_command(CLI::App& root, int& exit_code) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* verb = root.add_subcommand(
+      "localnet", "Train a model with a whole network on this machine: miners, a validator, an evaluator.\n"
+                  "Example: templar localnet --data ~/texts --miners 4 --windows 60 --out my-run");
+  add_what_options(*verb, *arguments);
+  add_how_options(*verb, *arguments);
+  verb->callback([arguments, verb, &exit_code] {
+    LocalnetOptions& options = arguments->options;
+    options.precision = parse_precision(arguments->precision);
+    if (verb->count("--seed") > 0) options.seed = arguments->seed;
+    if (!arguments->algorithm.empty()) {
+      options.algorithm = arguments->algorithm == "demo" ? Algorithm::kDemo : Algorithm::kSparseLoco;
+    }
+    catch_stop_signals();
+    exit_code = run_command([&] { return run_localnet(options); });
+  });
+}
+
+}  // namespace templar
