@@ -92,6 +92,24 @@ Status verify_model(const CheckpointFiles& files, const CheckpointManifest& mani
   return check_state_root(files, manifest, layout, parameters.spans(), team);
 }
 
+Result<CheckpointInfo> copy_files(const CheckpointFiles& files, const CheckpointManifest& manifest,
+                                  const std::filesystem::path& folder) {
+  // Read before the folder is touched: it goes out as it is if it is still the same.
+  TRY_ASSIGN(const uint64_t size, files.size_of(kManifestName));
+  TRY_ASSIGN(const Bytes content,
+             files.read(kManifestName, {0, std::min<uint64_t>(size, kMaxManifestBytes)}));
+  TRY_ASSIGN(const CheckpointManifest again, open_manifest(as_text(content)));
+  if (again != manifest) return retry_error(files.where + ": replaced while it was copied");
+  TRY(begin_folder(folder));
+  for (const CheckpointFile& file : manifest.files) {
+    TRY_ASSIGN(AtomicFileWriter writer, AtomicFileWriter::create(folder / file.name));
+    TRY(read_checked(files, file, [&](ByteView piece) { return writer.append(piece); }));
+    TRY(writer.commit());
+  }
+  TRY(write_file_atomically(folder / kManifestName, content));
+  return info_of(manifest);
+}
+
 }  // namespace
 
 Status write_checkpoint(const std::filesystem::path& folder, const RunSpec& spec, const CheckpointInfo& info,
@@ -125,20 +143,12 @@ Result<CheckpointInfo> export_checkpoint(const ObjectReader& store, std::string_
                                          const std::filesystem::path& folder) {
   const CheckpointFiles files = checkpoint_in_store(store, bucket, window);
   TRY_ASSIGN(const CheckpointManifest manifest, read_expected_manifest(files, window, expected));
-  TRY(begin_folder(folder));
-  for (const CheckpointFile& file : manifest.files) {
-    TRY_ASSIGN(AtomicFileWriter writer, AtomicFileWriter::create(folder / file.name));
-    TRY(read_checked(files, file, [&](ByteView piece) { return writer.append(piece); }));
-    TRY(writer.commit());
-  }
-  TRY_ASSIGN(const uint64_t size, files.size_of(kManifestName));
-  TRY_ASSIGN(const Bytes content,
-             files.read(kManifestName, {0, std::min<uint64_t>(size, kMaxManifestBytes)}));
-  // It was read before; it goes out only if it is still the same.
-  TRY_ASSIGN(const CheckpointManifest again, open_manifest(as_text(content)));
-  if (again != manifest) return retry_error(files.where + ": replaced while it was copied");
-  TRY(write_file_atomically(folder / kManifestName, content));
-  return info_of(manifest);
+  return copy_files(files, manifest, folder);
+}
+
+Result<CheckpointInfo> copy_checkpoint(const CheckpointFiles& files, const std::filesystem::path& folder) {
+  TRY_ASSIGN(const CheckpointManifest manifest, read_manifest(files));
+  return copy_files(files, manifest, folder);
 }
 
 bool CheckpointReport::ok() const {

@@ -30,6 +30,11 @@ namespace templar {
                                                        int64_t window, const ExpectedCheckpoint& expected,
                                                        const std::filesystem::path& folder);
 
+// The same for a checkpoint that lies anywhere, whoever signed it. folder must be another than the
+// checkpoint's own.
+[[nodiscard]] Result<CheckpointInfo> copy_checkpoint(const CheckpointFiles& files,
+                                                     const std::filesystem::path& folder);
+
 struct CheckedFile {
   std::string name;
   uint64_t size_bytes = 0;             // that it should have
