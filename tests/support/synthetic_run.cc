@@ -19,9 +19,9 @@ RunSpec synthetic_spec(Algorithm algorithm, AggregationRule rule, bool use_dct) 
   RunSpec spec;
   spec.seed = kSeed;
   spec.algorithm = algorithm;
-  spec.model = {.vocab_size = 96,
+  spec.model = {.vocab_size = 416,
                 .hidden_size = 40,  // the chunk does not divide it
-                .num_hidden_layers = 2,
+                .num_hidden_layers = 1,
                 .num_attention_heads = 4,
                 .num_key_value_heads = 2,
                 .intermediate_size = 72,

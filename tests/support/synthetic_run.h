@@ -23,6 +23,6 @@ struct SyntheticRoot {
 // BLAKE2b-256 over all roots in order.
 [[nodiscard]] Hash256 combined_root(const std::vector<SyntheticRoot>& roots);
 
-inline constexpr char kFrozenCombinedRoot[] = "e32a5e9dba83922326ed8fac06c2d6f8641a8ac36e0a4712f43b790a4f169ec9";
+inline constexpr char kFrozenCombinedRoot[] = "1130248eaf4aeb0ef71493139bf45361ad84c701f16689d6564ba0408f861dd0";
 
 }  // namespace templar::testing

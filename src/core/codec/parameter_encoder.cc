@@ -59,7 +59,7 @@ int64_t select_values(const BlendedInput& input, const CodecSpec& codec, Encoded
   const auto kept = static_cast<size_t>(plan.kept);
   const auto transform = make_transform(plan, codec);
   std::atomic<int64_t> bad_element{kNone};
-  team.for_ranges(static_cast<size_t>(plan.chunk_count()), 1, [&](size_t begin, size_t end) {
+  team.for_ranges(static_cast<size_t>(plan.chunk_count()), chunk_grain(plan), [&](size_t begin, size_t end) {
     TileScratch scratch(plan);
     for (size_t chunk = begin; chunk < end; ++chunk) {
       read_tile(input, plan, static_cast<int64_t>(chunk), scratch.tile);
@@ -83,17 +83,18 @@ void for_each_decoded_tile(const EncodedParameter& encoded, const CodecSpec& cod
                            Visit visit) {
   const auto transform = make_transform(encoded.plan, codec);
   const auto kept = static_cast<size_t>(encoded.plan.kept);
-  team.for_ranges(static_cast<size_t>(encoded.plan.chunk_count()), 1, [&](size_t begin, size_t end) {
-    TileScratch scratch(encoded.plan);
-    for (size_t chunk = begin; chunk < end; ++chunk) {
-      std::ranges::fill(scratch.tile, 0.0f);
-      for (size_t i = chunk * kept; i < (chunk + 1) * kept; ++i) {
-        scratch.tile[encoded.positions[i]] = encoded.codebook[encoded.codes[i]];
-      }
-      if (transform) transform->inverse(scratch.tile, scratch.transform);
-      visit(static_cast<int64_t>(chunk), scratch.tile);
-    }
-  });
+  team.for_ranges(static_cast<size_t>(encoded.plan.chunk_count()), chunk_grain(encoded.plan),
+                  [&](size_t begin, size_t end) {
+                    TileScratch scratch(encoded.plan);
+                    for (size_t chunk = begin; chunk < end; ++chunk) {
+                      std::ranges::fill(scratch.tile, 0.0f);
+                      for (size_t i = chunk * kept; i < (chunk + 1) * kept; ++i) {
+                        scratch.tile[encoded.positions[i]] = encoded.codebook[encoded.codes[i]];
+                      }
+                      if (transform) transform->inverse(scratch.tile, scratch.transform);
+                      visit(static_cast<int64_t>(chunk), scratch.tile);
+                    }
+                  });
 }
 
 }  // namespace

@@ -39,8 +39,11 @@ TEST(TopK, AgreesWithSortingEverything) {
     const auto kept = static_cast<size_t>(1 + random.below(values.size()));
     std::vector<uint16_t> order(values.size());
     for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<uint16_t>(i);
-    std::ranges::stable_sort(order,
-                             [&](auto a, auto b) { return std::fabs(values[a]) > std::fabs(values[b]); });
+    std::ranges::sort(order, [&](uint16_t a, uint16_t b) {
+      const float size_a = std::fabs(values[a]);
+      const float size_b = std::fabs(values[b]);
+      return size_a != size_b ? size_a > size_b : a < b;
+    });
     order.resize(kept);
     std::ranges::sort(order);
     EXPECT_EQ(top(values, kept), order);

@@ -86,7 +86,7 @@ void step_parameter(std::span<float> theta, const ChunkPlan& plan, const RunSpec
   std::optional<TileTransform> transform;
   if (spec.codec.use_dct) transform.emplace(plan);
   const auto width = static_cast<size_t>(plan.tile_columns);
-  team.for_ranges(static_cast<size_t>(plan.chunk_count()), 1, [&](size_t begin, size_t end) {
+  team.for_ranges(static_cast<size_t>(plan.chunk_count()), chunk_grain(plan), [&](size_t begin, size_t end) {
     ChunkAggregator aggregator(blocks, plan, spec.outer.aggregation, static_cast<int64_t>(begin));
     std::vector<float> tile(static_cast<size_t>(plan.chunk_elements()));
     std::vector<float> scratch(tile.size());

@@ -40,6 +40,12 @@ struct ChunkPlan {
 [[nodiscard]] ChunkPlan plan_chunks(std::span<const int64_t> shape, const CodecSpec& codec);
 [[nodiscard]] std::vector<ChunkPlan> plan_chunks(const ParameterLayout& layout, const CodecSpec& codec);
 
+// How many chunks make a piece of work that is worth handing to another thread.
+[[nodiscard]] inline size_t chunk_grain(const ChunkPlan& plan) {
+  constexpr int64_t kElementsOfAPiece = 2048;
+  return static_cast<size_t>((kElementsOfAPiece + plan.chunk_elements() - 1) / plan.chunk_elements());
+}
+
 // Calls visit(offset in the dense parameter, offset in the tile) for the start of each row of a chunk, top to
 // bottom; a row has plan.tile_columns elements.
 template <typename Visit>
