@@ -87,6 +87,13 @@ TEST_F(DataCommand, TakesItsOptions) {
   EXPECT_THAT(prepared.output, HasSubstr("4 shards"));
 }
 
+TEST_F(DataCommand, TakesInputsBehindTheExtensions) {
+  EXPECT_EQ(run({"data", "prepare", "--out", out_, "--sequence-length", "64", "--extensions", "txt",
+                 folder_.path().string()})
+                .exit_code,
+            0);
+}
+
 TEST_F(DataCommand, SaysWhatIsWrongAndExitsWithOne) {
   text_ = (folder_ / "none.txt").string();
   const Outcome missing = prepare();

@@ -111,8 +111,20 @@ struct ManifestBytes {
   Hash256 hash;
 };
 
+// Says why a folder without manifest is none of ours.
+std::unexpected<Error> without_manifest(const fs::path& folder) {
+  std::error_code ignored;
+  if (!fs::is_directory(folder, ignored)) return fatal_error(folder.string() + ": no such folder");
+  if (is_there(folder / kPreparingFolder)) {
+    return fatal_error(folder.string() +
+                       ": its preparation was not finished; run templar data prepare again");
+  }
+  return fatal_error(fmt::format("{}: no {} here", folder.string(), kManifestFile));
+}
+
 Result<ManifestBytes> load_manifest(const fs::path& folder) {
   const fs::path path = folder / kManifestFile;
+  if (!is_there(path)) return without_manifest(folder);
   TRY_ASSIGN(const Bytes bytes, read_file(path, kMaxManifestBytes));
   Result<DataManifest> manifest = parse_manifest(as_text(bytes));
   if (!manifest) return annotate(manifest.error(), path.string());
@@ -202,12 +214,10 @@ std::string ids_file_name(uint64_t index) {
 Result<std::unique_ptr<ShardSource>> open_data_folder(const fs::path& folder,
                                                       const DataFolderOptions& options) {
   std::error_code ignored;
-  if (!fs::is_directory(folder, ignored)) return fatal_error(folder.string() + ": no such folder");
   const bool has_manifest = is_there(folder / kManifestFile);
-  if (!has_manifest && is_there(folder / kPreparingFolder)) {
-    return fatal_error(folder.string() +
-                       ": its preparation was not finished; run templar data prepare again");
-  }
+  const bool is_usable =
+      fs::is_directory(folder, ignored) && (has_manifest || !is_there(folder / kPreparingFolder));
+  if (!is_usable) return without_manifest(folder);
   TRY_ASSIGN(FolderShardSource::Description description,
              has_manifest ? describe_by_manifest(folder, options.sequence_length)
                           : describe_by_names(folder, options.sequence_length));

@@ -173,7 +173,8 @@ TEST(OpenDataFolder, SaysWhereThereIsNoDataSet) {
   EXPECT_TRUE(fails(open_data_folder(folder / "none"), ErrorKind::kFatal, "none: no such folder"));
   EXPECT_TRUE(
       fails(open_data_folder(folder.path(), {.sequence_length = 4}), ErrorKind::kFatal, "no data set here"));
-  EXPECT_TRUE(fails(read_manifest(folder.path()), ErrorKind::kFatal, "manifest.json"));
+  EXPECT_TRUE(fails(read_manifest(folder.path()), ErrorKind::kFatal, "no manifest.json here"));
+  EXPECT_TRUE(fails(verify_data_folder(folder / "none"), ErrorKind::kFatal, "none: no such folder"));
   EXPECT_TRUE(fails(open_data_tokenizer(folder.path()), ErrorKind::kFatal, "manifest.json"));
 }
 
