@@ -20,7 +20,7 @@ compile() {  # compiler, level
   mkdir -p "$folder"
   for source in $sources; do
     object=$folder/$(echo "$source" | tr / _).o
-    echo "$launcher $1 -std=c++23 $2 -ffp-contract=off -march=x86-64-v2 -Isrc -Itests -c $source -o $object"
+    echo "$launcher $1 -std=c++23 $2 -ffp-contract=off -march=x86-64-v2 -w -Isrc -Itests -c $source -o $object"
   done
 }
 

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "app/checkpoint_command.h"
 #include "app/command.h"
 #include "app/data_command.h"
 
@@ -24,6 +25,7 @@ int run_templar(int argc, char** argv) {
   add_data_command(app, exit_code);
   add_run_command(app, exit_code);
   add_node_commands(app, exit_code);
+  add_checkpoint_command(app, exit_code);
   add_contribution_command(app, exit_code);
   add_key_command(app, exit_code);
   add_bench_command(app, exit_code);

@@ -46,7 +46,7 @@ class Baseline final : public RunningNode {
     SampleTokens samples;
     TRY_ASSIGN(const InnerReport report,
                inner_steps(*engine_, inner, plan.first_inner_step, [&](int64_t step) -> Result<TokenBatch> {
-                 samples = read_samples(assignment, shard, step * inner.batch_size, inner.batch_size);
+                 samples = read_samples(assignment, shard, (step - plan.first_inner_step) * inner.batch_size, inner.batch_size);
                  return samples.batch();
                }));
     Measurement measurement = node_measurement("baseline_metrics", "baseline", uid_, world_->environment);

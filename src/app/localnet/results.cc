@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "app/localnet/in_process.h"
+#include "app/loss_plot.h"
 #include "node/checkpoint/checkpoint_folder.h"
 #include "node/roster.h"
 
@@ -31,7 +32,27 @@ double mean_contribution_bytes(const History& history) {
 Json last_value(const std::map<int64_t, double>& curve) { return curve.empty() ? Json(nullptr) : Json(curve.rbegin()->second); }
 Json first_value(const std::map<int64_t, double>& curve) { return curve.empty() ? Json(nullptr) : Json(curve.begin()->second); }
 
-Status write_plot(const LocalRun&, const History&) { return {}; }
+std::vector<PlotPoint> points_of(const std::map<int64_t, double>& curve) {
+  std::vector<PlotPoint> points;
+  for (const auto& [window, loss] : curve) points.push_back({static_cast<double>(window), loss});
+  return points;
+}
+
+Status write_plot(const LocalRun& run, const History& history) {
+  const size_t miners = run.nodes.size() - 2;
+  LossPlot plot{.title = "Held-out loss",
+                .subtitle = fmt::format("{}, {} miners, {} inner steps a window, {:.2f} M parameters", run.spec.name, miners,
+                                        run.spec.inner.steps,
+                                        static_cast<double>(parameter_count(parameter_layout(run.spec.model))) / 1e6),
+                .x_label = "window",
+                .y_label = "nats a token",
+                .series = {{.name = fmt::format("network of {} miners", miners), .points = points_of(history.heldout)}},
+                .references = {{"uniform", std::log(static_cast<double>(run.spec.model.vocab_size))}}};
+  if (!history.baseline_heldout.empty()) {
+    plot.series.push_back({.name = "plain AdamW, one machine", .points = points_of(history.baseline_heldout), .dashed = true});
+  }
+  return write_loss_plot(run.path("loss.svg"), plot);
+}
 
 ExpectedCheckpoint expected_of(const NodeWorld& world, const Registration& leader) {
   return {world.spec, world.environment.layout, world.environment.run_id, leader.key};

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Configures and builds: scripts/build.sh PRESET [TARGET ...]. Quiet unless something fails.
+set -eu
+cd "$(dirname "$0")/.."
+preset=$1; shift
+mkdir -p build
+log=build/$preset.log
+[ -f "build/$preset/build.ninja" ] || cmake --preset "$preset" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+if [ -t 1 ]; then
+  ninja -C "build/$preset" "$@"
+else
+  echo "building $preset: ${*:-all}"
+  ninja -C "build/$preset" "$@" >"$log" 2>&1 || { grep -vE '^\[[0-9]+/[0-9]+\] ' "$log" | tail -n 60 >&2; exit 1; }
+fi

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Installs from Debian's packages what is missing of what the project needs. Asks nothing and changes nothing else.
+#   scripts/install-dependencies.sh build    to build and run templar
+#   scripts/install-dependencies.sh check    that, and what the tests need (clang-19, sanitizers, GoogleTest)
+set -eu
+
+build_packages="g++ cmake ninja-build pkg-config ccache libdnnl-dev libsodium-dev libsqlite3-dev nlohmann-json3-dev libspdlog-dev
+  libfmt-dev libcli11-dev libsentencepiece-dev libhwy-dev libzstd-dev zlib1g-dev"
+check_packages="clang-19 libclang-rt-19-dev clang-format-19 libgtest-dev libgmock-dev libbenchmark-dev sqlite3 python3"
+
+case "${1:-}" in
+  build) wanted=$build_packages ;;
+  check) wanted="$build_packages $check_packages" ;;
+  *) echo "usage: $0 build|check" >&2; exit 2 ;;
+esac
+
+missing=""
+for package in $wanted; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" = 0 ]; then as_root=""; elif command -v sudo >/dev/null; then as_root="sudo"; else
+  echo "These packages are missing and installing them needs root:$missing" >&2
+  exit 1
+fi
+echo "installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+$as_root apt-get update -qq
+# shellcheck disable=SC2086  # word by word
+$as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
