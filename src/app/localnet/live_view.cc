@@ -24,7 +24,9 @@ LiveView::LiveView(const LocalRun& run, std::FILE* out)
 }
 
 void LiveView::skip_to_end(const History& history) {
-  if (!history.windows.empty()) next_window_ = history.windows.rbegin()->first + 1;
+  if (history.windows.empty()) return;
+  next_window_ = history.windows.begin()->first;
+  while (history.windows.contains(next_window_) && is_complete(history, next_window_)) ++next_window_;
 }
 
 void LiveView::show(const History& history, bool all) {
@@ -54,8 +56,8 @@ void LiveView::print_window(const History& history, int64_t window) {
   line += row.loss() ? fmt::format("  loss {:.4f}", *row.loss()) : "  loss      -";
   const auto heldout = history.heldout.find(window + 1);
   line += heldout == history.heldout.end() ? fmt::format("  {:15}", "") : fmt::format("  held-out {:.4f}", heldout->second);
-  line += fmt::format("  {:>6} tok/s", thousands(static_cast<double>(row.tokens()) / std::max(1e-3, since_last_.seconds())));
-  since_last_ = Stopwatch();
+  tokens_ += row.tokens();
+  line += fmt::format("  {:>6} tok/s", thousands(static_cast<double>(tokens_) / since_start_.seconds()));
   if (const auto bytes = row.contribution_bytes()) {
     line += fmt::format("  {:.1f} kB each, 1/{:.0f} of f32", *bytes / 1e3, static_cast<double>(parameter_bytes_) / *bytes);
   }

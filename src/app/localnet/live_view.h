@@ -31,7 +31,8 @@ class LiveView {
   size_t miners_ = 0;
   int64_t parameter_bytes_ = 0;  // of the model in f32
   int64_t next_window_ = -1;     // the first that is not printed yet; -1: not known
-  Stopwatch since_last_;
+  int64_t tokens_ = 0;           // of the windows that were printed
+  Stopwatch since_start_;
 };
 
 }  // namespace templar
