@@ -104,7 +104,10 @@ TEST(SqliteLedger, SaysThatAFileIsCorrupt) {
   const fs::path path = folder / "ledger.db";
   {
     const auto ledger = SqliteLedger::open(path, 1).value();
-    for (uint8_t key = 0; key < 200; ++key) ASSERT_TRUE(ledger->register_node(node_with(key)));
+    ASSERT_TRUE(ledger->register_node(node_with(1, NodeRole::kValidator)));
+    std::vector<WeightEntry> many;
+    for (uint32_t uid = 0; uid < 3000; ++uid) many.push_back({uid, 1.0 / (uid + 3)});
+    ASSERT_TRUE(ledger->set_weights(0, many));
   }
   const Bytes whole = content_of(path);
   ASSERT_GT(whole.size(), 20000u);
@@ -137,7 +140,7 @@ TEST(SqliteLedger, IsMadeWholeByOneOfManyProcesses) {
 
 TEST(SqliteLedger, TakesWritesOfManyProcessesWhileOthersRead) {
   constexpr int kProcesses = 4;
-  constexpr int kRounds = 60;
+  constexpr int kRounds = 30;
   const TemporaryFolder folder;
   const fs::path path = folder / "ledger.db";
   ASSERT_TRUE(SqliteLedger::open(path, 3).value()->register_node(node_with(255, NodeRole::kValidator)));
