@@ -26,6 +26,7 @@ RunSpec synthetic_spec(Algorithm algorithm, AggregationRule rule, bool use_dct) 
                 .num_key_value_heads = 2,
                 .intermediate_size = 72,
                 .initializer_range = 0.02};
+  spec.inner.weight_decay = 0.1;
   spec.codec = {.chunk = 16,
                 .topk = 14,
                 .use_dct = use_dct,

@@ -23,6 +23,6 @@ struct SyntheticRoot {
 // BLAKE2b-256 over all roots in order.
 [[nodiscard]] Hash256 combined_root(const std::vector<SyntheticRoot>& roots);
 
-inline constexpr char kFrozenCombinedRoot[] = "1130248eaf4aeb0ef71493139bf45361ad84c701f16689d6564ba0408f861dd0";
+inline constexpr char kFrozenCombinedRoot[] = "2735215e34c74f00fd96018462ad7b514e1eedbb21400ca591e397a004186288";
 
 }  // namespace templar::testing

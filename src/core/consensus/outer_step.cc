@@ -74,15 +74,22 @@ float sign(float value) {
   return value > 0.0f ? 1.0f : value < 0.0f ? -1.0f : 0.0f;
 }
 
-void descend(std::span<float> theta, std::span<const float> delta, float learning_rate, Algorithm algorithm) {
+// How a parameter moves along the aggregate.
+struct Descent {
+  Algorithm algorithm;
+  float learning_rate;
+  float shrink;  // weight decay; 1 where there is none
+};
+
+void descend(std::span<float> theta, std::span<const float> delta, const Descent& descent) {
   for (size_t i = 0; i < theta.size(); ++i) {
-    const float direction = algorithm == Algorithm::kDemo ? sign(delta[i]) : delta[i];
-    theta[i] = theta[i] - learning_rate * direction;
+    const float direction = descent.algorithm == Algorithm::kDemo ? sign(delta[i]) : delta[i];
+    theta[i] = descent.shrink * theta[i] - descent.learning_rate * direction;
   }
 }
 
 void step_parameter(std::span<float> theta, const ChunkPlan& plan, const RunSpec& spec,
-                    const std::vector<ScaledBlock>& blocks, float learning_rate, ThreadTeam& team) {
+                    const std::vector<ScaledBlock>& blocks, const Descent& descent, ThreadTeam& team) {
   std::optional<TileTransform> transform;
   if (spec.codec.use_dct) transform.emplace(plan);
   const auto width = static_cast<size_t>(plan.tile_columns);
@@ -94,23 +101,21 @@ void step_parameter(std::span<float> theta, const ChunkPlan& plan, const RunSpec
       aggregator.next(tile);
       if (transform) transform->inverse(tile, scratch);
       for_each_tile_row(plan, static_cast<int64_t>(chunk), [&](size_t dense, size_t place) {
-        descend(theta.subspan(dense, width), std::span(tile).subspan(place, width), learning_rate,
-                spec.algorithm);
+        descend(theta.subspan(dense, width), std::span(tile).subspan(place, width), descent);
       });
     }
   });
 }
 
 void step_with_factors(ParameterSpans theta, const ParameterLayout& layout, const RunSpec& spec,
-                       ContributionList contributions, const ClipFactors& clip, double learning_rate,
+                       ContributionList contributions, const ClipFactors& clip, const Descent& descent,
                        ThreadTeam& team) {
   CHECK(theta.size() == layout.size());
   for (size_t p = 0; p < layout.size(); ++p) {
     const ChunkPlan plan = plan_chunks(layout[p].shape, spec.codec);
     CHECK(static_cast<int64_t>(theta[p].size()) == layout[p].count());
     for (const Contribution* contribution : contributions) CHECK(contribution->blocks()[p].plan == plan);
-    step_parameter(theta[p], plan, spec, scaled_blocks(contributions, clip, p),
-                   static_cast<float>(learning_rate), team);
+    step_parameter(theta[p], plan, spec, scaled_blocks(contributions, clip, p), descent, team);
   }
 }
 
@@ -160,7 +165,10 @@ void outer_step(ParameterSpans theta, const ParameterLayout& layout, const RunSp
                 ContributionList contributions, double learning_rate, ThreadTeam& team) {
   if (contributions.empty()) return;
   const ClipFactors clip = clip_factors(contributions, team);
-  step_with_factors(theta, layout, spec, contributions, clip, learning_rate, team);
+  const bool decays = spec.algorithm == Algorithm::kDemo;
+  const double shrink = decays ? 1.0 - learning_rate * spec.inner.weight_decay : 1.0;
+  const Descent descent{spec.algorithm, static_cast<float>(learning_rate), static_cast<float>(shrink)};
+  step_with_factors(theta, layout, spec, contributions, clip, descent, team);
 }
 
 void apply_single(ParameterSpans theta, const ParameterLayout& layout, const RunSpec& spec,
@@ -170,7 +178,8 @@ void apply_single(ParameterSpans theta, const ParameterLayout& layout, const Run
   ClipFactors factors(1, layout.size());
   std::ranges::copy(clip, factors.of(0).begin());
   const Contribution* const list[] = {&contribution};
-  step_with_factors(theta, layout, spec, list, factors, learning_rate, team);
+  const Descent descent{spec.algorithm, static_cast<float>(learning_rate), 1.0f};
+  step_with_factors(theta, layout, spec, list, factors, descent, team);
 }
 
 }  // namespace templar

@@ -36,8 +36,9 @@ class ClipFactors {
 };
 [[nodiscard]] ClipFactors clip_factors(ContributionList contributions, ThreadTeam& team);
 
-// theta <- theta - learning_rate * Delta, Delta the aggregate by spec.outer.aggregation; in DeMo theta -
-// learning_rate * sign(Delta). learning_rate is spec.outer.learning_rate, or the schedule's in DeMo. Without
+// theta <- theta - learning_rate * Delta, Delta the aggregate by spec.outer.aggregation; in DeMo theta <-
+// theta * (1 - learning_rate * inner.weight_decay) - learning_rate * sign(Delta): its weight decay is a step
+// of the model that all share. learning_rate is spec.outer.learning_rate, or the schedule's in DeMo. Without
 // contributions theta stays as it is (a null round).
 void outer_step(ParameterSpans theta, const ParameterLayout& layout, const RunSpec& spec,
                 ContributionList contributions, double learning_rate, ThreadTeam& team);

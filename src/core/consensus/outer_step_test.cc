@@ -164,6 +164,13 @@ TEST_F(OuterStepTest, DemoStepsByTheSign) {
   EXPECT_EQ(step(0.25), (Values{9.75f, 10, 10, 10, 10, 10.25f, 10, 10}));
 }
 
+TEST_F(OuterStepTest, DemoDecaysEveryWeight) {
+  spec_.algorithm = Algorithm::kDemo;
+  spec_.inner.weight_decay = 0.5;
+  add(1, 0, 3.0f, 1, -4.0f);
+  EXPECT_EQ(step(0.25), (Values{8.5f, 8.75f, 8.75f, 8.75f, 8.75f, 9.0f, 8.75f, 8.75f}));
+}
+
 TEST_F(OuterStepTest, WithoutContributionsChangesNothing) {
   EXPECT_EQ(step(1.0), Values(8, 10.0f));
 }
