@@ -25,10 +25,6 @@ std::string megabytes(uint64_t bytes) {
   return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
 }
 
-bool is_checkpoint(const fs::path& folder) {
-  return fs::exists(folder / kManifestName) || fs::exists(folder / kModelName);
-}
-
 // As it lies in a file store: .../checkpoints/0000000012.
 bool is_stored_checkpoint(const fs::path& folder) {
   const std::string key = folder.parent_path().filename().string() + "/" + folder.filename().string();
@@ -45,7 +41,8 @@ Result<std::vector<fs::path>> find_checkpoints(const fs::path& place) {
   std::error_code error;
   fs::recursive_directory_iterator entry(place, fs::directory_options::skip_permission_denied, error);
   for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
-    if (entry->is_directory() && (is_stored_checkpoint(entry->path()) || is_checkpoint(entry->path()))) {
+    if (entry->is_directory() &&
+        (is_stored_checkpoint(entry->path()) || fs::exists(entry->path() / kModelName))) {
       found.push_back(entry->path());
       entry.disable_recursion_pending();
     }
@@ -168,7 +165,7 @@ Status copy_out(const std::string& place, const std::string& out) {
                  copied->state_root.hex());
       return {};
     }
-    fmt::print(stderr, "templar: skipped: {}\n", copied.error().message);
+    fmt::print(stderr, "skipped: {}\n", copied.error().message);
   }
   return fatal_error(place + ": no whole checkpoint");
 }

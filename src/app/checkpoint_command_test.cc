@@ -81,6 +81,14 @@ TEST_F(CheckpointCommand, VerifiesAllCheckpointsOfAStore) {
             HasSubstr("OK   model.safetensors"), HasSubstr("2 of 2 checkpoints OK"), Not(HasSubstr("BAD"))));
 }
 
+TEST_F(CheckpointCommand, PassesOverManifestsOfOtherThings) {
+  fs::create_directory(folder_ / "store/data");
+  ASSERT_TRUE(write_file_atomically(folder_ / "store/data/manifest.json", "{}"));
+  const Outcome outcome = run({"verify", root()});
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_THAT(outcome.output, HasSubstr("2 of 2 checkpoints OK"));
+}
+
 TEST_F(CheckpointCommand, NamesTheFileThatIsBad) {
   ASSERT_TRUE(write_file_atomically(checkpoint(12) / "config.json", "{}"));
   Outcome outcome = run({"verify", root()});
