@@ -38,8 +38,8 @@ template <typename Scalar>
 void cross_entropy_rows(const CrossEntropy<Scalar>& rows, int64_t row_begin, int64_t row_end) {
   const auto vocab = static_cast<size_t>(rows.vocab);
   for (int64_t row = row_begin; row < row_end; ++row) {
-    float* logits = rows.logits + row * rows.vocab;
-    Scalar* d_logits = rows.d_logits == nullptr ? nullptr : rows.d_logits + row * rows.vocab;
+    float* logits = rows.logits + row * rows.row_length;
+    Scalar* d_logits = rows.d_logits == nullptr ? nullptr : rows.d_logits + row * rows.row_length;
     const int64_t target = rows.targets[row];
     if (target == kNoTarget) {
       rows.losses[row] = 0;

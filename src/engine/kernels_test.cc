@@ -198,8 +198,9 @@ TEST_P(Kernels, CrossEntropyEqualsItsDefinitionAndItsGradientTheDifferences) {
   constexpr float kScale = 0.25F;
   std::vector<float> values = logits;
   std::vector<double> losses(targets.size());
-  cross_entropy(
-      CrossEntropy<float>{values.data(), targets.data(), losses.data(), values.data(), kVocab, kScale}, 0, 3);
+  cross_entropy(CrossEntropy<float>{values.data(), targets.data(), losses.data(), values.data(), kVocab,
+                                    kVocab, kScale},
+                0, 3);
   const Values want = losses_at(widened(logits));
   for (size_t row = 0; row < targets.size(); ++row) EXPECT_NEAR(losses[row], want[row], 1e-5);
   const auto mean = [&](const Values& at) {
@@ -216,7 +217,8 @@ TEST_P(Kernels, CrossEntropyDoesNotHideALogitThatIsNotANumber) {
     std::vector<float> logits = random_floats(kVocab, 1);
     logits[place] = NAN;
     double loss = 0;
-    cross_entropy(CrossEntropy<float>{logits.data(), targets.data(), &loss, nullptr, kVocab, 1}, 0, 1);
+    cross_entropy(CrossEntropy<float>{logits.data(), targets.data(), &loss, nullptr, kVocab, kVocab, 1}, 0,
+                  1);
     EXPECT_TRUE(std::isnan(loss)) << "at " << place;
   }
 }

@@ -17,6 +17,8 @@ namespace {
 constexpr int64_t kSliceGrain = 16;
 // With fewer rows than these, columns are shared out.
 constexpr int64_t kFewestRowsToShare = 32;
+// Rows of a slice of a transposed operand: more would not stay in a core's cache.
+constexpr int64_t kMostRowsTransposed = 1024;
 // Enough for every shape of a training run; generation and odd batches can't make it grow for ever.
 constexpr size_t kMostKernels = 1024;
 
@@ -49,15 +51,13 @@ const dnnl::engine& cpu() {
 struct SliceShape {
   ProductKind kind = ProductKind::kABt;
   ProductSize size;
-  int64_t a_row = 0;
-  int64_t b_row = 0;
-  int64_t c_row = 0;
+  RowLengths rows;
   ElementType in = ElementType::kF32;
   ElementType out = ElementType::kF32;
   bool accumulate = false;
 
   [[nodiscard]] auto key() const {
-    return std::tuple(kind, size.m, size.n, size.k, a_row, b_row, c_row, in, out, accumulate);
+    return std::tuple(kind, size.m, size.n, size.k, rows.a, rows.b, rows.c, in, out, accumulate);
   }
   bool operator<(const SliceShape& other) const { return key() < other.key(); }
 };
@@ -72,12 +72,12 @@ class SliceKernel {
     const bool a_transposed = shape.kind == ProductKind::kAtB;
     const bool b_transposed = shape.kind == ProductKind::kABt;
     const dnnl::memory::dims a_strides =
-        a_transposed ? dnnl::memory::dims{1, shape.a_row} : dnnl::memory::dims{shape.a_row, 1};
+        a_transposed ? dnnl::memory::dims{1, shape.rows.a} : dnnl::memory::dims{shape.rows.a, 1};
     const dnnl::memory::dims b_strides =
-        b_transposed ? dnnl::memory::dims{1, shape.b_row} : dnnl::memory::dims{shape.b_row, 1};
+        b_transposed ? dnnl::memory::dims{1, shape.rows.b} : dnnl::memory::dims{shape.rows.b, 1};
     const Desc a({m, k}, data_type(shape.in), a_strides);
     const Desc b({k, n}, data_type(shape.in), b_strides);
-    const Desc c({m, n}, data_type(shape.out), dnnl::memory::dims{shape.c_row, 1});
+    const Desc c({m, n}, data_type(shape.out), dnnl::memory::dims{shape.rows.c, 1});
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     if (shape.accumulate) {
@@ -130,17 +130,22 @@ struct Slice {
   int64_t c_offset = 0;
 };
 
-Slice slice_of_product(ProductKind kind, ProductSize size, bool by_rows, Range range) {
-  const int64_t a_row = kind == ProductKind::kAtB ? size.m : size.k;
-  const int64_t b_row = kind == ProductKind::kABt ? size.k : size.n;
+RowLengths row_lengths(ProductKind kind, ProductSize size, RowLengths given) {
+  const auto or_dense = [](int64_t length, int64_t columns) { return length == 0 ? columns : length; };
+  return {.a = or_dense(given.a, kind == ProductKind::kAtB ? size.m : size.k),
+          .b = or_dense(given.b, kind == ProductKind::kABt ? size.k : size.n),
+          .c = or_dense(given.c, size.n)};
+}
+
+Slice slice_of_product(ProductKind kind, ProductSize size, RowLengths rows, bool by_rows, Range range) {
   ProductSize part = size;
   (by_rows ? part.m : part.n) = range.end - range.begin;
-  Slice slice{.shape = {.kind = kind, .size = part, .a_row = a_row, .b_row = b_row, .c_row = size.n}};
+  Slice slice{.shape = {.kind = kind, .size = part, .rows = rows}};
   if (by_rows) {
-    slice.a_offset = range.begin * (kind == ProductKind::kAtB ? 1 : a_row);
-    slice.c_offset = range.begin * size.n;
+    slice.a_offset = range.begin * (kind == ProductKind::kAtB ? 1 : rows.a);
+    slice.c_offset = range.begin * rows.c;
   } else {
-    slice.b_offset = range.begin * (kind == ProductKind::kABt ? b_row : 1);
+    slice.b_offset = range.begin * (kind == ProductKind::kABt ? rows.b : 1);
     slice.c_offset = range.begin;
   }
   return slice;
@@ -181,7 +186,10 @@ void MatrixProducts::run(ProductKind kind, ProductSize size, const Operands& ope
   // oneDNN takes another kernel, which adds in another order, for a slice whose rows don't lie side by side.
   // Such products are cut even for one thread, so that the number of threads does not change the result.
   const bool slices_lie_apart = kind == ProductKind::kAtB || !by_rows;
-  const int parts = slices_lie_apart ? std::max(2, members) : members;
+  const int64_t most_rows = kind == ProductKind::kAtB ? kMostRowsTransposed : size.m;
+  const auto fewest = static_cast<int>((size.m + most_rows - 1) / most_rows);
+  const int parts = (std::max(slices_lie_apart ? 2 : 1, fewest) + members - 1) / members * members;
+  const RowLengths rows = row_lengths(kind, size, operands.rows);
   for (auto& own : state_->kernels) {
     if (own.size() >= kMostKernels) own.clear();
   }
@@ -190,7 +198,7 @@ void MatrixProducts::run(ProductKind kind, ProductSize size, const Operands& ope
   for (int part = 0; part < parts; ++part) {
     const Range range = range_of_part(by_rows ? size.m : size.n, part, parts);
     if (range.begin == range.end) continue;
-    Slice slice = slice_of_product(kind, size, by_rows, range);
+    Slice slice = slice_of_product(kind, size, rows, by_rows, range);
     slice.shape.in = operands.in;
     slice.shape.out = operands.out;
     slice.shape.accumulate = operands.accumulate;
@@ -211,7 +219,7 @@ void MatrixProducts::run(ProductKind kind, ProductSize size, const Operands& ope
 bool MatrixProducts::supports_bf16() {
   try {
     use_one_openmp_thread();
-    SliceKernel({ProductKind::kABt, {16, 16, 16}, 16, 16, 16, ElementType::kBf16, ElementType::kF32, true});
+    SliceKernel({ProductKind::kABt, {16, 16, 16}, {16, 16, 16}, ElementType::kBf16, ElementType::kF32, true});
     return true;
   } catch (const dnnl::error&) {
     return false;

@@ -1,4 +1,4 @@
-// Matrix products by oneDNN, shared out among a team's threads. All matrices are row-major and dense.
+// Matrix products by oneDNN, shared out among a team's threads. All matrices are row-major.
 //
 // oneDNN would start OpenMP threads of its own, which two engines in one process would fight over: here each
 // member of the team computes a slice of the result alone. Every element is summed over its full depth by one
@@ -34,6 +34,20 @@ struct ProductSize {
   int64_t k = 0;
 };
 
+// Elements from one row of a matrix to the next; 0: its own columns. What has rows of a power of two is worth
+// lengthening (padded_row): columns of such a matrix fall on few places of the cache.
+struct RowLengths {
+  int64_t a = 0;
+  int64_t b = 0;
+  int64_t c = 0;
+};
+
+[[nodiscard]] constexpr int64_t padded_row(int64_t columns) {
+  constexpr int64_t kAlias = 1024;
+  constexpr int64_t kPad = 16;
+  return columns % kAlias == 0 ? columns + kPad : columns;
+}
+
 // Not thread-safe. Compiled kernels are kept by size: the first product of a size is slow. Throws dnnl::error
 // (a std::exception) where oneDNN can't make a kernel.
 class MatrixProducts {
@@ -45,9 +59,9 @@ class MatrixProducts {
 
   // c = product, or c += product. Sums are f32 whatever the element types are.
   template <typename In, typename Out>
-  void multiply(ProductKind kind, ProductSize size, const In* a, const In* b, Out* c,
-                bool accumulate = false) {
-    run(kind, size, {a, kElementType<In>, b, c, kElementType<Out>, accumulate});
+  void multiply(ProductKind kind, ProductSize size, const In* a, const In* b, Out* c, bool accumulate = false,
+                RowLengths rows = {}) {
+    run(kind, size, {a, kElementType<In>, b, c, kElementType<Out>, accumulate, rows});
   }
 
   // Whether this processor computes bf16 products at all.
@@ -61,6 +75,7 @@ class MatrixProducts {
     void* c;
     ElementType out;
     bool accumulate;
+    RowLengths rows;
   };
   struct State;
 

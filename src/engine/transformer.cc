@@ -74,7 +74,7 @@ Transformer<Scalar>::Transformer(const ModelSpec& model, int64_t max_batch, int6
   d_qkv_ = AlignedBuffer<Scalar>(rows * wide);
   norm_partials_ =
       AlignedBuffer<float>(static_cast<size_t>(norm_blocks(static_cast<int64_t>(rows))) * hidden);
-  const auto logits = static_cast<size_t>(head_rows_ * model.vocab_size);
+  const auto logits = static_cast<size_t>(head_rows_ * padded_row(model.vocab_size));
   logits_ = AlignedBuffer<float>(logits);
   if constexpr (!std::is_same_v<Scalar, float>) d_logits_ = AlignedBuffer<Scalar>(logits);
   targets_ = AlignedBuffer<int64_t>(rows);
@@ -91,7 +91,7 @@ int64_t Transformer<Scalar>::memory_bytes(const ModelSpec& model, int64_t max_ba
       hidden * (8 + 4 * scalar) + 2 * model.intermediate_size * scalar + qkv_width(model) * scalar + 24;
   const int64_t rows = max_batch * max_sequence;
   return rows * (model.num_hidden_layers * layer + shared) +
-         head_rows_at_once(model, rows) * model.vocab_size * (4 + scalar);
+         head_rows_at_once(model, rows) * padded_row(model.vocab_size) * (4 + scalar);
 }
 
 template <typename Scalar>
@@ -235,10 +235,11 @@ double Transformer<Scalar>::loss_sum(const Weights& weights, const TokenBatch& b
 }
 
 template <typename Scalar>
-void Transformer<Scalar>::logits(const Weights& weights, int64_t row_begin, int64_t row_end, float* out) {
+void Transformer<Scalar>::logits(const Weights& weights, int64_t row_begin, int64_t row_end, float* out,
+                                 int64_t row_length) {
   product(Phase::kHeadProducts, ProductKind::kABt,
           {row_end - row_begin, model_.vocab_size, model_.hidden_size},
-          normed_.data() + row_begin * model_.hidden_size, weights.head, out);
+          normed_.data() + row_begin * model_.hidden_size, weights.head, out, false, {.c = row_length});
 }
 
 // The output matrix and the loss, block by block of rows, so that the logits of all tokens need not be held.
@@ -248,11 +249,12 @@ double Transformer<Scalar>::head(const Weights& weights, const Gradients* gradie
                                  float scale, bool accumulate) {
   const int64_t hidden = model_.hidden_size;
   const int64_t vocab = model_.vocab_size;
+  const int64_t row_length = padded_row(vocab);
   Scalar* d_logits = d_logits_.data();
   if constexpr (std::is_same_v<Scalar, float>) d_logits = logits_.data();
   for (int64_t begin = 0; begin < rows; begin += head_rows_) {
     const int64_t block = std::min(head_rows_, rows - begin);
-    logits(weights, begin, begin + block, logits_.data());
+    logits(weights, begin, begin + block, logits_.data(), row_length);
     {
       const PhaseTimer timer(profile_, Phase::kCrossEntropy);
       const CrossEntropy<Scalar> loss{logits_.data(),
@@ -260,14 +262,15 @@ double Transformer<Scalar>::head(const Weights& weights, const Gradients* gradie
                                       losses_.data() + begin,
                                       gradients == nullptr ? nullptr : d_logits,
                                       vocab,
+                                      row_length,
                                       scale};
       for_rows(block, [&](int64_t first, int64_t last) { cross_entropy(loss, first, last); });
     }
     if (gradients == nullptr) continue;
     product(Phase::kHeadProducts, ProductKind::kAB, {block, hidden, vocab}, d_logits, weights.head,
-            d_normed_.data() + begin * hidden);
+            d_normed_.data() + begin * hidden, false, {.a = row_length});
     product(Phase::kHeadProducts, ProductKind::kAtB, {vocab, hidden, block}, d_logits,
-            normed_.data() + begin * hidden, gradients->head, accumulate || begin > 0);
+            normed_.data() + begin * hidden, gradients->head, accumulate || begin > 0, {.a = row_length});
   }
   double sum = 0;
   for (int64_t row = 0; row < rows; ++row) sum += losses_[static_cast<size_t>(row)];

@@ -39,8 +39,9 @@ class Transformer {
   [[nodiscard]] double backward(const Weights& weights, const Gradients& gradients, const TokenBatch& batch,
                                 float scale, bool accumulate);
 
-  // After forward: logits [row_end − row_begin, vocab] of some of the batch's tokens.
-  void logits(const Weights& weights, int64_t row_begin, int64_t row_end, float* out);
+  // After forward: logits [row_end − row_begin, vocab] of some of the batch's tokens, row_length apart (0:
+  // side by side).
+  void logits(const Weights& weights, int64_t row_begin, int64_t row_end, float* out, int64_t row_length = 0);
 
   // After forward: a layer's queries, keys and values before rotation, [tokens, (heads + 2
   // kv_heads)·head_dim].
@@ -81,9 +82,9 @@ class Transformer {
   void set_targets(const TokenBatch& batch);
   double head(const Weights& weights, const Gradients* gradients, int64_t rows, float scale, bool accumulate);
   void product(Phase phase, ProductKind kind, ProductSize size, const Scalar* a, const Scalar* b, auto* c,
-               bool accumulate = false) {
+               bool accumulate = false, RowLengths lengths = {}) {
     const PhaseTimer timer(profile_, phase);
-    products_.multiply(kind, size, a, b, c, accumulate);
+    products_.multiply(kind, size, a, b, c, accumulate, lengths);
   }
 
   ModelSpec model_;
@@ -110,7 +111,7 @@ class Transformer {
   AlignedBuffer<Scalar> d_activated_;  // [tokens, intermediate]
   AlignedBuffer<Scalar> d_qkv_;        // [tokens, qkv width]
   AlignedBuffer<float> norm_partials_;
-  AlignedBuffer<float> logits_;     // [head_rows, vocab]
+  AlignedBuffer<float> logits_;     // [head_rows, vocab], padded_row(vocab) apart
   AlignedBuffer<Scalar> d_logits_;  // the same; float: lies in logits_
   AlignedBuffer<int64_t> targets_;
   AlignedBuffer<double> losses_;
