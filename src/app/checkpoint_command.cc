@@ -35,8 +35,12 @@ bool is_stored_checkpoint(const fs::path& folder) {
 // paths. Fails (fatal) if there is none.
 Result<std::vector<fs::path>> find_checkpoints(const fs::path& place) {
   if (!fs::is_directory(place)) return fatal_error(place.string() + ": no such folder");
-  if (is_checkpoint(place) || is_stored_checkpoint(fs::absolute(place).lexically_normal()))
+  // One that was named is looked at whatever it lacks; among those below, data sets have manifests of their
+  // own.
+  if (fs::exists(place / kManifestName) || fs::exists(place / kModelName) ||
+      is_stored_checkpoint(fs::absolute(place).lexically_normal())) {
     return std::vector{place};
+  }
   std::vector<fs::path> found;
   std::error_code error;
   fs::recursive_directory_iterator entry(place, fs::directory_options::skip_permission_denied, error);
