@@ -1,13 +1,28 @@
 #include "core/codec/compressor.h"
 
+#include <algorithm>
+
 #include "base/check.h"
+#include "core/codec/decoded_tiles.h"
 #include "core/codec/parameter_encoder.h"
+#include "core/codec/residual.h"
 
 namespace templar {
 
 Result<EncodedParameter> compress(std::span<const float> values, const ParameterInfo& parameter,
                                   const CodecSpec& codec, ThreadTeam& team) {
   return encode_parameter({.base = values}, parameter, codec, team);
+}
+
+void decompress(const EncodedParameter& encoded, const CodecSpec& codec, std::span<float> out,
+                ThreadTeam& team) {
+  const ChunkPlan& plan = encoded.plan;
+  CHECK(static_cast<int64_t>(out.size()) == plan.rows * plan.columns);
+  for_each_decoded_tile(encoded, codec, team, [&](int64_t chunk, std::span<const float> tile) {
+    for_each_tile_row(plan, chunk, [&](size_t dense, size_t place) {
+      std::ranges::copy(tile.subspan(place, static_cast<size_t>(plan.tile_columns)), out.begin() + dense);
+    });
+  });
 }
 
 Result<std::vector<EncodedParameter>> compress_with_error_feedback(ConstParameterSpans pseudo_gradient,

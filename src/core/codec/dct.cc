@@ -70,20 +70,23 @@ std::vector<float> dct_basis(int64_t size) {
   return basis;
 }
 
-TileTransform::TileTransform(const ChunkPlan& plan)
-    : rows_(plan.tile_rows),
-      columns_(plan.tile_columns),
-      row_basis_(dct_basis(rows_)),
-      row_basis_transposed_(transpose(row_basis_, rows_)),
-      column_basis_(dct_basis(columns_)),
-      column_basis_transposed_(transpose(column_basis_, columns_)) {}
+TileTransform::TileTransform(const ChunkPlan& plan, const CodecSpec& codec)
+    : identity_(!codec.use_dct), rows_(plan.tile_rows), columns_(plan.tile_columns) {
+  if (identity_) return;
+  row_basis_ = dct_basis(rows_);
+  row_basis_transposed_ = transpose(row_basis_, rows_);
+  column_basis_ = dct_basis(columns_);
+  column_basis_transposed_ = transpose(column_basis_, columns_);
+}
 
 void TileTransform::forward(std::span<float> tile, std::span<float> scratch) const {
+  if (identity_) return;
   multiply(tile.data(), column_basis_.data(), scratch.data(), rows_, columns_, columns_);
   multiply(row_basis_transposed_.data(), scratch.data(), tile.data(), rows_, rows_, columns_);
 }
 
 void TileTransform::inverse(std::span<float> tile, std::span<float> scratch) const {
+  if (identity_) return;
   multiply(tile.data(), column_basis_transposed_.data(), scratch.data(), rows_, columns_, columns_);
   multiply(row_basis_.data(), scratch.data(), tile.data(), rows_, rows_, columns_);
 }

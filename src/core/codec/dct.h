@@ -13,16 +13,18 @@ namespace templar {
 // F[i][k] = a_k cos(pi k (2i+1) / 2n), row-major [size, size], f32. size >= 1.
 [[nodiscard]] std::vector<float> dct_basis(int64_t size);
 
-// Transforms tiles of one size. Const calls may run on several threads at once, each with its own scratch.
+// Transforms tiles of one size by the codec spec: the DCT, or nothing at all. Const calls may run on several
+// threads at once, each with its own scratch.
 class TileTransform {
  public:
-  explicit TileTransform(const ChunkPlan& plan);
+  TileTransform(const ChunkPlan& plan, const CodecSpec& codec);
   // tile and scratch have plan.chunk_elements() values each; the result replaces the tile. A tile of one row
   // (a vector's chunk) is transformed along the row alone. Values must be finite.
   void forward(std::span<float> tile, std::span<float> scratch) const;
   void inverse(std::span<float> tile, std::span<float> scratch) const;
 
  private:
+  bool identity_;
   int64_t rows_;
   int64_t columns_;
   std::vector<float> row_basis_;  // F of size rows, and its transpose

@@ -10,6 +10,8 @@
 namespace templar {
 namespace {
 
+const CodecSpec kDct{.use_dct = true};
+
 TEST(DctVectors, BasisIsTheReferences) {
   const auto sizes = testing::load_vector_json("dct_basis.json");
   ASSERT_FALSE(sizes.empty());
@@ -52,7 +54,7 @@ TEST(Dct, InverseUndoesForward) {
     for (float& value : tile) value = static_cast<float>(random.normal());
     const std::vector<float> before = tile;
     std::vector<float> scratch(tile.size());
-    const TileTransform transform(plan);
+    const TileTransform transform(plan, kDct);
     transform.forward(tile, scratch);
     double energy_before = 0;
     double energy_after = 0;
@@ -69,9 +71,16 @@ TEST(Dct, InverseUndoesForward) {
 TEST(Dct, OfAConstantTileIsOneCoefficient) {
   std::vector<float> tile(48, 2.0f);
   std::vector<float> scratch(48);
-  TileTransform({6, 8, 6, 8, 1}).forward(tile, scratch);
+  TileTransform({6, 8, 6, 8, 1}, kDct).forward(tile, scratch);
   EXPECT_NEAR(tile[0], 2.0 * std::sqrt(48.0), 1e-5);
   for (size_t i = 1; i < tile.size(); ++i) EXPECT_NEAR(tile[i], 0, 2e-6);
+}
+
+TEST(Dct, IsLeftOutWhereTheSpecDoesNotAskForIt) {
+  std::vector<float> tile{1, 2, 3, 4};
+  std::vector<float> scratch(4);
+  TileTransform({2, 2, 2, 2, 1}, CodecSpec{}).forward(tile, scratch);
+  EXPECT_EQ(tile, (std::vector<float>{1, 2, 3, 4}));
 }
 
 }  // namespace

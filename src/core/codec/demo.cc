@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "core/codec/parameter_encoder.h"
+#include "core/codec/residual.h"
 
 namespace templar {
 

@@ -6,12 +6,9 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
-#include <optional>
 
 #include "base/check.h"
-#include "core/codec/compressor.h"
 #include "core/codec/dct.h"
-#include "core/codec/quantiser.h"
 #include "core/codec/top_k.h"
 
 namespace templar {
@@ -24,21 +21,6 @@ void lower_to(std::atomic<int64_t>& lowest, int64_t value) {
   while (value < current && !lowest.compare_exchange_weak(current, value)) {
   }
 }
-
-std::optional<TileTransform> make_transform(const ChunkPlan& plan, const CodecSpec& codec) {
-  if (!codec.use_dct) return std::nullopt;
-  return TileTransform(plan);
-}
-
-// What a thread needs for one chunk at a time.
-struct TileScratch {
-  explicit TileScratch(const ChunkPlan& plan)
-      : tile(static_cast<size_t>(plan.chunk_elements())),
-        transform(static_cast<size_t>(plan.chunk_elements())) {}
-  std::vector<float> tile;
-  std::vector<float> transform;
-  std::vector<uint64_t> keys;
-};
 
 // The dense index of the first value of a tile that is not finite, or kNone.
 int64_t first_bad_element(std::span<const float> tile, const ChunkPlan& plan, int64_t chunk) {
@@ -57,44 +39,26 @@ int64_t select_values(const BlendedInput& input, const CodecSpec& codec, Encoded
                       std::span<float> kept_values, ThreadTeam& team) {
   const ChunkPlan& plan = encoded.plan;
   const auto kept = static_cast<size_t>(plan.kept);
-  const auto transform = make_transform(plan, codec);
+  const TileTransform transform(plan, codec);
   std::atomic<int64_t> bad_element{kNone};
   team.for_ranges(static_cast<size_t>(plan.chunk_count()), chunk_grain(plan), [&](size_t begin, size_t end) {
-    TileScratch scratch(plan);
+    std::vector<float> tile(static_cast<size_t>(plan.chunk_elements()));
+    std::vector<float> scratch(tile.size());
+    std::vector<uint64_t> keys;
     for (size_t chunk = begin; chunk < end; ++chunk) {
-      read_tile(input, plan, static_cast<int64_t>(chunk), scratch.tile);
-      const int64_t bad = first_bad_element(scratch.tile, plan, static_cast<int64_t>(chunk));
+      read_tile(input, plan, static_cast<int64_t>(chunk), tile);
+      const int64_t bad = first_bad_element(tile, plan, static_cast<int64_t>(chunk));
       if (bad != kNone) {
         lower_to(bad_element, bad);
         continue;
       }
-      if (transform) transform->forward(scratch.tile, scratch.transform);
+      transform.forward(tile, scratch);
       const auto positions = std::span(encoded.positions).subspan(chunk * kept, kept);
-      select_top_k(scratch.tile, positions, scratch.keys);
-      for (size_t i = 0; i < kept; ++i) kept_values[chunk * kept + i] = scratch.tile[positions[i]];
+      select_top_k(tile, positions, keys);
+      for (size_t i = 0; i < kept; ++i) kept_values[chunk * kept + i] = tile[positions[i]];
     }
   });
   return bad_element.load();
-}
-
-// Calls visit(chunk, tile) with what each chunk's kept values stand for, on the team's threads.
-template <typename Visit>
-void for_each_decoded_tile(const EncodedParameter& encoded, const CodecSpec& codec, ThreadTeam& team,
-                           Visit visit) {
-  const auto transform = make_transform(encoded.plan, codec);
-  const auto kept = static_cast<size_t>(encoded.plan.kept);
-  team.for_ranges(static_cast<size_t>(encoded.plan.chunk_count()), chunk_grain(encoded.plan),
-                  [&](size_t begin, size_t end) {
-                    TileScratch scratch(encoded.plan);
-                    for (size_t chunk = begin; chunk < end; ++chunk) {
-                      std::ranges::fill(scratch.tile, 0.0f);
-                      for (size_t i = chunk * kept; i < (chunk + 1) * kept; ++i) {
-                        scratch.tile[encoded.positions[i]] = encoded.codebook[encoded.codes[i]];
-                      }
-                      if (transform) transform->inverse(scratch.tile, scratch.transform);
-                      visit(static_cast<int64_t>(chunk), scratch.tile);
-                    }
-                  });
 }
 
 }  // namespace
@@ -125,36 +89,6 @@ Result<EncodedParameter> encode_parameter(const BlendedInput& input, const Param
   for (float& entry : encoded.codebook)
     entry = std::clamp(entry, -kMaxCodebookMagnitude, kMaxCodebookMagnitude);
   return encoded;
-}
-
-void store_residual(const BlendedInput& input, const EncodedParameter& encoded, const CodecSpec& codec,
-                    std::span<float> out, ThreadTeam& team) {
-  const ChunkPlan& plan = encoded.plan;
-  CHECK(out.size() == input.size() && static_cast<int64_t>(out.size()) == plan.rows * plan.columns);
-  const auto width = static_cast<size_t>(plan.tile_columns);
-  for_each_decoded_tile(encoded, codec, team, [&](int64_t chunk, std::span<const float> tile) {
-    for_each_tile_row(plan, chunk, [&](size_t dense, size_t place) {
-      for (size_t i = 0; i < width; ++i) out[dense + i] = input.at(dense + i) - tile[place + i];
-    });
-  });
-}
-
-void decompress(const EncodedParameter& encoded, const CodecSpec& codec, std::span<float> out,
-                ThreadTeam& team) {
-  const ChunkPlan& plan = encoded.plan;
-  CHECK(static_cast<int64_t>(out.size()) == plan.rows * plan.columns);
-  for_each_decoded_tile(encoded, codec, team, [&](int64_t chunk, std::span<const float> tile) {
-    for_each_tile_row(plan, chunk, [&](size_t dense, size_t place) {
-      std::ranges::copy(tile.subspan(place, static_cast<size_t>(plan.tile_columns)), out.begin() + dense);
-    });
-  });
-}
-
-void store_blend(const BlendedInput& input, std::span<float> out, ThreadTeam& team) {
-  CHECK(out.size() == input.size());
-  team.for_ranges(out.size(), 4096, [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) out[i] = input.at(i);
-  });
 }
 
 }  // namespace templar

@@ -1,5 +1,5 @@
-// The two passes over a parameter that compression consists of: encoding reads and writes nothing back; what
-// is left after sending is stored in the second pass, once every parameter has been encoded.
+// The first of the two passes over a parameter that compression consists of: it reads and writes nothing
+// back. The second, residual.h, stores what is left once every parameter has been encoded.
 #pragma once
 
 #include <span>
@@ -17,12 +17,5 @@ namespace templar {
                                                         const ParameterInfo& parameter,
                                                         const CodecSpec& codec, ThreadTeam& team,
                                                         QuantiseFunction* quantise = quantise_mean4);
-
-// out <- input - decompressed(encoded). out may be the input's base itself, not a shifted part of it.
-void store_residual(const BlendedInput& input, const EncodedParameter& encoded, const CodecSpec& codec,
-                    std::span<float> out, ThreadTeam& team);
-
-// out <- input.
-void store_blend(const BlendedInput& input, std::span<float> out, ThreadTeam& team);
 
 }  // namespace templar

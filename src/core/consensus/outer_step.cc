@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "base/check.h"
 #include "core/codec/dct.h"
@@ -90,8 +89,7 @@ void descend(std::span<float> theta, std::span<const float> delta, const Descent
 
 void step_parameter(std::span<float> theta, const ChunkPlan& plan, const RunSpec& spec,
                     const std::vector<ScaledBlock>& blocks, const Descent& descent, ThreadTeam& team) {
-  std::optional<TileTransform> transform;
-  if (spec.codec.use_dct) transform.emplace(plan);
+  const TileTransform transform(plan, spec.codec);
   const auto width = static_cast<size_t>(plan.tile_columns);
   team.for_ranges(static_cast<size_t>(plan.chunk_count()), chunk_grain(plan), [&](size_t begin, size_t end) {
     ChunkAggregator aggregator(blocks, plan, spec.outer.aggregation, static_cast<int64_t>(begin));
@@ -99,7 +97,7 @@ void step_parameter(std::span<float> theta, const ChunkPlan& plan, const RunSpec
     std::vector<float> scratch(tile.size());
     for (size_t chunk = begin; chunk < end; ++chunk) {
       aggregator.next(tile);
-      if (transform) transform->inverse(tile, scratch);
+      transform.inverse(tile, scratch);
       for_each_tile_row(plan, static_cast<int64_t>(chunk), [&](size_t dense, size_t place) {
         descend(theta.subspan(dense, width), std::span(tile).subspan(place, width), descent);
       });
