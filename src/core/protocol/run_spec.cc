@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-#include <cmath>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -244,15 +243,16 @@ Hash256 run_id(const RunSpec& spec) { return blake2b_256(as_bytes(canonical_json
 Status set_field(RunSpec& spec, std::string_view path, std::string_view text) {
   JsonWriter<Json> writer;
   visit_fields(spec, writer);
-  Json& document = writer.document;
-  const auto pointer = pointer_to(path);
-  if (path.empty() || !document.contains(pointer) || document.at(pointer).is_object()) {
+  const std::vector<FieldDocumentation> fields = run_spec_fields();
+  if (std::ranges::find(fields, path, &FieldDocumentation::path) == fields.end()) {
     return field_error(path, "unknown field; `templar run fields` lists them all");
   }
-  Json& value = document.at(pointer);
+  Json& value = writer.document.at(pointer_to(path));
   const Json parsed = Json::parse(text, nullptr, false);
   value = value.is_string() || parsed.is_discarded() ? Json(std::string(text)) : parsed;
-  TRY_ASSIGN(spec, parse_run_spec(document.dump()));
+  const bool is_utf8 = Json::parse(value.dump(-1, ' ', false, Json::error_handler_t::replace)) == value;
+  if (!is_utf8) return field_error(path, "must be UTF-8");
+  TRY_ASSIGN(spec, parse_run_spec(writer.document.dump()));
   return {};
 }
 
