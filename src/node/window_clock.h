@@ -20,7 +20,7 @@ class WindowClock {
   [[nodiscard]] Result<std::optional<int64_t>> current_window() const;
   // When the window's contributions must be stored; nothing before the next window's first block.
   [[nodiscard]] Result<std::optional<PutWindow>> put_window_of(int64_t window) const;
-  // Whether the ledger's time is past the end of the put window by at least that much.
+  // Whether the put window is over, and has been for at least that long.
   [[nodiscard]] Result<bool> is_closed(int64_t window, int64_t since_seconds = 0) const;
   // Of the window's first block. Fails (retry) before it is made.
   [[nodiscard]] Result<Hash256> block_hash(int64_t window) const;
