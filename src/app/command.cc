@@ -9,7 +9,7 @@ namespace templar {
 int run_command(const std::function<Status()>& work) {
   const Status status = work();
   if (!status) {
-    fmt::print(stderr, "templar: {}\n", status.error().message);
+    fmt::print(stderr, "error: {}\n", status.error().message);
     return stop_requested() ? kInterruptedExitCode : 1;
   }
   return stop_requested() ? kInterruptedExitCode : 0;

@@ -1,17 +1,17 @@
 #include "app/data_command.h"
 
 #include <fmt/format.h>
-#include <signal.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <string>
 
 #include "adapters/corpus/prepare.h"
 #include "adapters/shards/data_folder.h"
+#include "app/command.h"
+#include "app/prepare_progress.h"
+#include "app/stop_signal.h"
 #include "base/clock.h"
 
 namespace templar {
@@ -19,88 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kInterrupted = 130;
-
-std::atomic<bool> interrupted{false};
-
-// The first Ctrl-C asks for a clean end, a second one ends the process at once.
-void ask_to_stop(int signal) {
-  interrupted = true;
-  ::signal(signal, SIG_DFL);
-}
-
-class InterruptGuard {
- public:
-  InterruptGuard() {
-    interrupted = false;
-    struct sigaction action{};
-    action.sa_handler = ask_to_stop;
-    ::sigaction(SIGINT, &action, &old_interrupt_);
-    ::sigaction(SIGTERM, &action, &old_terminate_);
-  }
-  InterruptGuard(const InterruptGuard&) = delete;
-  InterruptGuard& operator=(const InterruptGuard&) = delete;
-  ~InterruptGuard() {
-    ::sigaction(SIGINT, &old_interrupt_, nullptr);
-    ::sigaction(SIGTERM, &old_terminate_, nullptr);
-  }
-
- private:
-  struct sigaction old_interrupt_{};
-  struct sigaction old_terminate_{};
-};
-
 std::string megabytes(uint64_t bytes) {
   return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
-}
-
-std::string progress_text(const PrepareProgress& progress) {
-  switch (progress.phase) {
-    case PrepareProgress::Phase::kTrainingTokenizer:
-      return "training the tokenizer";
-    case PrepareProgress::Phase::kHashing:
-      return "computing hashes";
-    case PrepareProgress::Phase::kReading:
-      break;
-  }
-  std::string text = "read " + megabytes(progress.bytes_read);
-  if (progress.bytes_total > 0) {
-    text += fmt::format(
-        " of {} ({:.0f} %)", megabytes(progress.bytes_total),
-        100.0 * static_cast<double>(progress.bytes_read) / static_cast<double>(progress.bytes_total));
-  }
-  return text + fmt::format(", {} documents, {:.1f} M tokens", progress.documents,
-                            static_cast<double>(progress.tokens) / 1e6);
-}
-
-// Says on standard error how far it is, once it takes more than two seconds: in place on a terminal, else as
-// lines.
-class ProgressLine {
- public:
-  ~ProgressLine() {
-    if (is_terminal_ && shown_) fmt::print(stderr, "\r\x1b[K");
-  }
-  void show(const PrepareProgress& progress) {
-    if (watch_.seconds() < next_seconds_) return;
-    next_seconds_ = watch_.seconds() + (is_terminal_ ? 0.1 : 5.0);
-    shown_ = true;
-    if (is_terminal_) {
-      fmt::print(stderr, "\r{}\x1b[K", progress_text(progress));
-    } else {
-      fmt::print(stderr, "{}\n", progress_text(progress));
-    }
-  }
-
- private:
-  Stopwatch watch_;
-  double next_seconds_ = 2.0;
-  bool is_terminal_ = ::isatty(STDERR_FILENO) == 1;
-  bool shown_ = false;
-};
-
-int fail(const Error& error) {
-  fmt::print(stderr, "error: {}\n", error.message);
-  return 1;
 }
 
 void print_manifest(const DataManifest& manifest) {
@@ -120,19 +40,11 @@ void print_manifest(const DataManifest& manifest) {
   }
 }
 
-int run_prepare(const PrepareOptions& options) {
-  const InterruptGuard guard;
+Status run_prepare(const PrepareOptions& options) {
+  catch_stop_signals();
   const Stopwatch watch;
-  auto line = std::make_unique<ProgressLine>();
-  const Result<PrepareReport> report = prepare_data(options, [&](const PrepareProgress& progress) {
-    line->show(progress);
-    return !interrupted;
-  });
-  line.reset();
-  if (!report) {
-    const int code = fail(report.error());
-    return interrupted ? kInterrupted : code;
-  }
+  const Result<PrepareReport> report = prepare_with_progress(options);
+  if (!report) return std::unexpected(report.error());
   print_manifest(report->manifest);
   fmt::print("manifest    {}\n", report->manifest_hash.hex());
   if (report->binary_files_skipped > 0)
@@ -140,7 +52,7 @@ int run_prepare(const PrepareOptions& options) {
   if (report->bad_lines_skipped > 0) fmt::print("skipped     {} unusable lines\n", report->bad_lines_skipped);
   if (report->tokens_dropped > 0) fmt::print("left over   {} tokens\n", report->tokens_dropped);
   fmt::print("written     {} in {:.1f} s\n", options.out.string(), watch.seconds());
-  return 0;
+  return {};
 }
 
 // What a terminal can show: a text must not be able to command it.
@@ -176,42 +88,34 @@ struct ShowOptions {
   uint64_t sample = 0;
 };
 
-int run_show(const ShowOptions& options) {
-  const auto source = open_data_folder(options.folder, {.sequence_length = options.sequence_length});
-  if (!source) return fail(source.error());
-  if (options.shard >= (*source)->shard_count()) {
-    return fail({ErrorKind::kFatal,
-                 fmt::format("shard {} of {} does not exist", options.shard, (*source)->shard_count())});
+Status run_show(const ShowOptions& options) {
+  TRY_ASSIGN(const auto source, open_data_folder(options.folder, {.sequence_length = options.sequence_length}));
+  if (options.shard >= source->shard_count()) {
+    return fatal_error(fmt::format("shard {} of {} does not exist", options.shard, source->shard_count()));
   }
-  const Result<Shard> shard = (*source)->open_shard(options.shard);
-  if (!shard) return fail(shard.error());
-  if (options.sample >= shard->sample_count()) {
-    return fail({ErrorKind::kFatal,
-                 fmt::format("sample {} of {} does not exist", options.sample, shard->sample_count())});
+  TRY_ASSIGN(const Shard shard, source->open_shard(options.shard));
+  if (options.sample >= shard.sample_count()) {
+    return fatal_error(fmt::format("sample {} of {} does not exist", options.sample, shard.sample_count()));
   }
-  if (const auto hash = (*source)->manifest_hash()) {
-    const Result<DataManifest> manifest = read_manifest(options.folder);
-    if (!manifest) return fail(manifest.error());
-    print_manifest(*manifest);
+  if (const auto hash = source->manifest_hash()) {
+    TRY_ASSIGN(const DataManifest manifest, read_manifest(options.folder));
+    print_manifest(manifest);
     fmt::print("manifest    {}\n", hash->hex());
   } else {
-    fmt::print("no manifest; {} shards, samples of {} tokens\n", (*source)->shard_count(),
-               (*source)->sequence_length());
+    fmt::print("no manifest; {} shards, samples of {} tokens\n", source->shard_count(), source->sequence_length());
   }
-  fmt::print("\nshard {}, sample {}, id {:016x}:\n{}\n", options.shard, options.sample,
-             shard->sample_id(options.sample),
-             sample_text(options.folder, **source, shard->sample(options.sample)));
-  return 0;
+  fmt::print("\nshard {}, sample {}, id {:016x}:\n{}\n", options.shard, options.sample, shard.sample_id(options.sample),
+             sample_text(options.folder, *source, shard.sample(options.sample)));
+  return {};
 }
 
-int run_verify(const std::string& folder) {
+Status run_verify(const std::string& folder) {
   const Stopwatch watch;
-  const Status verified = verify_data_folder(folder, [&](const std::string& file) {
+  TRY(verify_data_folder(folder, [&](const std::string& file) {
     if (watch.seconds() > 2) fmt::print(stderr, "checking {}\n", file);
-  });
-  if (!verified) return fail(verified.error());
+  }));
   fmt::print("{}: every file is as the manifest says\n", folder);
-  return 0;
+  return {};
 }
 
 void add_prepare(CLI::App& data, int& exit_code) {
@@ -251,7 +155,7 @@ void add_prepare(CLI::App& data, int& exit_code) {
       ->capture_default_str();
   command->callback([options, out, &exit_code] {
     options->out = *out;
-    exit_code = run_prepare(*options);
+    exit_code = run_command([&] { return run_prepare(*options); });
   });
 }
 
@@ -263,14 +167,14 @@ void add_show(CLI::App& data, int& exit_code) {
                       "Tokens of a sample, where there is no manifest");
   command->add_option("--shard", options->shard, "Which shard")->capture_default_str();
   command->add_option("--sample", options->sample, "Which of its samples")->capture_default_str();
-  command->callback([options, &exit_code] { exit_code = run_show(*options); });
+  command->callback([options, &exit_code] { exit_code = run_command([&] { return run_show(*options); }); });
 }
 
 void add_verify(CLI::App& data, int& exit_code) {
   auto folder = std::make_shared<std::string>();
   CLI::App* command = data.add_subcommand("verify", "Compare every file of a data set with its manifest");
   command->add_option("folder", *folder, "The data set")->required();
-  command->callback([folder, &exit_code] { exit_code = run_verify(*folder); });
+  command->callback([folder, &exit_code] { exit_code = run_command([&] { return run_verify(*folder); }); });
 }
 
 }  // namespace

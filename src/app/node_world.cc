@@ -59,10 +59,11 @@ Result<std::unique_ptr<OwnedNode<Node>>> open_world(const NodeConfig& config) {
 
 }  // namespace
 
-NodeWorld::NodeWorld(const NodeConfig& node_config, RunSpec run_spec, std::unique_ptr<SqliteLedger> opened_ledger,
+NodeWorld::NodeWorld(const NodeConfig& node_config, FolderLock lock, RunSpec run_spec, std::unique_ptr<SqliteLedger> opened_ledger,
                      std::unique_ptr<ShardSource> opened_shards, std::unique_ptr<Tokenizer> opened_tokenizer,
                      std::unique_ptr<MetricsSink> opened_metrics)
     : config(node_config),
+      lock_(std::move(lock)),
       spec(std::move(run_spec)),
       ledger(std::move(opened_ledger)),
       clock(*ledger),
@@ -80,9 +81,10 @@ Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config) {
   TRY(check_data(spec, *shards, config.data_folder));
   TRY_ASSIGN(auto tokenizer, open_data_tokenizer(config.data_folder));
   TRY(make_folder(config.state_folder));
+  TRY_ASSIGN(FolderLock lock, FolderLock::take(config.state_folder, LockScope::kProcess));
   TRY(make_folder(config.metrics_file.parent_path()));
   TRY_ASSIGN(auto metrics, JsonlMetricsSink::open(config.metrics_file));
-  return std::unique_ptr<NodeWorld>(new NodeWorld(config, std::move(spec), std::move(ledger), std::move(shards),
+  return std::unique_ptr<NodeWorld>(new NodeWorld(config, std::move(lock), std::move(spec), std::move(ledger), std::move(shards),
                                                   std::move(tokenizer), std::move(metrics)));
 }
 
@@ -132,18 +134,21 @@ std::string bucket_of(const PublicKey& key) { return "node-" + key.hex().substr(
 Status check_data(const RunSpec& spec, const ShardSource& shards, const std::filesystem::path& folder) {
   const std::string what = "data folder " + folder.string();
   if (shards.sequence_length() != static_cast<uint64_t>(spec.inner.sequence_length)) {
-    return fatal_error(fmt::format("{}: its samples have {} tokens, the run's inner.sequence_length is {}", what,
-                                   shards.sequence_length(), spec.inner.sequence_length));
+    return fatal_error(fmt::format("{0}: its samples have {1} tokens, the run's inner.sequence_length is {2}: prepare data with "
+                                   "--sequence-length {2}, or change the run with --set inner.sequence_length={1}",
+                                   what, shards.sequence_length(), spec.inner.sequence_length));
   }
   if (shards.vocab_size() > static_cast<uint64_t>(spec.model.vocab_size)) {
-    return fatal_error(fmt::format("{}: its tokenizer has {} tokens, the run's model.vocab_size is {}", what,
-                                   shards.vocab_size(), spec.model.vocab_size));
+    return fatal_error(fmt::format("{0}: its tokenizer has {1} tokens, the run's model.vocab_size is {2}: prepare data with another "
+                                   "--tokenizer, or change the run with --set model.vocab_size={1}",
+                                   what, shards.vocab_size(), spec.model.vocab_size));
   }
   if (spec.data.manifest_hash.empty()) return {};
   const auto hash = shards.manifest_hash();
   if (hash && hash->hex() == spec.data.manifest_hash) return {};
-  return fatal_error(fmt::format("{}: its manifest hash is {}, the run trains on {}", what, hash ? hash->hex() : "missing",
-                                 spec.data.manifest_hash));
+  return fatal_error(fmt::format("{}: its manifest hash is {}, the run trains on {} (data.manifest_hash): name the folder that the run "
+                                 "was started with",
+                                 what, hash ? hash->hex() : "missing", spec.data.manifest_hash));
 }
 
 Result<RunSpec> load_run_spec(const std::string& preset_or_file) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "adapters/sqlite_ledger/sqlite_ledger.h"
+#include "base/folder_lock.h"
 #include "base/keys.h"
 #include "engine/engine.h"
 #include "node/environment.h"
@@ -35,10 +36,16 @@ struct NodeConfig {
 // Owns everything that a node's environment refers to.
 class NodeWorld {
  public:
-  // Opens all of it and checks that the data fits the run. Fails (fatal) and says what to do.
+  // Opens all of it and checks that the data fits the run. Fails (fatal) and says what to do; fails (retry) while another process
+  // works in the state folder.
   [[nodiscard]] static Result<std::unique_ptr<NodeWorld>> open(const NodeConfig& config);
 
   const NodeConfig config;
+
+ private:
+  const FolderLock lock_;  // of the state folder: two nodes with one key would contradict each other
+
+ public:
   const RunSpec spec;
   const std::unique_ptr<SqliteLedger> ledger;
   const LedgerClock clock;
@@ -49,7 +56,7 @@ class NodeWorld {
   const NodeEnvironment environment;
 
  private:
-  NodeWorld(const NodeConfig& node_config, RunSpec run_spec, std::unique_ptr<SqliteLedger> opened_ledger,
+  NodeWorld(const NodeConfig& node_config, FolderLock lock, RunSpec run_spec, std::unique_ptr<SqliteLedger> opened_ledger,
             std::unique_ptr<ShardSource> opened_shards, std::unique_ptr<Tokenizer> opened_tokenizer,
             std::unique_ptr<MetricsSink> opened_metrics);
 };

@@ -91,6 +91,12 @@ bool WindowRow::roots_agree() const {
   return roots.size() <= 1;
 }
 
+std::optional<std::string> WindowRow::state_root() const {
+  if (validator_root) return validator_root;
+  if (miners.empty()) return std::nullopt;
+  return miners.begin()->second.state_root;
+}
+
 void History::add(const Measurement& measurement) {
   const int64_t window = field<int64_t>(measurement, "window");
   if (measurement.name == "training_step_v2") {

@@ -43,6 +43,8 @@ struct WindowRow {
   [[nodiscard]] std::optional<double> contribution_bytes() const;
   // All roots reported are the same.
   [[nodiscard]] bool roots_agree() const;
+  // The validator's; a miner's where the validator was killed before it could report. Nothing while nobody has closed the window.
+  [[nodiscard]] std::optional<std::string> state_root() const;
 };
 
 struct History {

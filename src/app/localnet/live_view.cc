@@ -25,16 +25,21 @@ LiveView::LiveView(const LocalRun& run, std::FILE* out)
 
 void LiveView::skip_to_end(const History& history) {
   if (history.windows.empty()) return;
-  next_window_ = history.windows.begin()->first;
-  while (history.windows.contains(next_window_) && is_complete(history, next_window_)) ++next_window_;
+  for (const auto& [window, row] : history.windows) {
+    next_window_ = window;
+    if (!is_complete(history, window)) return;
+  }
+  ++next_window_;
 }
 
 void LiveView::show(const History& history, bool all) {
   if (history.windows.empty()) return;
   if (next_window_ < 0) next_window_ = history.windows.begin()->first;
-  while (history.windows.contains(next_window_) && (all || is_complete(history, next_window_))) {
-    print_window(history, next_window_);
-    ++next_window_;
+  // From window to window as far as they are there: one that nobody lived to report is passed over.
+  for (auto row = history.windows.lower_bound(next_window_); row != history.windows.end(); ++row) {
+    if (!all && !is_complete(history, row->first)) break;
+    print_window(history, row->first);
+    next_window_ = row->first + 1;
     if (next_window_ % kWindowsBetweenTables == 0 && next_window_ < run_.windows) print_table(history);
   }
   if (all) print_table(history);
@@ -43,11 +48,10 @@ void LiveView::show(const History& history, bool all) {
 
 bool LiveView::is_complete(const History& history, int64_t window) const {
   const WindowRow& row = history.windows.at(window);
-  if (!row.validator_root) return false;
-  if (row.miners.size() == miners_) return true;
-  // A miner that was away for the window never reports it: the next window's judgement shows that all have moved on.
-  const auto next = history.windows.find(window + 1);
-  return next != history.windows.end() && next->second.validator_root.has_value();
+  if (row.validator_root && row.miners.size() == miners_) return true;
+  // A node that was away for the window never reports it: a later window's judgement shows that all have moved on.
+  return std::any_of(history.windows.upper_bound(window), history.windows.end(),
+                     [](const auto& later) { return later.second.validator_root.has_value(); });
 }
 
 void LiveView::print_window(const History& history, int64_t window) {
@@ -62,9 +66,12 @@ void LiveView::print_window(const History& history, int64_t window) {
     line += fmt::format("  {:.1f} kB each, 1/{:.0f} of f32", *bytes / 1e3, static_cast<double>(parameter_bytes_) / *bytes);
   }
   const std::vector<uint32_t> accepted = row.accepted();
-  line += accepted.empty() ? "  gathered nobody" : fmt::format("  gathered {}", fmt::join(accepted, " "));
-  const std::string root = row.validator_root ? row.validator_root->substr(0, 8) : "?";
-  line += fmt::format("  root {} {}", root, row.roots_agree() ? "all agree" : "NODES DIFFER");
+  if (row.scores.empty()) {
+    line += "  gathered ?";  // the validator was killed before it could report
+  } else {
+    line += accepted.empty() ? "  gathered nobody" : fmt::format("  gathered {}", fmt::join(accepted, " "));
+  }
+  line += fmt::format("  root {} {}", row.state_root().value_or("?").substr(0, 8), row.roots_agree() ? "all agree" : "NODES DIFFER");
   fmt::print(out_, "{}\n", line);
 }
 

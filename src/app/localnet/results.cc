@@ -97,9 +97,10 @@ std::string summary_json(const LocalRun& run, const History& history) {
   int64_t closed = 0;
   std::string root;
   for (const auto& [window, row] : history.windows) {
-    if (!row.validator_root) continue;
+    const std::optional<std::string> after = row.state_root();
+    if (!after) continue;
     ++closed;
-    root = *row.validator_root;
+    root = *after;
   }
   const auto tokens = static_cast<double>(history.tokens());
   Json json;

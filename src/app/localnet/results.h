@@ -10,7 +10,7 @@
 namespace templar {
 
 // summary.json, flat:
-//   windows                    windows that the validator closed
+//   windows                    windows that were closed
 //   nodes                      miners, validator and evaluator together
 //   roots_agree                every node reported the same state root in every window
 //   heldout_loss_first, _last  of the first and the newest checkpoint [nats a token]

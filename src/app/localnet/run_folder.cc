@@ -5,9 +5,13 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <thread>
 
-#include "adapters/corpus/prepare.h"
 #include "adapters/shards/data_folder.h"
+#include "app/prepare_progress.h"
+#include "app/stop_signal.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/random.h"
 #include "node/roster.h"
@@ -17,6 +21,7 @@ namespace {
 
 constexpr const char* kManifestName = "manifest.json";
 constexpr uint64_t kHeldOutSamples = 512;
+constexpr double kLongestWaitSeconds = 10;
 
 using ProgressLine = std::function<void(const std::string&)>;
 
@@ -43,7 +48,7 @@ Result<RunSpec> wanted_spec(const LocalnetOptions& options) {
 Status prepare_text(const LocalnetOptions& options, const RunSpec& spec, const std::filesystem::path& folder,
                     const ProgressLine& progress) {
   progress(fmt::format("preparing data from {}", fmt::join(options.data, ", ")));
-  const auto prepared = prepare_data({.inputs = options.data,
+  const auto prepared = prepare_with_progress({.inputs = options.data,
                                       .out = folder,
                                       .tokenizer = options.tokenizer,
                                       .sequence_length = static_cast<uint64_t>(spec.inner.sequence_length),
@@ -134,6 +139,17 @@ Status register_nodes(const LocalRun& run) {
   return {};
 }
 
+// Nodes whose localnet was killed end a moment after it: they are waited for.
+Result<FolderLock> wait_for_folder(const std::filesystem::path& folder, const ProgressLine& progress) {
+  const Stopwatch watch;
+  for (bool told = false;; told = true) {
+    auto lock = FolderLock::take(folder, LockScope::kWithChildren);
+    if (lock || lock.error().kind != ErrorKind::kRetry || watch.seconds() > kLongestWaitSeconds || stop_requested()) return lock;
+    if (!told) progress(folder.string() + ": another localnet works in this folder; waiting for its end");
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
 }  // namespace
 
 void use_demo_settings(RunSpec& spec) {
@@ -153,9 +169,16 @@ Result<LocalRun> open_local_run(const LocalnetOptions& options, const ProgressLi
   if (options.miners < 1) return fatal_error("--miners must be at least 1");
   if (options.windows < 1) return fatal_error("--windows must be at least 1");
   TRY_ASSIGN(RunSpec spec, wanted_spec(options));
-  if (options.fresh) TRY(remove_earlier_run(options.out));
   TRY(make_folder(options.out));
-  LocalRun run{.folder = options.out, .spec = {}, .data_folder = {}, .nodes = {}, .windows = options.windows, .resumed = false};
+  TRY_ASSIGN(FolderLock lock, wait_for_folder(options.out, progress));
+  if (options.fresh) TRY(remove_earlier_run(options.out));
+  LocalRun run{.folder = options.out,
+               .spec = {},
+               .data_folder = {},
+               .nodes = {},
+               .windows = options.windows,
+               .resumed = false,
+               .lock = std::make_shared<const FolderLock>(std::move(lock))};
   run.resumed = std::filesystem::exists(run.path("run_spec.json"));
   TRY_ASSIGN(run.data_folder, find_data(options, spec, progress));
   TRY_ASSIGN(const auto shards, open_data_folder(run.data_folder, {}));

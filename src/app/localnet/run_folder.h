@@ -49,12 +49,13 @@ struct LocalRun {
   std::vector<LocalNode> nodes;  // the validator (uid 0), the miners (uid 1 ..), the evaluator
   int64_t windows = 0;
   bool resumed = false;
+  std::shared_ptr<const FolderLock> lock;  // of the folder, and with it of all that is in it
 
   [[nodiscard]] std::filesystem::path path(std::string_view name) const { return folder / name; }
 };
 
 // Makes the folder or opens the one that is there: spec, data set, keys, ledger with its registrations. Fails (fatal) where the
-// folder holds another run, or where something is missing, and says what to do. progress gets lines for people.
+// folder holds another run, or where something is missing, and says what to do; (retry) where another localnet works in it. progress gets lines for people.
 [[nodiscard]] Result<LocalRun> open_local_run(const LocalnetOptions& options,
                                               const std::function<void(const std::string&)>& progress);
 

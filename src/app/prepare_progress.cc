@@ -1,0 +1,66 @@
+#include "app/prepare_progress.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "app/stop_signal.h"
+#include "base/clock.h"
+
+namespace templar {
+namespace {
+
+std::string megabytes(uint64_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
+
+std::string progress_text(const PrepareProgress& progress) {
+  switch (progress.phase) {
+    case PrepareProgress::Phase::kTrainingTokenizer:
+      return "training the tokenizer";
+    case PrepareProgress::Phase::kHashing:
+      return "computing hashes";
+    case PrepareProgress::Phase::kReading:
+      break;
+  }
+  std::string text = "read " + megabytes(progress.bytes_read);
+  if (progress.bytes_total > 0) {
+    text += fmt::format(
+        " of {} ({:.0f} %)", megabytes(progress.bytes_total),
+        100.0 * static_cast<double>(progress.bytes_read) / static_cast<double>(progress.bytes_total));
+  }
+  return text + fmt::format(", {} documents, {:.1f} M tokens", progress.documents,
+                            static_cast<double>(progress.tokens) / 1e6);
+}
+
+class ProgressLine {
+ public:
+  ~ProgressLine() {
+    if (is_terminal_ && shown_) fmt::print(stderr, "\r\x1b[K");
+  }
+  void show(const PrepareProgress& progress) {
+    if (watch_.seconds() < next_seconds_) return;
+    next_seconds_ = watch_.seconds() + (is_terminal_ ? 0.1 : 5.0);
+    shown_ = true;
+    if (is_terminal_) {
+      fmt::print(stderr, "\r{}\x1b[K", progress_text(progress));
+    } else {
+      fmt::print(stderr, "{}\n", progress_text(progress));
+    }
+  }
+
+ private:
+  Stopwatch watch_;
+  double next_seconds_ = 2.0;
+  bool is_terminal_ = ::isatty(STDERR_FILENO) == 1;
+  bool shown_ = false;
+};
+
+}  // namespace
+
+Result<PrepareReport> prepare_with_progress(const PrepareOptions& options) {
+  ProgressLine line;
+  return prepare_data(options, [&line](const PrepareProgress& progress) {
+    line.show(progress);
+    return !stop_requested();
+  });
+}
+
+}  // namespace templar
