@@ -19,6 +19,8 @@ namespace {
 constexpr double kClipEpsilon = 1e-6;
 constexpr size_t kUpdateGrain = 4096;
 constexpr int64_t kMostThreads = 1024;
+constexpr int64_t kMostTokens = int64_t{1}
+                                << 30;  // of a pass; far beyond any memory, and no product of sizes overflows
 
 // Tensors of model_tensors() join neighbours of the canonical order, so their values must lie side by side.
 float* whole_storage(ParameterSpans spans) {
@@ -277,8 +279,10 @@ Result<std::unique_ptr<Engine>> make_cpu_engine(const ModelSpec& model, const In
   if (options.threads < 1 || options.threads > kMostThreads) {
     return fatal_error(fmt::format("the engine can't work with {} threads", options.threads));
   }
-  if (options.micro_batch < 1)
-    return fatal_error(fmt::format("micro_batch {} is below 1", options.micro_batch));
+  if (options.micro_batch < 1 || options.micro_batch > kMostTokens / inner.sequence_length) {
+    return fatal_error(fmt::format("micro_batch {} is outside 1 .. {}", options.micro_batch,
+                                   kMostTokens / inner.sequence_length));
+  }
   if (options.precision == Precision::kBf16) {
     if (MatrixProducts::supports_bf16()) return make<Bf16>(model, inner, options);
     log(LogLevel::kWarning, "engine", "this processor has no bf16 matrix products: computing in f32");

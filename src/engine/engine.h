@@ -85,8 +85,9 @@ class Engine {
   [[nodiscard]] virtual Result<double> compute_gradients(const TokenBatch& batch) = 0;
   [[nodiscard]] virtual ParameterSpans gradients() = 0;
 
-  // Loss without touching any state. Fails (fatal) as train_step does; a loss that is not finite is returned
-  // as it is.
+  // Loss of predicting each token but a sequence's first from those before it. Parameters, gradients and
+  // optimiser stay as they are. Fails (fatal) as train_step does; a loss that is not finite is returned as it
+  // is.
   [[nodiscard]] virtual Result<EvaluationReport> evaluate(const TokenBatch& batch) = 0;
 
   // Logits [batch, sequence, vocab] for tests and benchmarks of other tasks. Fails as evaluate does.

@@ -253,6 +253,9 @@ TEST(Engine, RefusesOptionsThatItCannotMeet) {
       fails(make_cpu_engine(small_model(), small_inner(), {.threads = 0}), ErrorKind::kFatal, "0 threads"));
   EXPECT_TRUE(fails(make_cpu_engine(small_model(), small_inner(), {.micro_batch = 0}), ErrorKind::kFatal,
                     "micro_batch 0"));
+  constexpr int64_t kHuge = std::numeric_limits<int64_t>::max();
+  EXPECT_TRUE(fails(make_cpu_engine(small_model(), small_inner(), {.micro_batch = kHuge}), ErrorKind::kFatal,
+                    "micro_batch"));
   ModelSpec model = small_model();
   model.num_attention_heads = 5;
   EXPECT_TRUE(fails(make_cpu_engine(model, small_inner(), {}), ErrorKind::kFatal, "5 attention heads"));
