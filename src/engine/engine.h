@@ -83,6 +83,7 @@ class Engine {
   // The gradient of the mean loss over the batch, unclipped, left in gradients(); returns the loss. Fails as
   // train_step does.
   [[nodiscard]] virtual Result<double> compute_gradients(const TokenBatch& batch) = 0;
+  // What the last train_step (before clipping) or compute_gradients computed; of no use after one that failed.
   [[nodiscard]] virtual ParameterSpans gradients() = 0;
 
   // Loss of predicting each token but a sequence's first from those before it. Parameters, gradients and
@@ -93,16 +94,19 @@ class Engine {
   // Logits [batch, sequence, vocab] for tests and benchmarks of other tasks. Fails as evaluate does.
   [[nodiscard]] virtual Result<std::vector<float>> logits(const TokenBatch& batch) = 0;
 
-  // Continues the prompt token by token; returns the new tokens. The context is cut to the last
-  // sequence_length tokens.
+  // Continues the prompt token by token; returns the new tokens. The context is cut to the last sequence_length
+  // tokens; beyond them each token costs a whole forward pass. Fails (fatal) on an empty prompt, a token out of
+  // the vocabulary or options without a meaning.
   [[nodiscard]] virtual Result<std::vector<uint32_t>> generate(std::span<const uint32_t> prompt,
                                                                const GenerationOptions& options) = 0;
 
   [[nodiscard]] virtual OptimiserState optimiser_state() = 0;
 };
 
-// Parameters are zero until somebody initialises or loads them. Fails (fatal) if the processor or the options
-// can't do it.
+// Parameters are zero until somebody initialises or loads them. kBf16 on a processor without bf16 products
+// computes in f32 and logs a warning. The same options, batches and parameters give the same bits each time; with
+// AVX-512 also for every number of threads. Fails (fatal) where the model's shape makes no sense, the options
+// can't be met or the machine has too little memory.
 [[nodiscard]] Result<std::unique_ptr<Engine>> make_cpu_engine(const ModelSpec& model, const InnerSpec& inner,
                                                               const EngineOptions& options);
 
