@@ -110,11 +110,6 @@ class Engine {
 [[nodiscard]] Result<std::unique_ptr<Engine>> make_cpu_engine(const ModelSpec& model, const InnerSpec& inner,
                                                               const EngineOptions& options);
 
-// Linear warm-up from 0 to inner.learning_rate, then a cosine to learning_rate * eta_min_factor at
-// schedule_steps, flat after. step counts inner steps of the run from 0 and comes from the global step, never
-// from how often somebody called this.
-[[nodiscard]] double scheduled_learning_rate(const InnerSpec& inner, int64_t step);
-
 struct InnerReport {
   std::vector<double> losses;  // one a step
   double gradient_norm_mean = 0;

@@ -11,6 +11,7 @@
 
 #include "base/random.h"
 #include "support/expect_failure.h"
+#include "core/protocol/schedule.h"
 
 namespace templar {
 namespace {
@@ -331,19 +332,7 @@ TEST(Generate, SeesNewParameters) {
   expect_greedy(*engine, prompt, engine->generate(prompt, options).value());
 }
 
-// ---- Schedule and inner steps
-
-TEST(LearningRate, WarmsUpLinearlyThenFollowsACosineAndStaysFlat) {
-  const InnerSpec inner{.learning_rate = 2, .warmup_steps = 4, .schedule_steps = 12, .eta_min_factor = 0.1};
-  EXPECT_EQ(scheduled_learning_rate(inner, 0), 0);
-  EXPECT_EQ(scheduled_learning_rate(inner, 1), 0.5);
-  EXPECT_EQ(scheduled_learning_rate(inner, 4), 2);
-  EXPECT_NEAR(scheduled_learning_rate(inner, 8), 1.1, 1e-12);  // half-way between 2 and 0.2
-  EXPECT_NEAR(scheduled_learning_rate(inner, 12), 0.2, 1e-12);
-  EXPECT_NEAR(scheduled_learning_rate(inner, 1000000), 0.2, 1e-12);
-  const InnerSpec no_warmup{.learning_rate = 2, .schedule_steps = 0, .eta_min_factor = 0.5};
-  EXPECT_EQ(scheduled_learning_rate(no_warmup, 0), 1);
-}
+// ---- Inner steps
 
 TEST(InnerSteps, TrainOnEachBatchAtTheRunsOwnStep) {
   const auto engine = small_engine();

@@ -1,4 +1,5 @@
 #include "engine/engine.h"
+#include "core/protocol/schedule.h"
 
 namespace templar {
 

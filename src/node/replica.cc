@@ -1,6 +1,7 @@
 #include "node/replica.h"
 
 #include "core/consensus/state_root.h"
+#include "core/protocol/schedule.h"
 
 namespace templar {
 

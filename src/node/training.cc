@@ -4,6 +4,7 @@
 
 #include "core/codec/compressor.h"
 #include "core/codec/demo.h"
+#include "core/protocol/schedule.h"
 
 namespace templar {
 
@@ -32,10 +33,10 @@ void Trainer::restore(Replica& replica) {
 Result<TrainedWindow> Trainer::train_sparse_loco(Replica& replica, const SampleAssignment& assignment, const Shard& shard) {
   const InnerSpec& inner = environment_.spec.inner;
   Engine& engine = replica.engine();
+  const int64_t first_step = replica.plan().first_inner_step;
   SampleTokens samples;
-  TRY_ASSIGN(InnerReport report,
-             inner_steps(engine, inner, replica.plan().first_inner_step, [&](int64_t step) -> Result<TokenBatch> {
-               samples = read_samples(assignment, shard, step * inner.batch_size, inner.batch_size);
+  TRY_ASSIGN(InnerReport report, inner_steps(engine, inner, first_step, [&](int64_t step) -> Result<TokenBatch> {
+               samples = read_samples(assignment, shard, (step - first_step) * inner.batch_size, inner.batch_size);
                return samples.batch();
              }));
   // The pseudo-gradient, theta_start - theta_local, takes the place of theta_local, which nobody needs any more.

@@ -4,23 +4,10 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "base/exact_cosine.h"
 
 namespace templar {
 namespace {
-
-constexpr double kPi = 3.14159265358979323846;
-
-// cos(pi m / 2n) for 0 <= m <= n: a Taylor series on at most pi/4, where its 21st power is below the last
-// bit.
-double quarter_cosine(int64_t m, int64_t n) {
-  const bool near_zero = 2 * m <= n;
-  const double x = kPi * static_cast<double>(near_zero ? m : n - m) / static_cast<double>(2 * n);
-  const double square = x * x;
-  double sum = 1.0;
-  for (int power = near_zero ? 20 : 21; power > 1; power -= 2)
-    sum = 1.0 - sum * square / (power * (power - 1));
-  return near_zero ? sum : sum * x;
-}
 
 std::vector<float> transpose(const std::vector<float>& matrix, int64_t size) {
   std::vector<float> transposed(matrix.size());
@@ -53,7 +40,7 @@ void multiply(const float* left, const float* right, float* out, int64_t rows, i
 std::vector<float> dct_basis(int64_t size) {
   CHECK(size >= 1);
   std::vector<double> quarter;
-  for (int64_t m = 0; m <= size; ++m) quarter.push_back(quarter_cosine(m, size));
+  for (int64_t m = 0; m <= size; ++m) quarter.push_back(exact_cosine(m, size));
   const double first_scale = std::sqrt(1.0 / static_cast<double>(size));
   const double scale = std::sqrt(2.0 / static_cast<double>(size));
   std::vector<float> basis;

@@ -1,8 +1,8 @@
-#include <algorithm>
-#include <cmath>
-#include <numbers>
+#include "core/protocol/schedule.h"
 
-#include "engine/engine.h"
+#include <algorithm>
+
+#include "base/exact_cosine.h"
 
 namespace templar {
 
@@ -13,9 +13,8 @@ double scheduled_learning_rate(const InnerSpec& inner, int64_t step) {
   const double lowest = inner.learning_rate * inner.eta_min_factor;
   const int64_t decay_steps = inner.schedule_steps - inner.warmup_steps;
   if (decay_steps <= 0) return lowest;
-  const double progress =
-      std::min(1.0, static_cast<double>(step - inner.warmup_steps) / static_cast<double>(decay_steps));
-  return lowest + (inner.learning_rate - lowest) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+  const int64_t progress = std::min(step - inner.warmup_steps, decay_steps);
+  return lowest + (inner.learning_rate - lowest) * 0.5 * (1.0 + exact_cosine(2 * progress, decay_steps));
 }
 
 }  // namespace templar
