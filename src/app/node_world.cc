@@ -63,7 +63,6 @@ NodeWorld::NodeWorld(const NodeConfig& node_config, FolderLock lock, RunSpec run
                      std::unique_ptr<ShardSource> opened_shards, std::unique_ptr<Tokenizer> opened_tokenizer,
                      std::unique_ptr<MetricsSink> opened_metrics)
     : config(node_config),
-      lock_(std::move(lock)),
       spec(std::move(run_spec)),
       ledger(std::move(opened_ledger)),
       clock(*ledger),
@@ -71,7 +70,8 @@ NodeWorld::NodeWorld(const NodeConfig& node_config, FolderLock lock, RunSpec run
       shards(std::move(opened_shards)),
       tokenizer(std::move(opened_tokenizer)),
       metrics(std::move(opened_metrics)),
-      environment(spec, *store, *ledger, *shards, *metrics) {}
+      environment(spec, *store, *ledger, *shards, *metrics),
+      lock_(std::move(lock)) {}
 
 Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config) {
   TRY_ASSIGN(RunSpec spec, load_run_spec(config.spec_file.string()));

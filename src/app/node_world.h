@@ -30,7 +30,7 @@ struct NodeConfig {
   int threads = 1;
   Precision precision = Precision::kF32;
   std::optional<int64_t> until_window;
-  int64_t heldout_samples = 64;
+  int64_t heldout_samples = 128;
 };
 
 // Owns everything that a node's environment refers to.
@@ -41,11 +41,6 @@ class NodeWorld {
   [[nodiscard]] static Result<std::unique_ptr<NodeWorld>> open(const NodeConfig& config);
 
   const NodeConfig config;
-
- private:
-  const FolderLock lock_;  // of the state folder: two nodes with one key would contradict each other
-
- public:
   const RunSpec spec;
   const std::unique_ptr<SqliteLedger> ledger;
   const LedgerClock clock;
@@ -59,6 +54,8 @@ class NodeWorld {
   NodeWorld(const NodeConfig& node_config, FolderLock lock, RunSpec run_spec, std::unique_ptr<SqliteLedger> opened_ledger,
             std::unique_ptr<ShardSource> opened_shards, std::unique_ptr<Tokenizer> opened_tokenizer,
             std::unique_ptr<MetricsSink> opened_metrics);
+
+  const FolderLock lock_;  // of the state folder: two nodes with one key would contradict each other
 };
 
 // A node that somebody drives: advance() as the nodes' own; stop() once, before a clean end.

@@ -21,7 +21,7 @@ namespace templar {
 namespace {
 
 constexpr auto kPoll = std::chrono::milliseconds(5);
-constexpr double kRestartDelaySeconds = 1;
+constexpr double kRestartDelaySeconds = 0.2;
 constexpr int kMaxRestarts = 20;
 // A living miner that publishes nothing (its loss is not finite, say) holds the window up for no longer than this.
 constexpr double kStallSeconds = 120;

@@ -24,14 +24,14 @@ struct LocalnetOptions {
   std::string tokenizer = "bytes";
   std::filesystem::path out = "localnet-out";
   int miners = 4;
-  int64_t windows = 60;
+  int64_t windows = 160;
   int threads = 0;                           // nodes that work at once; 0: as many as there are cores
   int node_threads = 1;                      // of each node
   Precision precision = Precision::kF32;
   bool processes = false;
   bool baseline = true;
   bool fresh = false;                        // remove what an earlier run left in the folder
-  int64_t heldout_samples = 64;
+  int64_t heldout_samples = 128;
 };
 
 struct LocalNode {
