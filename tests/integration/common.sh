@@ -2,7 +2,7 @@
 # processes that were started for it, a text, a small network and the looking at what it leaves behind.
 set -u
 templar=$(realpath "${1:?usage: $(basename "$0") TEMPLAR}")
-work=$(mktemp -d /tmp/templar-test-XXXXXX)
+work=$(mktemp -d "${TMPDIR:-/tmp}/templar-integration-XXXXXX")
 failures=0
 
 # Everything that runs on this test's folder: the programs' own arguments name it.

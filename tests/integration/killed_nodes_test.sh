@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Nodes killed with -9 at many instants come back, with the model that the others have, and leave nothing broken.
+. "$(dirname "$0")/common.sh" "$@"
+
+windows=${WINDOWS:-48}
+out=$work/run
+small_data "$work/data"
+inner_steps=200
+timeout -k 5 100 "$templar" localnet --out "$out" --data "$work/data" --processes --miners 3 --windows "$windows" --no-baseline \
+  "${small[@]}" --set inner.steps=$inner_steps --set scoring.evaluation_samples=32 >"$work/run.log" 2>&1 &
+localnet_pid=$!
+wait_for 20 "the first record" compgen -G "$out/store/*/records/*" || give_up "$(tail -n 20 "$work/run.log")"
+
+bucket_of() { "$templar" key show "$out/keys/$1.key" | grep -o 'node-[0-9a-f]*'; }
+leader=$(bucket_of validator-0)
+
+killed=0
+kill_when() { # NODE INSTANT [BUCKET]: sets window, restarted
+  local said
+  if said=$(python3 "$(dirname "$0")/kill_when.py" "$out" "$1" "$2" "${3:-$leader}" "$leader" 2>&1); then
+    read -r window restarted <<<"$said"
+    killed=$((killed + 1))
+    say "$1 killed while $2 in window $window, started again in window $restarted"
+    return 0
+  fi
+  fail "killing $1 while $2: $said"
+  return 1
+}
+
+# The windows in which the validator accepted that uid's contribution.
+accepted_windows() { measurements "$out" validator-0 validator_scores eval_uid verdict window | awk -v uid="$1" '$1 == uid && $2 == "accepted" {print $3}'; }
+back_in_time() { accepted_windows "$1" | awk -v from="$2" '$1 >= from && $1 <= from + 2 {found = 1} END {exit !found}'; }
+
+came_back=()
+for ((round = 0; round < ${ROUNDS:-1}; ++round)); do
+  kill_when miner-2 training "$(bucket_of miner-2)" && came_back+=("2 $restarted")
+  kill_when validator-0 recorded
+  kill_when validator-0 judged
+  kill_when evaluator evaluating
+  kill_when miner-1 waiting "$(bucket_of miner-1)" && came_back+=("1 $restarted")
+  kill_when validator-0 between
+done
+
+code=0; wait $localnet_pid || code=$?
+equal "localnet's exit code" 0 "$code"
+[ "$code" = 0 ] || { tail -n 30 "$work/run.log" >&2; give_up "the run did not end well"; }
+
+for one in "${came_back[@]}"; do
+  read -r uid from <<<"$one"
+  back_in_time "$uid" "$from" || fail "miner $uid, started again in window $from, is not in the gather by window $((from + 2)): accepted in $(accepted_windows "$uid" | tr '\n' ' ')"
+done
+roots_agree "$out"
+equal "windows" "$windows" "$(field "$out/summary.json" windows)"
+equal "windows with a root" "$windows" "$(window_roots "$out" | wc -l)"
+equal "every restart is told" "$killed" "$(grep -c 'was killed and is started again' "$work/run.log")"
+equal "a line for each window" "$windows" "$(grep -c '^window ' "$work/run.log")"
+for ((w = 0; w <= windows; w += 2)); do
+  [ -f "$out/store/$leader/checkpoints/$(printf %010d "$w")/manifest.json" ] || fail "checkpoint $w is missing"
+done
+nothing_corrupt "$out"
+check "the model verifies" "$templar" checkpoint verify "$out/model"
+finish
