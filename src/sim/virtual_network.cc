@@ -54,18 +54,22 @@ void VirtualNetwork::settle(Slot& slot, const Result<Progress>& result, uint64_t
   if (!result) {
     if (result.error().kind == ErrorKind::kRetry && ++slot.retries <= kMaxRetries) {
       log(LogLevel::kWarning, "network", "node will try again", {{"node", slot.node.name}, {"reason", result.error().message}});
-      slot.state = State::kWaiting;
+      slot.state = State::kRetrying;
     } else {
       slot.state = State::kFinished;
       if (outcome_) outcome_ = annotate(result.error(), slot.node.name);
       done_ = true;
     }
-  } else if (*result == Progress::kFinished) {
+    changed_.notify_all();
+    return;
+  }
+  slot.retries = 0;
+  if (*result == Progress::kFinished) {
     slot.state = State::kFinished;
   } else if (*result == Progress::kWorked) {
-    slot.retries = 0;
     slot.state = State::kReady;
-    wake_all();
+    ++round_;
+    wake(State::kWaiting);
   } else {
     // What woke the others while this one ran may be what it waits for.
     slot.state = round_ == round_at_start ? State::kWaiting : State::kReady;
@@ -73,10 +77,9 @@ void VirtualNetwork::settle(Slot& slot, const Result<Progress>& result, uint64_t
   changed_.notify_all();
 }
 
-void VirtualNetwork::wake_all() {
-  ++round_;
+void VirtualNetwork::wake(State sleeping) {
   for (Slot& slot : nodes_) {
-    if (slot.state == State::kWaiting) slot.state = State::kReady;
+    if (slot.state == sleeping) slot.state = State::kReady;
   }
 }
 
@@ -91,7 +94,9 @@ void VirtualNetwork::make_next_block() {
     return;
   }
   if (options_.on_block) options_.on_block();
-  wake_all();
+  ++round_;
+  wake(State::kWaiting);
+  wake(State::kRetrying);
   changed_.notify_all();
 }
 

@@ -44,17 +44,17 @@ class VirtualNetwork {
   static constexpr int kMaxRetries = 100;
 
  private:
-  enum class State { kReady, kWaiting, kRunning, kFinished };
+  enum class State { kReady, kWaiting, kRetrying, kRunning, kFinished };
   struct Slot {
     DrivenNode node;
     State state = State::kReady;
-    int retries = 0;
+    int retries = 0;  // in a row
   };
 
   void work();
   [[nodiscard]] Slot* next_ready();
   void settle(Slot& slot, const Result<Progress>& result, uint64_t round_at_start);
-  void wake_all();
+  void wake(State sleeping);
   void make_next_block();
   [[nodiscard]] bool all_finished() const;
 
