@@ -33,7 +33,7 @@ Verdict judge_time(const ObjectInfo& info, const PutWindow& times) {
   if (info.stored_at_ms < times.opens_ms) {
     return {VerdictCode::kTooEarly, fmt::format("stored {} ms before the window began", times.opens_ms - info.stored_at_ms)};
   }
-  if (info.stored_at_ms > times.closes_ms) {
+  if (info.stored_at_ms >= times.closes_ms) {
     return {VerdictCode::kTooLate, fmt::format("stored {} ms after the put window closed", info.stored_at_ms - times.closes_ms)};
   }
   return {};
@@ -112,7 +112,9 @@ Result<std::vector<Contribution>> fetch_named(const NodeEnvironment& environment
   std::vector<Contribution> named;
   const auto limit = static_cast<uint64_t>(max_contribution_size(environment.layout, environment.spec.codec));
   for (const AcceptedContribution& wanted : record.accepted) {
-    const auto found = std::ranges::find(at_hand, wanted.content_hash, &Contribution::content_hash);
+    const auto found = std::ranges::find_if(at_hand, [&](const Contribution& contribution) {
+      return uid_in(contribution) == wanted.uid && contribution.content_hash() == wanted.content_hash;
+    });
     if (found != at_hand.end()) {
       named.push_back(std::move(*found));
       at_hand.erase(found);
