@@ -26,6 +26,9 @@ Result<Hash256> parse_hash256(std::string_view text) {
 }
 
 Blake2b::Blake2b(size_t digest_size, ByteView key) : digest_size_(digest_size) {
+  // libsodium chooses its fastest BLAKE2b only then.
+  static const bool ready = sodium_init() >= 0;
+  CHECK(ready);
   CHECK(digest_size >= 16 && digest_size <= 64 && key.size() <= 64);
   CHECK(crypto_generichash_blake2b_init(as_state(state_), key.empty() ? nullptr : key.data(), key.size(), digest_size) == 0);
 }

@@ -4,10 +4,9 @@
 
 #include <functional>
 
-#include "base/file.h"
 #include "support/expect_failure.h"
+#include "support/fuzz_corpus.h"
 #include "support/synthetic_contribution.h"
-#include "support/vectors.h"
 
 namespace templar {
 namespace {
@@ -152,31 +151,17 @@ TEST(AggregateRecord, IsOnlyTakenForItsRunItsWindowItsLeaderAndItsState) {
   refuses("state root", [](auto& other) { other.state_root->bytes[3] ^= 1; });
 }
 
-std::filesystem::path corpus(const char* file) {
-  return testing::source_path("fuzz/corpus/aggregate_record_fuzz") / file;
-}
-
-TEST(AggregateRecordFuzzCorpus, StartsFromAValidRecord) {
-  const auto seed = read_file(corpus("valid"), 1 << 16);
-  ASSERT_TRUE(seed.has_value()) << seed.error().message;
-  EXPECT_EQ(*seed, sealed());
-}
-
-// Writes the seed corpus: run with --gtest_also_run_disabled_tests after a change of format.
-TEST(AggregateRecordFuzzCorpus, DISABLED_Write) {
-  ASSERT_TRUE(make_folder(corpus("").parent_path()).has_value());
+TEST(AggregateRecordFuzzCorpus, IsWhatTheFormatMakes) {
   AggregateRecord empty = record();
   empty.gather_peers = empty.reserve_peers = {};
   empty.accepted = {};
   empty.rejected = {};
-  const std::pair<const char*, Bytes> seeds[] = {
-      {"valid", sealed()},
-      {"null-round", seal_aggregate_record(empty, key_of_uid(kLeader))},
-      {"peer-twice", resealed([](Bytes& b) { b[kReserve + 2] = 2; })},
-      {"long-text", resealed([](Bytes& b) { b[kRejected + 7] = 201; })},
-      {"trailing", resealed([](Bytes& b) { b.push_back(0); })}};
-  for (const auto& [name, bytes] : seeds)
-    ASSERT_TRUE(write_file_atomically(corpus(name), ByteView(bytes)).has_value());
+  testing::expect_fuzz_corpus("aggregate_record_fuzz",
+                              {{"valid", sealed()},
+                               {"null-round", seal_aggregate_record(empty, key_of_uid(kLeader))},
+                               {"peer-twice", resealed([](Bytes& b) { b[kReserve + 2] = 2; })},
+                               {"long-text", resealed([](Bytes& b) { b[kRejected + 7] = 201; })},
+                               {"trailing", resealed([](Bytes& b) { b.push_back(0); })}});
 }
 
 }  // namespace

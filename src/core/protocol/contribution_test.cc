@@ -4,11 +4,10 @@
 
 #include <functional>
 
-#include "base/file.h"
 #include "core/protocol/fuzz_run.h"
 #include "support/expect_failure.h"
+#include "support/fuzz_corpus.h"
 #include "support/synthetic_contribution.h"
-#include "support/vectors.h"
 
 namespace templar {
 namespace {
@@ -227,34 +226,21 @@ TEST(ContributionInspection, RefusesWhatIsNoContribution) {
   EXPECT_TRUE(fails(inspect_contribution(Bytes(1000)), ErrorKind::kSkip, "magic"));
 }
 
-std::filesystem::path corpus(const char* file) {
-  return testing::source_path("fuzz/corpus/contribution_fuzz") / file;
-}
-
-TEST(ContributionFuzzCorpus, StartsFromAValidContribution) {
-  const auto seed = read_file(corpus("valid"), 1 << 16);
-  ASSERT_TRUE(seed.has_value()) << seed.error().message;
-  EXPECT_EQ(*seed, sealed());
-}
-
-// Writes the seed corpus: run with --gtest_also_run_disabled_tests after a change of format.
-TEST(ContributionFuzzCorpus, DISABLED_Write) {
-  ASSERT_TRUE(make_folder(corpus("").parent_path()).has_value());
+TEST(ContributionFuzzCorpus, IsWhatTheFormatMakes) {
   Bytes truncated = sealed();
   truncated.resize(truncated.size() / 2);
   Bytes flipped = sealed();
   flipped[200] ^= 0x10;
-  const std::pair<const char*, Bytes> seeds[] = {
-      {"valid", sealed()},
-      {"truncated", truncated},
-      {"flipped", flipped},
-      {"wrong-signer", resealed([](Bytes&) {}, kUid + 1)},
-      {"wrong-shape", resealed([](Bytes& content) { content[178] = 3; })},
-      {"nan-codebook", resealed([](Bytes& content) { content[188] = 0xc0, content[189] = 0x7f; })},
-      {"other-values",
-       testing::synthetic_contribution_bytes(fuzz_layout(), fuzz_codec(), kUid + 1, kWindow + 1, 100.0f)}};
-  for (const auto& [name, bytes] : seeds)
-    ASSERT_TRUE(write_file_atomically(corpus(name), ByteView(bytes)).has_value());
+  testing::expect_fuzz_corpus(
+      "contribution_fuzz",
+      {{"valid", sealed()},
+       {"truncated", truncated},
+       {"flipped", flipped},
+       {"wrong-signer", resealed([](Bytes&) {}, kUid + 1)},
+       {"wrong-shape", resealed([](Bytes& content) { content[178] = 3; })},
+       {"nan-codebook", resealed([](Bytes& content) { content[188] = 0xc0, content[189] = 0x7f; })},
+       {"other-values",
+        testing::synthetic_contribution_bytes(fuzz_layout(), fuzz_codec(), kUid + 1, kWindow + 1, 100.0f)}});
 }
 
 }  // namespace

@@ -84,10 +84,10 @@ RunSpec tiny() {
   spec.model.tie_word_embeddings = true;
   spec.inner.sequence_length = 128;
   spec.inner.batch_size = 8;
-  spec.inner.steps = 10;
+  spec.inner.steps = 15;
   spec.inner.learning_rate = 3e-3;
   spec.inner.warmup_steps = 50;
-  spec.inner.schedule_steps = 600;
+  spec.inner.schedule_steps = 2400;
   spec.outer.learning_rate = 1.0;
   spec.network = {.blocks_per_window = 5,
                   .block_seconds = 12,
@@ -97,9 +97,10 @@ RunSpec tiny() {
                   .reserve_peer_count = 4,
                   .peer_replacement_frequency = 5,
                   .peer_list_window_margin = 2,
-                  .checkpoint_interval = 5,
-                  .contribution_retention_windows = 20};
+                  .checkpoint_interval = 10,
+                  .contribution_retention_windows = 30};
   spec.scoring.evaluation_samples = 8;
+  spec.scoring.burn_uid = 0;
   spec.data.outer_steps_per_shard = 20;
   return spec;
 }

@@ -63,7 +63,7 @@ void visit_inner_fields(Spec& s, Visitor& v) {
 
 template <typename Spec, typename Visitor>
 void visit_exchange_fields(Spec& s, Visitor& v) {
-  v.integer("codec.chunk", s.codec.chunk, 1, 4096, "Target edge of a tile: its sides are the largest divisors up to this");
+  v.integer("codec.chunk", s.codec.chunk, 1, 256, "Target edge of a tile: its sides are the largest divisors up to this");
   v.integer("codec.topk", s.codec.topk, 2, 1 << 24, "Values kept of each chunk");
   v.flag("codec.use_dct", s.codec.use_dct, "Tiles are sent in DCT-II coefficients");
   v.choice("codec.quantiser", s.codec.quantiser, kQuantiserChoices, "How kept values become codes");
