@@ -27,7 +27,7 @@ Result<EvaluationReport> evaluate_heldout(const ShardSource& shards, Engine& eng
   for (int64_t first = 0; first < wanted; first += kBatch) {
     SampleTokens samples{.tokens = {}, .sequence_length = static_cast<int64_t>(shard.sequence_length())};
     for (int64_t i = first; i < std::min(first + kBatch, wanted); ++i) {
-      const auto sample = shard.sample(static_cast<uint64_t>(i));
+      const auto sample = shard.sample(static_cast<uint64_t>(i * available / wanted));
       samples.tokens.insert(samples.tokens.end(), sample.begin(), sample.end());
     }
     TRY_ASSIGN(const EvaluationReport part, engine.evaluate(samples.batch()));
@@ -81,7 +81,9 @@ Status Evaluator::evaluate(const Registration& leader, int64_t window) {
 }
 
 Status Evaluator::load_state() {
-  if (options_.state_file.empty() || !std::filesystem::exists(options_.state_file)) return {};
+  std::error_code unknown;
+  if (options_.state_file.empty()) return {};
+  if (!std::filesystem::exists(options_.state_file, unknown) && !unknown) return {};
   TRY_ASSIGN(const Bytes bytes, read_file(options_.state_file, kMaxStateBytes));
   const std::string_view text = as_text(bytes);
   for (size_t begin = 0; begin < text.size();) {

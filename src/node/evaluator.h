@@ -13,12 +13,12 @@ namespace templar {
 
 struct EvaluatorOptions {
   int threads = 1;
-  int64_t heldout_samples = 64;         // at most that many, the first of the held-out set; 0: all
+  int64_t heldout_samples = 128;        // at most that many, spread over the held-out set; 0: all
   std::optional<int64_t> until_window;  // finished once the checkpoint of this window is evaluated
   std::filesystem::path state_file;     // remembers which are done over restarts; empty: in memory only
 };
 
-// Mean loss over the first samples of the held-out set [nats a predicted token], in batches of at most 16. Fails as the engine and
+// Mean loss over samples spread evenly over the held-out set [nats a predicted token], in batches of at most 16. Fails as the engine and
 // the shards do.
 [[nodiscard]] Result<EvaluationReport> evaluate_heldout(const ShardSource& shards, Engine& engine, int64_t max_samples);
 
