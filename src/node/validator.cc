@@ -1,8 +1,9 @@
 #include "node/validator.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
-#include "base/check.h"
 #include "base/log.h"
 #include "core/protocol/object_keys.h"
 #include "node/catch_up.h"
@@ -69,6 +70,11 @@ Result<Progress> Validator::start() {
   TRY_ASSIGN(const auto caught_up, catch_up(environment_, replica_, stored ? std::optional(state_.next_window) : std::nullopt));
   if (!caught_up) {
     if (!leads(roster)) return Progress::kWaiting;
+    if (stored) {
+      return fatal_error(fmt::format("validator: bucket {} has a scoreboard up to window {} but no usable checkpoint: a run "
+                                     "that has begun is not begun again",
+                                     self_.bucket, state_.next_window));
+    }
     TRY_ASSIGN(const std::optional<int64_t> current, clock_.current_window());
     if (!current) return Progress::kWaiting;
     log(LogLevel::kInfo, "validator", "leads a new run", {{"uid", self_.uid}, {"start_window", *current}});
@@ -80,6 +86,7 @@ Result<Progress> Validator::start() {
     state_.next_peers = state_.peers;
   }
   state_.next_window = replica_.window();
+  if (caught_up && is_checkpoint_due() && caught_up->checkpoint_window != replica_.window()) checkpoint_due_ = true;
   started_ = true;
   log(LogLevel::kInfo, "validator", "in sync",
       {{"uid", self_.uid}, {"window", replica_.window()}, {"state_root", replica_.state_root().brief()}});
@@ -90,7 +97,7 @@ Result<Progress> Validator::decide_window() {
   const int64_t window = replica_.window();
   TRY_ASSIGN(const std::vector<Registration> roster, environment_.ledger.registrations());
   const std::optional<Registration> leader = leader_of(roster);
-  CHECK(leader.has_value());
+  if (!leader) return fatal_error("validator: the ledger has no validator, so nobody leads the run");
   // Also the leader looks for a record: before a restart it may have published one, and that one stands.
   const auto record = read_record(environment_, *leader, window);
   if (!record && record.error().kind != ErrorKind::kSkip) return std::unexpected(record.error());
@@ -122,6 +129,7 @@ Result<Progress> Validator::decide_window() {
     log_differences(decision.gathered, **record, "validator", self_.uid);
     TRY_ASSIGN(decision.gathered.accepted,
                fetch_named(environment_, **record, roster, std::move(decision.gathered.accepted)));
+    decision.gathered.rejected = (*record)->rejected;  // nobody is both
   } else if (leading) {
     TRY(publish_record(decision));
   }
@@ -148,6 +156,10 @@ Status Validator::publish_record(const Decision& decision) {
 Result<Progress> Validator::judge_window() {
   const Stopwatch watch;
   const int64_t window = replica_.window();
+  if (window <= state_.scoreboard.window) {  // judged before a restart that set the model further back
+    finish_window();
+    return Progress::kWorked;
+  }
   TRY_ASSIGN(const Evidence evidence, collect_evidence(environment_, replica_, meter_,
                                                        {.request = decision_->request,
                                                         .gathered = decision_->gathered,
@@ -156,12 +168,15 @@ Result<Progress> Validator::judge_window() {
   const AdvanceResult result = templar::advance(state_.scoreboard, evidence, environment_.spec);
   TRY(settle(result, window));
   // From here on nothing can fail: the model, the scoreboard and the window move together.
-  replica_.close_window(as_list(decision_->gathered.accepted));
+  finish_window();
   report(result, evidence, watch.seconds());
-  checkpoint_due_ = replica_.window() % environment_.spec.network.checkpoint_interval == 0 ||
-                    replica_.window() == options_.until_window;
-  decision_.reset();
   return Progress::kWorked;
+}
+
+void Validator::finish_window() {
+  replica_.close_window(as_list(decision_->gathered.accepted));
+  decision_.reset();
+  checkpoint_due_ = is_checkpoint_due();
 }
 
 Status Validator::settle(const AdvanceResult& result, int64_t window) {
@@ -192,6 +207,10 @@ Status Validator::publish_checkpoint() {
       .window = replica_.window(), .outer_step = replica_.outer_step(), .state_root = replica_.state_root()};
   return templar::publish_checkpoint(store_, self_.bucket, environment_.spec, info,
                                      std::as_const(replica_.engine()).parameters(), options_.tokenizer, key_);
+}
+
+bool Validator::is_checkpoint_due() const {
+  return replica_.window() % environment_.spec.network.checkpoint_interval == 0 || replica_.window() == options_.until_window;
 }
 
 bool Validator::leads(std::span<const Registration> roster) const {

@@ -41,15 +41,17 @@ class Validator {
   // A window whose accepted set is decided and which waits to be judged.
   struct Decision {
     GatherRequest request;
-    Gathered gathered;  // accepted: by the leader's record
+    Gathered gathered;  // by the leader's record, where there is one
   };
 
   [[nodiscard]] Result<Progress> start();
   [[nodiscard]] Result<Progress> decide_window();
   [[nodiscard]] Status publish_record(const Decision& decision);
   [[nodiscard]] Result<Progress> judge_window();
+  void finish_window();
   [[nodiscard]] Status settle(const AdvanceResult& result, int64_t window);
   [[nodiscard]] Status publish_checkpoint();
+  [[nodiscard]] bool is_checkpoint_due() const;
   [[nodiscard]] bool leads(std::span<const Registration> roster) const;
   void report(const AdvanceResult& result, const Evidence& evidence, double seconds);
 
