@@ -1,6 +1,6 @@
 #include "node/miner.h"
 
-#include <fmt/format.h>
+#include <algorithm>
 
 #include "base/log.h"
 #include "core/consensus/possession.h"
@@ -37,6 +37,7 @@ Result<Progress> Miner::start() {
   self_ = *find_uid(roster, *uid);
   TRY_ASSIGN(const std::optional<CatchUpReport> report, catch_up(environment_, replica_, std::nullopt));
   if (!report) return Progress::kWaiting;
+  trained_.window = -1;  // of the model before, if this is not the first start
   load_state();
   started_ = true;
   log(LogLevel::kInfo, "miner", "in sync",
@@ -50,47 +51,56 @@ Result<Progress> Miner::start() {
 
 Result<Progress> Miner::train_window() {
   const WindowPlan plan = replica_.plan();
-  // A contribution is written once: after a restart another one would no longer be what the leader's record may already name.
-  TRY_ASSIGN(const auto published, store_.head(self_.bucket, contribution_key(plan.window)));
-  if (published) {
-    contributed_window_ = plan.window;
-    return Progress::kWorked;
+  // Training twice for one window would enter it twice into the feedback: where the store was away, only the put is repeated.
+  if (trained_.window != plan.window) {
+    // A contribution is written once: after a restart another one would no longer be what the leader's record may already name.
+    TRY_ASSIGN(const auto published, store_.head(self_.bucket, contribution_key(plan.window)));
+    if (published) {
+      trainer_.forget_feedback();  // saved before that contribution was made from it
+      contributed_window_ = plan.window;
+      return Progress::kWorked;
+    }
+    TRY_ASSIGN(std::optional<Bytes> contribution, make_contribution(plan));
+    if (!contribution) {
+      contributed_window_ = plan.window;
+      return Progress::kWorked;
+    }
+    unpublished_ = *std::move(contribution);
   }
+  TRY(store_.put(self_.bucket, contribution_key(plan.window), unpublished_));
+  unpublished_ = {};
+  contributed_window_ = plan.window;
+  return Progress::kWorked;
+}
+
+Result<std::optional<Bytes>> Miner::make_contribution(const WindowPlan& plan) {
   const Stopwatch watch;
+  TRY_ASSIGN(const Hash256 block_hash, clock_.block_hash(plan.window));
   TRY_ASSIGN(const Shard shard, open_active_shard(environment_, plan));
   const SampleAssignment assignment = assigned_samples(environment_, plan, shard, self_.uid);
   auto trained = trainer_.train(replica_, assignment, shard);
   if (!trained && trained.error().kind == ErrorKind::kSkip) {
     log(LogLevel::kWarning, "miner", "window skipped",
         {{"uid", self_.uid}, {"window", plan.window}, {"reason", trained.error().message}});
-    contributed_window_ = plan.window;
-    return Progress::kWorked;
+    return std::nullopt;
   }
   if (!trained) return std::unexpected(trained.error());
-  TRY(publish(*trained, receipt_of(assignment, shard)));
-  trained_.window = plan.window;
-  trained_.inner = std::move(trained->inner);
-  trained_.seconds = watch.seconds();
-  contributed_window_ = plan.window;
-  return Progress::kWorked;
-}
-
-Status Miner::publish(const TrainedWindow& trained, const SampleReceipt& receipt) {
-  const int64_t window = replica_.window();
-  TRY_ASSIGN(const Hash256 block_hash, clock_.block_hash(window));
   const ContributionHeader header{
       .run_id = environment_.run_id,
-      .window = window,
+      .window = plan.window,
       .uid = self_.uid,
       .public_key = key_.public_key(),
       .state_root = replica_.state_root(),
       .possession_proof =
-          prove_possession(std::as_const(replica_.engine()).parameters(), block_hash, self_.uid, window),
-      .samples = receipt,
-      .inner_steps = static_cast<uint32_t>(trained.inner.losses.size())};
-  const Bytes sealed = seal_contribution(header, trained.blocks, environment_.layout, environment_.spec.codec, key_);
-  trained_.contribution_bytes = static_cast<int64_t>(sealed.size());
-  return store_.put(self_.bucket, contribution_key(window), sealed);
+          prove_possession(std::as_const(replica_.engine()).parameters(), block_hash, self_.uid, plan.window),
+      .samples = receipt_of(assignment, shard),
+      .inner_steps = static_cast<uint32_t>(trained->inner.losses.size())};
+  Bytes sealed = seal_contribution(header, trained->blocks, environment_.layout, environment_.spec.codec, key_);
+  trained_ = {.window = plan.window,
+              .inner = std::move(trained->inner),
+              .seconds = watch.seconds(),
+              .contribution_bytes = static_cast<int64_t>(sealed.size())};
+  return sealed;
 }
 
 Result<Progress> Miner::close_window() {
@@ -151,7 +161,8 @@ void Miner::housekeeping() {
 
 Status Miner::save_state() {
   if (options_.state_file.empty()) return {};
-  return save_miner_state(options_.state_file, environment_.run_id, {replica_.window(), trainer_.iterations},
+  const int64_t untrained = std::max(replica_.window(), contributed_window_ + 1);
+  return save_miner_state(options_.state_file, environment_.run_id, {untrained, trainer_.iterations},
                           trainer_.feedback(), replica_.engine().optimiser_state());
 }
 
@@ -163,8 +174,9 @@ void Miner::load_state() {
   if (!state) {
     log(LogLevel::kWarning, "miner", "own state is unusable: starting with fresh moments",
         {{"uid", self_.uid}, {"reason", state.error().message}});
-  } else if (*state && (*state)->window == replica_.window()) {
+  } else if (*state && ((*state)->window == replica_.window() || (*state)->window == replica_.window() + 1)) {
     trainer_.iterations = (*state)->iterations;
+    contributed_window_ = (*state)->window - 1;
   } else {
     trainer_.forget_feedback();  // what was held back has been sent since, or belongs to windows that nobody has any more
   }

@@ -41,7 +41,8 @@ class Miner {
   [[nodiscard]] Result<Progress> start();
   [[nodiscard]] Result<Progress> train_window();
   [[nodiscard]] Result<Progress> close_window();
-  [[nodiscard]] Status publish(const TrainedWindow& trained, const SampleReceipt& receipt);
+  // Trains and seals what comes of it; nothing where the window can't be trained in. A failure changes nothing.
+  [[nodiscard]] Result<std::optional<Bytes>> make_contribution(const WindowPlan& plan);
   void housekeeping();
   [[nodiscard]] Status save_state();
   void load_state();
@@ -64,6 +65,7 @@ class Miner {
     double seconds = 0;
     int64_t contribution_bytes = 0;
   } trained_;
+  Bytes unpublished_;  // trained_.window's contribution, as long as the store has not taken it
 };
 
 }  // namespace templar

@@ -51,7 +51,8 @@ Status save_miner_state(const std::filesystem::path& file, const Hash256& run_id
 
 Result<std::optional<MinerState>> load_miner_state(const std::filesystem::path& file, const Hash256& run_id, ParameterSpans feedback,
                                                    const OptimiserState& optimiser) {
-  if (!std::filesystem::exists(file)) return std::nullopt;
+  std::error_code unknown;
+  if (!std::filesystem::exists(file, unknown) && !unknown) return std::nullopt;
   TRY_ASSIGN(const MappedFile mapped, MappedFile::open(file));
   const ByteView content = mapped.bytes();
   const auto refuse = [&](std::string_view what) { return skip_error(fmt::format("{}: {}", file.string(), what)); };
