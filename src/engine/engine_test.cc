@@ -8,10 +8,11 @@
 #include <cmath>
 #include <dnnl.hpp>
 #include <limits>
+#include <utility>
 
 #include "base/random.h"
-#include "support/expect_failure.h"
 #include "core/protocol/schedule.h"
+#include "support/expect_failure.h"
 
 namespace templar {
 namespace {
@@ -66,11 +67,6 @@ std::vector<uint32_t> random_tokens(int64_t count, uint64_t seed, int64_t vocab 
   return tokens;
 }
 
-std::vector<float> flat(ConstParameterSpans spans) {
-  std::vector<float> values;
-  for (const auto& span : spans) values.insert(values.end(), span.begin(), span.end());
-  return values;
-}
 std::vector<float> flat(ParameterSpans spans) {
   std::vector<float> values;
   for (const auto& span : spans) values.insert(values.end(), span.begin(), span.end());
@@ -168,6 +164,25 @@ TEST(Engine, SkipsAStepThatIsNotFiniteAndLeavesTheParameters) {
     EXPECT_EQ(after, before);
     EXPECT_EQ(*engine->optimiser_state().updates, 0);
     EXPECT_THAT(engine->optimiser_state().first_moment.front(), ::testing::Each(0.0F));
+  }
+}
+
+TEST(Engine, IsNoneTheWorseForAStepThatWasNotFinite) {
+  const auto tokens = random_tokens(5 * kSequence, 1);
+  for (const bool tied : {false, true}) {
+    ModelSpec model = small_model();
+    model.tie_word_embeddings = tied;
+    const auto engine = small_engine({.micro_batch = 2}, model);
+    const auto fresh = small_engine({.micro_batch = 2}, model);
+    float& weight = engine->parameters()[1].front();
+    const float value = std::exchange(weight, std::numeric_limits<float>::quiet_NaN());
+    engine->parameters_changed();
+    EXPECT_TRUE(fails(engine->train_step({tokens, 5, kSequence}, 1e-2), ErrorKind::kSkip));
+    weight = value;
+    engine->parameters_changed();
+    ASSERT_TRUE(engine->train_step({tokens, 5, kSequence}, 1e-2).has_value());
+    ASSERT_TRUE(fresh->train_step({tokens, 5, kSequence}, 1e-2).has_value());
+    EXPECT_EQ(flat(engine->parameters()), flat(fresh->parameters()));
   }
 }
 
