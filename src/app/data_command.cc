@@ -11,6 +11,7 @@
 #include "adapters/shards/data_folder.h"
 #include "app/command.h"
 #include "app/prepare_progress.h"
+#include "app/printable.h"
 #include "app/stop_signal.h"
 #include "base/clock.h"
 
@@ -53,21 +54,6 @@ Status run_prepare(const PrepareOptions& options) {
   if (report->tokens_dropped > 0) fmt::print("left over   {} tokens\n", report->tokens_dropped);
   fmt::print("written     {} in {:.1f} s\n", options.out.string(), watch.seconds());
   return {};
-}
-
-// What a terminal can show: a text must not be able to command it.
-std::string printable(std::string_view text) {
-  std::string shown;
-  for (const char c : text) {
-    const auto byte = static_cast<uint8_t>(c);
-    const bool is_control = (byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f;
-    if (is_control) {
-      shown += fmt::format("\\x{:02x}", byte);
-    } else {
-      shown += c;
-    }
-  }
-  return shown;
 }
 
 std::string sample_text(const fs::path& folder, const ShardSource& source, std::span<const uint32_t> sample) {

@@ -12,6 +12,7 @@
 #include "app/localnet/processes.h"
 #include "app/localnet/results.h"
 #include "app/options.h"
+#include "app/printable.h"
 #include "app/stop_signal.h"
 #include "base/log.h"
 #include "core/protocol/parameter_layout.h"
@@ -50,8 +51,16 @@ Status record_times(const LocalRun& run, double train_seconds, double total_seco
   return {};
 }
 
-void say_end(const LocalRun& run, const History& history, const std::string& text) {
-  fmt::print("{}\n", text);
+// All windows are there, and all that is measured at the last one.
+bool is_finished(const LocalRun& run, const History& history, const LocalnetOptions& options) {
+  if (!std::filesystem::exists(run.path("summary.json")) || history.windows.empty()) return false;
+  const int64_t done = history.windows.rbegin()->first + 1;
+  const bool evaluated = history.heldout.contains(done);
+  const bool compared = !options.baseline || history.baseline_heldout.contains(done);
+  return done >= run.windows && evaluated && compared;
+}
+
+void say_end(const LocalRun& run, const History& history) {
   fmt::print("\n{}", summary_json(run, history));
   fmt::print("\nmodel     {}\ncurve     {}\ntext      {}\nsummary   {}\nmetrics   {}\n", run.path("model").string(),
              run.path("loss.svg").string(), run.path("sample.txt").string(), run.path("summary.json").string(),
@@ -70,6 +79,12 @@ Status run_localnet(const LocalnetOptions& options) {
   History history;
   MetricsTail tail(run.path("metrics"));
   TRY(tail.poll(history));
+  if (is_finished(run, history, options)) {
+    fmt::print("trained for {} windows already, nothing is left to do: give more --windows to go on, or --fresh to begin anew\n",
+               history.windows.rbegin()->first + 1);
+    say_end(run, history);
+    return {};
+  }
   LiveView view(run, stdout);
   view.skip_to_end(history);
   const Stopwatch training;
@@ -87,7 +102,8 @@ Status run_localnet(const LocalnetOptions& options) {
   }
   view.show(history, true);
   TRY_ASSIGN(const std::string text, write_results(run, history));
-  say_end(run, history, text);
+  fmt::print("{}\n", printable(text));
+  say_end(run, history);
   if (!history.roots_agree()) return fatal_error("the nodes' state roots differ: see the windows marked above");
   return {};
 }

@@ -1,6 +1,7 @@
 #include "app/templar.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
 
 #include "app/checkpoint_command.h"
 #include "app/command.h"
@@ -29,6 +30,10 @@ int run_templar(int argc, char** argv) {
   add_contribution_command(app, exit_code);
   add_key_command(app, exit_code);
   add_bench_command(app, exit_code);
+  if (argc == 1) {
+    std::fputs(app.help().c_str(), stderr);
+    return 2;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
