@@ -25,7 +25,12 @@ if [ "$(id -u)" = 0 ]; then as_root=""; elif command -v sudo >/dev/null; then as
   exit 1
 fi
 echo "installing:$missing"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 export DEBIAN_FRONTEND=noninteractive
-$as_root apt-get update -qq
 # shellcheck disable=SC2086  # word by word
-$as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
+{ $as_root apt-get update -qq && $as_root apt-get install -y -qq --no-install-recommends $missing; } >"$log" 2>&1 || {
+  tail -n 20 "$log" >&2
+  echo "The packages could not be installed; the lines above say why." >&2
+  exit 1
+}
