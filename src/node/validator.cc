@@ -70,7 +70,7 @@ Result<Progress> Validator::start() {
   TRY_ASSIGN(const auto caught_up, catch_up(environment_, replica_, stored ? std::optional(state_.next_window) : std::nullopt));
   if (!caught_up) {
     if (!leads(roster)) return Progress::kWaiting;
-    if (stored) {
+    if (state_.scoreboard.window >= 0) {
       return fatal_error(fmt::format("validator: bucket {} has a scoreboard up to window {} but no usable checkpoint: a run "
                                      "that has begun is not begun again",
                                      self_.bucket, state_.next_window));
@@ -87,6 +87,8 @@ Result<Progress> Validator::start() {
   }
   state_.next_window = replica_.window();
   if (caught_up && is_checkpoint_due() && caught_up->checkpoint_window != replica_.window()) checkpoint_due_ = true;
+  // From its first window on, a restart begins at the first one that is not judged.
+  if (!stored) TRY(store_state(state_));
   started_ = true;
   log(LogLevel::kInfo, "validator", "in sync",
       {{"uid", self_.uid}, {"window", replica_.window()}, {"state_root", replica_.state_root().brief()}});
@@ -194,10 +196,14 @@ Status Validator::settle(const AdvanceResult& result, int64_t window) {
     for (const auto& [uid, weight] : result.weights) weights.push_back({uid, weight});
     TRY(ledger_.set_weights(self_.uid, weights));
   }
-  const std::string text = encode_validator_state(next);
-  TRY(store_.put(self_.bucket, kScoreboardKey, as_bytes(text)));
+  TRY(store_state(next));
   state_ = std::move(next);
   return {};
+}
+
+Status Validator::store_state(const ValidatorState& state) {
+  const std::string text = encode_validator_state(state);
+  return store_.put(self_.bucket, kScoreboardKey, as_bytes(text));
 }
 
 Status Validator::publish_checkpoint() {

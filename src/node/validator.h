@@ -50,6 +50,7 @@ class Validator {
   [[nodiscard]] Result<Progress> judge_window();
   void finish_window();
   [[nodiscard]] Status settle(const AdvanceResult& result, int64_t window);
+  [[nodiscard]] Status store_state(const ValidatorState& state);
   [[nodiscard]] Status publish_checkpoint();
   [[nodiscard]] bool is_checkpoint_due() const;
   [[nodiscard]] bool leads(std::span<const Registration> roster) const;
