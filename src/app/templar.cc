@@ -1,7 +1,13 @@
 #include "app/templar.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
+#include <string>
+#include <vector>
 
 #include "app/checkpoint_command.h"
 #include "app/command.h"
@@ -14,6 +20,16 @@ constexpr const char* kDescription =
     "Templar trains language models across machines that don't trust each other.\n"
     "Begin with: templar localnet --data FOLDER_OF_TEXT\n"
     "Each verb explains itself: templar VERB --help";
+
+// Names a verb that does not exist; CLI11 would only say that one is missing.
+bool is_unknown_verb(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return false;
+  std::vector<std::string> verbs;
+  for (const CLI::App* verb : app.get_subcommands(nullptr)) verbs.push_back(verb->get_name());
+  if (std::ranges::find(verbs, argv[1]) != verbs.end()) return false;
+  fmt::print(stderr, "templar has no verb '{}'; it has {}\n", argv[1], fmt::join(verbs, ", "));
+  return true;
+}
 
 }  // namespace
 
@@ -34,6 +50,7 @@ int run_templar(int argc, char** argv) {
     std::fputs(app.help().c_str(), stderr);
     return 2;
   }
+  if (is_unknown_verb(app, argc, argv)) return 2;
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

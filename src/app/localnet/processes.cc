@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <fstream>
 #include <thread>
 
 #include "adapters/file_store/file_object_store.h"
@@ -54,6 +55,19 @@ std::vector<std::string> arguments_of(const LocalNode& node) {
     arguments.insert(arguments.end(), {"--key", config.key_file.string()});
   }
   return arguments;
+}
+
+// The last error that a node has written to its log; empty if there is none near the end.
+std::string last_error_in(const std::filesystem::path& log) {
+  constexpr std::streamoff kTailBytes = 4096;
+  std::ifstream file(log, std::ios::binary | std::ios::ate);
+  if (!file) return "";
+  file.seekg(std::max<std::streamoff>(0, file.tellg() - kTailBytes));
+  std::string found;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("error: ")) found = line.substr(7);
+  }
+  return found;
 }
 
 // Every node of a localnet has been registered before it starts.
@@ -130,8 +144,10 @@ class Supervisor {
       return {};
     }
     if (!outcome.starts_with("signal") || ++supervised.restarts > kMaxRestarts) {
-      return fatal_error(fmt::format("{} ended with {}; see {}", node.name, outcome,
-                                     (run_.path("logs") / (node.name + ".log")).string()));
+      const std::filesystem::path file = run_.path("logs") / (node.name + ".log");
+      const std::string reason = last_error_in(file);
+      return fatal_error(fmt::format("{} ended with {}{}{}; see {}", node.name, outcome, reason.empty() ? "" : ": ", reason,
+                                     file.string()));
     }
     log(LogLevel::kWarning, "localnet", "node was killed and is started again", {{"node", node.name}, {"by", outcome}});
     return {};

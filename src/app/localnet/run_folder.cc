@@ -74,6 +74,15 @@ Result<std::filesystem::path> find_data(const LocalnetOptions& options, const Ru
   return own;
 }
 
+// A shard that was damaged would be trained on without anybody noticing.
+Status verify_data(const std::filesystem::path& folder, const ProgressLine& progress) {
+  if (!std::filesystem::exists(folder / kManifestName)) return {};  // shards from elsewhere: there is nothing to compare with
+  const Stopwatch watch;
+  return verify_data_folder(folder, [&](const std::string& file) {
+    if (watch.seconds() > 2) progress("checking " + file);
+  });
+}
+
 // The folder's spec, written at the run's first start. A later start must want the same.
 Status agree_on_spec(const std::filesystem::path& file, const RunSpec& spec) {
   if (!std::filesystem::exists(file)) return write_file_atomically(file, pretty_json(spec));
@@ -184,6 +193,7 @@ Result<LocalRun> open_local_run(const LocalnetOptions& options, const ProgressLi
   TRY_ASSIGN(const auto shards, open_data_folder(run.data_folder, {}));
   if (const auto hash = shards->manifest_hash()) spec.data.manifest_hash = hash->hex();
   TRY(check_data(spec, *shards, run.data_folder));
+  TRY(verify_data(run.data_folder, progress));
   TRY(agree_on_spec(run.path("run_spec.json"), spec));
   run.spec = spec;
   for (const char* name : {"keys", "store", "state", "metrics", "logs"}) TRY(make_folder(run.path(name)));
