@@ -307,7 +307,7 @@ TEST_F(ValidatorTest, AnnouncesTheSamePeersAfterARestart) {
 }
 
 TEST_F(ValidatorTest, PublishesACheckpointAtEachIntervalAndAtTheEnd) {
-  ValidatorNode leader(world_, 0, {.until_window = 3});
+  ValidatorNode leader(world_, 0, {.until_window = 3, .tokenizer = {}});
   complete(leader, 0, {2, 3});
   complete(leader, 1, {2, 3});
   close(leader, 2, {2, 3});
