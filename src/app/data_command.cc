@@ -128,7 +128,8 @@ void add_prepare(CLI::App& data, int& exit_code) {
       ->capture_default_str();
   command->add_option("--held-out-samples", options->held_out_samples,
                       "Hold out this many samples instead of a share");
-  command->add_option("--max-bytes", options->max_bytes, "Take only so much text");
+  command->add_option("--max-bytes", options->max_bytes, "Take only so much text, e.g. 16MB")
+      ->transform(CLI::AsSizeValue(true));
   command
       ->add_option("--extensions", options->extensions, "Take only these files of a folder, as in h,hpp,c,cc")
       ->delimiter(',')

@@ -23,12 +23,22 @@ constexpr const char* kDescription =
 
 // Names a verb that does not exist; CLI11 would only say that one is missing.
 bool is_unknown_verb(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return false;
-  std::vector<std::string> verbs;
-  for (const CLI::App* verb : app.get_subcommands(nullptr)) verbs.push_back(verb->get_name());
-  if (std::ranges::find(verbs, argv[1]) != verbs.end()) return false;
-  fmt::print(stderr, "templar has no verb '{}'; it has {}\n", argv[1], fmt::join(verbs, ", "));
-  return true;
+  const CLI::App* level = &app;
+  std::string path = "templar";
+  for (int i = 1; i < argc && argv[i][0] != '-'; ++i) {
+    const std::vector<const CLI::App*> verbs = level->get_subcommands(nullptr);
+    if (verbs.empty()) return false;
+    const auto found = std::ranges::find(verbs, argv[i], &CLI::App::get_name);
+    if (found == verbs.end()) {
+      std::vector<std::string> names;
+      for (const CLI::App* verb : verbs) names.push_back(verb->get_name());
+      fmt::print(stderr, "{} has no verb '{}'; it has {}\n", path, argv[i], fmt::join(names, ", "));
+      return true;
+    }
+    level = *found;
+    path += " " + level->get_name();
+  }
+  return false;
 }
 
 }  // namespace

@@ -146,6 +146,9 @@ before=$(contents "$out")
   refused 1 'validator-0.key.*another role' $(node miner "$out/keys/validator-0.key")
   refused 1 'miner-1.key.*another role' $(node validator "$out/keys/miner-1.key")
   refused 1 'no-such.db' $(node miner "$out/keys/miner-1.key" | sed "s#$out/ledger.db#$work/no-such.db#")
+  mkdir -p "$work/state"
+  flock "$work/state/lock" $(node miner "$out/keys/miner-1.key") >"$work/said" 2>&1 && fail "two processes work in one state folder"
+  grep -q "$work/state: another process works in this folder" "$work/said" || fail "a state folder in use: says $(cat "$work/said")"
   "$templar" key new "$work/new.key" >/dev/null
   refused 1 'new.key.*exists' "$templar" key new "$work/new.key"
 }
@@ -194,7 +197,7 @@ if unshare -m mount -t tmpfs -o size=1m none "$work/disk" 2>/dev/null; then
       $again --windows 60 $mode >$work/said 2>&1; echo \$? >$work/code; rm $work/disk/fill
       $again --windows 60 $mode >$work/said-again 2>&1; echo \$? >>$work/code; cp -r $work/disk/run $work/full$mode" || code=$?
     equal "full disk $mode: exit codes when full and afterwards" "1 0" "$(tr '\n' ' ' <"$work/code" | sed 's/ $//')"
-    grep -q "No space left on device" "$work/said" || fail "full disk $mode: says $(tail -n 5 "$work/said")"
+    grep -qE "No space left on device|disk is full" "$work/said" || fail "full disk $mode: says $(tail -n 5 "$work/said")"
     roots_agree "$work/full$mode"
     nothing_corrupt "$work/full$mode"
   done

@@ -52,6 +52,7 @@ done
 roots_agree "$out"
 equal "windows" "$windows" "$(field "$out/summary.json" windows)"
 equal "windows with a root" "$windows" "$(window_roots "$out" | wc -l)"
+grep -q 'gathered .*not 2 (missing)' "$work/run.log" || fail "no line says that a killed miner's contribution is missing"
 equal "every restart is told" "$killed" "$(grep -c 'was killed and is started again' "$work/run.log")"
 equal "a line for each window" "$windows" "$(grep -c '^window ' "$work/run.log")"
 for ((w = 0; w <= windows; w += 2)); do

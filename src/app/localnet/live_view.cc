@@ -11,9 +11,24 @@ namespace templar {
 namespace {
 
 constexpr int64_t kWindowsBetweenTables = 20;
+constexpr size_t kRejectedNamed = 4;
 
 std::string thousands(double value) {
   return value >= 1e6 ? fmt::format("{:.2f}M", value / 1e6) : fmt::format("{:.1f}k", value / 1e3);
+}
+
+// "gathered 1 3, not 2 (missing)"
+std::string gathered_text(const WindowRow& row) {
+  if (row.scores.empty()) return "gathered ?";  // the validator was killed before it could report
+  const std::vector<uint32_t> accepted = row.accepted();
+  std::string text = accepted.empty() ? "gathered nobody" : fmt::format("gathered {}", fmt::join(accepted, " "));
+  size_t named = 0;
+  for (const auto& [uid, score] : row.scores) {
+    if (score.verdict == "accepted" || ++named > kRejectedNamed) continue;
+    text += fmt::format("{} {} ({})", named == 1 ? ", not" : ",", uid, score.verdict);
+  }
+  if (named > kRejectedNamed) text += fmt::format(" and {} more", named - kRejectedNamed);
+  return text;
 }
 
 }  // namespace
@@ -48,9 +63,12 @@ void LiveView::show(const History& history, bool all) {
 
 bool LiveView::is_complete(const History& history, int64_t window) const {
   const WindowRow& row = history.windows.at(window);
-  if (row.validator_root && row.miners.size() == miners_) return true;
-  // A node that was away for the window never reports it: a later window's judgement shows that all have moved on.
-  return std::any_of(history.windows.upper_bound(window), history.windows.end(),
+  const bool has_checkpoint = (window + 1) % run_.spec.network.checkpoint_interval == 0 || window + 1 == run_.windows;
+  const bool is_evaluated = !has_checkpoint || history.heldout.contains(window + 1);
+  if (row.validator_root && row.miners.size() == miners_ && is_evaluated) return true;
+  // A node that was away for the window never reports it, and an evaluator may be slow: what is missing two windows later is not
+  // waited for any longer.
+  return std::any_of(history.windows.upper_bound(window + 1), history.windows.end(),
                      [](const auto& later) { return later.second.validator_root.has_value(); });
 }
 
@@ -65,12 +83,7 @@ void LiveView::print_window(const History& history, int64_t window) {
   if (const auto bytes = row.contribution_bytes()) {
     line += fmt::format("  {:.1f} kB each, 1/{:.0f} of f32", *bytes / 1e3, static_cast<double>(parameter_bytes_) / *bytes);
   }
-  const std::vector<uint32_t> accepted = row.accepted();
-  if (row.scores.empty()) {
-    line += "  gathered ?";  // the validator was killed before it could report
-  } else {
-    line += accepted.empty() ? "  gathered nobody" : fmt::format("  gathered {}", fmt::join(accepted, " "));
-  }
+  line += "  " + gathered_text(row);
   line += fmt::format("  root {} {}", row.state_root().value_or("?").substr(0, 8), row.roots_agree() ? "all agree" : "NODES DIFFER");
   fmt::print(out_, "{}\n", line);
 }

@@ -18,7 +18,8 @@ class LiveView {
   // Nothing is said of the windows that are already there.
   void skip_to_end(const History& history);
 
-  // Prints the windows that all living nodes have reported since the last call. all: also those where somebody's report is missing.
+  // Prints the windows that all nodes have reported since the last call, and those where somebody's report has been missing for two
+  // windows. all: the rest, too.
   void show(const History& history, bool all = false);
 
  private:
