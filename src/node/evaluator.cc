@@ -57,6 +57,7 @@ Result<Progress> Evaluator::advance() {
   if (!evaluated) {
     log(LogLevel::kWarning, "evaluator", "checkpoint passed over", {{"window", *next}, {"reason", evaluated.error().message}});
   }
+  environment_.metrics.flush();  // a checkpoint that is marked as done must have been reported
   TRY(mark_done(*next));
   return Progress::kWorked;
 }
