@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "adapters/file_store/file_object_store.h"
@@ -12,21 +11,17 @@
 #include "core/protocol/object_keys.h"
 #include "node/checkpoint/checkpoint.h"
 #include "support/small_model.h"
+#include "support/run_verb.h"
 #include "support/temporary_folder.h"
 
 namespace templar::testing {
 namespace {
 
 namespace fs = std::filesystem;
+using Outcome = VerbOutcome;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-struct Outcome {
-  int exit_code = -1;
-  std::string output;
-  std::string errors;
-};
 
 // A store with the checkpoints of windows 4 and 12 in one bucket.
 class CheckpointCommand : public ::testing::Test {
@@ -41,22 +36,8 @@ class CheckpointCommand : public ::testing::Test {
     }
   }
   static Outcome run(std::vector<std::string> arguments) {
-    CLI::App root("", "templar");
-    Outcome outcome;
-    add_checkpoint_command(root, outcome.exit_code);
     arguments.insert(arguments.begin(), "checkpoint");
-    std::ranges::reverse(arguments);  // as CLI11 takes them
-    ::testing::internal::CaptureStdout();
-    ::testing::internal::CaptureStderr();
-    try {
-      root.parse(std::move(arguments));
-    } catch (const CLI::ParseError& error) {
-      outcome = {2, "", error.what()};
-    }
-    std::fflush(nullptr);
-    outcome.output = ::testing::internal::GetCapturedStdout();
-    outcome.errors += ::testing::internal::GetCapturedStderr();
-    return outcome;
+    return run_verb(add_checkpoint_command, std::move(arguments));
   }
   [[nodiscard]] std::string root() const { return (folder_ / "store").string(); }
   [[nodiscard]] fs::path checkpoint(int64_t window) const {

@@ -4,26 +4,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "base/file.h"
+#include "support/run_verb.h"
 #include "support/temporary_folder.h"
 
 namespace templar {
 namespace {
 
 namespace fs = std::filesystem;
+using Outcome = testing::VerbOutcome;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-struct Outcome {
-  int exit_code = -1;
-  std::string output;
-  std::string errors;
-};
 
 class DataCommand : public ::testing::Test {
  protected:
@@ -32,23 +27,8 @@ class DataCommand : public ::testing::Test {
     for (int i = 0; i < 3000; ++i) text += fmt::format("this is line {}\n", i);
     EXPECT_TRUE(write_file_atomically(folder_ / "text.txt", text));
   }
-  // A usage error gives exit code 2.
   static Outcome run(std::vector<std::string> arguments) {
-    CLI::App root("", "templar");
-    Outcome outcome;
-    add_data_command(root, outcome.exit_code);
-    std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
-    ::testing::internal::CaptureStdout();
-    ::testing::internal::CaptureStderr();
-    try {
-      root.parse(std::move(arguments));
-    } catch (const CLI::ParseError& error) {
-      outcome = {2, "", error.what()};
-    }
-    std::fflush(nullptr);
-    outcome.output = ::testing::internal::GetCapturedStdout();
-    outcome.errors += ::testing::internal::GetCapturedStderr();
-    return outcome;
+    return testing::run_verb(add_data_command, std::move(arguments));
   }
   Outcome prepare(std::vector<std::string> more = {}) {
     std::vector<std::string> arguments = {"data", "prepare", text_, "--out", out_, "--sequence-length", "64"};

@@ -6,21 +6,16 @@
 
 #include "support/child_process.h"
 #include "support/expect_failure.h"
+#include "support/file_content.h"
 #include "support/temporary_folder.h"
 
 namespace templar {
 namespace {
 
 using testing::fails;
+using testing::files_in;
+using testing::text_of;
 using testing::TemporaryFolder;
-
-std::string text_of(const std::filesystem::path& path) {
-  const auto content = read_file(path, 1 << 20);
-  return content ? std::string(as_text(*content)) : "error: " + content.error().message;
-}
-size_t files_in(const std::filesystem::path& folder) {
-  return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
-}
 
 TEST(ReadFile, GivesTheWholeContentUpToTheLimit) {
   const TemporaryFolder folder;
