@@ -30,6 +30,11 @@ Result<std::optional<CatchUpReport>> catch_up(const NodeEnvironment& environment
   return report;
 }
 
+Result<bool> is_left_behind(const NodeEnvironment& environment, const Registration& leader, int64_t window) {
+  TRY_ASSIGN(const std::vector<int64_t> checkpoints, list_checkpoints(environment.store, leader.bucket));
+  return !checkpoints.empty() && checkpoints.back() > window;
+}
+
 Status apply_record(const NodeEnvironment& environment, Replica& replica, const AggregateRecord& record,
                     std::vector<Contribution> at_hand) {
   if (record.state_root != replica.state_root()) {

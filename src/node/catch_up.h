@@ -21,6 +21,10 @@ struct CatchUpReport {
 [[nodiscard]] Result<std::optional<CatchUpReport>> catch_up(const NodeEnvironment& environment, Replica& replica,
                                                             std::optional<int64_t> until_window);
 
+// Whether the leader has published the start of a later window than that: from there a node goes on whose own window can't be
+// completed any more, because a miner has taken back what the record names. Fails as the store does.
+[[nodiscard]] Result<bool> is_left_behind(const NodeEnvironment& environment, const Registration& leader, int64_t window);
+
 // The window's accepted contributions as the leader's record names them, applied; the record must be of the replica's window and
 // root. at_hand: what the caller has gathered itself.
 [[nodiscard]] Status apply_record(const NodeEnvironment& environment, Replica& replica, const AggregateRecord& record,

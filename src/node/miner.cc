@@ -137,13 +137,24 @@ Result<Progress> Miner::close_window() {
                                                       .parameters = std::as_const(replica_.engine()).parameters()}));
   if (confirmed) {
     log_differences(gathered, **record, "miner", self_.uid);
-    TRY_ASSIGN(gathered.accepted, fetch_named(environment_, **record, roster, std::move(gathered.accepted)));
+    auto named = fetch_named(environment_, **record, roster, std::move(gathered.accepted));
+    if (!named) return leave_window(*leader, named.error());
+    gathered.accepted = *std::move(named);
   }
   const size_t accepted = gathered.accepted.size();
   replica_.close_window(as_list(gathered.accepted));
   if (accepted == 0) trainer_.forget_feedback();
   report(window, gathered, accepted, confirmed);
   housekeeping();
+  return Progress::kWorked;
+}
+
+Result<Progress> Miner::leave_window(const Registration& leader, const Error& reason) {
+  TRY_ASSIGN(const bool left_behind, is_left_behind(environment_, leader, replica_.window()));
+  if (!left_behind) return std::unexpected(reason);
+  log(LogLevel::kWarning, "miner", "window can't be completed: starting again from a newer checkpoint",
+      {{"uid", self_.uid}, {"window", replica_.window()}, {"reason", reason.message}});
+  started_ = false;
   return Progress::kWorked;
 }
 

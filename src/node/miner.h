@@ -43,6 +43,8 @@ class Miner {
   [[nodiscard]] Result<Progress> close_window();
   // Trains and seals what comes of it; nothing where the window can't be trained in. A failure changes nothing.
   [[nodiscard]] Result<std::optional<Bytes>> make_contribution(const WindowPlan& plan);
+  // Where a window can't be completed: that reason again, or a new start once the leader has a newer checkpoint.
+  [[nodiscard]] Result<Progress> leave_window(const Registration& leader, const Error& reason);
   void housekeeping();
   [[nodiscard]] Status save_state();
   void load_state();

@@ -171,6 +171,21 @@ TEST_F(MinerTest, TriesAgainWhereANamedContributionIsNotToBeHad) {
   EXPECT_EQ(node.miner.replica().window(), 1);
 }
 
+TEST_F(MinerTest, GoesOnFromANewerCheckpointWhereANamedContributionWasTakenBack) {
+  MinerNode node(world_, 1);
+  work(node);
+  publish_others(node, 0);
+  world_.communications.close_window(0);
+  world_.publish_record(world_.record_of(0, 0, world_.initial_root(), {1, 2}));
+  ASSERT_TRUE(world_.store().remove(world_.bucket(2), contribution_key(0)));
+  EXPECT_TRUE(fails(node.miner.advance(), ErrorKind::kRetry, "contribution of uid 2"));
+  publish_checkpoint_of(world_, 1, 1, world_.communications.model.parameters.spans());
+  work(node);
+  EXPECT_EQ(node.miner.replica().window(), 1);
+  EXPECT_EQ(node.miner.replica().outer_step(), 1);
+  EXPECT_EQ(logs_.count("window can't be completed: starting again from a newer checkpoint"), 1u);
+}
+
 TEST_F(MinerTest, WaitsForTheRecordAndThenLetsItsOwnGatherStand) {
   MinerNode node(world_, 1);
   complete_window(node, 0, {1, 2, 3});  // the record names the peers
