@@ -4,20 +4,22 @@
 
 out=$work/run
 small_data "$work/data"
-inner_steps=200
-timeout -k 5 60 "$templar" localnet --out "$out" --data "$work/data" --processes --miners 7 --windows 9 --no-baseline "${small[@]}" \
+inner_steps=400
+timeout -k 5 60 "$templar" localnet --out "$out" --data "$work/data" --processes --miners 7 --windows 11 --no-baseline "${small[@]}" \
   --set inner.steps=$inner_steps >"$work/run.log" 2>&1 &
 localnet_pid=$!
-wait_for 20 "the first record" compgen -G "$out/store/*/records/0000000000" || give_up "$(tail -n 20 "$work/run.log")"
-
 bucket_of() { "$templar" key show "$out/keys/miner-$1.key" | grep -o 'node-[0-9a-f]*'; }
+wait_for 20 "the keys" test -s "$out/keys/miner-7.key"
 leader=$("$templar" key show "$out/keys/validator-0.key" | grep -o 'node-[0-9a-f]*')
+
+buckets=$(for uid in 1 2 3 4 5 6 7; do bucket_of $uid; done | tr '\n' ' ')
+wait_for 20 "the first record" test -e "$out/store/$leader/records/0000000000" || give_up "$(tail -n 20 "$work/run.log")"
 
 # Miners 2 to 7 are hostile, in a window that has not begun yet: their own nodes find something published and leave it there.
 # Everything that they need of an honest contribution is taken from those of window 0; each is stamped with a time inside the
 # window, as the ledger's clock would (block 0: 2026-01-01, 12 s a block, 5 blocks a window).
-window=6
-python3 - "$out" $window "$(for uid in 1 2 3 4 5 6 7; do bucket_of $uid; done | tr '\n' ' ')" "$leader" <<'PYTHON' || give_up "the hostile contributions could not be placed"
+window=8
+python3 - "$out" $window "$buckets" "$leader" <<'PYTHON' || give_up "the hostile contributions could not be placed"
 import os, pathlib, sys, time
 out, window, buckets = pathlib.Path(sys.argv[1]), int(sys.argv[2]), dict(enumerate(sys.argv[3].split(), start=1))
 opens_s = 1767225600 + window * 5 * 12
@@ -55,7 +57,7 @@ code=0; wait $localnet_pid || code=$?
 equal "localnet's exit code" 0 "$code"
 [ "$code" = 0 ] || tail -n 30 "$work/run.log" >&2
 roots_agree "$out"
-equal "windows" 9 "$(field "$out/summary.json" windows)"
+equal "windows" 11 "$(field "$out/summary.json" windows)"
 
 verdict() { # UID WINDOW: "VERDICT REASON"
   measurements "$out" validator-0 validator_scores eval_uid window verdict reason | awk -v uid="$1" -v window="$2" '$1 == uid && $2 == window' | cut -d ' ' -f 3-
