@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "core/protocol/object_keys.h"
 #include "engine/engine.h"
+#include "node/checkpoint/checkpoint.h"
 #include "node/environment.h"
 #include "node/validator.h"
 #include "node/validator_state.h"
@@ -43,6 +44,7 @@ class ValidatorFixture {
     CHECK(communications.ledger.set_weights(0, metagraph.weights()).has_value());
     communications.enter_window(kStartWindow);
     store_state(options.spec);
+    store_checkpoint();
     validator_ = std::make_unique<Validator>(environment_, communications.store, communications.ledger,
                                              *engine_, communications.key(0), ValidatorOptions{});
   }
@@ -92,6 +94,16 @@ class ValidatorFixture {
     const std::string text = encode_validator_state(state);
     const std::string bucket = communications.registration(0).bucket;
     CHECK(communications.store.put(bucket, kScoreboardKey, as_bytes(text)).has_value());
+  }
+
+  // A run that has begun has a checkpoint: here the initial model, as if all windows so far had been null rounds.
+  void store_checkpoint() {
+    Replica replica(environment_, *engine_, 1);
+    replica.begin_initial(kStartWindow);
+    const CheckpointInfo info{kStartWindow, 0, replica.state_root()};
+    CHECK(publish_checkpoint(communications.store, communications.registration(0).bucket, environment_.spec, info,
+                             std::as_const(*engine_).parameters(), {}, communications.key(0))
+              .has_value());
   }
 
   std::unique_ptr<Engine> engine_;
