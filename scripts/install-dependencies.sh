@@ -6,7 +6,7 @@ set -eu
 
 build_packages="g++ cmake ninja-build pkg-config ccache libdnnl-dev libsodium-dev libsqlite3-dev nlohmann-json3-dev libspdlog-dev
   libfmt-dev libcli11-dev libsentencepiece-dev libhwy-dev libzstd-dev zlib1g-dev"
-check_packages="clang-19 libclang-rt-19-dev clang-format-19 libgtest-dev libgmock-dev libbenchmark-dev sqlite3 python3"
+check_packages="clang-19 llvm-19 libclang-rt-19-dev clang-format-19 libgtest-dev libgmock-dev libbenchmark-dev sqlite3 python3"
 
 case "${1:-}" in
   build) wanted=$build_packages ;;

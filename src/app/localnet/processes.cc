@@ -185,7 +185,11 @@ class BaselineThread {
       : node_(std::move(node)), thread_([this](const std::stop_token& stop) {
           while (!stop.stop_requested()) {
             const auto progress = node_->advance();
-            if (!progress || *progress == Progress::kFinished) break;
+            if (!progress) {
+              log(LogLevel::kWarning, "localnet", "the baseline ended early", {{"reason", progress.error().message}});
+              break;
+            }
+            if (*progress == Progress::kFinished) break;
             if (*progress == Progress::kWaiting) std::this_thread::sleep_for(kPoll);
           }
           finished_ = true;
