@@ -7,11 +7,6 @@
 #include "sim/virtual_network.h"
 
 namespace templar {
-namespace {
-
-constexpr double kValidatorStake = 1000;
-
-}  // namespace
 
 Result<std::unique_ptr<RunningNode>> open_node(const LocalNode& node) {
   switch (node.role) {

@@ -139,7 +139,7 @@ Status register_nodes(const LocalRun& run) {
                                                           .role = node.role,
                                                           .key = key.public_key(),
                                                           .bucket = bucket_of(key.public_key()),
-                                                          .stake = node.role == NodeRole::kValidator ? 1000.0 : 0.0}));
+                                                          .stake = node.role == NodeRole::kValidator ? kValidatorStake : 0.0}));
     if (uid != node.uid) {
       return fatal_error(fmt::format("{}: {} was to have uid {}, the ledger gave {}", run.path("ledger.db").string(), node.name,
                                      node.uid, uid));

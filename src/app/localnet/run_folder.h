@@ -34,6 +34,9 @@ struct LocalnetOptions {
   int64_t heldout_samples = 128;
 };
 
+// The one validator's, so any amount makes it the leader.
+inline constexpr double kValidatorStake = 1000;
+
 struct LocalNode {
   std::string name;  // "validator-0", "miner-1", ..., "evaluator"
   NodeRole role = NodeRole::kMiner;

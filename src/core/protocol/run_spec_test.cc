@@ -7,6 +7,7 @@
 #include <set>
 
 #include "support/expect_failure.h"
+#include "support/fuzz_corpus.h"
 #include "support/run_specs.h"
 
 namespace templar {
@@ -56,6 +57,11 @@ Result<RunSpec> parse_with(const std::string& path, const Json& value) {
   Json document = document_of(small_run_spec());
   document[pointer_to(path)] = value;
   return parse(document);
+}
+
+TEST(RunSpecFuzzCorpus, IsTheFrozenSpec) {
+  const ByteView frozen = as_bytes(std::string_view(kFrozenCanonical));
+  testing::expect_fuzz_corpus("run_spec_fuzz", {{"frozen", Bytes(frozen.begin(), frozen.end())}});
 }
 
 TEST(RunSpec, HasAFrozenCanonicalFormAndId) {
