@@ -8,8 +8,6 @@
 namespace templar {
 namespace {
 
-constexpr int kBusyTimeoutMs = 10000;
-
 std::unexpected<Error> sqlite_error(sqlite3* connection, int code, const std::string& name) {
   const char* reason = connection != nullptr ? sqlite3_errmsg(connection) : sqlite3_errstr(code);
   const std::string message = "ledger " + name + ": " + reason;
@@ -102,6 +100,8 @@ Result<SqliteConnection> SqliteConnection::open(const std::filesystem::path& pat
   sqlite3_busy_timeout(raw, kBusyTimeoutMs);
   return SqliteConnection(std::move(connection), std::make_unique<std::string>(path.string()));
 }
+
+void SqliteConnection::pause(int milliseconds) { sqlite3_sleep(milliseconds); }
 
 Status SqliteConnection::execute(const char* sql) {
   const int code = sqlite3_exec(connection_.get(), sql, nullptr, nullptr, nullptr);

@@ -66,11 +66,16 @@ class SqliteUse {
 };
 
 // Not thread-safe. Errors name the file: retry where it was busy, fatal otherwise.
+// How long a call waits for other writers.
+inline constexpr int kBusyTimeoutMs = 10000;
+
 class SqliteConnection {
  public:
   // create: makes an empty file where there is none.
   [[nodiscard]] static Result<SqliteConnection> open(const std::filesystem::path& path, bool create);
 
+  // Lets others go first.
+  static void pause(int milliseconds);
   [[nodiscard]] Status execute(const char* sql);
   [[nodiscard]] Result<SqliteStatement> prepare(const char* sql);
   // The only value of a statement that gives one integer.

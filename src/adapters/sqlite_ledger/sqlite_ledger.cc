@@ -67,9 +67,18 @@ Status check_schema(SqliteConnection& connection) {
   return {};
 }
 
+constexpr int kModeRetryMs = 5;
+
 // Settings that belong to the connection, and the journal's mode, which stays with the file.
 Status configure(SqliteConnection& connection) {
-  TRY_ASSIGN(const std::string mode, connection.text("PRAGMA journal_mode = WAL"));
+  // While several processes open a new file at once, SQLite refuses the change of mode without waiting as it does elsewhere.
+  auto changed = connection.text("PRAGMA journal_mode = WAL");
+  for (int waited_ms = 0; !changed && changed.error().kind == ErrorKind::kRetry && waited_ms < kBusyTimeoutMs;
+       waited_ms += kModeRetryMs) {
+    SqliteConnection::pause(kModeRetryMs);
+    changed = connection.text("PRAGMA journal_mode = WAL");
+  }
+  TRY_ASSIGN(const std::string mode, std::move(changed));
   if (mode != "wal")
     return fatal_error("ledger " + connection.name() + ": its file system allows no WAL journal, only " +
                        mode);
