@@ -22,10 +22,12 @@ enum class CodecId : uint16_t {
 constexpr float kMaxCodebookMagnitude = 1048576.0f;  // 2^20
 
 // The kept values of a parameter: value number i of the parameter belongs to chunk i / plan.kept, sits at
-// positions[i] in it (strictly ascending inside a chunk) and is codebook[codes[i]].
+// positions[i] in it (strictly ascending inside a chunk) and is codebook[codes[i]], times its chunk's scale
+// where the quantiser has scales.
 struct EncodedParameter {
   ChunkPlan plan;
   std::vector<float> codebook;      // quantiser_bins finite values; +0 for a bin that no code uses
+  std::vector<float> scales;        // one a chunk, or none: all 1
   std::vector<uint16_t> positions;  // plan.kept_total()
   std::vector<uint8_t> codes;       // plan.kept_total()
 
