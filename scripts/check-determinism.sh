@@ -33,7 +33,7 @@ failed=0
 for compiler in g++ clang++-19; do
   for level in -O0 -O3; do
     program=$build/consensus_root-$compiler$level
-    $compiler "$build/$compiler$level"/*.o -o "$program" -lsodium -lfmt -pthread
+    $compiler "$build/$compiler$level"/*.o -o "$program" -lsodium -lfmt -lhwy -pthread
     for threads in 1 3; do
       if combined=$("$program" $threads | tail -1); then
         echo "$compiler $level, $threads threads: ${combined%% *}"

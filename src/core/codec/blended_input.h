@@ -24,12 +24,23 @@ struct BlendedInput {
   }
 };
 
-// Writes a chunk's values into tile (plan.chunk_elements() of them), row by row.
-inline void read_tile(const BlendedInput& input, const ChunkPlan& plan, int64_t chunk,
-                      std::span<float> tile) {
-  for_each_tile_row(plan, chunk, [&](size_t dense, size_t place) {
-    for (size_t i = 0; i < static_cast<size_t>(plan.tile_columns); ++i) tile[place + i] = input.at(dense + i);
-  });
-}
+// Where the rows of a tile lie in a dense parameter; those of the tile that comes next are fetched ahead.
+struct TileRows {
+  size_t first = 0;  // row r begins at first + r * stride
+  size_t stride = 0;
+  size_t rows = 1;
+  size_t columns = 0;
+  size_t next = 0;  // first of the next tile; this one's own first where there is none
+};
+
+[[nodiscard]] TileRows tile_rows(const ChunkPlan& plan, int64_t chunk);
+
+// Writes a tile's values into tile, row by row; whether all are finite.
+[[nodiscard]] bool read_tile(const BlendedInput& input, const TileRows& rows, std::span<float> tile);
+
+// out <- input - tile in the rows' elements of out; an empty tile is left out. out may be the input's base
+// itself, not a shifted part of it.
+void write_difference(const BlendedInput& input, const TileRows& rows, std::span<const float> tile,
+                      std::span<float> out);
 
 }  // namespace templar

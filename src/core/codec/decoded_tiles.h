@@ -1,7 +1,6 @@
 // What an encoded parameter stands for, chunk by chunk.
 #pragma once
 
-#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -10,6 +9,28 @@
 #include "core/protocol/coded_block.h"
 
 namespace templar {
+
+// The kept values of a chunk, as they are sent.
+inline void decode_values(const EncodedParameter& encoded, size_t chunk, std::span<float> values) {
+  const float scale = encoded.scales.empty() ? 1.0f : encoded.scales[chunk];
+  const uint8_t* codes = encoded.codes.data() + chunk * values.size();
+  for (size_t i = 0; i < values.size(); ++i) values[i] = scale * encoded.codebook[codes[i]];
+}
+
+// Calls visit(chunk, positions, values) with what was sent of every chunk, on the team's threads.
+template <typename Visit>
+void for_each_sent_chunk(const EncodedParameter& encoded, ThreadTeam& team, Visit visit) {
+  const ChunkPlan& plan = encoded.plan;
+  const auto kept = static_cast<size_t>(plan.kept);
+  team.for_ranges(static_cast<size_t>(plan.chunk_count()), chunk_grain(plan), [&](size_t begin, size_t end) {
+    std::vector<float> values(kept);
+    for (size_t chunk = begin; chunk < end; ++chunk) {
+      decode_values(encoded, chunk, values);
+      visit(static_cast<int64_t>(chunk), std::span(encoded.positions).subspan(chunk * kept, kept),
+            std::span<const float>(values));
+    }
+  });
+}
 
 // Calls visit(chunk, tile) for every chunk, on the team's threads; the tile is the visitor's until it
 // returns.
@@ -20,14 +41,12 @@ void for_each_decoded_tile(const EncodedParameter& encoded, const CodecSpec& cod
   const TileTransform transform(plan, codec);
   const auto kept = static_cast<size_t>(plan.kept);
   team.for_ranges(static_cast<size_t>(plan.chunk_count()), chunk_grain(plan), [&](size_t begin, size_t end) {
+    std::vector<float> values(kept);
     std::vector<float> tile(static_cast<size_t>(plan.chunk_elements()));
     std::vector<float> scratch(tile.size());
     for (size_t chunk = begin; chunk < end; ++chunk) {
-      std::ranges::fill(tile, 0.0f);
-      for (size_t i = chunk * kept; i < (chunk + 1) * kept; ++i) {
-        tile[encoded.positions[i]] = encoded.codebook[encoded.codes[i]];
-      }
-      transform.inverse(tile, scratch);
+      decode_values(encoded, chunk, values);
+      transform.inverse_sparse(std::span(encoded.positions).subspan(chunk * kept, kept), values, tile, scratch);
       visit(static_cast<int64_t>(chunk), std::span<const float>(tile));
     }
   });

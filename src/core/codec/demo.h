@@ -25,11 +25,11 @@ struct DemoStep {
 // q = compress(m); m <- m - decompress(q) from iteration kDemoIterationsWithoutSubtraction on: what is
 // subtracted is what the peers decode. decay is codec.error_feedback_decay. The parameters are the miner's
 // own: the shared model decays in the outer step, so a node puts its model back afterwards. Fails (skip) if a
-// gradient is missing (an empty span) or not finite, or as the quantiser does: parameters and momentum are
-// then untouched.
+// gradient is missing (an empty span) or not finite, or as the quantiser does, which the
+// codec spec names where none is given: parameters and momentum are then untouched.
 [[nodiscard]] Result<std::vector<EncodedParameter>> prepare_demo(
     const DemoStep& step, ParameterSpans parameters, ParameterSpans momentum, ConstParameterSpans gradients,
     const ParameterLayout& layout, const CodecSpec& codec, ThreadTeam& team,
-    QuantiseFunction* quantise = quantise_mean4);
+    QuantiseFunction* quantise = nullptr);
 
 }  // namespace templar

@@ -71,7 +71,7 @@ class DemoTest : public ::testing::Test {
   }
 
   Result<std::vector<EncodedParameter>> prepare(ConstParameterSpans gradients, int64_t iteration,
-                                                QuantiseFunction* quantise = quantise_mean4) {
+                                                QuantiseFunction* quantise = nullptr) {
     return prepare_demo({iteration, 0.1, 0.25}, parameters_.spans(), momentum_.spans(), gradients, layout_,
                         codec_, team_, quantise);
   }

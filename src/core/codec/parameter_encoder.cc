@@ -22,12 +22,8 @@ void lower_to(std::atomic<int64_t>& lowest, int64_t value) {
   }
 }
 
-// The dense index of the first value of a tile that is not finite, or kNone.
+// The dense index of the first value of a tile that is not finite.
 int64_t first_bad_element(std::span<const float> tile, const ChunkPlan& plan, int64_t chunk) {
-  constexpr float kLargest = std::numeric_limits<float>::max();
-  bool good = true;
-  for (const float value : tile) good &= std::fabs(value) <= kLargest;
-  if (good) return kNone;
   const auto place = std::ranges::find_if(tile, [](float value) { return !std::isfinite(value); });
   const int64_t offset = place - tile.begin();
   return plan.first_element(chunk) + offset / plan.tile_columns * plan.columns + offset % plan.tile_columns;
@@ -44,17 +40,15 @@ int64_t select_values(const BlendedInput& input, const CodecSpec& codec, Encoded
   team.for_ranges(static_cast<size_t>(plan.chunk_count()), chunk_grain(plan), [&](size_t begin, size_t end) {
     std::vector<float> tile(static_cast<size_t>(plan.chunk_elements()));
     std::vector<float> scratch(tile.size());
-    std::vector<uint64_t> keys;
+    TopKScratch selection;
     for (size_t chunk = begin; chunk < end; ++chunk) {
-      read_tile(input, plan, static_cast<int64_t>(chunk), tile);
-      const int64_t bad = first_bad_element(tile, plan, static_cast<int64_t>(chunk));
-      if (bad != kNone) {
-        lower_to(bad_element, bad);
+      if (!read_tile(input, tile_rows(plan, static_cast<int64_t>(chunk)), tile)) {
+        lower_to(bad_element, first_bad_element(tile, plan, static_cast<int64_t>(chunk)));
         continue;
       }
       transform.forward(tile, scratch);
       const auto positions = std::span(encoded.positions).subspan(chunk * kept, kept);
-      select_top_k(tile, positions, keys);
+      select_top_k(tile, positions, selection);
       for (size_t i = 0; i < kept; ++i) kept_values[chunk * kept + i] = tile[positions[i]];
     }
   });
@@ -81,10 +75,12 @@ Result<EncodedParameter> encode_parameter(const BlendedInput& input, const Param
     return skip_error(fmt::format("compress {}: a value of {}, at most {} can be sent", parameter.name,
                                   *large, kMaxCodebookMagnitude));
   }
-  auto quantised = quantise(values, codec);
+  if (quantise == nullptr) quantise = quantiser_of(codec);
+  auto quantised = quantise(values, codec, encoded.plan.kept);
   if (!quantised) return annotate(quantised.error(), "compress " + parameter.name);
   encoded.codes = std::move(quantised->codes);
   encoded.codebook = std::move(quantised->codebook);
+  encoded.scales = std::move(quantised->scales);
   // A bin's mean of values at the limit may round to one step beyond it.
   for (float& entry : encoded.codebook)
     entry = std::clamp(entry, -kMaxCodebookMagnitude, kMaxCodebookMagnitude);

@@ -12,10 +12,10 @@
 
 namespace templar {
 
-// Fails as compress() does, or as the quantiser does.
+// Without a quantiser the codec spec names it. Fails as compress() does, or as the quantiser does.
 [[nodiscard]] Result<EncodedParameter> encode_parameter(const BlendedInput& input,
                                                         const ParameterInfo& parameter,
                                                         const CodecSpec& codec, ThreadTeam& team,
-                                                        QuantiseFunction* quantise = quantise_mean4);
+                                                        QuantiseFunction* quantise = nullptr);
 
 }  // namespace templar

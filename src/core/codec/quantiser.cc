@@ -22,7 +22,7 @@ float quantiser_scale(std::span<const float> centred, const CodecSpec& codec) {
 
 }  // namespace
 
-Result<QuantisedValues> quantise_mean4(std::span<const float> values, const CodecSpec& codec) {
+Result<QuantisedValues> quantise_mean4(std::span<const float> values, const CodecSpec& codec, int64_t) {
   CHECK(!values.empty() && codec.quantiser_bins >= 2 && codec.quantiser_bins <= 256);
   QuantisedValues result;
   double sum = 0;
@@ -59,7 +59,7 @@ Result<QuantisedValues> quantise_mean4(std::span<const float> values, const Code
   return result;
 }
 
-Result<QuantisedValues> quantise_exactly(std::span<const float> values, const CodecSpec&) {
+Result<QuantisedValues> quantise_exactly(std::span<const float> values, const CodecSpec&, int64_t) {
   CHECK(!values.empty());
   QuantisedValues result;
   result.codebook.assign(values.begin(), values.end());
@@ -76,6 +76,10 @@ Result<QuantisedValues> quantise_exactly(std::span<const float> values, const Co
     result.codes.push_back(static_cast<uint8_t>(place - result.codebook.begin()));
   }
   return result;
+}
+
+QuantiseFunction* quantiser_of(const CodecSpec&) {
+  return quantise_mean4;
 }
 
 }  // namespace templar

@@ -4,23 +4,43 @@
 #include "core/codec/decoded_tiles.h"
 
 namespace templar {
+namespace {
+
+// Takes a chunk's values, as they were sent, out of their elements.
+void subtract_sent(std::span<const uint16_t> positions, std::span<const float> values, const TileRows& rows,
+                   std::span<float> out) {
+  size_t row_end = rows.columns;  // as a position in the tile
+  size_t row = rows.first;
+  for (size_t i = 0; i < positions.size(); ++i) {
+    for (; positions[i] >= row_end; row_end += rows.columns) row += rows.stride;
+    out[row + positions[i] + rows.columns - row_end] -= values[i];
+  }
+}
+
+}  // namespace
 
 void store_residual(const BlendedInput& input, const EncodedParameter& encoded, const CodecSpec& codec,
                     std::span<float> out, ThreadTeam& team) {
   const ChunkPlan& plan = encoded.plan;
   CHECK(out.size() == input.size() && static_cast<int64_t>(out.size()) == plan.rows * plan.columns);
-  const auto width = static_cast<size_t>(plan.tile_columns);
-  for_each_decoded_tile(encoded, codec, team, [&](int64_t chunk, std::span<const float> tile) {
-    for_each_tile_row(plan, chunk, [&](size_t dense, size_t place) {
-      for (size_t i = 0; i < width; ++i) out[dense + i] = input.at(dense + i) - tile[place + i];
+  if (codec.use_dct) {
+    for_each_decoded_tile(encoded, codec, team, [&](int64_t chunk, std::span<const float> tile) {
+      write_difference(input, tile_rows(plan, chunk), tile, out);
     });
+    return;
+  }
+  // Without a transform, what was not sent is 0, and x - 0 is x to the last bit, -0 too.
+  for_each_sent_chunk(encoded, team, [&](int64_t chunk, auto positions, auto values) {
+    const TileRows rows = tile_rows(plan, chunk);
+    write_difference(input, rows, {}, out);
+    subtract_sent(positions, values, rows, out);
   });
 }
 
 void store_blend(const BlendedInput& input, std::span<float> out, ThreadTeam& team) {
   CHECK(out.size() == input.size());
   team.for_ranges(out.size(), 4096, [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) out[i] = input.at(i);
+    write_difference(input, {.first = begin, .columns = end - begin, .next = begin}, {}, out);
   });
 }
 

@@ -7,9 +7,16 @@
 
 namespace templar {
 
+// Kept between calls, so that they don't allocate and start from a good guess. What is selected depends on none
+// of it.
+struct TopKScratch {
+  std::vector<int32_t> magnitudes;  // of the candidates
+  std::vector<int32_t> places;
+  int32_t floor = 0;  // a magnitude that the next chunk's kept values probably reach, and few others
+};
+
 // Writes, ascending, the positions of the positions.size() values of largest magnitude; of equal magnitudes
 // the lowest position comes first. 1 <= positions.size() <= values.size() <= 65536; values must be finite.
-// keys is scratch that grows to values.size() and is kept between calls so that they don't allocate.
-void select_top_k(std::span<const float> values, std::span<uint16_t> positions, std::vector<uint64_t>& keys);
+void select_top_k(std::span<const float> values, std::span<uint16_t> positions, TopKScratch& scratch);
 
 }  // namespace templar

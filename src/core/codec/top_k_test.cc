@@ -12,8 +12,8 @@ namespace {
 
 std::vector<uint16_t> top(const std::vector<float>& values, size_t kept) {
   std::vector<uint16_t> positions(kept);
-  std::vector<uint64_t> keys;
-  select_top_k(values, positions, keys);
+  TopKScratch scratch;
+  select_top_k(values, positions, scratch);
   return positions;
 }
 
