@@ -140,6 +140,9 @@ void add_how_options(CLI::App& verb, Arguments& arguments) {
       ->check(CLI::NonNegativeNumber);
   verb.add_option("--node-threads", options.node_threads, "Threads of each node")->check(CLI::Range(1, 1024))->capture_default_str();
   add_precision_option(verb, arguments.precision);
+  verb.add_option("--dump-pseudo-gradients", options.dump_folder,
+                  "Write what each miner compresses each window into this folder, as safetensors: 8 bytes a "
+                  "parameter each time");
   verb.add_flag_callback("--no-baseline", [&options] { options.baseline = false; }, "Leave out the plain AdamW run that the network is compared with");
   verb.add_option("--heldout-samples", options.heldout_samples, "Held-out samples that checkpoints are measured on (0: all)")
       ->check(CLI::NonNegativeNumber)

@@ -79,6 +79,9 @@ void add_node_commands(CLI::App& root, int& exit_code) {
   CLI::App* miner = root.add_subcommand("miner", "Run one miner: train, publish, gather, apply");
   add_common_options(*miner, *miner_arguments);
   miner->add_option("--key", miner_arguments->config.key_file, "Key file (see `templar key new`)")->required();
+  miner->add_option(
+      "--dump-pseudo-gradients", miner_arguments->config.dump_folder,
+      "Write what is compressed each window into this folder, as safetensors: 8 bytes a parameter each time");
   miner->callback([miner_arguments, &exit_code] {
     exit_code = run_node(*miner_arguments, [](const NodeArguments& a) { return open_miner(a.config); });
   });

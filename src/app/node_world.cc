@@ -96,7 +96,8 @@ Result<std::unique_ptr<RunningNode>> open_miner(const NodeConfig& config) {
   owned->node = std::make_unique<Miner>(world.environment, *world.store, *owned->engine, key,
                                         MinerOptions{.threads = config.threads,
                                                      .until_window = config.until_window,
-                                                     .state_file = config.state_folder / "miner.state"});
+                                                     .state_file = config.state_folder / "miner.state",
+                                                     .dump_folder = config.dump_folder});
   return owned;
 }
 

@@ -27,6 +27,7 @@ struct NodeConfig {
   std::filesystem::path key_file;      // of miners and validators
   std::filesystem::path state_folder;  // the node's own; made if missing
   std::filesystem::path metrics_file;
+  std::filesystem::path dump_folder;  // of miners: for pseudo-gradients; empty: none
   int threads = 1;
   Precision precision = Precision::kF32;
   std::optional<int64_t> until_window;

@@ -6,6 +6,7 @@
 #include "core/consensus/possession.h"
 #include "core/protocol/object_keys.h"
 #include "node/miner_state.h"
+#include "node/pseudo_gradient_dump.h"
 #include "node/reports.h"
 #include "node/roster.h"
 
@@ -19,7 +20,21 @@ Miner::Miner(const NodeEnvironment& environment, ObjectStore& store, Engine& eng
       options_(options),
       clock_(environment.ledger, environment.spec.network),
       replica_(environment, engine, options.threads),
-      trainer_(environment) {}
+      trainer_(environment) {
+  if (!options.dump_folder.empty()) dump_what_is_compressed();
+}
+
+// A dump that fails is reported and costs the window nothing.
+void Miner::dump_what_is_compressed() {
+  trainer_.observe = [this](int64_t window, ConstParameterSpans pseudo_gradient,
+                            ConstParameterSpans feedback) {
+    const Status dumped = dump_pseudo_gradient(options_.dump_folder, window, self_.uid, environment_.layout,
+                                               pseudo_gradient, feedback);
+    if (dumped) return;
+    log(LogLevel::kWarning, "miner", "pseudo-gradient not dumped",
+        {{"uid", self_.uid}, {"window", window}, {"reason", dumped.error().message}});
+  };
+}
 
 Result<Progress> Miner::advance() {
   if (!started_) return start();

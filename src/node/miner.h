@@ -20,6 +20,8 @@ struct MinerOptions {
   int threads = 1;                      // for codec, outer step and hashing; the engine has its own
   std::optional<int64_t> until_window;  // finished once the model is the start of this window
   std::filesystem::path state_file;     // the miner's own part of its state; empty: kept in memory only
+  std::filesystem::path
+      dump_folder;  // for pseudo-gradients as they are before compression; empty: none are written
 };
 
 class Miner {
@@ -45,6 +47,7 @@ class Miner {
   [[nodiscard]] Result<std::optional<Bytes>> make_contribution(const WindowPlan& plan);
   // Where a window can't be completed: that reason again, or a new start once the leader has a newer checkpoint.
   [[nodiscard]] Result<Progress> leave_window(const Registration& leader, const Error& reason);
+  void dump_what_is_compressed();
   void housekeeping();
   [[nodiscard]] Status save_state();
   void load_state();

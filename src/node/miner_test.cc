@@ -321,5 +321,22 @@ TEST_F(MinerTest, ReportsTheWindow) {
   EXPECT_EQ(std::get<std::string>(fields.at("state_root")), node.miner.replica().state_root().hex());
 }
 
+TEST_F(MinerTest, DumpsWhatItCompressesIfAskedAndSendsTheSame) {
+  const testing::TemporaryFolder folder;
+  world_.communications.enter_window(0);
+  {
+    MinerNode dumping(world_, 1, MinerOptions{.dump_folder = folder.path()});
+    work(dumping);
+  }
+  const auto dumped = contribution_of(1, 0);
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "window-00000-uid-1.safetensors"));
+  testing::NodeWorld other{3};
+  begin_run(other);
+  other.communications.enter_window(0);
+  MinerNode plain(other, 1);
+  ASSERT_TRUE(testing::work_until_waiting(plain.miner));
+  EXPECT_EQ(dumped, other.stored_contribution(1, 0).content_hash());
+}
+
 }  // namespace
 }  // namespace templar

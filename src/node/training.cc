@@ -45,6 +45,8 @@ Result<TrainedWindow> Trainer::train_sparse_loco(Replica& replica, const SampleA
     const std::span<const float> start = start_.spans()[i];
     for (size_t j = 0; j < start.size(); ++j) parameters[i][j] = start[j] - parameters[i][j];
   }
+  if (observe)
+    observe(replica.plan().window, std::as_const(engine).parameters(), std::as_const(feedback_).spans());
   TRY_ASSIGN(auto blocks, compress_with_error_feedback(std::as_const(engine).parameters(), feedback_.spans(), environment_.layout,
                                                        environment_.spec.codec, replica.team()));
   return TrainedWindow{std::move(blocks), std::move(report)};
@@ -60,6 +62,7 @@ Result<TrainedWindow> Trainer::train_demo(Replica& replica, const SampleAssignme
                       .weight_decay = inner.weight_decay};
   const ParameterSpans gradients = engine.gradients();
   const std::vector<std::span<const float>> gradient_views(gradients.begin(), gradients.end());
+  if (observe) observe(replica.plan().window, gradient_views, std::as_const(feedback_).spans());
   TRY_ASSIGN(auto blocks, prepare_demo(step, engine.parameters(), feedback_.spans(), gradient_views, environment_.layout,
                                        environment_.spec.codec, replica.team()));
   InnerReport report{.losses = {loss},

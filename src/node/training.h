@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "base/result.h"
@@ -28,6 +29,10 @@ class Trainer {
 
   // After a null round nothing of what was held back counts any more.
   void forget_feedback();
+
+  // Called, if set, with what is about to be compressed and the feedback that it will be added to.
+  std::function<void(int64_t window, ConstParameterSpans pseudo_gradient, ConstParameterSpans feedback)>
+      observe;
 
   [[nodiscard]] ParameterSpans feedback() { return feedback_.spans(); }
   // Windows that entered the feedback since it was last forgotten; DeMo's iteration number.

@@ -48,6 +48,9 @@ std::vector<std::string> arguments_of(const LocalNode& node) {
                                         "--metrics", config.metrics_file.string(),
                                         "--threads", std::to_string(config.threads),
                                         "--precision", config.precision == Precision::kBf16 ? "bf16" : "f32"};
+  if (node.role == NodeRole::kMiner && !config.dump_folder.empty()) {
+    arguments.insert(arguments.end(), {"--dump-pseudo-gradients", config.dump_folder.string()});
+  }
   if (config.until_window) arguments.insert(arguments.end(), {"--until-window", std::to_string(*config.until_window)});
   if (node.role == NodeRole::kEvaluator) {
     arguments.insert(arguments.end(), {"--heldout-samples", std::to_string(config.heldout_samples)});

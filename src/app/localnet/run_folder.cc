@@ -110,6 +110,7 @@ LocalNode make_node(const LocalnetOptions& options, const LocalRun& run, NodeRol
                     .key_file = run.path("keys") / (name + ".key"),
                     .state_folder = run.path("state") / name,
                     .metrics_file = run.path("metrics") / (name + ".jsonl"),
+                    .dump_folder = options.dump_folder,
                     .threads = options.node_threads,
                     .precision = options.precision,
                     .until_window = options.windows,

@@ -23,6 +23,7 @@ struct LocalnetOptions {
   uint64_t max_bytes = 0;                    // of text; 0: all
   std::string tokenizer = "bytes";
   std::filesystem::path out = "localnet-out";
+  std::filesystem::path dump_folder;  // for the miners' pseudo-gradients; empty: none
   int miners = 4;
   int64_t windows = 160;
   int threads = 0;                           // nodes that work at once; 0: as many as there are cores

@@ -138,7 +138,7 @@ TEST_F(DemoTest, RefusesAGradientThatIsNotFinite) {
 }
 
 TEST_F(DemoTest, HandsOnTheQuantisersErrorWithNothingHalfDone) {
-  const auto failing = [](std::span<const float>, const CodecSpec&) -> Result<QuantisedValues> {
+  const auto failing = [](std::span<const float>, const CodecSpec&, int64_t) -> Result<QuantisedValues> {
     return skip_error("no codes left");
   };
   EXPECT_TRUE(fails(prepare(std::as_const(gradients_).spans(), 2, failing), ErrorKind::kSkip,

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "core/codec/block_log_quantiser.h"
 
 namespace templar {
 namespace {
@@ -78,8 +79,8 @@ Result<QuantisedValues> quantise_exactly(std::span<const float> values, const Co
   return result;
 }
 
-QuantiseFunction* quantiser_of(const CodecSpec&) {
-  return quantise_mean4;
+QuantiseFunction* quantiser_of(const CodecSpec& codec) {
+  return codec.quantiser == Quantiser::kBlockLog ? quantise_block_log : quantise_mean4;
 }
 
 }  // namespace templar

@@ -28,45 +28,72 @@ std::vector<ScaledBlock> scaled_blocks(ContributionList contributions, const Cli
   return scaled;
 }
 
+// By what a coefficient's sum is divided, for each number of contributions that sent it.
+std::vector<float> divisors(AggregationRule rule, size_t contributions) {
+  std::vector<float> table(contributions + 1, 1.0f);
+  const auto all = static_cast<float>(contributions);
+  for (size_t senders = 1; senders <= contributions; ++senders) {
+    const auto present = static_cast<float>(senders);
+    if (rule == AggregationRule::kMeanAll) table[senders] = all;
+    if (rule == AggregationRule::kMeanPresent) table[senders] = present;
+    if (rule == AggregationRule::kMeanShrunk) table[senders] = std::sqrt(present * all);
+  }
+  return table;
+}
+
 // Adds up a parameter's chunks one after the other, from any first one. One a thread.
 class ChunkAggregator {
  public:
   ChunkAggregator(const std::vector<ScaledBlock>& blocks, const ChunkPlan& plan, AggregationRule rule,
                   int64_t first_chunk)
       : blocks_(blocks),
-        rule_(rule),
+        divisors_(divisors(rule, blocks.size())),
         positions_(static_cast<size_t>(plan.kept)),
         codes_(static_cast<size_t>(plan.kept)),
-        senders_(static_cast<size_t>(plan.chunk_elements())) {
+        tile_(static_cast<size_t>(plan.chunk_elements()), 0.0f),
+        senders_(tile_.size(), 0) {
     decoders_.reserve(blocks.size());
     for (const ScaledBlock& block : blocks) decoders_.emplace_back(*block.block, first_chunk);
+    touched_.reserve(std::min(tile_.size(), positions_.size() * blocks.size()));
   }
 
-  // Writes the next chunk's mean coefficients over all of tile.
-  void next(std::span<float> tile) {
-    std::ranges::fill(tile, 0.0f);
-    std::ranges::fill(senders_, 0);
+  // Forgets the last chunk and computes the next one's mean coefficients: those at touched() were sent by
+  // somebody, all others are +0.
+  void next() {
+    for (const uint16_t position : touched_) {
+      tile_[position] = 0.0f;
+      senders_[position] = 0;
+    }
+    touched_.clear();
     for (size_t i = 0; i < blocks_.size(); ++i) {
       decoders_[i].next(positions_, codes_);
-      for (size_t k = 0; k < positions_.size(); ++k) {
-        tile[positions_[k]] += blocks_[i].values[codes_[k]];
-        ++senders_[positions_[k]];
-      }
+      add(blocks_[i].values);
     }
-    const auto all = static_cast<float>(blocks_.size());
-    for (size_t j = 0; j < tile.size(); ++j) {
-      if (senders_[j] != 0)
-        tile[j] = tile[j] / (rule_ == AggregationRule::kMeanAll ? all : static_cast<float>(senders_[j]));
+    for (const uint16_t position : touched_)
+      tile_[position] = tile_[position] / divisors_[senders_[position]];
+  }
+
+  [[nodiscard]] std::span<const float> tile() const { return tile_; }
+  [[nodiscard]] std::span<const uint16_t> touched() const { return touched_; }
+
+ private:
+  void add(std::span<const float> values) {
+    for (size_t k = 0; k < positions_.size(); ++k) {
+      const uint16_t position = positions_[k];
+      if (senders_[position] == 0) touched_.push_back(position);
+      tile_[position] += values[codes_[k]];
+      ++senders_[position];
     }
   }
 
- private:
   const std::vector<ScaledBlock>& blocks_;
-  AggregationRule rule_;
+  const std::vector<float> divisors_;
   std::vector<ChunkDecoder> decoders_;
   std::vector<uint16_t> positions_;
   std::vector<uint8_t> codes_;
+  std::vector<float> tile_;
   std::vector<uint32_t> senders_;
+  std::vector<uint16_t> touched_;
 };
 
 float sign(float value) {
@@ -87,16 +114,48 @@ void descend(std::span<float> theta, std::span<const float> delta, const Descent
   }
 }
 
+// Fetches a chunk's part of theta while its contributions are decoded: its rows lie far apart, and the
+// processor does not see them coming.
+void prefetch_tile(std::span<float> theta, const ChunkPlan& plan, size_t chunk) {
+  constexpr size_t kLineValues = 16;
+  const auto width = static_cast<size_t>(plan.tile_columns);
+  for_each_tile_row(plan, static_cast<int64_t>(chunk), [&](size_t dense, size_t) {
+    for (size_t i = 0; i < width; i += kLineValues) __builtin_prefetch(theta.data() + dense + i, 1);
+  });
+}
+
+// Where nothing moves but what was sent: the others would only have +0 subtracted.
+void step_touched(std::span<float> theta, const ChunkPlan& plan, size_t chunk, const ChunkAggregator& sum,
+                  float learning_rate) {
+  const auto first = static_cast<size_t>(plan.first_element(static_cast<int64_t>(chunk)));
+  const auto width = static_cast<uint64_t>(plan.tile_columns);
+  const auto skipped = static_cast<size_t>(plan.columns - plan.tile_columns);
+  // position / width as a product: exact, as positions have 16 bits and width at most 9.
+  const uint64_t reciprocal = ((uint64_t{1} << 32) + width - 1) / width;
+  for (const uint16_t position : sum.touched()) {
+    float& value = theta[first + position + (position * reciprocal >> 32) * skipped];
+    value = value - learning_rate * sum.tile()[position];
+  }
+}
+
 void step_parameter(std::span<float> theta, const ChunkPlan& plan, const RunSpec& spec,
                     const std::vector<ScaledBlock>& blocks, const Descent& descent, ThreadTeam& team) {
   const TileTransform transform(plan, spec.codec);
   const auto width = static_cast<size_t>(plan.tile_columns);
+  const bool only_touched =
+      !spec.codec.use_dct && descent.algorithm == Algorithm::kSparseLoco && descent.shrink == 1.0f;
   team.for_ranges(static_cast<size_t>(plan.chunk_count()), chunk_grain(plan), [&](size_t begin, size_t end) {
-    ChunkAggregator aggregator(blocks, plan, spec.outer.aggregation, static_cast<int64_t>(begin));
+    ChunkAggregator sum(blocks, plan, spec.outer.aggregation, static_cast<int64_t>(begin));
     std::vector<float> tile(static_cast<size_t>(plan.chunk_elements()));
     std::vector<float> scratch(tile.size());
     for (size_t chunk = begin; chunk < end; ++chunk) {
-      aggregator.next(tile);
+      prefetch_tile(theta, plan, chunk);
+      sum.next();
+      if (only_touched) {
+        step_touched(theta, plan, chunk, sum, descent.learning_rate);
+        continue;
+      }
+      std::ranges::copy(sum.tile(), tile.begin());
       transform.inverse(tile, scratch);
       for_each_tile_row(plan, static_cast<int64_t>(chunk), [&](size_t dense, size_t place) {
         descend(theta.subspan(dense, width), std::span(tile).subspan(place, width), descent);

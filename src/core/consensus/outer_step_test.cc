@@ -149,6 +149,17 @@ TEST_F(OuterStepTest, MeanPresentDividesByThoseThatSentIt) {
   EXPECT_EQ(step(0.5), (Values{8.25f, 10, 10, 10, 10, 8, 8.5f, 10}));
 }
 
+TEST_F(OuterStepTest, MeanShrunkDividesByTheRootOfBothNumbers) {
+  spec_.outer.aggregation = AggregationRule::kMeanShrunk;
+  for (const uint32_t uid : {1u, 2u, 3u}) add(uid, 0, 2.0f, static_cast<uint16_t>(uid), 2.0f);
+  add(4, 1, 2.0f, 0, 2.0f);
+  const Values theta = step(1.0);
+  EXPECT_FLOAT_EQ(theta[0], 10.0f - 6.0f / std::sqrt(12.0f));  // three of four sent it
+  EXPECT_EQ(theta[1], 9.0f);                                   // a lone sender of four: half its value
+  EXPECT_EQ(theta[2], 10.0f);
+  for (const size_t lone : {4, 5, 6, 7}) EXPECT_EQ(theta[lone], 9.0f);
+}
+
 TEST_F(OuterStepTest, ClipsToTheLowerMedianNorm) {
   spec_.outer.aggregation = AggregationRule::kMeanAll;
   add(1, 0, 3.0f, 0, 4.0f);      // norm 5: the lower median of two

@@ -14,8 +14,8 @@
 namespace templar {
 
 enum class Algorithm { kSparseLoco, kDemo };
-enum class Quantiser { kMean4 };
-enum class AggregationRule { kMeanAll, kMeanPresent };
+enum class Quantiser { kMean4, kBlockLog };
+enum class AggregationRule { kMeanAll, kMeanPresent, kMeanShrunk };
 
 // A Llama-family decoder; the names are those of Hugging Face's config.json.
 struct ModelSpec {

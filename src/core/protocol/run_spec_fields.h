@@ -16,9 +16,11 @@ struct Choice {
 };
 
 inline constexpr std::array kAlgorithmChoices{Choice{Algorithm::kSparseLoco, "sparseloco"}, Choice{Algorithm::kDemo, "demo"}};
-inline constexpr std::array kQuantiserChoices{Choice{Quantiser::kMean4, "mean4"}};
+inline constexpr std::array kQuantiserChoices{Choice{Quantiser::kMean4, "mean4"},
+                                              Choice{Quantiser::kBlockLog, "block_log"}};
 inline constexpr std::array kAggregationChoices{Choice{AggregationRule::kMeanAll, "mean_all"},
-                                                Choice{AggregationRule::kMeanPresent, "mean_present"}};
+                                                Choice{AggregationRule::kMeanPresent, "mean_present"},
+                                                Choice{AggregationRule::kMeanShrunk, "mean_shrunk"}};
 
 // Spec is RunSpec or const RunSpec. The visitor has integer(), number(), flag(), text() and choice().
 template <typename Spec, typename Visitor>
@@ -66,14 +68,18 @@ void visit_exchange_fields(Spec& s, Visitor& v) {
   v.integer("codec.chunk", s.codec.chunk, 1, 256, "Target edge of a tile: its sides are the largest divisors up to this");
   v.integer("codec.topk", s.codec.topk, 2, 1 << 24, "Values kept of each chunk");
   v.flag("codec.use_dct", s.codec.use_dct, "Tiles are sent in DCT-II coefficients");
-  v.choice("codec.quantiser", s.codec.quantiser, kQuantiserChoices, "How kept values become codes");
+  v.choice("codec.quantiser", s.codec.quantiser, kQuantiserChoices,
+           "mean4: a codebook for each parameter; block_log: a scale for each chunk, magnitudes in steps of "
+           "a quarter");
   v.integer("codec.quantiser_bins", s.codec.quantiser_bins, 2, 256, "Codes of the quantiser; even");
   v.number("codec.quantiser_range_sigmas", s.codec.quantiser_range_sigmas, 0.1, 100,
-           "Width of the quantiser's range in standard deviations");
+           "mean4: width of the range in standard deviations");
   v.number("codec.error_feedback_decay", s.codec.error_feedback_decay, 0, 1,
            "What is kept of the error feedback (of the momentum, in demo) each window");
   v.choice("outer.aggregation", s.outer.aggregation, kAggregationChoices,
-           "mean_all: a coefficient's sum over all contributors, divided by their number; mean_present: by the number that sent it");
+           "mean_all: a coefficient's sum over all contributors, divided by their number; mean_present: by "
+           "the number that sent it; "
+           "mean_shrunk: by the root of the two numbers' product");
   v.number("outer.learning_rate", s.outer.learning_rate, 1e-9, 100,
            "Share of the aggregated pseudo-gradient that a window applies (demo uses the inner schedule's rate instead)");
 }

@@ -1,0 +1,44 @@
+#include "core/protocol/block_log.h"
+
+#include <bit>
+#include <limits>
+
+#include "base/check.h"
+#include "core/protocol/coded_block.h"
+
+namespace templar {
+namespace {
+
+constexpr float kRatio = 1.25f;
+constexpr uint32_t kDroppedMask = (1u << kBlockScaleDroppedBits) - 1;
+
+}  // namespace
+
+std::vector<float> block_log_codebook(int64_t bins) {
+  CHECK(bins >= 2 && bins <= 64 && bins % 2 == 0);
+  std::vector<float> codebook;
+  float magnitude = 1.0f;
+  for (int64_t level = 0; level < bins / 2; ++level, magnitude *= kRatio) codebook.push_back(magnitude);
+  for (int64_t level = 0; level < bins / 2; ++level) codebook.push_back(-codebook[static_cast<size_t>(level)]);
+  return codebook;
+}
+
+float round_block_scale(float value) {
+  CHECK(value >= 0.0f && value <= std::numeric_limits<float>::max());
+  const uint32_t bits = std::bit_cast<uint32_t>(value) + (1u << (kBlockScaleDroppedBits - 1));
+  const float rounded = std::bit_cast<float>(bits & ~kDroppedMask);
+  return rounded < std::numeric_limits<float>::min() ? 0.0f : rounded;
+}
+
+float largest_block_scale(int64_t bins) {
+  const float limit = kMaxCodebookMagnitude / block_log_codebook(bins)[static_cast<size_t>(bins / 2 - 1)];
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(limit) & ~kDroppedMask);
+}
+
+bool is_block_scale(float value, int64_t bins) {
+  const bool rounded = (std::bit_cast<uint32_t>(value) & kDroppedMask) == 0;
+  const bool in_range = value >= std::numeric_limits<float>::min() && value <= largest_block_scale(bins);
+  return rounded && (std::bit_cast<uint32_t>(value) == 0 || in_range);
+}
+
+}  // namespace templar
