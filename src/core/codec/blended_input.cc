@@ -105,7 +105,8 @@ bool read_blended(const BlendedInput& input, const TileRows& rows, float* tile) 
 }
 
 template <bool kSubtract>
-HWY_INLINE void write_blended(const BlendedInput& input, const TileRows& rows, const float* tile, float* out) {
+HWY_INLINE void write_blended(const BlendedInput& input, const TileRows& rows, const float* tile,
+                              float* out) {
   const OneInput base{input.base.data(), input.base_factor};
   const OneInput added{input.added.data(), input.added_factor};
   if (input.added.empty()) return write_rows<kSubtract>(base, rows, tile, out);
@@ -114,7 +115,8 @@ HWY_INLINE void write_blended(const BlendedInput& input, const TileRows& rows, c
 }
 
 void write_blend(const BlendedInput& input, const TileRows& rows, const float* tile, float* out) {
-  tile == nullptr ? write_blended<false>(input, rows, tile, out) : write_blended<true>(input, rows, tile, out);
+  tile == nullptr ? write_blended<false>(input, rows, tile, out)
+                  : write_blended<true>(input, rows, tile, out);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -22,8 +22,8 @@ class TileTransform {
   // (a vector's chunk) is transformed along the row alone. Values must be finite.
   void forward(std::span<float> tile, std::span<float> scratch) const;
   void inverse(std::span<float> tile, std::span<float> scratch) const;
-  // The inverse, to the same bits, of a tile that is +0 but for values[i] at positions[i], strictly ascending:
-  // takes the less time the fewer they are. Written over all of tile.
+  // The inverse, to the same bits, of a tile that is +0 but for values[i] at positions[i], strictly
+  // ascending: takes the less time the fewer they are. Written over all of tile.
   void inverse_sparse(std::span<const uint16_t> positions, std::span<const float> values,
                       std::span<float> tile, std::span<float> scratch) const;
 
@@ -36,7 +36,7 @@ class TileTransform {
   size_t rows_;
   size_t columns_;
   std::vector<uint16_t> ascending_;  // 0, 1, 2, ...: the inner indices of a dense product
-  std::vector<float> row_basis_;  // F of size rows, and its transpose
+  std::vector<float> row_basis_;     // F of size rows, and its transpose
   std::vector<float> row_basis_transposed_;
   std::vector<float> column_basis_;
   std::vector<float> column_basis_transposed_;

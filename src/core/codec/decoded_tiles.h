@@ -46,7 +46,8 @@ void for_each_decoded_tile(const EncodedParameter& encoded, const CodecSpec& cod
     std::vector<float> scratch(tile.size());
     for (size_t chunk = begin; chunk < end; ++chunk) {
       decode_values(encoded, chunk, values);
-      transform.inverse_sparse(std::span(encoded.positions).subspan(chunk * kept, kept), values, tile, scratch);
+      transform.inverse_sparse(std::span(encoded.positions).subspan(chunk * kept, kept), values, tile,
+                               scratch);
       visit(static_cast<int64_t>(chunk), std::span<const float>(tile));
     }
   });

@@ -19,8 +19,8 @@ struct QuantisedValues {
   std::vector<uint8_t> codes;   // one a value
 };
 
-// values: at least one, each finite and of magnitude at most kMaxCodebookMagnitude; chunk after chunk, kept of
-// each.
+// values: at least one, each finite and of magnitude at most kMaxCodebookMagnitude; chunk after chunk, kept
+// of each.
 [[nodiscard]] Result<QuantisedValues> quantise_mean4(std::span<const float> values, const CodecSpec& codec,
                                                      int64_t kept = 1);
 

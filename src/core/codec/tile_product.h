@@ -7,8 +7,8 @@
 
 namespace templar {
 
-// out [rows, columns] = left [rows, left_row] x right [*, columns] over the inner indices given, ascending: each
-// element is an f32 sum from +0 of left[r][i] * right[i][c], never fused. out overlaps neither.
+// out [rows, columns] = left [rows, left_row] x right [*, columns] over the inner indices given, ascending:
+// each element is an f32 sum from +0 of left[r][i] * right[i][c], never fused. out overlaps neither.
 struct TileProduct {
   const float* left;
   size_t left_row;

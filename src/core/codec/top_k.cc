@@ -22,7 +22,8 @@ using Integers = hn::ScalableTag<int32_t>;
 
 // Magnitudes and places of the values whose magnitude is at least floor, in order; returns how many. Both
 // arrays have room for a vector more than count, and a vector of -1 ends the magnitudes.
-size_t gather_candidates(const float* values, size_t count, int32_t floor, int32_t* magnitudes, int32_t* places) {
+size_t gather_candidates(const float* values, size_t count, int32_t floor, int32_t* magnitudes,
+                         int32_t* places) {
   const Integers d;
   const hn::ScalableTag<float> floats;
   const size_t lanes = hn::Lanes(d);
@@ -41,8 +42,8 @@ size_t gather_candidates(const float* values, size_t count, int32_t floor, int32
     place = hn::Add(place, step);
   }
   for (; i < count; ++i) {
-    const auto magnitude = hn::GetLane(hn::BitCast(hn::CappedTag<int32_t, 1>(),
-                                                   hn::Abs(hn::LoadU(hn::CappedTag<float, 1>(), values + i))));
+    const auto magnitude = hn::GetLane(
+        hn::BitCast(hn::CappedTag<int32_t, 1>(), hn::Abs(hn::LoadU(hn::CappedTag<float, 1>(), values + i))));
     magnitudes[found] = magnitude;
     places[found] = static_cast<int32_t>(i);
     found += magnitude >= floor ? 1 : 0;
@@ -72,9 +73,9 @@ void compact_places(const int32_t* magnitudes, size_t count, int32_t floor, int3
   }
 }
 
-// The kept largest of the candidates, all of which reach floor; their places go to the front of places, and the
-// smallest kept magnitude is returned. Bisects for a floor that just kept of them reach: integers, so this
-// ends, and where ties forbid such a floor, it ends at the magnitude that is tied.
+// The kept largest of the candidates, all of which reach floor; their places go to the front of places, and
+// the smallest kept magnitude is returned. Bisects for a floor that just kept of them reach: integers, so
+// this ends, and where ties forbid such a floor, it ends at the magnitude that is tied.
 int32_t keep_largest(int32_t* magnitudes, int32_t* places, size_t count, size_t kept, int32_t floor) {
   int64_t low = floor;
   int64_t high = int64_t{1} << 31;
@@ -118,7 +119,8 @@ int32_t ranking_floor(std::span<const float> values, size_t kept) {
   for (const float value : values)
     ++bucket_counts[(std::bit_cast<uint32_t>(value) & 0x7fffffff) >> kBucketShift];
   int32_t bucket = 511;
-  for (size_t reached = bucket_counts[511]; reached < kept; reached += bucket_counts[static_cast<size_t>(bucket)])
+  for (size_t reached = bucket_counts[511]; reached < kept;
+       reached += bucket_counts[static_cast<size_t>(bucket)])
     --bucket;
   return bucket << kBucketShift;
 }
@@ -142,8 +144,8 @@ void select_top_k(std::span<const float> values, std::span<uint16_t> positions, 
     floor = ranking_floor(values, kept);
     found = gather(floor);
   }
-  const int32_t smallest = HWY_DYNAMIC_DISPATCH(keep_largest)(scratch.magnitudes.data(), scratch.places.data(),
-                                                              found, kept, floor);
+  const int32_t smallest = HWY_DYNAMIC_DISPATCH(keep_largest)(scratch.magnitudes.data(),
+                                                              scratch.places.data(), found, kept, floor);
   for (size_t i = 0; i < kept; ++i) positions[i] = static_cast<uint16_t>(scratch.places[i]);
   // 6 to 9 % lower: several deviations of a normal chunk's smallest kept magnitude.
   scratch.floor = std::max(smallest - (3 << 18), 0);

@@ -7,8 +7,8 @@
 
 namespace templar {
 
-// Kept between calls, so that they don't allocate and start from a good guess. What is selected depends on none
-// of it.
+// Kept between calls, so that they don't allocate and start from a good guess. What is selected depends on
+// none of it.
 struct TopKScratch {
   std::vector<int32_t> magnitudes;  // of the candidates
   std::vector<int32_t> places;
