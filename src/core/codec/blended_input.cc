@@ -19,6 +19,19 @@ HWY_INLINE void prefetch(const float* from, size_t count) {
   for (size_t i = 0; i < count; i += kCacheLine) __builtin_prefetch(from + i, 0, 2);
 }
 
+// A tile's rows lie far apart, often in the same cache sets: only the next few are fetched ahead, the last
+// rows' successors being the next tile's first.
+template <class Input>
+HWY_INLINE void fetch_ahead(const Input& input, const TileRows& rows, size_t row) {
+  constexpr size_t kRowsAhead = 8;
+  const size_t ahead = row + kRowsAhead;
+  if (ahead < rows.rows) {
+    input.fetch(rows.first + ahead * rows.stride, rows.columns);
+  } else if (rows.next != rows.first && ahead - rows.rows < rows.rows) {
+    input.fetch(rows.next + (ahead - rows.rows) * rows.stride, rows.columns);
+  }
+}
+
 struct OneInput {
   const float* values;
   float factor;
@@ -56,7 +69,7 @@ HWY_INLINE bool read_rows(const Input& input, const TileRows& rows, float* tile)
   auto largest_one = hn::Zero(one_integer);
   for (size_t row = 0; row < rows.rows; ++row, tile += rows.columns) {
     const size_t dense = rows.first + row * rows.stride;
-    if (rows.next != rows.first) input.fetch(rows.next + row * rows.stride, rows.columns);
+    fetch_ahead(input, rows, row);
     size_t i = 0;
     for (; i + lanes <= rows.columns; i += lanes) {
       const auto value = input.at(d, dense + i);
@@ -81,7 +94,7 @@ HWY_INLINE void write_rows(const Input& input, const TileRows& rows, const float
   for (size_t row = 0; row < rows.rows; ++row) {
     const size_t dense = rows.first + row * rows.stride;
     const float* sent = kSubtract ? tile + row * rows.columns : nullptr;
-    if (rows.next != rows.first) input.fetch(rows.next + row * rows.stride, rows.columns);
+    fetch_ahead(input, rows, row);
     size_t i = 0;
     for (; i + lanes <= rows.columns; i += lanes) {
       auto value = input.at(d, dense + i);

@@ -9,9 +9,11 @@
 namespace templar {
 namespace {
 
-// One parameter of all contributions, each with its codebook already multiplied by its clip factor.
+// One parameter of all contributions, each with its codebook already multiplied by its clip factor, for
+// chunks that have no scale of their own.
 struct ScaledBlock {
   const CodedBlock* block;
+  float clip;
   std::vector<float> values;
 };
 
@@ -21,8 +23,8 @@ std::vector<ScaledBlock> scaled_blocks(ContributionList contributions, const Cli
   scaled.reserve(contributions.size());
   for (size_t i = 0; i < contributions.size(); ++i) {
     const CodedBlock& block = contributions[i]->blocks()[parameter];
-    ScaledBlock entry{&block, block.codebook};
-    for (float& value : entry.values) value = clip.of(i)[parameter] * value;
+    ScaledBlock entry{&block, clip.of(i)[parameter], block.codebook};
+    for (float& value : entry.values) value = entry.clip * value;
     scaled.push_back(std::move(entry));
   }
   return scaled;
@@ -66,8 +68,8 @@ class ChunkAggregator {
     }
     touched_.clear();
     for (size_t i = 0; i < blocks_.size(); ++i) {
-      decoders_[i].next(positions_, codes_);
-      add(blocks_[i].values);
+      const float scale = decoders_[i].next(positions_, codes_);
+      add(values_of(blocks_[i], scale));
     }
     for (const uint16_t position : touched_)
       tile_[position] = tile_[position] / divisors_[senders_[position]];
@@ -86,6 +88,17 @@ class ChunkAggregator {
     }
   }
 
+  // What each code adds in a chunk of that scale.
+  std::span<const float> values_of(const ScaledBlock& block, float scale) {
+    if (block.block->coding.quantiser == Quantiser::kMean4) return block.values;
+    const std::vector<float>& codebook = block.block->codebook;
+    scaled_values_.resize(codebook.size());
+    for (size_t code = 0; code < codebook.size(); ++code) {
+      scaled_values_[code] = block.clip * (scale * codebook[code]);
+    }
+    return scaled_values_;
+  }
+
   const std::vector<ScaledBlock>& blocks_;
   const std::vector<float> divisors_;
   std::vector<ChunkDecoder> decoders_;
@@ -94,6 +107,7 @@ class ChunkAggregator {
   std::vector<float> tile_;
   std::vector<uint32_t> senders_;
   std::vector<uint16_t> touched_;
+  std::vector<float> scaled_values_;
 };
 
 float sign(float value) {
@@ -144,7 +158,7 @@ void step_parameter(std::span<float> theta, const ChunkPlan& plan, const RunSpec
   const auto width = static_cast<size_t>(plan.tile_columns);
   const bool only_touched =
       !spec.codec.use_dct && descent.algorithm == Algorithm::kSparseLoco && descent.shrink == 1.0f;
-  team.for_ranges(static_cast<size_t>(plan.chunk_count()), chunk_grain(plan), [&](size_t begin, size_t end) {
+  team.for_ranges(static_cast<size_t>(plan.chunk_count()), kSegmentChunks, [&](size_t begin, size_t end) {
     ChunkAggregator sum(blocks, plan, spec.outer.aggregation, static_cast<int64_t>(begin));
     std::vector<float> tile(static_cast<size_t>(plan.chunk_elements()));
     std::vector<float> scratch(tile.size());
@@ -176,17 +190,6 @@ void step_with_factors(ParameterSpans theta, const ParameterLayout& layout, cons
   }
 }
 
-// L2 norm of a block's values, from how often each codebook entry occurs: no order of addition can matter.
-double block_norm(const CodedBlock& block) {
-  const std::vector<int64_t> counts = count_codes(block);
-  double squares = 0;
-  for (size_t bin = 0; bin < counts.size(); ++bin) {
-    const double value = block.codebook[bin];
-    squares += static_cast<double>(counts[bin]) * (value * value);
-  }
-  return std::sqrt(squares);
-}
-
 void check_list(ContributionList contributions) {
   for (size_t i = 0; i < contributions.size(); ++i) {
     CHECK(contributions[i]->blocks().size() == contributions[0]->blocks().size());
@@ -203,7 +206,7 @@ ClipFactors clip_factors(ContributionList contributions, ThreadTeam& team) {
   std::vector<double> norms(peers * parameters);
   team.for_ranges(norms.size(), 1, [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i)
-      norms[i] = block_norm(contributions[i / parameters]->blocks()[i % parameters]);
+      norms[i] = std::sqrt(contributions[i / parameters]->blocks()[i % parameters].squared_norm);
   });
   ClipFactors factors(peers, parameters);
   std::vector<double> sorted(peers);

@@ -15,7 +15,7 @@ constexpr uint32_t kDroppedMask = (1u << kBlockScaleDroppedBits) - 1;
 }  // namespace
 
 std::vector<float> block_log_codebook(int64_t bins) {
-  CHECK(bins >= 2 && bins <= 64 && bins % 2 == 0);
+  CHECK(bins >= 2 && bins <= kMaxBlockLogBins && bins % 2 == 0);
   std::vector<float> codebook;
   float magnitude = 1.0f;
   for (int64_t level = 0; level < bins / 2; ++level, magnitude *= kRatio) codebook.push_back(magnitude);

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "core/protocol/block_log.h"
 
 namespace templar {
 namespace {
@@ -21,7 +22,7 @@ struct Prologue {
   uint16_t codec_id = 0;
   ContributionHeader header;
   bool use_dct = false;
-  int64_t bins = 0;
+  BlockCoding coding;
   uint32_t parameter_count = 0;
 };
 
@@ -59,12 +60,17 @@ Result<Prologue> read_prologue(ByteReader& reader) {
   TRY_ASSIGN(prologue.codec_id, reader.get<uint16_t>("codec id"));
   TRY(read_header(reader, prologue.header));
   TRY_ASSIGN(const auto transform, reader.get<uint8_t>("transform"));
-  if (transform > 1)
-    return skip_error(fmt::format("transform: {} is neither 0 (none) nor 1 (DCT)", transform));
-  prologue.use_dct = transform == 1;
+  if (transform >> 1 > static_cast<int>(Quantiser::kBlockLog))
+    return skip_error(fmt::format("transform: {} has no known quantiser", transform));
+  prologue.use_dct = (transform & 1) == 1;
+  prologue.coding.quantiser = static_cast<Quantiser>(transform >> 1);
   TRY_ASSIGN(const auto bins_less_one, reader.get<uint8_t>("bins"));
   if (bins_less_one == 0) return skip_error("bins: 1, at least 2 are needed");
-  prologue.bins = bins_less_one + 1;
+  prologue.coding.bins = bins_less_one + 1;
+  if (prologue.coding.has_signs() && prologue.coding.bins > kMaxBlockLogBins)
+    return skip_error(fmt::format("bins: {}, the quantiser has at most {}", prologue.coding.bins, kMaxBlockLogBins));
+  if (prologue.coding.has_signs() && prologue.coding.bins % 2 != 0)
+    return skip_error(fmt::format("bins: {}, the quantiser needs an even number", prologue.coding.bins));
   TRY_ASSIGN(prologue.parameter_count, reader.get<uint32_t>("parameter count"));
   return prologue;
 }
@@ -87,16 +93,26 @@ Signature stated_signature(ByteView bytes) {
   return signature;
 }
 
+BlockCoding coding_of(const CodecSpec& codec) {
+  return {codec.quantiser, codec.quantiser_bins};
+}
+
 Status check_codec(const Prologue& prologue, const CodecSpec& codec, size_t parameters) {
-  if (prologue.codec_id != static_cast<uint16_t>(CodecId::kPacked)) {
+  if (prologue.codec_id != static_cast<uint16_t>(CodecId::kRanked)) {
     return skip_error(fmt::format("codec id: {} is not known", prologue.codec_id));
   }
   if (prologue.use_dct != codec.use_dct) {
     return skip_error(
         fmt::format("transform: {}, the run spec says {}", int{prologue.use_dct}, int{codec.use_dct}));
   }
-  if (prologue.bins != codec.quantiser_bins) {
-    return skip_error(fmt::format("bins: {}, the run spec says {}", prologue.bins, codec.quantiser_bins));
+  if (prologue.coding.quantiser != codec.quantiser) {
+    return skip_error(fmt::format("transform: quantiser {}, the run spec says {}",
+                                  static_cast<int>(prologue.coding.quantiser),
+                                  static_cast<int>(codec.quantiser)));
+  }
+  if (prologue.coding.bins != codec.quantiser_bins) {
+    return skip_error(
+        fmt::format("bins: {}, the run spec says {}", prologue.coding.bins, codec.quantiser_bins));
   }
   if (prologue.parameter_count != parameters) {
     return skip_error(
@@ -111,7 +127,7 @@ Result<std::vector<CodedBlock>> read_blocks(ByteReader& reader, const ParameterL
   blocks.reserve(layout.size());
   for (const ParameterInfo& parameter : layout) {
     const ChunkPlan plan = plan_chunks(parameter.shape, codec);
-    auto block = read_coded_block(reader, codec.quantiser_bins, &plan);
+    auto block = read_coded_block(reader, coding_of(codec), &plan);
     if (!block) return annotate(block.error(), parameter.name);
     blocks.push_back(std::move(*block));
   }
@@ -119,22 +135,16 @@ Result<std::vector<CodedBlock>> read_blocks(ByteReader& reader, const ParameterL
 }
 
 BlockSummary summarise(const CodedBlock& block, int64_t size_bytes) {
-  BlockSummary summary{block.plan, block.codebook, count_codes(block), 0, size_bytes};
-  double sum = 0;
-  for (size_t bin = 0; bin < block.codebook.size(); ++bin) {
-    sum += static_cast<double>(summary.code_counts[bin]) * block.codebook[bin] * block.codebook[bin];
-  }
-  summary.norm = std::sqrt(sum);
-  return summary;
+  return {block.plan, block.codebook, block.code_counts, std::sqrt(block.squared_norm), size_bytes};
 }
 
 Status summarise_blocks(ByteReader& reader, const Prologue& prologue, std::vector<BlockSummary>& summaries) {
-  if (prologue.codec_id != static_cast<uint16_t>(CodecId::kPacked)) {
+  if (prologue.codec_id != static_cast<uint16_t>(CodecId::kRanked)) {
     return skip_error(fmt::format("codec id: {} is not known", prologue.codec_id));
   }
   for (uint32_t i = 0; i < prologue.parameter_count; ++i) {
     const size_t begin = reader.position();
-    const auto block = read_coded_block(reader, prologue.bins);
+    const auto block = read_coded_block(reader, prologue.coding);
     if (!block) return annotate(block.error(), fmt::format("parameter {}", i));
     summaries.push_back(summarise(*block, static_cast<int64_t>(reader.position() - begin)));
   }
@@ -146,13 +156,14 @@ Status summarise_blocks(ByteReader& reader, const Prologue& prologue, std::vecto
 }  // namespace
 
 Bytes seal_contribution(ContributionHeader header, std::span<const EncodedParameter> blocks,
-                        const ParameterLayout& layout, const CodecSpec& codec, const KeyPair& key) {
+                        const ParameterLayout& layout, const CodecSpec& codec, const KeyPair& key,
+                        ThreadTeam* team) {
   CHECK(blocks.size() == layout.size() && header.window >= 0);
   header.public_key = key.public_key();
   ByteWriter writer;
   writer.put_bytes(as_bytes(kMagic));
   writer.put(kContributionVersion);
-  writer.put(static_cast<uint16_t>(CodecId::kPacked));
+  writer.put(static_cast<uint16_t>(CodecId::kRanked));
   writer.put_bytes(header.run_id.bytes);
   writer.put(static_cast<uint64_t>(header.window));
   writer.put(header.uid);
@@ -162,13 +173,12 @@ Bytes seal_contribution(ContributionHeader header, std::span<const EncodedParame
   writer.put_bytes(header.possession_proof.bytes);
   writer.put_bytes(header.samples.digest);
   writer.put(header.samples.count);
-  writer.put(static_cast<uint8_t>(codec.use_dct ? 1 : 0));
+  writer.put(static_cast<uint8_t>((codec.use_dct ? 1 : 0) + 2 * static_cast<int>(codec.quantiser)));
   writer.put(static_cast<uint8_t>(codec.quantiser_bins - 1));
   writer.put(static_cast<uint32_t>(blocks.size()));
   for (size_t i = 0; i < blocks.size(); ++i) {
     CHECK(blocks[i].plan == plan_chunks(layout[i].shape, codec));
-    CHECK(static_cast<int64_t>(blocks[i].codebook.size()) == codec.quantiser_bins);
-    write_coded_block(blocks[i], writer);
+    write_coded_block(blocks[i], coding_of(codec), writer, team);
   }
   writer.put_bytes(blake2b_256(writer.view()).bytes);
   writer.put_bytes(key.sign(writer.view()).bytes);
@@ -176,10 +186,11 @@ Bytes seal_contribution(ContributionHeader header, std::span<const EncodedParame
 }
 
 Result<Contribution> parse_contribution(Bytes bytes, const ParameterLayout& layout, const CodecSpec& codec) {
-  const int64_t legal_size = max_contribution_size(layout, codec);
-  if (static_cast<int64_t>(bytes.size()) != legal_size) {
-    return skip_error(
-        fmt::format("size: {} bytes, a contribution of this run has {}", bytes.size(), legal_size));
+  const int64_t largest = max_contribution_size(layout, codec);
+  const auto size = static_cast<int64_t>(bytes.size());
+  if (size > largest || size < kPrologueBytes + kTrailerBytes) {
+    return skip_error(fmt::format("size: {} bytes, a contribution of this run has {} to {}", size,
+                                  kPrologueBytes + kTrailerBytes, largest));
   }
   Contribution contribution;
   contribution.bytes_ = std::move(bytes);
@@ -205,7 +216,7 @@ Result<Contribution> parse_contribution(Bytes bytes, const ParameterLayout& layo
 int64_t max_contribution_size(const ParameterLayout& layout, const CodecSpec& codec) {
   int64_t size = kPrologueBytes + kTrailerBytes;
   for (const ParameterInfo& parameter : layout) {
-    size += coded_block_size(plan_chunks(parameter.shape, codec), codec.quantiser_bins);
+    size += max_coded_block_size(plan_chunks(parameter.shape, codec), coding_of(codec));
   }
   return size;
 }
@@ -250,7 +261,8 @@ Result<ContributionSummary> inspect_contribution(ByteView bytes) {
   summary.version = prologue.version;
   summary.codec_id = prologue.codec_id;
   summary.use_dct = prologue.use_dct;
-  summary.bins = prologue.bins;
+  summary.quantiser = prologue.coding.quantiser;
+  summary.bins = prologue.coding.bins;
   summary.header = prologue.header;
   summary.content_hash = stated_hash(bytes);
   summary.hash_ok = blake2b_256(hashed_part(bytes)) == summary.content_hash;

@@ -62,10 +62,11 @@ class Contribution {
 };
 
 // The one encoding of this content, signed. header.public_key is overwritten with the pair's. blocks are
-// those of the compressor for this layout and codec spec (CHECK).
+// those of the compressor for this layout and codec spec (CHECK). The team, where there is one, shares the
+// work.
 [[nodiscard]] Bytes seal_contribution(ContributionHeader header, std::span<const EncodedParameter> blocks,
                                       const ParameterLayout& layout, const CodecSpec& codec,
-                                      const KeyPair& key);
+                                      const KeyPair& key, ThreadTeam* team = nullptr);
 
 // Accepts exactly what seal_contribution makes for this layout and codec spec: size, magic, version, codec,
 // content hash, signature, and every block, in this order; allocates nothing before the size fits. Fails
@@ -74,7 +75,8 @@ class Contribution {
 [[nodiscard]] Result<Contribution> parse_contribution(Bytes bytes, const ParameterLayout& layout,
                                                       const CodecSpec& codec);
 
-// The largest legal size in bytes: a reader fetches no more than that.
+// No contribution of this layout and codec spec is larger: a reader fetches no more than that. An honest one
+// is well below.
 [[nodiscard]] int64_t max_contribution_size(const ParameterLayout& layout, const CodecSpec& codec);
 
 struct ExpectedContribution {
@@ -102,6 +104,7 @@ struct ContributionSummary {
   uint16_t version = 0;
   uint16_t codec_id = 0;
   bool use_dct = false;
+  Quantiser quantiser = Quantiser::kMean4;
   int64_t bins = 0;
   ContributionHeader header;
   Hash256 content_hash;

@@ -35,11 +35,13 @@ void expect_canonical(const Contribution& contribution, const KeyPair& key) {
 void read_one_block(ByteView bytes) {
   if (bytes.empty()) return;
   const int64_t bins = std::max(2, bytes[0] + 1);
+  const BlockCoding coding{
+      bins % 2 == 0 && bins <= 64 && (bytes[0] & 2) != 0 ? Quantiser::kBlockLog : Quantiser::kMean4, bins};
   ByteReader reader(bytes.subspan(1));
-  const auto block = read_coded_block(reader, bins);
+  const auto block = read_coded_block(reader, coding);
   if (!block) return;
   ByteWriter writer;
-  write_coded_block(decode_block(*block), writer);
+  write_coded_block(decode_block(*block), coding, writer);
   CHECK(std::ranges::equal(writer.view(), bytes.subspan(1, reader.position())));
 }
 
@@ -50,7 +52,8 @@ void fuzz(ByteView input) {
   (void)parse_contribution(Bytes(input.begin(), input.end()), fuzz_layout(), fuzz_codec());
 
   Bytes sized(input.begin(), input.end());
-  sized.resize(static_cast<size_t>(max_contribution_size(fuzz_layout(), fuzz_codec())), 0);
+  constexpr size_t kSmallest = 178 + kTrailerBytes;
+  sized.resize(std::max(kSmallest, sized.size()), 0);
   const Bytes valid = with_valid_trailer(std::move(sized), key);
   if (auto contribution = parse_contribution(valid, fuzz_layout(), fuzz_codec()))
     expect_canonical(*contribution, key);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/large_pages.h"
 #include "core/protocol/run_spec.h"
 
 namespace templar {
@@ -51,7 +52,7 @@ class ParameterBuffers {
   void copy_from(ConstParameterSpans values) { copy_parameters(values, spans_); }
 
  private:
-  std::vector<float> values_;
+  std::vector<float, LargePageAllocator<float>> values_;
   std::vector<std::span<float>> spans_;
   std::vector<std::span<const float>> const_spans_;
 };

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/protocol/block_log.h"
 #include "core/protocol/run_spec_fields.h"
 
 namespace templar {
@@ -202,6 +203,8 @@ Status validate(const RunSpec& spec) {
                                                          spec.inner.schedule_steps));
   if (spec.algorithm == Algorithm::kDemo && spec.inner.steps != 1)
     return field_error("inner.steps", "must be 1 where algorithm is demo: a window is one gradient");
+  if (spec.codec.quantiser == Quantiser::kBlockLog && spec.codec.quantiser_bins > kMaxBlockLogBins)
+    return field_error("codec.quantiser_bins", fmt::format("must be at most {} for block_log", kMaxBlockLogBins));
   if (spec.codec.quantiser_bins % 2 != 0) return field_error("codec.quantiser_bins", "must be even");
   if (spec.network.contribution_retention_windows <= spec.network.checkpoint_interval)
     return field_error("network.contribution_retention_windows",

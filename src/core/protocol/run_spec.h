@@ -14,7 +14,7 @@
 namespace templar {
 
 enum class Algorithm { kSparseLoco, kDemo };
-enum class Quantiser { kMean4, kBlockLog };
+enum class Quantiser { kMean4 = 0, kBlockLog = 1 };  // numbers of the contribution format
 enum class AggregationRule { kMeanAll, kMeanPresent, kMeanShrunk };
 
 // A Llama-family decoder; the names are those of Hugging Face's config.json.

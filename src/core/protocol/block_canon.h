@@ -1,0 +1,64 @@
+// What a block's writer has to choose, so that a block has one encoding: what is cheapest.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/protocol/cell_coder.h"
+
+namespace templar {
+
+// A chunk's scale is sent as the top bits of its f32, or as the step from the chunk before.
+constexpr int kScaleIndexBits = 14;
+constexpr uint32_t kMaxScaleIndex = (1u << kScaleIndexBits) - 1;
+constexpr uint32_t kMaxScaleStep = 2 * kMaxScaleIndex;
+constexpr int kMaxScaleRice = 14;
+
+[[nodiscard]] constexpr uint32_t zigzag(uint32_t from, uint32_t to) {
+  return to >= from ? 2 * (to - from) : 2 * (from - to) - 1;
+}
+// More than kMaxScaleIndex where the step leads out of the range.
+[[nodiscard]] constexpr uint32_t unzigzag(uint32_t from, uint32_t step) {
+  return step % 2 == 0 ? from + step / 2 : from - (step + 1) / 2;
+}
+
+[[nodiscard]] inline float largest_entry(std::span<const float> codebook) {
+  return codebook[codebook.size() / 2 - 1];  // block_log's: the last of the positive ones
+}
+
+class ScaleStatistics {
+ public:
+  void add(uint32_t step) {
+    for (int parameter = 0; parameter <= kMaxScaleRice; ++parameter) {
+      costs_[static_cast<size_t>(parameter)] += rice_bits(step, parameter);
+    }
+  }
+  [[nodiscard]] uint8_t cheapest_rice() const {
+    return static_cast<uint8_t>(std::ranges::min_element(costs_) - costs_.begin());
+  }
+
+ private:
+  std::array<int64_t, kMaxScaleRice + 1> costs_{};
+};
+
+// Whether a chunk's positions count when the mode is chosen: at most 64 do.
+[[nodiscard]] inline bool is_sampled(const ChunkPlan& plan, int64_t chunk) {
+  return chunk % ((plan.chunk_count() + 63) / 64) == 0;
+}
+
+class ModeChooser {
+ public:
+  explicit ModeChooser(const ChunkPlan& plan);
+  void add(std::span<const uint16_t> positions);
+  [[nodiscard]] uint8_t cheapest() const;
+
+ private:
+  std::array<std::shared_ptr<const CellCoder>, kPositionModes> coders_;
+  std::array<BitCounter, kPositionModes> costs_;
+  std::vector<uint64_t> cells_;
+  std::vector<uint32_t> counts_;
+};
+
+}  // namespace templar
