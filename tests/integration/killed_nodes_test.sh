@@ -2,7 +2,7 @@
 # Nodes killed with -9 at many instants come back, with the model that the others have, and leave nothing broken.
 . "$(dirname "$0")/common.sh" "$@"
 
-windows=${WINDOWS:-48}
+windows=${WINDOWS:-72}
 out=$work/run
 small_data "$work/data"
 inner_steps=200
