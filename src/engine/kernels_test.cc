@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <hwy/highway.h>
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -17,26 +16,15 @@
 #include "engine/embedding.h"
 #include "engine/rms_norm.h"
 #include "engine/swiglu.h"
+#include "support/simd_targets.h"
 
 namespace templar {
 namespace {
 
 using Values = std::vector<double>;
 
-class Kernels : public ::testing::TestWithParam<int64_t> {
- protected:
-  void SetUp() override { use(GetParam()); }
-  void TearDown() override { use(0); }
-
- private:
-  static void use(int64_t targets) {
-    hwy::SetSupportedTargetsForTest(targets);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  }
-};
-
-INSTANTIATE_TEST_SUITE_P(Targets, Kernels, ::testing::ValuesIn(hwy::SupportedAndGeneratedTargets()),
-                         [](const auto& target) { return std::string(hwy::TargetName(target.param)); });
+class Kernels : public testing::OnEachSimdTarget {};
+INSTANTIATE_TEST_SUITE_P(Targets, Kernels, testing::simd_targets(), testing::simd_target_name);
 
 std::vector<float> random_floats(size_t count, uint64_t seed) {
   Random random(seed);

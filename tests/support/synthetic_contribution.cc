@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/random.h"
+#include "core/protocol/block_log.h"
 
 namespace templar::testing {
 namespace {
@@ -20,6 +21,28 @@ std::vector<uint16_t> draw_positions(const ChunkPlan& plan, Random& random) {
   return all;
 }
 
+// Arbitrary entries; +0 for codes that no value has.
+void give_codebook(EncodedParameter& block, int64_t bins, float scale, Random& random) {
+  std::vector<bool> used(static_cast<size_t>(bins), false);
+  for (const uint8_t code : block.codes) used[code] = true;
+  for (const bool is_used : used) {
+    const auto value = static_cast<float>(random.normal() * scale);
+    block.codebook.push_back(is_used ? value : 0.0f);
+  }
+}
+
+// block_log's codebook, and scales that differ from chunk to chunk: one in five is 0, which leaves code 0
+// only.
+void give_scales(EncodedParameter& block, int64_t bins, float scale, Random& random) {
+  block.codebook = block_log_codebook(bins);
+  const auto kept = static_cast<size_t>(block.plan.kept);
+  for (size_t chunk = 0; chunk < static_cast<size_t>(block.plan.chunk_count()); ++chunk) {
+    const auto size = static_cast<float>((0.5 + random.uniform()) * scale);
+    block.scales.push_back(chunk % 5 == 3 ? 0.0f : round_block_scale(size));
+    if (chunk % 5 == 3) std::ranges::fill(std::span(block.codes).subspan(chunk * kept, kept), uint8_t{0});
+  }
+}
+
 }  // namespace
 
 std::vector<EncodedParameter> synthetic_blocks(const ParameterLayout& layout, const CodecSpec& codec,
@@ -32,16 +55,11 @@ std::vector<EncodedParameter> synthetic_blocks(const ParameterLayout& layout, co
     for (int64_t chunk = 0; chunk < block.plan.chunk_count(); ++chunk) {
       for (const uint16_t position : draw_positions(block.plan, random)) block.positions.push_back(position);
     }
-    std::vector<bool> used(static_cast<size_t>(codec.quantiser_bins), false);
     for (int64_t i = 0; i < block.plan.kept_total(); ++i) {
-      const uint64_t code = random.below(static_cast<uint64_t>(codec.quantiser_bins));
-      block.codes.push_back(static_cast<uint8_t>(code));
-      used[code] = true;
+      block.codes.push_back(static_cast<uint8_t>(random.below(static_cast<uint64_t>(codec.quantiser_bins))));
     }
-    for (const bool is_used : used) {
-      const auto value = static_cast<float>(random.normal() * scale);
-      block.codebook.push_back(is_used ? value : 0.0f);
-    }
+    const auto give = codec.quantiser == Quantiser::kBlockLog ? give_scales : give_codebook;
+    give(block, codec.quantiser_bins, scale, random);
     blocks.push_back(std::move(block));
   }
   return blocks;

@@ -1,6 +1,5 @@
 // Every vector kernel on every processor target that this machine has equals a plain loop to the last bit.
 #include <gtest/gtest.h>
-#include <hwy/highway.h>
 
 #include <algorithm>
 #include <bit>
@@ -14,6 +13,7 @@
 #include "core/codec/residual.h"
 #include "core/codec/top_k.h"
 #include "support/expect_failure.h"
+#include "support/simd_targets.h"
 
 namespace templar {
 namespace {
@@ -22,20 +22,8 @@ using Values = std::vector<float>;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-class CodecKernels : public ::testing::TestWithParam<int64_t> {
- protected:
-  void SetUp() override { use(GetParam()); }
-  void TearDown() override { use(0); }
-
- private:
-  static void use(int64_t targets) {
-    hwy::SetSupportedTargetsForTest(targets);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  }
-};
-
-INSTANTIATE_TEST_SUITE_P(Targets, CodecKernels, ::testing::ValuesIn(hwy::SupportedAndGeneratedTargets()),
-                         [](const auto& target) { return std::string(hwy::TargetName(target.param)); });
+class CodecKernels : public testing::OnEachSimdTarget {};
+INSTANTIATE_TEST_SUITE_P(Targets, CodecKernels, testing::simd_targets(), testing::simd_target_name);
 
 // Normal values with zeros of both signs, subnormal numbers and equal magnitudes among them.
 Values mixed_values(size_t count, uint64_t seed) {

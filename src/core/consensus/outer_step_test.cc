@@ -203,22 +203,30 @@ TEST_F(OuterStepTest, ASingleContributionIsScaledByItsClipFactor) {
   EXPECT_TRUE(std::ranges::equal(theta.spans()[0], (Values{-0.5f, 0, 0, 0, 0, -1.0f, 0, 0})));
 }
 
-TEST(OuterStep, DecodesWhatTheCompressorSent) {
+void expect_decoded_as_sent(const CodecSpec& codec) {
   const ParameterLayout layout{{"matrix", {24, 40}}};
   ThreadTeam team(2);
+  RunSpec spec;
+  spec.codec = codec;
+  Values gradient;
+  for (int i = 0; i < 960; ++i) gradient.push_back(0.01f * static_cast<float>((i * 37) % 101 - 50));
+  const auto encoded = compress(gradient, layout[0], spec.codec, team);
+  ASSERT_TRUE(encoded.has_value());
+  Values decoded(960);
+  decompress(*encoded, spec.codec, decoded, team);
+  std::vector<Contribution> contributions;
+  contributions.push_back(contribution_of(std::vector{*encoded}, layout, spec.codec, 1));
+  EXPECT_EQ(aggregate(contributions, layout, spec), decoded);
+}
+
+TEST(OuterStep, DecodesWhatTheCompressorSent) {
   for (const bool use_dct : {false, true}) {
-    RunSpec spec;
-    spec.codec = {
+    CodecSpec codec{
         .chunk = 16, .topk = 10, .use_dct = use_dct, .quantiser_bins = 4, .quantiser_range_sigmas = 6};
-    Values gradient;
-    for (int i = 0; i < 960; ++i) gradient.push_back(0.01f * static_cast<float>((i * 37) % 101 - 50));
-    const auto encoded = compress(gradient, layout[0], spec.codec, team);
-    ASSERT_TRUE(encoded.has_value());
-    Values decoded(960);
-    decompress(*encoded, spec.codec, decoded, team);
-    std::vector<Contribution> contributions;
-    contributions.push_back(contribution_of(std::vector{*encoded}, layout, spec.codec, 1));
-    EXPECT_EQ(aggregate(contributions, layout, spec), decoded);
+    expect_decoded_as_sent(codec);
+    codec.quantiser = Quantiser::kBlockLog;
+    codec.quantiser_bins = 16;
+    expect_decoded_as_sent(codec);
   }
 }
 
