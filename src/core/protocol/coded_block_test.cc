@@ -96,21 +96,26 @@ TEST(CodedBlock, TakesUniformPositionsWithinTwoPercentOfTheirEntropy) {
 }
 
 // Whatever is accepted must be the one encoding of what it says.
+void expect_no_other_spelling(const Bytes& bytes, const BlockCoding& coding) {
+  for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+    Bytes flipped = bytes;
+    flipped[bit / 8] ^= static_cast<uint8_t>(1u << (bit % 8));
+    const auto parsed = read(flipped, coding);
+    if (parsed) {
+      ASSERT_EQ(coded(decode_block(*parsed), coding), flipped) << bit;
+    }
+  }
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    const Bytes cut(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
+    ASSERT_TRUE(fails(read(cut, coding), ErrorKind::kSkip));
+  }
+}
+
 TEST(CodedBlock, AcceptsNoOtherSpelling) {
   for (const BlockCoding& coding : {kMean, kLog}) {
-    const Bytes bytes = coded(block_of({32, 32}, 8, 6, coding), coding);
-    for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
-      Bytes flipped = bytes;
-      flipped[bit / 8] ^= static_cast<uint8_t>(1u << (bit % 8));
-      const auto parsed = read(flipped, coding);
-      if (parsed) {
-        ASSERT_EQ(coded(decode_block(*parsed), coding), flipped) << bit;
-      }
-    }
-    for (size_t size = 0; size < bytes.size(); ++size) {
-      ASSERT_TRUE(fails(read(Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)), coding),
-                        ErrorKind::kSkip));
-    }
+    expect_no_other_spelling(coded(block_of({32, 32}, 8, 6, coding), coding), coding);
+    expect_no_other_spelling(coded(block_of({32, 32}, 8, 60, coding), coding), coding);  // hardly any room
+    expect_no_other_spelling(coded(block_of({48, 32}, 16, 100, coding), coding), coding);
   }
 }
 
