@@ -6,6 +6,7 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 option(TEMPLAR_TESTS "Build the tests" ON)
+option(TEMPLAR_ONLY_CORE "Leave out the rooms that the consensus does not need, and their libraries" OFF)
 option(TEMPLAR_FUZZERS "Build the libFuzzer targets (clang only)" OFF)
 set(TEMPLAR_SANITIZE "" CACHE STRING "Sanitizers for every target, as -fsanitize= takes them")
 
@@ -21,6 +22,9 @@ target_include_directories(templar_flags INTERFACE "${CMAKE_SOURCE_DIR}/src")
 target_compile_options(templar_flags INTERFACE -ffp-contract=off -Wall -Wextra -Wno-missing-field-initializers)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_compile_options(templar_flags INTERFACE -march=x86-64-v2)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  # The kernels keep blocks of vectors in arrays, which SVE's vectors cannot be in: their size is unknown. NEON's can.
+  target_compile_definitions(templar_flags INTERFACE "HWY_DISABLED_TARGETS=(HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128)")
 endif()
 if(TEMPLAR_SANITIZE)
   target_compile_options(templar_flags INTERFACE -fsanitize=${TEMPLAR_SANITIZE} -fno-omit-frame-pointer)

@@ -2,16 +2,19 @@
 # Installs from Debian's packages what is missing of what the project needs. Asks nothing and changes nothing else.
 #   scripts/install-dependencies.sh build    to build and run templar
 #   scripts/install-dependencies.sh check    that, and what the tests need (clang-19, sanitizers, GoogleTest)
+#   scripts/install-dependencies.sh aarch64  what scripts/check-aarch64.sh runs: a cross compiler and qemu
 set -eu
 
 build_packages="g++ cmake ninja-build pkg-config ccache libdnnl-dev libsodium-dev libsqlite3-dev nlohmann-json3-dev libspdlog-dev
   libfmt-dev libcli11-dev libsentencepiece-dev libhwy-dev libzstd-dev zlib1g-dev"
 check_packages="clang-19 llvm-19 libclang-rt-19-dev clang-format-19 libgtest-dev libgmock-dev libbenchmark-dev sqlite3 python3"
+aarch64_packages="g++-aarch64-linux-gnu qemu-user cmake ninja-build pkg-config ccache"
 
 case "${1:-}" in
   build) wanted=$build_packages ;;
   check) wanted="$build_packages $check_packages" ;;
-  *) echo "usage: $0 build|check" >&2; exit 2 ;;
+  aarch64) wanted=$aarch64_packages ;;
+  *) echo "usage: $0 build|check|aarch64" >&2; exit 2 ;;
 esac
 
 missing=""
