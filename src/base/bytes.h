@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,7 +14,8 @@
 
 namespace templar {
 
-static_assert(std::endian::native == std::endian::little, "formats are little-endian and written without conversion");
+static_assert(std::endian::native == std::endian::little,
+              "formats are little-endian and written without conversion");
 
 using Bytes = std::vector<uint8_t>;
 using ByteView = std::span<const uint8_t>;
@@ -29,6 +31,23 @@ template <typename T>
 [[nodiscard]] inline std::string_view as_text(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
+
+// Bytes that somebody keeps alive: a string on the heap, a map of a file. Copies share them.
+class SharedBytes {
+ public:
+  SharedBytes() = default;
+  SharedBytes(Bytes bytes) {  // NOLINT: a string is what most have
+    const auto owned = std::make_shared<const Bytes>(std::move(bytes));
+    view_ = *owned;
+    owner_ = owned;
+  }
+  SharedBytes(ByteView view, std::shared_ptr<const void> owner) : view_(view), owner_(std::move(owner)) {}
+  [[nodiscard]] ByteView view() const { return view_; }
+
+ private:
+  ByteView view_;
+  std::shared_ptr<const void> owner_;
+};
 
 // Lower-case hexadecimal, two digits a byte.
 [[nodiscard]] std::string to_hex(ByteView bytes);
@@ -56,7 +75,8 @@ class ByteWriter {
 // Reads from bytes that it does not own. A read past the end fails (skip) and names the field.
 class ByteReader {
  public:
-  explicit ByteReader(ByteView bytes) : bytes_(bytes) {}
+  // Starts at position, which must not lie behind the end.
+  explicit ByteReader(ByteView bytes, size_t position = 0) : bytes_(bytes), position_(position) {}
 
   template <typename T>
   [[nodiscard]] Result<T> get(const char* field) {
@@ -69,6 +89,7 @@ class ByteReader {
   }
   // A view into the bytes that are read, valid as long as they are.
   [[nodiscard]] Result<ByteView> get_bytes(size_t size, const char* field);
+  [[nodiscard]] ByteView bytes() const { return bytes_; }
   [[nodiscard]] size_t position() const { return position_; }
   [[nodiscard]] size_t remaining() const { return bytes_.size() - position_; }
 
@@ -76,7 +97,7 @@ class ByteReader {
   [[nodiscard]] std::unexpected<Error> truncated(const char* field, size_t wanted) const;
 
   ByteView bytes_;
-  size_t position_ = 0;
+  size_t position_;
 };
 
 }  // namespace templar

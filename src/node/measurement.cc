@@ -40,7 +40,7 @@ Result<std::vector<Evaluation>> LossMeter::measure(Replica& replica, Contributio
   const SampleTokens unassigned = read_samples(others, shard, 0, count);
   TRY_ASSIGN(const double unassigned_before, mean_loss(engine, unassigned));
 
-  const ClipFactors factors = clip_factors(accepted, replica.team());
+  const ClipFactors factors = clip_factors(accepted);
   start_.copy_from(std::as_const(engine).parameters());
   const auto restore = [&] {
     copy_parameters(std::as_const(start_).spans(), engine.parameters());

@@ -78,7 +78,7 @@ TEST_F(Measuring, ChoosesOtherUnassignedSamplesUnderAnotherKey) {
 TEST_F(Measuring, AppliesOneContributionAlone) {
   const auto evaluations = measure({2});
   ASSERT_TRUE(evaluations);
-  const ClipFactors factors = clip_factors(as_list(accepted_), replica_.team());
+  const ClipFactors factors = clip_factors(as_list(accepted_));
   const double rate = world_.spec().outer.learning_rate * world_.spec().scoring.eval_lr_factor;
   apply_single(engine_->parameters(), world_.environment.layout, world_.spec(), accepted_[1], factors.of(1),
                rate, replica_.team());

@@ -41,11 +41,12 @@ class Trainer {
  private:
   [[nodiscard]] Result<TrainedWindow> train_sparse_loco(Replica& replica, const SampleAssignment& assignment, const Shard& shard);
   [[nodiscard]] Result<TrainedWindow> train_demo(Replica& replica, const SampleAssignment& assignment, const Shard& shard);
+  void take_pseudo_gradient(Replica& replica);
   void restore(Replica& replica);
 
   const NodeEnvironment& environment_;
   ParameterBuffers feedback_;
-  ParameterBuffers start_;  // the parameters at the window's start
+  ParameterBuffers start_;  // the parameters at the window's start, until the pseudo-gradient takes their place
 };
 
 }  // namespace templar

@@ -15,7 +15,7 @@ constexpr uint32_t kPeers = 5;
 constexpr int64_t kWindows = 2;
 constexpr uint64_t kSeed = 2024;
 
-RunSpec synthetic_spec(Algorithm algorithm, AggregationRule rule, bool use_dct) {
+RunSpec synthetic_spec(Algorithm algorithm, AggregationRule rule, Quantiser quantiser, bool use_dct) {
   RunSpec spec;
   spec.seed = kSeed;
   spec.algorithm = algorithm;
@@ -30,7 +30,8 @@ RunSpec synthetic_spec(Algorithm algorithm, AggregationRule rule, bool use_dct) 
   spec.codec = {.chunk = 16,
                 .topk = 14,
                 .use_dct = use_dct,
-                .quantiser_bins = 4,
+                .quantiser = quantiser,
+                .quantiser_bins = quantiser == Quantiser::kBlockLog ? 8 : 4,
                 .quantiser_range_sigmas = 6,
                 .error_feedback_decay = 0.95};
   spec.outer = {.aggregation = rule, .learning_rate = 0.7};
@@ -52,24 +53,27 @@ Result<std::vector<EncodedParameter>> prepare(const RunSpec& spec, const Paramet
                                               ParameterSpans memory, ThreadTeam& team) {
   ParameterBuffers gradients(layout);
   draw_gradients(gradients, uid, window);
-  const ConstParameterSpans drawn = std::as_const(gradients).spans();
   if (spec.algorithm == Algorithm::kSparseLoco) {
-    return compress_with_error_feedback(drawn, memory, layout, spec.codec, team);
+    const std::vector<std::span<const float>> feedback(memory.begin(), memory.end());
+    auto blocks = compress_with_error_feedback(feedback, gradients.spans(), layout, spec.codec, team);
+    copy_parameters(std::as_const(gradients).spans(), memory);
+    return blocks;
   }
   // A miner's own weight decay must not move the model that all share: it works on a copy.
   ParameterBuffers local(layout);
   local.copy_from(std::vector<std::span<const float>>(theta.begin(), theta.end()));
-  return prepare_demo({window, 0.01, 0.1}, local.spans(), memory, drawn, layout, spec.codec, team);
+  return prepare_demo({window, 0.01, 0.1}, local.spans(), memory, gradients.spans(), layout, spec.codec,
+                      team);
 }
 
-Hash256 final_root(const RunSpec& spec, ThreadTeam& team) {
+void run(const RunSpec& spec, ThreadTeam& team, SyntheticRoot& result) {
   const ParameterLayout layout = parameter_layout(spec.model);
   ParameterBuffers theta(layout);
   initialise_parameters(layout, spec.model, spec.seed, theta.spans());
-  ThreadTeam alone(
-      1);  // what miners do is not consensus; that it does not depend on threads the codec's tests show
+  ThreadTeam alone(1);  // that what miners do does not depend on threads, the codec's tests show
   std::vector<ParameterBuffers> memories;
   for (uint32_t uid = 0; uid < kPeers; ++uid) memories.emplace_back(layout);
+  Blake2b sent;
   for (int64_t window = 0; window < kWindows; ++window) {
     std::vector<Contribution> contributions;
     std::vector<const Contribution*> list;
@@ -77,11 +81,18 @@ Hash256 final_root(const RunSpec& spec, ThreadTeam& team) {
       const auto blocks = prepare(spec, layout, uid, window, theta.spans(), memories[uid].spans(), alone);
       CHECK(blocks.has_value());
       contributions.push_back(contribution_of(*blocks, layout, spec.codec, uid, window));
+      sent.update(contributions.back().content_hash().bytes);
     }
     for (const Contribution& contribution : contributions) list.push_back(&contribution);
     outer_step(theta.spans(), layout, spec, list, spec.outer.learning_rate, team);
   }
-  return compute_state_root(layout, std::as_const(theta).spans(), team);
+  result.contributions = sent.finish256();
+  result.root = compute_state_root(layout, std::as_const(theta).spans(), team);
+}
+
+std::string name_of(AggregationRule rule) {
+  if (rule == AggregationRule::kMeanAll) return " mean_all";
+  return rule == AggregationRule::kMeanPresent ? " mean_present" : " mean_shrunk";
 }
 
 }  // namespace
@@ -89,12 +100,17 @@ Hash256 final_root(const RunSpec& spec, ThreadTeam& team) {
 std::vector<SyntheticRoot> run_synthetic_consensus(ThreadTeam& team) {
   std::vector<SyntheticRoot> roots;
   for (const Algorithm algorithm : {Algorithm::kSparseLoco, Algorithm::kDemo}) {
-    for (const AggregationRule rule : {AggregationRule::kMeanAll, AggregationRule::kMeanPresent}) {
-      for (const bool use_dct : {false, true}) {
-        const std::string name = std::string(algorithm == Algorithm::kDemo ? "demo" : "sparseloco") +
-                                 (rule == AggregationRule::kMeanAll ? " mean_all" : " mean_present") +
-                                 (use_dct ? " dct" : "");
-        roots.push_back({name, final_root(synthetic_spec(algorithm, rule, use_dct), team)});
+    for (const AggregationRule rule :
+         {AggregationRule::kMeanAll, AggregationRule::kMeanPresent, AggregationRule::kMeanShrunk}) {
+      for (const Quantiser quantiser : {Quantiser::kMean4, Quantiser::kBlockLog}) {
+        for (const bool use_dct : {false, true}) {
+          SyntheticRoot entry;
+          entry.variant = std::string(algorithm == Algorithm::kDemo ? "demo" : "sparseloco") + name_of(rule) +
+                          (quantiser == Quantiser::kBlockLog ? " block_log" : " mean4") +
+                          (use_dct ? " dct" : "");
+          run(synthetic_spec(algorithm, rule, quantiser, use_dct), team, entry);
+          roots.push_back(std::move(entry));
+        }
       }
     }
   }
@@ -103,7 +119,10 @@ std::vector<SyntheticRoot> run_synthetic_consensus(ThreadTeam& team) {
 
 Hash256 combined_root(const std::vector<SyntheticRoot>& roots) {
   Blake2b hash;
-  for (const SyntheticRoot& entry : roots) hash.update(entry.root.bytes);
+  for (const SyntheticRoot& entry : roots) {
+    hash.update(entry.contributions.bytes);
+    hash.update(entry.root.bytes);
+  }
   return hash.finish256();
 }
 

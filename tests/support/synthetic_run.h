@@ -13,16 +13,18 @@
 namespace templar::testing {
 
 struct SyntheticRoot {
-  std::string variant;  // "sparseloco mean_all dct", ...
-  Hash256 root;         // after the last window
+  std::string variant;    // "sparseloco mean_all block_log dct", ...
+  Hash256 contributions;  // BLAKE2b-256 over the content hashes of all that was sent
+  Hash256 root;           // after the last window
 };
 
-// One entry for each algorithm, aggregation rule and transform.
+// One entry for each algorithm, aggregation rule, quantiser and transform.
 [[nodiscard]] std::vector<SyntheticRoot> run_synthetic_consensus(ThreadTeam& team);
 
-// BLAKE2b-256 over all roots in order.
+// BLAKE2b-256 over all of them in order.
 [[nodiscard]] Hash256 combined_root(const std::vector<SyntheticRoot>& roots);
 
-inline constexpr char kFrozenCombinedRoot[] = "2735215e34c74f00fd96018462ad7b514e1eedbb21400ca591e397a004186288";
+inline constexpr char kFrozenCombinedRoot[] =
+    "ef1ab7087a17283b9b5ada2a668e7cd7700471d2e7edbab09d9eb3a95fccdb5e";
 
 }  // namespace templar::testing

@@ -1,5 +1,8 @@
 #include "core/codec/blended_input.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "base/check.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -57,8 +60,8 @@ struct TwoInputs {
   }
 };
 
-template <class Input>
-HWY_INLINE bool read_rows(const Input& input, const TileRows& rows, float* tile) {
+template <bool kStore, class Input>
+HWY_INLINE bool read_rows(const Input& input, const TileRows& rows, float* tile, float* out) {
   const hn::ScalableTag<float> d;
   const hn::CappedTag<float, 1> one;
   const hn::RebindToSigned<decltype(d)> integers;
@@ -75,61 +78,51 @@ HWY_INLINE bool read_rows(const Input& input, const TileRows& rows, float* tile)
       const auto value = input.at(d, dense + i);
       largest = hn::Max(largest, hn::BitCast(integers, hn::Abs(value)));
       hn::StoreU(value, d, tile + i);
+      if constexpr (kStore) hn::StoreU(value, d, out + dense + i);
     }
     for (; i < rows.columns; ++i) {
       const auto value = input.at(one, dense + i);
       largest_one = hn::Max(largest_one, hn::BitCast(one_integer, hn::Abs(value)));
       hn::StoreU(value, one, tile + i);
+      if constexpr (kStore) hn::StoreU(value, one, out + dense + i);
     }
   }
   return hn::AllFalse(integers, hn::Gt(largest, hn::Set(integers, kLargestFinite))) &&
          hn::GetLane(largest_one) <= kLargestFinite;
 }
 
-template <bool kSubtract, class Input>
-HWY_INLINE void write_rows(const Input& input, const TileRows& rows, const float* tile, float* out) {
+template <bool kStore>
+HWY_INLINE bool read_blended(const BlendedInput& input, const TileRows& rows, float* tile, float* out) {
+  const OneInput base{input.base.data(), input.base_factor};
+  const OneInput added{input.added.data(), input.added_factor};
+  if (input.added.empty()) return read_rows<kStore>(base, rows, tile, out);
+  if (input.base.empty()) return read_rows<kStore>(added, rows, tile, out);
+  return read_rows<kStore>(TwoInputs{base, added}, rows, tile, out);
+}
+
+bool read_one_tile(const BlendedInput& input, const TileRows& rows, float* tile) {
+  return read_blended<false>(input, rows, tile, nullptr);
+}
+
+bool read_and_store_one_tile(const BlendedInput& input, const TileRows& rows, float* tile, float* out) {
+  return read_blended<true>(input, rows, tile, out);
+}
+
+// Where tile is null, it is what out holds.
+void store_difference_of(const float* tile, const float* sent, const TileRows& rows, float* out) {
   const hn::ScalableTag<float> d;
   const hn::CappedTag<float, 1> one;
   const size_t lanes = hn::Lanes(d);
   for (size_t row = 0; row < rows.rows; ++row) {
-    const size_t dense = rows.first + row * rows.stride;
-    const float* sent = kSubtract ? tile + row * rows.columns : nullptr;
-    fetch_ahead(input, rows, row);
+    float* const to = out + rows.first + row * rows.stride;
+    const float* const from = tile == nullptr ? to : tile + row * rows.columns;
+    const float* const less = sent + row * rows.columns;
     size_t i = 0;
-    for (; i + lanes <= rows.columns; i += lanes) {
-      auto value = input.at(d, dense + i);
-      if constexpr (kSubtract) value = hn::Sub(value, hn::LoadU(d, sent + i));
-      hn::StoreU(value, d, out + dense + i);
-    }
-    for (; i < rows.columns; ++i) {
-      auto value = input.at(one, dense + i);
-      if constexpr (kSubtract) value = hn::Sub(value, hn::LoadU(one, sent + i));
-      hn::StoreU(value, one, out + dense + i);
-    }
+    for (; i + lanes <= rows.columns; i += lanes)
+      hn::StoreU(hn::Sub(hn::LoadU(d, from + i), hn::LoadU(d, less + i)), d, to + i);
+    for (; i < rows.columns; ++i)
+      hn::StoreU(hn::Sub(hn::LoadU(one, from + i), hn::LoadU(one, less + i)), one, to + i);
   }
-}
-
-bool read_blended(const BlendedInput& input, const TileRows& rows, float* tile) {
-  const OneInput base{input.base.data(), input.base_factor};
-  const OneInput added{input.added.data(), input.added_factor};
-  if (input.added.empty()) return read_rows(base, rows, tile);
-  if (input.base.empty()) return read_rows(added, rows, tile);
-  return read_rows(TwoInputs{base, added}, rows, tile);
-}
-
-template <bool kSubtract>
-HWY_INLINE void write_blended(const BlendedInput& input, const TileRows& rows, const float* tile,
-                              float* out) {
-  const OneInput base{input.base.data(), input.base_factor};
-  const OneInput added{input.added.data(), input.added_factor};
-  if (input.added.empty()) return write_rows<kSubtract>(base, rows, tile, out);
-  if (input.base.empty()) return write_rows<kSubtract>(added, rows, tile, out);
-  write_rows<kSubtract>(TwoInputs{base, added}, rows, tile, out);
-}
-
-void write_blend(const BlendedInput& input, const TileRows& rows, const float* tile, float* out) {
-  tile == nullptr ? write_blended<false>(input, rows, tile, out)
-                  : write_blended<true>(input, rows, tile, out);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -140,8 +133,9 @@ HWY_AFTER_NAMESPACE();
 namespace templar {
 namespace {
 
-HWY_EXPORT(read_blended);
-HWY_EXPORT(write_blend);
+HWY_EXPORT(read_one_tile);
+HWY_EXPORT(read_and_store_one_tile);
+HWY_EXPORT(store_difference_of);
 
 }  // namespace
 
@@ -154,13 +148,38 @@ TileRows tile_rows(const ChunkPlan& plan, int64_t chunk) {
 
 bool read_tile(const BlendedInput& input, const TileRows& rows, std::span<float> tile) {
   CHECK(tile.size() == rows.rows * rows.columns);
-  return HWY_DYNAMIC_DISPATCH(read_blended)(input, rows, tile.data());
+  return HWY_DYNAMIC_DISPATCH(read_one_tile)(input, rows, tile.data());
 }
 
-void write_difference(const BlendedInput& input, const TileRows& rows, std::span<const float> tile,
+bool read_and_store_tile(const BlendedInput& input, const TileRows& rows, std::span<float> tile,
+                         std::span<float> out) {
+  CHECK(tile.size() == rows.rows * rows.columns && out.size() == input.size());
+  return HWY_DYNAMIC_DISPATCH(read_and_store_one_tile)(input, rows, tile.data(), out.data());
+}
+
+void store_difference(std::span<const float> tile, std::span<const float> sent, const TileRows& rows,
                       std::span<float> out) {
-  CHECK(tile.empty() || tile.size() == rows.rows * rows.columns);
-  HWY_DYNAMIC_DISPATCH(write_blend)(input, rows, tile.empty() ? nullptr : tile.data(), out.data());
+  CHECK(tile.size() == rows.rows * rows.columns && sent.size() == tile.size());
+  HWY_DYNAMIC_DISPATCH(store_difference_of)(tile.data(), sent.data(), rows, out.data());
+}
+
+void subtract_tile(std::span<const float> sent, const TileRows& rows, std::span<float> out) {
+  CHECK(sent.size() == rows.rows * rows.columns);
+  HWY_DYNAMIC_DISPATCH(store_difference_of)(nullptr, sent.data(), rows, out.data());
+}
+
+void store_blend(const BlendedInput& input, std::span<float> out, ThreadTeam& team) {
+  CHECK(out.size() == input.size());
+  constexpr size_t kPiece = 4096;
+  team.for_ranges(out.size(), kPiece, [&](size_t begin, size_t end) {
+    std::vector<float> piece(kPiece);
+    for (; begin < end; begin += kPiece) {
+      const size_t size = std::min(kPiece, end - begin);
+      // What is not finite stays so.
+      (void)read_and_store_tile(input, {.first = begin, .columns = size, .next = begin},
+                                std::span(piece).first(size), out);
+    }
+  });
 }
 
 }  // namespace templar

@@ -4,6 +4,7 @@
 
 #include <span>
 
+#include "base/thread_team.h"
 #include "core/protocol/chunk_plan.h"
 
 namespace templar {
@@ -38,9 +39,18 @@ struct TileRows {
 // Writes a tile's values into tile, row by row; whether all are finite.
 [[nodiscard]] bool read_tile(const BlendedInput& input, const TileRows& rows, std::span<float> tile);
 
-// out <- input - tile in the rows' elements of out; an empty tile is left out. out may be the input's base
-// itself, not a shifted part of it.
-void write_difference(const BlendedInput& input, const TileRows& rows, std::span<const float> tile,
+// The same, and stores them in the rows' elements of out, which may be one of the inputs itself.
+[[nodiscard]] bool read_and_store_tile(const BlendedInput& input, const TileRows& rows, std::span<float> tile,
+                                       std::span<float> out);
+
+// The rows' elements of out <- tile - sent.
+void store_difference(std::span<const float> tile, std::span<const float> sent, const TileRows& rows,
                       std::span<float> out);
+
+// The rows' elements of out <- what they are - sent.
+void subtract_tile(std::span<const float> sent, const TileRows& rows, std::span<float> out);
+
+// out <- input; out may be one of the inputs itself.
+void store_blend(const BlendedInput& input, std::span<float> out, ThreadTeam& team);
 
 }  // namespace templar

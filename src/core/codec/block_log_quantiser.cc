@@ -9,8 +9,8 @@
 namespace templar {
 namespace {
 
-// A value is raised to the next magnitude only well above the middle between two, which is at 1.125: a value of the
-// lowest magnitude costs the least, and this gives up a little exactness for a larger saving.
+// A value is raised to the next magnitude only well above the middle between two, which is at 1.125: a value
+// of the lowest magnitude costs the least, and this gives up a little exactness for a larger saving.
 constexpr float kRaise = 1.15f;
 constexpr int kRefinements = 2;
 
@@ -25,7 +25,8 @@ void assign_levels(std::span<const float> values, float scale, std::span<const f
 }
 
 // The scale of least squared error with these levels.
-float best_scale(std::span<const float> values, std::span<const float> magnitudes, std::span<const uint8_t> levels) {
+float best_scale(std::span<const float> values, std::span<const float> magnitudes,
+                 std::span<const uint8_t> levels) {
   double products = 0;
   double squares = 0;
   for (size_t i = 0; i < values.size(); ++i) {
@@ -36,10 +37,11 @@ float best_scale(std::span<const float> values, std::span<const float> magnitude
   return static_cast<float>(products / squares);
 }
 
-// Where the refinement begins. The kept largest of many lie close together, and level 0 stands for most of them;
-// what is kept whole spreads down to zero, and level 0 has to lie lower.
+// Where the refinement begins. The kept largest of many lie close together, and level 0 stands for most of
+// them; what is kept whole spreads down to zero, and level 0 has to lie lower.
 float first_scale(std::span<const float> values) {
-  constexpr double kWideSpread = 1.15;  // root mean square over mean: 1 for equal magnitudes, 1.25 for a normal's
+  constexpr double kWideSpread =
+      1.15;  // root mean square over mean: 1 for equal magnitudes, 1.25 for a normal's
   constexpr double kLowerStart = 0.4;
   double sum = 0;
   double squares = 0;
@@ -55,33 +57,37 @@ float first_scale(std::span<const float> values) {
 
 }  // namespace
 
-Result<QuantisedValues> quantise_block_log(std::span<const float> values, const CodecSpec& codec, int64_t kept) {
+float quantise_chunk(std::span<const float> values, std::span<const float> codebook,
+                     std::span<uint8_t> codes) {
+  const size_t level_count = codebook.size() / 2;
+  const auto magnitudes = codebook.first(level_count);
+  float scale = first_scale(values);
+  for (int round = 0; round < kRefinements; ++round) {
+    assign_levels(values, scale, magnitudes, codes);
+    scale = best_scale(values, magnitudes, codes);
+  }
+  scale = std::min(round_block_scale(scale), largest_block_scale(static_cast<int64_t>(codebook.size())));
+  if (scale == 0.0f) {
+    std::ranges::fill(codes, 0);
+    return scale;
+  }
+  assign_levels(values, scale, magnitudes, codes);
+  for (size_t i = 0; i < values.size(); ++i) {
+    codes[i] = static_cast<uint8_t>(codes[i] + (values[i] < 0.0f ? level_count : 0));
+  }
+  return scale;
+}
+
+Result<QuantisedValues> quantise_block_log(std::span<const float> values, const CodecSpec& codec,
+                                           int64_t kept) {
   CHECK(kept >= 1 && !values.empty() && values.size() % static_cast<size_t>(kept) == 0);
   QuantisedValues result;
   result.codebook = block_log_codebook(codec.quantiser_bins);
-  const size_t level_count = result.codebook.size() / 2;
-  const auto magnitudes = std::span<const float>(result.codebook).first(level_count);
-  const float largest_scale = largest_block_scale(codec.quantiser_bins);
   result.codes.resize(values.size());
-  result.scales.reserve(values.size() / static_cast<size_t>(kept));
   for (size_t first = 0; first < values.size(); first += static_cast<size_t>(kept)) {
-    const auto chunk = values.subspan(first, static_cast<size_t>(kept));
-    const auto codes = std::span(result.codes).subspan(first, static_cast<size_t>(kept));
-    float scale = first_scale(chunk);
-    for (int round = 0; round < kRefinements; ++round) {
-      assign_levels(chunk, scale, magnitudes, codes);
-      scale = best_scale(chunk, magnitudes, codes);
-    }
-    scale = std::min(round_block_scale(scale), largest_scale);
-    result.scales.push_back(scale);
-    if (scale == 0.0f) {
-      std::ranges::fill(codes, 0);
-      continue;
-    }
-    assign_levels(chunk, scale, magnitudes, codes);
-    for (size_t i = 0; i < chunk.size(); ++i) {
-      if (chunk[i] < 0.0f) codes[i] = static_cast<uint8_t>(codes[i] + level_count);
-    }
+    result.scales.push_back(
+        quantise_chunk(values.subspan(first, static_cast<size_t>(kept)), result.codebook,
+                       std::span(result.codes).subspan(first, static_cast<size_t>(kept))));
   }
   return result;
 }

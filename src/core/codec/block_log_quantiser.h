@@ -1,6 +1,7 @@
-// The quantiser block_log: a scale for each chunk, and for each value a sign and one of a few magnitudes, each a
-// quarter larger than the one before. What is kept of a chunk lies close above one threshold, so most values take
-// the lowest magnitude and cost little more than their sign. Formula: docs/protocol.md, "Compression".
+// The quantiser block_log: a scale for each chunk, and for each value a sign and one of a few magnitudes,
+// each a quarter larger than the one before. What is kept of a chunk lies close above one threshold, so most
+// values take the lowest magnitude and cost little more than their sign. Formula: docs/protocol.md,
+// "Compression".
 #pragma once
 
 #include <cstdint>
@@ -12,8 +13,13 @@
 
 namespace templar {
 
-// values: those of whole chunks, kept of them each; finite, of magnitude at most kMaxCodebookMagnitude. Never fails.
-[[nodiscard]] Result<QuantisedValues> quantise_block_log(std::span<const float> values, const CodecSpec& codec,
-                                                         int64_t kept);
+// A chunk's values: finite, of magnitude at most kMaxCodebookMagnitude. Writes a code for each and returns
+// their scale. codebook: block_log_codebook(bins).
+[[nodiscard]] float quantise_chunk(std::span<const float> values, std::span<const float> codebook,
+                                   std::span<uint8_t> codes);
+
+// values: those of whole chunks, kept of them each. Never fails.
+[[nodiscard]] Result<QuantisedValues> quantise_block_log(std::span<const float> values,
+                                                         const CodecSpec& codec, int64_t kept);
 
 }  // namespace templar

@@ -5,7 +5,6 @@
 #include "base/check.h"
 #include "core/codec/decoded_tiles.h"
 #include "core/codec/parameter_encoder.h"
-#include "core/codec/residual.h"
 
 namespace templar {
 
@@ -25,24 +24,21 @@ void decompress(const EncodedParameter& encoded, const CodecSpec& codec, std::sp
   });
 }
 
-Result<std::vector<EncodedParameter>> compress_with_error_feedback(ConstParameterSpans pseudo_gradient,
-                                                                   ParameterSpans error_feedback,
+Result<std::vector<EncodedParameter>> compress_with_error_feedback(ConstParameterSpans error_feedback,
+                                                                   ParameterSpans pseudo_gradient,
                                                                    const ParameterLayout& layout,
                                                                    const CodecSpec& codec, ThreadTeam& team) {
   CHECK(pseudo_gradient.size() == layout.size() && error_feedback.size() == layout.size());
-  const auto blended = [&](size_t i) {
-    CHECK(pseudo_gradient[i].size() == error_feedback[i].size());
-    return BlendedInput{error_feedback[i], static_cast<float>(codec.error_feedback_decay), pseudo_gradient[i],
-                        1.0f};
-  };
   std::vector<EncodedParameter> encoded;
   encoded.reserve(layout.size());
   for (size_t i = 0; i < layout.size(); ++i) {
-    TRY_ASSIGN(EncodedParameter parameter, encode_parameter(blended(i), layout[i], codec, team));
+    CHECK(pseudo_gradient[i].size() == error_feedback[i].size());
+    const BlendedInput blended{error_feedback[i], static_cast<float>(codec.error_feedback_decay),
+                               pseudo_gradient[i], 1.0f};
+    TRY_ASSIGN(EncodedParameter parameter,
+               encode_parameter(blended, layout[i], codec, team, {.out = pseudo_gradient[i]}));
     encoded.push_back(std::move(parameter));
   }
-  for (size_t i = 0; i < layout.size(); ++i)
-    store_residual(blended(i), encoded[i], codec, error_feedback[i], team);
   return encoded;
 }
 

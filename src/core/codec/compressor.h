@@ -23,9 +23,11 @@ void decompress(const EncodedParameter& encoded, const CodecSpec& codec, std::sp
                 ThreadTeam& team);
 
 // SparseLoCo's error feedback, all parameters: e <- beta*e + delta; q = compress(e); e <- e - decompress(q).
-// pseudo_gradient is theta_start - theta_local. On failure (skip, as compress) error_feedback is untouched.
+// pseudo_gradient is theta_start - theta_local on entry, and the new error feedback on success: the caller
+// lets the two change places. error_feedback is the old one and is only read, so that a failure (skip, as
+// compress) costs nothing; what pseudo_gradient holds is then unspecified.
 [[nodiscard]] Result<std::vector<EncodedParameter>> compress_with_error_feedback(
-    ConstParameterSpans pseudo_gradient, ParameterSpans error_feedback, const ParameterLayout& layout,
+    ConstParameterSpans error_feedback, ParameterSpans pseudo_gradient, const ParameterLayout& layout,
     const CodecSpec& codec, ThreadTeam& team);
 
 }  // namespace templar

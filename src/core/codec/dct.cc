@@ -11,13 +11,21 @@
 namespace templar {
 namespace {
 
-std::vector<float> transpose(const std::vector<float>& matrix, int64_t size) {
+std::vector<float> transpose(const std::vector<float>& matrix, size_t size) {
   std::vector<float> transposed(matrix.size());
-  for (int64_t i = 0; i < size; ++i) {
-    for (int64_t k = 0; k < size; ++k)
-      transposed[static_cast<size_t>(k * size + i)] = matrix[static_cast<size_t>(i * size + k)];
+  for (size_t i = 0; i < size; ++i) {
+    for (size_t k = 0; k < size; ++k) transposed[k * size + i] = matrix[i * size + k];
   }
   return transposed;
+}
+
+// Every second column from first on, of the upper half of the rows.
+std::vector<float> half_of(const std::vector<float>& basis, size_t size, size_t first) {
+  std::vector<float> half;
+  for (size_t i = 0; i < size / 2; ++i) {
+    for (size_t k = first; k < size; k += 2) half.push_back(basis[i * size + k]);
+  }
+  return half;
 }
 
 }  // namespace
@@ -42,38 +50,122 @@ std::vector<float> dct_basis(int64_t size) {
   return basis;
 }
 
+TileTransform::Direction::Direction(size_t n)
+    : size(n),
+      half(n % 2 == 0 ? n / 2 : 0),
+      basis(dct_basis(static_cast<int64_t>(n))),
+      transposed(transpose(basis, n)) {
+  if (half == 0) return;
+  even = half_of(basis, n, 0);
+  odd = half_of(basis, n, 1);
+  even_transposed = transpose(even, half);
+  odd_transposed = transpose(odd, half);
+}
+
 TileTransform::TileTransform(const ChunkPlan& plan, const CodecSpec& codec)
     : identity_(!codec.use_dct),
       rows_(static_cast<size_t>(plan.tile_rows)),
-      columns_(static_cast<size_t>(plan.tile_columns)) {
+      columns_(static_cast<size_t>(plan.tile_columns)),
+      down_(identity_ ? 1 : rows_),
+      across_(identity_ ? 1 : columns_) {
   CHECK(plan.tile_rows <= kMaxChunkEdge && plan.tile_columns <= kMaxChunkEdge);
-  if (identity_) return;
-  row_basis_ = dct_basis(plan.tile_rows);
-  row_basis_transposed_ = transpose(row_basis_, plan.tile_rows);
-  column_basis_ = dct_basis(plan.tile_columns);
-  column_basis_transposed_ = transpose(column_basis_, plan.tile_columns);
   for (size_t i = 0; i < std::max(rows_, columns_); ++i) ascending_.push_back(static_cast<uint16_t>(i));
-}
-
-void TileTransform::along_rows(const float* tile, const std::vector<float>& basis, float* out) const {
-  multiply({tile, columns_, basis.data(), out, rows_, columns_, std::span(ascending_).first(columns_)});
-}
-
-void TileTransform::along_columns(const std::vector<float>& basis, std::span<const uint16_t> used_rows,
-                                  const float* tile, float* out) const {
-  multiply({basis.data(), rows_, tile, out, rows_, columns_, used_rows});
 }
 
 void TileTransform::forward(std::span<float> tile, std::span<float> scratch) const {
   if (identity_) return;
-  along_rows(tile.data(), column_basis_, scratch.data());
-  along_columns(row_basis_transposed_, std::span(ascending_).first(rows_), scratch.data(), tile.data());
+  forward_along_rows(tile, scratch);
+  forward_along_columns(tile, scratch);
+}
+
+// With an even size, folded into scratch and multiplied back into tile; else multiplied into scratch and
+// moved back.
+void TileTransform::forward_along_rows(std::span<float> tile, std::span<float> scratch) const {
+  const size_t half = across_.half;
+  if (half == 0) {
+    multiply({tile.data(), columns_, across_.basis.data(), columns_, scratch.data(), columns_, rows_,
+              columns_, std::span(ascending_).first(columns_)});
+    std::ranges::copy(scratch.first(tile.size()), tile.begin());
+    return;
+  }
+  float* const sum = scratch.data();
+  float* const difference = sum + rows_ * half;
+  fold_columns(tile.data(), rows_, half, sum, difference);
+  multiply_halves(
+      {sum, difference, half, 1, across_.even.data(), across_.odd.data(), tile.data(), rows_, half},
+      Join::kInterleaved);
+}
+
+void TileTransform::forward_along_columns(std::span<float> tile, std::span<float> scratch) const {
+  const size_t half = down_.half;
+  if (half == 0) {
+    multiply({down_.transposed.data(), rows_, tile.data(), columns_, scratch.data(), columns_, rows_,
+              columns_, std::span(ascending_).first(rows_)});
+    std::ranges::copy(scratch.first(tile.size()), tile.begin());
+    return;
+  }
+  float* const sum = scratch.data();
+  float* const difference = sum + half * columns_;
+  fold_rows(tile.data(), half, columns_, sum, difference);
+  const auto inner = std::span(ascending_).first(half);
+  multiply(
+      {down_.even_transposed.data(), half, sum, columns_, tile.data(), 2 * columns_, half, columns_, inner});
+  multiply({down_.odd_transposed.data(), half, difference, columns_, tile.data() + columns_, 2 * columns_,
+            half, columns_, inner});
+}
+
+void TileTransform::inverse_along_rows(const float* tile, float* out) const {
+  if (across_.half == 0) {
+    multiply({tile, columns_, across_.transposed.data(), columns_, out, columns_, rows_, columns_,
+              std::span(ascending_).first(columns_)});
+    return;
+  }
+  multiply_halves({tile, tile + 1, columns_, 2, across_.even_transposed.data(), across_.odd_transposed.data(),
+                   out, rows_, across_.half},
+                  Join::kMirrored);
+}
+
+void TileTransform::inverse_along_columns(std::span<const uint16_t> used_rows, const float* in,
+                                          float* out) const {
+  const size_t half = down_.half;
+  if (half == 0) {
+    multiply({down_.basis.data(), rows_, in, columns_, out, columns_, rows_, columns_, used_rows});
+    return;
+  }
+  std::array<std::array<uint16_t, kMaxChunkEdge / 2>, 2> inner;  // of the even rows and of the odd ones
+  std::array<size_t, 2> count{};
+  for (const uint16_t row : used_rows) inner[row % 2][count[row % 2]++] = row / 2;
+  multiply({down_.even.data(), half, in, 2 * columns_, out, columns_, half, columns_,
+            std::span(inner[0]).first(count[0])});
+  multiply({down_.odd.data(), half, in + columns_, 2 * columns_, out + half * columns_, columns_, half,
+            columns_, std::span(inner[1]).first(count[1])});
+  mirror_rows(out, half, columns_);
 }
 
 void TileTransform::inverse(std::span<float> tile, std::span<float> scratch) const {
   if (identity_) return;
-  along_rows(tile.data(), column_basis_transposed_, scratch.data());
-  along_columns(row_basis_, std::span(ascending_).first(rows_), scratch.data(), tile.data());
+  inverse_along_rows(tile.data(), scratch.data());
+  inverse_along_columns(std::span(ascending_).first(rows_), scratch.data(), tile.data());
+}
+
+void TileTransform::sparse_inverse_along_row(std::span<const uint16_t> columns, std::span<const float> values,
+                                             float* out) const {
+  const size_t half = across_.half;
+  if (half == 0) {
+    const std::span row(out, columns_);
+    std::ranges::fill(row, 0.0f);
+    for (size_t i = 0; i < columns.size(); ++i)
+      add_scaled_row(row, values[i], across_.transposed.data() + columns[i] * columns_);
+    return;
+  }
+  std::array<std::array<float, kMaxChunkEdge / 2>, 2> sums;
+  for (auto& sum : sums) std::fill_n(sum.begin(), half, 0.0f);
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const auto& basis = columns[i] % 2 == 0 ? across_.even_transposed : across_.odd_transposed;
+    add_scaled_row(std::span(sums[columns[i] % 2]).first(half), values[i],
+                   basis.data() + columns[i] / 2 * half);
+  }
+  mirror_row(sums[0].data(), sums[1].data(), half, out);
 }
 
 void TileTransform::inverse_sparse(std::span<const uint16_t> positions, std::span<const float> values,
@@ -86,19 +178,18 @@ void TileTransform::inverse_sparse(std::span<const uint16_t> positions, std::spa
   }
   // A term left out here is +-0, and a sum from +0 is never -0: adding the term would not change it.
   std::array<uint16_t, kMaxChunkEdge> used_rows;
+  std::array<uint16_t, kMaxChunkEdge> columns;
   size_t used = 0;
-  std::span<float> row;
-  size_t row_begin = 0;
-  for (size_t i = 0; i < positions.size(); ++i) {
-    if (used == 0 || positions[i] - row_begin >= columns_) {
-      used_rows[used] = static_cast<uint16_t>(positions[i] / columns_);
-      row_begin = used_rows[used++] * columns_;
-      row = scratch.subspan(row_begin, columns_);
-      std::ranges::fill(row, 0.0f);
-    }
-    add_scaled_row(row, values[i], column_basis_transposed_.data() + (positions[i] - row_begin) * columns_);
+  for (size_t i = 0; i < positions.size();) {
+    const auto row = static_cast<uint16_t>(positions[i] / columns_);
+    const size_t first = i;
+    for (; i < positions.size() && positions[i] < (row + 1u) * columns_; ++i)
+      columns[i - first] = static_cast<uint16_t>(positions[i] - row * columns_);
+    sparse_inverse_along_row(std::span(columns).first(i - first), values.subspan(first, i - first),
+                             scratch.data() + row * columns_);
+    used_rows[used++] = row;
   }
-  along_columns(row_basis_, std::span(used_rows).first(used), scratch.data(), tile.data());
+  inverse_along_columns(std::span(used_rows).first(used), scratch.data(), tile.data());
 }
 
 }  // namespace templar

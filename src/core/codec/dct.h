@@ -28,18 +28,31 @@ class TileTransform {
                       std::span<float> tile, std::span<float> scratch) const;
 
  private:
-  void along_rows(const float* tile, const std::vector<float>& basis, float* out) const;
-  void along_columns(const std::vector<float>& basis, std::span<const uint16_t> used_rows, const float* tile,
-                     float* out) const;
+  // A transform along one direction: the whole basis, or where the size is even, its halves. The basis'
+  // columns are symmetric (k even) or antisymmetric (k odd), so sums of half the size give both of two
+  // mirrored elements.
+  struct Direction {
+    explicit Direction(size_t n);
+    size_t size;
+    size_t half;                           // 0 where the size is odd
+    std::vector<float> basis, transposed;  // [size, size]
+    std::vector<float> even, odd;          // [half, half]: F[i][2k], F[i][2k + 1]
+    std::vector<float> even_transposed, odd_transposed;
+  };
+
+  void forward_along_rows(std::span<float> tile, std::span<float> scratch) const;
+  void forward_along_columns(std::span<float> tile, std::span<float> scratch) const;
+  void inverse_along_rows(const float* tile, float* out) const;
+  void sparse_inverse_along_row(std::span<const uint16_t> columns, std::span<const float> values,
+                                float* out) const;
+  void inverse_along_columns(std::span<const uint16_t> used_rows, const float* in, float* out) const;
 
   bool identity_;
   size_t rows_;
   size_t columns_;
   std::vector<uint16_t> ascending_;  // 0, 1, 2, ...: the inner indices of a dense product
-  std::vector<float> row_basis_;     // F of size rows, and its transpose
-  std::vector<float> row_basis_transposed_;
-  std::vector<float> column_basis_;
-  std::vector<float> column_basis_transposed_;
+  Direction down_;                   // along columns, of size rows_
+  Direction across_;                 // along rows, of size columns_
 };
 
 }  // namespace templar

@@ -4,43 +4,36 @@
 
 #include "base/check.h"
 #include "core/codec/parameter_encoder.h"
-#include "core/codec/residual.h"
 
 namespace templar {
 
 Result<std::vector<EncodedParameter>> prepare_demo(const DemoStep& step, ParameterSpans parameters,
-                                                   ParameterSpans momentum, ConstParameterSpans gradients,
+                                                   ParameterSpans momentum, ParameterSpans gradients,
                                                    const ParameterLayout& layout, const CodecSpec& codec,
                                                    ThreadTeam& team, QuantiseFunction* quantise) {
   CHECK(parameters.size() == layout.size() && momentum.size() == layout.size() &&
         gradients.size() == layout.size());
   CHECK(step.iteration >= 0);
-  const auto learning_rate = static_cast<float>(step.learning_rate);
-  const auto next_momentum = [&](size_t i) {
-    BlendedInput blended{{}, static_cast<float>(codec.error_feedback_decay), gradients[i], learning_rate};
-    if (step.iteration > 0) blended.base = momentum[i];
-    return blended;
-  };
-
+  const bool subtract_sent = step.iteration >= kDemoIterationsWithoutSubtraction;
   std::vector<EncodedParameter> encoded;
   encoded.reserve(layout.size());
   for (size_t i = 0; i < layout.size(); ++i) {
     if (gradients[i].empty()) return skip_error(fmt::format("gradient of {}: missing", layout[i].name));
-    TRY_ASSIGN(EncodedParameter parameter,
-               encode_parameter(next_momentum(i), layout[i], codec, team, quantise));
+    BlendedInput next_momentum{{},
+                               static_cast<float>(codec.error_feedback_decay),
+                               gradients[i],
+                               static_cast<float>(step.learning_rate)};
+    if (step.iteration > 0) next_momentum.base = momentum[i];
+    TRY_ASSIGN(EncodedParameter parameter, encode_parameter(next_momentum, layout[i], codec, team,
+                                                            {gradients[i], subtract_sent}, quantise));
     encoded.push_back(std::move(parameter));
   }
 
   // From here on nothing can fail: parameters and momentum move on together.
   const auto shrink = static_cast<float>(1.0 - step.learning_rate * step.weight_decay);
-  const bool subtract_sent = step.iteration >= kDemoIterationsWithoutSubtraction;
   for (size_t i = 0; i < layout.size(); ++i) {
     store_blend({.base = parameters[i], .base_factor = shrink}, parameters[i], team);
-    if (subtract_sent) {
-      store_residual(next_momentum(i), encoded[i], codec, momentum[i], team);
-    } else {
-      store_blend(next_momentum(i), momentum[i], team);
-    }
+    store_blend({.base = gradients[i]}, momentum[i], team);
   }
   return encoded;
 }

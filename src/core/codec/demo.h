@@ -24,11 +24,12 @@ struct DemoStep {
 // For each parameter: theta <- theta*(1 - lr*weight_decay); m <- decay*m + lr*g (m <- lr*g in iteration 0);
 // q = compress(m); m <- m - decompress(q) from iteration kDemoIterationsWithoutSubtraction on: what is
 // subtracted is what the peers decode. decay is codec.error_feedback_decay. The parameters are the miner's
-// own: the shared model decays in the outer step, so a node puts its model back afterwards. Fails (skip) if a
-// gradient is missing (an empty span) or not finite, or as the quantiser does, which the
-// codec spec names where none is given: parameters and momentum are then untouched.
+// own: the shared model decays in the outer step, so a node puts its model back afterwards. gradients are
+// used up: what they hold afterwards is unspecified. Fails (skip) if a gradient is missing (an empty span) or
+// not finite, or as the quantiser does, which the codec spec names where none is given: parameters and
+// momentum are then untouched.
 [[nodiscard]] Result<std::vector<EncodedParameter>> prepare_demo(
-    const DemoStep& step, ParameterSpans parameters, ParameterSpans momentum, ConstParameterSpans gradients,
+    const DemoStep& step, ParameterSpans parameters, ParameterSpans momentum, ParameterSpans gradients,
     const ParameterLayout& layout, const CodecSpec& codec, ThreadTeam& team,
     QuantiseFunction* quantise = nullptr);
 

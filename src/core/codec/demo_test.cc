@@ -42,8 +42,8 @@ TEST(DemoVectors, PreparationAgreesWithTheReference) {
     std::ranges::copy(entry["param_before"].get<Values>(), parameters.spans()[0].begin());
     for (size_t iteration = 0; iteration < entry["steps"].size(); ++iteration) {
       const auto& step = entry["steps"][iteration];
-      const Values gradient = step["grad"];
-      const std::span<const float> gradients[] = {gradient};
+      Values gradient = step["grad"];
+      const std::span<float> gradients[] = {gradient};
       const auto encoded = prepare_demo(
           {static_cast<int64_t>(iteration), entry["learning_rate"], entry["weight_decay"]},
           parameters.spans(), momentum.spans(), gradients, layout, codec, team, quantise_exactly);
@@ -70,13 +70,13 @@ class DemoTest : public ::testing::Test {
     }
   }
 
-  Result<std::vector<EncodedParameter>> prepare(ConstParameterSpans gradients, int64_t iteration,
+  Result<std::vector<EncodedParameter>> prepare(ParameterSpans gradients, int64_t iteration,
                                                 QuantiseFunction* quantise = nullptr) {
     return prepare_demo({iteration, 0.1, 0.25}, parameters_.spans(), momentum_.spans(), gradients, layout_,
                         codec_, team_, quantise);
   }
   Result<std::vector<EncodedParameter>> prepare(int64_t iteration) {
-    return prepare(std::as_const(gradients_).spans(), iteration);
+    return prepare(gradients_.spans(), iteration);
   }
   void expect_untouched() {
     for (size_t p = 0; p < layout_.size(); ++p) {
@@ -126,7 +126,7 @@ TEST_F(DemoTest, TakesWhatWasSentOutOfTheMomentumAfterTheEarlyIterations) {
 }
 
 TEST_F(DemoTest, RefusesAMissingGradientWithNothingHalfDone) {
-  const std::span<const float> gradients[] = {std::as_const(gradients_).spans()[0], {}};
+  const std::span<float> gradients[] = {gradients_.spans()[0], {}};
   EXPECT_TRUE(fails(prepare(gradients, 2), ErrorKind::kSkip, "gradient of norm: missing"));
   expect_untouched();
 }
@@ -141,8 +141,8 @@ TEST_F(DemoTest, HandsOnTheQuantisersErrorWithNothingHalfDone) {
   const auto failing = [](std::span<const float>, const CodecSpec&, int64_t) -> Result<QuantisedValues> {
     return skip_error("no codes left");
   };
-  EXPECT_TRUE(fails(prepare(std::as_const(gradients_).spans(), 2, failing), ErrorKind::kSkip,
-                    "compress matrix: no codes left"));
+  EXPECT_TRUE(
+      fails(prepare(gradients_.spans(), 2, failing), ErrorKind::kSkip, "compress matrix: no codes left"));
   expect_untouched();
 }
 

@@ -10,7 +10,7 @@
 #include "core/codec/blended_input.h"
 #include "core/codec/compressor.h"
 #include "core/codec/dct.h"
-#include "core/codec/residual.h"
+#include "core/codec/parameter_encoder.h"
 #include "core/codec/top_k.h"
 #include "support/expect_failure.h"
 #include "support/simd_targets.h"
@@ -66,20 +66,63 @@ CodecSpec codec_of(int64_t chunk, int64_t topk, bool use_dct) {
           .error_feedback_decay = 0.95};
 }
 
-// [rows, inner] x [inner, columns], either side transposed as asked, as the protocol writes the sums.
-Values plain_product(const Values& left, bool turn_left, const Values& right, bool turn_right, size_t rows,
-                     size_t inner, size_t columns) {
-  Values out;
-  for (size_t r = 0; r < rows; ++r) {
-    for (size_t c = 0; c < columns; ++c) {
-      float sum = 0.0f;
-      for (size_t i = 0; i < inner; ++i) {
-        const float term = left[turn_left ? i * rows + r : r * inner + i] *
-                           right[turn_right ? c * inner + i : i * columns + c];
-        sum = sum + term;
-      }
-      out.push_back(sum);
+// One line of n values, as the protocol writes the sums; basis is dct_basis(n).
+Values plain_forward(const Values& line, const Values& basis) {
+  const size_t n = line.size();
+  Values out(n);
+  for (size_t k = 0; k < n; ++k) {
+    float sum = 0.0f;
+    for (size_t i = 0; i < (n % 2 == 0 ? n / 2 : n); ++i) {
+      const float mirrored = line[n - 1 - i];
+      const float folded = n % 2 != 0 ? line[i] : k % 2 == 0 ? line[i] + mirrored : line[i] - mirrored;
+      const float term = folded * basis[i * n + k];
+      sum = sum + term;
     }
+    out[k] = sum;
+  }
+  return out;
+}
+
+Values plain_inverse(const Values& line, const Values& basis) {
+  const size_t n = line.size();
+  Values out(n);
+  const auto sum_of = [&](size_t i, size_t first, size_t step) {
+    float sum = 0.0f;
+    for (size_t k = first; k < n; k += step) {
+      const float term = basis[i * n + k] * line[k];
+      sum = sum + term;
+    }
+    return sum;
+  };
+  for (size_t i = 0; i < n; ++i) {
+    if (n % 2 != 0) {
+      out[i] = sum_of(i, 0, 1);
+    } else {
+      const size_t near = std::min(i, n - 1 - i);
+      const float even = sum_of(near, 0, 2);
+      const float odd = sum_of(near, 1, 2);
+      out[i] = i < n / 2 ? even + odd : even - odd;
+    }
+  }
+  return out;
+}
+
+// First along the rows, then along the columns.
+template <typename Line>
+Values plain_transform(const Values& tile, size_t rows, size_t columns, Line transform_line) {
+  Values out = tile;
+  const Values across = dct_basis(static_cast<int64_t>(columns));
+  const Values down = dct_basis(static_cast<int64_t>(rows));
+  for (size_t r = 0; r < rows; ++r) {
+    const auto begin = out.begin() + static_cast<std::ptrdiff_t>(r * columns);
+    std::ranges::copy(transform_line(Values(begin, begin + static_cast<std::ptrdiff_t>(columns)), across),
+                      begin);
+  }
+  for (size_t c = 0; c < columns; ++c) {
+    Values line;
+    for (size_t r = 0; r < rows; ++r) line.push_back(out[r * columns + c]);
+    const Values transformed = transform_line(line, down);
+    for (size_t r = 0; r < rows; ++r) out[r * columns + c] = transformed[r];
   }
   return out;
 }
@@ -93,19 +136,15 @@ TEST_P(CodecKernels, TransformsEqualPlainSums) {
     const auto rows = static_cast<size_t>(tile_rows);
     const auto columns = static_cast<size_t>(tile_columns);
     const TileTransform transform({tile_rows, tile_columns, tile_rows, tile_columns, 1}, {.use_dct = true});
-    const Values row_basis = dct_basis(tile_rows);
-    const Values column_basis = dct_basis(tile_columns);
     const Values before = mixed_values(rows * columns, rows * 1000 + columns);
     Values scratch(before.size());
     Values tile = before;
     transform.forward(tile, scratch);
-    Values half = plain_product(before, false, column_basis, false, rows, columns, columns);
-    EXPECT_EQ(bits(tile), bits(plain_product(row_basis, true, half, false, rows, rows, columns)))
+    EXPECT_EQ(bits(tile), bits(plain_transform(before, rows, columns, plain_forward)))
         << rows << " x " << columns;
     tile = before;
     transform.inverse(tile, scratch);
-    half = plain_product(before, false, column_basis, true, rows, columns, columns);
-    EXPECT_EQ(bits(tile), bits(plain_product(row_basis, false, half, false, rows, rows, columns)))
+    EXPECT_EQ(bits(tile), bits(plain_transform(before, rows, columns, plain_inverse)))
         << rows << " x " << columns;
   }
 }
@@ -194,21 +233,30 @@ TEST_P(CodecKernels, TilesAreReadAndWrittenAsElementByElement) {
     const Values added = mixed_values(base.size(), 2);
     for (const BlendedInput& input : inputs_of(base, added)) {
       for (int64_t chunk = 0; chunk < plan.chunk_count(); ++chunk) {
+        const TileRows where = tile_rows(plan, chunk);
         Values tile(static_cast<size_t>(rows * columns));
         const Values sent = mixed_values(tile.size(), 3);
-        Values out(base.size());
+        Values stored(base.size());
+        Values left(base.size());
         Values want(base.size());
+        Values want_left(base.size());
         Values want_tile;
-        EXPECT_TRUE(read_tile(input, tile_rows(plan, chunk), tile));
-        write_difference(input, tile_rows(plan, chunk), sent, out);
         for_each_tile_row(plan, chunk, [&](size_t dense, size_t place) {
           for (size_t i = 0; i < static_cast<size_t>(columns); ++i) {
             want_tile.push_back(input.at(dense + i));
-            want[dense + i] = input.at(dense + i) - sent[place + i];
+            want[dense + i] = input.at(dense + i);
+            want_left[dense + i] = input.at(dense + i) - sent[place + i];
           }
         });
+        EXPECT_TRUE(read_tile(input, where, tile));
         ASSERT_EQ(bits(tile), bits(want_tile));
-        ASSERT_EQ(bits(out), bits(want));
+        store_difference(tile, sent, where, left);
+        ASSERT_EQ(bits(left), bits(want_left));
+        EXPECT_TRUE(read_and_store_tile(input, where, tile, stored));
+        ASSERT_EQ(bits(tile), bits(want_tile));
+        ASSERT_EQ(bits(stored), bits(want));
+        subtract_tile(sent, where, stored);
+        ASSERT_EQ(bits(stored), bits(want_left));
       }
     }
   }
@@ -231,29 +279,55 @@ TEST_P(CodecKernels, EveryElementThatIsNotFiniteIsSeen) {
   }
 }
 
-TEST_P(CodecKernels, TheResidualIsWhatIsLeftOfEveryElement) {
+TEST_P(CodecKernels, WhatIsLeftIsWhatWasThereLessWhatWasSent) {
   ThreadTeam team(3);
-  for (const bool use_dct : {false, true}) {
-    for (const auto& [rows, columns] : kShapes) {
-      const ParameterInfo parameter{"matrix", {2 * rows, 3 * columns}};
-      const CodecSpec codec = codec_of(64, 12, use_dct);
-      const Values base = mixed_values(static_cast<size_t>(parameter.count()), 4);
-      const Values added = mixed_values(base.size(), 5);
-      auto encoded = compress(base, parameter, codec, team);
-      ASSERT_TRUE(encoded.has_value());
-      for (const bool scaled : {false, true}) {
-        if (scaled) encoded->scales = mixed_values(static_cast<size_t>(encoded->plan.chunk_count()), 6);
-        Values sent(base.size());
-        decompress(*encoded, codec, sent, team);
+  for (const Quantiser quantiser : {Quantiser::kMean4, Quantiser::kBlockLog}) {
+    for (const bool use_dct : {false, true}) {
+      for (const auto& [rows, columns] : kShapes) {
+        const ParameterInfo parameter{"matrix", {2 * rows, 3 * columns}};
+        CodecSpec codec = codec_of(64, 12, use_dct);
+        codec.quantiser = quantiser;
+        const Values base = mixed_values(static_cast<size_t>(parameter.count()), 4);
+        const Values added = mixed_values(base.size(), 5);
         for (const BlendedInput& input : inputs_of(base, added)) {
+          Values left(base.size());
+          const auto encoded = encode_parameter(input, parameter, codec, team, {.out = left});
+          ASSERT_TRUE(encoded.has_value());
+          Values sent(base.size());
+          decompress(*encoded, codec, sent, team);
           Values want;
           for (size_t i = 0; i < base.size(); ++i) want.push_back(input.at(i) - sent[i]);
-          Values out(base.size());
-          store_residual(input, *encoded, codec, out, team);
-          EXPECT_EQ(bits(out), bits(want)) << use_dct << ", " << rows << " x " << columns;
+          EXPECT_EQ(bits(left), bits(want)) << use_dct << ", " << rows << " x " << columns;
+
+          Values whole(base.size());
+          ASSERT_EQ(*encode_parameter(input, parameter, codec, team, {whole, false}), *encoded);
+          for (size_t i = 0; i < base.size(); ++i) want[i] = input.at(i);
+          EXPECT_EQ(bits(whole), bits(want)) << use_dct << ", " << rows << " x " << columns;
         }
       }
     }
+  }
+}
+
+TEST_P(CodecKernels, WhatIsLeftMayTakeThePlaceOfEitherInput) {
+  ThreadTeam team(2);
+  const ParameterInfo parameter{"matrix", {96, 130}};
+  for (const bool use_dct : {false, true}) {
+    const CodecSpec codec = codec_of(32, 16, use_dct);
+    const Values base = mixed_values(96 * 130, 4);
+    const Values added = mixed_values(base.size(), 5);
+    Values left(base.size());
+    const auto encoded = encode_parameter({base, 0.95f, added, 0.3f}, parameter, codec, team, {.out = left});
+    Values over_base = base;
+    EXPECT_EQ(
+        encode_parameter({over_base, 0.95f, added, 0.3f}, parameter, codec, team, {.out = over_base}).value(),
+        *encoded);
+    EXPECT_EQ(bits(over_base), bits(left));
+    Values over_added = added;
+    EXPECT_EQ(encode_parameter({base, 0.95f, over_added, 0.3f}, parameter, codec, team, {.out = over_added})
+                  .value(),
+              *encoded);
+    EXPECT_EQ(bits(over_added), bits(left));
   }
 }
 

@@ -3,80 +3,217 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <limits>
+#include <mutex>
+#include <string>
 
 #include "base/check.h"
+#include "core/codec/block_log_quantiser.h"
 #include "core/codec/dct.h"
+#include "core/codec/decoded_tiles.h"
 #include "core/codec/top_k.h"
+#include "core/protocol/block_log.h"
 
 namespace templar {
 namespace {
 
-constexpr int64_t kNone = std::numeric_limits<int64_t>::max();
-
-void lower_to(std::atomic<int64_t>& lowest, int64_t value) {
-  int64_t current = lowest.load();
-  while (value < current && !lowest.compare_exchange_weak(current, value)) {
+// Why a parameter can't be compressed: of several reasons the first one.
+class FirstFailure {
+ public:
+  // Elements that are not finite come before values that are too large.
+  void report_element(int64_t element, float value) {
+    report(element, fmt::format("element {} is {}", element, value));
   }
-}
+  void report_value(int64_t chunk, float value) {
+    report(kValues + chunk,
+           fmt::format("a value of {}, at most {} can be sent", value, kMaxCodebookMagnitude));
+  }
+  [[nodiscard]] const std::string& reason() const { return reason_; }
 
-// The dense index of the first value of a tile that is not finite.
-int64_t first_bad_element(std::span<const float> tile, const ChunkPlan& plan, int64_t chunk) {
-  const auto place = std::ranges::find_if(tile, [](float value) { return !std::isfinite(value); });
-  const int64_t offset = place - tile.begin();
-  return plan.first_element(chunk) + offset / plan.tile_columns * plan.columns + offset % plan.tile_columns;
-}
+ private:
+  static constexpr int64_t kValues = int64_t{1} << 62;
 
-// Positions and exact values of what is kept. Returns the lowest dense index of a value that is not finite,
-// or kNone.
-int64_t select_values(const BlendedInput& input, const CodecSpec& codec, EncodedParameter& encoded,
-                      std::span<float> kept_values, ThreadTeam& team) {
-  const ChunkPlan& plan = encoded.plan;
-  const auto kept = static_cast<size_t>(plan.kept);
-  const TileTransform transform(plan, codec);
-  std::atomic<int64_t> bad_element{kNone};
-  team.for_ranges(static_cast<size_t>(plan.chunk_count()), chunk_grain(plan), [&](size_t begin, size_t end) {
-    std::vector<float> tile(static_cast<size_t>(plan.chunk_elements()));
-    std::vector<float> scratch(tile.size());
-    TopKScratch selection;
-    for (size_t chunk = begin; chunk < end; ++chunk) {
-      if (!read_tile(input, tile_rows(plan, static_cast<int64_t>(chunk)), tile)) {
-        lower_to(bad_element, first_bad_element(tile, plan, static_cast<int64_t>(chunk)));
-        continue;
-      }
-      transform.forward(tile, scratch);
-      const auto positions = std::span(encoded.positions).subspan(chunk * kept, kept);
-      select_top_k(tile, positions, selection);
-      for (size_t i = 0; i < kept; ++i) kept_values[chunk * kept + i] = tile[positions[i]];
+  void report(int64_t order, std::string reason) {
+    const std::lock_guard lock(mutex_);
+    if (order >= order_) return;
+    order_ = order;
+    reason_ = std::move(reason);
+  }
+
+  std::mutex mutex_;
+  int64_t order_ = std::numeric_limits<int64_t>::max();
+  std::string reason_;
+};
+
+// Encodes chunks one after the other. One a thread.
+class ChunkEncoder {
+ public:
+  ChunkEncoder(const BlendedInput& input, const CodecSpec& codec, const TileTransform& transform,
+               const Remainder& remainder, EncodedParameter& encoded, FirstFailure& failure)
+      : input_(input),
+        plan_(encoded.plan),
+        transform_(transform),
+        remainder_(remainder),
+        encoded_(encoded),
+        failure_(failure),
+        transforms_(codec.use_dct),
+        tile_(static_cast<size_t>(plan_.chunk_elements())),
+        coefficients_(transforms_ ? tile_.size() : 0),
+        scratch_(coefficients_.size()),
+        sent_values_(static_cast<size_t>(plan_.kept)) {}
+
+  // Reads the chunk, and writes the positions and exact values of what is kept.
+  bool select(int64_t chunk, std::span<float> kept_values) {
+    const TileRows rows = tile_rows(plan_, chunk);
+    const bool is_finite = store_at_once() ? read_and_store_tile(input_, rows, tile_, remainder_.out)
+                                           : read_tile(input_, rows, tile_);
+    if (!is_finite) return fail_on_element(chunk);
+    std::span<const float> values = tile_;
+    if (transforms_) {
+      std::ranges::copy(tile_, coefficients_.begin());
+      transform_.forward(coefficients_, scratch_);
+      values = coefficients_;
     }
+    const std::span<uint16_t> positions = positions_of(chunk);
+    select_top_k(values, positions, selection_);
+    float largest = 0;
+    for (size_t i = 0; i < kept_values.size(); ++i) {
+      kept_values[i] = values[positions[i]];
+      largest = std::max(largest, std::fabs(kept_values[i]));
+    }
+    if (largest <= kMaxCodebookMagnitude) return true;
+    failure_.report_value(chunk, largest);
+    return false;
+  }
+
+  // Quantises what select() has kept of the chunk, and stores what is left of it.
+  void finish_block_log(int64_t chunk, std::span<const float> kept_values) {
+    const auto kept = static_cast<size_t>(plan_.kept);
+    const auto codes = std::span(encoded_.codes).subspan(static_cast<size_t>(chunk) * kept, kept);
+    encoded_.scales[static_cast<size_t>(chunk)] = quantise_chunk(kept_values, encoded_.codebook, codes);
+    if (remainder_.out.empty()) return;
+    const TileRows rows = tile_rows(plan_, chunk);
+    if (!remainder_.subtract_sent) {
+      // Without a transform it is stored already.
+      if (transforms_) store_tile(rows);
+      return;
+    }
+    decode_values(encoded_, static_cast<size_t>(chunk), sent_values_);
+    if (!transforms_) return subtract_sent(positions_of(chunk), sent_values_, rows, remainder_.out);
+    transform_.inverse_sparse(positions_of(chunk), sent_values_, coefficients_, scratch_);
+    store_difference(tile_, coefficients_, rows, remainder_.out);
+  }
+
+  // Stores the chunk as select() has read it, where that has not done so.
+  void store_whole(int64_t chunk) {
+    if (!remainder_.out.empty() && transforms_) store_tile(tile_rows(plan_, chunk));
+  }
+
+  // Takes a chunk's values, as they were sent, out of their elements.
+  static void subtract_sent(std::span<const uint16_t> positions, std::span<const float> values,
+                            const TileRows& rows, std::span<float> out) {
+    size_t row_end = rows.columns;  // as a position in the tile
+    size_t row = rows.first;
+    for (size_t i = 0; i < positions.size(); ++i) {
+      for (; positions[i] >= row_end; row_end += rows.columns) row += rows.stride;
+      out[row + positions[i] + rows.columns - row_end] -= values[i];
+    }
+  }
+
+ private:
+  // Without a transform nearly everything that is left is what was read.
+  [[nodiscard]] bool store_at_once() const { return !transforms_ && !remainder_.out.empty(); }
+
+  [[nodiscard]] std::span<uint16_t> positions_of(int64_t chunk) {
+    const auto kept = static_cast<size_t>(plan_.kept);
+    return std::span(encoded_.positions).subspan(static_cast<size_t>(chunk) * kept, kept);
+  }
+
+  void store_tile(const TileRows& rows) {
+    for (size_t row = 0; row < rows.rows; ++row) {
+      std::ranges::copy(std::span(tile_).subspan(row * rows.columns, rows.columns),
+                        remainder_.out.begin() + static_cast<std::ptrdiff_t>(rows.first + row * rows.stride));
+    }
+  }
+
+  bool fail_on_element(int64_t chunk) {
+    const auto bad = std::ranges::find_if(tile_, [](float value) { return !std::isfinite(value); });
+    const int64_t offset = bad - tile_.begin();
+    const int64_t element = plan_.first_element(chunk) + offset / plan_.tile_columns * plan_.columns +
+                            offset % plan_.tile_columns;
+    failure_.report_element(element, *bad);
+    return false;
+  }
+
+  const BlendedInput& input_;
+  const ChunkPlan& plan_;
+  const TileTransform& transform_;
+  const Remainder& remainder_;
+  EncodedParameter& encoded_;
+  FirstFailure& failure_;
+  bool transforms_;
+  std::vector<float> tile_;          // as read
+  std::vector<float> coefficients_;  // transformed; then what was sent, transformed back
+  std::vector<float> scratch_;
+  std::vector<float> sent_values_;
+  TopKScratch selection_;
+};
+
+// Takes what was sent out of all of out.
+void subtract_all_sent(const EncodedParameter& encoded, const CodecSpec& codec, std::span<float> out,
+                       ThreadTeam& team) {
+  if (codec.use_dct) {
+    for_each_decoded_tile(encoded, codec, team, [&](int64_t chunk, std::span<const float> tile) {
+      subtract_tile(tile, tile_rows(encoded.plan, chunk), out);
+    });
+    return;
+  }
+  for_each_sent_chunk(encoded, team, [&](int64_t chunk, auto positions, auto values) {
+    ChunkEncoder::subtract_sent(positions, values, tile_rows(encoded.plan, chunk), out);
   });
-  return bad_element.load();
 }
 
 }  // namespace
 
 Result<EncodedParameter> encode_parameter(const BlendedInput& input, const ParameterInfo& parameter,
                                           const CodecSpec& codec, ThreadTeam& team,
-                                          QuantiseFunction* quantise) {
+                                          const Remainder& remainder, QuantiseFunction* quantise) {
   CHECK(static_cast<int64_t>(input.size()) == parameter.count());
+  CHECK(remainder.out.empty() || remainder.out.size() == input.size());
   EncodedParameter encoded;
   encoded.plan = plan_chunks(parameter.shape, codec);
-  encoded.positions.resize(static_cast<size_t>(encoded.plan.kept_total()));
-  std::vector<float> values(encoded.positions.size());
-  const int64_t bad_element = select_values(input, codec, encoded, values, team);
-  if (bad_element != kNone) {
-    return skip_error(fmt::format("compress {}: element {} is {}", parameter.name, bad_element,
-                                  input.at(static_cast<size_t>(bad_element))));
+  const auto chunks = static_cast<size_t>(encoded.plan.chunk_count());
+  const auto kept = static_cast<size_t>(encoded.plan.kept);
+  encoded.positions.resize(chunks * kept);
+  const bool chunk_by_chunk = quantise == nullptr && codec.quantiser == Quantiser::kBlockLog;
+  std::vector<float> values;  // of all chunks, where they are quantised together
+  if (chunk_by_chunk) {
+    encoded.codebook = block_log_codebook(codec.quantiser_bins);
+    encoded.codes.resize(chunks * kept);
+    encoded.scales.resize(chunks);
+  } else {
+    values.resize(chunks * kept);
   }
-  const auto in_range = [](float value) { return std::fabs(value) <= kMaxCodebookMagnitude; };
-  if (const auto large = std::ranges::find_if_not(values, in_range); large != values.end()) {
-    return skip_error(fmt::format("compress {}: a value of {}, at most {} can be sent", parameter.name,
-                                  *large, kMaxCodebookMagnitude));
-  }
-  if (quantise == nullptr) quantise = quantiser_of(codec);
-  auto quantised = quantise(values, codec, encoded.plan.kept);
+  const TileTransform transform(encoded.plan, codec);
+  FirstFailure failure;
+  team.for_ranges(chunks, chunk_grain(encoded.plan), [&](size_t begin, size_t end) {
+    ChunkEncoder encoder(input, codec, transform, remainder, encoded, failure);
+    std::vector<float> chunk_values(kept);
+    for (size_t i = begin; i < end; ++i) {
+      const auto chunk = static_cast<int64_t>(i);
+      if (chunk_by_chunk) {
+        if (encoder.select(chunk, chunk_values)) encoder.finish_block_log(chunk, chunk_values);
+      } else if (encoder.select(chunk, std::span(values).subspan(i * kept, kept))) {
+        encoder.store_whole(chunk);
+      }
+    }
+  });
+  if (!failure.reason().empty())
+    return skip_error(fmt::format("compress {}: {}", parameter.name, failure.reason()));
+  if (chunk_by_chunk) return encoded;
+
+  auto quantised = (quantise == nullptr ? quantiser_of(codec) : quantise)(values, codec, encoded.plan.kept);
   if (!quantised) return annotate(quantised.error(), "compress " + parameter.name);
   encoded.codes = std::move(quantised->codes);
   encoded.codebook = std::move(quantised->codebook);
@@ -84,6 +221,8 @@ Result<EncodedParameter> encode_parameter(const BlendedInput& input, const Param
   // A bin's mean of values at the limit may round to one step beyond it.
   for (float& entry : encoded.codebook)
     entry = std::clamp(entry, -kMaxCodebookMagnitude, kMaxCodebookMagnitude);
+  if (!remainder.out.empty() && remainder.subtract_sent)
+    subtract_all_sent(encoded, codec, remainder.out, team);
   return encoded;
 }
 

@@ -1,5 +1,4 @@
-// The first of the two passes over a parameter that compression consists of: it reads and writes nothing
-// back. The second, residual.h, stores what is left once every parameter has been encoded.
+// One pass over a parameter: error feedback in, kept and quantised values and what is left out.
 #pragma once
 
 #include <span>
@@ -12,10 +11,20 @@
 
 namespace templar {
 
-// Without a quantiser the codec spec names it. Fails as compress() does, or as the quantiser does.
+// Where the input is stored, less what was sent of it. Empty: nowhere. out may be one of the inputs itself,
+// not a shifted part of it.
+struct Remainder {
+  std::span<float> out;
+  bool subtract_sent = true;
+};
+
+// Without a quantiser the codec spec names it; block_log works chunk by chunk, others need all values of a
+// parameter first, and what was sent is then subtracted in a second, sparse pass. Fails as compress() does,
+// or as the quantiser does; what remainder.out holds is then unspecified.
 [[nodiscard]] Result<EncodedParameter> encode_parameter(const BlendedInput& input,
                                                         const ParameterInfo& parameter,
                                                         const CodecSpec& codec, ThreadTeam& team,
+                                                        const Remainder& remainder = {},
                                                         QuantiseFunction* quantise = nullptr);
 
 }  // namespace templar

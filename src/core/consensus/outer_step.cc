@@ -1,10 +1,13 @@
 #include "core/consensus/outer_step.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "base/check.h"
 #include "core/codec/dct.h"
+#include "core/consensus/chunk_kernels.h"
+#include "core/protocol/chunk_decoder.h"
 
 namespace templar {
 namespace {
@@ -12,35 +15,35 @@ namespace {
 // One parameter of all contributions, each with its codebook already multiplied by its clip factor, for
 // chunks that have no scale of their own.
 struct ScaledBlock {
-  const CodedBlock* block;
+  CodedBlock block;
   float clip;
   std::vector<float> values;
 };
 
 std::vector<ScaledBlock> scaled_blocks(ContributionList contributions, const ClipFactors& clip,
-                                       size_t parameter) {
+                                       size_t parameter, const ChunkPlan& plan) {
   std::vector<ScaledBlock> scaled;
   scaled.reserve(contributions.size());
   for (size_t i = 0; i < contributions.size(); ++i) {
-    const CodedBlock& block = contributions[i]->blocks()[parameter];
-    ScaledBlock entry{&block, clip.of(i)[parameter], block.codebook};
+    ScaledBlock entry{contributions[i]->block(parameter, &plan), clip.of(i)[parameter], {}};
+    entry.values = entry.block.codebook;
     for (float& value : entry.values) value = entry.clip * value;
     scaled.push_back(std::move(entry));
   }
   return scaled;
 }
 
-// By what a coefficient's sum is divided, for each number of contributions that sent it.
-std::vector<float> divisors(AggregationRule rule, size_t contributions) {
-  std::vector<float> table(contributions + 1, 1.0f);
+// What a coefficient's sum is multiplied by, for each number of contributions that sent it.
+std::vector<float> mean_factors(AggregationRule rule, size_t contributions) {
+  std::vector<float> factors(contributions + 1, 1.0f);
   const auto all = static_cast<float>(contributions);
   for (size_t senders = 1; senders <= contributions; ++senders) {
     const auto present = static_cast<float>(senders);
-    if (rule == AggregationRule::kMeanAll) table[senders] = all;
-    if (rule == AggregationRule::kMeanPresent) table[senders] = present;
-    if (rule == AggregationRule::kMeanShrunk) table[senders] = std::sqrt(present * all);
+    if (rule == AggregationRule::kMeanAll) factors[senders] = 1.0f / all;
+    if (rule == AggregationRule::kMeanPresent) factors[senders] = 1.0f / present;
+    if (rule == AggregationRule::kMeanShrunk) factors[senders] = 1.0f / std::sqrt(present * all);
   }
-  return table;
+  return factors;
 }
 
 // Adds up a parameter's chunks one after the other, from any first one. One a thread.
@@ -49,131 +52,93 @@ class ChunkAggregator {
   ChunkAggregator(const std::vector<ScaledBlock>& blocks, const ChunkPlan& plan, AggregationRule rule,
                   int64_t first_chunk)
       : blocks_(blocks),
-        divisors_(divisors(rule, blocks.size())),
-        positions_(static_cast<size_t>(plan.kept)),
-        codes_(static_cast<size_t>(plan.kept)),
-        tile_(static_cast<size_t>(plan.chunk_elements()), 0.0f),
-        senders_(tile_.size(), 0) {
+        factors_(mean_factors(rule, blocks.size())),
+        chunk_(plan),
+        sums_(static_cast<size_t>(plan.chunk_elements()), 0.0f),
+        senders_(sums_.size(), 0) {
+    CHECK(blocks.size() <= UINT16_MAX);
     decoders_.reserve(blocks.size());
-    for (const ScaledBlock& block : blocks) decoders_.emplace_back(*block.block, first_chunk);
-    touched_.reserve(std::min(tile_.size(), positions_.size() * blocks.size()));
+    for (const ScaledBlock& block : blocks) decoders_.emplace_back(block.block, first_chunk, chunk_);
   }
 
-  // Forgets the last chunk and computes the next one's mean coefficients: those at touched() were sent by
-  // somebody, all others are +0.
-  void next() {
-    for (const uint16_t position : touched_) {
-      tile_[position] = 0.0f;
-      senders_[position] = 0;
-    }
-    touched_.clear();
+  // Adds up the next chunk. Calls between(i) before contribution i is decoded.
+  template <typename Between>
+  void next(Between between) {
     for (size_t i = 0; i < blocks_.size(); ++i) {
-      const float scale = decoders_[i].next(positions_, codes_);
+      between(i);
+      const float scale = decoders_[i].next(chunk_);
       add(values_of(blocks_[i], scale));
     }
-    for (const uint16_t position : touched_)
-      tile_[position] = tile_[position] / divisors_[senders_[position]];
   }
-
-  [[nodiscard]] std::span<const float> tile() const { return tile_; }
-  [[nodiscard]] std::span<const uint16_t> touched() const { return touched_; }
+  // The chunk's sums, which whoever takes them sets back to 0.
+  [[nodiscard]] ChunkSums sums() { return {sums_.data(), senders_.data(), factors_}; }
 
  private:
-  void add(std::span<const float> values) {
-    for (size_t k = 0; k < positions_.size(); ++k) {
-      const uint16_t position = positions_[k];
-      if (senders_[position] == 0) touched_.push_back(position);
-      tile_[position] += values[codes_[k]];
-      ++senders_[position];
+  void add(const float* values) {
+    const std::span<const uint16_t> positions = chunk_.positions();
+    const uint8_t* const codes = chunk_.codes().data();
+    float* const sums = sums_.data();
+    uint16_t* const senders = senders_.data();
+    for (size_t k = 0; k < positions.size(); ++k) {
+      const uint16_t position = positions[k];
+      sums[position] += values[codes[k]];
+      ++senders[position];
     }
   }
 
   // What each code adds in a chunk of that scale.
-  std::span<const float> values_of(const ScaledBlock& block, float scale) {
-    if (block.block->coding.quantiser == Quantiser::kMean4) return block.values;
-    const std::vector<float>& codebook = block.block->codebook;
-    scaled_values_.resize(codebook.size());
-    for (size_t code = 0; code < codebook.size(); ++code) {
+  const float* values_of(const ScaledBlock& block, float scale) {
+    if (!block.block.coding.has_signs()) return block.values.data();
+    const std::vector<float>& codebook = block.block.codebook;
+    for (size_t code = 0; code < codebook.size(); ++code)
       scaled_values_[code] = block.clip * (scale * codebook[code]);
-    }
-    return scaled_values_;
+    return scaled_values_.data();
   }
 
   const std::vector<ScaledBlock>& blocks_;
-  const std::vector<float> divisors_;
+  const std::vector<float> factors_;
+  DecodedChunk chunk_;
   std::vector<ChunkDecoder> decoders_;
-  std::vector<uint16_t> positions_;
-  std::vector<uint8_t> codes_;
-  std::vector<float> tile_;
-  std::vector<uint32_t> senders_;
-  std::vector<uint16_t> touched_;
-  std::vector<float> scaled_values_;
+  std::vector<float> sums_;
+  std::vector<uint16_t> senders_;
+  std::array<float, 256> scaled_values_{};
 };
 
-float sign(float value) {
-  return value > 0.0f ? 1.0f : value < 0.0f ? -1.0f : 0.0f;
-}
-
-// How a parameter moves along the aggregate.
-struct Descent {
-  Algorithm algorithm;
-  float learning_rate;
-  float shrink;  // weight decay; 1 where there is none
-};
-
-void descend(std::span<float> theta, std::span<const float> delta, const Descent& descent) {
-  for (size_t i = 0; i < theta.size(); ++i) {
-    const float direction = descent.algorithm == Algorithm::kDemo ? sign(delta[i]) : delta[i];
-    theta[i] = descent.shrink * theta[i] - descent.learning_rate * direction;
-  }
-}
-
-// Fetches a chunk's part of theta while its contributions are decoded: its rows lie far apart, and the
-// processor does not see them coming.
-void prefetch_tile(std::span<float> theta, const ChunkPlan& plan, size_t chunk) {
-  constexpr size_t kLineValues = 16;
-  const auto width = static_cast<size_t>(plan.tile_columns);
-  for_each_tile_row(plan, static_cast<int64_t>(chunk), [&](size_t dense, size_t) {
-    for (size_t i = 0; i < width; i += kLineValues) __builtin_prefetch(theta.data() + dense + i, 1);
-  });
-}
-
-// Where nothing moves but what was sent: the others would only have +0 subtracted.
-void step_touched(std::span<float> theta, const ChunkPlan& plan, size_t chunk, const ChunkAggregator& sum,
-                  float learning_rate) {
-  const auto first = static_cast<size_t>(plan.first_element(static_cast<int64_t>(chunk)));
-  const auto width = static_cast<uint64_t>(plan.tile_columns);
-  const auto skipped = static_cast<size_t>(plan.columns - plan.tile_columns);
-  // position / width as a product: exact, as positions have 16 bits and width at most 9.
-  const uint64_t reciprocal = ((uint64_t{1} << 32) + width - 1) / width;
-  for (const uint16_t position : sum.touched()) {
-    float& value = theta[first + position + (position * reciprocal >> 32) * skipped];
-    value = value - learning_rate * sum.tile()[position];
+// Fetches some rows of a chunk's part of theta: they lie far apart, and the processor does not see them
+// coming.
+void fetch_rows(const float* theta, const ChunkPlan& plan, int64_t chunk, int64_t begin, int64_t end) {
+  constexpr int64_t kLineValues = 16;
+  const float* row = theta + plan.first_element(chunk) + begin * plan.columns;
+  for (int64_t r = begin; r < end; ++r, row += plan.columns) {
+    for (int64_t i = 0; i < plan.tile_columns; i += kLineValues) __builtin_prefetch(row + i, 1, 2);
   }
 }
 
 void step_parameter(std::span<float> theta, const ChunkPlan& plan, const RunSpec& spec,
                     const std::vector<ScaledBlock>& blocks, const Descent& descent, ThreadTeam& team) {
   const TileTransform transform(plan, spec.codec);
-  const auto width = static_cast<size_t>(plan.tile_columns);
-  const bool only_touched =
-      !spec.codec.use_dct && descent.algorithm == Algorithm::kSparseLoco && descent.shrink == 1.0f;
+  const auto peers = static_cast<int64_t>(blocks.size());
   team.for_ranges(static_cast<size_t>(plan.chunk_count()), kSegmentChunks, [&](size_t begin, size_t end) {
     ChunkAggregator sum(blocks, plan, spec.outer.aggregation, static_cast<int64_t>(begin));
-    std::vector<float> tile(static_cast<size_t>(plan.chunk_elements()));
-    std::vector<float> scratch(tile.size());
-    for (size_t chunk = begin; chunk < end; ++chunk) {
-      prefetch_tile(theta, plan, chunk);
-      sum.next();
-      if (only_touched) {
-        step_touched(theta, plan, chunk, sum, descent.learning_rate);
+    std::vector<float> means(spec.codec.use_dct ? static_cast<size_t>(plan.chunk_elements()) : 0);
+    std::vector<float> scratch(means.size());
+    for (auto chunk = static_cast<int64_t>(begin); chunk < static_cast<int64_t>(end); ++chunk) {
+      const auto fetch_next = [&](size_t i) {
+        if (chunk + 1 == static_cast<int64_t>(end)) return;
+        const auto peer = static_cast<int64_t>(i);
+        fetch_rows(theta.data(), plan, chunk + 1, plan.tile_rows * peer / peers,
+                   plan.tile_rows * (peer + 1) / peers);
+      };
+      sum.next(fetch_next);
+      const TileOfTheta tile{theta.data() + plan.first_element(chunk), static_cast<size_t>(plan.columns),
+                             static_cast<size_t>(plan.tile_rows), static_cast<size_t>(plan.tile_columns)};
+      if (!spec.codec.use_dct) {
+        descend_means(tile, sum.sums(), descent);
         continue;
       }
-      std::ranges::copy(sum.tile(), tile.begin());
-      transform.inverse(tile, scratch);
-      for_each_tile_row(plan, static_cast<int64_t>(chunk), [&](size_t dense, size_t place) {
-        descend(theta.subspan(dense, width), std::span(tile).subspan(place, width), descent);
-      });
+      take_means(sum.sums(), means);
+      transform.inverse(means, scratch);
+      descend(tile, means.data(), descent);
     }
   });
 }
@@ -185,37 +150,33 @@ void step_with_factors(ParameterSpans theta, const ParameterLayout& layout, cons
   for (size_t p = 0; p < layout.size(); ++p) {
     const ChunkPlan plan = plan_chunks(layout[p].shape, spec.codec);
     CHECK(static_cast<int64_t>(theta[p].size()) == layout[p].count());
-    for (const Contribution* contribution : contributions) CHECK(contribution->blocks()[p].plan == plan);
-    step_parameter(theta[p], plan, spec, scaled_blocks(contributions, clip, p), descent, team);
+    step_parameter(theta[p], plan, spec, scaled_blocks(contributions, clip, p, plan), descent, team);
   }
 }
 
 void check_list(ContributionList contributions) {
   for (size_t i = 0; i < contributions.size(); ++i) {
-    CHECK(contributions[i]->blocks().size() == contributions[0]->blocks().size());
+    CHECK(contributions[i]->block_count() == contributions[0]->block_count());
     CHECK(i == 0 || contributions[i - 1]->header().uid < contributions[i]->header().uid);
   }
 }
 
 }  // namespace
 
-ClipFactors clip_factors(ContributionList contributions, ThreadTeam& team) {
+ClipFactors clip_factors(ContributionList contributions) {
   check_list(contributions);
   const size_t peers = contributions.size();
-  const size_t parameters = peers == 0 ? 0 : contributions[0]->blocks().size();
-  std::vector<double> norms(peers * parameters);
-  team.for_ranges(norms.size(), 1, [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i)
-      norms[i] = std::sqrt(contributions[i / parameters]->blocks()[i % parameters].squared_norm);
-  });
+  const size_t parameters = peers == 0 ? 0 : contributions[0]->block_count();
   ClipFactors factors(peers, parameters);
+  std::vector<double> norms(peers);
   std::vector<double> sorted(peers);
   for (size_t p = 0; p < parameters; ++p) {
-    for (size_t i = 0; i < peers; ++i) sorted[i] = norms[i * parameters + p];
+    for (size_t i = 0; i < peers; ++i) norms[i] = std::sqrt(contributions[i]->squared_norm(p));
+    sorted = norms;
     std::ranges::sort(sorted);
     const double median = sorted[(peers - 1) / 2];
     for (size_t i = 0; i < peers; ++i) {
-      factors.of(i)[p] = static_cast<float>(std::min(1.0, median / (norms[i * parameters + p] + 1e-8)));
+      factors.of(i)[p] = static_cast<float>(std::min(1.0, median / (norms[i] + 1e-8)));
     }
   }
   return factors;
@@ -224,7 +185,7 @@ ClipFactors clip_factors(ContributionList contributions, ThreadTeam& team) {
 void outer_step(ParameterSpans theta, const ParameterLayout& layout, const RunSpec& spec,
                 ContributionList contributions, double learning_rate, ThreadTeam& team) {
   if (contributions.empty()) return;
-  const ClipFactors clip = clip_factors(contributions, team);
+  const ClipFactors clip = clip_factors(contributions);
   const bool decays = spec.algorithm == Algorithm::kDemo;
   const double shrink = decays ? 1.0 - learning_rate * spec.inner.weight_decay : 1.0;
   const Descent descent{spec.algorithm, static_cast<float>(learning_rate), static_cast<float>(shrink)};

@@ -34,7 +34,7 @@ class ClipFactors {
   size_t parameters_;
   std::vector<float> factors_;
 };
-[[nodiscard]] ClipFactors clip_factors(ContributionList contributions, ThreadTeam& team);
+[[nodiscard]] ClipFactors clip_factors(ContributionList contributions);
 
 // theta <- theta - learning_rate * Delta, Delta the aggregate by spec.outer.aggregation; in DeMo theta <-
 // theta * (1 - learning_rate * inner.weight_decay) - learning_rate * sign(Delta): its weight decay is a step

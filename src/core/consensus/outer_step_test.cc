@@ -7,6 +7,7 @@
 
 #include "core/codec/compressor.h"
 #include "core/codec/quantiser.h"
+#include "support/simd_targets.h"
 #include "support/synthetic_contribution.h"
 #include "support/synthetic_run.h"
 #include "support/vectors.h"
@@ -76,8 +77,7 @@ TEST(OuterStepVectors, AggregationAgreesWithTheReference) {
       contributions.push_back(
           contribution_from(peer, layout, spec.codec, static_cast<uint32_t>(contributions.size())));
     }
-    ThreadTeam team(1);
-    const ClipFactors clip = clip_factors(pointers(contributions), team);
+    const ClipFactors clip = clip_factors(pointers(contributions));
     for (size_t i = 0; i < contributions.size(); ++i) {
       const double norm = entry["peers"][i]["norm"];
       EXPECT_NEAR(clip.of(i)[0], std::min(1.0, entry["median_norm"].get<double>() / (norm + 1e-8)), 1e-6)
@@ -244,12 +244,21 @@ TEST(OuterStep, KeepsEveryParameterFiniteUnderTheLargestLegalContributions) {
 }
 
 TEST(Consensus, RootsAreTheFrozenOnesForEveryNumberOfThreads) {
-  for (int threads = 1; threads <= 8; ++threads) {
+  for (const int threads : {1, 2, 3, 8}) {
     ThreadTeam team(threads);
     EXPECT_EQ(testing::combined_root(testing::run_synthetic_consensus(team)).hex(),
               testing::kFrozenCombinedRoot)
         << threads << " threads";
   }
+}
+
+class ConsensusOnTarget : public testing::OnEachSimdTarget {};
+INSTANTIATE_TEST_SUITE_P(Targets, ConsensusOnTarget, testing::simd_targets(), testing::simd_target_name);
+
+TEST_P(ConsensusOnTarget, RootsAndContributionsAreTheFrozenOnes) {
+  ThreadTeam team(2);
+  EXPECT_EQ(testing::combined_root(testing::run_synthetic_consensus(team)).hex(),
+            testing::kFrozenCombinedRoot);
 }
 
 }  // namespace

@@ -24,32 +24,40 @@ class BitWriter {
  public:
   // value < 2^bits, bits <= 64.
   void put(uint64_t value, int bits) {
-    pending_ |= value << filled_;
-    if (filled_ + bits < 64) {
-      filled_ += bits;
+    if (bits > kMaxPutBits) [[unlikely]] {
+      put_short(value & low_bits(32), 32);
+      put_short(value >> 32, bits - 32);
       return;
     }
-    append(8);
-    const int written = 64 - filled_;
-    pending_ = written == 64 ? 0 : value >> written;
-    filled_ = filled_ + bits - 64;
+    put_short(value, bits);
   }
   [[nodiscard]] Bytes take() {
-    append(static_cast<size_t>(filled_ + 7) / 8);
+    bytes_.resize(size_ + static_cast<size_t>(filled_ + 7) / 8);
+    if (filled_ > 0) bytes_[size_] = static_cast<uint8_t>(pending_);
     pending_ = 0;
     filled_ = 0;
+    size_ = 0;
     return std::move(bytes_);
   }
 
  private:
-  void append(size_t count) {
-    const auto* begin = reinterpret_cast<const uint8_t*>(&pending_);
-    bytes_.insert(bytes_.end(), begin, begin + count);
+  static constexpr int kMaxPutBits = 56;
+
+  void put_short(uint64_t value, int bits) {
+    pending_ |= value << filled_;
+    if (bytes_.size() < size_ + sizeof(pending_)) [[unlikely]]
+      bytes_.resize(2 * bytes_.size() + 256);
+    std::memcpy(bytes_.data() + size_, &pending_, sizeof(pending_));
+    filled_ += bits;
+    size_ += static_cast<size_t>(filled_ >> 3);
+    pending_ >>= filled_ & ~7;
+    filled_ &= 7;
   }
 
-  Bytes bytes_;
+  Bytes bytes_;      // those that are full, and room
+  size_t size_ = 0;  // of the full ones
   uint64_t pending_ = 0;
-  int filled_ = 0;
+  int filled_ = 0;  // bits of pending_: less than 8 between calls
 };
 
 // Takes what a BitWriter takes and only counts it.
@@ -62,47 +70,91 @@ class BitCounter {
   int64_t total_ = 0;
 };
 
-// Reads from bytes that it does not own. What lies behind the last byte reads as 0: whoever reads asks
-// overran() when a unit is done, and bounds what it does until then.
+// Reads bytes [begin, end) of a memory that it does not own. What lies behind end reads as whatever is there,
+// and behind the memory as 0: whoever reads asks overran() when a unit is done, and bounds what it does until
+// then.
 class BitReader {
  public:
-  static constexpr int kPeekBits = 57;
+  // So many bits are good after refill().
+  static constexpr int kReadyBits = 56;
 
   BitReader() = default;
-  explicit BitReader(ByteView bytes) : bytes_(bytes) {}
+  explicit BitReader(ByteView bytes) : BitReader(bytes, 0, bytes.size()) {}
+  BitReader(ByteView memory, size_t begin, size_t end) : memory_(memory), next_(begin), end_(end) {}
 
-  // The next bits, of which at least kPeekBits are good.
-  [[nodiscard]] uint64_t peek() const {
-    const size_t byte = next_ >> 3;
-    uint64_t word = 0;
-    if (byte + 8 <= bytes_.size()) [[likely]] {
-      std::memcpy(&word, bytes_.data() + byte, 8);
-    } else if (byte < bytes_.size()) {
-      std::memcpy(&word, bytes_.data() + byte, bytes_.size() - byte);
+  [[gnu::always_inline]] void refill() {
+    if (next_ + sizeof(word_) <= memory_.size()) [[likely]] {
+      uint64_t loaded;
+      std::memcpy(&loaded, memory_.data() + next_, sizeof(loaded));
+      word_ |= loaded << filled_;
+      next_ += static_cast<size_t>((63 - filled_) >> 3);
+      filled_ |= kReadyBits;
+    } else {
+      refill_at_end();
     }
-    return word >> (next_ & 7);
   }
-  void skip(int bits) { next_ += static_cast<size_t>(bits); }
+  // The next bits, of which those that refill() made ready and skip() has not passed are good.
+  [[nodiscard]] uint64_t ready() const { return word_; }
+  // No more than are ready.
+  [[gnu::always_inline]] void skip(int bits) {
+    word_ >>= bits;
+    filled_ -= bits;
+  }
   // bits <= 64.
   [[nodiscard]] uint64_t get(int bits) {
-    if (bits > kPeekBits) [[unlikely]] {
+    if (bits > kReadyBits) [[unlikely]] {
       const uint64_t low = get(32);
       return low | get(bits - 32) << 32;
     }
-    const uint64_t value = peek() & low_bits(bits);
+    refill();
+    const uint64_t value = word_ & low_bits(bits);
     skip(bits);
     return value;
   }
-  [[nodiscard]] bool overran() const { return next_ > bytes_.size() * 8; }
-  [[nodiscard]] size_t bytes_begun() const { return (next_ + 7) / 8; }
+
+  // Where the next bit lies, counted from the memory's first.
+  [[nodiscard]] size_t position() const { return next_ * 8 - static_cast<size_t>(filled_); }
+  // At least 57 bits from any position on, without moving there.
+  [[nodiscard, gnu::always_inline]] uint64_t look_at(size_t position) const {
+    const size_t byte = position >> 3;
+    uint64_t word = 0;
+    if (byte + sizeof(word) <= memory_.size()) [[likely]] {
+      std::memcpy(&word, memory_.data() + byte, sizeof(word));
+    } else if (byte < memory_.size()) {
+      std::memcpy(&word, memory_.data() + byte, memory_.size() - byte);
+    }
+    return word >> (position & 7);
+  }
+  [[gnu::always_inline]] void move_to(size_t position) {
+    next_ = position >> 3;
+    word_ = 0;
+    filled_ = 0;
+    refill();
+    skip(static_cast<int>(position & 7));
+  }
+
+  [[nodiscard]] bool overran() const { return position() > end_ * 8; }
+  // The first byte of which nothing has been read.
+  [[nodiscard]] size_t next_byte() const { return (position() + 7) / 8; }
   // Whether the rest of the byte that was begun is zero.
   [[nodiscard]] bool padding_is_zero() const {
-    return (next_ & 7) == 0 || (peek() & low_bits(static_cast<int>(8 - (next_ & 7)))) == 0;
+    const size_t begun = position() & 7;
+    return begun == 0 || (look_at(position()) & low_bits(static_cast<int>(8 - begun))) == 0;
   }
 
  private:
-  ByteView bytes_;
-  size_t next_ = 0;  // in bits
+  void refill_at_end() {
+    for (; filled_ < kReadyBits; filled_ += 8, ++next_) {
+      if (next_ < memory_.size()) word_ |= uint64_t{memory_[next_]} << filled_;
+    }
+  }
+
+  ByteView memory_;
+  size_t next_ = 0;  // byte that is loaded next
+  size_t end_ = 0;
+  uint64_t word_ =
+      0;  // bits that were loaded; above the first filled_ ones, those of the same place in memory or 0
+  int filled_ = 0;
 };
 
 // Rice codes: value / 2^parameter ones, a zero, then the low bits.
@@ -117,10 +169,11 @@ inline void put_rice(uint64_t value, int parameter, BitWriter& writer) {
 }
 // The value, or some number above limit where it is more than limit.
 [[nodiscard]] inline uint64_t get_rice(int parameter, uint64_t limit, BitReader& reader) {
-  constexpr int kStep = BitReader::kPeekBits - 1;
+  constexpr int kStep = BitReader::kReadyBits - 1;
   uint64_t ones = 0;
   while (true) {
-    const int run = std::min(std::countr_one(reader.peek()), kStep);
+    reader.refill();
+    const int run = std::min(std::countr_one(reader.ready()), kStep);
     ones += static_cast<uint64_t>(run);
     if (run < kStep) {
       reader.skip(run + 1);

@@ -29,7 +29,7 @@ TEST(BitPacking, BringsNumbersOfAllWidthsBack) {
   for (const auto& [value, bits] : numbers) ASSERT_EQ(reader.get(bits), value);
   EXPECT_FALSE(reader.overran());
   EXPECT_TRUE(reader.padding_is_zero());
-  EXPECT_EQ(reader.bytes_begun(), bytes.size());
+  EXPECT_EQ(reader.next_byte(), bytes.size());
 }
 
 TEST(BitPacking, ReadsZerosBehindTheEndAndSaysSo) {

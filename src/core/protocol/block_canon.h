@@ -24,16 +24,15 @@ constexpr int kMaxScaleRice = 14;
   return step % 2 == 0 ? from + step / 2 : from - (step + 1) / 2;
 }
 
-[[nodiscard]] inline float largest_entry(std::span<const float> codebook) {
-  return codebook[codebook.size() / 2 - 1];  // block_log's: the last of the positive ones
-}
-
 class ScaleStatistics {
  public:
   void add(uint32_t step) {
     for (int parameter = 0; parameter <= kMaxScaleRice; ++parameter) {
       costs_[static_cast<size_t>(parameter)] += rice_bits(step, parameter);
     }
+  }
+  void add(const ScaleStatistics& other) {
+    for (size_t i = 0; i < costs_.size(); ++i) costs_[i] += other.costs_[i];
   }
   [[nodiscard]] uint8_t cheapest_rice() const {
     return static_cast<uint8_t>(std::ranges::min_element(costs_) - costs_.begin());
@@ -57,8 +56,7 @@ class ModeChooser {
  private:
   std::array<std::shared_ptr<const CellCoder>, kPositionModes> coders_;
   std::array<BitCounter, kPositionModes> costs_;
-  std::vector<uint64_t> cells_;
-  std::vector<uint32_t> counts_;
+  CellScratch scratch_;
 };
 
 }  // namespace templar

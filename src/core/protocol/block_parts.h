@@ -29,6 +29,10 @@ inline std::string scale_problem(uint32_t index, float largest_entry) {
   return fmt::format("{} (index {}) is not one that a chunk may have", scale, index);
 }
 
+[[nodiscard]] inline float largest_entry(std::span<const float> codebook) {
+  return codebook[codebook.size() / 2 - 1];  // block_log's: the last of the positive ones
+}
+
 inline size_t segment_count(const ChunkPlan& plan) {
   return static_cast<size_t>((plan.chunk_count() + kSegmentChunks - 1) / kSegmentChunks);
 }

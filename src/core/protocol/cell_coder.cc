@@ -6,35 +6,21 @@
 #include <tuple>
 
 #include "base/check.h"
-#include "core/protocol/combinadic.h"
-#include "core/protocol/prefix_code.h"
 
 namespace templar {
 namespace {
 
 constexpr int64_t kCellWidth = kMaxSubsetWidth;
-constexpr size_t kMaxTableItems = 64;
-constexpr uint32_t kLookupBits = 9;
-constexpr uint32_t kLongCode = 0xff;
+constexpr int64_t kMaxTableItems = 64;
+constexpr int kSplitLookupBits = 8;
+constexpr int kGroupLookupBits = 10;
 constexpr double kClassAlpha[] = {0, 4, 1, 0.25};
-
-// In how many ways, or with what weight, a half with this many positions or this mass takes 0 .. items.
-std::vector<double> half_weights(double mass, int64_t items, bool hypergeometric) {
-  std::vector<double> weights{1.0};
-  for (int64_t l = 1; l <= items; ++l) {
-    const auto taken = static_cast<double>(l - 1);
-    const double factor = hypergeometric ? mass - taken : mass + taken;
-    weights.push_back(weights.back() * factor / static_cast<double>(l));
-  }
-  return weights;
-}
 
 // Coders that were made, up to so many; who still uses one keeps it alive.
 class CoderCache {
  public:
   std::shared_ptr<const CellCoder> find_or_make(const ChunkPlan& plan, int mode) {
-    const Key key{plan.tile_rows, plan.tile_columns,
-                  std::min<int64_t>(plan.kept, static_cast<int64_t>(kMaxTableItems)), mode};
+    const Key key{plan.tile_rows, plan.tile_columns, plan.kept, mode};
     const std::lock_guard lock(mutex_);
     if (const auto found = coders_.find(key); found != coders_.end()) return found->second;
     if (coders_.size() >= kMaxCoders) coders_.clear();
@@ -48,6 +34,14 @@ class CoderCache {
   std::map<Key, std::shared_ptr<const CellCoder>> coders_;
 };
 
+// A composition's number: its counts but the last as digits.
+uint32_t composition_number(uint32_t packed_counts) {
+  constexpr uint32_t kDigits = kMaxGroupItems + 1;
+  return (packed_counts & 0xff) +
+         kDigits * ((packed_counts >> 8 & 0xff) + kDigits * (packed_counts >> 16 & 0xff));
+}
+constexpr size_t kCompositionNumbers = 9 * 9 * 9;
+
 }  // namespace
 
 std::shared_ptr<const CellCoder> CellCoder::of(const ChunkPlan& plan, int mode) {
@@ -56,224 +50,284 @@ std::shared_ptr<const CellCoder> CellCoder::of(const ChunkPlan& plan, int mode) 
 }
 
 CellCoder::CellCoder(const ChunkPlan& plan, int mode)
-    : columns_(plan.tile_columns),
-      rows_(plan.tile_rows),
+    : columns_(static_cast<uint32_t>(plan.tile_columns)),
+      rows_(static_cast<uint32_t>(plan.tile_rows)),
+      column_reciprocal_(((uint64_t{1} << 32) + columns_ - 1) / columns_),
       transposed_((mode & kTransposedMode) != 0),
       class_(mode & 3),
-      max_items_(static_cast<size_t>(std::min<int64_t>(plan.kept, kMaxTableItems))) {
+      kept_(static_cast<uint32_t>(plan.kept)),
+      max_items_(static_cast<size_t>(std::min(plan.kept, kMaxTableItems))) {
   CHECK(mode >= 0 && mode < kPositionModes);
   cut_cells(plan);
+  has_early_cells_ = line_length_ % kCellWidth == 0;
   cut_intervals();
-  tables_.resize(shapes_.size() * (max_items_ + 1));
-  for (uint32_t shape = 0; shape < shapes_.size(); ++shape) {
-    for (size_t items = 0; items <= max_items_; ++items) {
-      make_table(shapes_[shape], static_cast<int64_t>(items), tables_[table_index(shape, items)]);
-    }
-  }
 }
 
 void CellCoder::cut_cells(const ChunkPlan& plan) {
   const int64_t lines = transposed_ ? plan.tile_columns : plan.tile_rows;
   const int64_t length = transposed_ ? plan.tile_rows : plan.tile_columns;
   const int64_t line_stride = transposed_ ? 1 : plan.tile_columns;
-  const int64_t stride = transposed_ ? plan.tile_columns : 1;
+  stride_ = transposed_ ? columns_ : 1;
+  line_length_ = static_cast<uint32_t>(length);
+  cells_a_line_ = static_cast<uint32_t>((length + kCellWidth - 1) / kCellWidth);
   for (int64_t line = 0; line < lines; ++line) {
     for (int64_t begin = 0; begin < length; begin += kCellWidth) {
-      cells_.push_back({.node = 0,
-                        .first = static_cast<uint16_t>(line * line_stride + begin * stride),
-                        .stride = static_cast<uint16_t>(stride),
-                        .width = static_cast<int>(std::min(kCellWidth, length - begin))});
+      cells_.push_back({.first = static_cast<uint16_t>(line * line_stride + begin * int64_t{stride_}),
+                        .width = static_cast<uint16_t>(std::min(kCellWidth, length - begin))});
     }
   }
+}
+
+CellCoder::Shape CellCoder::shape_of(size_t begin, size_t middle, size_t end) const {
+  Shape shape{static_cast<int64_t>(middle - begin), 0, static_cast<int64_t>(end - middle), 0};
+  for (size_t c = begin; c < middle; ++c) shape.left_positions += cells_[c].width;
+  for (size_t c = middle; c < end; ++c) shape.right_positions += cells_[c].width;
+  return shape;
 }
 
 // Breadth first: an interval's counts are known before its halves'.
 void CellCoder::cut_intervals() {
-  std::vector<int64_t> positions_before{0};
-  for (const Cell& cell : cells_) positions_before.push_back(positions_before.back() + cell.width);
   std::vector<std::pair<size_t, size_t>> intervals{{0, cells_.size()}};
   for (size_t id = 0; id < intervals.size(); ++id) {
     const auto [begin, end] = intervals[id];
-    if (end - begin == 1) {
-      cells_[begin].node = static_cast<uint32_t>(id);
+    if (end - begin <= kGroupCells) {
+      groups_.push_back(make_group(static_cast<uint32_t>(id), begin, end));
       continue;
     }
     const size_t middle = begin + (end - begin) / 2;
-    const Shape shape{static_cast<int64_t>(middle - begin),
-                      positions_before[middle] - positions_before[begin], static_cast<int64_t>(end - middle),
-                      positions_before[end] - positions_before[middle]};
-    nodes_.push_back(
-        {static_cast<uint32_t>(id), static_cast<uint32_t>(intervals.size()), shape_number(shape)});
+    node_shapes_.push_back(shape_of(begin, middle, end));
+    nodes_.push_back({static_cast<uint32_t>(id), static_cast<uint32_t>(intervals.size()),
+                      split_tables_of(node_shapes_.back())});
     intervals.emplace_back(begin, middle);
     intervals.emplace_back(middle, end);
   }
-  node_count_ = intervals.size();
+  interval_count_ = intervals.size();
+  std::ranges::sort(groups_, {}, &Group::first);
 }
 
-uint32_t CellCoder::shape_number(const Shape& shape) {
+CellCoder::Group CellCoder::make_group(uint32_t id, size_t begin, size_t end) {
+  Group group{.id = id,
+              .first = static_cast<uint32_t>(begin),
+              .cells = static_cast<uint32_t>(end - begin),
+              .tables = group_tables_of(begin, end)};
+  if (group.cells == 1) return group;
+  const size_t middle = begin + (end - begin) / 2;
+  const Shape shape = shape_of(begin, middle, end);
+  group.split = split_tables_of(shape);
+  const Group left = make_group(0, begin, middle);
+  const Group right = make_group(0, middle, end);
+  group.halves = static_cast<uint32_t>(halves_.size());
+  halves_.push_back(left);
+  halves_.push_back(right);
+  group_shapes_.push_back(shape);
+  return group;
+}
+
+uint32_t CellCoder::split_tables_of(const Shape& shape) {
   const auto found = std::ranges::find(shapes_, shape);
-  if (found != shapes_.end()) return static_cast<uint32_t>(found - shapes_.begin());
+  const auto begin = static_cast<uint32_t>(found - shapes_.begin()) * static_cast<uint32_t>(max_items_ + 1);
+  if (found != shapes_.end()) return begin;
   shapes_.push_back(shape);
-  return static_cast<uint32_t>(shapes_.size() - 1);
+  for (size_t items = 0; items <= max_items_; ++items)
+    split_tables_.push_back(make_split(shape, static_cast<int64_t>(items)));
+  return begin;
 }
 
 CellCoder::Range CellCoder::legal_range(const Shape& shape, int64_t items) {
   return {std::max<int64_t>(0, items - shape.right_positions), std::min(items, shape.left_positions)};
 }
 
-std::vector<double> CellCoder::weights(const Shape& shape, int64_t items, Range range) const {
-  const bool hypergeometric = class_ == 0;
-  const double alpha = kClassAlpha[class_];
-  const auto mass = [&](int64_t cells, int64_t positions) {
-    return hypergeometric ? static_cast<double>(positions) : alpha * static_cast<double>(cells);
-  };
-  const auto left = half_weights(mass(shape.left_cells, shape.left_positions), items, hypergeometric);
-  const auto right = half_weights(mass(shape.right_cells, shape.right_positions), items, hypergeometric);
-  std::vector<double> weights;
-  for (int64_t l = range.lowest; l <= range.highest; ++l) {
-    weights.push_back(left[static_cast<size_t>(l)] * right[static_cast<size_t>(items - l)]);
+double CellCoder::mass_of(int64_t cells, int64_t positions) const {
+  return class_ == 0 ? static_cast<double>(positions) : kClassAlpha[class_] * static_cast<double>(cells);
+}
+
+// In how many ways, or with what weight, cells of that mass take 0 .. items.
+std::vector<double> CellCoder::weights_of(double mass, int64_t items) const {
+  std::vector<double> weights{1.0};
+  for (int64_t l = 1; l <= items; ++l) {
+    const auto taken = static_cast<double>(l - 1);
+    const double factor = class_ == 0 ? mass - taken : mass + taken;
+    weights.push_back(weights.back() * factor / static_cast<double>(l));
   }
   return weights;
 }
 
-void CellCoder::make_table(const Shape& shape, int64_t items, Table& table) {
-  if (items > shape.left_positions + shape.right_positions) {
-    table = {};  // cannot occur
-    return;
-  }
+CellCoder::SplitTable CellCoder::make_split(const Shape& shape, int64_t items) {
+  if (items > shape.left_positions + shape.right_positions) return {};  // cannot occur
   const Range range = legal_range(shape, items);
-  table = {.lookup = static_cast<uint32_t>(lookup_.size()),
-           .lookup_mask = 0,
-           .codes = static_cast<uint32_t>(codes_.size()),
-           .lowest = static_cast<uint32_t>(range.lowest),
-           .symbols = static_cast<uint32_t>(range.highest - range.lowest + 1)};
-  if (table.symbols == 1) {
-    codes_.push_back({0, 0});
-    lookup_.push_back(static_cast<uint16_t>(range.lowest));
+  const auto left = weights_of(mass_of(shape.left_cells, shape.left_positions), items);
+  const auto right = weights_of(mass_of(shape.right_cells, shape.right_positions), items);
+  std::vector<double> weights;
+  for (int64_t l = range.lowest; l <= range.highest; ++l) {
+    weights.push_back(left[static_cast<size_t>(l)] * right[static_cast<size_t>(items - l)]);
+  }
+  return {codes_.add(std::move(weights), kSplitLookupBits), static_cast<uint32_t>(range.lowest)};
+}
+
+uint32_t CellCoder::group_tables_of(size_t begin, size_t end) {
+  std::vector<int64_t> widths;
+  for (size_t c = begin; c < end; ++c) widths.push_back(cells_[c].width);
+  const auto found = std::ranges::find(group_widths_, widths);
+  const auto first = static_cast<uint32_t>(found - group_widths_.begin()) * (kMaxGroupItems + 1);
+  if (found != group_widths_.end()) return first;
+  group_widths_.push_back(widths);
+  for (uint32_t items = 0; items <= kMaxGroupItems; ++items)
+    group_tables_.push_back(make_group_table(widths, items));
+  return first;
+}
+
+// The symbols are the legal counts of the cells, ascending by the first cell's, then by the second's, ...
+CellCoder::GroupTable CellCoder::make_group_table(std::span<const int64_t> widths, uint32_t items) {
+  GroupTable table{.code = {},
+                   .compositions = static_cast<uint32_t>(compositions_.size()),
+                   .symbols = static_cast<uint32_t>(symbols_.size())};
+  symbols_.resize(symbols_.size() + kCompositionNumbers, 0);
+  std::vector<std::vector<double>> cell_weights;
+  for (const int64_t width : widths) cell_weights.push_back(weights_of(mass_of(1, width), items));
+  std::vector<double> weights;
+  const auto visit = [&](const auto& self, size_t cell, uint32_t left, uint32_t packed,
+                         double weight) -> void {
+    const bool is_last = cell + 1 == widths.size();
+    for (uint32_t count = is_last ? left : 0;
+         count <= std::min<uint32_t>(left, static_cast<uint32_t>(widths[cell])); ++count) {
+      const uint32_t counts = packed | count << 8 * cell;
+      const double product = weight * cell_weights[cell][count];
+      if (!is_last) {
+        self(self, cell + 1, left - count, counts, product);
+        continue;
+      }
+      symbols_[table.symbols + composition_number(counts)] = static_cast<uint8_t>(weights.size());
+      compositions_.push_back(counts);
+      weights.push_back(product);
+    }
+  };
+  visit(visit, 0, items, 0, 1.0);
+  if (!weights.empty()) table.code = codes_.add(std::move(weights), kGroupLookupBits);
+  return table;
+}
+
+void CellCoder::prepare(CellScratch& scratch) const {
+  scratch.cells.resize(cells_.size());
+  scratch.interval_counts.resize(interval_count_);
+  scratch.cell_counts.resize(cells_.size() + 64 + kGroupCells);
+  scratch.late.resize(cells_.size() + 1);
+}
+
+void CellCoder::fill_cells(std::span<const uint16_t> positions, CellScratch& scratch) const {
+  std::ranges::fill(scratch.cells, 0);
+  if (cells_a_line_ == 1 && !transposed_ && columns_ == kCellWidth) {
+    for (const uint16_t position : positions)
+      scratch.cells[position / kCellWidth] |= uint64_t{1} << position % kCellWidth;
     return;
   }
-  const auto lengths = prefix_code_lengths(weights(shape, items, range));
-  const auto bits = prefix_codes(lengths);
-  for (size_t i = 0; i < lengths.size(); ++i) {
-    CHECK(lengths[i] <= kMaxCountBits);
-    codes_.push_back({bits[i], lengths[i]});
-  }
-  fill_lookup(table);
-}
-
-// An entry holds a count and, above it, the length of its code.
-void CellCoder::fill_lookup(Table& table) {
-  const std::span codes = std::span(codes_).subspan(table.codes, table.symbols);
-  uint32_t longest = 0;
-  for (const Code& code : codes) longest = std::max(longest, code.length);
-  const uint32_t bits = std::min(longest, kLookupBits);
-  table.lookup_mask = (1u << bits) - 1;
-  lookup_.resize(lookup_.size() + (size_t{1} << bits), static_cast<uint16_t>(kLongCode << 8));
-  for (uint32_t i = 0; i < table.symbols; ++i) {
-    if (codes[i].length > bits) continue;
-    const auto entry = static_cast<uint16_t>(codes[i].length << 8 | (table.lowest + i));
-    for (uint32_t next = codes[i].bits; next <= table.lookup_mask; next += 1u << codes[i].length) {
-      lookup_[table.lookup + next] = entry;
-    }
-  }
-}
-
-void CellCoder::fill_cells(std::span<const uint16_t> positions, std::vector<uint64_t>& cells) const {
-  const int64_t length = transposed_ ? rows_ : columns_;
-  const int64_t cells_a_line = (length + kCellWidth - 1) / kCellWidth;
-  cells.assign(cells_.size(), 0);
+  const uint64_t reciprocal = ((uint64_t{1} << 32) + line_length_ - 1) / line_length_;
   for (const uint16_t position : positions) {
     const uint32_t order = order_of(position);
-    const int64_t line = order / length;
-    const int64_t place = order % length;
-    cells[static_cast<size_t>(line * cells_a_line + place / kCellWidth)] |= uint64_t{1} << place % kCellWidth;
+    const auto line = static_cast<uint32_t>(order * reciprocal >> 32);
+    const uint32_t place = order - line * line_length_;
+    scratch.cells[line * cells_a_line_ + place / kCellWidth] |= uint64_t{1} << place % kCellWidth;
   }
-}
-
-uint32_t CellCoder::order_of(uint16_t position) const {
-  if (!transposed_) return position;
-  return static_cast<uint32_t>(position % columns_ * rows_ + position / columns_);
 }
 
 template <typename Sink>
-void CellCoder::put(std::span<const uint64_t> cells, std::vector<uint32_t>& counts, Sink& sink) const {
-  counts.resize(node_count_);
-  for (size_t i = 0; i < cells.size(); ++i) {
-    counts[cells_[i].node] = static_cast<uint32_t>(std::popcount(cells[i]));
+void CellCoder::put_split(uint32_t tables, const Shape& shape, uint32_t items, uint32_t left,
+                          Sink& sink) const {
+  if (items <= max_items_) {
+    const SplitTable& table = split_tables_[tables + items];
+    codes_.put(table.code, left - table.lowest, sink);
+    return;
   }
-  for (size_t i = nodes_.size(); i-- > 0;) {
-    counts[nodes_[i].id] = counts[nodes_[i].left] + counts[nodes_[i].left + 1];
-  }
-  for (const Node& node : nodes_) {
-    const uint32_t items = counts[node.id];
-    const uint32_t left = counts[node.left];
-    if (items <= kMaxTableItems) {
-      const Table& table = tables_[table_index(node.shape, items)];
-      const Code& code = codes_[table.codes + left - table.lowest];
-      sink.put(code.bits, static_cast<int>(code.length));
-    } else {
-      const Range range = legal_range(shapes_[node.shape], items);
-      sink.put(left - static_cast<uint64_t>(range.lowest),
-               bits_for(static_cast<uint64_t>(range.highest - range.lowest + 1)));
-    }
-  }
-  for (size_t i = 0; i < cells.size(); ++i) put_subset(cells[i], cells_[i].width, sink);
+  const Range range = legal_range(shape, items);
+  sink.put(left - static_cast<uint64_t>(range.lowest),
+           bits_for(static_cast<uint64_t>(range.highest - range.lowest + 1)));
 }
 
-template void CellCoder::put(std::span<const uint64_t>, std::vector<uint32_t>&, BitWriter&) const;
-template void CellCoder::put(std::span<const uint64_t>, std::vector<uint32_t>&, BitCounter&) const;
-
-uint32_t CellCoder::get_long_code(const Table& table, BitReader& reader) const {
-  const uint64_t next = reader.peek();
-  for (uint32_t i = 0; i < table.symbols; ++i) {
-    const Code& code = codes_[table.codes + i];
-    if (code.length > kLookupBits && (next & low_bits(static_cast<int>(code.length))) == code.bits) {
-      reader.skip(static_cast<int>(code.length));
-      return table.lowest + i;
-    }
+template <typename Sink>
+void CellCoder::put_group(const Group& group, uint32_t items, const uint8_t* counts, Sink& sink) const {
+  if (group.cells == 1) return;
+  if (items <= kMaxGroupItems) {
+    uint32_t packed = 0;
+    for (uint32_t c = 0; c < group.cells; ++c) packed |= uint32_t{counts[group.first + c]} << 8 * c;
+    const GroupTable& table = group_tables_[group.tables + items];
+    codes_.put(table.code, symbols_[table.symbols + composition_number(packed)], sink);
+    return;
   }
-  CHECK(false);  // a prefix code is complete
-  return 0;
+  const Group& left = halves_[group.halves];
+  const Group& right = halves_[group.halves + 1];
+  uint32_t left_items = 0;
+  for (uint32_t c = 0; c < left.cells; ++c) left_items += counts[left.first + c];
+  put_split(group.split, group_shapes_[group.halves / 2], items, left_items, sink);
+  put_group(left, left_items, counts, sink);
+  put_group(right, items - left_items, counts, sink);
 }
 
-bool CellCoder::get_counts(BitReader& reader, std::vector<uint32_t>& counts) const {
-  for (const Node& node : nodes_) {
-    const uint32_t items = counts[node.id];
-    uint32_t left = 0;
-    if (items <= kMaxTableItems) [[likely]] {
-      const Table& table = tables_[table_index(node.shape, items)];
-      const uint32_t entry = lookup_[table.lookup + (reader.peek() & table.lookup_mask)];
-      left = entry & 0xff;
-      if (entry >> 8 == kLongCode) [[unlikely]] {
-        left = get_long_code(table, reader);
-      } else {
-        reader.skip(static_cast<int>(entry >> 8));
-      }
-    } else {
-      const Range range = legal_range(shapes_[node.shape], items);
-      const auto choices = static_cast<uint64_t>(range.highest - range.lowest + 1);
-      const uint64_t offset = reader.get(bits_for(choices));
-      if (offset >= choices) return false;
-      left = static_cast<uint32_t>(offset) + static_cast<uint32_t>(range.lowest);
+template <typename Sink>
+void CellCoder::put_places(const CellScratch& scratch, Sink& sink) const {
+  if (has_early_cells_) {
+    for (size_t c = 0; c < cells_.size(); ++c) {
+      const uint32_t count = scratch.cell_counts[c];
+      if (count == 1 || count == 2) sink.put(subset_rank(scratch.cells[c]), kEarlyCells.counts[count].bits);
     }
-    counts[node.left] = left;
-    counts[node.left + 1] = items - left;
   }
-  return true;
+  for (size_t c = 0; c < cells_.size(); ++c) {
+    if (!has_early_cells_ || scratch.cell_counts[c] > 2) put_subset(scratch.cells[c], cells_[c].width, sink);
+  }
 }
 
-bool CellCoder::get(BitReader& reader, std::vector<uint32_t>& counts, std::span<uint16_t> positions) const {
-  counts.resize(node_count_);
-  counts[0] = static_cast<uint32_t>(positions.size());
-  if (!get_counts(reader, counts)) return false;
-  uint16_t* next = positions.data();
-  for (const Cell& cell : cells_) {
-    const auto count = static_cast<int>(counts[cell.node]);
-    for (uint64_t subset = get_subset(count, cell.width, reader); subset != 0; subset &= subset - 1) {
-      *next++ = static_cast<uint16_t>(cell.first + std::countr_zero(subset) * cell.stride);
-    }
+template <typename Sink>
+void CellCoder::put(CellScratch& scratch, Sink& sink) const {
+  for (size_t c = 0; c < cells_.size(); ++c)
+    scratch.cell_counts[c] = static_cast<uint8_t>(std::popcount(scratch.cells[c]));
+  const uint8_t* const counts = scratch.cell_counts.data();
+  std::span<uint32_t> intervals = scratch.interval_counts;
+  for (const Group& group : groups_) {
+    intervals[group.id] = 0;
+    for (uint32_t c = 0; c < group.cells; ++c) intervals[group.id] += counts[group.first + c];
   }
-  return true;
+  for (size_t i = nodes_.size(); i-- > 0;)
+    intervals[nodes_[i].id] = intervals[nodes_[i].left] + intervals[nodes_[i].left + 1];
+  for (size_t i = 0; i < nodes_.size(); ++i)
+    put_split(nodes_[i].tables, node_shapes_[i], intervals[nodes_[i].id], intervals[nodes_[i].left], sink);
+  for (const Group& group : groups_) put_group(group, intervals[group.id], counts, sink);
+  put_places(scratch, sink);
+}
+
+template void CellCoder::put(CellScratch&, BitWriter&) const;
+template void CellCoder::put(CellScratch&, BitCounter&) const;
+
+bool CellCoder::get_wide_split(const Shape& shape, uint32_t items, BitReader& reader, uint32_t& left) const {
+  const Range range = legal_range(shape, items);
+  const auto choices = static_cast<uint64_t>(range.highest - range.lowest + 1);
+  const uint64_t offset = reader.get(bits_for(choices));
+  left = static_cast<uint32_t>(offset) + static_cast<uint32_t>(range.lowest);
+  return offset < choices;
+}
+
+bool CellCoder::get_crowded_group(const Group& group, uint32_t items, uint8_t* counts,
+                                  BitReader& reader) const {
+  if (group.cells == 1) {
+    counts[group.first] = static_cast<uint8_t>(items);
+    return true;
+  }
+  if (items <= kMaxGroupItems) {
+    const GroupTable& table = group_tables_[group.tables + items];
+    reader.refill();
+    const uint32_t packed =
+        compositions_[table.compositions + PrefixCodes::Reader(codes_).get(table.code, reader)];
+    for (uint32_t c = 0; c < group.cells; ++c)
+      counts[group.first + c] = static_cast<uint8_t>(packed >> 8 * c);
+    return true;
+  }
+  uint32_t left = 0;
+  if (items <= max_items_) {
+    const SplitTable& table = split_tables_[group.split + items];
+    reader.refill();
+    left = table.lowest + PrefixCodes::Reader(codes_).get(table.code, reader);
+  } else if (!get_wide_split(group_shapes_[group.halves / 2], items, reader, left)) {
+    return false;
+  }
+  return get_crowded_group(halves_[group.halves], left, counts, reader) &&
+         get_crowded_group(halves_[group.halves + 1], items - left, counts, reader);
 }
 
 }  // namespace templar

@@ -1,15 +1,19 @@
 // Codes which positions of a chunk are kept. The tile is cut into cells, pieces of at most 64 positions of a
-// row or a column; first comes how many are in each cell, by halving intervals of cells, then for each cell
-// which of its subsets it is. docs/protocol.md, "Positions".
+// row or a column; first comes how many are in each cell, by halving intervals of cells down to groups of
+// four and then for a group at once, then for each cell which of its subsets it is. docs/protocol.md,
+// "Positions".
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include "core/protocol/bit_packing.h"
 #include "core/protocol/chunk_plan.h"
+#include "core/protocol/combinadic.h"
+#include "core/protocol/prefix_code.h"
 
 namespace templar {
 
@@ -17,36 +21,55 @@ namespace templar {
 constexpr int kPositionModes = 8;
 constexpr int kTransposedMode = 4;
 
-// No count's code is longer: weights are at least 2^-12 of their sum.
-constexpr int kMaxCountBits = 18;
+// Cells whose counts are coded together, where all of them have at most so many.
+constexpr size_t kGroupCells = 4;
+constexpr uint32_t kMaxGroupItems = 8;
+
+// Memory for a chunk's coding, reused from chunk to chunk.
+struct CellScratch {
+  std::vector<uint64_t> cells;  // one word a cell, a bit a kept position
+  std::vector<uint32_t> interval_counts;
+  std::vector<uint8_t> cell_counts;  // and room behind the last
+  struct LateCell {
+    uint32_t cell, first_position;  // index among the positions
+  };
+  std::vector<LateCell> late;
+};
 
 class CellCoder {
  public:
+  // Positions are written two at a time: so much room is needed behind them.
+  static constexpr size_t kPositionSlack = 2;
+
   // The coder for the plan's tile, kept and mode. Immutable, shared and remembered; any thread.
   [[nodiscard]] static std::shared_ptr<const CellCoder> of(const ChunkPlan& plan, int mode);
 
   CellCoder(const ChunkPlan& plan, int mode);
 
-  [[nodiscard]] size_t cell_count() const { return cells_.size(); }
   [[nodiscard]] bool transposed() const { return transposed_; }
-  // One word a cell, a bit a kept position.
-  void fill_cells(std::span<const uint16_t> positions, std::vector<uint64_t>& cells) const;
+  void prepare(CellScratch& scratch) const;
+  // Sets scratch.cells, which prepare() has made.
+  void fill_cells(std::span<const uint16_t> positions, CellScratch& scratch) const;
   // Where a position comes in the order of coding.
-  [[nodiscard]] uint32_t order_of(uint16_t position) const;
+  [[nodiscard]] uint32_t order_of(uint16_t position) const {
+    if (!transposed_) return position;
+    const auto row = static_cast<uint32_t>(position * column_reciprocal_ >> 32);
+    return (position - row * columns_) * rows_ + row;
+  }
 
-  // Sink is BitWriter or BitCounter. counts is scratch.
+  // Codes scratch.cells. Sink is BitWriter or BitCounter.
   template <typename Sink>
-  void put(std::span<const uint64_t> cells, std::vector<uint32_t>& counts, Sink& sink) const;
-  // Writes as many positions as there is room for, in the order of coding. False where a count is not legal.
-  [[nodiscard]] bool get(BitReader& reader, std::vector<uint32_t>& counts,
-                         std::span<uint16_t> positions) const;
+  void put(CellScratch& scratch, Sink& sink) const;
+  // Writes kept positions, in the order of coding. False where the bits are not legal.
+  [[nodiscard, gnu::always_inline]] bool get(BitReader& reader, CellScratch& scratch,
+                                             uint16_t* positions) const {
+    return get_counts(reader, scratch) && get_places(reader, scratch, positions);
+  }
 
  private:
   struct Cell {
-    uint32_t node;
     uint16_t first;  // position of the cell's first
-    uint16_t stride;
-    int width;
+    uint16_t width;
   };
   // The two halves of an interval of cells.
   struct Shape {
@@ -55,16 +78,25 @@ class CellCoder {
   };
   struct Node {
     uint32_t id, left;  // the right half is left + 1
-    uint32_t shape;
+    uint32_t tables;    // begin in split_tables_, by items
   };
-  struct Code {
-    uint32_t bits;
-    uint32_t length;
+  struct SplitTable {
+    PrefixTable code;
+    uint32_t lowest = 0;  // the left count of symbol 0
   };
-  // How the left count of n items is coded.
-  struct Table {
-    uint32_t lookup, lookup_mask;     // begin in lookup_, by the next bits
-    uint32_t codes, lowest, symbols;  // begin in codes_, by left count - lowest
+  struct GroupTable {
+    PrefixTable code;
+    uint32_t compositions = 0;  // begin in compositions_, by symbol
+    uint32_t symbols = 0;       // begin in symbols_, by the number of a composition
+  };
+  // Cells whose counts are coded together, or where they have too many, half by half.
+  struct Group {
+    uint32_t id = 0;     // of its interval
+    uint32_t first = 0;  // cell
+    uint32_t cells = 0;
+    uint32_t tables = 0;  // begin in group_tables_, by items
+    uint32_t split = 0;   // begin in split_tables_, and
+    uint32_t halves = 0;  // begin in halves_, where there are two cells or more
   };
   struct Range {
     int64_t lowest, highest;
@@ -72,31 +104,191 @@ class CellCoder {
 
   void cut_cells(const ChunkPlan& plan);
   void cut_intervals();
-  uint32_t shape_number(const Shape& shape);
-  void make_table(const Shape& shape, int64_t items, Table& table);
-  void fill_lookup(Table& table);
-  [[nodiscard]] std::vector<double> weights(const Shape& shape, int64_t items, Range range) const;
+  [[nodiscard]] Shape shape_of(size_t begin, size_t middle, size_t end) const;
+  uint32_t split_tables_of(const Shape& shape);
+  SplitTable make_split(const Shape& shape, int64_t items);
+  Group make_group(uint32_t id, size_t begin, size_t end);
+  uint32_t group_tables_of(size_t begin, size_t end);
+  GroupTable make_group_table(std::span<const int64_t> widths, uint32_t items);
+  [[nodiscard]] std::vector<double> weights_of(double mass, int64_t items) const;
+  [[nodiscard]] double mass_of(int64_t cells, int64_t positions) const;
   [[nodiscard]] static Range legal_range(const Shape& shape, int64_t items);
-  [[nodiscard]] size_t table_index(uint32_t shape, size_t items) const {
-    return shape * (max_items_ + 1) + items;
-  }
-  [[nodiscard]] bool get_counts(BitReader& reader, std::vector<uint32_t>& counts) const;
-  [[nodiscard]] uint32_t get_long_code(const Table& table, BitReader& reader) const;
 
-  int64_t columns_, rows_;
+  template <typename Sink>
+  void put_split(uint32_t tables, const Shape& shape, uint32_t items, uint32_t left, Sink& sink) const;
+  template <typename Sink>
+  void put_group(const Group& group, uint32_t items, const uint8_t* counts, Sink& sink) const;
+  template <typename Sink>
+  void put_places(const CellScratch& scratch, Sink& sink) const;
+  [[nodiscard]] bool get_wide_split(const Shape& shape, uint32_t items, BitReader& reader,
+                                    uint32_t& left) const;
+  [[nodiscard]] bool get_crowded_group(const Group& group, uint32_t items, uint8_t* counts,
+                                       BitReader& reader) const;
+  [[nodiscard, gnu::always_inline]] bool get_counts(BitReader& reader, CellScratch& scratch) const;
+  [[nodiscard, gnu::always_inline]] bool get_places(BitReader& reader, CellScratch& scratch,
+                                                    uint16_t* positions) const;
+  [[nodiscard, gnu::always_inline]] size_t get_early(BitReader& reader, CellScratch& scratch,
+                                                     uint16_t* positions) const;
+
+  uint32_t columns_, rows_;
+  uint64_t column_reciprocal_;  // of columns_, times 2^32: exact for quotients of 16 bits by 9
   bool transposed_;
   int class_;
-  size_t max_items_;  // of a table
-  size_t node_count_ = 0;
+  uint32_t kept_;
+  size_t max_items_;      // of a split's table
+  bool has_early_cells_;  // cells of 64 positions only, of which those with one or two come first, in fixed
+                          // lengths
+  uint32_t stride_ = 1;   // between a cell's positions
+  uint32_t line_length_ = 0;
+  uint32_t cells_a_line_ = 0;
+  size_t interval_count_ = 0;
   std::vector<Cell> cells_;
-  std::vector<Node> nodes_;
+  std::vector<Node> nodes_;  // intervals of more than four cells
+  std::vector<Shape> node_shapes_;
+  std::vector<Group> groups_;        // ascending
+  std::vector<Group> halves_;        // of groups, in pairs
+  std::vector<Shape> group_shapes_;  // by Group::halves / 2
   std::vector<Shape> shapes_;
-  std::vector<Table> tables_;
-  std::vector<uint16_t> lookup_;
-  std::vector<Code> codes_;
+  std::vector<SplitTable> split_tables_;
+  std::vector<std::vector<int64_t>> group_widths_;
+  std::vector<GroupTable> group_tables_;
+  PrefixCodes codes_;
+  std::vector<uint32_t> compositions_;  // four counts in a byte each
+  std::vector<uint8_t> symbols_;
 };
 
-extern template void CellCoder::put(std::span<const uint64_t>, std::vector<uint32_t>&, BitWriter&) const;
-extern template void CellCoder::put(std::span<const uint64_t>, std::vector<uint32_t>&, BitCounter&) const;
+extern template void CellCoder::put(CellScratch&, BitWriter&) const;
+extern template void CellCoder::put(CellScratch&, BitCounter&) const;
+
+// How a cell's subset is coded where its length follows from the count alone: so for one or two of 64.
+struct EarlyCount {
+  uint16_t bits, mask, base;  // base: where the ranks begin in EarlyCells::places
+};
+struct EarlyCells {
+  std::array<EarlyCount, 65> counts{};
+  // Both places of a rank, the second times 2^16; kNoPair where no pair has that rank.
+  std::array<uint32_t, 64 + 2048> places{};
+};
+constexpr uint32_t kNoPair = 0x8000;
+[[nodiscard]] consteval EarlyCells make_early_cells() {
+  EarlyCells early;
+  early.counts[1] = {6, 63, 0};
+  early.counts[2] = {11, 2047, 64};
+  for (size_t i = 0; i < 64; ++i) early.places[i] = static_cast<uint32_t>(i);
+  for (size_t i = 0; i < 2048; ++i) {
+    early.places[64 + i] = i < kPairs ? kPlacesOfPair[i] >> 8 << 16 | (kPlacesOfPair[i] & 0xffu) : kNoPair;
+  }
+  return early;
+}
+inline constexpr EarlyCells kEarlyCells = make_early_cells();
+
+// Everything that the loops below need is named before them: what they write are bytes, which might be
+// anything.
+inline bool CellCoder::get_counts(BitReader& reader, CellScratch& scratch) const {
+  const PrefixCodes::Reader codes(codes_);
+  const SplitTable* const split_tables = split_tables_.data();
+  const GroupTable* const group_tables = group_tables_.data();
+  const uint32_t* const compositions = compositions_.data();
+  const size_t max_items = max_items_;
+  uint32_t* const intervals = scratch.interval_counts.data();
+  intervals[0] = kept_;
+  for (const Node *node = nodes_.data(), *end = node + nodes_.size(); node != end; ++node) {
+    const uint32_t items = intervals[node->id];
+    uint32_t left = 0;
+    if (items <= max_items) [[likely]] {
+      const SplitTable& table = split_tables[node->tables + items];
+      reader.refill();
+      left = table.lowest + codes.get(table.code, reader);
+    } else if (!get_wide_split(node_shapes_[static_cast<size_t>(node - nodes_.data())], items, reader,
+                               left)) {
+      return false;
+    }
+    intervals[node->left] = left;
+    intervals[node->left + 1] = items - left;
+  }
+  uint8_t* const counts = scratch.cell_counts.data();
+  for (const Group *group = groups_.data(), *end = group + groups_.size(); group != end; ++group) {
+    const uint32_t items = intervals[group->id];
+    if (items <= kMaxGroupItems) [[likely]] {
+      const GroupTable& table = group_tables[group->tables + items];
+      reader.refill();
+      const uint32_t symbol = codes.get(table.code, reader);
+      std::memcpy(counts + group->first, &compositions[table.compositions + symbol], kGroupCells);
+    } else if (!get_crowded_group(*group, items, counts, reader)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// Bit i: whether byte i is not 0; bytes are below 128.
+[[nodiscard]] inline uint64_t nonzero_bytes(const uint8_t* bytes) {
+  uint64_t mask = 0;
+  for (size_t i = 0; i < 64; i += 8) {
+    uint64_t eight;
+    std::memcpy(&eight, bytes + i, sizeof(eight));
+    const uint64_t flags = (eight + 0x7f7f7f7f7f7f7f7fULL) >> 7 & 0x0101010101010101ULL;
+    mask |= flags * 0x0102040810204080ULL >> 56 << i;
+  }
+  return mask;
+}
+
+// Those cells' positions whose length follows from their counts alone; remembers the others. Returns how many
+// these are, or more than there are cells where a pair has no such rank.
+inline size_t CellCoder::get_early(BitReader& reader, CellScratch& scratch, uint16_t* positions) const {
+  const size_t cell_count = cells_.size();
+  const Cell* const cells = cells_.data();
+  const uint8_t* const counts = scratch.cell_counts.data();
+  CellScratch::LateCell* const late = scratch.late.data();
+  const uint32_t stride = stride_;
+  const BitReader look = reader;
+  size_t late_cells = 0;
+  uint32_t found = 0;
+  size_t bit = look.position();
+  uint32_t seen = 0;
+  for (size_t begin = 0; begin < cell_count; begin += 64) {
+    const uint64_t here = low_bits(static_cast<int>(std::min<size_t>(64, cell_count - begin)));
+    for (uint64_t mask = nonzero_bytes(counts + begin) & here; mask != 0; mask &= mask - 1) {
+      const size_t c = begin + static_cast<size_t>(std::countr_zero(mask));
+      const uint32_t count = counts[c];
+      const EarlyCount& coding = kEarlyCells.counts[count];
+      const uint32_t places = kEarlyCells.places[coding.base + (look.look_at(bit) & coding.mask)];
+      bit += coding.bits;
+      seen |= places;
+      const uint32_t both = cells[c].first * 0x10001u + places * stride;
+      std::memcpy(positions + found, &both, sizeof(both));
+      late[late_cells] = {static_cast<uint32_t>(c), found};
+      late_cells += count > 2 ? 1 : 0;
+      found += count;
+    }
+  }
+  reader.move_to(bit);
+  return (seen & kNoPair) == 0 ? late_cells : cell_count + 1;
+}
+
+inline bool CellCoder::get_places(BitReader& reader, CellScratch& scratch, uint16_t* positions) const {
+  size_t late_cells = 0;
+  if (has_early_cells_) {
+    late_cells = get_early(reader, scratch, positions);
+    if (late_cells > cells_.size()) return false;
+  } else {
+    uint32_t found = 0;
+    for (size_t c = 0; c < cells_.size(); ++c) {
+      const uint32_t count = scratch.cell_counts[c];
+      scratch.late[late_cells] = {static_cast<uint32_t>(c), found};
+      late_cells += count != 0 ? 1 : 0;
+      found += count;
+    }
+  }
+  for (size_t i = 0; i < late_cells; ++i) {
+    const Cell& cell = cells_[scratch.late[i].cell];
+    uint16_t* next = positions + scratch.late[i].first_position;
+    const auto count = static_cast<int>(scratch.cell_counts[scratch.late[i].cell]);
+    for (uint64_t subset = get_subset(count, cell.width, reader); subset != 0; subset &= subset - 1) {
+      *next++ = static_cast<uint16_t>(cell.first + static_cast<uint32_t>(std::countr_zero(subset)) * stride_);
+    }
+  }
+  return true;
+}
 
 }  // namespace templar

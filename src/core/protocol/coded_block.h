@@ -1,27 +1,25 @@
 // What a contribution says about one parameter, in its two forms: EncodedParameter in memory (the
-// compressor's result), and CodedBlock, a view into a contribution's bytes from which chunks are decoded one
-// after the other. The bytes are described in docs/protocol.md, "Block".
+// compressor's result), and CodedBlock, a view into a contribution's bytes. The bytes are described in
+// docs/protocol.md, "Block"; chunk_decoder.h reads them chunk by chunk.
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/thread_team.h"
 #include "core/protocol/cell_coder.h"
 #include "core/protocol/chunk_plan.h"
-#include "core/protocol/level_coder.h"
+#include "core/protocol/level_code.h"
 
 namespace templar {
 
 // Which coding of positions and codes the blocks use. A new coding gets a new number; the old ones keep
-// theirs. 1 was never used by a run.
+// theirs. 1 and 2 were never used by a run outside this project.
 enum class CodecId : uint16_t {
-  kRanked = 2,  // subsets by their rank
+  kJoint = 3,  // counts of four cells and levels of several values by one code each
 };
 
 // No honest update of a weight comes near it, and sums over all peers and chunks stay finite under it.
@@ -43,44 +41,34 @@ struct EncodedParameter {
   bool operator==(const EncodedParameter&) const = default;
 };
 
-// A parameter's part of a parsed contribution. The views point into the contribution's bytes.
+// A parameter's part of a contribution whose bytes have been checked. The bytes must outlive it.
 struct CodedBlock {
   ChunkPlan plan;
   BlockCoding coding;
   std::vector<float> codebook;
   uint8_t mode = 0;
   uint8_t scale_rice = 0;
-  std::vector<uint8_t> level_rice;
-  std::vector<ByteView> segments;
   std::shared_ptr<const CellCoder> cells;
-  std::vector<int64_t> code_counts;  // how many values have each code
-  double squared_norm = 0;           // of all values; its order of addition is part of the protocol
+  std::shared_ptr<const LevelCode> levels;
+  ByteView bytes;       // those that it lies in
+  size_t ends = 0;      // where in them the segments' ends are, four bytes each, counted from
+  size_t segments = 0;  // where the first segment begins
+
+  // Where segments lie, counted from the first one's begin.
+  [[nodiscard]] size_t segment_begin(size_t number) const {
+    return number == 0 ? 0 : segment_end(number - 1);
+  }
+  [[nodiscard]] size_t segment_end(size_t number) const;
+  [[nodiscard]] BitReader segment(size_t number) const {
+    return {bytes, segments + segment_begin(number), segments + segment_end(number)};
+  }
 };
 
-// Reads a block's chunks in ascending order from any first one (which costs the chunks before it in its
-// segment). The block must come from read_coded_block, and must outlive the decoder.
-class ChunkDecoder {
- public:
-  ChunkDecoder(const CodedBlock& block, int64_t first_chunk);
-  // Writes plan.kept positions and their codes, in the order of coding: column by column where the block's
-  // mode is transposed, ascending elsewhere. Returns the chunk's scale (1 where there are none) and moves on
-  // to the next chunk.
-  float next(std::span<uint16_t> positions, std::span<uint8_t> codes);
-
- private:
-  friend class BlockValidator;
-  // False, with problem_ set, where the bits are not legal.
-  bool decode(std::span<uint16_t> positions, std::span<uint8_t> codes);
-  bool decode_scale();
-
-  const CodedBlock* block_;
-  int64_t chunk_;
-  BitReader reader_;
-  uint32_t scale_index_ = 0;
-  float scale_ = 1.0f;
-  std::vector<uint32_t> counts_;
-  LevelStatistics* statistics_ = nullptr;
-  std::string problem_;
+// What checking a block tells about it.
+struct CheckedBlock {
+  CodedBlock block;
+  std::vector<int64_t> code_counts;  // how many values have each code
+  double squared_norm = 0;           // of all values; its order of addition is part of the protocol
 };
 
 // No block of this plan is larger.
@@ -95,8 +83,13 @@ void write_coded_block(const EncodedParameter& block, const BlockCoding& coding,
 // encoding of its content. expected is the plan that the block must have, compared before anything else is
 // read; without one the block describes its own chunks but not the parameter, and its plan has them side by
 // side in one row of tiles. Fails (skip) and names the field and the number.
-[[nodiscard]] Result<CodedBlock> read_coded_block(ByteReader& reader, const BlockCoding& coding,
-                                                  const ChunkPlan* expected = nullptr);
+[[nodiscard]] Result<CheckedBlock> read_coded_block(ByteReader& reader, const BlockCoding& coding,
+                                                    const ChunkPlan* expected = nullptr);
+
+// The block that begins at offset in bytes that read_coded_block has accepted there, with the same coding and
+// plan (CHECK).
+[[nodiscard]] CodedBlock open_coded_block(ByteView bytes, size_t offset, const BlockCoding& coding,
+                                          const ChunkPlan* expected = nullptr);
 
 // Positions ascending in every chunk.
 [[nodiscard]] EncodedParameter decode_block(const CodedBlock& block);

@@ -1,5 +1,7 @@
 // The sender's half of coded_block.h: one block's coded form.
 #include <algorithm>
+#include <array>
+#include <mutex>
 
 #include "base/check.h"
 #include "core/protocol/block_canon.h"
@@ -10,7 +12,7 @@
 namespace templar {
 namespace {
 
-void check_block(const EncodedParameter& block, const BlockCoding& coding) {
+void check_block_parts(const EncodedParameter& block, const BlockCoding& coding) {
   const ChunkPlan& plan = block.plan;
   const auto total = static_cast<size_t>(plan.kept_total());
   CHECK(plan.chunk_count() <= UINT32_MAX && plan.tile_rows <= kMaxChunkEdge &&
@@ -28,85 +30,93 @@ void check_block(const EncodedParameter& block, const BlockCoding& coding) {
 // Makes the coded form of one block: first what is cheapest, then the segments.
 class BlockWriter {
  public:
-  BlockWriter(const EncodedParameter& block, const BlockCoding& coding)
-      : block_(block), coding_(coding), segments_(segment_count(block.plan)) {
-    check_block(block, coding);
+  BlockWriter(const EncodedParameter& block, const BlockCoding& coding, ThreadTeam* team)
+      : block_(block), coding_(coding), team_(team), segments_(segment_count(block.plan)) {
+    check_block_parts(block, coding);
     ModeChooser chooser(block.plan);
     for (int64_t chunk = 0; chunk < block.plan.chunk_count(); ++chunk) {
-      check_chunk(chunk);
       if (is_sampled(block.plan, chunk)) chooser.add(positions_of(chunk));
     }
     mode_ = chooser.cheapest();
     cells_ = CellCoder::of(block.plan, mode_);
+    take_statistics();
+    levels_ = LevelCode::of(coding.levels(), odds_);
   }
 
-  void write(ByteWriter& writer, ThreadTeam* team) {
-    choose_rice();
-    const auto make = [&](size_t begin, size_t end) {
+  void write(ByteWriter& writer) {
+    for_segments([&](size_t begin, size_t end) {
       for (size_t i = begin; i < end; ++i) segments_[i] = make_segment(static_cast<int64_t>(i));
-    };
-    if (team != nullptr) {
-      team->for_ranges(segments_.size(), 1, make);
-    } else {
-      make(0, segments_.size());
-    }
+    });
     writer.put(mode_);
     if (coding_.has_signs()) writer.put(scale_rice_);
-    writer.put_bytes(level_rice_);
+    writer.put_bytes(odds_);
+    size_t segment_end = 0;
     for (const Bytes& segment : segments_) {
-      CHECK(segment.size() <= UINT32_MAX);
-      writer.put(static_cast<uint32_t>(segment.size()));
+      segment_end += segment.size();
+      CHECK(segment_end <= UINT32_MAX);
+      writer.put(static_cast<uint32_t>(segment_end));
     }
     for (const Bytes& segment : segments_) writer.put_bytes(segment);
   }
 
  private:
+  template <typename Work>
+  void for_segments(const Work& work) {
+    if (team_ != nullptr) {
+      team_->for_ranges(segments_.size(), 1, work);
+    } else {
+      work(size_t{0}, segments_.size());
+    }
+  }
+
   std::span<const uint16_t> positions_of(int64_t chunk) const {
     return std::span(block_.positions)
         .subspan(static_cast<size_t>(chunk * block_.plan.kept), static_cast<size_t>(block_.plan.kept));
   }
+  std::span<const uint8_t> codes_of(int64_t chunk) const {
+    return std::span(block_.codes)
+        .subspan(static_cast<size_t>(chunk * block_.plan.kept), static_cast<size_t>(block_.plan.kept));
+  }
 
   void check_chunk(int64_t chunk) const {
-    int64_t lowest_allowed = 0;
-    for (const uint16_t position : positions_of(chunk)) {
-      CHECK(position >= lowest_allowed && position < block_.plan.chunk_elements());
-      lowest_allowed = position + 1;
+    const auto positions = positions_of(chunk);
+    const auto codes = codes_of(chunk);
+    uint32_t lowest_allowed = 0;
+    bool ascending = true;
+    uint8_t largest_code = 0;
+    for (size_t i = 0; i < positions.size(); ++i) {
+      ascending &= positions[i] >= lowest_allowed;
+      lowest_allowed = positions[i] + 1u;
+      largest_code = std::max(largest_code, codes[i]);
     }
-    const auto codes =
-        std::span(block_.codes)
-            .subspan(static_cast<size_t>(chunk * block_.plan.kept), static_cast<size_t>(block_.plan.kept));
-    for (const uint8_t code : codes) CHECK(code < coding_.bins);
+    CHECK(ascending && positions.back() < block_.plan.chunk_elements() && largest_code < coding_.bins);
     if (!coding_.has_signs()) return;
     const float scale = block_.scales[static_cast<size_t>(chunk)];
     CHECK(scale_problem(scale_index(scale), largest_entry(block_.codebook)).empty());
-    CHECK(scale != 0.0f || std::ranges::all_of(codes, [](uint8_t code) { return code == 0; }));
+    CHECK(scale != 0.0f || largest_code == 0);
   }
 
-  // The chunk's codes in the order of coding.
-  std::span<const uint8_t> codes_of(int64_t chunk, std::vector<uint64_t>& keys,
-                                    std::vector<uint8_t>& ordered) const {
-    const auto kept = static_cast<size_t>(block_.plan.kept);
-    const std::span codes = std::span(block_.codes).subspan(static_cast<size_t>(chunk) * kept, kept);
-    if (!cells_->transposed()) return codes;
-    const auto positions = positions_of(chunk);
-    keys.resize(kept);
-    ordered.resize(kept);
-    for (size_t i = 0; i < kept; ++i) keys[i] = uint64_t{cells_->order_of(positions[i])} << 8 | codes[i];
-    std::ranges::sort(keys);
-    for (size_t i = 0; i < kept; ++i) ordered[i] = static_cast<uint8_t>(keys[i]);
-    return ordered;
-  }
-
-  void choose_rice() {
-    LevelStatistics levels(coding_.levels());
+  // Checks every chunk on the way.
+  void take_statistics() {
+    std::mutex mutex;
+    std::vector<int64_t> level_counts(static_cast<size_t>(coding_.levels()), 0);
     ScaleStatistics scales;
-    std::vector<uint64_t> keys;
-    std::vector<uint8_t> ordered;
-    for (int64_t chunk = 0; chunk < block_.plan.chunk_count(); ++chunk) {
-      count_levels(codes_of(chunk, keys, ordered), coding_, levels);
-      if (coding_.has_signs() && chunk % kSegmentChunks != 0) scales.add(scale_step(chunk));
-    }
-    level_rice_ = levels.cheapest_rice();
+    for_segments([&](size_t begin, size_t end) {
+      std::array<std::array<int64_t, 256>, 2> counts{};
+      ScaleStatistics own_scales;
+      for (auto chunk = static_cast<int64_t>(begin) * kSegmentChunks;
+           chunk < std::min(static_cast<int64_t>(end) * kSegmentChunks, block_.plan.chunk_count()); ++chunk) {
+        check_chunk(chunk);
+        const auto codes = codes_of(chunk);
+        for (size_t i = 0; i < codes.size(); ++i) ++counts[i % 2][codes[i]];
+        if (coding_.has_signs() && chunk % kSegmentChunks != 0) own_scales.add(scale_step(chunk));
+      }
+      const std::lock_guard lock(mutex);
+      scales.add(own_scales);
+      for (size_t code = 0; code < static_cast<size_t>(coding_.bins); ++code)
+        level_counts[code % level_counts.size()] += counts[0][code] + counts[1][code];
+    });
+    odds_ = level_odds(level_counts);
     scale_rice_ = scales.cheapest_rice();
   }
 
@@ -115,12 +125,48 @@ class BlockWriter {
     return zigzag(scale_index(block_.scales[i - 1]), scale_index(block_.scales[i]));
   }
 
+  struct Scratch {
+    CellScratch cells;
+    std::vector<uint32_t> keys;
+    std::vector<uint8_t> codes;
+  };
+
+  // The chunk's codes in the order of coding.
+  std::span<const uint8_t> ordered_codes(int64_t chunk, Scratch& scratch) const {
+    const auto codes = codes_of(chunk);
+    if (!cells_->transposed()) return codes;
+    const auto positions = positions_of(chunk);
+    scratch.keys.resize(codes.size());
+    scratch.codes.resize(codes.size());
+    for (size_t i = 0; i < codes.size(); ++i)
+      scratch.keys[i] = cells_->order_of(positions[i]) << 8 | codes[i];
+    std::ranges::sort(scratch.keys);
+    for (size_t i = 0; i < codes.size(); ++i) scratch.codes[i] = static_cast<uint8_t>(scratch.keys[i]);
+    return scratch.codes;
+  }
+
+  void put_codes(std::span<const uint8_t> codes, BitWriter& writer, std::vector<uint8_t>& levels) const {
+    if (!coding_.has_signs()) return levels_->put(codes, writer);
+    const auto level_count = static_cast<uint8_t>(coding_.levels());
+    levels.resize(codes.size());
+    for (size_t begin = 0; begin < codes.size(); begin += 32) {
+      const size_t count = std::min<size_t>(32, codes.size() - begin);
+      uint64_t signs = 0;
+      for (size_t i = 0; i < count; ++i) {
+        const bool negative = codes[begin + i] >= level_count;
+        signs |= uint64_t{negative} << i;
+        levels[begin + i] = static_cast<uint8_t>(codes[begin + i] - (negative ? level_count : 0));
+      }
+      writer.put(signs, static_cast<int>(count));
+    }
+    levels_->put(levels, writer);
+  }
+
   Bytes make_segment(int64_t segment) const {
     BitWriter writer;
-    std::vector<uint64_t> cells;
-    std::vector<uint64_t> keys;
-    std::vector<uint8_t> ordered;
-    std::vector<uint32_t> counts;
+    Scratch scratch;
+    std::vector<uint8_t> levels;
+    cells_->prepare(scratch.cells);
     const int64_t begin = segment * kSegmentChunks;
     const int64_t end = std::min(begin + kSegmentChunks, block_.plan.chunk_count());
     for (int64_t chunk = begin; chunk < end; ++chunk) {
@@ -129,20 +175,22 @@ class BlockWriter {
       } else if (coding_.has_signs()) {
         put_rice(scale_step(chunk), scale_rice_, writer);
       }
-      cells_->fill_cells(positions_of(chunk), cells);
-      cells_->put(cells, counts, writer);
-      put_levels(codes_of(chunk, keys, ordered), coding_, level_rice_, writer);
+      cells_->fill_cells(positions_of(chunk), scratch.cells);
+      cells_->put(scratch.cells, writer);
+      put_codes(ordered_codes(chunk, scratch), writer, levels);
     }
     return writer.take();
   }
 
   const EncodedParameter& block_;
   BlockCoding coding_;
+  ThreadTeam* team_;
   std::vector<Bytes> segments_;
   std::shared_ptr<const CellCoder> cells_;
+  std::shared_ptr<const LevelCode> levels_;
   uint8_t mode_ = 0;
   uint8_t scale_rice_ = 0;
-  std::vector<uint8_t> level_rice_;
+  std::vector<uint8_t> odds_;
 };
 
 }  // namespace
@@ -150,13 +198,13 @@ class BlockWriter {
 void write_coded_block(const EncodedParameter& block, const BlockCoding& coding, ByteWriter& writer,
                        ThreadTeam* team) {
   const ChunkPlan& plan = block.plan;
-  BlockWriter blocks(block, coding);
+  BlockWriter blocks(block, coding, team);
   writer.put(static_cast<uint32_t>(plan.chunk_count()));
   writer.put(static_cast<uint8_t>(plan.tile_rows - 1));
   writer.put(static_cast<uint8_t>(plan.tile_columns - 1));
   writer.put(static_cast<uint16_t>(plan.kept - 1));
   if (!coding.has_signs()) writer.put_bytes(as_bytes(std::span<const float>(block.codebook)));
-  blocks.write(writer, team);
+  blocks.write(writer);
 }
 
 }  // namespace templar

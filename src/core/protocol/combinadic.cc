@@ -1,20 +1,23 @@
 #include "core/protocol/combinadic.h"
 
+#include <vector>
+
 namespace templar {
 namespace {
 
-constexpr size_t kPairs = 2016;  // C(64, 2)
-
-// The upper place of each pair.
-consteval std::array<uint8_t, kPairs> make_upper_of_pair() {
-  std::array<uint8_t, kPairs> upper{};
-  size_t rank = 0;
-  for (size_t x = 1; x < 64; ++x) {
-    for (size_t lower = 0; lower < x; ++lower) upper[rank++] = static_cast<uint8_t>(x);
+// The uppermost place of each of the C(64, 3) triples by rank.
+class TripleTable {
+ public:
+  TripleTable() {
+    for (int upper = 2; upper < kMaxSubsetWidth; ++upper) {
+      upper_.insert(upper_.end(), static_cast<size_t>(binomial(upper, 2)), static_cast<uint8_t>(upper));
+    }
   }
-  return upper;
-}
-constexpr std::array<uint8_t, kPairs> kUpperOfPair = make_upper_of_pair();
+  size_t upper(uint64_t rank) const { return upper_[rank]; }
+
+ private:
+  std::vector<uint8_t> upper_;
+};
 
 // The largest x below 64 with C(x, count) <= rank.
 size_t highest_place(uint64_t rank, int count) {
@@ -27,10 +30,11 @@ size_t highest_place(uint64_t rank, int count) {
 }  // namespace
 
 uint64_t subset_of_rank(uint64_t rank, int count, int width) {
+  static const TripleTable triples;
   uint64_t subset = 0;
   if (count * 4 > width) {
     // Dense: it is cheaper to ask place after place.
-    for (int x = width - 1; count > 2; --x) {
+    for (int x = width - 1; count > 3; --x) {
       const uint64_t below = binomial(x, count);
       const bool taken = rank >= below;
       rank -= taken ? below : 0;
@@ -38,15 +42,20 @@ uint64_t subset_of_rank(uint64_t rank, int count, int width) {
       subset |= uint64_t{taken} << x;
     }
   }
-  for (; count > 2; --count) {
+  for (; count > 3; --count) {
     const size_t x = highest_place(rank, count);
     rank -= kBinomials.of[static_cast<size_t>(count)][x];
     subset |= uint64_t{1} << x;
   }
-  if (count == 2) {
-    const size_t upper = kUpperOfPair[rank];
+  if (count == 3) {
+    const size_t upper = triples.upper(rank);
     subset |= uint64_t{1} << upper;
-    rank -= kBinomials.of[2][upper];
+    rank -= kBinomials.of[3][upper];
+    --count;
+  }
+  if (count == 2) {
+    const uint32_t places = kPlacesOfPair[rank];
+    return subset | uint64_t{1} << (places >> 8) | uint64_t{1} << (places & 0xff);
   }
   return subset | uint64_t{1} << rank;
 }

@@ -65,8 +65,9 @@ void put_subset(uint64_t subset, int width, Sink& sink) {
   const int bits = bits_for(subsets);
   const uint64_t short_ones = (uint64_t{1} << bits) - subsets;
   uint64_t rank;
-  if (bits <= BitReader::kPeekBits) [[likely]] {
-    const uint64_t next = reader.peek();
+  if (bits <= BitReader::kReadyBits) [[likely]] {
+    reader.refill();
+    const uint64_t next = reader.ready();
     const uint64_t value = next & low_bits(bits - 1);
     const bool is_long = value >= short_ones;
     rank = is_long ? 2 * value + (next >> (bits - 1) & 1) - short_ones : value;
@@ -78,5 +79,17 @@ void put_subset(uint64_t subset, int width, Sink& sink) {
   if (count == 1) return uint64_t{1} << rank;
   return subset_of_rank(rank, count, width);
 }
+
+// The two places of each of the C(64, 2) pairs by rank: the lower one, and the upper one times 256.
+constexpr size_t kPairs = 2016;
+[[nodiscard]] consteval std::array<uint16_t, kPairs> make_pairs() {
+  std::array<uint16_t, kPairs> pairs{};
+  size_t rank = 0;
+  for (size_t upper = 1; upper < 64; ++upper) {
+    for (size_t lower = 0; lower < upper; ++lower) pairs[rank++] = static_cast<uint16_t>(upper << 8 | lower);
+  }
+  return pairs;
+}
+inline constexpr std::array<uint16_t, kPairs> kPlacesOfPair = make_pairs();
 
 }  // namespace templar

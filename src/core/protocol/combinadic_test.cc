@@ -43,7 +43,7 @@ TEST(Combinadic, BringsSubsetsOfEverySizeBack) {
       BitReader reader(bytes);
       for (const uint64_t subset : subsets) ASSERT_EQ(get_subset(count, width, reader), subset);
       ASSERT_FALSE(reader.overran());
-      ASSERT_EQ(reader.bytes_begun(), bytes.size());
+      ASSERT_EQ(reader.next_byte(), bytes.size());
     }
   }
 }

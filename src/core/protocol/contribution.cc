@@ -68,7 +68,8 @@ Result<Prologue> read_prologue(ByteReader& reader) {
   if (bins_less_one == 0) return skip_error("bins: 1, at least 2 are needed");
   prologue.coding.bins = bins_less_one + 1;
   if (prologue.coding.has_signs() && prologue.coding.bins > kMaxBlockLogBins)
-    return skip_error(fmt::format("bins: {}, the quantiser has at most {}", prologue.coding.bins, kMaxBlockLogBins));
+    return skip_error(
+        fmt::format("bins: {}, the quantiser has at most {}", prologue.coding.bins, kMaxBlockLogBins));
   if (prologue.coding.has_signs() && prologue.coding.bins % 2 != 0)
     return skip_error(fmt::format("bins: {}, the quantiser needs an even number", prologue.coding.bins));
   TRY_ASSIGN(prologue.parameter_count, reader.get<uint32_t>("parameter count"));
@@ -98,7 +99,7 @@ BlockCoding coding_of(const CodecSpec& codec) {
 }
 
 Status check_codec(const Prologue& prologue, const CodecSpec& codec, size_t parameters) {
-  if (prologue.codec_id != static_cast<uint16_t>(CodecId::kRanked)) {
+  if (prologue.codec_id != static_cast<uint16_t>(CodecId::kJoint)) {
     return skip_error(fmt::format("codec id: {} is not known", prologue.codec_id));
   }
   if (prologue.use_dct != codec.use_dct) {
@@ -121,32 +122,19 @@ Status check_codec(const Prologue& prologue, const CodecSpec& codec, size_t para
   return {};
 }
 
-Result<std::vector<CodedBlock>> read_blocks(ByteReader& reader, const ParameterLayout& layout,
-                                            const CodecSpec& codec) {
-  std::vector<CodedBlock> blocks;
-  blocks.reserve(layout.size());
-  for (const ParameterInfo& parameter : layout) {
-    const ChunkPlan plan = plan_chunks(parameter.shape, codec);
-    auto block = read_coded_block(reader, coding_of(codec), &plan);
-    if (!block) return annotate(block.error(), parameter.name);
-    blocks.push_back(std::move(*block));
-  }
-  return blocks;
-}
-
-BlockSummary summarise(const CodedBlock& block, int64_t size_bytes) {
-  return {block.plan, block.codebook, block.code_counts, std::sqrt(block.squared_norm), size_bytes};
-}
-
 Status summarise_blocks(ByteReader& reader, const Prologue& prologue, std::vector<BlockSummary>& summaries) {
-  if (prologue.codec_id != static_cast<uint16_t>(CodecId::kRanked)) {
+  if (prologue.codec_id != static_cast<uint16_t>(CodecId::kJoint)) {
     return skip_error(fmt::format("codec id: {} is not known", prologue.codec_id));
   }
   for (uint32_t i = 0; i < prologue.parameter_count; ++i) {
     const size_t begin = reader.position();
-    const auto block = read_coded_block(reader, prologue.coding);
-    if (!block) return annotate(block.error(), fmt::format("parameter {}", i));
-    summaries.push_back(summarise(*block, static_cast<int64_t>(reader.position() - begin)));
+    auto checked = read_coded_block(reader, prologue.coding);
+    if (!checked) return annotate(checked.error(), fmt::format("parameter {}", i));
+    summaries.push_back({.plan = checked->block.plan,
+                         .codebook = std::move(checked->block.codebook),
+                         .code_counts = std::move(checked->code_counts),
+                         .norm = std::sqrt(checked->squared_norm),
+                         .size_bytes = static_cast<int64_t>(reader.position() - begin)});
   }
   if (reader.remaining() != 0)
     return skip_error(fmt::format("{} bytes too many after the last block", reader.remaining()));
@@ -163,7 +151,7 @@ Bytes seal_contribution(ContributionHeader header, std::span<const EncodedParame
   ByteWriter writer;
   writer.put_bytes(as_bytes(kMagic));
   writer.put(kContributionVersion);
-  writer.put(static_cast<uint16_t>(CodecId::kRanked));
+  writer.put(static_cast<uint16_t>(CodecId::kJoint));
   writer.put_bytes(header.run_id.bytes);
   writer.put(static_cast<uint64_t>(header.window));
   writer.put(header.uid);
@@ -185,20 +173,22 @@ Bytes seal_contribution(ContributionHeader header, std::span<const EncodedParame
   return writer.take();
 }
 
-Result<Contribution> parse_contribution(Bytes bytes, const ParameterLayout& layout, const CodecSpec& codec) {
+Result<Contribution> parse_contribution(SharedBytes bytes, const ParameterLayout& layout,
+                                        const CodecSpec& codec) {
   const int64_t largest = max_contribution_size(layout, codec);
-  const auto size = static_cast<int64_t>(bytes.size());
+  const auto size = static_cast<int64_t>(bytes.view().size());
   if (size > largest || size < kPrologueBytes + kTrailerBytes) {
     return skip_error(fmt::format("size: {} bytes, a contribution of this run has {} to {}", size,
                                   kPrologueBytes + kTrailerBytes, largest));
   }
   Contribution contribution;
   contribution.bytes_ = std::move(bytes);
-  const ByteView all = contribution.bytes_;
+  const ByteView all = contribution.bytes();
   ByteReader reader(hashed_part(all));
   TRY_ASSIGN(const Prologue prologue, read_prologue(reader));
   TRY(check_codec(prologue, codec, layout.size()));
   contribution.header_ = prologue.header;
+  contribution.coding_ = prologue.coding;
   contribution.content_hash_ = blake2b_256(hashed_part(all));
   if (contribution.content_hash_ != stated_hash(all)) {
     return skip_error(fmt::format("content hash: {} is stated, {} is what the content has",
@@ -207,7 +197,14 @@ Result<Contribution> parse_contribution(Bytes bytes, const ParameterLayout& layo
   if (!verify(prologue.header.public_key, signed_part(all), stated_signature(all))) {
     return skip_error(fmt::format("signature: not by key {}", prologue.header.public_key.hex()));
   }
-  TRY_ASSIGN(contribution.blocks_, read_blocks(reader, layout, codec));
+  contribution.blocks_.reserve(layout.size());
+  for (const ParameterInfo& parameter : layout) {
+    const ChunkPlan plan = plan_chunks(parameter.shape, codec);
+    const size_t offset = reader.position();
+    const auto checked = read_coded_block(reader, prologue.coding, &plan);
+    if (!checked) return annotate(checked.error(), parameter.name);
+    contribution.blocks_.push_back({offset, checked->squared_norm});
+  }
   if (reader.remaining() != 0)
     return skip_error(fmt::format("{} bytes too many after the last block", reader.remaining()));
   return contribution;

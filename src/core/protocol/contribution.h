@@ -33,8 +33,8 @@ struct ContributionHeader {
   bool operator==(const ContributionHeader&) const = default;
 };
 
-// A parsed contribution: the bytes, which it owns, and where everything is in them. Moving it is cheap and
-// keeps views valid.
+// A parsed contribution: its bytes, which it keeps alive, and where everything is in them. Besides its bytes,
+// which may lie in a file, it takes 16 bytes a parameter. Moving it is cheap and keeps views valid.
 class Contribution {
  public:
   Contribution(const Contribution&) = delete;
@@ -45,20 +45,32 @@ class Contribution {
   [[nodiscard]] const ContributionHeader& header() const { return header_; }
   // BLAKE2b-256 of everything before it: the name under which records speak of this contribution.
   [[nodiscard]] const Hash256& content_hash() const { return content_hash_; }
-  [[nodiscard]] ByteView bytes() const { return bytes_; }
-  [[nodiscard]] int64_t size_bytes() const { return static_cast<int64_t>(bytes_.size()); }
+  [[nodiscard]] ByteView bytes() const { return bytes_.view(); }
+  [[nodiscard]] int64_t size_bytes() const { return static_cast<int64_t>(bytes().size()); }
   // One for each parameter, in the layout's order.
-  [[nodiscard]] std::span<const CodedBlock> blocks() const { return blocks_; }
+  [[nodiscard]] size_t block_count() const { return blocks_.size(); }
+  // plan: the parameter's; without one the block describes its own chunks, as read_coded_block says.
+  [[nodiscard]] CodedBlock block(size_t parameter, const ChunkPlan* plan = nullptr) const {
+    return open_coded_block(bytes(), blocks_[parameter].offset, coding_, plan);
+  }
+  // Of all values of that parameter; its order of addition is part of the protocol.
+  [[nodiscard]] double squared_norm(size_t parameter) const { return blocks_[parameter].squared_norm; }
 
  private:
   Contribution() = default;
-  friend Result<Contribution> parse_contribution(Bytes bytes, const ParameterLayout& layout,
+  friend Result<Contribution> parse_contribution(SharedBytes bytes, const ParameterLayout& layout,
                                                  const CodecSpec& codec);
 
-  Bytes bytes_;
+  struct BlockPlace {
+    size_t offset;
+    double squared_norm;
+  };
+
+  SharedBytes bytes_;
   ContributionHeader header_;
   Hash256 content_hash_;
-  std::vector<CodedBlock> blocks_;
+  BlockCoding coding_;
+  std::vector<BlockPlace> blocks_;
 };
 
 // The one encoding of this content, signed. header.public_key is overwritten with the pair's. blocks are
@@ -72,7 +84,7 @@ class Contribution {
 // content hash, signature, and every block, in this order; allocates nothing before the size fits. Fails
 // (skip) and names the field and the number. Does not judge who sent it or for which window:
 // check_contribution does.
-[[nodiscard]] Result<Contribution> parse_contribution(Bytes bytes, const ParameterLayout& layout,
+[[nodiscard]] Result<Contribution> parse_contribution(SharedBytes bytes, const ParameterLayout& layout,
                                                       const CodecSpec& codec);
 
 // No contribution of this layout and codec spec is larger: a reader fetches no more than that. An honest one

@@ -65,4 +65,53 @@ std::vector<uint32_t> prefix_codes(std::span<const uint32_t> lengths) {
   return codes;
 }
 
+PrefixTable PrefixCodes::add(std::vector<double> weights, int lookup_bits) {
+  CHECK(!weights.empty() && weights.size() <= 256 && lookup_bits <= 12);
+  PrefixTable table{.lookup = static_cast<uint32_t>(lookup_.size()),
+                    .mask = 0,
+                    .codes = static_cast<uint32_t>(codes_.size()),
+                    .symbols = static_cast<uint32_t>(weights.size())};
+  if (weights.size() == 1) {
+    codes_.push_back({0, 0});
+    lookup_.push_back(0);
+    return table;
+  }
+  const auto lengths = prefix_code_lengths(std::move(weights));
+  const auto bits = prefix_codes(lengths);
+  for (size_t i = 0; i < lengths.size(); ++i) {
+    CHECK(lengths[i] <= kMaxPrefixBits);
+    codes_.push_back({bits[i], lengths[i]});
+  }
+  fill_lookup(table, lookup_bits);
+  return table;
+}
+
+void PrefixCodes::fill_lookup(PrefixTable& table, int lookup_bits) {
+  const std::span codes = std::span(codes_).subspan(table.codes, table.symbols);
+  uint32_t longest = 0;
+  for (const Code& code : codes) longest = std::max(longest, code.length);
+  const uint32_t bits = std::min(longest, static_cast<uint32_t>(lookup_bits));
+  table.mask = (1u << bits) - 1;
+  lookup_.resize(lookup_.size() + (size_t{1} << bits), kLongCode);
+  for (uint32_t symbol = 0; symbol < table.symbols; ++symbol) {
+    if (codes[symbol].length > bits) continue;
+    const auto entry = static_cast<uint16_t>(symbol << 4 | codes[symbol].length);
+    for (uint32_t next = codes[symbol].bits; next <= table.mask; next += 1u << codes[symbol].length) {
+      lookup_[table.lookup + next] = entry;
+    }
+  }
+}
+
+uint32_t PrefixCodes::get_long(const PrefixTable& table, BitReader& reader) const {
+  for (uint32_t symbol = 0; symbol < table.symbols; ++symbol) {
+    const Code& code = codes_[table.codes + symbol];
+    if (low_bits(static_cast<int>(code.length)) <= table.mask) continue;
+    if ((reader.ready() & low_bits(static_cast<int>(code.length))) != code.bits) continue;
+    reader.skip(static_cast<int>(code.length));
+    return symbol;
+  }
+  CHECK(false);  // a prefix code is complete
+  return 0;
+}
+
 }  // namespace templar
