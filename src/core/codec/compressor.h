@@ -13,8 +13,8 @@
 namespace templar {
 
 // One parameter: chunks, transform, the kept largest of each chunk, quantised. values has parameter.count()
-// elements. Fails (skip) if a value is not finite, or so large that the codebook leaves its range; names the
-// parameter and the element.
+// elements. Fails (skip) if a value is not finite, or so large that the codebook leaves its range or the
+// transform overflows; names the parameter and the element.
 [[nodiscard]] Result<EncodedParameter> compress(std::span<const float> values, const ParameterInfo& parameter,
                                                 const CodecSpec& codec, ThreadTeam& team);
 

@@ -204,6 +204,33 @@ TEST(Compressor, LeavesTheErrorFeedbackAloneWhenItFails) {
   EXPECT_TRUE(std::ranges::equal(feedback.spans()[0], before));
 }
 
+// The last parameter's values are too large: to be sent, or, though finite, for the transform's sums.
+TEST_P(CompressorTest, RefusesFiniteValuesOfAnySizeAndLeavesTheErrorFeedbackAlone) {
+  const ParameterLayout layout{{"first", {16, 16}}, {"last", {16, 32}}};
+  ThreadTeam team(2);
+  for (const Quantiser quantiser : {Quantiser::kMean4, Quantiser::kBlockLog}) {
+    CodecSpec codec = small_codec(GetParam());
+    codec.quantiser = quantiser;
+    for (const float size : {3e7f, 3e38f}) {
+      ParameterBuffers feedback(layout);
+      std::ranges::copy(random_values(256, 5), feedback.spans()[0].begin());
+      ParameterBuffers before(layout);
+      before.copy_from(std::as_const(feedback).spans());
+      ParameterBuffers gradient(layout);
+      std::ranges::copy(random_values(256, 6), gradient.spans()[0].begin());
+      std::ranges::fill(gradient.spans()[1], size);
+      const std::string reason =
+          GetParam() && size > 1e38f ? "compress last: a value of inf" : "compress last: a value of ";
+      EXPECT_TRUE(fails(compress(gradient.spans()[1], layout[1], codec, team), ErrorKind::kSkip, reason));
+      EXPECT_TRUE(fails(compress_with_error_feedback(std::as_const(feedback).spans(), gradient.spans(),
+                                                     layout, codec, team),
+                        ErrorKind::kSkip, reason));
+      for (size_t p = 0; p < layout.size(); ++p)
+        EXPECT_TRUE(std::ranges::equal(feedback.spans()[p], before.spans()[p])) << p;
+    }
+  }
+}
+
 TEST(Compressor, TakesAllZeros) {
   ThreadTeam team(1);
   const ParameterInfo parameter{"w", {16, 16}};

@@ -80,7 +80,9 @@ class ChunkEncoder {
     float largest = 0;
     for (size_t i = 0; i < kept_values.size(); ++i) {
       kept_values[i] = values[positions[i]];
-      largest = std::max(largest, std::fabs(kept_values[i]));
+      // Only a transform that overflows gives NaN from finite values.
+      largest = std::isnan(kept_values[i]) ? std::numeric_limits<float>::infinity()
+                                           : std::max(largest, std::fabs(kept_values[i]));
     }
     if (largest <= kMaxCodebookMagnitude) return true;
     failure_.report_value(chunk, largest);

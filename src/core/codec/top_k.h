@@ -16,7 +16,8 @@ struct TopKScratch {
 };
 
 // Writes, ascending, the positions of the positions.size() values of largest magnitude; of equal magnitudes
-// the lowest position comes first. 1 <= positions.size() <= values.size() <= 65536; values must be finite.
+// the lowest position comes first. Infinities are larger than all finite values, and NaN is larger still.
+// 1 <= positions.size() <= values.size() <= 65536.
 void select_top_k(std::span<const float> values, std::span<uint16_t> positions, TopKScratch& scratch);
 
 }  // namespace templar

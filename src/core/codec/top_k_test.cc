@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/random.h"
 
@@ -28,6 +29,13 @@ TEST(TopK, OfEqualMagnitudesKeepsTheLowestPositions) {
 
 TEST(TopK, KeepsAllWhenAskedForAll) {
   EXPECT_EQ(top({3.0f, 1.0f, 2.0f}, 3), (std::vector<uint16_t>{0, 1, 2}));
+}
+
+TEST(TopK, TakesWhatIsNotFiniteForTheLargestAndNotANumberForLargerStill) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(top({1.0f, -infinity, 3e38f, -nan}, 2), (std::vector<uint16_t>{1, 3}));
+  EXPECT_EQ(top({1.0f, -infinity, 3e38f, -nan}, 1), (std::vector<uint16_t>{3}));
 }
 
 TEST(TopK, AgreesWithSortingEverything) {
