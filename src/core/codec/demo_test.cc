@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <numbers>
 
 #include "core/codec/compressor.h"
 #include "support/expect_failure.h"
@@ -110,9 +113,38 @@ TEST_F(DemoTest, DecaysAndAccumulatesTheMomentum) {
   EXPECT_FLOAT_EQ(momentum_.spans()[1][1], 0.5f * 0.5f - 0.3f);
 }
 
-TEST_F(DemoTest, ShrinksTheWeights) {
+TEST_F(DemoTest, ShrinksTheWeightsOfEveryParameter) {
   ASSERT_TRUE(prepare(3).has_value());
-  for (const float value : parameters_.spans()[1]) EXPECT_FLOAT_EQ(value, 2.0f * (1 - 0.1f * 0.25f));
+  for (size_t p = 0; p < layout_.size(); ++p) {
+    for (const float value : parameters_.spans()[p]) EXPECT_FLOAT_EQ(value, 2.0f * (1 - 0.1f * 0.25f));
+  }
+}
+
+TEST_F(DemoTest, GivesWhatIsSentOfEachParameterInTheLayoutsOrder) {
+  const auto encoded = prepare(1);
+  ASSERT_TRUE(encoded.has_value());
+  ASSERT_EQ(encoded->size(), 2u);
+  // Either is one chunk, of which four values are sent by two bits each.
+  const ChunkPlan matrix{.rows = 8, .columns = 8, .tile_rows = 8, .tile_columns = 8, .kept = 4};
+  const ChunkPlan norm{.rows = 1, .columns = 8, .tile_rows = 1, .tile_columns = 8, .kept = 4};
+  EXPECT_EQ((*encoded)[0].plan, matrix);
+  EXPECT_EQ((*encoded)[1].plan, norm);
+  for (const EncodedParameter& parameter : *encoded) {
+    ASSERT_EQ(parameter.positions.size(), 4u);
+    EXPECT_TRUE(std::ranges::is_sorted(parameter.positions, std::less_equal<>())) << "strictly ascending";
+    EXPECT_LT(parameter.positions.back(), parameter.plan.chunk_elements());
+    EXPECT_EQ(parameter.codebook.size(), 4u);
+    ASSERT_EQ(parameter.codes.size(), 4u);
+    for (const uint8_t code : parameter.codes) EXPECT_LT(code, 4);
+    EXPECT_TRUE(parameter.scales.empty()) << "mean4 has none";
+  }
+}
+
+TEST_F(DemoTest, KeepsWhatWasSentInTheMomentumInTheEarlyIterations) {
+  ASSERT_TRUE(prepare(kDemoIterationsWithoutSubtraction - 1).has_value());
+  for (size_t i = 0; i < 64; ++i) {
+    EXPECT_FLOAT_EQ(momentum_.spans()[0][i], 0.25f + (i == 1 ? -0.3f : 0.1f)) << i;
+  }
 }
 
 TEST_F(DemoTest, TakesWhatWasSentOutOfTheMomentumAfterTheEarlyIterations) {
@@ -143,6 +175,153 @@ TEST_F(DemoTest, HandsOnTheQuantisersErrorWithNothingHalfDone) {
   };
   EXPECT_TRUE(
       fails(prepare(gradients_.spans(), 2, failing), ErrorKind::kSkip, "compress matrix: no codes left"));
+  expect_untouched();
+}
+
+// A constant chunk has one coefficient: the constant times the root of the number of elements.
+TEST(Demo, TransformsTheNewMomentumChunkByChunk) {
+  const ParameterLayout layout{{"matrix", {8, 16}}, {"norm", {16}}};
+  const CodecSpec codec{.chunk = 8,
+                        .topk = 2,
+                        .use_dct = true,
+                        .quantiser_bins = 256,
+                        .quantiser_range_sigmas = 6,
+                        .error_feedback_decay = 0.5};
+  ParameterBuffers parameters(layout);
+  ParameterBuffers momentum(layout);
+  ParameterBuffers gradients(layout);
+  for (size_t p = 0; p < layout.size(); ++p) {
+    for (size_t i = 0; i < momentum.spans()[p].size(); ++i) {
+      const bool left = i % 16 < 8;
+      momentum.spans()[p][i] = left ? 1 : 2;
+      gradients.spans()[p][i] = left ? 4 : -24;
+    }
+  }
+  ThreadTeam team(2);
+  const auto encoded = prepare_demo({1, 0.125, 0}, parameters.spans(), momentum.spans(), gradients.spans(),
+                                    layout, codec, team, quantise_exactly);
+  ASSERT_TRUE(encoded.has_value());
+  // decay * m + lr * g: 1/2 * 1 + 1/8 * 4 = 1 on the left, 1/2 * 2 - 1/8 * 24 = -2 on the right.
+  const double root_of_tile = 8;
+  const double root_of_row = 2 * std::numbers::sqrt2;
+  const std::vector<double> largest[] = {{root_of_tile, -2 * root_of_tile}, {root_of_row, -2 * root_of_row}};
+  for (size_t p = 0; p < layout.size(); ++p) {
+    const EncodedParameter& sent = (*encoded)[p];
+    ASSERT_EQ(sent.codes.size(), 4u) << "two chunks, two values of each";
+    for (size_t chunk = 0; chunk < 2; ++chunk) {
+      EXPECT_EQ(sent.positions[2 * chunk], 0);
+      EXPECT_NEAR(sent.codebook[sent.codes[2 * chunk]], largest[p][chunk], 1e-5);
+      EXPECT_NEAR(sent.codebook[sent.codes[2 * chunk + 1]], 0, 1e-5);
+    }
+  }
+}
+
+struct DemoCodec {
+  const char* name;
+  bool use_dct;
+  Quantiser quantiser;
+};
+
+// Every parameter has a momentum and a gradient of its own; the last one can be spoilt. All numbers are exact
+// in f32.
+class DemoWith : public ::testing::TestWithParam<DemoCodec> {
+ protected:
+  DemoWith() {
+    for (size_t p = 0; p < layout_.size(); ++p) {
+      for (size_t i = 0; i < momentum_.spans()[p].size(); ++i) {
+        parameters_.spans()[p][i] = static_cast<float>(i + p);
+        momentum_.spans()[p][i] = static_cast<float>(static_cast<int>(i * 7 % 11) - 5);
+        gradients_.spans()[p][i] = static_cast<float>(static_cast<int>((i + p) * 5 % 13) - 6);
+      }
+    }
+    before_parameters_.copy_from(std::as_const(parameters_).spans());
+    before_momentum_.copy_from(std::as_const(momentum_).spans());
+  }
+
+  Result<std::vector<EncodedParameter>> prepare(int64_t iteration, double learning_rate = 0.125,
+                                                QuantiseFunction* quantise = nullptr) {
+    return prepare_demo({iteration, learning_rate, 0.25}, parameters_.spans(), momentum_.spans(),
+                        gradients_.spans(), layout_, codec_, team_, quantise);
+  }
+  void fill_last_gradient(float value) { std::ranges::fill(gradients_.spans().back(), value); }
+  void expect_untouched() {
+    for (size_t p = 0; p < layout_.size(); ++p) {
+      EXPECT_TRUE(std::ranges::equal(parameters_.spans()[p], before_parameters_.spans()[p])) << p;
+      EXPECT_TRUE(std::ranges::equal(momentum_.spans()[p], before_momentum_.spans()[p])) << p;
+    }
+  }
+  void expect_new_momentum_compressed(int64_t iteration, float decay) {
+    ParameterBuffers expected(layout_);
+    for (size_t p = 0; p < layout_.size(); ++p) {
+      for (size_t i = 0; i < expected.spans()[p].size(); ++i)
+        expected.spans()[p][i] = decay * momentum_.spans()[p][i] + 0.125f * gradients_.spans()[p][i];
+    }
+    const auto encoded = prepare(iteration);
+    ASSERT_TRUE(encoded.has_value()) << encoded.error().message;
+    ASSERT_EQ(encoded->size(), layout_.size());
+    for (size_t p = 0; p < layout_.size(); ++p) {
+      EXPECT_EQ((*encoded)[p], *compress(expected.spans()[p], layout_[p], codec_, team_)) << p;
+      EXPECT_TRUE(std::ranges::equal(momentum_.spans()[p], expected.spans()[p])) << p;
+    }
+  }
+
+  const ParameterLayout layout_{{"norm", {8}}, {"first", {8, 8}}, {"last", {16, 8}}};
+  const CodecSpec codec_{.chunk = 8,
+                         .topk = 4,
+                         .use_dct = GetParam().use_dct,
+                         .quantiser = GetParam().quantiser,
+                         .quantiser_bins = 4,
+                         .quantiser_range_sigmas = 6,
+                         .error_feedback_decay = 0.5};
+  ParameterBuffers parameters_{layout_};
+  ParameterBuffers momentum_{layout_};
+  ParameterBuffers gradients_{layout_};
+  ParameterBuffers before_parameters_{layout_};
+  ParameterBuffers before_momentum_{layout_};
+  ThreadTeam team_{2};
+};
+INSTANTIATE_TEST_SUITE_P(Codecs, DemoWith,
+                         ::testing::Values(DemoCodec{"DctMean4", true, Quantiser::kMean4},
+                                           DemoCodec{"DctBlockLog", true, Quantiser::kBlockLog},
+                                           DemoCodec{"Mean4", false, Quantiser::kMean4},
+                                           DemoCodec{"BlockLog", false, Quantiser::kBlockLog}),
+                         [](const auto& info) { return info.param.name; });
+
+TEST_P(DemoWith, CompressesTheScaledGradientsInTheFirstIteration) {
+  expect_new_momentum_compressed(0, 0.0f);
+}
+
+TEST_P(DemoWith, CompressesTheNewMomentumOfEachParameter) {
+  expect_new_momentum_compressed(1, 0.5f);
+}
+
+TEST_P(DemoWith, RefusesAMomentumThatNoContributionCanCarryWithNothingHalfDone) {
+  fill_last_gradient(3e7f);
+  EXPECT_TRUE(fails(prepare(2), ErrorKind::kSkip, "compress last: a value of"));
+  expect_untouched();
+}
+
+TEST_P(DemoWith, RefusesAFiniteMomentumWhoseTransformOverflowsWithNothingHalfDone) {
+  fill_last_gradient(3e38f);
+  EXPECT_TRUE(fails(prepare(7, 1.0), ErrorKind::kSkip,
+                    GetParam().use_dct ? "compress last: a value of inf" : "compress last: a value of 3"));
+  expect_untouched();
+}
+
+TEST_P(DemoWith, RefusesAMomentumThatOverflowsItselfWithNothingHalfDone) {
+  gradients_.spans().back()[9] = 3e38f;
+  EXPECT_TRUE(fails(prepare(2, 10.0), ErrorKind::kSkip, "compress last: element 9 is inf"));
+  expect_untouched();
+}
+
+TEST_P(DemoWith, HandsOnALaterParametersQuantiserErrorWithNothingHalfDone) {
+  // Only the last parameter has two chunks of four kept values.
+  const auto failing = [](std::span<const float> values, const CodecSpec& codec,
+                          int64_t kept) -> Result<QuantisedValues> {
+    if (values.size() == 8) return skip_error("no codes left");
+    return quantise_exactly(values, codec, kept);
+  };
+  EXPECT_TRUE(fails(prepare(7, 0.125, failing), ErrorKind::kSkip, "compress last: no codes left"));
   expect_untouched();
 }
 

@@ -160,6 +160,50 @@ TEST_F(OuterStepTest, MeanShrunkDividesByTheRootOfBothNumbers) {
   for (const size_t lone : {4, 5, 6, 7}) EXPECT_EQ(theta[lone], 9.0f);
 }
 
+// One of all contributions sends 1 at the first position, the others at the second; all send 1 at the second
+// chunk's first. Their norms are the same, so nothing is clipped.
+struct Moves {
+  float by_one, by_others, by_all;
+};
+class MeanRules : public OuterStepTest {
+ protected:
+  Moves moves(AggregationRule rule, uint32_t contributions) {
+    spec_.outer.aggregation = rule;
+    contributions_.clear();
+    for (uint32_t uid = 0; uid < contributions; ++uid) add(uid, uid == 0 ? 0 : 1, 1.0f, 0, 1.0f);
+    const Values delta = aggregate(contributions_, layout_, spec_);
+    return {delta[0], delta[1], delta[4]};
+  }
+};
+
+TEST_F(MeanRules, AreTheSameForOneContribution) {
+  for (const auto rule :
+       {AggregationRule::kMeanAll, AggregationRule::kMeanPresent, AggregationRule::kMeanShrunk}) {
+    const Moves move = moves(rule, 1);
+    EXPECT_EQ(move.by_one, 1.0f);
+    EXPECT_EQ(move.by_others, 0.0f);
+    EXPECT_EQ(move.by_all, 1.0f);
+  }
+}
+
+TEST_F(MeanRules, DivideByAllByThoseOrByTheRootOfBoth) {
+  for (const uint32_t contributions : {8u, 300u}) {
+    const auto all = static_cast<float>(contributions);
+    const Moves mean_all = moves(AggregationRule::kMeanAll, contributions);
+    EXPECT_FLOAT_EQ(mean_all.by_one, contributions == 8 ? 0.125f : 0.0033333333f);
+    EXPECT_FLOAT_EQ(mean_all.by_others, (all - 1) / all);
+    EXPECT_FLOAT_EQ(mean_all.by_all, 1.0f);
+    const Moves present = moves(AggregationRule::kMeanPresent, contributions);
+    EXPECT_FLOAT_EQ(present.by_one, 1.0f);
+    EXPECT_FLOAT_EQ(present.by_others, 1.0f);
+    EXPECT_FLOAT_EQ(present.by_all, 1.0f);
+    const Moves shrunk = moves(AggregationRule::kMeanShrunk, contributions);
+    EXPECT_FLOAT_EQ(shrunk.by_one, contributions == 8 ? 0.35355339f : 0.057735027f);    // 1 / sqrt(n)
+    EXPECT_FLOAT_EQ(shrunk.by_others, contributions == 8 ? 0.93541435f : 0.99833194f);  // sqrt((n - 1) / n)
+    EXPECT_FLOAT_EQ(shrunk.by_all, 1.0f);
+  }
+}
+
 TEST_F(OuterStepTest, ClipsToTheLowerMedianNorm) {
   spec_.outer.aggregation = AggregationRule::kMeanAll;
   add(1, 0, 3.0f, 0, 4.0f);      // norm 5: the lower median of two

@@ -1,7 +1,7 @@
 // Codes which positions of a chunk are kept. The tile is cut into cells, pieces of at most 64 positions of a
 // row or a column; first comes how many are in each cell, by halving intervals of cells down to groups of
 // four and then for a group at once, then for each cell which of its subsets it is. docs/protocol.md,
-// "Positions".
+// "Block".
 #pragma once
 
 #include <cstdint>

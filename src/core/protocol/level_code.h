@@ -1,5 +1,5 @@
 // Codes the levels of a chunk's kept values, a few of them by one prefix code, whose lengths follow from how
-// often the whole block's values reach each level. docs/protocol.md, "Values".
+// often the whole block's values reach each level. docs/protocol.md, "Block".
 #pragma once
 
 #include <cstdint>

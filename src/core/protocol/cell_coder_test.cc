@@ -1,0 +1,290 @@
+#include "core/protocol/cell_coder.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "base/random.h"
+
+namespace templar {
+namespace {
+
+using Positions = std::vector<uint16_t>;
+
+ChunkPlan tile(int64_t rows, int64_t columns, int64_t kept) {
+  return {.rows = rows, .columns = columns, .tile_rows = rows, .tile_columns = columns, .kept = kept};
+}
+
+// Cells that are full, ragged, of one position; one interval and many; hardly anything kept and all of it.
+std::vector<ChunkPlan> many_tiles() {
+  std::vector<ChunkPlan> tiles;
+  for (const auto& [rows, columns] : std::vector<std::pair<int64_t, int64_t>>{{1, 1},
+                                                                              {1, 64},
+                                                                              {64, 1},
+                                                                              {1, 256},
+                                                                              {2, 2},
+                                                                              {5, 1},
+                                                                              {48, 50},
+                                                                              {64, 64},
+                                                                              {65, 129},
+                                                                              {128, 64},
+                                                                              {192, 250},
+                                                                              {256, 256}}) {
+    const int64_t all = rows * columns;
+    for (const int64_t kept :
+         {int64_t{1}, int64_t{2}, int64_t{64}, int64_t{65}, int64_t{700}, all / 2, all - 1, all})
+      if (kept >= 1 && kept <= all) tiles.push_back(tile(rows, columns, kept));
+  }
+  return tiles;
+}
+
+// Any positions; crowded, more of them at the top.
+Positions draw(const ChunkPlan& plan, bool crowded, Random& random) {
+  const auto elements = static_cast<size_t>(plan.chunk_elements());
+  std::vector<std::pair<double, uint16_t>> order;
+  for (size_t i = 0; i < elements; ++i) {
+    const double place = static_cast<double>(i) / static_cast<double>(elements);
+    order.emplace_back(random.uniform() + (crowded ? place : 0), static_cast<uint16_t>(i));
+  }
+  std::ranges::sort(order);
+  Positions positions;
+  for (size_t i = 0; i < static_cast<size_t>(plan.kept); ++i) positions.push_back(order[i].second);
+  std::ranges::sort(positions);
+  return positions;
+}
+
+int64_t cost(const ChunkPlan& plan, int mode, const Positions& positions) {
+  const CellCoder coder(plan, mode);
+  CellScratch scratch;
+  coder.prepare(scratch);
+  coder.fill_cells(positions, scratch);
+  BitCounter counter;
+  coder.put(scratch, counter);
+  return counter.total();
+}
+
+Bytes written(const ChunkPlan& plan, int mode, const Positions& positions) {
+  const CellCoder coder(plan, mode);
+  CellScratch scratch;
+  coder.prepare(scratch);
+  coder.fill_cells(positions, scratch);
+  BitWriter writer;
+  coder.put(scratch, writer);
+  return writer.take();
+}
+
+bool read(const ChunkPlan& plan, int mode, const Bytes& bytes, Positions& positions) {
+  const CellCoder coder(plan, mode);
+  CellScratch scratch;
+  coder.prepare(scratch);
+  positions.resize(static_cast<size_t>(plan.kept) + CellCoder::kPositionSlack);
+  BitReader reader(bytes);
+  const bool good = coder.get(reader, scratch, positions.data());
+  positions.resize(static_cast<size_t>(plan.kept));
+  return good;
+}
+
+// The bits in the order in which they are written, as text.
+std::string bits_of(const ChunkPlan& plan, int mode, const Positions& positions) {
+  const Bytes bytes = written(plan, mode, positions);
+  std::string bits;
+  for (int64_t i = 0; i < cost(plan, mode, positions); ++i)
+    bits += (bytes[static_cast<size_t>(i / 8)] >> (i % 8) & 1) != 0 ? '1' : '0';
+  return bits;
+}
+
+// All tiles and modes with one scratch: what a larger tile left in it must not show in a smaller one's.
+TEST(CellCoder, BringsPositionsOfEveryShapeAndModeBackInTheOrderOfCoding) {
+  Random random(1, "cells");
+  CellScratch scratch;
+  for (const ChunkPlan& plan : many_tiles()) {
+    for (int mode = 0; mode < kPositionModes; ++mode) {
+      const auto coder = CellCoder::of(plan, mode);
+      std::vector<Positions> chunks;
+      BitWriter writer;
+      for (const bool crowded : {false, true}) {
+        chunks.push_back(draw(plan, crowded, random));
+        coder->prepare(scratch);
+        coder->fill_cells(chunks.back(), scratch);
+        coder->put(scratch, writer);
+      }
+      const Bytes bytes = writer.take();
+      BitReader reader(bytes);
+      Positions found(static_cast<size_t>(plan.kept) + CellCoder::kPositionSlack);
+      for (Positions& chunk : chunks) {
+        coder->prepare(scratch);
+        ASSERT_TRUE(coder->get(reader, scratch, found.data()));
+        // Column by column in the transposed modes.
+        std::ranges::stable_sort(chunk, {}, [&](uint16_t position) {
+          return mode < kTransposedMode ? 0 : position % plan.tile_columns;
+        });
+        ASSERT_TRUE(std::ranges::equal(chunk, std::span(found).first(chunk.size())))
+            << plan.tile_rows << " x " << plan.tile_columns << ", " << plan.kept << " kept, mode " << mode;
+        ASSERT_TRUE(std::ranges::is_sorted(chunk, {}, [&](uint16_t p) { return coder->order_of(p); }));
+      }
+      ASSERT_FALSE(reader.overran());
+      ASSERT_EQ(reader.next_byte(), bytes.size());
+    }
+  }
+}
+
+// Two cells of two positions. Counts (0, 2), (1, 1), (2, 0) weigh 1, 2 x 2, 1 in class 0, whose codes are 10,
+// 0, 11; and 5/32, 1/16, 5/32 in class 3, whose codes are 10, 11, 0. Then a bit for the place in a cell with
+// one.
+TEST(CellCoder, WritesTheBitsThatFollowByHand) {
+  const ChunkPlan two = tile(2, 2, 2);
+  EXPECT_EQ(bits_of(two, 0, {0, 1}), "11");
+  EXPECT_EQ(bits_of(two, 0, {2, 3}), "10");
+  EXPECT_EQ(bits_of(two, 0, {1, 2}), "010");
+  EXPECT_EQ(bits_of(two, 3, {0, 1}), "0");
+  EXPECT_EQ(bits_of(two, 3, {2, 3}), "10");
+  EXPECT_EQ(bits_of(two, 3, {1, 2}), "1110");
+  EXPECT_EQ(bits_of(two, 0, {1, 3}), "011");
+  EXPECT_EQ(bits_of(two, 4, {1, 3}), "10");   // the second column
+  EXPECT_EQ(bits_of(two, 4, {1, 2}), "010");  // the first column's lower, the second's upper one
+
+  // A subset of one cell: {1, 3} has rank C(1, 1) + C(3, 2) = 4 of 6; two are short, 4 + 2 = 2 * 3 + 0.
+  EXPECT_EQ(bits_of(tile(1, 4, 2), 0, {1, 3}), "110");
+
+  // Five cells of one position: two or three first, then (0, 1) or (1, 0) = 0 or 1, or (0, 0, 1), (0, 1, 0),
+  // (1, 0, 0) = 10, 11, 0.
+  const ChunkPlan five = tile(5, 1, 1);
+  EXPECT_EQ(bits_of(five, 0, {0}), "11");
+  EXPECT_EQ(bits_of(five, 0, {1}), "10");
+  EXPECT_EQ(bits_of(five, 0, {2}), "00");
+  EXPECT_EQ(bits_of(five, 0, {3}), "011");
+  EXPECT_EQ(bits_of(five, 0, {4}), "010");
+
+  // Whole cells: one place takes 6 bits, two take 11, and they come before those with more. Counts (0, 4),
+  // (1, 3), ... weigh 635376, 2666496, 4064256, 2666496, 635376, so (3, 1) is 10; the first of 41664 triples
+  // is one of 23872 short ones.
+  EXPECT_EQ(bits_of(tile(1, 64, 1), 0, {37}), "101001");
+  EXPECT_EQ(bits_of(tile(1, 64, 2), 0, {1, 63}), "01000101111");  // 1 + C(63, 2) = 1954
+  EXPECT_EQ(bits_of(tile(2, 64, 4), 0, {0, 1, 2, 64 + 5}),
+            "10"
+            "101000"
+            "000000000000000");
+}
+
+TEST(CellCoder, NeedsNoBitsWhereAllIsKept) {
+  for (int mode = 0; mode < kPositionModes; ++mode) {
+    for (const ChunkPlan& plan : {tile(48, 50, 2400), tile(64, 64, 4096), tile(1, 1, 1)}) {
+      Random random(1, "all");
+      EXPECT_EQ(cost(plan, mode, draw(plan, false, random)), 0);
+    }
+  }
+}
+
+double log2_binomial(double n, double k) {
+  return (std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1)) / std::numbers::ln2;
+}
+
+TEST(CellCoder, TakesUniformPositionsWithinOnePercentOfTheirEntropy) {
+  const ChunkPlan plan = tile(64, 64, 64);
+  for (const int mode : {0, kTransposedMode}) {
+    Random random(7, "uniform");
+    int64_t bits = 0;
+    constexpr int kChunks = 300;
+    for (int i = 0; i < kChunks; ++i) bits += cost(plan, mode, draw(plan, false, random));
+    const double entropy = kChunks * log2_binomial(4096, 64);
+    EXPECT_GT(static_cast<double>(bits), entropy);
+    EXPECT_LT(static_cast<double>(bits), 1.01 * entropy);
+  }
+}
+
+// 64 positions among 8 of 64 rows: log2 C(512, 64) instead of log2 C(4096, 64), and which rows.
+TEST(CellCoder, TakesClusteredPositionsInFewerBits) {
+  const ChunkPlan plan = tile(64, 64, 64);
+  Random random(7, "clustered");
+  int64_t uniform = 0;
+  std::array<int64_t, kPositionModes> clustered{};
+  for (int i = 0; i < 20; ++i) {
+    uniform += cost(plan, 0, draw(plan, false, random));
+    Positions positions = draw(tile(8, 64, 64), false, random);
+    for (uint16_t& position : positions)
+      position = static_cast<uint16_t>(position / 64 * 512 + position % 64);
+    for (int mode = 0; mode < kPositionModes; ++mode)
+      clustered[static_cast<size_t>(mode)] += cost(plan, mode, positions);
+  }
+  EXPECT_LT(clustered[3], uniform * 3 / 4);
+  // Which eight rows, and which places in them, with up to 32 bits lost on codes of whole bits.
+  EXPECT_LT(static_cast<double>(clustered[3]), 20 * (log2_binomial(512, 64) + log2_binomial(64, 8) + 32));
+  // The more clustered a class is made for, the better; by columns they look uniform.
+  EXPECT_LT(clustered[3], clustered[2]);
+  EXPECT_LT(clustered[2], clustered[1]);
+  EXPECT_LT(clustered[1], clustered[0]);
+  EXPECT_GT(clustered[kTransposedMode], uniform * 9 / 10);
+}
+
+Bytes number(uint64_t value, int bits) {
+  BitWriter writer;
+  writer.put(value, bits);
+  return writer.take();
+}
+
+// C(64, 2) = 2016 pairs in 11 bits.
+TEST(CellCoder, RefusesAPairsRankThatNoPairHas) {
+  for (const auto& [plan, mode] :
+       {std::pair{tile(1, 64, 2), 0}, std::pair{tile(64, 1, 2), kTransposedMode}}) {
+    Positions positions;
+    ASSERT_TRUE(read(plan, mode, number(2015, 11), positions));
+    EXPECT_EQ(positions, (Positions{62, 63}));
+    for (const uint64_t rank : {2016u, 2017u, 2047u})
+      EXPECT_FALSE(read(plan, mode, number(rank, 11), positions));
+  }
+}
+
+// Of 100 kept positions 0 .. 100 are in the left half: 101 numbers in seven bits. In the second tile it is 36
+// .. 64, as either half takes at most 64: 29 numbers in five bits. In the fourth it is one cell of three: 65
+// numbers in seven bits.
+TEST(CellCoder, RefusesAWideSplitOutOfItsRange) {
+  struct Case {
+    ChunkPlan plan;
+    uint64_t highest;
+    int bits;
+  };
+  for (const auto& [plan, highest, bits] : {Case{tile(1, 256, 100), 100, 7}, Case{tile(1, 128, 100), 28, 5},
+                                            Case{tile(8, 64, 100), 100, 7}, Case{tile(3, 64, 100), 64, 7}}) {
+    Positions positions;
+    EXPECT_TRUE(read(plan, 0, number(highest, bits), positions))
+        << plan.tile_rows << " x " << plan.tile_columns;
+    for (uint64_t above = highest + 1; above < uint64_t{1} << bits; ++above)
+      EXPECT_FALSE(read(plan, 0, number(above, bits), positions)) << above;
+  }
+}
+
+// Whatever the bits are: refused, or the one spelling of legal positions.
+TEST(CellCoder, TakesAnyBitsForLegalPositionsOrNone) {
+  Random random(3, "bits");
+  size_t legal = 0;
+  for (const ChunkPlan& plan : many_tiles()) {
+    for (int mode = 0; mode < kPositionModes; ++mode) {
+      Bytes bytes(static_cast<size_t>(plan.kept) * 8 + 4096);
+      for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.next());
+      Positions positions;
+      if (!read(plan, mode, bytes, positions)) continue;
+      ++legal;
+      std::ranges::sort(positions);
+      ASSERT_EQ(std::ranges::adjacent_find(positions), positions.end());
+      ASSERT_LT(positions.back(), plan.chunk_elements());
+      const int64_t bits = cost(plan, mode, positions);
+      Bytes same(bytes.begin(), bytes.begin() + (bits + 7) / 8);
+      if (bits % 8 != 0) same.back() &= static_cast<uint8_t>(low_bits(static_cast<int>(bits % 8)));
+      ASSERT_EQ(written(plan, mode, positions), same);
+    }
+  }
+  EXPECT_GT(legal, 200u);
+}
+
+TEST(CellCoder, IsMadeOnceForATileAndMode) {
+  const auto first = CellCoder::of(tile(64, 64, 64), 3);
+  EXPECT_EQ(CellCoder::of(tile(64, 64, 64), 3), first);
+  EXPECT_NE(CellCoder::of(tile(64, 64, 64), 2), first);
+  EXPECT_NE(CellCoder::of(tile(64, 64, 62), 3), first);
+  EXPECT_NE(CellCoder::of(tile(32, 64, 64), 3), first);
+}
+
+}  // namespace
+}  // namespace templar
