@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "base/file.h"
+#include "core/data/sample_receipt.h"
 #include "node/checkpoint/checkpoint.h"
+#include "node/miner_state.h"
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"
 #include "support/node_world.h"
@@ -20,7 +22,9 @@ using testing::MinerNode;
 // published.
 class MinerTest : public ::testing::Test {
  protected:
-  MinerTest() { begin_run(world_); }
+  explicit MinerTest(const RunSpec& spec = testing::node_run_spec()) : world_(3, 1, spec) {
+    begin_run(world_);
+  }
 
   static void begin_run(testing::NodeWorld& world) {
     publish_checkpoint_of(world, 0, 0, world.communications.model.parameters.spans());
@@ -64,7 +68,7 @@ class MinerTest : public ::testing::Test {
 
   const testing::CapturedLogs logs_;
   const testing::TemporaryFolder folder_;
-  testing::NodeWorld world_{3};
+  testing::NodeWorld world_;
 };
 
 TEST_F(MinerTest, WaitsForTheLeadersCheckpoint) {
@@ -336,6 +340,81 @@ TEST_F(MinerTest, DumpsWhatItCompressesIfAskedAndSendsTheSame) {
   MinerNode plain(other, 1);
   ASSERT_TRUE(testing::work_until_waiting(plain.miner));
   EXPECT_EQ(dumped, other.stored_contribution(1, 0).content_hash());
+}
+
+class MinerInDemo : public MinerTest {
+ protected:
+  MinerInDemo() : MinerTest(testing::demo_node_run_spec()) {}
+
+  // The miner's state before window 0, after three windows whose momentum, in the last parameter, has grown to that size.
+  void save_momentum(float size) const {
+    const auto engine = testing::make_node_engine(world_.spec());
+    ParameterBuffers momentum(world_.environment.layout);
+    std::ranges::fill(momentum.spans().back(), size);
+    CHECK(save_miner_state(folder_ / "state", world_.environment.run_id, {.window = 0, .iterations = 3}, momentum.spans(),
+                           engine->optimiser_state())
+              .has_value());
+  }
+};
+
+TEST_F(MinerInDemo, PublishesAContributionThatEverybodyAccepts) {
+  MinerNode node(world_, 1);
+  work(node);
+  world_.communications.close_window(0);
+  const auto gathered = gather(world_.environment, world_.request(0, {{1}, {}}));
+  ASSERT_TRUE(gathered);
+  ASSERT_EQ(gathered->accepted.size(), 1u) << gathered->rejected[0].verdict.reason;
+}
+
+TEST_F(MinerInDemo, SealsWindowAndSampleReceiptIntoItsContribution) {
+  MinerNode node(world_, 1);
+  complete_window(node, 0, {1, 2, 3});
+  world_.communications.enter_window(1);
+  work(node);
+  const Contribution contribution = world_.stored_contribution(1, 1);
+  const ContributionHeader& header = contribution.header();
+  EXPECT_EQ(header.run_id, world_.environment.run_id);
+  EXPECT_EQ(header.window, 1);
+  EXPECT_EQ(header.uid, 1u);
+  EXPECT_EQ(header.public_key, world_.communications.key(1).public_key());
+  EXPECT_EQ(header.state_root, node.miner.replica().state_root());
+  EXPECT_EQ(header.inner_steps, 1u);
+  // Two of the shard's samples, by the assignment's own rule.
+  const Shard shard = world_.communications.shards->open_shard(0).value();
+  const SampleAssignment assignment = assign_samples(world_.spec().seed, 1, 1, shard.sample_count(), 2);
+  EXPECT_EQ(header.samples, make_receipt(std::vector{shard.sample_id(assignment.at(0)), shard.sample_id(assignment.at(1))}));
+  EXPECT_EQ(header.samples.count, 2u);
+}
+
+TEST_F(MinerInDemo, ReportsTheWindow) {
+  MinerNode node(world_, 1);
+  complete_window(node, 0, {1, 2, 3});
+  complete_window(node, 1, {1, 2, 3});
+  const auto reports = world_.communications.metrics.named("training_step_v2");
+  ASSERT_EQ(reports.size(), 2u);
+  const auto& fields = reports[1].fields;
+  EXPECT_EQ(std::get<int64_t>(fields.at("window")), 1);
+  EXPECT_EQ(std::get<int64_t>(fields.at("inner_steps")), 1);
+  EXPECT_EQ(std::get<int64_t>(fields.at("tokens")), 2 * 8);
+  EXPECT_NEAR(std::get<double>(fields.at("loss")), std::log(32), 0.2);
+  EXPECT_EQ(std::get<double>(fields.at("learning_rate")), world_.spec().inner.learning_rate / 2) << "step 1 of 2 to warm up";
+  EXPECT_GT(std::get<double>(fields.at("gradient_norm")), 0);
+  EXPECT_EQ(std::get<int64_t>(fields.at("contribution_bytes")), world_.stored_contribution(1, 1).size_bytes());
+}
+
+TEST_F(MinerInDemo, SkipsAWindowWhoseMomentumCannotBeSentAndSaysWhy) {
+  save_momentum(3e38f);
+  MinerNode node(world_, 1, {.state_file = folder_ / "state"});
+  complete_window(node, 0, {2, 3});
+  EXPECT_EQ(contribution_of(1, 0), std::nullopt);
+  // The momentum stays as it was, and so does what is wrong with it.
+  EXPECT_EQ(logs_.count("window skipped"), 2u);
+  EXPECT_EQ(logs_.field("window skipped", "uid"), "1");
+  EXPECT_EQ(logs_.field("window skipped", "window"), "1");
+  EXPECT_THAT(logs_.field("window skipped", "reason"), ::testing::HasSubstr("compress model.norm.weight: a value of inf"));
+  const auto reports = world_.communications.metrics.named("training_step_v2");
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_FALSE(reports[0].fields.contains("loss")) << "there is none of that window";
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "node/training.h"
 
+#include <cmath>
 #include <utility>
 
 #include "core/codec/compressor.h"
@@ -7,6 +8,18 @@
 #include "core/protocol/schedule.h"
 
 namespace templar {
+
+namespace {
+
+double norm_of(ParameterSpans values) {
+  double squares = 0;
+  for (const std::span<const float> span : values) {
+    for (const float value : span) squares += static_cast<double>(value) * value;
+  }
+  return std::sqrt(squares);
+}
+
+}  // namespace
 
 Trainer::Trainer(const NodeEnvironment& environment)
     : environment_(environment), feedback_(environment.layout), start_(environment.layout) {}
@@ -72,12 +85,13 @@ Result<TrainedWindow> Trainer::train_demo(Replica& replica, const SampleAssignme
                       .weight_decay = inner.weight_decay};
   const ParameterSpans gradients = engine.gradients();
   const std::vector<std::span<const float>> gradient_views(gradients.begin(), gradients.end());
+  const double gradient_norm = norm_of(gradients);  // before they are used up
   if (observe) observe(replica.plan().window, gradient_views, std::as_const(feedback_).spans());
   TRY_ASSIGN(auto blocks, prepare_demo(step, engine.parameters(), feedback_.spans(), gradients, environment_.layout,
                                        environment_.spec.codec, replica.team()));
   restore(replica);
   InnerReport report{.losses = {loss},
-                     .gradient_norm_mean = 0,
+                     .gradient_norm_mean = gradient_norm,
                      .learning_rate_last = step.learning_rate,
                      .tokens = static_cast<int64_t>(samples.tokens.size())};
   return TrainedWindow{std::move(blocks), std::move(report)};

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <numbers>
 
+#include "core/codec/compressor.h"
 #include "core/protocol/chunk_plan.h"
 #include "core/protocol/schedule.h"
 #include "support/expect_failure.h"
@@ -25,8 +28,8 @@ class Training : public ::testing::Test {
   [[nodiscard]] Result<TrainedWindow> train(const Shard& shard) {
     return trainer_.train(replica_, assigned_samples(world_.environment, replica_.plan(), shard, 1), shard);
   }
-  // A shard whose tokens the vocabulary has not from the second inner step's samples on.
-  [[nodiscard]] Shard broken_shard() const {
+  // A shard of whose tokens the vocabulary lacks one: in that sample of the assignment.
+  [[nodiscard]] Shard broken_shard(uint64_t position) const {
     const Shard good = shard();
     auto tokens = std::make_shared<std::vector<uint32_t>>();
     auto ids = std::make_shared<std::vector<uint64_t>>();
@@ -35,8 +38,7 @@ class Training : public ::testing::Test {
       ids->push_back(good.sample_id(i));
     }
     const SampleAssignment assignment = assigned_samples(world_.environment, replica_.plan(), good, 1);
-    const auto later = static_cast<uint64_t>(world_.spec().inner.batch_size);
-    (*tokens)[assignment.at(later) * good.sequence_length()] = 1000;
+    (*tokens)[assignment.at(position) * good.sequence_length()] = 1000;
     const auto storage = std::make_shared<std::pair<decltype(tokens), decltype(ids)>>(tokens, ids);
     return {storage, *tokens, *ids, good.sequence_length()};
   }
@@ -120,7 +122,7 @@ TEST_F(Training, SendsWhatItsOwnStepsChanged) {
 TEST_F(Training, LeavesParametersAndFeedbackAloneWhereItFails) {
   ASSERT_TRUE(train(shard()));
   const std::vector<float> before = feedback();
-  const auto failed = train(broken_shard());
+  const auto failed = train(broken_shard(2));  // the second inner step's first
   EXPECT_TRUE(fails(failed, ErrorKind::kFatal, "1000"));
   EXPECT_EQ(root_now(), world_.initial_root());
   EXPECT_EQ(feedback(), before);
@@ -153,17 +155,44 @@ TEST_F(Training, LeadsToTheSameFromTheSameStart) {
   }
 }
 
-RunSpec demo_run_spec() {
-  RunSpec spec = testing::node_run_spec();
-  spec.algorithm = Algorithm::kDemo;
-  spec.inner.steps = 1;
-  CHECK(validate(spec).has_value());
-  return spec;
-}
-
+// The run's fourth outer step, in window 7: by its number past the warm-up of two steps, by the window's elsewhere.
 class TrainingInDemo : public Training {
  protected:
-  TrainingInDemo() : Training(demo_run_spec()) {}
+  TrainingInDemo() : Training(testing::demo_node_run_spec()) { replica_.begin_loaded(7, 3); }
+
+  // The cosine from the peak at step 2 to the lowest rate at step 40.
+  [[nodiscard]] double learning_rate_at(int64_t outer_step) const {
+    const double peak = world_.spec().inner.learning_rate;
+    const double lowest = peak * world_.spec().inner.eta_min_factor;
+    const double turned = std::numbers::pi * static_cast<double>(outer_step - 2) / 38;
+    return lowest + (peak - lowest) * 0.5 * (1 + std::cos(turned));
+  }
+  // The gradient of the samples that the replica's window assigns to the miner, by an engine of its own.
+  [[nodiscard]] std::unique_ptr<Engine> differentiated_engine() const {
+    auto other = testing::make_node_engine(world_.spec());
+    copy_parameters(std::as_const(*engine_).parameters(), other->parameters());
+    other->parameters_changed();
+    const Shard samples = shard();
+    const SampleAssignment assignment = assigned_samples(world_.environment, replica_.plan(), samples, 1);
+    const SampleTokens tokens = read_samples(assignment, samples, 0, 2);
+    CHECK(other->compute_gradients(tokens.batch()).has_value());
+    return other;
+  }
+  // decay * momentum + lr * gradient, at that step of the schedule.
+  [[nodiscard]] std::vector<float> accumulated(const std::vector<float>& momentum, int64_t outer_step) const {
+    const std::unique_ptr<Engine> other = differentiated_engine();
+    const auto rate = static_cast<float>(learning_rate_at(outer_step));
+    std::vector<float> expected;
+    for (const std::span<float> gradient : other->gradients()) {
+      for (const float value : gradient) expected.push_back(0.999f * momentum[expected.size()] + rate * value);
+    }
+    return expected;
+  }
+  static void expect_close(const std::vector<float>& values, const std::vector<float>& expected) {
+    ASSERT_EQ(values.size(), expected.size());
+    for (size_t i = 0; i < values.size(); ++i)
+      EXPECT_NEAR(values[i], expected[i], 1e-6 * std::fabs(expected[i]) + 1e-12) << i;
+  }
 };
 
 TEST_F(TrainingInDemo, PutsTheParametersBackAndKeepsTheMomentum) {
@@ -173,6 +202,71 @@ TEST_F(TrainingInDemo, PutsTheParametersBackAndKeepsTheMomentum) {
   EXPECT_EQ(trained->inner.losses.size(), 1u);
   EXPECT_GT(norm(feedback()), 0);
   EXPECT_EQ(trainer_.iterations, 1);
+}
+
+TEST_F(TrainingInDemo, ScalesTheGradientsWithTheScheduleOfTheOuterStep) {
+  const std::vector<float> expected = accumulated(feedback(), 3);
+  const auto trained = train(shard());
+  ASSERT_TRUE(trained) << trained.error().message;
+  EXPECT_DOUBLE_EQ(trained->inner.learning_rate_last, learning_rate_at(3));
+  EXPECT_GT(norm(expected), 0);
+  expect_close(feedback(), expected);
+}
+
+TEST_F(TrainingInDemo, AccumulatesTheMomentumFromWindowToWindow) {
+  ASSERT_TRUE(train(shard()));
+  const std::vector<float> first = feedback();
+  replica_.begin_loaded(8, 4);
+  const std::vector<float> expected = accumulated(first, 4);
+  ASSERT_TRUE(train(shard()));
+  expect_close(feedback(), expected);
+  EXPECT_EQ(trainer_.iterations, 2);
+}
+
+TEST_F(TrainingInDemo, SendsTheMomentumOfEveryParameter) {
+  const auto trained = train(shard());
+  ASSERT_TRUE(trained) << trained.error().message;
+  const ParameterLayout& layout = world_.environment.layout;
+  ASSERT_EQ(trained->blocks.size(), layout.size());
+  for (size_t p = 0; p < layout.size(); ++p) {
+    // Nothing leaves the momentum in the first iterations, so it is what was compressed.
+    const auto sent = compress(trainer_.feedback()[p], layout[p], world_.spec().codec, replica_.team());
+    ASSERT_TRUE(sent);
+    EXPECT_EQ(trained->blocks[p], *sent) << layout[p].name;
+  }
+}
+
+TEST_F(TrainingInDemo, ReportsLossAndGradientOfItsWindow) {
+  const std::unique_ptr<Engine> other = differentiated_engine();
+  std::vector<float> gradient;
+  for (const std::span<float> values : other->gradients()) gradient.insert(gradient.end(), values.begin(), values.end());
+  const auto trained = train(shard());
+  ASSERT_TRUE(trained) << trained.error().message;
+  EXPECT_NEAR(trained->inner.losses[0], std::log(32), 0.2) << "an untrained model knows nothing of 32 tokens";
+  EXPECT_NEAR(trained->inner.gradient_norm_mean, norm(gradient), 1e-6 * norm(gradient));
+  EXPECT_EQ(trained->inner.tokens, 2 * 8);
+}
+
+TEST_F(TrainingInDemo, LeavesParametersAndMomentumAloneWhereTheEngineFails) {
+  ASSERT_TRUE(train(shard()));
+  const std::vector<float> before = feedback();
+  EXPECT_TRUE(fails(train(broken_shard(0)), ErrorKind::kFatal, "1000"));
+  EXPECT_EQ(root_now(), world_.initial_root());
+  EXPECT_EQ(feedback(), before);
+  EXPECT_EQ(trainer_.iterations, 1);
+}
+
+TEST_F(TrainingInDemo, LeavesParametersAndMomentumAloneWhereTheCodecFails) {
+  ASSERT_TRUE(train(shard()));
+  // Of the last parameter, so that all others are compressed before. Either is finite; only the first one's transform is too.
+  for (const float size : {1e20f, 3e38f}) {
+    std::ranges::fill(trainer_.feedback().back(), size);
+    const std::vector<float> before = feedback();
+    EXPECT_TRUE(fails(train(shard()), ErrorKind::kSkip, "compress " + world_.environment.layout.back().name + ": a value of"));
+    EXPECT_EQ(root_now(), world_.initial_root());
+    EXPECT_EQ(feedback(), before);
+    EXPECT_EQ(trainer_.iterations, 1);
+  }
 }
 
 }  // namespace

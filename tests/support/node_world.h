@@ -50,6 +50,17 @@ inline RunSpec node_run_spec() {
   return spec;
 }
 
+// The same by the seed system's rule: one gradient a window, sent after the transform.
+inline RunSpec demo_node_run_spec() {
+  RunSpec spec = node_run_spec();
+  spec.algorithm = Algorithm::kDemo;
+  spec.inner.steps = 1;
+  spec.codec.use_dct = true;
+  spec.codec.error_feedback_decay = 0.999;
+  CHECK(validate(spec).has_value());
+  return spec;
+}
+
 inline std::unique_ptr<Engine> make_node_engine(const RunSpec& spec) {
   auto engine = make_cpu_engine(spec.model, spec.inner, {.threads = 1});
   CHECK(engine.has_value());
