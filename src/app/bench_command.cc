@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "app/bench/gradient_commands.h"
 #include "app/command.h"
 #include "app/options.h"
 #include "engine/train_benchmark.h"
@@ -79,6 +80,8 @@ void add_bench_command(CLI::App& root, int& exit_code) {
   train->add_option("--steps", options.steps, "Measured steps")->check(CLI::PositiveNumber)->capture_default_str();
   train->add_flag("--json", arguments->json, "Print the report as JSON");
   train->callback([arguments, &exit_code] { exit_code = run_command([&] { return bench_train(*arguments); }); });
+  add_bench_codec_command(*verb, exit_code);
+  add_bench_aggregate_command(*verb, exit_code);
 }
 
 }  // namespace templar

@@ -6,6 +6,8 @@
 #include <optional>
 #include <variant>
 
+#include "base/log.h"
+#include "base/scratch_file.h"
 #include "core/consensus/possession.h"
 #include "core/protocol/object_keys.h"
 #include "node/roster.h"
@@ -27,6 +29,23 @@ auto with_retries(const Call& call) {
 }
 
 Verdict missing_verdict(std::string reason) { return {VerdictCode::kMissing, std::move(reason)}; }
+
+// What is downloaded, parsed. Until the outer step all of a window's contributions are kept, so larger ones move out of
+// memory into files; where there is no room for a file, they stay.
+Result<Contribution> parse(const NodeEnvironment& environment, Bytes bytes) {
+  constexpr size_t kKeptInMemory = size_t{64} << 10;
+  SharedBytes shared;
+  if (bytes.size() > kKeptInMemory) {
+    if (auto moved = move_to_scratch_file(bytes)) {
+      bytes = {};
+      shared = *std::move(moved);
+    } else {
+      log(LogLevel::kWarning, "gather", "a contribution stays in memory", {{"reason", moved.error().message}});
+    }
+  }
+  if (!bytes.empty()) shared = std::move(bytes);
+  return parse_contribution(std::move(shared), environment.layout, environment.spec.codec);
+}
 
 // Whether the object was stored in the put window; the reason says by how much it was not.
 Verdict judge_time(const ObjectInfo& info, const PutWindow& times) {
@@ -80,7 +99,7 @@ std::variant<Contribution, Verdict> read_contribution(const NodeEnvironment& env
   }
   auto bytes = with_retries([&] { return environment.store.get(peer->bucket, key, limit); });
   if (!bytes) return missing_verdict("store: " + bytes.error().message);
-  auto contribution = parse_contribution(std::move(*bytes), environment.layout, environment.spec.codec);
+  auto contribution = parse(environment, std::move(*bytes));
   if (!contribution) return invalid_verdict(contribution.error().message);
   if (Verdict verdict = judge_content(environment, request, shard, *contribution, *peer); !verdict.accepted()) return verdict;
   return std::move(*contribution);
@@ -126,7 +145,7 @@ Result<std::vector<Contribution>> fetch_named(const NodeEnvironment& environment
     auto bytes =
         with_retries([&] { return environment.store.get(peer->bucket, contribution_key(record.window), limit); });
     if (!bytes) return retry_error(what + ": " + bytes.error().message);
-    auto contribution = parse_contribution(std::move(*bytes), environment.layout, environment.spec.codec);
+    auto contribution = parse(environment, std::move(*bytes));
     if (!contribution) return retry_error(what + ": " + contribution.error().message);
     if (contribution->content_hash() != wanted.content_hash || uid_in(*contribution) != wanted.uid) {
       return retry_error(fmt::format("{}: content {} is stored, the leader's record names {}", what,

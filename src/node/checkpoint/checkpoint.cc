@@ -11,7 +11,7 @@
 #include "node/checkpoint/checkpoint_contents.h"
 #include "node/checkpoint/checkpoint_files.h"
 #include "node/checkpoint/manifest.h"
-#include "node/checkpoint/scratch_file.h"
+#include "base/scratch_file.h"
 
 namespace templar {
 namespace {

@@ -1,0 +1,183 @@
+#include "app/bench/measure_aggregate.h"
+
+#include <fmt/format.h>
+#include <malloc.h>
+
+#include <atomic>
+#include <fstream>
+#include <thread>
+
+#include "app/bench/bench_model.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/scratch_file.h"
+#include "core/codec/compressor.h"
+#include "core/consensus/outer_step.h"
+
+namespace templar {
+namespace {
+
+// So many pseudo-gradients are drawn; contributions beyond carry one of them again, under their own uid.
+constexpr int kDifferent = 8;
+
+void say(const AggregateBenchOptions& options, const std::string& what) {
+  if (options.on_step) options.on_step(what);
+}
+
+// The process' own memory: what lies in files can be taken back at any time.
+int64_t own_memory_bytes() {
+  std::ifstream status("/proc/self/status");
+  std::string word;
+  while (status >> word) {
+    if (word != "RssAnon:") continue;
+    int64_t kibibytes = 0;
+    status >> kibibytes;
+    return kibibytes << 10;
+  }
+  return 0;
+}
+
+// Looks at the process' memory all the time while it lives.
+class MemoryWatch {
+ public:
+  MemoryWatch() : thread_([this] { watch(); }) {}
+  ~MemoryWatch() { stop(); }
+  int64_t stop() {
+    if (thread_.joinable()) {
+      stop_ = true;
+      thread_.join();
+    }
+    return peak_bytes_;
+  }
+
+ private:
+  void watch() {
+    while (!stop_) {
+      peak_bytes_ = std::max(peak_bytes_, own_memory_bytes());
+      std::this_thread::sleep_for(std::chrono::microseconds(500));
+    }
+  }
+
+  std::atomic<bool> stop_ = false;
+  int64_t peak_bytes_ = 0;
+  std::thread thread_;
+};
+
+// A miner's blocks for each of the first kDifferent seeds.
+Result<std::vector<std::vector<EncodedParameter>>> make_blocks(const ParameterLayout& layout, const CodecSpec& codec,
+                                                               int count, ThreadTeam& team) {
+  std::vector<std::vector<EncodedParameter>> blocks;
+  for (int i = 0; i < std::min(count, kDifferent); ++i) {
+    BenchGradient gradient = synthetic_gradient(layout, static_cast<uint64_t>(i) + 1);
+    TRY_ASSIGN(auto encoded, compress_with_error_feedback(std::as_const(gradient.error_feedback).spans(),
+                                                          gradient.pseudo_gradient.spans(), layout, codec, team));
+    blocks.push_back(std::move(encoded));
+  }
+  return blocks;
+}
+
+// Sealed, moved to a file and parsed, as a node gathers it.
+Result<Contribution> make_contribution(std::span<const EncodedParameter> blocks, uint32_t uid,
+                                       const ParameterLayout& layout, const CodecSpec& codec, ThreadTeam& team,
+                                       double& parse_seconds) {
+  ContributionHeader header;
+  header.uid = uid;
+  const Bytes sealed = seal_contribution(header, blocks, layout, codec, KeyPair::from_seed({}), &team);
+  TRY_ASSIGN(SharedBytes in_file, move_to_scratch_file(sealed));
+  const Stopwatch watch;
+  auto parsed = parse_contribution(std::move(in_file), layout, codec);
+  take_best(parse_seconds, watch.seconds());
+  return parsed;
+}
+
+Result<std::vector<Contribution>> make_contributions(const ParameterLayout& layout, const CodecSpec& codec, int count,
+                                                     ThreadTeam& team, double& parse_seconds) {
+  TRY_ASSIGN(const auto blocks, make_blocks(layout, codec, count, team));
+  std::vector<Contribution> contributions;
+  contributions.reserve(static_cast<size_t>(count));
+  for (int i = 0; i < count; ++i) {
+    TRY_ASSIGN(Contribution contribution,
+               make_contribution(blocks[static_cast<size_t>(i % kDifferent)], static_cast<uint32_t>(i), layout, codec,
+                                 team, parse_seconds));
+    contributions.push_back(std::move(contribution));
+  }
+  return contributions;
+}
+
+std::vector<const Contribution*> list_of(const std::vector<Contribution>& contributions) {
+  std::vector<const Contribution*> list;
+  for (const Contribution& contribution : contributions) list.push_back(&contribution);
+  return list;
+}
+
+int64_t kept_by_all(const ParameterLayout& layout, const CodecSpec& codec, int contributions) {
+  return kept_total(plan_chunks(layout, codec)) * contributions;
+}
+
+Result<GrowthPoint> measure_growth(const AggregateBenchOptions& options, int count, ThreadTeam& team) {
+  const ParameterLayout& layout = options.growth_layout;
+  RunSpec spec = options.spec;
+  spec.codec.use_dct = false;
+  ParameterBuffers theta(layout);
+  theta.fill_zero();
+  double parse_seconds = 0;
+  TRY_ASSIGN(const auto blocks, make_blocks(layout, spec.codec, count, team));
+  malloc_trim(0);  // what an earlier point has freed would hide what this one takes
+  const int64_t before = own_memory_bytes();
+  std::vector<Contribution> contributions;
+  contributions.reserve(static_cast<size_t>(count));
+  for (int i = 0; i < count; ++i) {
+    TRY_ASSIGN(Contribution contribution,
+               make_contribution(blocks[static_cast<size_t>(i % kDifferent)], static_cast<uint32_t>(i), layout,
+                                 spec.codec, team, parse_seconds));
+    contributions.push_back(std::move(contribution));
+  }
+  GrowthPoint point{.contributions = count, .kept = kept_by_all(layout, spec.codec, count)};
+  MemoryWatch watch;
+  for (int round = 0; round < 2; ++round) {
+    const Stopwatch stopwatch;
+    outer_step(theta.spans(), layout, spec, list_of(contributions), spec.outer.learning_rate, team);
+    take_best(point.seconds, stopwatch.seconds());
+  }
+  point.peak_memory_bytes = watch.stop() - before;
+  return point;
+}
+
+Status measure_steps(const AggregateBenchOptions& options, bool use_dct, ThreadTeam& team, AggregateBenchReport& report) {
+  RunSpec spec = options.spec;
+  spec.codec.use_dct = use_dct;
+  say(options, fmt::format("making {} contributions{}", options.contributions, use_dct ? " of DCT coefficients" : ""));
+  TRY_ASSIGN(const auto contributions, make_contributions(options.layout, spec.codec, options.contributions, team,
+                                                          report.parse_seconds));
+  ParameterBuffers theta(options.layout);
+  ParameterBuffers copy(options.layout);
+  double& best = use_dct ? report.dct_seconds : report.plain_seconds;
+  for (int round = 0; round < options.rounds; ++round) {
+    say(options, fmt::format("outer step, round {} of {}", round + 1, options.rounds));
+    take_best(report.memcpy, time_memcpy(std::as_const(theta).spans(), copy.spans(), team));
+    const Stopwatch watch;
+    outer_step(theta.spans(), options.layout, spec, list_of(contributions), spec.outer.learning_rate, team);
+    take_best(best, watch.seconds());
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<AggregateBenchReport> run_aggregate_bench(const AggregateBenchOptions& options) {
+  ThreadTeam team(options.threads);
+  AggregateBenchReport report;
+  report.parameters = parameter_count(options.layout);
+  report.kept = kept_by_all(options.layout, options.spec.codec, options.contributions);
+  if (!options.growth_layout.empty()) {
+    for (const int count : options.growth_counts) {
+      say(options, fmt::format("{} contributions", count));
+      TRY_ASSIGN(const GrowthPoint point, measure_growth(options, count, team));
+      report.growth.push_back(point);
+    }
+  }
+  for (const bool use_dct : {false, true}) TRY(measure_steps(options, use_dct, team, report));
+  return report;
+}
+
+}  // namespace templar
