@@ -50,7 +50,9 @@ double index_bits(const Encoded& encoded) {
     cells->prepare(scratch);
     for (int64_t chunk = 0; chunk < plan.chunk_count(); ++chunk) {
       cells->fill_cells(positions_of(chunk), scratch);
-      cells->put(scratch, bits);
+      cells->count_cells(scratch);
+      cells->put_counts(scratch, bits);
+      cells->put_places(scratch, bits);
     }
     positions += plan.kept_total();
   }

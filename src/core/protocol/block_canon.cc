@@ -8,22 +8,27 @@ ModeChooser::ModeChooser(const ChunkPlan& plan) {
 }
 
 void ModeChooser::add(std::span<const uint16_t> positions) {
-  for (size_t mode = 0; mode < coders_.size(); ++mode) {
-    // The cells are the same for all classes.
-    if (mode % kTransposedMode == 0) {
-      coders_[mode]->prepare(scratch_);
-      coders_[mode]->fill_cells(positions, scratch_);
+  for (size_t first = 0; first < coders_.size(); first += kTransposedMode) {
+    const CellCoder& cells = *coders_[first];
+    cells.prepare(scratch_);
+    cells.fill_cells(positions, scratch_);
+    cells.count_cells(scratch_);
+    BitCounter places;
+    cells.put_places(scratch_, places);
+    for (size_t mode = first; mode < first + kTransposedMode; ++mode) {
+      BitCounter counts;
+      coders_[mode]->put_counts(scratch_, counts);
+      costs_[mode] += counts.total() + places.total();
     }
-    coders_[mode]->put(scratch_, costs_[mode]);
   }
 }
 
+void ModeChooser::add(const ModeChooser& other) {
+  for (size_t mode = 0; mode < costs_.size(); ++mode) costs_[mode] += other.costs_[mode];
+}
+
 uint8_t ModeChooser::cheapest() const {
-  size_t best = 0;
-  for (size_t mode = 1; mode < costs_.size(); ++mode) {
-    if (costs_[mode].total() < costs_[best].total()) best = mode;
-  }
-  return static_cast<uint8_t>(best);
+  return static_cast<uint8_t>(std::ranges::min_element(costs_) - costs_.begin());
 }
 
 }  // namespace templar

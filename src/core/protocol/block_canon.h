@@ -51,11 +51,12 @@ class ModeChooser {
  public:
   explicit ModeChooser(const ChunkPlan& plan);
   void add(std::span<const uint16_t> positions);
+  void add(const ModeChooser& other);
   [[nodiscard]] uint8_t cheapest() const;
 
  private:
   std::array<std::shared_ptr<const CellCoder>, kPositionModes> coders_;
-  std::array<BitCounter, kPositionModes> costs_;
+  std::array<int64_t, kPositionModes> costs_{};  // in bits
   CellScratch scratch_;
 };
 

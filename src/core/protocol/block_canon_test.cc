@@ -125,7 +125,9 @@ TEST(ModeChooser, TakesWhatCostsLeastOverAllChunks) {
         CellScratch scratch;
         coder.prepare(scratch);
         coder.fill_cells(positions, scratch);
-        coder.put(scratch, costs[static_cast<size_t>(mode)]);
+        coder.count_cells(scratch);
+        coder.put_counts(scratch, costs[static_cast<size_t>(mode)]);
+        coder.put_places(scratch, costs[static_cast<size_t>(mode)]);
       }
     }
     const auto best = std::ranges::min_element(costs, {}, &BitCounter::total);

@@ -274,26 +274,30 @@ void CellCoder::put_places(const CellScratch& scratch, Sink& sink) const {
   }
 }
 
-template <typename Sink>
-void CellCoder::put(CellScratch& scratch, Sink& sink) const {
+void CellCoder::count_cells(CellScratch& scratch) const {
   for (size_t c = 0; c < cells_.size(); ++c)
     scratch.cell_counts[c] = static_cast<uint8_t>(std::popcount(scratch.cells[c]));
-  const uint8_t* const counts = scratch.cell_counts.data();
   std::span<uint32_t> intervals = scratch.interval_counts;
   for (const Group& group : groups_) {
     intervals[group.id] = 0;
-    for (uint32_t c = 0; c < group.cells; ++c) intervals[group.id] += counts[group.first + c];
+    for (uint32_t c = 0; c < group.cells; ++c) intervals[group.id] += scratch.cell_counts[group.first + c];
   }
   for (size_t i = nodes_.size(); i-- > 0;)
     intervals[nodes_[i].id] = intervals[nodes_[i].left] + intervals[nodes_[i].left + 1];
-  for (size_t i = 0; i < nodes_.size(); ++i)
-    put_split(nodes_[i].tables, node_shapes_[i], intervals[nodes_[i].id], intervals[nodes_[i].left], sink);
-  for (const Group& group : groups_) put_group(group, intervals[group.id], counts, sink);
-  put_places(scratch, sink);
 }
 
-template void CellCoder::put(CellScratch&, BitWriter&) const;
-template void CellCoder::put(CellScratch&, BitCounter&) const;
+template <typename Sink>
+void CellCoder::put_counts(const CellScratch& scratch, Sink& sink) const {
+  const std::span<const uint32_t> intervals = scratch.interval_counts;
+  for (size_t i = 0; i < nodes_.size(); ++i)
+    put_split(nodes_[i].tables, node_shapes_[i], intervals[nodes_[i].id], intervals[nodes_[i].left], sink);
+  for (const Group& group : groups_) put_group(group, intervals[group.id], scratch.cell_counts.data(), sink);
+}
+
+template void CellCoder::put_counts(const CellScratch&, BitWriter&) const;
+template void CellCoder::put_counts(const CellScratch&, BitCounter&) const;
+template void CellCoder::put_places(const CellScratch&, BitWriter&) const;
+template void CellCoder::put_places(const CellScratch&, BitCounter&) const;
 
 bool CellCoder::get_wide_split(const Shape& shape, uint32_t items, BitReader& reader, uint32_t& left) const {
   const Range range = legal_range(shape, items);

@@ -57,9 +57,15 @@ class CellCoder {
     return (position - row * columns_) * rows_ + row;
   }
 
-  // Codes scratch.cells. Sink is BitWriter or BitCounter.
+  // Counts what scratch.cells hold: what the two below code. Coders of one plan that differ only in their class count
+  // alike.
+  void count_cells(CellScratch& scratch) const;
+  // First the counts, then the places. Sink is BitWriter or BitCounter. The places of one plan's coders that differ only
+  // in their class are coded alike.
   template <typename Sink>
-  void put(CellScratch& scratch, Sink& sink) const;
+  void put_counts(const CellScratch& scratch, Sink& sink) const;
+  template <typename Sink>
+  void put_places(const CellScratch& scratch, Sink& sink) const;
   // Writes kept positions, in the order of coding. False where the bits are not legal.
   [[nodiscard, gnu::always_inline]] bool get(BitReader& reader, CellScratch& scratch,
                                              uint16_t* positions) const {
@@ -118,8 +124,6 @@ class CellCoder {
   void put_split(uint32_t tables, const Shape& shape, uint32_t items, uint32_t left, Sink& sink) const;
   template <typename Sink>
   void put_group(const Group& group, uint32_t items, const uint8_t* counts, Sink& sink) const;
-  template <typename Sink>
-  void put_places(const CellScratch& scratch, Sink& sink) const;
   [[nodiscard]] bool get_wide_split(const Shape& shape, uint32_t items, BitReader& reader,
                                     uint32_t& left) const;
   [[nodiscard]] bool get_crowded_group(const Group& group, uint32_t items, uint8_t* counts,
@@ -157,8 +161,10 @@ class CellCoder {
   std::vector<uint8_t> symbols_;
 };
 
-extern template void CellCoder::put(CellScratch&, BitWriter&) const;
-extern template void CellCoder::put(CellScratch&, BitCounter&) const;
+extern template void CellCoder::put_counts(const CellScratch&, BitWriter&) const;
+extern template void CellCoder::put_counts(const CellScratch&, BitCounter&) const;
+extern template void CellCoder::put_places(const CellScratch&, BitWriter&) const;
+extern template void CellCoder::put_places(const CellScratch&, BitCounter&) const;
 
 // How a cell's subset is coded where its length follows from the count alone: so for one or two of 64.
 struct EarlyCount {

@@ -33,13 +33,8 @@ class BlockWriter {
   BlockWriter(const EncodedParameter& block, const BlockCoding& coding, ThreadTeam* team)
       : block_(block), coding_(coding), team_(team), segments_(segment_count(block.plan)) {
     check_block_parts(block, coding);
-    ModeChooser chooser(block.plan);
-    for (int64_t chunk = 0; chunk < block.plan.chunk_count(); ++chunk) {
-      if (is_sampled(block.plan, chunk)) chooser.add(positions_of(chunk));
-    }
-    mode_ = chooser.cheapest();
-    cells_ = CellCoder::of(block.plan, mode_);
     take_statistics();
+    cells_ = CellCoder::of(block.plan, mode_);
     levels_ = LevelCode::of(coding.levels(), odds_);
   }
 
@@ -101,21 +96,26 @@ class BlockWriter {
     std::mutex mutex;
     std::vector<int64_t> level_counts(static_cast<size_t>(coding_.levels()), 0);
     ScaleStatistics scales;
+    ModeChooser modes(block_.plan);
     for_segments([&](size_t begin, size_t end) {
       std::array<std::array<int64_t, 256>, 2> counts{};
       ScaleStatistics own_scales;
+      ModeChooser own_modes(block_.plan);
       for (auto chunk = static_cast<int64_t>(begin) * kSegmentChunks;
            chunk < std::min(static_cast<int64_t>(end) * kSegmentChunks, block_.plan.chunk_count()); ++chunk) {
         check_chunk(chunk);
+        if (is_sampled(block_.plan, chunk)) own_modes.add(positions_of(chunk));
         const auto codes = codes_of(chunk);
         for (size_t i = 0; i < codes.size(); ++i) ++counts[i % 2][codes[i]];
         if (coding_.has_signs() && chunk % kSegmentChunks != 0) own_scales.add(scale_step(chunk));
       }
       const std::lock_guard lock(mutex);
       scales.add(own_scales);
+      modes.add(own_modes);
       for (size_t code = 0; code < static_cast<size_t>(coding_.bins); ++code)
         level_counts[code % level_counts.size()] += counts[0][code] + counts[1][code];
     });
+    mode_ = modes.cheapest();
     odds_ = level_odds(level_counts);
     scale_rice_ = scales.cheapest_rice();
   }
@@ -176,7 +176,9 @@ class BlockWriter {
         put_rice(scale_step(chunk), scale_rice_, writer);
       }
       cells_->fill_cells(positions_of(chunk), scratch.cells);
-      cells_->put(scratch.cells, writer);
+      cells_->count_cells(scratch.cells);
+      cells_->put_counts(scratch.cells, writer);
+      cells_->put_places(scratch.cells, writer);
       put_codes(ordered_codes(chunk, scratch), writer, levels);
     }
     return writer.take();
