@@ -29,7 +29,7 @@ RunSpec common() {
   spec.codec = {.chunk = 64,
                 .topk = 64,
                 .use_dct = false,
-                .quantiser = Quantiser::kMean4,
+                .quantiser = Quantiser::kBlockLog,
                 .quantiser_bins = 4,
                 .quantiser_range_sigmas = 6,
                 .error_feedback_decay = 0.95};

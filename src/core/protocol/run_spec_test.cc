@@ -97,7 +97,8 @@ TEST(RunSpec, HasAnotherIdForEachChangeOfEachField) {
          {Json(value.is_number() ? value.get<double>() * 0.5 : 0.0), Json(true), Json(false),
           Json(value.is_number_integer() ? value.get<int64_t>() + 1 : 0),
           Json(value.is_number_integer() ? value.get<int64_t>() * 2 : 0), Json("demo"), Json("mean_all"),
-          Json("block_log"), Json(std::string(64, 'a')), Json(0.25), Json(1), Json(5), Json(12), Json(20)}) {
+          Json("block_log"), Json("mean4"), Json(std::string(64, 'a')), Json(0.25), Json(1), Json(5),
+          Json(12), Json(20)}) {
       if (candidate == value) continue;
       Json changed = document;
       changed[pointer_to(field.path)] = candidate;
