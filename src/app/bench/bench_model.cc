@@ -20,6 +20,11 @@ ParameterLayout bench_layout(int64_t millions) {
   auto spec = preset_run_spec("150M");
   CHECK(spec.has_value());
   spec->model.vocab_size = 4096;
+  if (millions < 30) {
+    spec->model.vocab_size = 1024;
+    spec->model.hidden_size /= 4;
+    spec->model.intermediate_size = 704;  // a multiple of the chunk, as 150M has
+  }
   spec->model.num_hidden_layers = 1;
   while (parameter_count(parameter_layout(spec->model)) < millions * 1'000'000) ++spec->model.num_hidden_layers;
   return parameter_layout(spec->model);

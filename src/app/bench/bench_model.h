@@ -15,7 +15,8 @@ struct BenchGradient {
   ParameterBuffers error_feedback;
 };
 
-// The layout of the preset 150M with as many layers as make at least so many million parameters.
+// The layout of the preset 150M with as many layers as make at least so many million parameters; below 30, of a quarter of
+// its width.
 [[nodiscard]] ParameterLayout bench_layout(int64_t millions);
 
 // Normal values, other ones for each seed: the kept positions are uniform, the most expensive ones that there are.

@@ -164,7 +164,8 @@ void print_report(const AggregateBenchReport& report, const GradientArguments& a
                point.seconds / static_cast<double>(point.kept) * 1e9, static_cast<double>(point.peak_memory_bytes) / 1e6,
                static_cast<double>(point.peak_memory_bytes - report.growth.front().peak_memory_bytes) / 1e6);
   }
-  fmt::print("  ({} M parameters; memory besides the model and the files that contributions lie in)\n", arguments.growth_millions);
+  fmt::print("  ({:.1f} M parameters; memory besides the model and the files that contributions lie in)\n",
+             static_cast<double>(report.growth_parameters) / 1e6);
 }
 
 std::string report_json(const AggregateBenchReport& report, const GradientArguments& arguments) {

@@ -170,6 +170,7 @@ Result<AggregateBenchReport> run_aggregate_bench(const AggregateBenchOptions& op
   report.parameters = parameter_count(options.layout);
   report.kept = kept_by_all(options.layout, options.spec.codec, options.contributions);
   if (!options.growth_layout.empty()) {
+    report.growth_parameters = parameter_count(options.growth_layout);
     for (const int count : options.growth_counts) {
       say(options, fmt::format("{} contributions", count));
       TRY_ASSIGN(const GrowthPoint point, measure_growth(options, count, team));

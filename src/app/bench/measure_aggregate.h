@@ -38,6 +38,7 @@ struct AggregateBenchReport {
   double plain_seconds = 0;  // decode, aggregate, outer step: the best of all rounds
   double dct_seconds = 0;
   double parse_seconds = 0;  // of one contribution: hash, signature, every block checked; on one thread
+  int64_t growth_parameters = 0;
   std::vector<GrowthPoint> growth;
 };
 

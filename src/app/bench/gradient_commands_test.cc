@@ -1,0 +1,94 @@
+#include "app/bench/gradient_commands.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "app/bench/bench_model.h"
+#include "app/command.h"
+#include "node/pseudo_gradient_dump.h"
+#include "support/run_verb.h"
+#include "support/small_model.h"
+#include "support/temporary_folder.h"
+
+namespace templar::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using Json = nlohmann::json;
+
+VerbOutcome bench(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "bench");
+  return run_verb(add_bench_command, std::move(arguments));
+}
+
+TEST(BenchCodec, ReportsRatiosAndBits) {
+  const VerbOutcome outcome = bench({"codec", "--millions", "1", "--rounds", "1", "--threads", "1", "--json"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
+  const Json report = Json::parse(outcome.output);
+  EXPECT_GT(report.at("compress_over_memcpy").get<double>(), 0);
+  EXPECT_GT(report.at("compress_dct_over_memcpy").get<double>(), report.at("compress_over_memcpy").get<double>());
+  // log2 C(4096, 64) / 64 = 7.364, and two percent.
+  EXPECT_GT(report.at("index_bits").get<double>(), 7.364);
+  EXPECT_LT(report.at("index_bits").get<double>(), 7.52);
+  EXPECT_LT(report.at("bits_per_value").get<double>(), 9.4);
+}
+
+TEST(BenchCodec, PrintsATable) {
+  const VerbOutcome outcome = bench({"codec", "--millions", "1", "--rounds", "1"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
+  EXPECT_THAT(outcome.output, HasSubstr("compress DCT coefficients"));
+  EXPECT_THAT(outcome.output, HasSubstr("bits a position"));
+}
+
+TEST(BenchAggregate, ReportsRatiosAndGrowth) {
+  const VerbOutcome outcome =
+      bench({"aggregate", "--millions", "1", "--growth-millions", "1", "--rounds", "1", "--contributions", "2", "--json"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
+  const Json report = Json::parse(outcome.output);
+  EXPECT_GT(report.at("aggregate2_over_memcpy").get<double>(), 0);
+  EXPECT_GT(report.at("aggregate2_dct_over_memcpy").get<double>(), 0);
+  ASSERT_EQ(report.at("growth").size(), 3u);
+  // 504 contributions more, of 14 kB each: in memory they would be 7 MB.
+  EXPECT_LT(report.at("peak_memory_growth_bytes_8_to_512").get<int64_t>(), 4'000'000);
+  EXPECT_EQ(report.at("growth")[2].at("kept").get<int64_t>(), 64 * report.at("growth")[0].at("kept").get<int64_t>());
+}
+
+TEST(BenchCodec, ComparesQuantisersOnDumpedPseudoGradients) {
+  const TemporaryFolder folder;
+  const SmallModel model;
+  const ParameterBuffers gradient = random_values(model.layout, 1, 0.01f);
+  const ParameterBuffers feedback = random_values(model.layout, 2, 0.01f);
+  ASSERT_TRUE(dump_pseudo_gradient(folder.path(), 3, 1, model.layout, gradient.spans(), feedback.spans()));
+  const std::string file = (folder.path() / "window-00003-uid-1.safetensors").string();
+
+  const auto loaded = load_gradient(file);
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
+  EXPECT_EQ(loaded->layout, model.layout);
+  for (size_t p = 0; p < model.layout.size(); ++p) {
+    EXPECT_TRUE(std::ranges::equal(loaded->pseudo_gradient.spans()[p], gradient.spans()[p]));
+    EXPECT_TRUE(std::ranges::equal(loaded->error_feedback.spans()[p], feedback.spans()[p]));
+  }
+
+  const VerbOutcome outcome = bench({"codec", "--gradient", file, file, "--json"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
+  const Json reports = Json::parse(outcome.output).at(file);
+  ASSERT_EQ(reports.size(), 16u);
+  for (const Json& report : reports) {
+    EXPECT_GT(report.at("relative_error").get<double>(), 0);
+    EXPECT_LT(report.at("relative_error").get<double>(), 1);
+  }
+}
+
+TEST(BenchCodec, SaysWhatIsWrongWithAFile) {
+  const VerbOutcome missing = bench({"codec", "--gradient", "/nowhere/x.safetensors"});
+  EXPECT_EQ(missing.exit_code, 1);
+  EXPECT_THAT(missing.errors, HasSubstr("/nowhere/x.safetensors"));
+  EXPECT_EQ(bench({"codec", "--spec", "none"}).exit_code, 1);
+  EXPECT_EQ(bench({"codec", "--millions", "0"}).exit_code, 2);
+}
+
+}  // namespace
+}  // namespace templar::testing
