@@ -30,20 +30,12 @@ auto with_retries(const Call& call) {
 
 Verdict missing_verdict(std::string reason) { return {VerdictCode::kMissing, std::move(reason)}; }
 
-// What is downloaded, parsed. Until the outer step all of a window's contributions are kept, so larger ones move out of
-// memory into files; where there is no room for a file, they stay.
+// What was downloaded, parsed. Until the outer step all of a window's contributions are kept, so they move out of memory
+// into files; where there is no room for a file, they stay.
 Result<Contribution> parse(const NodeEnvironment& environment, Bytes bytes) {
-  constexpr size_t kKeptInMemory = size_t{64} << 10;
-  SharedBytes shared;
-  if (bytes.size() > kKeptInMemory) {
-    if (auto moved = move_to_scratch_file(bytes)) {
-      bytes = {};
-      shared = *std::move(moved);
-    } else {
-      log(LogLevel::kWarning, "gather", "a contribution stays in memory", {{"reason", moved.error().message}});
-    }
-  }
-  if (!bytes.empty()) shared = std::move(bytes);
+  auto in_file = move_to_scratch_file(bytes);
+  if (!in_file) log(LogLevel::kWarning, "gather", "a contribution stays in memory", {{"reason", in_file.error().message}});
+  SharedBytes shared = in_file ? *std::move(in_file) : SharedBytes(std::move(bytes));
   return parse_contribution(std::move(shared), environment.layout, environment.spec.codec);
 }
 
