@@ -171,6 +171,8 @@ Result<AggregateBenchReport> run_aggregate_bench(const AggregateBenchOptions& op
   report.kept = kept_by_all(options.layout, options.spec.codec, options.contributions);
   if (!options.growth_layout.empty()) {
     report.growth_parameters = parameter_count(options.growth_layout);
+    // Once for what is made on first use and then kept: tables of codes, the allocator's arenas.
+    TRY(measure_growth(options, options.growth_counts.front(), team));
     for (const int count : options.growth_counts) {
       say(options, fmt::format("{} contributions", count));
       TRY_ASSIGN(const GrowthPoint point, measure_growth(options, count, team));
