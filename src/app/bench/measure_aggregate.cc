@@ -90,14 +90,15 @@ Result<Contribution> make_contribution(std::span<const EncodedParameter> blocks,
   return parsed;
 }
 
-Result<std::vector<Contribution>> make_contributions(const ParameterLayout& layout, const CodecSpec& codec, int count,
+// One under each uid below count.
+Result<std::vector<Contribution>> make_contributions(std::span<const std::vector<EncodedParameter>> blocks, int count,
+                                                     const ParameterLayout& layout, const CodecSpec& codec,
                                                      ThreadTeam& team, double& parse_seconds) {
-  TRY_ASSIGN(const auto blocks, make_blocks(layout, codec, count, team));
   std::vector<Contribution> contributions;
   contributions.reserve(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i) {
     TRY_ASSIGN(Contribution contribution,
-               make_contribution(blocks[static_cast<size_t>(i % kDifferent)], static_cast<uint32_t>(i), layout, codec,
+               make_contribution(blocks[static_cast<size_t>(i) % blocks.size()], static_cast<uint32_t>(i), layout, codec,
                                  team, parse_seconds));
     contributions.push_back(std::move(contribution));
   }
@@ -124,14 +125,7 @@ Result<GrowthPoint> measure_growth(const AggregateBenchOptions& options, int cou
   TRY_ASSIGN(const auto blocks, make_blocks(layout, spec.codec, count, team));
   malloc_trim(0);  // what an earlier point has freed would hide what this one takes
   const int64_t before = own_memory_bytes();
-  std::vector<Contribution> contributions;
-  contributions.reserve(static_cast<size_t>(count));
-  for (int i = 0; i < count; ++i) {
-    TRY_ASSIGN(Contribution contribution,
-               make_contribution(blocks[static_cast<size_t>(i % kDifferent)], static_cast<uint32_t>(i), layout,
-                                 spec.codec, team, parse_seconds));
-    contributions.push_back(std::move(contribution));
-  }
+  TRY_ASSIGN(const auto contributions, make_contributions(blocks, count, layout, spec.codec, team, parse_seconds));
   GrowthPoint point{.contributions = count, .kept = kept_by_all(layout, spec.codec, count)};
   MemoryWatch watch;
   for (int round = 0; round < 2; ++round) {
@@ -147,7 +141,8 @@ Status measure_steps(const AggregateBenchOptions& options, bool use_dct, ThreadT
   RunSpec spec = options.spec;
   spec.codec.use_dct = use_dct;
   say(options, fmt::format("making {} contributions{}", options.contributions, use_dct ? " of DCT coefficients" : ""));
-  TRY_ASSIGN(const auto contributions, make_contributions(options.layout, spec.codec, options.contributions, team,
+  TRY_ASSIGN(const auto blocks, make_blocks(options.layout, spec.codec, options.contributions, team));
+  TRY_ASSIGN(const auto contributions, make_contributions(blocks, options.contributions, options.layout, spec.codec, team,
                                                           report.parse_seconds));
   ParameterBuffers theta(options.layout);
   ParameterBuffers copy(options.layout);
