@@ -196,7 +196,22 @@ Status bench_aggregate(const GradientArguments& arguments) {
   AggregateBenchOptions options;
   TRY_ASSIGN(options.spec, spec_of(arguments));
   options.spec.algorithm = Algorithm::kSparseLoco;
-  options.layout = bench_layout(arguments.millions);
+  if (arguments.files.empty()) {
+    options.layout = bench_layout(arguments.millions);
+    options.gradient = [&](int number) -> Result<BenchGradient> {
+      return synthetic_gradient(options.layout, static_cast<uint64_t>(number) + 1);
+    };
+  } else {
+    TRY_ASSIGN(const BenchGradient first, load_gradient(arguments.files.front()));
+    options.layout = first.layout;
+    options.different_gradients = static_cast<int>(arguments.files.size());
+    options.gradient = [&](int number) -> Result<BenchGradient> {
+      const std::string& file = arguments.files[static_cast<size_t>(number)];
+      TRY_ASSIGN(BenchGradient gradient, load_gradient(file));
+      if (gradient.layout == options.layout) return gradient;
+      return fatal_error(fmt::format("{}: has other tensors than {}", file, arguments.files.front()));
+    };
+  }
   options.contributions = arguments.contributions;
   options.threads = arguments.threads;
   options.rounds = arguments.rounds;
@@ -245,6 +260,9 @@ void add_bench_aggregate_command(CLI::App& bench, int& exit_code) {
       "aggregate", "Decoding, aggregation and outer step: time beside a memcpy of the same bytes, and how time and memory grow "
                    "with the number of contributions");
   add_shared_options(*aggregate, *arguments);
+  aggregate->add_option("--gradient", arguments->files,
+                        "Contributions carry what these safetensors files hold, in turn: one a miner, written by "
+                        "--dump-pseudo-gradients, or a model's");
   aggregate->add_option("--contributions", arguments->contributions, "Contributions")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

@@ -67,7 +67,7 @@ TEST(BenchAggregate, ReportsRatiosAndGrowth) {
   EXPECT_EQ(report.at("growth")[2].at("kept").get<int64_t>(), 64 * report.at("growth")[0].at("kept").get<int64_t>());
 }
 
-TEST(BenchCodec, ComparesQuantisersOnDumpedPseudoGradients) {
+TEST(BenchCodec, MeasuresDumpedPseudoGradients) {
   const TemporaryFolder folder;
   const SmallModel model;
   const ParameterBuffers gradient = random_values(model.layout, 1, 0.01f);
@@ -82,6 +82,10 @@ TEST(BenchCodec, ComparesQuantisersOnDumpedPseudoGradients) {
     EXPECT_TRUE(std::ranges::equal(loaded->pseudo_gradient.spans()[p], gradient.spans()[p]));
     EXPECT_TRUE(std::ranges::equal(loaded->error_feedback.spans()[p], feedback.spans()[p]));
   }
+
+  const VerbOutcome aggregated = bench({"aggregate", "--gradient", file, "--no-growth", "--rounds", "1", "--json"});
+  ASSERT_EQ(aggregated.exit_code, 0) << aggregated.errors;
+  EXPECT_EQ(Json::parse(aggregated.output).at("parameters").get<int64_t>(), parameter_count(model.layout));
 
   const VerbOutcome outcome = bench({"codec", "--gradient", file, file, "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;

@@ -7,7 +7,6 @@
 #include <fstream>
 #include <thread>
 
-#include "app/bench/bench_model.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/scratch_file.h"
@@ -16,9 +15,6 @@
 
 namespace templar {
 namespace {
-
-// So many pseudo-gradients are drawn; contributions beyond carry one of them again, under their own uid.
-constexpr int kDifferent = 8;
 
 void say(const AggregateBenchOptions& options, const std::string& what) {
   if (options.on_step) options.on_step(what);
@@ -63,14 +59,15 @@ class MemoryWatch {
   std::thread thread_;
 };
 
-// A miner's blocks for each of the first kDifferent seeds.
-Result<std::vector<std::vector<EncodedParameter>>> make_blocks(const ParameterLayout& layout, const CodecSpec& codec,
-                                                               int count, ThreadTeam& team) {
+// A miner's blocks for each of the first pseudo-gradients.
+Result<std::vector<std::vector<EncodedParameter>>> make_blocks(const GradientSource& source, int count,
+                                                               const CodecSpec& codec, ThreadTeam& team) {
   std::vector<std::vector<EncodedParameter>> blocks;
-  for (int i = 0; i < std::min(count, kDifferent); ++i) {
-    BenchGradient gradient = synthetic_gradient(layout, static_cast<uint64_t>(i) + 1);
-    TRY_ASSIGN(auto encoded, compress_with_error_feedback(std::as_const(gradient.error_feedback).spans(),
-                                                          gradient.pseudo_gradient.spans(), layout, codec, team));
+  for (int i = 0; i < count; ++i) {
+    TRY_ASSIGN(BenchGradient gradient, source(i));
+    TRY_ASSIGN(auto encoded,
+               compress_with_error_feedback(std::as_const(gradient.error_feedback).spans(),
+                                            gradient.pseudo_gradient.spans(), gradient.layout, codec, team));
     blocks.push_back(std::move(encoded));
   }
   return blocks;
@@ -122,7 +119,11 @@ Result<GrowthPoint> measure_growth(const AggregateBenchOptions& options, int cou
   ParameterBuffers theta(layout);
   theta.fill_zero();
   double parse_seconds = 0;
-  TRY_ASSIGN(const auto blocks, make_blocks(layout, spec.codec, count, team));
+  constexpr int kDifferent = 8;
+  const auto drawn = [&](int number) -> Result<BenchGradient> {
+    return synthetic_gradient(layout, static_cast<uint64_t>(number) + 1);
+  };
+  TRY_ASSIGN(const auto blocks, make_blocks(drawn, kDifferent, spec.codec, team));
   malloc_trim(0);  // what an earlier point has freed would hide what this one takes
   const int64_t before = own_memory_bytes();
   TRY_ASSIGN(const auto contributions, make_contributions(blocks, count, layout, spec.codec, team, parse_seconds));
@@ -141,7 +142,8 @@ Status measure_steps(const AggregateBenchOptions& options, bool use_dct, ThreadT
   RunSpec spec = options.spec;
   spec.codec.use_dct = use_dct;
   say(options, fmt::format("making {} contributions{}", options.contributions, use_dct ? " of DCT coefficients" : ""));
-  TRY_ASSIGN(const auto blocks, make_blocks(options.layout, spec.codec, options.contributions, team));
+  TRY_ASSIGN(const auto blocks,
+             make_blocks(options.gradient, std::min(options.contributions, options.different_gradients), spec.codec, team));
   TRY_ASSIGN(const auto contributions, make_contributions(blocks, options.contributions, options.layout, spec.codec, team,
                                                           report.parse_seconds));
   ParameterBuffers theta(options.layout);

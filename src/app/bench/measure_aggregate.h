@@ -6,14 +6,20 @@
 #include <string>
 #include <vector>
 
+#include "app/bench/bench_model.h"
 #include "app/bench/memcpy_time.h"
 #include "base/result.h"
 #include "core/protocol/run_spec.h"
 
 namespace templar {
 
+// A miner's pseudo-gradient by its number; all of one layout.
+using GradientSource = std::function<Result<BenchGradient>(int number)>;
+
 struct AggregateBenchOptions {
   ParameterLayout layout;
+  GradientSource gradient;     // of that layout
+  int different_gradients = 8; // contributions beyond carry one of them again, under their own uid
   RunSpec spec;  // codec (use_dct is set to both), aggregation rule and rate
   int contributions = 8;
   int threads = 2;
