@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "app/bench/checkpoint_bench_command.h"
 #include "app/bench/gradient_commands.h"
 #include "app/command.h"
 #include "app/options.h"
@@ -82,6 +83,7 @@ void add_bench_command(CLI::App& root, int& exit_code) {
   train->callback([arguments, &exit_code] { exit_code = run_command([&] { return bench_train(*arguments); }); });
   add_bench_codec_command(*verb, exit_code);
   add_bench_aggregate_command(*verb, exit_code);
+  add_bench_checkpoint_command(*verb, exit_code);
 }
 
 }  // namespace templar

@@ -12,6 +12,8 @@
 #include "app/command.h"
 #include "base/file.h"
 #include "core/protocol/object_keys.h"
+#include "node/checkpoint/checkpoint_diff.h"
+#include "node/checkpoint/checkpoint_download.h"
 #include "node/checkpoint/checkpoint_folder.h"
 
 namespace templar {
@@ -31,13 +33,17 @@ bool is_stored_checkpoint(const fs::path& folder) {
   return window_in_key(kCheckpointsPrefix, key).has_value();
 }
 
+bool holds_model(const fs::path& folder) {
+  return fs::exists(folder / kModelName) || fs::exists(folder / kModelIndexName);
+}
+
 // The place itself, or the checkpoints of the store, bucket or folder that it is, in the order of their
 // paths. Fails (fatal) if there is none.
 Result<std::vector<fs::path>> find_checkpoints(const fs::path& place) {
   if (!fs::is_directory(place)) return fatal_error(place.string() + ": no such folder");
   // One that was named is looked at whatever it lacks; among those below, data sets have manifests of their
   // own.
-  if (fs::exists(place / kManifestName) || fs::exists(place / kModelName) ||
+  if (fs::exists(place / kManifestName) || holds_model(place) ||
       is_stored_checkpoint(fs::absolute(place).lexically_normal())) {
     return std::vector{place};
   }
@@ -46,7 +52,7 @@ Result<std::vector<fs::path>> find_checkpoints(const fs::path& place) {
   fs::recursive_directory_iterator entry(place, fs::directory_options::skip_permission_denied, error);
   for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
     if (entry->is_directory() &&
-        (is_stored_checkpoint(entry->path()) || fs::exists(entry->path() / kModelName))) {
+        (is_stored_checkpoint(entry->path()) || holds_model(entry->path()))) {
       found.push_back(entry->path());
       entry.disable_recursion_pending();
     }
@@ -142,14 +148,47 @@ Status show(const std::string& place) {
   fmt::print("run          {}\n", manifest.run_id.hex());
   fmt::print("window       {}, the first that starts from this model\n", manifest.window);
   fmt::print("outer step   {}\n", manifest.outer_step);
+  fmt::print("began at     window {}\n", manifest.start_window);
   fmt::print("state root   {}\n", manifest.state_root.hex());
   fmt::print("signed by    {}\n", manifest.signer.hex());
   TRY(print_model(place));
-  fmt::print("\n{:<24} {:>14}  BLAKE2b-256\n", "file", "bytes");
+  fmt::print("\n{:<32} {:>14}  BLAKE2b-256\n", "file", "bytes");
   for (const CheckpointFile& file : manifest.files) {
-    fmt::print("{:<24} {:>14}  {}\n", file.name, file.size_bytes, file.hash.hex());
+    const std::string hash = file.pieces.size() == 1 ? file.pieces[0].hex()
+                                                     : fmt::format("{} pieces of 8 MiB", file.pieces.size());
+    fmt::print("{:<32} {:>14}  {}\n", file.name, file.size_bytes, hash);
   }
   return {};
+}
+
+// True if they are equal to the last bit.
+Result<bool> diff(const std::string& a, const std::string& b, bool all) {
+  const CheckpointFiles files_a = checkpoint_in_folder(a);
+  const CheckpointFiles files_b = checkpoint_in_folder(b);
+  TRY_ASSIGN(const CheckpointDifference difference, compare_checkpoints(files_a, files_b));
+  for (const auto* manifest : {&difference.a, &difference.b}) {
+    fmt::print("{}  run {}  window {:>6}  outer step {:>6}  state root {}\n", manifest == &difference.a ? "a" : "b",
+               manifest->run_id.brief(), manifest->window, manifest->outer_step, manifest->state_root.brief());
+  }
+  fmt::print("\n{:<52} {:>12} {:>12} {:>12} {:>12}\n", "parameter", "values", "different", "largest", "relative");
+  size_t differing = 0;
+  for (const ParameterDifference& parameter : difference.parameters) {
+    differing += parameter.different > 0 ? 1 : 0;
+    if (parameter.different == 0 && !all) continue;
+    fmt::print("{:<52} {:>12} {:>12} {:>12.4g} {:>12.4g}\n", parameter.name, parameter.values, parameter.different,
+               parameter.largest, parameter.relative);
+  }
+  if (differing == 0) fmt::print("equal to the last bit\n");
+  if (differing > 0)
+    fmt::print("{} of {} parameters differ; ||b - a|| / ||a|| = {:.4g}\n", differing, difference.parameters.size(),
+               difference.relative);
+  return differing == 0;
+}
+
+Result<CheckpointManifest> copy_checkpoint(const CheckpointFiles& files, const fs::path& out) {
+  TRY_ASSIGN(CheckpointManifest manifest, read_manifest(files));
+  TRY(download_checkpoint(files, manifest, out));
+  return manifest;
 }
 
 // Of several the one with the highest window that can be copied whole.
@@ -183,6 +222,7 @@ void add_checkpoint_command(CLI::App& root, int& exit_code) {
     std::vector<std::string> places;
     std::string place, out, leader;
     int threads = 1;
+    bool all = false;
   };
   auto options = std::make_shared<Options>();
   constexpr const char* kPlaces =
@@ -203,6 +243,19 @@ void add_checkpoint_command(CLI::App& root, int& exit_code) {
   CLI::App* details = verb->add_subcommand("show", "Show a checkpoint's manifest");
   details->add_option("FOLDER", options->place, "A checkpoint's folder")->required();
   details->callback([options, &exit_code] { exit_code = run_command([&] { return show(options->place); }); });
+
+  CLI::App* compare = verb->add_subcommand("diff", "Compare the models of two checkpoints; exit code 1 if they differ");
+  compare->add_option("A", options->place, "A checkpoint's folder")->required();
+  compare->add_option("B", options->out, "Another one's")->required();
+  compare->add_flag("--all", options->all, "Also list parameters that are equal");
+  compare->callback([options, &exit_code] {
+    bool equal = false;
+    exit_code = run_command([&]() -> Status {
+      TRY_ASSIGN(equal, diff(options->place, options->out, options->all));
+      return {};
+    });
+    if (exit_code == 0 && !equal) exit_code = 1;
+  });
 
   CLI::App* copy =
       verb->add_subcommand("export", "Copy the newest whole checkpoint to a folder that Hugging Face opens");

@@ -10,6 +10,7 @@
 #include "core/consensus/state_root.h"
 #include "core/protocol/object_keys.h"
 #include "node/checkpoint/checkpoint.h"
+#include "node/checkpoint/checkpoint_contents.h"
 #include "support/small_model.h"
 #include "support/run_verb.h"
 #include "support/temporary_folder.h"
@@ -27,13 +28,17 @@ using ::testing::Not;
 class CheckpointCommand : public ::testing::Test {
  protected:
   void SetUp() override {
+    for (const int64_t window : {4, 12}) publish(window);
+  }
+  // Of the initial model, with that much added to the last parameter's first value.
+  void publish(int64_t window, float change = 0) {
     ThreadTeam team(1);
-    for (const int64_t window : {4, 12}) {
-      const CheckpointInfo info{
-          window, window, compute_state_root(model_.layout, std::as_const(model_.parameters).spans(), team)};
-      ASSERT_TRUE(publish_checkpoint(store_, "leader", model_.spec, info,
-                                     std::as_const(model_.parameters).spans(), {}, key_));
-    }
+    SmallModel model;
+    model.parameters.spans().back()[0] += change;
+    const ConstParameterSpans parameters = std::as_const(model.parameters).spans();
+    const CheckpointInfo info{window, window, compute_state_root(model.layout, parameters, team)};
+    ASSERT_TRUE(publish_checkpoint(
+        store_, "leader", {.spec = model.spec, .info = info, .parameters = parameters, .tokenizer = {}}, key_, team));
   }
   static Outcome run(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "checkpoint");
@@ -112,6 +117,19 @@ TEST_F(CheckpointCommand, ListsAndShows) {
               AllOf(HasSubstr("window       12"), HasSubstr("signed by    " + key_.public_key().hex()),
                     HasSubstr(std::to_string(parameter_count(model_.layout)) + " parameters"),
                     HasSubstr("model.safetensors")));
+}
+
+TEST_F(CheckpointCommand, ComparesTwoModels) {
+  Outcome outcome = run({"diff", checkpoint(4).string(), checkpoint(12).string()});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+  EXPECT_THAT(outcome.output, HasSubstr("equal to the last bit"));
+  publish(20, 1);
+  outcome = run({"diff", checkpoint(4).string(), checkpoint(20).string()});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.output, AllOf(HasSubstr("1 of " + std::to_string(model_.layout.size()) + " parameters differ"),
+                                    HasSubstr(model_.layout.back().name)));
+  EXPECT_EQ(run({"diff", checkpoint(4).string(), root()}).exit_code, 1);
+  EXPECT_EQ(run({"diff", checkpoint(4).string()}).exit_code, 2);
 }
 
 TEST_F(CheckpointCommand, CopiesOutTheNewestThatIsWhole) {

@@ -124,6 +124,7 @@ void add_what_options(CLI::App& verb, Arguments& arguments) {
   verb.add_option("--tokenizer", options.tokenizer, "For text: bytes, sentencepiece:FILE or train:VOCABULARY")->capture_default_str();
   verb.add_option("--spec", options.spec, "Run spec: a preset or a file (see `templar run`)")->capture_default_str();
   verb.add_option("--set", options.changes, "Change a field of the spec, FIELD=VALUE; may be repeated")->take_all();
+  verb.add_option("--bootstrap", options.bootstrap, "Checkpoint folder of another run, whose weights the run begins with");
   verb.add_option("--seed", arguments.seed, "The run's seed (default: the spec's)");
   verb.add_option("--algorithm", arguments.algorithm, "sparseloco or demo (default: the spec's)")
       ->check(CLI::IsMember({"sparseloco", "demo"}));

@@ -61,11 +61,26 @@ void add_common_options(CLI::App& verb, NodeArguments& arguments) {
       ->check(CLI::NonNegativeNumber);
 }
 
+void add_checkpoint_options(CLI::App& verb, NodeConfig& config) {
+  verb.add_option("--keep-checkpoints", config.retention.keep_last, "Newest checkpoints that stay in the bucket")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  verb.add_option("--keep-checkpoint-every", config.retention.keep_every,
+                  "And those whose window is a multiple of this (0: no others)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  verb.add_option("--checkpoint-shard-size", config.checkpoint_shard_bytes, "Largest file of a checkpoint, e.g. 512MB")
+      ->transform(CLI::AsSizeValue(true))
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+}
+
 template <typename Open>
 int run_node(NodeArguments& arguments, const Open& open) {
   catch_stop_signals();
   return run_command([&]() -> Status {
     arguments.config.precision = parse_precision(arguments.precision);
+    arguments.config.copy_checkpoints = true;
     if (arguments.until_window > 0) arguments.config.until_window = arguments.until_window;
     TRY_ASSIGN(const std::unique_ptr<RunningNode> node, open(arguments));
     return drive(*node);
@@ -93,6 +108,7 @@ void add_node_commands(CLI::App& root, int& exit_code) {
   validator->add_option("--stake", validator_arguments->stake, "Stake at registration; the most stake leads")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  add_checkpoint_options(*validator, validator_arguments->config);
   validator->callback([validator_arguments, &exit_code] {
     exit_code = run_node(*validator_arguments, [](const NodeArguments& a) { return open_validator(a.config, a.stake); });
   });

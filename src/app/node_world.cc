@@ -70,7 +70,8 @@ NodeWorld::NodeWorld(const NodeConfig& node_config, FolderLock lock, RunSpec run
       shards(std::move(opened_shards)),
       tokenizer(std::move(opened_tokenizer)),
       metrics(std::move(opened_metrics)),
-      environment(spec, *store, *ledger, *shards, *metrics),
+      environment(spec, *store, *ledger, *shards, *metrics,
+                  config.copy_checkpoints ? config.state_folder / "checkpoints" : std::filesystem::path()),
       lock_(std::move(lock)) {}
 
 Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config) {
@@ -109,7 +110,9 @@ Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config, do
   owned->node = std::make_unique<Validator>(world.environment, *world.store, *world.ledger, *owned->engine, key,
                                             ValidatorOptions{.threads = config.threads,
                                                              .until_window = config.until_window,
-                                                             .tokenizer = world.tokenizer->files()});
+                                                             .tokenizer = world.tokenizer->files(),
+                                                             .checkpoint_shard_bytes = config.checkpoint_shard_bytes,
+                                                             .retention = config.retention});
   return owned;
 }
 

@@ -13,6 +13,8 @@
 #include "base/folder_lock.h"
 #include "base/keys.h"
 #include "engine/engine.h"
+#include "node/checkpoint/model_shards.h"
+#include "node/checkpoint/retention.h"
 #include "node/environment.h"
 #include "ports/ledger_clock.h"
 #include "ports/tokenizer.h"
@@ -32,6 +34,9 @@ struct NodeConfig {
   Precision precision = Precision::kF32;
   std::optional<int64_t> until_window;
   int64_t heldout_samples = 128;
+  bool copy_checkpoints = false;  // into the state folder, before they are loaded
+  CheckpointRetention retention;  // of a validator's own
+  uint64_t checkpoint_shard_bytes = kDefaultShardBytes;
 };
 
 // Owns everything that a node's environment refers to.

@@ -26,6 +26,13 @@ class Descriptor {
 // Writes everything at the descriptor's position. Returns 0, or the errno of the first write that failed.
 [[nodiscard]] int write_all(int file, ByteView content);
 
+// The same at that offset.
+[[nodiscard]] int write_at(int file, uint64_t offset, ByteView content);
+
+// Lets the disk begin with what was written there, where the range is large enough to be worth it: a sync at the
+// end then finds little left to do. A hint, without promises.
+void begin_writeback(int file, uint64_t offset, uint64_t size_bytes);
+
 // Fills the whole buffer from that offset. Returns 0 and the number of bytes read, fewer at the file's end;
 // or the errno.
 struct ReadOutcome {

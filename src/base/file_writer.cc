@@ -36,6 +36,8 @@ AtomicFileWriter::~AtomicFileWriter() {
 Status AtomicFileWriter::append(ByteView piece) {
   CHECK(file_.valid());
   if (const int failure = write_all(file_.get(), piece); failure != 0) return file_error(target_, failure);
+  begin_writeback(file_.get(), size_bytes_, piece.size());
+  size_bytes_ += piece.size();
   return {};
 }
 

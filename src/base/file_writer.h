@@ -30,6 +30,7 @@ class AtomicFileWriter {
   std::filesystem::path target_;
   std::filesystem::path temporary_;
   Descriptor file_;  // valid until the commit
+  uint64_t size_bytes_ = 0;
 };
 
 }  // namespace templar

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "node/checkpoint/checkpoint.h"
+#include "node/checkpoint/checkpoint_search.h"
 #include "node/gather.h"
 #include "node/roster.h"
 
@@ -14,13 +15,12 @@ Result<std::optional<CatchUpReport>> catch_up(const NodeEnvironment& environment
   const std::optional<Registration> leader = leader_of(roster);
   if (!leader) return std::nullopt;
   TRY_ASSIGN(const auto checkpoint,
-             load_newest_checkpoint(environment.store, leader->bucket,
-                                    {environment.spec, environment.layout, environment.run_id, leader->key},
-                                    replica.engine().parameters(), replica.team()));
+             load_newest_checkpoint(environment, roster, replica.engine().parameters(), replica.team()));
   if (!checkpoint) return std::nullopt;
-  replica.begin_loaded(checkpoint->window, checkpoint->outer_step);
+  const CheckpointInfo& info = checkpoint->info;
+  replica.begin_loaded(info.window, info.outer_step, info.start_window);
 
-  CatchUpReport report{.checkpoint_window = checkpoint->window};
+  CatchUpReport report{.checkpoint_window = info.window};
   while (!until_window || replica.window() < *until_window) {
     TRY_ASSIGN(const auto record, read_record(environment, *leader, replica.window()));
     if (!record) break;

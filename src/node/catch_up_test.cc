@@ -36,11 +36,9 @@ class CatchingUp : public ::testing::Test {
     leader_.close_window(as_list(*contributions));
   }
   void publish_checkpoint_now() {
-    const Status published = publish_checkpoint(
-        world_.store(), world_.bucket(0), world_.spec(),
+    world_.publish_checkpoint(
         {.window = leader_.window(), .outer_step = leader_.outer_step(), .state_root = leader_.state_root()},
-        std::as_const(*leader_engine_).parameters(), {}, world_.communications.key(0));
-    CHECK(published.has_value());
+        std::as_const(*leader_engine_).parameters());
   }
   [[nodiscard]] auto catch_up_until(std::optional<int64_t> window) {
     return catch_up(world_.environment, replica_, window);
@@ -87,10 +85,10 @@ TEST_F(CatchingUp, NamesTheContributionThatIsGone) {
 }
 
 TEST_F(CatchingUp, EndsWhereARecordContradictsTheModel) {
-  AggregateRecord record = world_.record_of(1, 1, roots_[0], {1, 2, 3});
+  AggregateRecord record = world_.record_of(2, 2, roots_[0], {1, 2, 3});
   world_.publish_record(record);
   EXPECT_TRUE(fails(catch_up_until(std::nullopt), ErrorKind::kFatal,
-                    "window 1: our model's root is " + roots_[1].brief()));
+                    "window 2: our model's root is " + roots_[2].brief()));
 }
 
 TEST_F(CatchingUp, AppliesARecordOnlyToTheModelThatItNames) {

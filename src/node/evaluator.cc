@@ -67,7 +67,7 @@ Status Evaluator::evaluate(const Registration& leader, int64_t window) {
              load_checkpoint(environment_.store, leader.bucket, window,
                              {environment_.spec, environment_.layout, environment_.run_id, leader.key},
                              replica_.engine().parameters(), replica_.team()));
-  replica_.begin_loaded(info.window, info.outer_step);
+  replica_.begin_loaded(info.window, info.outer_step, info.start_window);
   const Stopwatch watch;
   TRY_ASSIGN(const EvaluationReport report, evaluate_heldout(environment_.shards, replica_.engine(), options_.heldout_samples));
   Measurement measurement = node_measurement("benchmark_metrics", "evaluator", 0, environment_);

@@ -20,10 +20,7 @@ class EvaluatorTest : public ::testing::Test {
  protected:
   void publish(int64_t window) {
     const CheckpointInfo info{.window = window, .outer_step = window, .state_root = world_.initial_root()};
-    const Status published =
-        publish_checkpoint(world_.store(), world_.bucket(0), world_.spec(), info,
-                           world_.communications.model.parameters.spans(), {}, world_.communications.key(0));
-    ASSERT_TRUE(published) << published.error().message;
+    world_.publish_checkpoint(info, world_.communications.model.parameters.spans());
   }
   void break_checkpoint(int64_t window) {
     const auto objects = world_.store().list(world_.bucket(0), checkpoint_prefix(window));

@@ -41,9 +41,9 @@ Result<std::vector<Evaluation>> LossMeter::measure(Replica& replica, Contributio
   TRY_ASSIGN(const double unassigned_before, mean_loss(engine, unassigned));
 
   const ClipFactors factors = clip_factors(accepted);
-  start_.copy_from(std::as_const(engine).parameters());
+  const auto start = start_copy_.take(replica.state_root(), std::as_const(engine).parameters(), replica.team());
   const auto restore = [&] {
-    copy_parameters(std::as_const(start_).spans(), engine.parameters());
+    copy_parameters(start->spans(), engine.parameters(), replica.team());
     engine.parameters_changed();
   };
 

@@ -8,13 +8,14 @@
 #include "core/protocol/contribution.h"
 #include "core/scoring/evidence.h"
 #include "node/replica.h"
+#include "node/start_copy.h"
 
 namespace templar {
 
 // Measures contributions one by one against the model at the window's start.
 class LossMeter {
  public:
-  explicit LossMeter(const NodeEnvironment& environment) : environment_(environment), start_(environment.layout) {}
+  explicit LossMeter(const NodeEnvironment& environment) : environment_(environment), start_copy_(environment.layout) {}
 
   // sampling_key: bytes that miners don't know; they choose the unassigned samples. accepted: the window's, ascending uid (their
   // clip factors are those of the gather); uids: which of them to measure. The result has one evaluation for each of uids, in
@@ -22,9 +23,12 @@ class LossMeter {
   [[nodiscard]] Result<std::vector<Evaluation>> measure(Replica& replica, ContributionList accepted,
                                                         std::span<const uint32_t> uids, ByteView sampling_key);
 
+  // What the parameters are put back from.
+  [[nodiscard]] StartCopy& start_copy() { return start_copy_; }
+
  private:
   const NodeEnvironment& environment_;
-  ParameterBuffers start_;  // the parameters at the window's start, for the exact undo
+  StartCopy start_copy_;
 };
 
 }  // namespace templar

@@ -35,9 +35,7 @@ class MinerTest : public ::testing::Test {
     const CheckpointInfo info{.window = window,
                               .outer_step = outer_step,
                               .state_root = compute_state_root(world.environment.layout, parameters, team)};
-    const Status published = publish_checkpoint(world.store(), world.bucket(0), world.spec(), info,
-                                                parameters, {}, world.communications.key(0));
-    CHECK(published.has_value());
+    world.publish_checkpoint(info, parameters);
   }
   void work(MinerNode& node, Progress until = Progress::kWaiting) {
     const auto progress = testing::work_until_waiting(node.miner);

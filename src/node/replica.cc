@@ -7,11 +7,12 @@ namespace templar {
 
 void Replica::begin_initial(int64_t window) {
   initialise_parameters(environment_.layout, environment_.spec.model, environment_.spec.seed, engine_.parameters());
-  begin_loaded(window, 0);
+  begin_loaded(window, 0, window);
 }
 
-void Replica::begin_loaded(int64_t window, int64_t outer_step) {
+void Replica::begin_loaded(int64_t window, int64_t outer_step, int64_t start_window) {
   window_ = window;
+  start_window_ = start_window;
   outer_step_ = outer_step;
   refresh();
 }

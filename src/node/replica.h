@@ -22,11 +22,13 @@ class Replica {
   // The run's initial model, as the start of that window.
   void begin_initial(int64_t window);
   // The engine's parameters as somebody has just loaded them.
-  void begin_loaded(int64_t window, int64_t outer_step);
+  void begin_loaded(int64_t window, int64_t outer_step, int64_t start_window = 0);
 
   [[nodiscard]] WindowPlan plan() const { return plan_window(environment_.spec, window_, outer_step_); }
   [[nodiscard]] int64_t window() const { return window_; }
   [[nodiscard]] int64_t outer_step() const { return outer_step_; }
+  // The run's first.
+  [[nodiscard]] int64_t start_window() const { return start_window_; }
   // Of the parameters at the window's start.
   [[nodiscard]] const Hash256& state_root() const { return state_root_; }
   [[nodiscard]] Engine& engine() { return engine_; }
@@ -46,6 +48,7 @@ class Replica {
   ThreadTeam team_;
   int64_t window_ = 0;
   int64_t outer_step_ = 0;
+  int64_t start_window_ = 0;
   Hash256 state_root_;
 };
 

@@ -1,17 +1,24 @@
 #include "node/roster.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace templar {
 
+std::vector<Registration> validators_by_stake(std::span<const Registration> roster) {
+  std::vector<Registration> validators;
+  std::ranges::copy_if(roster, std::back_inserter(validators),
+                       [](const Registration& node) { return node.role == NodeRole::kValidator; });
+  std::ranges::stable_sort(validators, [](const Registration& a, const Registration& b) {
+    return a.stake != b.stake ? a.stake > b.stake : a.uid < b.uid;
+  });
+  return validators;
+}
+
 std::optional<Registration> leader_of(std::span<const Registration> roster) {
-  const Registration* leader = nullptr;
-  for (const Registration& node : roster) {
-    if (node.role != NodeRole::kValidator) continue;
-    if (leader == nullptr || node.stake > leader->stake) leader = &node;
-  }
-  if (leader == nullptr) return std::nullopt;
-  return *leader;
+  const std::vector<Registration> validators = validators_by_stake(roster);
+  if (validators.empty()) return std::nullopt;
+  return validators.front();
 }
 
 const Registration* find_uid(std::span<const Registration> roster, uint32_t uid) {

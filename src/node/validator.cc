@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 #include "core/protocol/object_keys.h"
 #include "node/catch_up.h"
 #include "node/checkpoint/checkpoint.h"
+#include "node/checkpoint/checkpoint_loader.h"
 #include "node/evidence_collector.h"
 #include "node/reports.h"
 #include "node/roster.h"
@@ -37,7 +39,12 @@ Validator::Validator(const NodeEnvironment& environment, ObjectStore& store, Led
       options_(options),
       clock_(environment.ledger, environment.spec.network),
       replica_(environment, engine, options.threads),
-      meter_(environment) {
+      meter_(environment),
+      publisher_(environment.spec, store, key,
+                 {.threads = options.threads,
+                  .shard_bytes = options.checkpoint_shard_bytes,
+                  .retention = options.retention,
+                  .tokenizer = options.tokenizer}) {
   // Ed25519 signatures are deterministic and nobody else can make this one.
   const Signature secret = key.sign(as_bytes("unassigned samples of run " + environment.run_id.hex()));
   sampling_key_.assign(secret.bytes.begin(), secret.bytes.end());
@@ -45,11 +52,12 @@ Validator::Validator(const NodeEnvironment& environment, ObjectStore& store, Led
 
 Result<Progress> Validator::advance() {
   if (!started_) return start();
-  if (checkpoint_due_) {
-    TRY(publish_checkpoint());
-    checkpoint_due_ = false;
+  TRY(observe_publisher());
+  if (checkpoint_due_ && others_wait_for_it_) {
+    TRY(publish_checkpoint_now());
     return Progress::kWorked;
   }
+  if (checkpoint_due_ && !publisher_.busy()) begin_checkpoint();
   if (options_.until_window && replica_.window() >= *options_.until_window) return Progress::kFinished;
   if (decision_) return judge_window();
   TRY_ASSIGN(const bool closed, clock_.is_closed(replica_.window()));
@@ -78,21 +86,38 @@ Result<Progress> Validator::start() {
     TRY_ASSIGN(const std::optional<int64_t> current, clock_.current_window());
     if (!current) return Progress::kWaiting;
     log(LogLevel::kInfo, "validator", "leads a new run", {{"uid", self_.uid}, {"start_window", *current}});
-    replica_.begin_initial(*current);
-    checkpoint_due_ = true;
+    TRY(begin_run(*current));
+    checkpoint_due_ = others_wait_for_it_ = true;
   }
   if (!stored) {
     state_.peers = select_peers(with_newcomers({}, roster), environment_.spec.network);
     state_.next_peers = state_.peers;
   }
   state_.next_window = replica_.window();
-  if (caught_up && is_checkpoint_due() && caught_up->checkpoint_window != replica_.window()) checkpoint_due_ = true;
+  if (caught_up && caught_up->checkpoint_window != replica_.window()) note_checkpoint();
   // From its first window on, a restart begins at the first one that is not judged.
   if (!stored) TRY(store_state(state_));
   started_ = true;
   log(LogLevel::kInfo, "validator", "in sync",
       {{"uid", self_.uid}, {"window", replica_.window()}, {"state_root", replica_.state_root().brief()}});
   return Progress::kWorked;
+}
+
+Status Validator::begin_run(int64_t window) {
+  const BootstrapSpec& bootstrap = environment_.spec.bootstrap;
+  if (bootstrap.bucket.empty()) {
+    replica_.begin_initial(window);
+    return {};
+  }
+  const CheckpointFiles files = checkpoint_in_store(environment_.store, bootstrap.bucket, bootstrap.window);
+  const Status loaded = load_bootstrap(files, bootstrap, environment_.layout, replica_.engine().parameters(), replica_.team());
+  if (!loaded && loaded.error().kind == ErrorKind::kSkip)
+    return fatal_error("the checkpoint that the run spec begins with can't be used: " + loaded.error().message);
+  TRY(loaded);
+  replica_.begin_loaded(window, 0, window);
+  log(LogLevel::kInfo, "validator", "begins with another run's weights",
+      {{"uid", self_.uid}, {"from", files.where}, {"state_root", replica_.state_root().brief()}});
+  return {};
 }
 
 Result<Progress> Validator::decide_window() {
@@ -178,7 +203,7 @@ Result<Progress> Validator::judge_window() {
 void Validator::finish_window() {
   replica_.close_window(as_list(decision_->gathered.accepted));
   decision_.reset();
-  checkpoint_due_ = is_checkpoint_due();
+  note_checkpoint();
 }
 
 Status Validator::settle(const AdvanceResult& result, int64_t window) {
@@ -206,17 +231,45 @@ Status Validator::store_state(const ValidatorState& state) {
   return store_.put(self_.bucket, kScoreboardKey, as_bytes(text));
 }
 
-Status Validator::publish_checkpoint() {
-  TRY_ASSIGN(const std::vector<Registration> roster, environment_.ledger.registrations());
-  if (!leads(roster)) return {};
-  const CheckpointInfo info{
-      .window = replica_.window(), .outer_step = replica_.outer_step(), .state_root = replica_.state_root()};
-  return templar::publish_checkpoint(store_, self_.bucket, environment_.spec, info,
-                                     std::as_const(replica_.engine()).parameters(), options_.tokenizer, key_);
+// A due checkpoint that waited behind another one, still under way, is overtaken by the next.
+void Validator::note_checkpoint() {
+  const bool last = replica_.window() == options_.until_window;
+  const bool due = last || replica_.window() % environment_.spec.network.checkpoint_interval == 0;
+  checkpoint_due_ = due || checkpoint_due_ || std::exchange(retry_checkpoint_, false);
+  others_wait_for_it_ = last;
 }
 
-bool Validator::is_checkpoint_due() const {
-  return replica_.window() % environment_.spec.network.checkpoint_interval == 0 || replica_.window() == options_.until_window;
+// What could not be published is published with the next window's model; a person has to act on anything else.
+Status Validator::observe_publisher() {
+  const std::optional<Status> outcome = publisher_.outcome();
+  if (!outcome || *outcome) return {};
+  if (outcome->error().kind != ErrorKind::kRetry) return std::unexpected(outcome->error());
+  log(LogLevel::kWarning, "validator", "checkpoint not published: will try with the next window's",
+      {{"uid", self_.uid}, {"reason", outcome->error().message}});
+  retry_checkpoint_ = true;
+  return {};
+}
+
+void Validator::begin_checkpoint() {
+  const CheckpointInfo info{.window = replica_.window(),
+                            .outer_step = replica_.outer_step(),
+                            .state_root = replica_.state_root(),
+                            .start_window = replica_.start_window()};
+  publisher_.begin(self_.bucket, info,
+                   meter_.start_copy().take(info.state_root, std::as_const(replica_.engine()).parameters(), replica_.team()));
+  checkpoint_due_ = false;
+}
+
+Status Validator::publish_checkpoint_now() {
+  if (const Status before = publisher_.wait(); !before) {
+    log(LogLevel::kWarning, "validator", "checkpoint not published",
+        {{"uid", self_.uid}, {"reason", before.error().message}});
+  }
+  begin_checkpoint();
+  const Status published = publisher_.wait();
+  if (!published) checkpoint_due_ = true;
+  if (published) others_wait_for_it_ = false;
+  return published;
 }
 
 bool Validator::leads(std::span<const Registration> roster) const {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/keys.h"
+#include "node/checkpoint/checkpoint_publisher.h"
 #include "node/environment.h"
 #include "node/gather.h"
 #include "node/measurement.h"
@@ -22,6 +23,8 @@ struct ValidatorOptions {
   int threads = 1;
   std::optional<int64_t> until_window;    // finished once the model is the start of this window
   std::vector<TokenizerFile> tokenizer;   // goes beside the checkpoints
+  uint64_t checkpoint_shard_bytes = kDefaultShardBytes;
+  CheckpointRetention retention;
 };
 
 class Validator {
@@ -31,7 +34,7 @@ class Validator {
             const ValidatorOptions& options);
 
   // Does the next thing there is to do: start, decide a closed window (gather, and the record if it leads), or judge it (measure,
-  // score, outer step, checkpoint). Fails (retry) where the store or the ledger was away: the call may be repeated.
+  // score, outer step, begin a checkpoint, which is then published in the background). Fails (retry) where the store or the ledger was away: the call may be repeated.
   [[nodiscard]] Result<Progress> advance();
 
   [[nodiscard]] const Replica& replica() const { return replica_; }
@@ -51,8 +54,12 @@ class Validator {
   void finish_window();
   [[nodiscard]] Status settle(const AdvanceResult& result, int64_t window);
   [[nodiscard]] Status store_state(const ValidatorState& state);
-  [[nodiscard]] Status publish_checkpoint();
-  [[nodiscard]] bool is_checkpoint_due() const;
+  // The parameters that a run begins with.
+  [[nodiscard]] Status begin_run(int64_t window);
+  [[nodiscard]] Status observe_publisher();
+  void note_checkpoint();
+  void begin_checkpoint();
+  [[nodiscard]] Status publish_checkpoint_now();
   [[nodiscard]] bool leads(std::span<const Registration> roster) const;
   void report(const AdvanceResult& result, const Evidence& evidence, double seconds);
 
@@ -64,11 +71,14 @@ class Validator {
   WindowClock clock_;
   Replica replica_;
   LossMeter meter_;
+  CheckpointPublisher publisher_;
   Registration self_;
   Bytes sampling_key_;  // known to this validator alone, the same after a restart
   ValidatorState state_;
   std::optional<Decision> decision_;
-  bool checkpoint_due_ = false;
+  bool checkpoint_due_ = false;    // of the replica's window
+  bool retry_checkpoint_ = false;  // the one before could not be published
+  bool others_wait_for_it_ = false;  // there is none before it, or the node ends with it
   bool started_ = false;
 };
 

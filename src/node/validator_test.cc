@@ -46,10 +46,7 @@ class ValidatorTest : public ::testing::Test {
   // A run that the leader has begun, without a leader at work.
   void begin_run() {
     const CheckpointInfo info{.window = 0, .outer_step = 0, .state_root = world_.initial_root()};
-    const Status published =
-        publish_checkpoint(world_.store(), world_.bucket(0), world_.spec(), info,
-                           world_.communications.model.parameters.spans(), {}, world_.communications.key(0));
-    CHECK(published.has_value());
+    world_.publish_checkpoint(info, world_.communications.model.parameters.spans());
   }
   [[nodiscard]] AggregateRecord record_at(int64_t window) const {
     const auto record = read_record(world_.environment, world_.communications.registration(0), window);

@@ -93,6 +93,24 @@ Status check_object_size(std::string_view bucket, std::string_view key, uint64_t
       fmt::format("object {}/{}: {} bytes, at most {} are allowed", bucket, key, size_bytes, max_bytes));
 }
 
+Status check_pieces_size(std::string_view bucket, std::string_view key, uint64_t size_bytes,
+                         uint64_t written_bytes) {
+  if (written_bytes == size_bytes) return {};
+  return fatal_error(fmt::format("object {}/{}: {} bytes were handed over, {} were announced", bucket, key,
+                                 written_bytes, size_bytes));
+}
+
+Status ObjectStore::put_pieces(std::string_view bucket, std::string_view key, uint64_t size_bytes,
+                               const ContentWriter& write) {
+  Bytes content;
+  TRY(write([&](ByteView piece) {
+    content.insert(content.end(), piece.begin(), piece.end());
+    return Status();
+  }));
+  TRY(check_pieces_size(bucket, key, size_bytes, content.size()));
+  return put(bucket, key, content);
+}
+
 Status check_object_range(std::string_view bucket, std::string_view key, ByteRange range,
                           uint64_t size_bytes) {
   if (range.begin > range.end) {

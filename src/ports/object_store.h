@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -43,11 +44,19 @@ class ObjectReader {
   [[nodiscard]] virtual Result<std::vector<ObjectInfo>> list(std::string_view bucket, std::string_view prefix) const = 0;
 };
 
+// Hands an object's content to the sink, from its beginning, in pieces of any size; stops at the sink's first error.
+using ContentWriter = std::function<Status(const std::function<Status(ByteView piece)>& sink)>;
+
 class ObjectStore : public ObjectReader {
  public:
   // Readers see the old object or the new one, never a part. Success means that it is stored durably. Fails with nothing
   // changed: retry if the store was away, fatal if it is full or unwritable.
   [[nodiscard]] virtual Status put(std::string_view bucket, std::string_view key, ByteView content) = 0;
+  // As put, for content that is too large to be held in memory: write is called once, and what it hands over is stored if it
+  // succeeds and comes to size_bytes (fatal if not). Its errors are returned as they are. This one collects the pieces and puts
+  // them: a store that can do better overrides it.
+  [[nodiscard]] virtual Status put_pieces(std::string_view bucket, std::string_view key, uint64_t size_bytes,
+                                          const ContentWriter& write);
   // Succeeds also if there is no such object.
   [[nodiscard]] virtual Status remove(std::string_view bucket, std::string_view key) = 0;
 };
@@ -60,6 +69,7 @@ class ObjectStore : public ObjectReader {
 // What every implementation says of an object that is too large, and of a range that the object doesn't have (skip; a range
 // whose begin is after its end: fatal).
 [[nodiscard]] Status check_object_size(std::string_view bucket, std::string_view key, uint64_t size_bytes, uint64_t max_bytes);
+[[nodiscard]] Status check_pieces_size(std::string_view bucket, std::string_view key, uint64_t size_bytes, uint64_t written_bytes);
 [[nodiscard]] Status check_object_range(std::string_view bucket, std::string_view key, ByteRange range, uint64_t size_bytes);
 
 // Keeps everything in memory; its clock is the one it is given, which must outlive it.

@@ -63,6 +63,14 @@ Status FaultyStore::put(std::string_view bucket, std::string_view key, ByteView 
   return store_.put(bucket, key, content);
 }
 
+Status FaultyStore::put_pieces(std::string_view bucket, std::string_view key, uint64_t size_bytes,
+                               const ContentWriter& write) {
+  const StoreFault fault = fault_of(bucket, key, &StoreFault::failing_puts);
+  if (fault.failing_puts > 0) return away(bucket, key);
+  if (fault.lose) return {};
+  return store_.put_pieces(bucket, key, size_bytes, write);
+}
+
 Status FaultyStore::remove(std::string_view bucket, std::string_view key) {
   return store_.remove(bucket, key);
 }

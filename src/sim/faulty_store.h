@@ -37,6 +37,8 @@ class FaultyStore final : public ObjectStore {
   [[nodiscard]] Result<std::vector<ObjectInfo>> list(std::string_view bucket,
                                                      std::string_view prefix) const override;
   [[nodiscard]] Status put(std::string_view bucket, std::string_view key, ByteView content) override;
+  [[nodiscard]] Status put_pieces(std::string_view bucket, std::string_view key, uint64_t size_bytes,
+                                  const ContentWriter& write) override;
   [[nodiscard]] Status remove(std::string_view bucket, std::string_view key) override;
 
  private:

@@ -11,6 +11,7 @@
 #include "core/protocol/aggregate_record.h"
 #include "core/protocol/object_keys.h"
 #include "engine/engine.h"
+#include "node/checkpoint/checkpoint_contents.h"
 #include "node/environment.h"
 #include "node/gather.h"
 #include "node/miner.h"
@@ -139,6 +140,14 @@ class NodeWorld {
       record.accepted.push_back({uid, contribution.content_hash(), contribution.size_bytes()});
     }
     return record;
+  }
+  // The leader's, of that model.
+  void publish_checkpoint(const CheckpointInfo& info, ConstParameterSpans parameters) {
+    ThreadTeam team(1);
+    const Status published = templar::publish_checkpoint(
+        store(), bucket(0), {.spec = spec(), .info = info, .parameters = parameters, .tokenizer = {}},
+        communications.key(0), team);
+    CHECK(published.has_value());
   }
   void publish_record(const AggregateRecord& record) {
     const Bytes sealed = seal_aggregate_record(record, communications.key(0));

@@ -10,6 +10,7 @@
 #include "core/protocol/object_keys.h"
 #include "engine/engine.h"
 #include "node/checkpoint/checkpoint.h"
+#include "node/checkpoint/checkpoint_contents.h"
 #include "node/environment.h"
 #include "node/validator.h"
 #include "node/validator_state.h"
@@ -101,8 +102,13 @@ class ValidatorFixture {
     Replica replica(environment_, *engine_, 1);
     replica.begin_initial(kStartWindow);
     const CheckpointInfo info{kStartWindow, 0, replica.state_root()};
-    CHECK(publish_checkpoint(communications.store, communications.registration(0).bucket, environment_.spec, info,
-                             std::as_const(*engine_).parameters(), {}, communications.key(0))
+    ThreadTeam team(1);
+    CHECK(publish_checkpoint(communications.store, communications.registration(0).bucket,
+                             {.spec = environment_.spec,
+                              .info = info,
+                              .parameters = std::as_const(*engine_).parameters(),
+                              .tokenizer = {}},
+                             communications.key(0), team)
               .has_value());
   }
 

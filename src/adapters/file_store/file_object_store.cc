@@ -103,10 +103,21 @@ Result<TemporaryFile> make_temporary(const fs::path& folder, const std::string& 
   }
 }
 
-Status fill_temporary(const TemporaryFile& temporary, ByteView content, TimestampMs stored_at_ms,
-                      const std::string& what) {
-  if (const int failure = write_all(temporary.file.get(), content); failure != 0)
-    return write_error(what, failure);
+Status fill_temporary(const TemporaryFile& temporary, uint64_t size_bytes, const ContentWriter& write,
+                      std::string_view bucket, std::string_view key) {
+  const std::string what = named(bucket, key);
+  uint64_t written = 0;
+  TRY(write([&](ByteView piece) -> Status {
+    if (const int failure = write_all(temporary.file.get(), piece); failure != 0)
+      return write_error(what, failure);
+    begin_writeback(temporary.file.get(), written, piece.size());
+    written += piece.size();
+    return {};
+  }));
+  return check_pieces_size(bucket, key, size_bytes, written);
+}
+
+Status finish_temporary(const TemporaryFile& temporary, TimestampMs stored_at_ms, const std::string& what) {
   const timespec time = from_ms(stored_at_ms);
   const timespec times[2] = {time, time};
   if (::futimens(temporary.file.get(), times) != 0) return write_error(what, errno);
@@ -220,12 +231,18 @@ Result<std::vector<ObjectInfo>> FileObjectStore::list(std::string_view bucket,
 }
 
 Status FileObjectStore::put(std::string_view bucket, std::string_view key, ByteView content) {
+  return put_pieces(bucket, key, content.size(), [&](const auto& sink) { return sink(content); });
+}
+
+Status FileObjectStore::put_pieces(std::string_view bucket, std::string_view key, uint64_t size_bytes,
+                                   const ContentWriter& write) {
   TRY(check_bucket_name(bucket));
   TRY(check_object_key(key));
   TRY(prepare_once());
   const std::string what = named(bucket, key);
   TRY_ASSIGN(const TemporaryFile temporary, make_temporary(temporary_folder(), what));
-  Status status = fill_temporary(temporary, content, clock_.now_ms(), what);
+  Status status = fill_temporary(temporary, size_bytes, write, bucket, key);
+  if (status) status = finish_temporary(temporary, clock_.now_ms(), what);
   if (status) status = move_into_place(temporary.path, bucket, key);
   if (!status) ::unlink(temporary.path.c_str());
   return status;

@@ -29,6 +29,8 @@ class FileObjectStore final : public ObjectStore {
   [[nodiscard]] Result<std::vector<ObjectInfo>> list(std::string_view bucket,
                                                      std::string_view prefix) const override;
   [[nodiscard]] Status put(std::string_view bucket, std::string_view key, ByteView content) override;
+  [[nodiscard]] Status put_pieces(std::string_view bucket, std::string_view key, uint64_t size_bytes,
+                                  const ContentWriter& write) override;
   [[nodiscard]] Status remove(std::string_view bucket, std::string_view key) override;
 
   // Removes what killed writers left in root/.tmp and nobody has touched for that long, by the file system's

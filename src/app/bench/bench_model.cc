@@ -16,7 +16,7 @@ constexpr std::string_view kFeedbackPrefix = "error_feedback.";
 
 }  // namespace
 
-ParameterLayout bench_layout(int64_t millions) {
+ModelSpec bench_model(int64_t millions) {
   auto spec = preset_run_spec("150M");
   CHECK(spec.has_value());
   spec->model.vocab_size = 4096;
@@ -27,8 +27,10 @@ ParameterLayout bench_layout(int64_t millions) {
   }
   spec->model.num_hidden_layers = 1;
   while (parameter_count(parameter_layout(spec->model)) < millions * 1'000'000) ++spec->model.num_hidden_layers;
-  return parameter_layout(spec->model);
+  return spec->model;
 }
+
+ParameterLayout bench_layout(int64_t millions) { return parameter_layout(bench_model(millions)); }
 
 BenchGradient synthetic_gradient(const ParameterLayout& layout, uint64_t seed) {
   // Drawing as many as a large model has would take longer than what is measured.

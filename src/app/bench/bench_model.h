@@ -17,6 +17,7 @@ struct BenchGradient {
 
 // The layout of the preset 150M with as many layers as make at least so many million parameters; below 30, of a quarter of
 // its width.
+[[nodiscard]] ModelSpec bench_model(int64_t millions);
 [[nodiscard]] ParameterLayout bench_layout(int64_t millions);
 
 // Normal values, other ones for each seed: the kept positions are uniform, the most expensive ones that there are.

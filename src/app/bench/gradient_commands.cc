@@ -1,11 +1,11 @@
 #include "app/bench/gradient_commands.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "app/bench/bench_progress.h"
 #include "app/bench/measure_aggregate.h"
 #include "app/bench/measure_codec.h"
 #include "app/command.h"
@@ -28,17 +28,6 @@ struct GradientArguments {
   int64_t growth_millions = 16;
   bool json = false;
 };
-
-void show_progress(const std::string& what) {
-  if (isatty(STDERR_FILENO) != 0) {
-    fmt::print(stderr, "\r\033[K{}", what);
-  } else {
-    fmt::print(stderr, "{}\n", what);
-  }
-}
-void end_progress() {
-  if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
-}
 
 Result<RunSpec> spec_of(const GradientArguments& arguments) {
   TRY_ASSIGN(RunSpec spec, preset_run_spec(arguments.spec));

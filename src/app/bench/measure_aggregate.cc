@@ -3,10 +3,7 @@
 #include <fmt/format.h>
 #include <malloc.h>
 
-#include <atomic>
-#include <fstream>
-#include <thread>
-
+#include "app/bench/memory_watch.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/scratch_file.h"
@@ -19,45 +16,6 @@ namespace {
 void say(const AggregateBenchOptions& options, const std::string& what) {
   if (options.on_step) options.on_step(what);
 }
-
-// The process' own memory: what lies in files can be taken back at any time.
-int64_t own_memory_bytes() {
-  std::ifstream status("/proc/self/status");
-  std::string word;
-  while (status >> word) {
-    if (word != "RssAnon:") continue;
-    int64_t kibibytes = 0;
-    status >> kibibytes;
-    return kibibytes << 10;
-  }
-  return 0;
-}
-
-// Looks at the process' memory all the time while it lives.
-class MemoryWatch {
- public:
-  MemoryWatch() : thread_([this] { watch(); }) {}
-  ~MemoryWatch() { stop(); }
-  int64_t stop() {
-    if (thread_.joinable()) {
-      stop_ = true;
-      thread_.join();
-    }
-    return peak_bytes_;
-  }
-
- private:
-  void watch() {
-    while (!stop_) {
-      peak_bytes_ = std::max(peak_bytes_, own_memory_bytes());
-      std::this_thread::sleep_for(std::chrono::microseconds(500));
-    }
-  }
-
-  std::atomic<bool> stop_ = false;
-  int64_t peak_bytes_ = 0;
-  std::thread thread_;
-};
 
 // A miner's blocks for each of the first pseudo-gradients.
 Result<std::vector<std::vector<EncodedParameter>>> make_blocks(const GradientSource& source, int count,

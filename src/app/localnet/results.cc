@@ -8,7 +8,9 @@
 #include "base/file.h"
 #include "app/localnet/in_process.h"
 #include "app/loss_plot.h"
+#include "node/checkpoint/checkpoint_download.h"
 #include "node/checkpoint/checkpoint_folder.h"
+#include "node/checkpoint/checkpoint_loader.h"
 #include "node/roster.h"
 
 namespace templar {
@@ -69,10 +71,10 @@ Status export_newest_model(const NodeWorld& world, const std::filesystem::path& 
   TRY_ASSIGN(const Registration leader, find_leader(world));
   TRY_ASSIGN(const std::vector<int64_t> windows, list_checkpoints(*world.store, leader.bucket));
   if (windows.empty()) return fatal_error("the leader has published no checkpoint yet");
-  const auto exported =
-      export_checkpoint(*world.store, leader.bucket, windows.back(), expected_of(world, leader), folder);
-  if (!exported) return std::unexpected(exported.error());
-  return {};
+  const CheckpointFiles files = checkpoint_in_store(*world.store, leader.bucket, windows.back());
+  TRY_ASSIGN(const CheckpointManifest manifest,
+             read_expected_manifest(files, windows.back(), expected_of(world, leader)));
+  return download_checkpoint(files, manifest, folder);
 }
 
 // The model continues the beginning of a held-out sample.

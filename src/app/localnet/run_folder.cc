@@ -14,12 +14,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/random.h"
+#include "core/protocol/object_keys.h"
+#include "node/checkpoint/checkpoint_download.h"
 #include "node/roster.h"
 
 namespace templar {
 namespace {
 
-constexpr const char* kManifestName = "manifest.json";
 constexpr uint64_t kHeldOutSamples = 512;
 constexpr double kLongestWaitSeconds = 10;
 
@@ -43,6 +44,26 @@ Result<RunSpec> wanted_spec(const LocalnetOptions& options) {
   TRY(apply_changes(spec, options.changes));
   TRY(validate(spec));
   return spec;
+}
+
+constexpr std::string_view kBootstrapBucket = "bootstrap";
+
+// The spec names the checkpoint as it will lie in the run's own store.
+Status name_bootstrap(const LocalnetOptions& options, RunSpec& spec) {
+  if (options.bootstrap.empty()) return {};
+  const auto manifest = read_manifest(checkpoint_in_folder(options.bootstrap));
+  if (!manifest) return fatal_error("--bootstrap: " + manifest.error().message);
+  spec.bootstrap = {.bucket = std::string(kBootstrapBucket),
+                    .window = manifest->window,
+                    .state_root = manifest->state_root.hex()};
+  return validate(spec);
+}
+
+Status copy_bootstrap(const LocalnetOptions& options, const LocalRun& run) {
+  if (options.bootstrap.empty()) return {};
+  const CheckpointFiles files = checkpoint_in_folder(options.bootstrap);
+  TRY_ASSIGN(const CheckpointManifest manifest, read_manifest(files));
+  return download_checkpoint(files, manifest, run.path("store") / kBootstrapBucket / checkpoint_prefix(manifest.window));
 }
 
 Status prepare_text(const LocalnetOptions& options, const RunSpec& spec, const std::filesystem::path& folder,
@@ -195,9 +216,11 @@ Result<LocalRun> open_local_run(const LocalnetOptions& options, const ProgressLi
   if (const auto hash = shards->manifest_hash()) spec.data.manifest_hash = hash->hex();
   TRY(check_data(spec, *shards, run.data_folder));
   TRY(verify_data(run.data_folder, progress));
+  TRY(name_bootstrap(options, spec));
   TRY(agree_on_spec(run.path("run_spec.json"), spec));
   run.spec = spec;
   for (const char* name : {"keys", "store", "state", "metrics", "logs"}) TRY(make_folder(run.path(name)));
+  TRY(copy_bootstrap(options, run));
   list_nodes(options, run);
   TRY(register_nodes(run));
   return run;

@@ -190,6 +190,14 @@ Status validate_model(const ModelSpec& model) {
   return {};
 }
 
+Status validate_bootstrap(const BootstrapSpec& bootstrap) {
+  if (bootstrap.bucket.empty() && (bootstrap.window != 0 || !bootstrap.state_root.empty()))
+    return field_error("bootstrap.bucket", "must be given where another bootstrap field is");
+  if (!bootstrap.bucket.empty() && !parse_hash256(bootstrap.state_root))
+    return field_error("bootstrap.state_root", "must be 64 lower-case hexadecimal digits");
+  return {};
+}
+
 }  // namespace
 
 Status validate(const RunSpec& spec) {
@@ -213,7 +221,7 @@ Status validate(const RunSpec& spec) {
     return field_error("network.peer_list_window_margin", "must be at most network.peer_replacement_frequency");
   if (!spec.data.manifest_hash.empty() && !parse_hash256(spec.data.manifest_hash))
     return field_error("data.manifest_hash", "must be empty or 64 lower-case hexadecimal digits");
-  return {};
+  return validate_bootstrap(spec.bootstrap);
 }
 
 Result<RunSpec> parse_run_spec(std::string_view text) {

@@ -104,6 +104,14 @@ struct DataSpec {
   int64_t outer_steps_per_shard = 0;  // the active shard changes this often
 };
 
+// Weights that the run begins with: a checkpoint of another run, of a model of the same shape. Its windows and steps are not
+// taken over.
+struct BootstrapSpec {
+  std::string bucket;      // where the checkpoint lies in the store; empty: the model is initialised from the seed
+  int64_t window = 0;      // which of the bucket's checkpoints
+  std::string state_root;  // that it must have, hexadecimal
+};
+
 struct RunSpec {
   std::string name;
   uint64_t seed = 0;
@@ -115,6 +123,7 @@ struct RunSpec {
   NetworkSpec network;
   ScoringSpec scoring;
   DataSpec data;
+  BootstrapSpec bootstrap;
 };
 
 // Parses and validates. Every field must be there; an unknown field, a wrong type or a value out of its range fails (fatal)

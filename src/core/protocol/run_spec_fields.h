@@ -137,6 +137,14 @@ void visit_data_fields(Spec& s, Visitor& v) {
 }
 
 template <typename Spec, typename Visitor>
+void visit_bootstrap_fields(Spec& s, Visitor& v) {
+  v.text("bootstrap.bucket", s.bootstrap.bucket,
+         "Bucket with a checkpoint of another run whose weights this run begins with; empty: initialised from the seed");
+  v.integer("bootstrap.window", s.bootstrap.window, 0, 9999999999, "Which of the bucket's checkpoints");
+  v.text("bootstrap.state_root", s.bootstrap.state_root, "The state root that its model must have");
+}
+
+template <typename Spec, typename Visitor>
 void visit_fields(Spec& spec, Visitor& visitor) {
   visit_run_fields(spec, visitor);
   visit_model_fields(spec, visitor);
@@ -145,6 +153,7 @@ void visit_fields(Spec& spec, Visitor& visitor) {
   visit_network_fields(spec, visitor);
   visit_scoring_fields(spec, visitor);
   visit_data_fields(spec, visitor);
+  visit_bootstrap_fields(spec, visitor);
 }
 
 }  // namespace templar

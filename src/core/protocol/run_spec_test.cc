@@ -19,7 +19,7 @@ using Json = nlohmann::json;
 
 // The canonical form written by hand, and the hash of these bytes, both apart from this code.
 constexpr char kFrozenCanonical[] =
-    R"({"algorithm":"sparseloco",)"
+    R"({"algorithm":"sparseloco","bootstrap":{"bucket":"","state_root":"","window":0},)"
     R"("codec":{"chunk":64,"error_feedback_decay":0.95,"quantiser":"mean4","quantiser_bins":4,)"
     R"("quantiser_range_sigmas":6.0,"topk":64,"use_dct":false},)"
     R"("data":{"manifest_hash":"","outer_steps_per_shard":1000},)"
@@ -40,7 +40,7 @@ constexpr char kFrozenCanonical[] =
     R"("openskill_tau":0.1,"reserve_decay_ratio":0.75,"sync_max_steps_behind":2,"uids_per_window":20,)"
     R"("windows_per_weights":3},)"
     R"("seed":18446744073709551615})";
-constexpr char kFrozenRunId[] = "569d53a4cc86e23bf157f3f51b5dfe8794611fe7fd1a6cb97360ce709982ed5f";
+constexpr char kFrozenRunId[] = "6794078b0236ac7c77d5189f66284b82b20a55019579b0368ec8b574bc6453de";
 
 Json document_of(const RunSpec& spec) {
   return Json::parse(pretty_json(spec));
@@ -88,7 +88,8 @@ TEST(RunSpec, ReadsBackWhatItWritesForEveryPreset) {
 }
 
 TEST(RunSpec, HasAnotherIdForEachChangeOfEachField) {
-  const RunSpec spec = small_run_spec();
+  RunSpec spec = small_run_spec();
+  spec.bootstrap = {.bucket = "other-run", .window = 1, .state_root = std::string(64, 'b')};
   std::set<std::string> ids = {run_id(spec).hex()};
   for (const FieldDocumentation& field : run_spec_fields()) {
     Json document = document_of(spec);
@@ -232,7 +233,13 @@ INSTANTIATE_TEST_SUITE_P(
                    "network.peer_list_window_margin: must be at most"},
         JoinedRule{"TheManifestHashIsOne",
                    {{"data.manifest_hash", "abc"}},
-                   "data.manifest_hash: must be empty or 64"}),
+                   "data.manifest_hash: must be empty or 64"},
+        JoinedRule{"TheBootstrapHasABucket",
+                   {{"bootstrap.window", 3}},
+                   "bootstrap.bucket: must be given where another"},
+        JoinedRule{"TheBootstrapHasARoot",
+                   {{"bootstrap.bucket", "other-run"}},
+                   "bootstrap.state_root: must be 64"}),
     [](const auto& rule) { return rule.param.name; });
 
 TEST(RunSpec, ChangesOneFieldByItsPath) {

@@ -1,12 +1,11 @@
-// Checkpoints in the leader's bucket: publishing one, and finding and loading the newest usable one. An
-// ordinary Hugging Face directory (model.safetensors, config.json, tokenizer files) with run_spec.json and a
-// signed manifest.json, which is written last; docs/protocol.md, "Checkpoint".
+// A checkpoint in a bucket: publishing it, listing and loading. An ordinary Hugging Face directory (model.safetensors,
+// config.json, tokenizer files) with run_spec.json and a signed manifest.json, which is written last; docs/protocol.md,
+// "Checkpoint".
 #pragma once
 
 #include <cstdint>
 #include <optional>
-#include <span>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/hash.h"
@@ -15,7 +14,6 @@
 #include "base/thread_team.h"
 #include "core/protocol/parameter_layout.h"
 #include "ports/object_store.h"
-#include "ports/tokenizer.h"
 
 namespace templar {
 
@@ -23,22 +21,24 @@ struct CheckpointInfo {
   int64_t window = 0;      // the first window that starts from this model
   int64_t outer_step = 0;  // outer steps that made it
   Hash256 state_root;
+  int64_t start_window = 0;  // the run's first window
   bool operator==(const CheckpointInfo&) const = default;
 };
+
+struct CheckpointContents;
 
 // Puts all files under checkpoint_prefix(info.window), the manifest after the others, then the pointer
 // kLatestCheckpointKey. Repeating it for the same window is harmless. Fails as the store does; a reader then
 // sees no new checkpoint.
-[[nodiscard]] Status publish_checkpoint(ObjectStore& store, std::string_view bucket, const RunSpec& spec,
-                                        const CheckpointInfo& info, ConstParameterSpans parameters,
-                                        std::span<const TokenizerFile> tokenizer, const KeyPair& key);
+[[nodiscard]] Status publish_checkpoint(ObjectStore& store, std::string_view bucket,
+                                        const CheckpointContents& contents, const KeyPair& key, ThreadTeam& team);
 
 // What a reader demands of a checkpoint.
 struct ExpectedCheckpoint {
   const RunSpec& spec;
   const ParameterLayout& layout;
   Hash256 run_id;
-  PublicKey leader;
+  PublicKey signer;
 };
 
 // The windows of all checkpoints in the bucket that have a manifest, ascending.
@@ -52,12 +52,7 @@ struct ExpectedCheckpoint {
                                                      int64_t window, const ExpectedCheckpoint& expected,
                                                      ParameterSpans parameters, ThreadTeam& team);
 
-// The newest usable one: what the pointer names first, then the others from the newest down; each that is
-// broken or incomplete is skipped with its reason on the log. Nothing if there is none.
-[[nodiscard]] Result<std::optional<CheckpointInfo>> load_newest_checkpoint(const ObjectReader& store,
-                                                                           std::string_view bucket,
-                                                                           const ExpectedCheckpoint& expected,
-                                                                           ParameterSpans parameters,
-                                                                           ThreadTeam& team);
+// The window that the bucket's pointer names; nothing if there is none or it names no checkpoint. A hint only.
+[[nodiscard]] Result<std::optional<int64_t>> latest_checkpoint(const ObjectReader& store, std::string_view bucket);
 
 }  // namespace templar

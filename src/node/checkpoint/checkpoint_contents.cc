@@ -1,70 +1,124 @@
 #include "node/checkpoint/checkpoint_contents.h"
 
-#include <fmt/format.h>
+#include <algorithm>
+#include <atomic>
 
 #include "node/checkpoint/hugging_face_config.h"
-#include "node/checkpoint/safetensors.h"
 
 namespace templar {
 namespace {
+
+// Pieces that are hashed together while those before them are written.
+constexpr uint64_t kPiecesOfBatch = 4;
 
 TokenizerFile text_file(std::string_view name, std::string_view text) {
   const ByteView bytes = as_bytes(text);
   return {std::string(name), Bytes(bytes.begin(), bytes.end())};
 }
 
-}  // namespace
-
-CheckpointManifest manifest_of(const RunSpec& spec, const CheckpointInfo& info) {
-  return {.run_id = run_id(spec),
-          .window = info.window,
-          .outer_step = info.outer_step,
-          .state_root = info.state_root,
-          .files = {},
-          .signer = {}};
+std::vector<Hash256> hash_pieces(ByteView content) {
+  std::vector<Hash256> pieces;
+  for (uint64_t i = 0; i < piece_count(content.size()); ++i) {
+    const uint64_t begin = i * kPieceBytes;
+    pieces.push_back(blake2b_256(content.subspan(begin, std::min(kPieceBytes, content.size() - begin))));
+  }
+  return pieces;
 }
 
-Status write_model(const RunSpec& spec, ConstParameterSpans parameters,
-                   const std::function<Status(ByteView)>& sink) {
-  return write_safetensors(parameter_layout(spec.model), parameters, sink);
+// A shard's file on its way out: hashes batch after batch, each while the one before it is written.
+class ShardPipeline {
+ public:
+  ShardPipeline(const ModelShardContent& content, ThreadTeam& team) : content_(content), team_(team) {}
+
+  // A ContentWriter; pieces holds all hashes after it.
+  [[nodiscard]] Status write(const std::function<Status(ByteView)>& sink, std::vector<Hash256>& pieces) {
+    const uint64_t count = piece_count(content_.size_bytes());
+    pieces.resize(count);
+    for (uint64_t begin = 0; begin < count + kPiecesOfBatch; begin += kPiecesOfBatch) {
+      TRY(run_batch(begin, sink, pieces));
+    }
+    return {};
+  }
+
+ private:
+  // Hashes the batch that begins at that piece, and writes the one before it.
+  [[nodiscard]] Status run_batch(uint64_t begin, const std::function<Status(ByteView)>& sink,
+                                 std::vector<Hash256>& pieces) {
+    Status written;
+    std::atomic<uint64_t> next{0};  // job 0 is the writing, which takes longest
+    team_.run([&](int) {
+      for (uint64_t job = next++; job <= kPiecesOfBatch; job = next++) {
+        const uint64_t piece = begin + job - 1;
+        if (job == 0 && begin > 0) written = write_range(begin - kPiecesOfBatch, begin, sink);
+        if (job > 0 && piece < pieces.size()) pieces[piece] = hash(piece);
+      }
+    });
+    return written;
+  }
+  [[nodiscard]] Status write_range(uint64_t first_piece, uint64_t end_piece,
+                                   const std::function<Status(ByteView)>& sink) const {
+    return content_.for_each_part(first_piece * kPieceBytes,
+                                  std::min(end_piece * kPieceBytes, content_.size_bytes()), sink);
+  }
+  [[nodiscard]] Hash256 hash(uint64_t piece) const {
+    Blake2b hash;
+    const Status hashed = content_.for_each_part(
+        piece * kPieceBytes, std::min((piece + 1) * kPieceBytes, content_.size_bytes()), [&](ByteView part) {
+          hash.update(part);
+          return Status();
+        });
+    (void)hashed;  // this sink does not fail
+    return hash.finish256();
+  }
+
+  const ModelShardContent& content_;
+  ThreadTeam& team_;
+};
+
+Result<CheckpointFile> put_shard(const CheckpointContents& contents, const ParameterLayout& layout,
+                                 const ModelShard& shard, ThreadTeam& team, const PutFile& put) {
+  const ModelShardContent content(layout, contents.parameters, shard);
+  CheckpointFile file{.name = shard.name, .size_bytes = content.size_bytes(), .pieces = {}};
+  TRY(put(file.name, file.size_bytes, [&](const std::function<Status(ByteView)>& sink) {
+    return ShardPipeline(content, team).write(sink, file.pieces);
+  }));
+  return file;
 }
 
-std::vector<TokenizerFile> small_files(const RunSpec& spec, std::span<const TokenizerFile> tokenizer) {
+std::vector<TokenizerFile> small_files(const CheckpointContents& contents, const ParameterLayout& layout,
+                                       const std::vector<ModelShard>& shards) {
+  const RunSpec& spec = contents.spec;
   std::vector<TokenizerFile> files;
   files.push_back(text_file(kConfigName, hugging_face_config(spec.model, spec.inner.sequence_length)));
   files.push_back(text_file(kRunSpecName, pretty_json(spec)));
-  files.insert(files.end(), tokenizer.begin(), tokenizer.end());
+  if (shards.size() > 1) files.push_back(text_file(kModelIndexName, model_index(layout, shards)));
+  files.insert(files.end(), contents.tokenizer.begin(), contents.tokenizer.end());
   return files;
 }
 
-Result<CheckpointManifest> read_expected_manifest(const CheckpointFiles& files, std::optional<int64_t> window,
-                                                  const ExpectedCheckpoint& expected) {
-  TRY_ASSIGN(CheckpointManifest manifest, read_manifest(files));
-  if (manifest.signer != expected.leader) {
-    return skip_error(fmt::format("{}: signed by {}, the leader is {}", files.where,
-                                  manifest.signer.hex().substr(0, 8), expected.leader.hex().substr(0, 8)));
+}  // namespace
+
+Result<CheckpointManifest> put_contents(const CheckpointContents& contents, ThreadTeam& team,
+                                        const PutFile& put) {
+  CheckpointManifest manifest{.run_id = run_id(contents.spec),
+                              .window = contents.info.window,
+                              .outer_step = contents.info.outer_step,
+                              .start_window = contents.info.start_window,
+                              .state_root = contents.info.state_root,
+                              .files = {},
+                              .signer = {}};
+  const ParameterLayout layout = parameter_layout(contents.spec.model);
+  const std::vector<ModelShard> shards = plan_shards(layout, contents.shard_bytes);
+  for (const TokenizerFile& file : small_files(contents, layout, shards)) {
+    TRY(check_checkpoint_file_name(file.name));
+    TRY(put(file.name, file.content.size(), [&](const auto& sink) { return sink(file.content); }));
+    manifest.files.push_back({file.name, file.content.size(), hash_pieces(file.content)});
   }
-  if (manifest.run_id != expected.run_id) {
-    return skip_error(fmt::format("{}: of run {}, ours is {}", files.where, manifest.run_id.brief(),
-                                  expected.run_id.brief()));
-  }
-  if (window && manifest.window != *window) {
-    return skip_error(fmt::format("{}: its manifest is that of window {}", files.where, manifest.window));
+  for (const ModelShard& shard : shards) {
+    TRY_ASSIGN(CheckpointFile file, put_shard(contents, layout, shard, team, put));
+    manifest.files.push_back(std::move(file));
   }
   return manifest;
-}
-
-Result<CheckpointInfo> load_checkpoint_files(const CheckpointFiles& files, std::optional<int64_t> window,
-                                             const ExpectedCheckpoint& expected, ParameterSpans parameters,
-                                             ThreadTeam& team) {
-  TRY_ASSIGN(const CheckpointManifest manifest, read_expected_manifest(files, window, expected));
-  for (const CheckpointFile& file : manifest.files) {
-    // The small files are of no use here, but a checkpoint is whole or it is none.
-    if (file.name != kModelName) TRY(read_checked(files, file, [](ByteView) { return Status(); }));
-  }
-  TRY(read_model(files, *manifest.find(kModelName), expected.layout, parameters));
-  TRY(check_state_root(files, manifest, expected.layout, parameters, team));
-  return CheckpointInfo{manifest.window, manifest.outer_step, manifest.state_root};
 }
 
 }  // namespace templar

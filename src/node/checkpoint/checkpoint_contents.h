@@ -1,35 +1,38 @@
-// What a checkpoint consists of, and what a reader checks, wherever its files lie.
+// What a checkpoint consists of, wherever its files go.
 #pragma once
 
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
-#include "base/bytes.h"
+#include "base/thread_team.h"
+#include "core/protocol/parameter_layout.h"
 #include "node/checkpoint/checkpoint.h"
-#include "node/checkpoint/checkpoint_files.h"
 #include "node/checkpoint/manifest.h"
+#include "node/checkpoint/model_shards.h"
+#include "ports/object_store.h"
+#include "ports/tokenizer.h"
 
 namespace templar {
 
-// Without files and signer.
-[[nodiscard]] CheckpointManifest manifest_of(const RunSpec& spec, const CheckpointInfo& info);
-// model.safetensors, piece by piece. The parameters must be those of the spec's model (CHECK).
-[[nodiscard]] Status write_model(const RunSpec& spec, ConstParameterSpans parameters,
-                                 const std::function<Status(ByteView)>& sink);
-// All other files but the manifest: config.json, run_spec.json and the tokenizer's.
-[[nodiscard]] std::vector<TokenizerFile> small_files(const RunSpec& spec,
-                                                     std::span<const TokenizerFile> tokenizer);
+// All of it is the caller's.
+struct CheckpointContents {
+  const RunSpec& spec;
+  CheckpointInfo info;
+  ConstParameterSpans parameters;  // those of the spec's model (CHECK)
+  std::span<const TokenizerFile> tokenizer;
+  uint64_t shard_bytes = kDefaultShardBytes;  // see plan_shards
+};
 
-// The manifest, if it is signed by the expected leader, of the expected run and, where one is given, of that
-// window. Fails (skip).
-[[nodiscard]] Result<CheckpointManifest> read_expected_manifest(const CheckpointFiles& files,
-                                                                std::optional<int64_t> window,
-                                                                const ExpectedCheckpoint& expected);
-// As load_checkpoint.
-[[nodiscard]] Result<CheckpointInfo> load_checkpoint_files(const CheckpointFiles& files,
-                                                           std::optional<int64_t> window,
-                                                           const ExpectedCheckpoint& expected,
-                                                           ParameterSpans parameters, ThreadTeam& team);
+// Puts one file under its name: write is called once, as with ObjectStore::put_pieces, from any of the team's threads.
+using PutFile =
+    std::function<Status(std::string_view name, uint64_t size_bytes, const ContentWriter& write)>;
+
+// Puts all files but the manifest, hashing them on the way: a model's pieces on all threads of the team, while the ones
+// before them are written. Holds no more than headers besides the parameters. Returns the manifest, not yet signed; fails
+// as put does, and (fatal) where a file has a name that it can't have.
+[[nodiscard]] Result<CheckpointManifest> put_contents(const CheckpointContents& contents, ThreadTeam& team,
+                                                      const PutFile& put);
 
 }  // namespace templar

@@ -7,55 +7,12 @@
 
 #include "base/file.h"
 #include "base/file_writer.h"
-#include "node/checkpoint/checkpoint_contents.h"
+#include "node/checkpoint/checkpoint_diff.h"
+#include "node/checkpoint/checkpoint_download.h"
+#include "node/checkpoint/checkpoint_loader.h"
 
 namespace templar {
 namespace {
-
-constexpr uint64_t kMaxRunSpecBytes = uint64_t{1} << 20;
-
-// From here until its manifest is written, the folder is no checkpoint.
-Status begin_folder(const std::filesystem::path& folder) {
-  TRY(make_folder(folder));
-  std::error_code error;
-  std::filesystem::remove(folder / kManifestName, error);
-  if (error) return fatal_error((folder / kManifestName).string() + ": " + error.message());
-  return sync_path(folder);
-}
-
-// Size and hash of what goes through to a file.
-class HashingWriter {
- public:
-  HashingWriter(AtomicFileWriter writer, std::string_view name) : writer_(std::move(writer)) {
-    file_.name = name;
-  }
-
-  [[nodiscard]] Status append(ByteView piece) {
-    hash_.update(piece);
-    file_.size_bytes += piece.size();
-    return writer_.append(piece);
-  }
-  [[nodiscard]] Result<CheckpointFile> commit() {
-    TRY(writer_.commit());
-    file_.hash = hash_.finish256();
-    return file_;
-  }
-
- private:
-  AtomicFileWriter writer_;
-  Blake2b hash_;
-  CheckpointFile file_;
-};
-
-Result<HashingWriter> begin_file(const std::filesystem::path& folder, std::string_view name) {
-  TRY(check_checkpoint_file_name(name));
-  TRY_ASSIGN(AtomicFileWriter writer, AtomicFileWriter::create(folder / name));
-  return HashingWriter(std::move(writer), name);
-}
-
-CheckpointInfo info_of(const CheckpointManifest& manifest) {
-  return {manifest.window, manifest.outer_step, manifest.state_root};
-}
 
 // Keeps the problems of this checkpoint for the report and lets through those of the world.
 Result<std::optional<std::string>> problem_of(const Status& status) {
@@ -65,70 +22,31 @@ Result<std::optional<std::string>> problem_of(const Status& status) {
 }
 
 Status verify_model(const CheckpointFiles& files, const CheckpointManifest& manifest, ThreadTeam& team) {
-  Bytes text;
-  const CheckpointFile& spec_file = *manifest.find(kRunSpecName);
-  if (spec_file.size_bytes > kMaxRunSpecBytes)
-    return skip_error(fmt::format("{}: {} bytes", kRunSpecName, spec_file.size_bytes));
-  TRY(read_checked(files, spec_file, [&](ByteView piece) {
-    text.insert(text.end(), piece.begin(), piece.end());
-    return Status();
-  }));
-  const auto spec = parse_run_spec(as_text(text));
-  if (!spec) return skip_error(fmt::format("{}: {}", kRunSpecName, spec.error().message));
-  if (run_id(*spec) != manifest.run_id) {
-    return skip_error(fmt::format("{}: makes run {}, the manifest says {}", kRunSpecName,
-                                  run_id(*spec).brief(), manifest.run_id.brief()));
-  }
+  TRY_ASSIGN(const RunSpec spec, read_run_spec(files, manifest));
   // What the run spec claims must not be allocated before the file that is there bears it out.
-  const ParameterLayout layout = parameter_layout(spec->model);
-  const CheckpointFile& model = *manifest.find(kModelName);
+  const ParameterLayout layout = parameter_layout(spec.model);
   const auto wanted = static_cast<uint64_t>(parameter_count(layout)) * sizeof(float);
-  if (model.size_bytes < wanted) {
+  uint64_t model_bytes = 0;
+  for (const CheckpointFile& file : manifest.files) model_bytes += is_model_file(file.name) ? file.size_bytes : 0;
+  if (model_bytes < wanted) {
     return skip_error(
-        fmt::format("{}: {} bytes, the run spec's parameters take {}", kModelName, model.size_bytes, wanted));
+        fmt::format("model: {} bytes in all, the run spec's parameters take {}", model_bytes, wanted));
   }
   ParameterBuffers parameters(layout);
-  TRY(read_model(files, model, layout, parameters.spans()));
-  return check_state_root(files, manifest, layout, parameters.spans(), team);
-}
-
-Result<CheckpointInfo> copy_files(const CheckpointFiles& files, const CheckpointManifest& manifest,
-                                  const std::filesystem::path& folder) {
-  // Read before the folder is touched: it goes out as it is if it is still the same.
-  TRY_ASSIGN(const uint64_t size, files.size_of(kManifestName));
-  TRY_ASSIGN(const Bytes content,
-             files.read(kManifestName, {0, std::min<uint64_t>(size, kMaxManifestBytes)}));
-  TRY_ASSIGN(const CheckpointManifest again, open_manifest(as_text(content)));
-  if (again != manifest) return retry_error(files.where + ": replaced while it was copied");
-  TRY(begin_folder(folder));
-  for (const CheckpointFile& file : manifest.files) {
-    TRY_ASSIGN(AtomicFileWriter writer, AtomicFileWriter::create(folder / file.name));
-    TRY(read_checked(files, file, [&](ByteView piece) { return writer.append(piece); }));
-    TRY(writer.commit());
-  }
-  TRY(write_file_atomically(folder / kManifestName, content));
-  return info_of(manifest);
+  return load_model(files, manifest, layout, parameters.spans(), team);
 }
 
 }  // namespace
 
-Status write_checkpoint(const std::filesystem::path& folder, const RunSpec& spec, const CheckpointInfo& info,
-                        ConstParameterSpans parameters, std::span<const TokenizerFile> tokenizer,
-                        const KeyPair& key) {
-  TRY(begin_folder(folder));
-  CheckpointManifest manifest = manifest_of(spec, info);
-  {
-    TRY_ASSIGN(HashingWriter writer, begin_file(folder, kModelName));
-    TRY(write_model(spec, parameters, [&](ByteView piece) { return writer.append(piece); }));
-    TRY_ASSIGN(CheckpointFile file, writer.commit());
-    manifest.files.push_back(std::move(file));
-  }
-  for (const TokenizerFile& small : small_files(spec, tokenizer)) {
-    TRY_ASSIGN(HashingWriter writer, begin_file(folder, small.name));
-    TRY(writer.append(small.content));
-    TRY_ASSIGN(CheckpointFile file, writer.commit());
-    manifest.files.push_back(std::move(file));
-  }
+Status write_checkpoint(const std::filesystem::path& folder, const CheckpointContents& contents,
+                        const KeyPair& key, ThreadTeam& team) {
+  TRY(begin_checkpoint_folder(folder));
+  const auto put = [&](std::string_view name, uint64_t, const ContentWriter& write) -> Status {
+    TRY_ASSIGN(AtomicFileWriter writer, AtomicFileWriter::create(folder / name));
+    TRY(write([&](ByteView piece) { return writer.append(piece); }));
+    return writer.commit();
+  };
+  TRY_ASSIGN(CheckpointManifest manifest, put_contents(contents, team, put));
   return write_file_atomically(folder / kManifestName, seal_manifest(std::move(manifest), key));
 }
 
@@ -136,19 +54,6 @@ Result<CheckpointInfo> load_checkpoint_folder(const std::filesystem::path& folde
                                               const ExpectedCheckpoint& expected, ParameterSpans parameters,
                                               ThreadTeam& team) {
   return load_checkpoint_files(checkpoint_in_folder(folder), std::nullopt, expected, parameters, team);
-}
-
-Result<CheckpointInfo> export_checkpoint(const ObjectReader& store, std::string_view bucket, int64_t window,
-                                         const ExpectedCheckpoint& expected,
-                                         const std::filesystem::path& folder) {
-  const CheckpointFiles files = checkpoint_in_store(store, bucket, window);
-  TRY_ASSIGN(const CheckpointManifest manifest, read_expected_manifest(files, window, expected));
-  return copy_files(files, manifest, folder);
-}
-
-Result<CheckpointInfo> copy_checkpoint(const CheckpointFiles& files, const std::filesystem::path& folder) {
-  TRY_ASSIGN(const CheckpointManifest manifest, read_manifest(files));
-  return copy_files(files, manifest, folder);
 }
 
 bool CheckpointReport::ok() const {
@@ -168,7 +73,7 @@ Result<CheckpointReport> verify_checkpoint(const CheckpointFiles& files,
     report.manifest_problem = fmt::format("signed by {}, not by {}", manifest->signer.hex(), leader->hex());
   }
   for (const CheckpointFile& file : manifest->files) {
-    TRY_ASSIGN(auto problem, problem_of(read_checked(files, file, [](ByteView) { return Status(); })));
+    TRY_ASSIGN(auto problem, problem_of(check_file(files, file, team)));
     report.files.push_back({file.name, file.size_bytes, std::move(problem)});
   }
   report.manifest = std::move(*manifest);

@@ -1,4 +1,4 @@
-// Checkpoints as plain folders: written, loaded, checked, and copied out of a store.
+// Checkpoints as plain folders: written, loaded and checked.
 #pragma once
 
 #include <filesystem>
@@ -7,33 +7,21 @@
 #include <vector>
 
 #include "node/checkpoint/checkpoint.h"
+#include "node/checkpoint/checkpoint_contents.h"
 #include "node/checkpoint/checkpoint_files.h"
 
 namespace templar {
 
 // Makes the folder if need be and writes all files durably, the manifest last; files of that name are
 // replaced, others stay. Fails (fatal): what is then in the folder is no checkpoint.
-[[nodiscard]] Status write_checkpoint(const std::filesystem::path& folder, const RunSpec& spec,
-                                      const CheckpointInfo& info, ConstParameterSpans parameters,
-                                      std::span<const TokenizerFile> tokenizer, const KeyPair& key);
+[[nodiscard]] Status write_checkpoint(const std::filesystem::path& folder, const CheckpointContents& contents,
+                                      const KeyPair& key, ThreadTeam& team);
 
 // As load_checkpoint from a store, whatever its window. Fails (skip) with the reason, parameters then
 // undefined; (fatal) where the disk can't be read.
 [[nodiscard]] Result<CheckpointInfo> load_checkpoint_folder(const std::filesystem::path& folder,
                                                             const ExpectedCheckpoint& expected,
                                                             ParameterSpans parameters, ThreadTeam& team);
-
-// Copies a checkpoint out of a store into a folder, checking signature and hashes on the way. Fails (skip)
-// where it is not whole, (fatal) where the folder can't be written; what is then in the folder is no
-// checkpoint.
-[[nodiscard]] Result<CheckpointInfo> export_checkpoint(const ObjectReader& store, std::string_view bucket,
-                                                       int64_t window, const ExpectedCheckpoint& expected,
-                                                       const std::filesystem::path& folder);
-
-// The same for a checkpoint that lies anywhere, whoever signed it. folder must be another than the
-// checkpoint's own.
-[[nodiscard]] Result<CheckpointInfo> copy_checkpoint(const CheckpointFiles& files,
-                                                     const std::filesystem::path& folder);
 
 struct CheckedFile {
   std::string name;

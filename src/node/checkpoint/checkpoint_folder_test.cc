@@ -31,8 +31,12 @@ class CheckpointFolder : public ::testing::Test {
   [[nodiscard]] Status write() {
     const CheckpointInfo info{
         5, 4, compute_state_root(model_.layout, std::as_const(model_.parameters).spans(), team_)};
-    return write_checkpoint(path_, model_.spec, info, std::as_const(model_.parameters).spans(), tokenizer_,
-                            key_);
+    return write_checkpoint(path_,
+                            {.spec = model_.spec,
+                             .info = info,
+                             .parameters = std::as_const(model_.parameters).spans(),
+                             .tokenizer = tokenizer_},
+                            key_, team_);
   }
   [[nodiscard]] CheckpointReport verify(const std::optional<PublicKey>& leader = std::nullopt) {
     return verify_checkpoint(checkpoint_in_folder(path_), leader, team_).value();
@@ -90,7 +94,7 @@ TEST_F(CheckpointFolder, ReportsEachFileThatIsNotWhole) {
     Bytes content = read_file(path_ / name, 1 << 24).value();
     content.back() ^= 0x20;
     ASSERT_TRUE(write_file_atomically(path_ / name, content));
-    EXPECT_NE(problem_of(name).value_or("").find(": hash "), std::string::npos);
+    EXPECT_NE(problem_of(name).value_or("").find(" have the hash "), std::string::npos);
     EXPECT_FALSE(verify().ok());
     fs::remove(path_ / name);
     EXPECT_NE(problem_of(name).value_or("").find("No such file"), std::string::npos);
@@ -139,7 +143,7 @@ TEST_F(CheckpointFolder, ReportsAModelThatDoesNotFitItsRunSpecOrRoot) {
     manifest.run_id = run_id(huge);
     for (CheckpointFile& file : manifest.files) {
       if (file.name == kRunSpecName)
-        file = {std::string(kRunSpecName), text.size(), blake2b_256(as_bytes(text))};
+        file = {std::string(kRunSpecName), text.size(), {blake2b_256(as_bytes(text))}};
     }
   });
   EXPECT_NE(verify().model_problem.value_or("").find("the run spec's parameters take"), std::string::npos)

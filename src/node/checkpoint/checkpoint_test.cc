@@ -5,14 +5,13 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/file.h"
+#include "base/random.h"
 #include "core/consensus/state_root.h"
 #include "core/protocol/object_keys.h"
-#include "node/checkpoint/checkpoint_folder.h"
-#include "support/captured_logs.h"
+#include "node/checkpoint/checkpoint_contents.h"
+#include "node/checkpoint/checkpoint_files.h"
 #include "support/expect_failure.h"
 #include "support/small_model.h"
-#include "support/temporary_folder.h"
 
 namespace templar::testing {
 namespace {
@@ -30,10 +29,19 @@ class Checkpoint : public ::testing::Test {
   [[nodiscard]] CheckpointInfo info_at(int64_t window, const ParameterBuffers& values) {
     return {window, window - 1, compute_state_root(model_.layout, values.spans(), team_)};
   }
+  [[nodiscard]] Status publish(const CheckpointInfo& info, const ParameterBuffers& values,
+                               uint64_t shard_bytes = kDefaultShardBytes) {
+    return publish_checkpoint(store_, kBucket,
+                              {.spec = model_.spec,
+                               .info = info,
+                               .parameters = values.spans(),
+                               .tokenizer = tokenizer_,
+                               .shard_bytes = shard_bytes},
+                              key_, team_);
+  }
   void publish(int64_t window, uint64_t seed) {
     const ParameterBuffers values = random_values(model_.layout, seed);
-    const Status status = publish_checkpoint(store_, kBucket, model_.spec, info_at(window, values),
-                                             values.spans(), tokenizer_, key_);
+    const Status status = publish(info_at(window, values), values);
     ASSERT_TRUE(status) << status.error().message;
   }
   [[nodiscard]] ExpectedCheckpoint expected() const {
@@ -41,9 +49,6 @@ class Checkpoint : public ::testing::Test {
   }
   [[nodiscard]] Result<CheckpointInfo> load(int64_t window) {
     return load_checkpoint(store_, kBucket, window, expected(), loaded_.spans(), team_);
-  }
-  [[nodiscard]] Result<std::optional<CheckpointInfo>> load_newest() {
-    return load_newest_checkpoint(store_, kBucket, expected(), loaded_.spans(), team_);
   }
   [[nodiscard]] bool loaded_is(uint64_t seed) {
     const ParameterBuffers values = random_values(model_.layout, seed);
@@ -165,7 +170,7 @@ TEST_F(Checkpoint, RefusesAModelThatHasAnotherStateRoot) {
   const ParameterBuffers values = random_values(model_.layout, 7);
   CheckpointInfo wrong = info_at(12, values);
   wrong.state_root.bytes[0] ^= 1;
-  ASSERT_TRUE(publish_checkpoint(store_, kBucket, model_.spec, wrong, values.spans(), tokenizer_, key_));
+  ASSERT_TRUE(publish(wrong, values));
   EXPECT_TRUE(fails(load(12), ErrorKind::kSkip, "checkpoint 12 in leader: state root "));
 }
 
@@ -175,8 +180,12 @@ TEST_F(Checkpoint, RefusesASignedModelOfAnotherShape) {
   const SmallModel other(wider);
   const CheckpointInfo info{12, 0,
                             compute_state_root(other.layout, std::as_const(other.parameters).spans(), team_)};
-  ASSERT_TRUE(publish_checkpoint(store_, kBucket, wider, info, std::as_const(other.parameters).spans(),
-                                 tokenizer_, key_));
+  ASSERT_TRUE(publish_checkpoint(store_, kBucket,
+                                 {.spec = wider,
+                                  .info = info,
+                                  .parameters = std::as_const(other.parameters).spans(),
+                                  .tokenizer = tokenizer_},
+                                 key_, team_));
   const auto loaded = load_checkpoint(
       store_, kBucket, 12, {wider, model_.layout, run_id(wider), key_.public_key()}, loaded_.spans(), team_);
   EXPECT_TRUE(fails(loaded, ErrorKind::kSkip,
@@ -192,81 +201,94 @@ TEST_F(Checkpoint, ListsOnlyThoseThatHaveAManifest) {
   EXPECT_TRUE(list_checkpoints(store_, "nobody").value().empty());
 }
 
-TEST_F(Checkpoint, IsTheOneThatThePointerNames) {
-  publish(4, 1);
-  publish(12, 2);
-  EXPECT_EQ(load_newest().value()->window, 12);
-  EXPECT_TRUE(loaded_is(2));
-  put("checkpoints/latest", as_bytes("checkpoints/0000000004/manifest.json\n"));
-  EXPECT_EQ(load_newest().value()->window, 4);
-}
-
-TEST_F(Checkpoint, IsTheNewestListedWhereThePointerIsOfNoUse) {
-  publish(4, 1);
-  publish(12, 2);
-  ASSERT_TRUE(store_.remove(kBucket, "checkpoints/latest"));
-  EXPECT_EQ(load_newest().value()->window, 12);
-  const std::string long_text(5000, 'x');
-  for (const std::string& pointer :
-       {std::string(), std::string("nonsense"), std::string("checkpoints/0000000012/"),
-        std::string("../../x"), std::string("checkpoints/0000000099/manifest.json\n"), long_text}) {
-    CapturedLogs logs;
-    put("checkpoints/latest", as_bytes(pointer));
-    EXPECT_EQ(load_newest().value()->window, 12) << pointer.substr(0, 50);
-  }
-}
-
-TEST_F(Checkpoint, IsTheNextNewestWhereTheNewestAreBroken) {
-  for (const int64_t window : {4, 12, 20, 30}) publish(window, static_cast<uint64_t>(window));
-  flip("checkpoints/0000000030/model.safetensors", 2000);
-  ASSERT_TRUE(store_.remove(kBucket, "checkpoints/0000000020/config.json"));
-  CapturedLogs logs;
-  EXPECT_EQ(load_newest().value()->window, 12);
-  EXPECT_TRUE(loaded_is(12));
-  EXPECT_EQ(logs.count("skipped"), 2u);
-}
-
-TEST_F(Checkpoint, IsNoneWhereThereIsNone) {
-  EXPECT_EQ(load_newest().value(), std::nullopt);
-  publish(4, 1);
-  flip("checkpoints/0000000004/manifest.json", 10);
-  CapturedLogs logs;
-  EXPECT_EQ(load_newest().value(), std::nullopt);
-}
-
 TEST_F(Checkpoint, LeavesNoNewOneWhereAPutFails) {
   // The tokenizer's file has a name that no store takes.
   publish(4, 1);
   tokenizer_.push_back({"a/b", {}});
   const ParameterBuffers values = random_values(model_.layout, 2);
-  EXPECT_TRUE(fails(
-      publish_checkpoint(store_, kBucket, model_.spec, info_at(12, values), values.spans(), tokenizer_, key_),
-      ErrorKind::kFatal, "'a/b' can't be the name"));
+  EXPECT_TRUE(fails(publish(info_at(12, values), values), ErrorKind::kFatal, "'a/b' can't be the name"));
   EXPECT_EQ(list_checkpoints(store_, kBucket).value(), std::vector<int64_t>{4});
-  EXPECT_EQ(load_newest().value()->window, 4);
+  EXPECT_EQ(latest_checkpoint(store_, kBucket).value(), 4);
 }
 
-TEST_F(Checkpoint, IsCopiedOutIntoAFolder) {
-  publish(12, 7);
-  const TemporaryFolder folder;
-  const auto info = export_checkpoint(store_, kBucket, 12, expected(), folder / "a/model");
-  ASSERT_TRUE(info) << info.error().message;
-  for (const std::string& name : kFileNames) {
-    EXPECT_EQ(read_file(folder / "a/model" / name, 1 << 24).value(), object(checkpoint_prefix(12) + name))
-        << name;
+TEST_F(Checkpoint, IsCutIntoShardsThatOthersOpen) {
+  const ParameterBuffers values = random_values(model_.layout, 7);
+  const uint64_t largest = std::ranges::max(model_.layout, {}, &ParameterInfo::count).count() * sizeof(float);
+  ASSERT_TRUE(publish(info_at(12, values), values, largest));
+  const size_t shards = plan_shards(model_.layout, largest).size();
+  ASSERT_GT(shards, 2u);
+  size_t found = 0;
+  const auto objects = store_.list(kBucket, checkpoint_prefix(12)).value();
+  for (const ObjectInfo& info : objects) {
+    found += is_model_file(info.key.substr(checkpoint_prefix(12).size())) ? 1 : 0;
+    EXPECT_LT(info.size_bytes, largest + 10000);
   }
-  EXPECT_EQ(load_checkpoint_folder(folder / "a/model", expected(), loaded_.spans(), team_).value(), *info);
+  EXPECT_EQ(found, shards);
+  const auto index = nlohmann::json::parse(as_text(object(checkpoint_prefix(12) + "model.safetensors.index.json")));
+  EXPECT_EQ(index["weight_map"].size(), model_.layout.size());
+  const auto info = load(12);
+  ASSERT_TRUE(info) << info.error().message;
   EXPECT_TRUE(loaded_is(7));
 }
 
-TEST_F(Checkpoint, IsNotLeftInAFolderWhereTheCopyBroke) {
+TEST_F(Checkpoint, IsTheSameBytesForEveryNumberOfThreads) {
+  const ParameterBuffers values = random_values(model_.layout, 7);
   publish(12, 7);
-  const TemporaryFolder folder;
-  ASSERT_TRUE(export_checkpoint(store_, kBucket, 12, expected(), folder / "model"));
-  flip("checkpoints/0000000012/tokenizer.json", 0);
-  EXPECT_TRUE(fails(export_checkpoint(store_, kBucket, 12, expected(), folder / "model"), ErrorKind::kSkip,
-                    "tokenizer.json"));
-  EXPECT_FALSE(std::filesystem::exists(folder / "model/manifest.json"));
+  const Bytes manifest = object(checkpoint_prefix(12) + "manifest.json");
+  for (const int threads : {2, 5}) {
+    ThreadTeam team(threads);
+    ASSERT_TRUE(publish_checkpoint(store_, kBucket,
+                                   {.spec = model_.spec,
+                                    .info = info_at(12, values),
+                                    .parameters = values.spans(),
+                                    .tokenizer = tokenizer_},
+                                   key_, team));
+    EXPECT_EQ(object(checkpoint_prefix(12) + "manifest.json"), manifest);
+    EXPECT_TRUE(load_checkpoint(store_, kBucket, 12, expected(), loaded_.spans(), team));
+    EXPECT_TRUE(loaded_is(7));
+  }
+}
+
+TEST_F(Checkpoint, LoadsOnlyWhereNoneOfAThousandRandomBytesIsAnother) {
+  const ParameterBuffers values = random_values(model_.layout, 7);
+  ASSERT_TRUE(publish(info_at(12, values), values, 20000));
+  const auto objects = store_.list(kBucket, checkpoint_prefix(12)).value();
+  ASSERT_GT(objects.size(), 6u);
+  Random random(1, "flips");
+  for (int i = 0; i < 1000; ++i) {
+    const ObjectInfo& info = objects[random.below(objects.size())];
+    if (info.size_bytes == 0) continue;
+    Bytes content = object(info.key);
+    const Bytes whole = content;
+    const size_t byte = random.below(content.size());
+    content[byte] ^= static_cast<uint8_t>(1 + random.below(255));
+    put(info.key, content);
+    EXPECT_TRUE(fails(load(12), ErrorKind::kSkip)) << info.key << " byte " << byte;
+    put(info.key, whole);
+  }
+  EXPECT_TRUE(load(12));
+}
+
+TEST_F(Checkpoint, HasEachTensorOnce) {
+  // A second file with a tensor of the first, both as the manifest says.
+  const ParameterBuffers values = random_values(model_.layout, 7);
+  ASSERT_TRUE(publish(info_at(12, values), values, 20000));
+  const CheckpointFiles files = checkpoint_in_store(store_, kBucket, 12);
+  const CheckpointManifest manifest = read_manifest(files).value();
+  const auto reseal = [&](const std::function<void(CheckpointManifest&)>& change) {
+    CheckpointManifest changed = manifest;
+    change(changed);
+    put(checkpoint_prefix(12) + "manifest.json", as_bytes(seal_manifest(changed, key_)));
+  };
+  const CheckpointFile first = *std::ranges::find_if(manifest.files, is_model_file, &CheckpointFile::name);
+  put(checkpoint_prefix(12) + "model-twice.safetensors", object(checkpoint_prefix(12) + first.name));
+  reseal([&](CheckpointManifest& changed) {
+    changed.files.push_back(first);
+    changed.files.back().name = "model-twice.safetensors";
+  });
+  EXPECT_TRUE(fails(load(12), ErrorKind::kSkip, "also in " + first.name));
+  reseal([&](CheckpointManifest& changed) { std::erase(changed.files, first); });
+  EXPECT_TRUE(fails(load(12), ErrorKind::kSkip, "checkpoint 12 in leader: tensor 'model.embed_tokens.weight': missing"));
 }
 
 }  // namespace templar::testing

@@ -13,18 +13,21 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr const char* kFormat = "templar-checkpoint-v1";
+constexpr const char* kFormat = "templar-checkpoint-v2";
 
 // Without the signature: what is signed, in its compact form.
 Json to_json(const CheckpointManifest& manifest) {
   Json files = Json::array();
   for (const CheckpointFile& file : manifest.files) {
-    files.push_back({{"name", file.name}, {"size", file.size_bytes}, {"blake2b", file.hash.hex()}});
+    Json pieces = Json::array();
+    for (const Hash256& piece : file.pieces) pieces.push_back(piece.hex());
+    files.push_back({{"name", file.name}, {"size", file.size_bytes}, {"blake2b", std::move(pieces)}});
   }
   return {{"format", kFormat},
           {"run_id", manifest.run_id.hex()},
           {"window", manifest.window},
           {"outer_step", manifest.outer_step},
+          {"start_window", manifest.start_window},
           {"state_root", manifest.state_root.hex()},
           {"files", std::move(files)},
           {"public_key", manifest.signer.hex()}};
@@ -66,6 +69,24 @@ Result<Hash256> hash_field(const Json& json, const char* field) {
   return *hash;
 }
 
+Result<std::vector<Hash256>> pieces_field(const Json& item, const CheckpointFile& file) {
+  const auto found = item.find("blake2b");
+  if (found == item.end() || !found->is_array()) return field_error("blake2b", file.name + ": missing or no list");
+  if (found->size() != piece_count(file.size_bytes)) {
+    return field_error("blake2b", fmt::format("{}: {} hashes, its size makes {}", file.name, found->size(),
+                                              piece_count(file.size_bytes)));
+  }
+  std::vector<Hash256> pieces;
+  pieces.reserve(found->size());
+  for (const Json& text : *found) {
+    if (!text.is_string()) return field_error("blake2b", file.name + ": an item is no text");
+    auto hash = parse_hash256(text.get_ref<const std::string&>());
+    if (!hash) return field_error("blake2b", file.name + ": " + hash.error().message);
+    pieces.push_back(*hash);
+  }
+  return pieces;
+}
+
 Result<std::vector<CheckpointFile>> files_field(const Json& json) {
   const auto found = json.find("files");
   if (found == json.end() || !found->is_array()) return field_error("files", "missing or no list");
@@ -80,7 +101,7 @@ Result<std::vector<CheckpointFile>> files_field(const Json& json) {
       return field_error("name", file.name + ": not in ascending order");
     TRY_ASSIGN(const int64_t size, count_field(item, "size"));
     file.size_bytes = static_cast<uint64_t>(size);
-    TRY_ASSIGN(file.hash, hash_field(item, "blake2b"));
+    TRY_ASSIGN(file.pieces, pieces_field(item, file));
     files.push_back(std::move(file));
   }
   return files;
@@ -101,6 +122,10 @@ Result<Signature> signature_field(const Json& json) {
 const CheckpointFile* CheckpointManifest::find(std::string_view name) const {
   const auto found = std::ranges::find(files, name, &CheckpointFile::name);
   return found == files.end() ? nullptr : &*found;
+}
+
+bool is_model_file(std::string_view name) {
+  return name.starts_with("model") && name.ends_with(".safetensors");
 }
 
 Status check_checkpoint_file_name(std::string_view name) {
@@ -129,12 +154,17 @@ Result<CheckpointManifest> open_manifest(std::string_view text) {
   TRY_ASSIGN(manifest.run_id, hash_field(json, "run_id"));
   TRY_ASSIGN(manifest.window, count_field(json, "window"));
   TRY_ASSIGN(manifest.outer_step, count_field(json, "outer_step"));
+  TRY_ASSIGN(manifest.start_window, count_field(json, "start_window"));
+  if (manifest.start_window > manifest.window)
+    return field_error("start_window", fmt::format("{} is after window {}", manifest.start_window, manifest.window));
   TRY_ASSIGN(manifest.state_root, hash_field(json, "state_root"));
   TRY_ASSIGN(manifest.files, files_field(json));
-  for (const std::string_view required : {kModelName, kConfigName, kRunSpecName}) {
+  for (const std::string_view required : {kConfigName, kRunSpecName}) {
     if (manifest.find(required) == nullptr)
       return field_error("files", std::string(required) + " is missing");
   }
+  if (std::ranges::none_of(manifest.files, is_model_file, &CheckpointFile::name))
+    return field_error("files", "no model*.safetensors among them");
   TRY_ASSIGN(const std::string key, text_field(json, "public_key"));
   const auto signer = parse_public_key(key);
   if (!signer) return field_error("public_key", signer.error().message);

@@ -12,22 +12,30 @@
 namespace templar {
 
 inline constexpr std::string_view kManifestName = "manifest.json";
-inline constexpr std::string_view kModelName = "model.safetensors";
+inline constexpr std::string_view kModelName = "model.safetensors";  // of a model in one file
 inline constexpr std::string_view kConfigName = "config.json";
 inline constexpr std::string_view kRunSpecName = "run_spec.json";
-inline constexpr size_t kMaxManifestBytes = size_t{1} << 20;
+inline constexpr size_t kMaxManifestBytes = size_t{16} << 20;
+
+// A file is hashed in pieces of this size, so that each can be fetched, checked and fetched again by itself.
+inline constexpr uint64_t kPieceBytes = uint64_t{8} << 20;
 
 struct CheckpointFile {
   std::string name;
   uint64_t size_bytes = 0;
-  Hash256 hash;  // BLAKE2b-256
+  std::vector<Hash256> pieces;  // BLAKE2b-256 of each kPieceBytes, the last one shorter; none of an empty file
   bool operator==(const CheckpointFile&) const = default;
 };
+
+[[nodiscard]] constexpr uint64_t piece_count(uint64_t size_bytes) {
+  return (size_bytes + kPieceBytes - 1) / kPieceBytes;
+}
 
 struct CheckpointManifest {
   Hash256 run_id;
   int64_t window = 0;      // the first window that starts from the model
   int64_t outer_step = 0;  // outer steps that made it
+  int64_t start_window = 0;  // the run's first window, at most window
   Hash256 state_root;
   std::vector<CheckpointFile> files;  // ascending by name; all but the manifest itself
   PublicKey signer;
@@ -36,6 +44,9 @@ struct CheckpointManifest {
   // Nothing if there is no such file.
   [[nodiscard]] const CheckpointFile* find(std::string_view name) const;
 };
+
+// A file that holds parameters: model.safetensors, or model-00001-of-00003.safetensors and its like.
+[[nodiscard]] bool is_model_file(std::string_view name);
 
 // A name that a file of a checkpoint may have: one part of an object's key, and not the manifest's. Fails
 // (fatal).

@@ -20,10 +20,11 @@ CheckpointManifest example() {
   manifest.run_id = blake2b_256(as_bytes("run"));
   manifest.window = 12;
   manifest.outer_step = 11;
+  manifest.start_window = 3;
   manifest.state_root = blake2b_256(as_bytes("root"));
   for (const std::string_view name :
        {kModelName, kRunSpecName, kConfigName, std::string_view("tokenizer.json")}) {
-    manifest.files.push_back({std::string(name), name.size(), blake2b_256(as_bytes(name))});
+    manifest.files.push_back({std::string(name), name.size(), {blake2b_256(as_bytes(name))}});
   }
   return manifest;
 }
@@ -45,6 +46,7 @@ TEST(Manifest, GivesBackWhatWasSealed) {
   EXPECT_EQ(opened->run_id, example().run_id);
   EXPECT_EQ(opened->window, 12);
   EXPECT_EQ(opened->outer_step, 11);
+  EXPECT_EQ(opened->start_window, 3);
   EXPECT_EQ(opened->state_root, example().state_root);
   EXPECT_EQ(opened->signer, key_of(1).public_key());
   ASSERT_EQ(opened->files.size(), 4u);
@@ -79,8 +81,8 @@ TEST(Manifest, NamesTheFieldThatIsWrong) {
                                  std::string_view reason) {
     EXPECT_TRUE(fails(open_manifest(resealed(change)), ErrorKind::kSkip, reason));
   };
-  expect_refused([](auto& j) { j["format"] = "templar-checkpoint-v2"; },
-                 "format: this program reads templar-checkpoint-v1");
+  expect_refused([](auto& j) { j["format"] = "templar-checkpoint-v1"; },
+                 "format: this program reads templar-checkpoint-v2");
   expect_refused([](auto& j) { j["window"] = -1; }, "window: missing or no integer");
   expect_refused([](auto& j) { j["window"] = 1.5; }, "window: missing or no integer");
   expect_refused([](auto& j) { j["window"] = ~uint64_t{0}; }, "window: 18446744073709551615 is too large");
@@ -89,13 +91,21 @@ TEST(Manifest, NamesTheFieldThatIsWrong) {
   expect_refused([](auto& j) { j["run_id"] = 5; }, "run_id: missing or no text");
   expect_refused([](auto& j) { j["files"] = 5; }, "files: missing or no list");
   expect_refused([](auto& j) { j["files"][0] = 5; }, "files: an item is no object");
-  expect_refused([](auto& j) { j["files"].erase(1); }, "files: model.safetensors is missing");
+  expect_refused([](auto& j) { j["files"].erase(1); }, "files: no model*.safetensors among them");
   expect_refused([](auto& j) { j["files"].push_back(j["files"][3]); }, "not in ascending order");
   expect_refused([](auto& j) { std::swap(j["files"][0], j["files"][1]); }, "not in ascending order");
   for (const char* name : {"../x", "a/b", "", ".", "manifest.json", "a b"}) {
     expect_refused([name](auto& j) { j["files"][3]["name"] = name; }, "manifest: name");
   }
   expect_refused([](auto& j) { j["files"][0]["size"] = "1"; }, "size: missing or no integer");
+  expect_refused([](auto& j) { j["files"].erase(2); }, "files: run_spec.json is missing");
+  expect_refused([](auto& j) { j["files"][0]["blake2b"] = 5; }, "blake2b: config.json: missing or no list");
+  expect_refused([](auto& j) { j["files"][0]["blake2b"][0] = 5; }, "blake2b: config.json: an item is no text");
+  expect_refused([](auto& j) { j["files"][0]["blake2b"][0] = "00"; }, "blake2b: config.json: ");
+  expect_refused([](auto& j) { j["files"][0]["size"] = (8 << 20) + 1; }, "config.json: 1 hashes, its size makes 2");
+  expect_refused([](auto& j) { j["files"][0]["size"] = 0; }, "config.json: 1 hashes, its size makes 0");
+  expect_refused([](auto& j) { j["files"][0]["size"] = (uint64_t{1} << 62) + 1; }, "is too large");
+  expect_refused([](auto& j) { j["start_window"] = 13; }, "start_window: 13 is after window 12");
   expect_refused([](auto& j) { j["files"][0]["extra"] = 1; }, "not in its canonical form");
   expect_refused([](auto& j) { j["extra"] = 1; }, "not in its canonical form");
   expect_refused([](auto& j) { j["public_key"] = "00"; }, "public_key: ");

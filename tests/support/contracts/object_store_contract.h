@@ -64,6 +64,23 @@ TYPED_TEST_P(ObjectStoreContract, KeepsEveryByteValueAndEmptyContent) {
   EXPECT_EQ(this->store().get("bucket", "empty", 0).value(), Bytes());
 }
 
+TYPED_TEST_P(ObjectStoreContract, PutsAnObjectPieceByPiece) {
+  const auto put = [this](uint64_t size_bytes, Status end) {
+    return this->store().put_pieces("bucket", "pieces", size_bytes, [&](const auto& sink) -> Status {
+      for (const std::string_view piece : {"first ", "", "second"}) TRY(sink(as_bytes(piece)));
+      return end;
+    });
+  };
+  EXPECT_TRUE(fails(put(11, {}), ErrorKind::kFatal, "bucket/pieces: 12 bytes were handed over, 11 were announced"));
+  EXPECT_TRUE(fails(put(12, skip_error("the source broke")), ErrorKind::kSkip, "the source broke"));
+  EXPECT_EQ(this->store().head("bucket", "pieces").value(), std::nullopt);
+  const Status status = put(12, {});
+  ASSERT_TRUE(status) << status.error().message;
+  EXPECT_EQ(this->text_at("pieces"), "first second");
+  EXPECT_TRUE(fails(put(11, {}), ErrorKind::kFatal));
+  EXPECT_EQ(this->text_at("pieces"), "first second");
+}
+
 TYPED_TEST_P(ObjectStoreContract, ReplacesAnObjectWhole) {
   this->put_text("name", "a long first content");
   this->put_text("name", "short");
@@ -245,7 +262,7 @@ TYPED_TEST_P(ObjectStoreContract, TakesPutsAndRemovesFromManyThreads) {
   EXPECT_EQ(this->text_at("kept/3-24"), "3-24");
 }
 
-REGISTER_TYPED_TEST_SUITE_P(ObjectStoreContract, GivesBackWhatWasPut, KeepsEveryByteValueAndEmptyContent,
+REGISTER_TYPED_TEST_SUITE_P(ObjectStoreContract, GivesBackWhatWasPut, KeepsEveryByteValueAndEmptyContent, PutsAnObjectPieceByPiece,
                             ReplacesAnObjectWhole, SaysWhatIsMissing, RefusesAnObjectLargerThanAllowed,
                             GivesExactlyTheRange, ListsByPrefixInTheOrderOfKeys, ListsSizes,
                             KeepsBucketsApart, RemovesAlsoWhatIsNotThere, StampsObjectsByItsOwnClock,

@@ -1,0 +1,105 @@
+#include "app/bench/checkpoint_bench_command.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "app/bench/bench_model.h"
+#include "app/bench/bench_progress.h"
+#include "app/bench/measure_checkpoint.h"
+#include "app/command.h"
+
+namespace templar {
+namespace {
+
+struct Arguments {
+  int64_t millions = 268;
+  std::filesystem::path folder = "/var/tmp";
+  uint64_t shard_bytes = uint64_t{256} << 20;
+  int threads = 2;
+  int rounds = 3;
+  bool json = false;
+};
+
+double megabytes(int64_t bytes) { return static_cast<double>(bytes) / 1e6; }
+
+void print_row(const char* what, double seconds, int64_t bytes, double base_seconds) {
+  fmt::print("  {:<44} {:>9.1f} ms {:>8.2f} GB/s {:>7.2f}\n", what, seconds * 1e3,
+             static_cast<double>(bytes) / seconds / 1e9, base_seconds / seconds);
+}
+
+void print_report(const CheckpointBenchReport& report, const Arguments& arguments) {
+  const int64_t bytes = report.model_bytes;
+  fmt::print("model of {:.1f} MB, {} threads, best of {}, in {}\n\n", megabytes(bytes), arguments.threads,
+             arguments.rounds, arguments.folder.string());
+  fmt::print("  {:<44} {:>12} {:>13} {:>7}\n", "", "time", "speed", "ratio");
+  print_row("memcpy, one call", report.memcpy.one_call, bytes, report.memcpy.one_call);
+  print_row("copying the window's start (the pause)", report.pause_seconds, bytes, report.memcpy.one_call);
+  print_row("disk alone: write, one file, synced", report.disk_write_seconds, bytes, report.disk_write_seconds);
+  print_row("save", report.save_seconds, bytes, report.disk_write_seconds);
+  print_row("disk alone: read", report.disk_read_seconds, bytes, report.disk_read_seconds);
+  print_row("load", report.load_seconds, bytes, report.disk_read_seconds);
+  print_row("copy to another folder", report.copy_seconds, bytes, report.disk_read_seconds + report.disk_write_seconds);
+  fmt::print("\n  memory besides the model: {:.1f} MB while saving, {:.1f} MB while loading\n",
+             megabytes(report.save_memory_bytes), megabytes(report.load_memory_bytes));
+}
+
+std::string report_json(const CheckpointBenchReport& report) {
+  nlohmann::ordered_json json;
+  json["model_bytes"] = report.model_bytes;
+  json["memcpy_seconds"] = report.memcpy.one_call;
+  json["pause_over_memcpy"] = report.pause_seconds / report.memcpy.one_call;
+  json["disk_write_seconds"] = report.disk_write_seconds;
+  json["disk_read_seconds"] = report.disk_read_seconds;
+  json["save_of_disk_speed"] = report.disk_write_seconds / report.save_seconds;
+  json["load_of_disk_speed"] = report.disk_read_seconds / report.load_seconds;
+  json["copy_of_disk_speed"] = (report.disk_read_seconds + report.disk_write_seconds) / report.copy_seconds;
+  json["save_memory_bytes"] = report.save_memory_bytes;
+  json["load_memory_bytes"] = report.load_memory_bytes;
+  return json.dump(2);
+}
+
+Status bench_checkpoint(const Arguments& arguments) {
+  const CheckpointBenchOptions options{.model = bench_model(arguments.millions),
+                                       .folder = arguments.folder / fmt::format("templar-bench-{}", ::getpid()),
+                                       .shard_bytes = arguments.shard_bytes,
+                                       .threads = arguments.threads,
+                                       .rounds = arguments.rounds,
+                                       .on_step = show_progress};
+  TRY_ASSIGN(const CheckpointBenchReport report, run_checkpoint_bench(options));
+  end_progress();
+  if (arguments.json) {
+    fmt::print("{}\n", report_json(report));
+  } else {
+    print_report(report, arguments);
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_bench_checkpoint_command(CLI::App& bench, int& exit_code) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* verb = bench.add_subcommand(
+      "checkpoint", "Checkpoints: the pause in training, saving and loading beside the disk's own speed, memory");
+  verb->add_option("--millions", arguments->millions, "Parameters, in millions")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  verb->add_option("--folder", arguments->folder, "A folder on the disk to measure; twice the model must fit")
+      ->check(CLI::ExistingDirectory)
+      ->capture_default_str();
+  verb->add_option("--shard-size", arguments->shard_bytes, "Largest file of the checkpoint, e.g. 512MB")
+      ->transform(CLI::AsSizeValue(true))
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--threads", arguments->threads, "Threads")->check(CLI::Range(1, 1024))->capture_default_str();
+  verb->add_option("--rounds", arguments->rounds, "Rounds, of which the best counts")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  verb->add_flag("--json", arguments->json, "Print the report as JSON");
+  verb->callback([arguments, &exit_code] { exit_code = run_command([&] { return bench_checkpoint(*arguments); }); });
+}
+
+}  // namespace templar
