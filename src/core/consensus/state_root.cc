@@ -84,9 +84,24 @@ std::optional<StateDifference> first_difference(const ParameterLayout& layout, c
     const size_t first = block * (kStateBlockBytes / sizeof(float));
     const size_t end =
         std::min(first + kStateBlockBytes / sizeof(float), static_cast<size_t>(layout[p].count()));
-    return StateDifference{p, block, fmt::format("{}, elements {} to {}", layout[p].name, first, end - 1)};
+    return StateDifference{.parameter = p,
+                           .block = block,
+                           .first_byte = first * sizeof(float),
+                           .end_byte = end * sizeof(float),
+                           .description = fmt::format("{}, elements {} to {}", layout[p].name, first, end - 1)};
   }
   return std::nullopt;
+}
+
+size_t count_differences(const StateTree& ours, const StateTree& theirs) {
+  CHECK(ours.parameters.size() == theirs.parameters.size());
+  size_t count = 0;
+  for (size_t p = 0; p < ours.parameters.size(); ++p) {
+    const std::vector<Hash256>& blocks = ours.parameters[p].blocks;
+    CHECK(blocks.size() == theirs.parameters[p].blocks.size());
+    for (size_t b = 0; b < blocks.size(); ++b) count += blocks[b] != theirs.parameters[p].blocks[b] ? 1 : 0;
+  }
+  return count;
 }
 
 }  // namespace templar

@@ -37,10 +37,14 @@ struct StateTree {
 struct StateDifference {
   size_t parameter = 0;     // index in the layout
   size_t block = 0;         // of kStateBlockBytes
+  uint64_t first_byte = 0;  // the block's bytes of the parameter are [first_byte, end_byte)
+  uint64_t end_byte = 0;
   std::string description;  // "model.norm.weight, elements 0 to 63"
 };
 // The first block in which two trees of this layout differ, or nothing if they are equal.
 [[nodiscard]] std::optional<StateDifference> first_difference(const ParameterLayout& layout,
                                                               const StateTree& ours, const StateTree& theirs);
+// In how many blocks they differ.
+[[nodiscard]] size_t count_differences(const StateTree& ours, const StateTree& theirs);
 
 }  // namespace templar

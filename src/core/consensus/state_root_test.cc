@@ -86,11 +86,24 @@ TEST_F(StateRootTest, NarrowsADifferenceToItsBlock) {
   EXPECT_EQ(difference->parameter, 0u);
   EXPECT_EQ(difference->block, 1u);
   EXPECT_EQ(difference->description, "embedding, elements 262144 to 299999");
+  EXPECT_EQ(difference->first_byte, 1048576u);
+  EXPECT_EQ(difference->end_byte, 1200000u) << "the parameter ends before the block does";
   values_.spans()[0][270'000] -= 1;
   values_.spans()[1][3] += 1;
   difference = first_difference(kLayout, ours, tree());
   ASSERT_TRUE(difference.has_value());
   EXPECT_EQ(difference->description, "norm, elements 0 to 63");
+}
+
+TEST_F(StateRootTest, CountsTheBlocksThatDiffer) {
+  const StateTree ours = tree();
+  EXPECT_EQ(count_differences(ours, tree()), 0u);
+  values_.spans()[0][0] += 1;
+  values_.spans()[0][1] += 1;  // in the same block
+  EXPECT_EQ(count_differences(ours, tree()), 1u);
+  values_.spans()[0][270'000] += 1;
+  values_.spans()[1][3] += 1;
+  EXPECT_EQ(count_differences(ours, tree()), 3u);
 }
 
 }  // namespace
