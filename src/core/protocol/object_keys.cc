@@ -16,6 +16,10 @@ std::string contribution_key(int64_t window) { return std::string(kContributionP
 
 std::string aggregate_record_key(int64_t window) { return std::string(kAggregateRecordPrefix) + padded(window); }
 
+std::string accepted_contribution_key(int64_t window, uint32_t uid) {
+  return fmt::format("{}{}/{}", kAcceptedContributionPrefix, padded(window), uid);
+}
+
 std::string checkpoint_prefix(int64_t window) { return std::string(kCheckpointsPrefix) + padded(window) + "/"; }
 
 std::optional<int64_t> window_in_key(std::string_view prefix, std::string_view key) {

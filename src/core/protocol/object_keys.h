@@ -16,6 +16,10 @@ inline constexpr std::string_view kContributionPrefix = "contributions/";
 [[nodiscard]] std::string aggregate_record_key(int64_t window);
 inline constexpr std::string_view kAggregateRecordPrefix = "records/";
 
+// In the leader's bucket: its copy of a contribution that the window's record names, put there before the record.
+[[nodiscard]] std::string accepted_contribution_key(int64_t window, uint32_t uid);
+inline constexpr std::string_view kAcceptedContributionPrefix = "accepted/";
+
 // In a validator's bucket: its scoreboard after the newest window that it closed.
 inline constexpr std::string_view kScoreboardKey = "scoreboard.json";
 
@@ -25,7 +29,7 @@ inline constexpr std::string_view kScoreboardKey = "scoreboard.json";
 inline constexpr std::string_view kCheckpointsPrefix = "checkpoints/";
 inline constexpr std::string_view kLatestCheckpointKey = "checkpoints/latest";
 
-// The window in a key of one of the three kinds above; nothing if the key is not of that kind.
+// The window in a key of one of the kinds above that have one; nothing if the key is not of that kind.
 [[nodiscard]] std::optional<int64_t> window_in_key(std::string_view prefix, std::string_view key);
 
 }  // namespace templar

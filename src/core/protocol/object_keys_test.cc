@@ -10,6 +10,7 @@ TEST(ObjectKeys, AreFrozen) {
   EXPECT_EQ(contribution_key(123), "contributions/0000000123");
   EXPECT_EQ(aggregate_record_key(4567890123), "records/4567890123");
   EXPECT_EQ(checkpoint_prefix(25), "checkpoints/0000000025/");
+  EXPECT_EQ(accepted_contribution_key(25, 7), "accepted/0000000025/7");
   EXPECT_EQ(kScoreboardKey, "scoreboard.json");
   EXPECT_EQ(kLatestCheckpointKey, "checkpoints/latest");
 }
@@ -23,6 +24,7 @@ TEST(ObjectKeys, GiveTheirWindowBack) {
   for (const int64_t window : {int64_t{0}, int64_t{7}, int64_t{9999999999}}) {
     EXPECT_EQ(window_in_key(kContributionPrefix, contribution_key(window)), window);
     EXPECT_EQ(window_in_key(kAggregateRecordPrefix, aggregate_record_key(window)), window);
+    EXPECT_EQ(window_in_key(kAcceptedContributionPrefix, accepted_contribution_key(window, 12)), window);
     EXPECT_EQ(window_in_key(kCheckpointsPrefix, checkpoint_prefix(window) + "manifest.json"), window);
   }
 }
