@@ -73,23 +73,26 @@ Verdict judge_content(const NodeEnvironment& environment, const GatherRequest& r
 
 uint32_t uid_in(const Contribution& contribution) { return contribution.header().uid; }
 
-}  // namespace
+bool is(const Contribution& contribution, const AcceptedContribution& wanted) {
+  return uid_in(contribution) == wanted.uid && contribution.content_hash() == wanted.content_hash;
+}
 
-std::variant<Contribution, Verdict> read_contribution(const NodeEnvironment& environment, const GatherRequest& request,
-                                                      const Shard& shard, uint32_t uid) {
+// As read_contribution; fails (retry) where the store was away.
+Result<std::variant<Contribution, Verdict>> ask_for_contribution(const NodeEnvironment& environment, const GatherRequest& request,
+                                                                 const Shard& shard, uint32_t uid) {
   const Registration* peer = find_uid(request.roster, uid);
   if (peer == nullptr) return missing_verdict("not on the ledger");
   const std::string key = contribution_key(request.plan.window);
-  const auto info = with_retries([&] { return environment.store.head(peer->bucket, key); });
-  if (!info) return missing_verdict("store: " + info.error().message);
-  if (!info->has_value()) return missing_verdict("nothing stored");
-  if (Verdict time = judge_time(**info, request.times); !time.accepted()) return time;
+  TRY_ASSIGN(const auto info, with_retries([&] { return environment.store.head(peer->bucket, key); }));
+  if (!info) return missing_verdict("nothing stored");
+  if (Verdict time = judge_time(*info, request.times); !time.accepted()) return time;
 
   const auto limit = static_cast<uint64_t>(max_contribution_size(environment.layout, environment.spec.codec));
-  if ((*info)->size_bytes > limit) {
-    return invalid_verdict(fmt::format("{} bytes, at most {} are legal", (*info)->size_bytes, limit));
+  if (info->size_bytes > limit) {
+    return invalid_verdict(fmt::format("{} bytes, at most {} are legal", info->size_bytes, limit));
   }
   auto bytes = with_retries([&] { return environment.store.get(peer->bucket, key, limit); });
+  if (!bytes && bytes.error().kind == ErrorKind::kRetry) return std::unexpected(std::move(bytes).error());
   if (!bytes) return missing_verdict("store: " + bytes.error().message);
   auto contribution = parse(environment, std::move(*bytes));
   if (!contribution) return invalid_verdict(contribution.error().message);
@@ -97,15 +100,53 @@ std::variant<Contribution, Verdict> read_contribution(const NodeEnvironment& env
   return std::move(*contribution);
 }
 
+// That object, if it is what a record names. Fails (retry) where the store was away, (skip) where it has something else or nothing.
+Result<Contribution> fetch_object(const NodeEnvironment& environment, std::string_view bucket, const std::string& key,
+                                  const AcceptedContribution& wanted) {
+  const auto limit = static_cast<uint64_t>(max_contribution_size(environment.layout, environment.spec.codec));
+  TRY_ASSIGN(Bytes bytes, with_retries([&] { return environment.store.get(bucket, key, limit); }));
+  TRY_ASSIGN(Contribution contribution, parse(environment, std::move(bytes)));
+  if (is(contribution, wanted)) return contribution;
+  return skip_error(fmt::format("content {} is stored, the leader's record names {}", contribution.content_hash().brief(),
+                                wanted.content_hash.brief()));
+}
+
+// From the miner's bucket, else the leader's copy.
+Result<Contribution> fetch_accepted(const NodeEnvironment& environment, const AggregateRecord& record,
+                                    const AcceptedContribution& wanted, std::span<const Registration> roster) {
+  const Registration* peer = find_uid(roster, wanted.uid);
+  auto own = peer == nullptr ? skip_error("the uid is not on the ledger")
+                             : fetch_object(environment, peer->bucket, contribution_key(record.window), wanted);
+  const std::optional<uint32_t> leader = uid_of(roster, record.leader);
+  if (own || !leader) return own;
+  auto copy = fetch_object(environment, find_uid(roster, *leader)->bucket, accepted_contribution_key(record.window, wanted.uid), wanted);
+  if (copy) return copy;
+  const bool away = own.error().kind == ErrorKind::kRetry || copy.error().kind == ErrorKind::kRetry;
+  return std::unexpected(Error{.kind = away ? ErrorKind::kRetry : ErrorKind::kSkip,
+                               .message = own.error().message + "; the leader's copy: " + copy.error().message});
+}
+
+}  // namespace
+
+std::variant<Contribution, Verdict> read_contribution(const NodeEnvironment& environment, const GatherRequest& request,
+                                                      const Shard& shard, uint32_t uid) {
+  auto result = ask_for_contribution(environment, request, shard, uid);
+  if (!result) return missing_verdict("store: " + result.error().message);
+  return *std::move(result);
+}
+
 Result<Gathered> gather(const NodeEnvironment& environment, const GatherRequest& request) {
   TRY_ASSIGN(const Shard shard, open_active_shard(environment, request.plan));
   Gathered gathered;
   const auto take = [&](uint32_t uid) {
-    auto result = read_contribution(environment, request, shard, uid);
-    if (auto* contribution = std::get_if<Contribution>(&result)) {
+    auto result = ask_for_contribution(environment, request, shard, uid);
+    if (!result) {
+      gathered.unanswered.push_back(uid);
+      gathered.rejected.push_back({uid, missing_verdict("store: " + result.error().message)});
+    } else if (auto* contribution = std::get_if<Contribution>(&*result)) {
       gathered.accepted.push_back(std::move(*contribution));
     } else {
-      gathered.rejected.push_back({uid, std::get<Verdict>(std::move(result))});
+      gathered.rejected.push_back({uid, std::get<Verdict>(*std::move(result))});
     }
   };
   for (const uint32_t uid : request.peers.gather) take(uid);
@@ -118,32 +159,24 @@ Result<Gathered> gather(const NodeEnvironment& environment, const GatherRequest&
   return gathered;
 }
 
-Result<std::vector<Contribution>> fetch_named(const NodeEnvironment& environment, const AggregateRecord& record,
-                                              std::span<const Registration> roster, std::vector<Contribution> at_hand) {
-  std::vector<Contribution> named;
-  const auto limit = static_cast<uint64_t>(max_contribution_size(environment.layout, environment.spec.codec));
+Result<NamedContributions> fetch_named(const NodeEnvironment& environment, const AggregateRecord& record,
+                                       std::span<const Registration> roster, std::vector<Contribution> at_hand) {
+  NamedContributions named;
   for (const AcceptedContribution& wanted : record.accepted) {
-    const auto found = std::ranges::find_if(at_hand, [&](const Contribution& contribution) {
-      return uid_in(contribution) == wanted.uid && contribution.content_hash() == wanted.content_hash;
-    });
+    const auto found = std::ranges::find_if(at_hand, [&](const Contribution& contribution) { return is(contribution, wanted); });
     if (found != at_hand.end()) {
-      named.push_back(std::move(*found));
+      named.found.push_back(std::move(*found));
       at_hand.erase(found);
       continue;
     }
-    const std::string what = fmt::format("window {}: contribution of uid {}", record.window, wanted.uid);
-    const Registration* peer = find_uid(roster, wanted.uid);
-    if (peer == nullptr) return retry_error(what + ": the uid is not on the ledger");
-    auto bytes =
-        with_retries([&] { return environment.store.get(peer->bucket, contribution_key(record.window), limit); });
-    if (!bytes) return retry_error(what + ": " + bytes.error().message);
-    auto contribution = parse(environment, std::move(*bytes));
-    if (!contribution) return retry_error(what + ": " + contribution.error().message);
-    if (contribution->content_hash() != wanted.content_hash || uid_in(*contribution) != wanted.uid) {
-      return retry_error(fmt::format("{}: content {} is stored, the leader's record names {}", what,
-                                     contribution->content_hash().brief(), wanted.content_hash.brief()));
+    auto fetched = fetch_accepted(environment, record, wanted, roster);
+    if (fetched) {
+      named.found.push_back(*std::move(fetched));
+      continue;
     }
-    named.push_back(std::move(*contribution));
+    const Error reason = annotate(fetched.error(), fmt::format("window {}: contribution of uid {}", record.window, wanted.uid)).error();
+    if (reason.kind == ErrorKind::kRetry) return std::unexpected(reason);
+    named.missing.push_back({wanted, reason.message});
   }
   return named;
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -29,6 +30,16 @@ struct GatherRequest {
 struct Gathered {
   std::vector<Contribution> accepted;          // ascending uid
   std::vector<RejectedContribution> rejected;  // ascending uid
+  std::vector<uint32_t> unanswered;            // of the rejected, those whose store was away: asked again, it may have them
+};
+
+struct MissingContribution {
+  AcceptedContribution wanted;
+  std::string reason;  // names window and uid
+};
+struct NamedContributions {
+  std::vector<Contribution> found;           // ascending uid
+  std::vector<MissingContribution> missing;  // ascending uid; with all of found they are what the record names
 };
 
 // One peer's contribution of the window, or why it does not count. A contribution counts if it was stored in time, parses, is of
@@ -41,11 +52,12 @@ struct Gathered {
 // rejected with its reason and stops nobody. Fails only where the active shard can't be opened.
 [[nodiscard]] Result<Gathered> gather(const NodeEnvironment& environment, const GatherRequest& request);
 
-// The contributions that a record names, by content hash, ascending uid; those already at hand are taken out of it. Fails
-// (retry), naming the peer, where one is not in the store or is not the one that was named.
-[[nodiscard]] Result<std::vector<Contribution>> fetch_named(const NodeEnvironment& environment, const AggregateRecord& record,
-                                                            std::span<const Registration> roster,
-                                                            std::vector<Contribution> at_hand);
+// The contributions that a record names, by content hash; those already at hand are taken out of it. Each other one is read from
+// its miner's bucket, and where that has it no more, or something else in its place, from the leader's copy. Fails (retry) where
+// a store was away.
+[[nodiscard]] Result<NamedContributions> fetch_named(const NodeEnvironment& environment, const AggregateRecord& record,
+                                                     std::span<const Registration> roster,
+                                                     std::vector<Contribution> at_hand);
 
 // Pointers to each, as consensus takes them.
 [[nodiscard]] std::vector<const Contribution*> as_list(const std::vector<Contribution>& contributions);

@@ -244,9 +244,18 @@ class FetchNamed : public Gather {
   [[nodiscard]] AggregateRecord record(const std::vector<uint32_t>& accepted) const {
     return world_.record_of(kWindow, 0, world_.initial_root(), accepted);
   }
-  [[nodiscard]] Result<std::vector<Contribution>> fetch(const AggregateRecord& record,
-                                                        std::vector<Contribution> at_hand = {}) const {
+  [[nodiscard]] Result<NamedContributions> fetch(const AggregateRecord& record,
+                                                 std::vector<Contribution> at_hand = {}) const {
     return fetch_named(world_.environment, record, world_.roster(), std::move(at_hand));
+  }
+  void expect_missing(const Result<NamedContributions>& named, uint32_t uid, const std::string& reason) {
+    ASSERT_TRUE(named) << named.error().message;
+    ASSERT_EQ(named->missing.size(), 1u);
+    EXPECT_EQ(named->missing[0].wanted.uid, uid);
+    EXPECT_THAT(named->missing[0].reason, ::testing::HasSubstr(reason));
+  }
+  void put_copy(uint32_t uid, ByteView bytes) {
+    ASSERT_TRUE(world_.store().put(world_.bucket(0), accepted_contribution_key(kWindow, uid), bytes));
   }
   static std::vector<uint32_t> uids(const std::vector<Contribution>& contributions) {
     std::vector<uint32_t> uids;
@@ -258,7 +267,7 @@ class FetchNamed : public Gather {
 TEST_F(FetchNamed, FetchesWhatTheRecordNamesAndNothingElse) {
   const auto named = fetch(record({1, 3}));
   ASSERT_TRUE(named) << named.error().message;
-  EXPECT_THAT(uids(*named), ElementsAre(1, 3));
+  EXPECT_THAT(uids(named->found), ElementsAre(1, 3));
 }
 
 TEST_F(FetchNamed, TakesWhatIsAtHandWithoutTheStore) {
@@ -269,25 +278,42 @@ TEST_F(FetchNamed, TakesWhatIsAtHandWithoutTheStore) {
   ASSERT_TRUE(world_.store().remove(world_.bucket(2), contribution_key(kWindow)));
   const auto named = fetch(names, std::move(at_hand));
   ASSERT_TRUE(named) << named.error().message;
-  EXPECT_THAT(uids(*named), ElementsAre(1, 2));
+  EXPECT_THAT(uids(named->found), ElementsAre(1, 2));
 }
 
 TEST_F(FetchNamed, RefusesOtherContentUnderTheName) {
   const AggregateRecord names = record({1, 2});
   put(2, sealed_with(2, [](ContributionHeader& header) { header.inner_steps = 1; }));
-  EXPECT_TRUE(fails(fetch(names), ErrorKind::kRetry, "window 1: contribution of uid 2: content "));
+  const auto named = fetch(names);
+  expect_missing(named, 2, "window 1: contribution of uid 2: content ");
+  EXPECT_THAT(uids(named->found), ElementsAre(1)) << "the others are there all the same";
 }
 
 TEST_F(FetchNamed, SaysWhatIsMissingOrBroken) {
   const AggregateRecord names = record({2});
   put(2, as_bytes("rubbish"));
-  EXPECT_TRUE(fails(fetch(names), ErrorKind::kRetry, "window 1: contribution of uid 2: "));
+  expect_missing(fetch(names), 2, "window 1: contribution of uid 2: ");
   ASSERT_TRUE(world_.store().remove(world_.bucket(2), contribution_key(kWindow)));
-  EXPECT_TRUE(fails(fetch(names), ErrorKind::kRetry,
-                    "contribution of uid 2: object node-2/contributions/0000000001: missing"));
+  expect_missing(fetch(names), 2, "contribution of uid 2: object node-2/contributions/0000000001: missing");
   AggregateRecord stranger = names;
   stranger.accepted[0].uid = 77;
-  EXPECT_TRUE(fails(fetch(stranger), ErrorKind::kRetry, "uid 77: the uid is not on the ledger"));
+  expect_missing(fetch(stranger), 77, "uid 77: the uid is not on the ledger");
+}
+
+TEST_F(FetchNamed, TakesTheLeadersCopyWhereTheMinerHasSomethingElseOrNothing) {
+  const AggregateRecord names = record({1, 2});
+  put_copy(2, sealed(2));
+  put(2, as_bytes("rubbish"));
+  EXPECT_THAT(uids(fetch(names)->found), ElementsAre(1, 2));
+  ASSERT_TRUE(world_.store().remove(world_.bucket(2), contribution_key(kWindow)));
+  EXPECT_THAT(uids(fetch(names)->found), ElementsAre(1, 2));
+}
+
+TEST_F(FetchNamed, TakesNoCopyThatIsNotWhatTheRecordNames) {
+  const AggregateRecord names = record({2});
+  put_copy(2, sealed(3));
+  put(2, as_bytes("rubbish"));
+  expect_missing(fetch(names), 2, "the leader's copy: content ");
 }
 
 // The outer step takes ascending uids; a record must not bring it others by giving one uid another's hash.
@@ -297,8 +323,10 @@ TEST_F(FetchNamed, RefusesAHashThatBelongsToAnotherUid) {
   std::vector<Contribution> at_hand;
   at_hand.push_back(world_.stored_contribution(1, kWindow));
   at_hand.push_back(world_.stored_contribution(2, kWindow));
-  EXPECT_TRUE(
-      fails(fetch(crossed, std::move(at_hand)), ErrorKind::kRetry, "contribution of uid 1: content "));
+  const auto named = fetch(crossed, std::move(at_hand));
+  ASSERT_TRUE(named) << named.error().message;
+  EXPECT_THAT(named->found, IsEmpty());
+  EXPECT_EQ(named->missing.size(), 2u);
 }
 
 }  // namespace

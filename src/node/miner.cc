@@ -20,6 +20,7 @@ Miner::Miner(const NodeEnvironment& environment, ObjectStore& store, Engine& eng
       options_(options),
       clock_(environment.ledger, environment.spec.network),
       replica_(environment, engine, options.threads),
+      catch_up_(environment, replica_, "miner", key.public_key()),
       trainer_(environment) {
   if (!options.dump_folder.empty()) dump_what_is_compressed();
 }
@@ -42,7 +43,16 @@ Result<Progress> Miner::advance() {
   TRY_ASSIGN(const std::optional<int64_t> current, clock_.current_window());
   if (current == replica_.window() && contributed_window_ < replica_.window()) return train_window();
   TRY_ASSIGN(const bool closed, clock_.is_closed(replica_.window()));
-  return closed ? close_window() : Progress::kWaiting;
+  if (!closed) return Progress::kWaiting;
+  TRY_ASSIGN(const bool fell_behind, clock_.is_closed(replica_.window() + 1));
+  if (!fell_behind || no_record_of_ == replica_.window()) return close_window();
+  start_again();
+  return Progress::kWorked;
+}
+
+void Miner::start_again() {
+  started_ = false;
+  untrained_ = untrained_window();
 }
 
 Result<Progress> Miner::start() {
@@ -50,16 +60,20 @@ Result<Progress> Miner::start() {
   const auto uid = uid_of(roster, key_.public_key());
   if (!uid) return fatal_error("miner: key " + key_.public_key().hex() + " is not registered on the ledger");
   self_ = *find_uid(roster, *uid);
-  TRY_ASSIGN(const std::optional<CatchUpReport> report, catch_up(environment_, replica_, std::nullopt));
-  if (!report) return Progress::kWaiting;
-  trained_.window = -1;  // of the model before, if this is not the first start
-  load_state();
+  TRY_ASSIGN(const CatchUpState state, catch_up_.advance(options_.until_window));
+  if (state == CatchUpState::kWorking) return Progress::kWorked;
+  if (state != CatchUpState::kInSync) return Progress::kWaiting;
+  const CatchUpReport& report = catch_up_.report();
+  settle_own_state(report);
+  drop_old_contributions();
+  no_record_of_ = report.moved() ? -1 : replica_.window();
   started_ = true;
   log(LogLevel::kInfo, "miner", "in sync",
       {{"uid", self_.uid},
        {"window", replica_.window()},
-       {"checkpoint_window", report->checkpoint_window},
-       {"replayed_windows", report->replayed_windows},
+       {"checkpoint_window", report.checkpoint_window.value_or(-1)},
+       {"replayed_windows", report.replayed_windows},
+       {"gathered_windows", report.gathered_windows},
        {"state_root", replica_.state_root().brief()}});
   return Progress::kWorked;
 }
@@ -126,25 +140,25 @@ Result<Progress> Miner::close_window() {
   const auto record = read_record(environment_, *leader, window);
   if (!record && record.error().kind != ErrorKind::kSkip) return std::unexpected(record.error());
   const bool confirmed = record && record->has_value();
+  PeerSelection peers;
   if (!confirmed) {
     TRY_ASSIGN(const bool waited, clock_.is_closed(window, environment_.spec.network.record_wait_seconds));
     if (!waited) return Progress::kWaiting;
     log(LogLevel::kWarning, "miner", "no record of the leader: own gather stands",
         {{"uid", self_.uid}, {"window", window}, {"reason", record ? "not published" : record.error().message}});
+    TRY_ASSIGN(peers, peers_without_record(*leader));
   } else if ((*record)->state_root != replica_.state_root()) {
-    log(LogLevel::kError, "miner", "model differs from the leader's: starting again from a checkpoint",
-        {{"uid", self_.uid}, {"window", window}, {"ours", replica_.state_root().brief()},
-         {"leader", (*record)->state_root.brief()}});
-    started_ = false;
+    start_again();
+    catch_up_.heal_from(**record);
     return Progress::kWorked;
   } else {
-    peers_ = selection_of(**record);
+    peers = selection_of(**record);
   }
 
   TRY_ASSIGN(const std::optional<PutWindow> times, clock_.put_window_of(window));
   TRY_ASSIGN(const Hash256 block_hash, clock_.block_hash(window));
   TRY_ASSIGN(Gathered gathered, gather(environment_, {.plan = replica_.plan(),
-                                                      .peers = peers_,
+                                                      .peers = peers,
                                                       .roster = roster,
                                                       .times = *times,
                                                       .block_hash = block_hash,
@@ -152,9 +166,13 @@ Result<Progress> Miner::close_window() {
                                                       .parameters = std::as_const(replica_.engine()).parameters()}));
   if (confirmed) {
     log_differences(gathered, **record, "miner", self_.uid);
-    auto named = fetch_named(environment_, **record, roster, std::move(gathered.accepted));
-    if (!named) return leave_window(*leader, named.error());
-    gathered.accepted = *std::move(named);
+    TRY_ASSIGN(auto named, fetch_named(environment_, **record, roster, std::move(gathered.accepted)));
+    if (!named.missing.empty()) {
+      start_again();
+      catch_up_.wait_for(**record, std::move(named.missing));
+      return Progress::kWorked;
+    }
+    gathered.accepted = std::move(named.found);
   }
   const size_t accepted = gathered.accepted.size();
   replica_.close_window(as_list(gathered.accepted));
@@ -164,13 +182,9 @@ Result<Progress> Miner::close_window() {
   return Progress::kWorked;
 }
 
-Result<Progress> Miner::leave_window(const Registration& leader, const Error& reason) {
-  TRY_ASSIGN(const bool left_behind, is_left_behind(environment_, leader, replica_.window()));
-  if (!left_behind) return std::unexpected(reason);
-  log(LogLevel::kWarning, "miner", "window can't be completed: starting again from a newer checkpoint",
-      {{"uid", self_.uid}, {"window", replica_.window()}, {"reason", reason.message}});
-  started_ = false;
-  return Progress::kWorked;
+Result<PeerSelection> Miner::peers_without_record(const Registration& leader) const {
+  TRY_ASSIGN(std::optional<PeerSelection> peers, peers_in_force(environment_, leader, replica_.window()));
+  return std::move(peers).value_or(PeerSelection{});
 }
 
 // What fails here costs a restart some of its memory or leaves an old object behind: the window itself is done.
@@ -185,27 +199,55 @@ void Miner::housekeeping() {
   }
 }
 
+// Those of windows that a catch-up has passed over, without the housekeeping after each.
+void Miner::drop_old_contributions() {
+  const int64_t keep_from = replica_.window() - environment_.spec.network.contribution_retention_windows;
+  const auto dropped = [&]() -> Status {
+    TRY_ASSIGN(const std::vector<ObjectInfo> contributions, store_.list(self_.bucket, kContributionPrefix));
+    for (const ObjectInfo& contribution : contributions) {
+      const auto window = window_in_key(kContributionPrefix, contribution.key);
+      if (window && *window < keep_from) TRY(store_.remove(self_.bucket, contribution.key));
+    }
+    return {};
+  }();
+  if (dropped) return;
+  log(LogLevel::kWarning, "miner", "old contributions stay", {{"uid", self_.uid}, {"reason", dropped.error().message}});
+}
+
 Status Miner::save_state() {
   if (options_.state_file.empty()) return {};
-  const int64_t untrained = std::max(replica_.window(), contributed_window_ + 1);
-  return save_miner_state(options_.state_file, environment_.run_id, {untrained, trainer_.iterations},
+  return save_miner_state(options_.state_file, environment_.run_id, {untrained_window(), trainer_.iterations},
                           trainer_.feedback(), replica_.engine().optimiser_state());
 }
 
 void Miner::load_state() {
-  trainer_.forget_feedback();
+  state_loaded_ = true;
   if (options_.state_file.empty()) return;
   const auto state =
       load_miner_state(options_.state_file, environment_.run_id, trainer_.feedback(), replica_.engine().optimiser_state());
   if (!state) {
     log(LogLevel::kWarning, "miner", "own state is unusable: starting with fresh moments",
         {{"uid", self_.uid}, {"reason", state.error().message}});
-  } else if (*state && ((*state)->window == replica_.window() || (*state)->window == replica_.window() + 1)) {
+  } else if (*state) {
+    untrained_ = (*state)->window;
     trainer_.iterations = (*state)->iterations;
-    contributed_window_ = (*state)->window - 1;
-  } else {
-    trainer_.forget_feedback();  // what was held back has been sent since, or belongs to windows that nobody has any more
   }
+}
+
+// After a catch-up the optimiser's moments stay. What was held back counts only where it goes up to the window that the model has
+// come to, and no null round since has ended it: else it has been sent since, or belongs to windows that nobody has any more.
+void Miner::settle_own_state(const CatchUpReport& report) {
+  if (!state_loaded_) {
+    load_state();
+  } else if (report.checkpoint_window) {
+    untrained_.reset();  // trained from a model that was wrong, or is far behind
+  }
+  const int64_t window = replica_.window();
+  const bool fits = untrained_ && (*untrained_ == window || *untrained_ == window + 1);
+  const bool ended = untrained_ && report.last_null_window && *report.last_null_window >= *untrained_ - 1;
+  if (fits) contributed_window_ = std::max(contributed_window_, *untrained_ - 1);
+  if (!fits || ended) trainer_.forget_feedback();
+  if (report.moved()) trained_.window = -1;  // of the model before
 }
 
 void Miner::report(int64_t window, const Gathered& gathered, size_t accepted, bool confirmed) {

@@ -2,6 +2,7 @@
 // applies the same outer step as everybody.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -30,7 +31,7 @@ class Miner {
   // outlive it.
   Miner(const NodeEnvironment& environment, ObjectStore& store, Engine& engine, const KeyPair& key, const MinerOptions& options);
 
-  // Does the next thing there is to do: start, train and publish, or gather and apply. Fails (retry) where the store or the ledger
+  // Does the next thing there is to do: come into the run or catch up, train and publish, or gather and apply. Fails (retry) where the store or the ledger
   // was away: nothing was changed and the call may be repeated. Fails (fatal) where a person has to act.
   [[nodiscard]] Result<Progress> advance();
 
@@ -45,12 +46,18 @@ class Miner {
   [[nodiscard]] Result<Progress> close_window();
   // Trains and seals what comes of it; nothing where the window can't be trained in. A failure changes nothing.
   [[nodiscard]] Result<std::optional<Bytes>> make_contribution(const WindowPlan& plan);
-  // Where a window can't be completed: that reason again, or a new start once the leader has a newer checkpoint.
-  [[nodiscard]] Result<Progress> leave_window(const Registration& leader, const Error& reason);
+  // The peers of a window of which the leader has no record.
+  [[nodiscard]] Result<PeerSelection> peers_without_record(const Registration& leader) const;
+  // Whatever stands between the model and the run, catching up settles it.
+  void start_again();
   void dump_what_is_compressed();
   void housekeeping();
+  void drop_old_contributions();
   [[nodiscard]] Status save_state();
+  // The first window that what we hold back knows nothing of.
+  [[nodiscard]] int64_t untrained_window() const { return std::max(replica_.window(), contributed_window_ + 1); }
   void load_state();
+  void settle_own_state(const CatchUpReport& report);
   void report(int64_t window, const Gathered& gathered, size_t accepted, bool confirmed);
 
   const NodeEnvironment& environment_;
@@ -59,11 +66,14 @@ class Miner {
   const MinerOptions options_;
   WindowClock clock_;
   Replica replica_;
+  CatchUp catch_up_;
   Trainer trainer_;
   Registration self_;
   bool started_ = false;
+  bool state_loaded_ = false;         // from the file, where there is one
+  std::optional<int64_t> untrained_;  // untrained_window() when the catch-up began; nothing: what we hold back does not count
+  int64_t no_record_of_ = -1;         // catching up from this window has found no record of it
   int64_t contributed_window_ = -1;  // the newest window that we have published in, or tried to
-  PeerSelection peers_;              // as the newest record says
   struct {
     int64_t window = -1;
     InnerReport inner;

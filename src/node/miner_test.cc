@@ -9,6 +9,7 @@
 #include "node/miner_state.h"
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"
+#include "support/leader_by_hand.h"
 #include "support/node_world.h"
 #include "support/temporary_folder.h"
 
@@ -17,6 +18,8 @@ namespace {
 
 using testing::fails;
 using testing::MinerNode;
+
+constexpr char kWaits[] = "waiting for the next checkpoint after a window that can't be completed";
 
 // Miner 1 as a node, miners 2 and 3 by hand; the leader, uid 0, by hand too: its checkpoint of window 0 is
 // published.
@@ -140,7 +143,9 @@ TEST_F(MinerTest, TakesTheLeadersSetWhereItsOwnGatherDiffers) {
   const auto engine = testing::make_node_engine(world_.spec());
   Replica expected(world_.environment, *engine, 1);
   expected.begin_initial(0);
-  ASSERT_TRUE(apply_record(world_.environment, expected, record, {}));
+  const auto named = fetch_named(world_.environment, record, world_.roster(), {});
+  ASSERT_TRUE(named && named->missing.empty());
+  expected.close_window(as_list(named->found));
   EXPECT_EQ(node.miner.replica().state_root(), expected.state_root());
   EXPECT_EQ(logs_.field("our gather accepted what the leader did not: left out", "peer"), "2");
 }
@@ -166,11 +171,14 @@ TEST_F(MinerTest, TriesAgainWhereANamedContributionIsNotToBeHad) {
   world_.publish_record(world_.record_of(0, 0, world_.initial_root(), {1, 2}));
   const Bytes kept = world_.store().get(world_.bucket(2), contribution_key(0), 1 << 20).value();
   ASSERT_TRUE(world_.store().remove(world_.bucket(2), contribution_key(0)));
-  EXPECT_TRUE(fails(node.miner.advance(), ErrorKind::kRetry, "contribution of uid 2"));
+  work(node);
   EXPECT_EQ(node.miner.replica().window(), 0) << "nothing was changed";
+  EXPECT_EQ(logs_.field(kWaits, "window"), "0");
   ASSERT_TRUE(world_.store().put(world_.bucket(2), contribution_key(0), kept));
+  world_.communications.enter_window(2);
   work(node);
   EXPECT_EQ(node.miner.replica().window(), 1);
+  EXPECT_EQ(logs_.count(kWaits), 1u);
 }
 
 TEST_F(MinerTest, GoesOnFromANewerCheckpointWhereANamedContributionWasTakenBack) {
@@ -180,12 +188,14 @@ TEST_F(MinerTest, GoesOnFromANewerCheckpointWhereANamedContributionWasTakenBack)
   world_.communications.close_window(0);
   world_.publish_record(world_.record_of(0, 0, world_.initial_root(), {1, 2}));
   ASSERT_TRUE(world_.store().remove(world_.bucket(2), contribution_key(0)));
-  EXPECT_TRUE(fails(node.miner.advance(), ErrorKind::kRetry, "contribution of uid 2"));
+  work(node);
+  EXPECT_EQ(node.miner.replica().window(), 0);
   publish_checkpoint_of(world_, 1, 1, world_.communications.model.parameters.spans());
+  world_.communications.enter_window(2);
   work(node);
   EXPECT_EQ(node.miner.replica().window(), 1);
   EXPECT_EQ(node.miner.replica().outer_step(), 1);
-  EXPECT_EQ(logs_.count("window can't be completed: starting again from a newer checkpoint"), 1u);
+  EXPECT_EQ(logs_.count(kWaits), 1u);
 }
 
 TEST_F(MinerTest, WaitsForTheRecordAndThenLetsItsOwnGatherStand) {
@@ -232,15 +242,17 @@ TEST_F(MinerTest, StartsAgainFromACheckpointWhereItsRootIsNotTheLeaders) {
   world_.communications.close_window(1);
   world_.publish_record(world_.record_of(1, 1, root, {2, 3}));
   work(node);
-  EXPECT_EQ(logs_.count("model differs from the leader's: starting again from a checkpoint"), 1u);
+  EXPECT_EQ(logs_.count("model differs from the leader's: healing it from the last checkpoint"), 1u);
   EXPECT_EQ(node.miner.replica().window(), 2);
   EXPECT_EQ(node.miner.replica().outer_step(), 2);
+  EXPECT_EQ(logs_.field("model healed: it differed in", "parameter"), world_.environment.layout[0].name);
   // In step with the leader again: what it publishes now starts from the leader's model.
   world_.communications.enter_window(2);
   work(node);
   const auto engine = testing::make_node_engine(world_.spec());
   Replica leader(world_.environment, *engine, 1);
-  ASSERT_TRUE(catch_up(world_.environment, leader, std::nullopt));
+  CatchUp catch_up(world_.environment, leader, "miner", world_.communications.key(2).public_key());
+  ASSERT_EQ(testing::advance_to_the_end(catch_up).value(), CatchUpState::kInSync);
   EXPECT_EQ(world_.stored_contribution(1, 2).header().state_root, leader.state_root());
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/protocol/object_keys.h"
 
 namespace templar {
@@ -29,6 +31,29 @@ Result<std::optional<int64_t>> newest_record_window(const NodeEnvironment& envir
     if (const auto window = window_in_key(kAggregateRecordPrefix, object.key)) newest = window;
   }
   return newest;
+}
+
+Result<std::optional<PeerSelection>> peers_in_force(const NodeEnvironment& environment, const Registration& leader,
+                                                    int64_t window) {
+  const int64_t frequency = environment.spec.network.peer_replacement_frequency;
+  const int64_t begin = window / frequency * frequency;
+  std::vector<int64_t> candidates;
+  for (int64_t distance = 1; distance < frequency; ++distance) {
+    if (window - distance >= begin) candidates.push_back(window - distance);
+    if (window + distance < begin + frequency) candidates.push_back(window + distance);
+  }
+  for (int64_t before = begin - 1; before >= std::max<int64_t>(begin - frequency, 0); --before) candidates.push_back(before);
+  for (const int64_t candidate : candidates) {
+    const auto record = read_record(environment, leader, candidate);
+    if (record && record->has_value()) return selection_of(**record);
+    if (!record && record.error().kind != ErrorKind::kSkip) return std::unexpected(record.error());
+  }
+  return std::nullopt;
+}
+
+PeerSelection selection_of(const AggregateRecord& record) {
+  return {.gather = {record.gather_peers.begin(), record.gather_peers.end()},
+          .reserve = {record.reserve_peers.begin(), record.reserve_peers.end()}};
 }
 
 }  // namespace templar

@@ -82,5 +82,51 @@ TEST_F(Records, SayWhichIsTheNewest) {
   EXPECT_EQ(newest_record_window(world_.environment, leader).value(), 12);
 }
 
+// Lists are replaced at windows 0, 4, 8: window w's record names w as its only peer.
+class PeersInForce : public Records {
+ protected:
+  void publish(std::initializer_list<int64_t> windows) {
+    for (const int64_t window : windows) {
+      AggregateRecord record = this->record();
+      record.window = window;
+      record.gather_peers = {static_cast<uint32_t>(window)};
+      record.accepted.clear();
+      world_.publish_record(record);
+    }
+  }
+  [[nodiscard]] std::optional<uint32_t> peer_in(int64_t window) const {
+    const auto peers = peers_in_force(world_.environment, world_.communications.registration(0), window);
+    if (!peers || !*peers) return std::nullopt;
+    return (*peers)->gather.at(0);
+  }
+};
+
+TEST_F(PeersInForce, AreThoseOfTheNearestRecordWithTheSameList) {
+  publish({3, 4, 7, 8});
+  EXPECT_EQ(peer_in(5), 4u);
+  EXPECT_EQ(peer_in(6), 7u);
+}
+
+TEST_F(PeersInForce, AreNotTakenFromAcrossAReplacementWhereThereIsAnother) {
+  publish({3, 7});
+  EXPECT_EQ(peer_in(4), 7u) << "3 is nearer";
+}
+
+TEST_F(PeersInForce, AreThoseOfTheRecordBeforeWhereNoneHasTheSameList) {
+  publish({1, 2, 8});
+  EXPECT_EQ(peer_in(5), 2u);
+}
+
+TEST_F(PeersInForce, AreUnknownWithoutARecordNear) {
+  publish({2, 12});
+  EXPECT_EQ(peer_in(9), std::nullopt);
+}
+
+TEST_F(PeersInForce, PassOverRecordsThatAreUnusable) {
+  publish({4, 7});
+  ASSERT_TRUE(world_.store().put(world_.bucket(0), aggregate_record_key(4), as_bytes("rubbish")));
+  EXPECT_EQ(peer_in(5), 7u);
+}
+
 }  // namespace
 }  // namespace templar

@@ -1,6 +1,5 @@
 #include "node/replica.h"
 
-#include "core/consensus/state_root.h"
 #include "core/protocol/schedule.h"
 
 namespace templar {
@@ -15,6 +14,7 @@ void Replica::begin_loaded(int64_t window, int64_t outer_step, int64_t start_win
   start_window_ = start_window;
   outer_step_ = outer_step;
   refresh();
+  begun_ = true;
 }
 
 double Replica::outer_learning_rate() const {
@@ -33,7 +33,7 @@ void Replica::close_window(ContributionList accepted) {
 
 void Replica::refresh() {
   engine_.parameters_changed();
-  state_root_ = compute_state_root(environment_.layout, std::as_const(engine_).parameters(), team_);
+  state_tree_ = compute_state_tree(environment_.layout, std::as_const(engine_).parameters(), team_);
 }
 
 }  // namespace templar

@@ -1,5 +1,6 @@
 // A node's copy of the shared model: the parameters in its engine, and which window they are the start of. Only close_window and
-// the two ways to begin move it, so it is never between two states.
+// the two ways to begin move it, so it is never between two states: it stands at a window's start, or is of no use until it begins
+// again.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +8,7 @@
 #include "base/hash.h"
 #include "base/thread_team.h"
 #include "core/consensus/outer_step.h"
+#include "core/consensus/state_root.h"
 #include "core/protocol/window_plan.h"
 #include "engine/engine.h"
 #include "node/environment.h"
@@ -23,14 +25,19 @@ class Replica {
   void begin_initial(int64_t window);
   // The engine's parameters as somebody has just loaded them.
   void begin_loaded(int64_t window, int64_t outer_step, int64_t start_window = 0);
+  // The parameters are wrong, or about to be overwritten: to be called before they are loaded.
+  void discard() { begun_ = false; }
+  // Whether it stands at a window's start.
+  [[nodiscard]] bool begun() const { return begun_; }
 
   [[nodiscard]] WindowPlan plan() const { return plan_window(environment_.spec, window_, outer_step_); }
   [[nodiscard]] int64_t window() const { return window_; }
   [[nodiscard]] int64_t outer_step() const { return outer_step_; }
   // The run's first.
   [[nodiscard]] int64_t start_window() const { return start_window_; }
-  // Of the parameters at the window's start.
-  [[nodiscard]] const Hash256& state_root() const { return state_root_; }
+  // Of the parameters at the window's start: the root, and the hash of each block below it.
+  [[nodiscard]] const Hash256& state_root() const { return state_tree_.root; }
+  [[nodiscard]] const StateTree& state_tree() const { return state_tree_; }
   [[nodiscard]] Engine& engine() { return engine_; }
   [[nodiscard]] ThreadTeam& team() { return team_; }
   // What the outer step of this window is scaled with: outer.learning_rate, or the schedule's in demo.
@@ -49,7 +56,8 @@ class Replica {
   int64_t window_ = 0;
   int64_t outer_step_ = 0;
   int64_t start_window_ = 0;
-  Hash256 state_root_;
+  StateTree state_tree_;
+  bool begun_ = false;
 };
 
 }  // namespace templar

@@ -68,6 +68,23 @@ TEST_F(ReplicaTest, HashesWhatWasLoadedIntoTheEngine) {
   EXPECT_NE(replica_.state_root(), world_.initial_root());
 }
 
+TEST_F(ReplicaTest, HasNoModelBeforeItBeginsAndAfterItWasDiscarded) {
+  EXPECT_FALSE(replica_.begun());
+  replica_.begin_initial(0);
+  EXPECT_TRUE(replica_.begun());
+  replica_.discard();
+  EXPECT_FALSE(replica_.begun());
+  replica_.begin_loaded(2, 1);
+  EXPECT_TRUE(replica_.begun());
+}
+
+TEST_F(ReplicaTest, KeepsTheHashesOfItsModelsBlocks) {
+  replica_.begin_initial(0);
+  ThreadTeam team(1);
+  EXPECT_EQ(replica_.state_tree(),
+            compute_state_tree(world_.environment.layout, world_.communications.model.parameters.spans(), team));
+}
+
 TEST(ReplicaInDemo, TakesTheOuterStepsRateFromTheSchedule) {
   RunSpec spec = testing::node_run_spec();
   spec.algorithm = Algorithm::kDemo;

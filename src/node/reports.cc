@@ -41,9 +41,4 @@ void log_differences(const Gathered& own, const AggregateRecord& record, std::st
   }
 }
 
-PeerSelection selection_of(const AggregateRecord& record) {
-  return {.gather = {record.gather_peers.begin(), record.gather_peers.end()},
-          .reserve = {record.reserve_peers.begin(), record.reserve_peers.end()}};
-}
-
 }  // namespace templar

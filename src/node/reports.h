@@ -19,6 +19,4 @@ namespace templar {
 // Says on the log in what our own gather differs from the leader's record, if it does.
 void log_differences(const Gathered& own, const AggregateRecord& record, std::string_view room, uint32_t uid);
 
-[[nodiscard]] PeerSelection selection_of(const AggregateRecord& record);
-
 }  // namespace templar

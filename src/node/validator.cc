@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "core/protocol/object_keys.h"
-#include "node/catch_up.h"
 #include "node/checkpoint/checkpoint.h"
 #include "node/checkpoint/checkpoint_loader.h"
 #include "node/evidence_collector.h"
@@ -39,6 +38,7 @@ Validator::Validator(const NodeEnvironment& environment, ObjectStore& store, Led
       options_(options),
       clock_(environment.ledger, environment.spec.network),
       replica_(environment, engine, options.threads),
+      catch_up_(environment, replica_, "validator", key.public_key()),
       meter_(environment),
       publisher_(environment.spec, store, key,
                  {.threads = options.threads,
@@ -69,41 +69,59 @@ Result<Progress> Validator::start() {
   const auto uid = uid_of(roster, key_.public_key());
   if (!uid) return fatal_error("validator: key " + key_.public_key().hex() + " is not registered on the ledger");
   self_ = *find_uid(roster, *uid);
-  TRY_ASSIGN(const auto stored, store_.head(self_.bucket, kScoreboardKey));
-  if (stored) {
-    TRY_ASSIGN(const Bytes text, store_.get(self_.bucket, kScoreboardKey, kMaxValidatorStateBytes));
-    TRY_ASSIGN(state_, parse_validator_state(text));
-  }
+  if (!state_loaded_) TRY(load_state());
   // A window that was decided but not judged before a restart is judged now, so the replay ends at the first unjudged one.
-  TRY_ASSIGN(const auto caught_up, catch_up(environment_, replica_, stored ? std::optional(state_.next_window) : std::nullopt));
-  if (!caught_up) {
-    if (!leads(roster)) return Progress::kWaiting;
-    if (state_.scoreboard.window >= 0) {
-      return fatal_error(fmt::format("validator: bucket {} has a scoreboard up to window {} but no usable checkpoint: a run "
-                                     "that has begun is not begun again",
-                                     self_.bucket, state_.next_window));
-    }
-    TRY_ASSIGN(const std::optional<int64_t> current, clock_.current_window());
-    if (!current) return Progress::kWaiting;
-    log(LogLevel::kInfo, "validator", "leads a new run", {{"uid", self_.uid}, {"start_window", *current}});
-    TRY(begin_run(*current));
-    checkpoint_due_ = others_wait_for_it_ = true;
+  TRY_ASSIGN(const CatchUpState state, catch_up_.advance(has_state_ ? std::optional(state_.next_window) : std::nullopt));
+  if (state == CatchUpState::kWorking) return Progress::kWorked;
+  if (state == CatchUpState::kBlocked) return Progress::kWaiting;
+  if (state == CatchUpState::kNoCheckpoint) {
+    TRY_ASSIGN(const bool begun, begin_run(roster));
+    if (!begun) return Progress::kWaiting;
   }
-  if (!stored) {
+  if (!has_state_) {
     state_.peers = select_peers(with_newcomers({}, roster), environment_.spec.network);
     state_.next_peers = state_.peers;
   }
   state_.next_window = replica_.window();
-  if (caught_up && caught_up->checkpoint_window != replica_.window()) note_checkpoint();
+  const CatchUpReport& report = catch_up_.report();
+  if (report.moved() && report.checkpoint_window != replica_.window()) note_checkpoint();
   // From its first window on, a restart begins at the first one that is not judged.
-  if (!stored) TRY(store_state(state_));
+  if (!has_state_) TRY(store_state(state_));
+  has_state_ = true;
   started_ = true;
   log(LogLevel::kInfo, "validator", "in sync",
       {{"uid", self_.uid}, {"window", replica_.window()}, {"state_root", replica_.state_root().brief()}});
   return Progress::kWorked;
 }
 
-Status Validator::begin_run(int64_t window) {
+Status Validator::load_state() {
+  TRY_ASSIGN(const auto stored, store_.head(self_.bucket, kScoreboardKey));
+  if (stored) {
+    TRY_ASSIGN(const Bytes text, store_.get(self_.bucket, kScoreboardKey, kMaxValidatorStateBytes));
+    TRY_ASSIGN(state_, parse_validator_state(text));
+  }
+  has_state_ = stored.has_value();
+  state_loaded_ = true;
+  return {};
+}
+
+// Of a run without a checkpoint; only who leads does it, and only once.
+Result<bool> Validator::begin_run(std::span<const Registration> roster) {
+  if (!leads(roster)) return false;
+  if (state_.scoreboard.window >= 0) {
+    return fatal_error(fmt::format("validator: bucket {} has a scoreboard up to window {} but no usable checkpoint: a run "
+                                   "that has begun is not begun again",
+                                   self_.bucket, state_.next_window));
+  }
+  TRY_ASSIGN(const std::optional<int64_t> current, clock_.current_window());
+  if (!current) return false;
+  log(LogLevel::kInfo, "validator", "leads a new run", {{"uid", self_.uid}, {"start_window", *current}});
+  TRY(load_first_model(*current));
+  checkpoint_due_ = others_wait_for_it_ = true;
+  return true;
+}
+
+Status Validator::load_first_model(int64_t window) {
   const BootstrapSpec& bootstrap = environment_.spec.bootstrap;
   if (bootstrap.bucket.empty()) {
     replica_.begin_initial(window);
@@ -135,8 +153,7 @@ Result<Progress> Validator::decide_window() {
     if (!waited) return Progress::kWaiting;
   }
   if (recorded && (*record)->state_root != replica_.state_root()) {
-    log(LogLevel::kError, "validator", "model differs from the leader's: starting again from a checkpoint",
-        {{"uid", self_.uid}, {"window", window}});
+    catch_up_.heal_from(**record);
     started_ = false;
     return Progress::kWorked;
   }
@@ -153,10 +170,8 @@ Result<Progress> Validator::decide_window() {
                       .parameters = std::as_const(replica_.engine()).parameters()};
   TRY_ASSIGN(decision.gathered, gather(environment_, decision.request));
   if (recorded) {
-    log_differences(decision.gathered, **record, "validator", self_.uid);
-    TRY_ASSIGN(decision.gathered.accepted,
-               fetch_named(environment_, **record, roster, std::move(decision.gathered.accepted)));
-    decision.gathered.rejected = (*record)->rejected;  // nobody is both
+    TRY_ASSIGN(const bool taken, take_record(**record, decision));
+    if (!taken) return Progress::kWorked;
   } else if (leading) {
     TRY(publish_record(decision));
   }
@@ -164,6 +179,21 @@ Result<Progress> Validator::decide_window() {
   return Progress::kWorked;
 }
 
+Result<bool> Validator::take_record(const AggregateRecord& record, Decision& decision) {
+  Gathered& gathered = decision.gathered;
+  log_differences(gathered, record, "validator", self_.uid);
+  TRY_ASSIGN(NamedContributions named, fetch_named(environment_, record, decision.request.roster, std::move(gathered.accepted)));
+  if (!named.missing.empty()) {
+    catch_up_.wait_for(record, std::move(named.missing));
+    started_ = false;
+    return false;
+  }
+  gathered.accepted = std::move(named.found);
+  gathered.rejected = record.rejected;  // nobody is both
+  return true;
+}
+
+// What a record names must stay to be had, whatever becomes of its miners' buckets: copies of it come before the record.
 Status Validator::publish_record(const Decision& decision) {
   AggregateRecord record{.run_id = environment_.run_id,
                          .window = replica_.window(),
@@ -175,7 +205,9 @@ Status Validator::publish_record(const Decision& decision) {
                          .rejected = decision.gathered.rejected,
                          .leader = key_.public_key()};
   for (const Contribution& contribution : decision.gathered.accepted) {
-    record.accepted.push_back({contribution.header().uid, contribution.content_hash(), contribution.size_bytes()});
+    const uint32_t uid = contribution.header().uid;
+    TRY(store_.put(self_.bucket, accepted_contribution_key(record.window, uid), contribution.bytes()));
+    record.accepted.push_back({uid, contribution.content_hash(), contribution.size_bytes()});
   }
   return store_.put(self_.bucket, aggregate_record_key(record.window), seal_aggregate_record(std::move(record), key_));
 }
@@ -204,6 +236,23 @@ void Validator::finish_window() {
   replica_.close_window(as_list(decision_->gathered.accepted));
   decision_.reset();
   note_checkpoint();
+  if (checkpoint_due_) drop_old_copies();
+}
+
+// Those that are older than what miners have to keep. What can't be removed now is removed the next time.
+void Validator::drop_old_copies() {
+  const int64_t keep_from = replica_.window() - environment_.spec.network.contribution_retention_windows;
+  const auto dropped = [&]() -> Status {
+    TRY_ASSIGN(const std::vector<ObjectInfo> copies, store_.list(self_.bucket, kAcceptedContributionPrefix));
+    for (const ObjectInfo& copy : copies) {
+      const auto window = window_in_key(kAcceptedContributionPrefix, copy.key);
+      if (window && *window < keep_from) TRY(store_.remove(self_.bucket, copy.key));
+    }
+    return {};
+  }();
+  if (dropped) return;
+  log(LogLevel::kWarning, "validator", "old copies of contributions stay",
+      {{"uid", self_.uid}, {"window", replica_.window()}, {"reason", dropped.error().message}});
 }
 
 Status Validator::settle(const AdvanceResult& result, int64_t window) {

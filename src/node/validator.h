@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/keys.h"
 #include "node/checkpoint/checkpoint_publisher.h"
+#include "node/catch_up.h"
 #include "node/environment.h"
 #include "node/gather.h"
 #include "node/measurement.h"
@@ -33,8 +35,9 @@ class Validator {
   Validator(const NodeEnvironment& environment, ObjectStore& store, LedgerWriter& ledger, Engine& engine, const KeyPair& key,
             const ValidatorOptions& options);
 
-  // Does the next thing there is to do: start, decide a closed window (gather, and the record if it leads), or judge it (measure,
-  // score, outer step, begin a checkpoint, which is then published in the background). Fails (retry) where the store or the ledger was away: the call may be repeated.
+  // Does the next thing there is to do: come into the run or catch up, decide a closed window (gather, and the record if it leads),
+  // or judge it (measure, score, outer step, begin a checkpoint, which is then published in the background). Fails (retry) where the
+  // store or the ledger was away: the call may be repeated.
   [[nodiscard]] Result<Progress> advance();
 
   [[nodiscard]] const Replica& replica() const { return replica_; }
@@ -48,14 +51,19 @@ class Validator {
   };
 
   [[nodiscard]] Result<Progress> start();
+  [[nodiscard]] Status load_state();
+  [[nodiscard]] Result<bool> begin_run(std::span<const Registration> roster);
   [[nodiscard]] Result<Progress> decide_window();
+  // What the record settles replaces what was gathered; false where its contributions are not to be had and catching up goes on.
+  [[nodiscard]] Result<bool> take_record(const AggregateRecord& record, Decision& decision);
   [[nodiscard]] Status publish_record(const Decision& decision);
+  void drop_old_copies();
   [[nodiscard]] Result<Progress> judge_window();
   void finish_window();
   [[nodiscard]] Status settle(const AdvanceResult& result, int64_t window);
   [[nodiscard]] Status store_state(const ValidatorState& state);
   // The parameters that a run begins with.
-  [[nodiscard]] Status begin_run(int64_t window);
+  [[nodiscard]] Status load_first_model(int64_t window);
   [[nodiscard]] Status observe_publisher();
   void note_checkpoint();
   void begin_checkpoint();
@@ -70,6 +78,7 @@ class Validator {
   const ValidatorOptions options_;
   WindowClock clock_;
   Replica replica_;
+  CatchUp catch_up_;
   LossMeter meter_;
   CheckpointPublisher publisher_;
   Registration self_;
@@ -80,6 +89,8 @@ class Validator {
   bool retry_checkpoint_ = false;  // the one before could not be published
   bool others_wait_for_it_ = false;  // there is none before it, or the node ends with it
   bool started_ = false;
+  bool state_loaded_ = false;  // the bucket has been asked for it
+  bool has_state_ = false;     // it had one, or has by now
 };
 
 }  // namespace templar

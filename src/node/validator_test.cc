@@ -9,6 +9,7 @@
 #include "node/records.h"
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"
+#include "support/leader_by_hand.h"
 #include "support/node_world.h"
 
 namespace templar {
@@ -77,7 +78,8 @@ class ValidatorTest : public ::testing::Test {
   }
   [[nodiscard]] Status apply_record_to(Replica& replica, const AggregateRecord& record) const {
     TRY_ASSIGN(const auto named, fetch_named(world_.environment, record, world_.roster(), {}));
-    replica.close_window(as_list(named));
+    CHECK(named.missing.empty());
+    replica.close_window(as_list(named.found));
     return {};
   }
 
@@ -269,9 +271,10 @@ TEST_F(ValidatorTest, StartsAgainFromACheckpointWhereItsRootIsNotTheLeaders) {
   world_.publish_record(next);
   world_.communications.close_window(1);
   work(follower);
-  EXPECT_EQ(logs_.count("model differs from the leader's: starting again from a checkpoint"), 1u);
+  EXPECT_EQ(logs_.count("model differs from the leader's: healing it from the last checkpoint"), 1u);
   EXPECT_EQ(follower.validator.replica().window(), 2);
   EXPECT_EQ(follower.validator.replica().state_root(), root_after(late));
+  EXPECT_EQ(world_.communications.metrics.named("model_divergence").size(), 1u);
 }
 
 // (window + 2) % 4 == 0: made when window 2 closes, in force from window 4 on.
@@ -301,6 +304,92 @@ TEST_F(ValidatorTest, AnnouncesTheSamePeersAfterARestart) {
   for (int64_t window = 3; window < 5; ++window) complete(restarted, window, {4, 5, 6});
   EXPECT_THAT(record_at(3).gather_peers, ElementsAre(2, 3, 4));
   EXPECT_EQ(record_at(4).gather_peers, announced.gather);
+}
+
+TEST_F(ValidatorTest, KeepsACopyOfEachContributionThatItsRecordNames) {
+  ValidatorNode leader(world_, 0);
+  complete(leader, 0, {2, 4, 6});
+  std::vector<std::string> keys;
+  const auto copies = world_.store().list(world_.bucket(0), kAcceptedContributionPrefix).value();
+  for (const ObjectInfo& copy : copies) keys.push_back(copy.key);
+  EXPECT_THAT(keys, ElementsAre(accepted_contribution_key(0, 2), accepted_contribution_key(0, 4),
+                                accepted_contribution_key(0, 6)));
+  EXPECT_EQ(world_.store().get(world_.bucket(0), keys[0], 1 << 20).value(),
+            world_.store().get(world_.bucket(2), contribution_key(0), 1 << 20).value());
+}
+
+TEST_F(ValidatorTest, DropsCopiesThatAreOlderThanTheRetention) {
+  RunSpec spec = testing::node_run_spec();
+  spec.network.contribution_retention_windows = 3;
+  testing::NodeWorld world(1, 1, spec);
+  ValidatorNode leader(world, 0);
+  for (int64_t window = 0; window < 8; ++window) {
+    world.communications.enter_window(window);
+    ASSERT_TRUE(testing::work_until_waiting(leader.validator));
+    world.communications.publish_contribution(1, window, std::as_const(*leader.engine).parameters());
+    world.communications.close_window(window);
+    ASSERT_TRUE(testing::work_until_waiting(leader.validator));
+  }
+  std::vector<std::string> keys;
+  const auto copies = world.store().list(world.bucket(0), kAcceptedContributionPrefix).value();
+  for (const ObjectInfo& copy : copies) keys.push_back(copy.key);
+  EXPECT_THAT(keys, ElementsAre(accepted_contribution_key(5, 1), accepted_contribution_key(6, 1),
+                                accepted_contribution_key(7, 1)));
+}
+
+TEST_F(ValidatorTest, ComesBackAlthoughMinersHaveTakenBackWhatItsRecordsName) {
+  Hash256 root;
+  {
+    ValidatorNode leader(world_, 0);
+    for (int64_t window = 0; window < 3; ++window) complete(leader, window, {2, 3, 4});
+    root = leader.validator.replica().state_root();
+  }
+  for (const uint32_t uid : {2u, 3u, 4u}) {
+    ASSERT_TRUE(world_.store().remove(world_.bucket(uid), contribution_key(2)));
+  }
+  ValidatorNode restarted(world_, 0);
+  ValidatorNode follower(world_, 1);
+  work(restarted);
+  work(follower);
+  EXPECT_EQ(restarted.validator.replica().state_root(), root);
+  EXPECT_EQ(follower.validator.replica().state_root(), root);
+}
+
+TEST_F(ValidatorTest, WaitsForALaterCheckpointWhereItCannotFollowARecord) {
+  testing::LeaderByHand leader(world_);
+  leader.publish_checkpoint();
+  leader.lead_windows(1);
+  ASSERT_TRUE(world_.store().remove(world_.bucket(3), contribution_key(0)));
+  ValidatorNode follower(world_, 1);
+  work(follower);
+  EXPECT_EQ(follower.validator.replica().window(), 0);
+  leader.lead_windows(1);
+  work(follower);
+  EXPECT_EQ(follower.validator.replica().window(), 0);
+  leader.publish_checkpoint();
+  leader.lead_windows(1);
+  work(follower);
+  EXPECT_EQ(follower.validator.replica().window(), 3);
+  EXPECT_EQ(follower.validator.replica().state_root(), leader.replica().state_root());
+  EXPECT_EQ(logs_.count("waiting for the next checkpoint after a window that can't be completed"), 1u);
+}
+
+// After the start: it decides the windows one by one, and one of them can't be.
+TEST_F(ValidatorTest, LeavesAWindowThatItCannotFollowForALaterCheckpoint) {
+  testing::LeaderByHand leader(world_);
+  leader.publish_checkpoint();
+  ValidatorNode follower(world_, 1);
+  work(follower);
+  leader.lead_windows(1);
+  ASSERT_TRUE(world_.store().remove(world_.bucket(3), contribution_key(0)));
+  work(follower);
+  EXPECT_EQ(follower.validator.replica().window(), 0);
+  leader.publish_checkpoint();
+  leader.lead_windows(1);
+  work(follower);
+  EXPECT_EQ(follower.validator.replica().window(), 2);
+  EXPECT_EQ(follower.validator.replica().state_root(), leader.replica().state_root());
+  EXPECT_EQ(follower.validator.scoreboard().window, 1);
 }
 
 TEST_F(ValidatorTest, PublishesACheckpointAtEachIntervalAndAtTheEnd) {

@@ -36,6 +36,7 @@ Result<Bytes> FaultyStore::get(std::string_view bucket, std::string_view key, ui
   if (fault.failing_reads > 0) return away(bucket, key);
   TRY_ASSIGN(Bytes bytes, store_.get(bucket, key, max_bytes));
   if (fault.corrupt && !bytes.empty()) bytes[bytes.size() / 2] ^= 1;
+  if (fault_of(bucket, key, &StoreFault::torn_reads).torn_reads > 0) bytes.resize(bytes.size() / 2);
   return bytes;
 }
 

@@ -18,6 +18,7 @@ struct StoreFault {
   int64_t delay_ms = 0;   // it is stored that much later by the store's clock
   int failing_puts = 0;   // that many puts fail (retry) and change nothing
   int failing_reads = 0;  // that many heads and gets fail (retry)
+  int torn_reads = 0;     // that many gets give the first half of the object alone
 };
 
 // The store behind it, which must outlive it, with faults at the objects that have been chosen. Thread-safe.

@@ -82,5 +82,12 @@ TEST_F(FaultyStoreTest, IsAwayForSomeReads) {
   EXPECT_EQ(text("name"), "abcde");
 }
 
+TEST_F(FaultyStoreTest, TearsSomeReads) {
+  put("name", {.torn_reads = 2});
+  EXPECT_EQ(text("name"), "ab");
+  EXPECT_EQ(text("name"), "ab");
+  EXPECT_EQ(text("name"), "abcde");
+}
+
 }  // namespace
 }  // namespace templar::testing
