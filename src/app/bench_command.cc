@@ -6,6 +6,7 @@
 
 #include "app/bench/checkpoint_bench_command.h"
 #include "app/bench/gradient_commands.h"
+#include "app/bench/rejoin_command.h"
 #include "app/command.h"
 #include "app/options.h"
 #include "engine/train_benchmark.h"
@@ -84,6 +85,7 @@ void add_bench_command(CLI::App& root, int& exit_code) {
   add_bench_codec_command(*verb, exit_code);
   add_bench_aggregate_command(*verb, exit_code);
   add_bench_checkpoint_command(*verb, exit_code);
+  add_bench_rejoin_command(*verb, exit_code);
 }
 
 }  // namespace templar

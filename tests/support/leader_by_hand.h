@@ -44,10 +44,7 @@ class LeaderByHand {
     const CheckpointInfo info{.window = replica_.window(),
                               .outer_step = replica_.outer_step(),
                               .state_root = replica_.state_root()};
-    const Status published =
-        templar::publish_checkpoint(world_.store(), world_.bucket(0), world_.spec(), info, parameters(), {},
-                                    world_.communications.key(0));
-    CHECK(published.has_value());
+    world_.publish_checkpoint(info, parameters());
   }
   // After it nobody can load one.
   void remove_checkpoints() {

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "core/protocol/parameter_layout.h"
+#include "core/protocol/run_spec.h"
 
 namespace templar {
 
@@ -15,8 +16,8 @@ struct BenchGradient {
   ParameterBuffers error_feedback;
 };
 
-// The layout of the preset 150M with as many layers as make at least so many million parameters; below 30, of a quarter of
-// its width.
+// The preset 150M's model with as many layers as make at least so many million parameters; below 30, of a quarter of
+// its width; and its layout.
 [[nodiscard]] ModelSpec bench_model(int64_t millions);
 [[nodiscard]] ParameterLayout bench_layout(int64_t millions);
 

@@ -1,0 +1,142 @@
+#include "app/bench/rejoin_command.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "app/bench/bench_model.h"
+#include "app/bench/bench_progress.h"
+#include "app/bench/measure_rejoin.h"
+#include "app/command.h"
+#include "app/node_world.h"
+
+namespace templar {
+namespace {
+
+struct RejoinArguments {
+  int64_t millions = 30;
+  std::string spec = "150M";
+  std::vector<std::string> set;
+  std::string folder = std::filesystem::temp_directory_path().string();
+  RejoinBenchOptions options;
+  bool json = false;
+};
+
+// A new folder in that one, which goes away with all that is in it.
+class WorkFolder {
+ public:
+  [[nodiscard]] static Result<std::unique_ptr<WorkFolder>> create(const std::filesystem::path& parent) {
+    std::string name = (parent / "templar-rejoin-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr)
+      return fatal_error(fmt::format("{}: no folder can be made there", parent.string()));
+    return std::unique_ptr<WorkFolder>(new WorkFolder(name));
+  }
+  ~WorkFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+  WorkFolder(const WorkFolder&) = delete;
+  WorkFolder& operator=(const WorkFolder&) = delete;
+
+  const std::filesystem::path path;
+
+ private:
+  explicit WorkFolder(std::filesystem::path folder) : path(std::move(folder)) {}
+};
+
+void print_report(const RejoinBenchReport& report, const RejoinBenchOptions& options) {
+  fmt::print("{:.1f} M parameters, {} contributions of {:.2f} MB a window, {} thread{}, best of {}\n\n",
+             static_cast<double>(report.parameters) / 1e6, options.contributions,
+             static_cast<double>(report.contribution_bytes) / 1e6, options.threads,
+             options.threads == 1 ? "" : "s", options.rounds);
+  fmt::print("  {:>7} {:>11} {:>14} {:>12} {:>12} {:>7}  {}\n", "windows", "load", "decode a window", "step",
+             "catch-up", "ratio", "root");
+  for (const RejoinPoint& point : report.points) {
+    const auto windows = static_cast<double>(point.windows);
+    fmt::print("  {:>7} {:>8.1f} ms {:>12.1f} ms {:>9.1f} ms {:>9.1f} ms {:>7.2f}  {}\n", point.windows,
+               point.load_seconds * 1e3, point.decode_seconds / windows * 1e3,
+               point.step_seconds / windows * 1e3, point.catch_up_seconds * 1e3,
+               point.catch_up_seconds / point.expected_seconds(), point.in_sync ? "the leader's" : "ANOTHER");
+  }
+  fmt::print(
+      "\n  ratio: catch-up / (load + windows x (decode + step)), at most 1.2; below 1 where reading ahead "
+      "hides\n");
+}
+
+std::string report_json(const RejoinBenchReport& report, const RejoinBenchOptions& options) {
+  nlohmann::ordered_json json;
+  json["parameters"] = report.parameters;
+  json["threads"] = options.threads;
+  json["contributions"] = options.contributions;
+  json["contribution_bytes"] = report.contribution_bytes;
+  for (const RejoinPoint& point : report.points) {
+    json["points"].push_back({{"windows", point.windows},
+                              {"load_seconds", point.load_seconds},
+                              {"decode_seconds", point.decode_seconds},
+                              {"step_seconds", point.step_seconds},
+                              {"expected_seconds", point.expected_seconds()},
+                              {"catch_up_seconds", point.catch_up_seconds},
+                              {"ratio", point.catch_up_seconds / point.expected_seconds()},
+                              {"in_sync", point.in_sync}});
+  }
+  return json.dump(2);
+}
+
+Status bench_rejoin(RejoinArguments& arguments) {
+  RejoinBenchOptions& options = arguments.options;
+  TRY_ASSIGN(options.spec, preset_run_spec(arguments.spec));
+  options.spec.model = bench_model(arguments.millions);
+  options.spec.inner.sequence_length = 64;  // nothing is trained
+  TRY(apply_changes(options.spec, arguments.set));
+  TRY_ASSIGN(const auto folder, WorkFolder::create(arguments.folder));
+  options.folder = folder->path;
+  options.on_step = show_progress;
+  TRY_ASSIGN(const RejoinBenchReport report, run_rejoin_bench(options));
+  end_progress();
+  if (arguments.json) {
+    fmt::print("{}\n", report_json(report, options));
+  } else {
+    print_report(report, options);
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_bench_rejoin_command(CLI::App& bench, int& exit_code) {
+  auto arguments = std::make_shared<RejoinArguments>();
+  RejoinBenchOptions& options = arguments->options;
+  CLI::App* rejoin =
+      bench.add_subcommand("rejoin",
+                           "Coming back after some windows: time beside that of loading, decoding and "
+                           "stepping one after the other");
+  rejoin
+      ->add_option("--millions", arguments->millions,
+                   "Parameters, in millions: layers of the preset 150M's shapes")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  rejoin->add_option("--spec", arguments->spec, "Preset whose codec and outer step are measured")
+      ->capture_default_str();
+  rejoin->add_option("--set", arguments->set, "Change a field of it, FIELD=VALUE; may be repeated")
+      ->take_all();
+  rejoin->add_option("--away", options.away, "Windows that the node was away")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  rejoin->add_option("--contributions", options.contributions, "Contributions in each window")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  rejoin->add_option("--threads", options.threads, "Threads")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  rejoin->add_option("--rounds", options.rounds, "Rounds, of which the best counts")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  rejoin->add_option("--folder", arguments->folder, "The run's object store is made in a new folder there")
+      ->capture_default_str();
+  rejoin->add_flag("--json", arguments->json, "Print the report as JSON");
+  rejoin->callback(
+      [arguments, &exit_code] { exit_code = run_command([&] { return bench_rejoin(*arguments); }); });
+}
+
+}  // namespace templar
