@@ -14,12 +14,10 @@ namespace templar {
 namespace {
 
 // The one place from which checkpoints are looked for and loaded. Overwrites the replica's parameters.
-Result<std::optional<CheckpointInfo>> load_checkpoint_into(const NodeEnvironment& environment,
-                                                           const Registration& leader, Replica& replica) {
+Result<std::optional<FoundCheckpoint>> load_checkpoint_into(const NodeEnvironment& environment, Replica& replica) {
   replica.discard();
-  return load_newest_checkpoint(environment.store, leader.bucket,
-                                {environment.spec, environment.layout, environment.run_id, leader.key},
-                                replica.engine().parameters(), replica.team());
+  TRY_ASSIGN(const std::vector<Registration> roster, environment.ledger.registrations());
+  return load_newest_checkpoint(environment, roster, replica.engine().parameters(), replica.team());
 }
 
 // The window of the newest checkpoint that somebody has published, usable or not.
