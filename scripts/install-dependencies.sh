@@ -2,6 +2,7 @@
 # Installs from Debian's packages what is missing of what the project needs. Asks nothing and changes nothing else.
 #   scripts/install-dependencies.sh build    to build and run templar
 #   scripts/install-dependencies.sh check    that, and what the tests need (clang-19, sanitizers, GoogleTest)
+#   scripts/install-dependencies.sh npm      what scripts/install-llama-cpp.sh fetches packages with
 #   scripts/install-dependencies.sh aarch64  what scripts/check-aarch64.sh runs: a cross compiler and qemu
 set -eu
 
@@ -13,8 +14,9 @@ aarch64_packages="g++-aarch64-linux-gnu qemu-user cmake ninja-build pkg-config c
 case "${1:-}" in
   build) wanted=$build_packages ;;
   check) wanted="$build_packages $check_packages" ;;
+  npm) wanted="nodejs npm" ;;
   aarch64) wanted=$aarch64_packages ;;
-  *) echo "usage: $0 build|check|aarch64" >&2; exit 2 ;;
+  *) echo "usage: $0 build|check|npm|aarch64" >&2; exit 2 ;;
 esac
 
 missing=""

@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "app/checkpoint_places.h"
 #include "app/command.h"
+#include "app/export_command.h"
 #include "base/file.h"
-#include "core/protocol/object_keys.h"
 #include "node/checkpoint/checkpoint_diff.h"
-#include "node/checkpoint/checkpoint_download.h"
 #include "node/checkpoint/checkpoint_folder.h"
 
 namespace templar {
@@ -25,42 +25,6 @@ constexpr size_t kMaxRunSpecBytes = size_t{1} << 20;
 
 std::string megabytes(uint64_t bytes) {
   return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
-}
-
-// As it lies in a file store: .../checkpoints/0000000012.
-bool is_stored_checkpoint(const fs::path& folder) {
-  const std::string key = folder.parent_path().filename().string() + "/" + folder.filename().string();
-  return window_in_key(kCheckpointsPrefix, key).has_value();
-}
-
-bool holds_model(const fs::path& folder) {
-  return fs::exists(folder / kModelName) || fs::exists(folder / kModelIndexName);
-}
-
-// The place itself, or the checkpoints of the store, bucket or folder that it is, in the order of their
-// paths. Fails (fatal) if there is none.
-Result<std::vector<fs::path>> find_checkpoints(const fs::path& place) {
-  if (!fs::is_directory(place)) return fatal_error(place.string() + ": no such folder");
-  // One that was named is looked at whatever it lacks; among those below, data sets have manifests of their
-  // own.
-  if (fs::exists(place / kManifestName) || holds_model(place) ||
-      is_stored_checkpoint(fs::absolute(place).lexically_normal())) {
-    return std::vector{place};
-  }
-  std::vector<fs::path> found;
-  std::error_code error;
-  fs::recursive_directory_iterator entry(place, fs::directory_options::skip_permission_denied, error);
-  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
-    if (entry->is_directory() &&
-        (is_stored_checkpoint(entry->path()) || holds_model(entry->path()))) {
-      found.push_back(entry->path());
-      entry.disable_recursion_pending();
-    }
-  }
-  if (error) return fatal_error(place.string() + ": " + error.message());
-  if (found.empty()) return fatal_error(place.string() + ": no checkpoint here or below");
-  std::ranges::sort(found);
-  return found;
 }
 
 Result<std::vector<fs::path>> find_all(const std::vector<std::string>& places) {
@@ -185,51 +149,21 @@ Result<bool> diff(const std::string& a, const std::string& b, bool all) {
   return differing == 0;
 }
 
-Result<CheckpointManifest> copy_checkpoint(const CheckpointFiles& files, const fs::path& out) {
-  TRY_ASSIGN(CheckpointManifest manifest, read_manifest(files));
-  TRY(download_checkpoint(files, manifest, out));
-  return manifest;
-}
-
-// Of several the one with the highest window that can be copied whole.
-Status copy_out(const std::string& place, const std::string& out) {
-  TRY_ASSIGN(const std::vector<fs::path> folders, find_checkpoints(place));
-  std::vector<std::pair<int64_t, fs::path>> by_window;
-  for (const fs::path& folder : folders) {
-    if (const auto manifest = read_manifest(checkpoint_in_folder(folder)))
-      by_window.emplace_back(manifest->window, folder);
-  }
-  std::ranges::sort(by_window, std::greater());
-  for (const auto& [window, folder] : by_window) {
-    const auto copied = copy_checkpoint(checkpoint_in_folder(folder), out);
-    if (!copied && copied.error().kind != ErrorKind::kSkip) return std::unexpected(copied.error());
-    if (copied) {
-      fmt::print("{} -> {}: window {}, state root {}\n", folder.string(), out, window,
-                 copied->state_root.hex());
-      return {};
-    }
-    fmt::print(stderr, "skipped: {}\n", copied.error().message);
-  }
-  return fatal_error(place + ": no whole checkpoint");
-}
-
 }  // namespace
 
 void add_checkpoint_command(CLI::App& root, int& exit_code) {
-  CLI::App* verb = root.add_subcommand("checkpoint", "Look at checkpoints, check them, copy them out")
+  CLI::App* verb = root.add_subcommand("checkpoint", "Look at checkpoints, check them, take the model away")
                        ->require_subcommand(1);
   struct Options {
     std::vector<std::string> places;
-    std::string place, out, leader;
+    std::string place, other, leader;
     int threads = 1;
     bool all = false;
   };
   auto options = std::make_shared<Options>();
-  constexpr const char* kPlaces =
-      "A checkpoint's folder, or a folder with some below it: a bucket, a store, a run's output";
 
   CLI::App* check = verb->add_subcommand("verify", "Check every file, the signature and the state root");
-  check->add_option("PLACE", options->places, kPlaces)->required();
+  check->add_option("PLACE", options->places, kCheckpointPlaceHelp)->required();
   check->add_option("--leader", options->leader, "Public key that must have signed (default: any)");
   check->add_option("--threads", options->threads, "Threads for the state root")->check(CLI::Range(1, 1024));
   check->callback([options, &exit_code] {
@@ -237,7 +171,7 @@ void add_checkpoint_command(CLI::App& root, int& exit_code) {
   });
 
   CLI::App* ls = verb->add_subcommand("ls", "List checkpoints, a line each");
-  ls->add_option("PLACE", options->places, kPlaces)->required();
+  ls->add_option("PLACE", options->places, kCheckpointPlaceHelp)->required();
   ls->callback([options, &exit_code] { exit_code = run_command([&] { return list(options->places); }); });
 
   CLI::App* details = verb->add_subcommand("show", "Show a checkpoint's manifest");
@@ -246,24 +180,18 @@ void add_checkpoint_command(CLI::App& root, int& exit_code) {
 
   CLI::App* compare = verb->add_subcommand("diff", "Compare the models of two checkpoints; exit code 1 if they differ");
   compare->add_option("A", options->place, "A checkpoint's folder")->required();
-  compare->add_option("B", options->out, "Another one's")->required();
+  compare->add_option("B", options->other, "Another one's")->required();
   compare->add_flag("--all", options->all, "Also list parameters that are equal");
   compare->callback([options, &exit_code] {
     bool equal = false;
     exit_code = run_command([&]() -> Status {
-      TRY_ASSIGN(equal, diff(options->place, options->out, options->all));
+      TRY_ASSIGN(equal, diff(options->place, options->other, options->all));
       return {};
     });
     if (exit_code == 0 && !equal) exit_code = 1;
   });
 
-  CLI::App* copy =
-      verb->add_subcommand("export", "Copy the newest whole checkpoint to a folder that Hugging Face opens");
-  copy->add_option("PLACE", options->place, kPlaces)->required();
-  copy->add_option("OUT", options->out, "Where it goes")->required();
-  copy->callback([options, &exit_code] {
-    exit_code = run_command([&] { return copy_out(options->place, options->out); });
-  });
+  add_export_verb(*verb, exit_code);
 }
 
 }  // namespace templar

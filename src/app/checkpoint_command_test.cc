@@ -132,20 +132,4 @@ TEST_F(CheckpointCommand, ComparesTwoModels) {
   EXPECT_EQ(run({"diff", checkpoint(4).string()}).exit_code, 2);
 }
 
-TEST_F(CheckpointCommand, CopiesOutTheNewestThatIsWhole) {
-  const std::string out = (folder_ / "model").string();
-  Outcome outcome = run({"export", root(), out});
-  EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
-  EXPECT_THAT(outcome.output, HasSubstr("window 12"));
-  EXPECT_EQ(run({"verify", out}).exit_code, 0);
-  ASSERT_TRUE(write_file_atomically(checkpoint(12) / "config.json", "{}"));
-  outcome = run({"export", root(), out});
-  EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
-  EXPECT_THAT(outcome.output, HasSubstr("window 4"));
-  EXPECT_THAT(outcome.errors, HasSubstr("config.json"));
-  EXPECT_EQ(run({"verify", out}).exit_code, 0);
-  fs::remove(checkpoint(4) / "manifest.json");
-  EXPECT_EQ(run({"export", root(), out}).exit_code, 1);
-}
-
 }  // namespace templar::testing

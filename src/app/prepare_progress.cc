@@ -1,10 +1,9 @@
 #include "app/prepare_progress.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
+#include "app/progress_line.h"
 #include "app/stop_signal.h"
-#include "base/clock.h"
 
 namespace templar {
 namespace {
@@ -30,35 +29,12 @@ std::string progress_text(const PrepareProgress& progress) {
                             static_cast<double>(progress.tokens) / 1e6);
 }
 
-class ProgressLine {
- public:
-  ~ProgressLine() {
-    if (is_terminal_ && shown_) fmt::print(stderr, "\r\x1b[K");
-  }
-  void show(const PrepareProgress& progress) {
-    if (watch_.seconds() < next_seconds_) return;
-    next_seconds_ = watch_.seconds() + (is_terminal_ ? 0.1 : 5.0);
-    shown_ = true;
-    if (is_terminal_) {
-      fmt::print(stderr, "\r{}\x1b[K", progress_text(progress));
-    } else {
-      fmt::print(stderr, "{}\n", progress_text(progress));
-    }
-  }
-
- private:
-  Stopwatch watch_;
-  double next_seconds_ = 2.0;
-  bool is_terminal_ = ::isatty(STDERR_FILENO) == 1;
-  bool shown_ = false;
-};
-
 }  // namespace
 
 Result<PrepareReport> prepare_with_progress(const PrepareOptions& options) {
   ProgressLine line;
   return prepare_data(options, [&line](const PrepareProgress& progress) {
-    line.show(progress);
+    line.show([&] { return progress_text(progress); });
     return !stop_requested();
   });
 }

@@ -12,6 +12,7 @@
 #include "app/checkpoint_command.h"
 #include "app/command.h"
 #include "app/data_command.h"
+#include "app/generate_command.h"
 
 namespace templar {
 namespace {
@@ -53,6 +54,8 @@ int run_templar(int argc, char** argv) {
   add_run_command(app, exit_code);
   add_node_commands(app, exit_code);
   add_checkpoint_command(app, exit_code);
+  add_generate_command(app, exit_code);
+  add_tokenize_command(app, exit_code);
   add_contribution_command(app, exit_code);
   add_key_command(app, exit_code);
   add_bench_command(app, exit_code);

@@ -198,21 +198,34 @@ Result<std::vector<float>> CpuEngine<Scalar>::logits(const TokenBatch& batch) {
 template <typename Scalar>
 Result<std::vector<uint32_t>> CpuEngine<Scalar>::generate(std::span<const uint32_t> prompt,
                                                           const GenerationOptions& options) {
+  std::vector<uint32_t> made;
+  TRY(generate_each(prompt, options, [&](const GeneratedToken& token) {
+    made.push_back(token.id);
+    return true;
+  }));
+  return made;
+}
+
+template <typename Scalar>
+Status CpuEngine<Scalar>::generate_each(std::span<const uint32_t> prompt, const GenerationOptions& options,
+                                        const std::function<bool(const GeneratedToken&)>& on_token) {
   if (prompt.empty()) return fatal_error("generation needs a prompt of at least one token");
   if (options.max_new_tokens < 0 || options.top_k < 0 || !(options.temperature >= 0)) {
     return fatal_error(fmt::format("generation can't use max_new_tokens {}, top_k {}, temperature {}",
                                    options.max_new_tokens, options.top_k, options.temperature));
   }
   TRY(check_tokens(prompt));
-  return without_exceptions([&]() -> Result<std::vector<uint32_t>> {
+  return without_exceptions([&]() -> Status {
     std::vector<uint32_t> tokens(prompt.begin(), prompt.end());
     Sampler sampler(options);
     for (int64_t made = 0; made < options.max_new_tokens; ++made) {
       const size_t length = std::min(tokens.size(), static_cast<size_t>(inner_.sequence_length));
-      tokens.push_back(
-          sampler.draw(decoder_.next_logits(transformer_, weights_, std::span(tokens).last(length))));
+      const std::span<const float> logits =
+          decoder_.next_logits(transformer_, weights_, std::span(tokens).last(length));
+      tokens.push_back(sampler.draw(logits));
+      if (!on_token({tokens.back(), log_probability(logits, tokens.back())})) break;
     }
-    return std::vector<uint32_t>(tokens.begin() + static_cast<std::ptrdiff_t>(prompt.size()), tokens.end());
+    return {};
   });
 }
 

@@ -27,6 +27,8 @@ class CpuEngine final : public Engine {
   [[nodiscard]] Result<std::vector<float>> logits(const TokenBatch& batch) override;
   [[nodiscard]] Result<std::vector<uint32_t>> generate(std::span<const uint32_t> prompt,
                                                        const GenerationOptions& options) override;
+  [[nodiscard]] Status generate_each(std::span<const uint32_t> prompt, const GenerationOptions& options,
+                                     const std::function<bool(const GeneratedToken&)>& on_token) override;
   [[nodiscard]] OptimiserState optimiser_state() override;
 
   [[nodiscard]] Profile& profile() { return profile_; }

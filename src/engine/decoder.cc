@@ -52,6 +52,13 @@ uint32_t Sampler::draw(std::span<const float> logits) {
   return order_[kept - 1];
 }
 
+double log_probability(std::span<const float> logits, uint32_t token) {
+  const double largest = *std::ranges::max_element(logits);
+  double total = 0;
+  for (const float logit : logits) total += std::exp(static_cast<double>(logit) - largest);
+  return static_cast<double>(logits[token]) - largest - std::log(total);
+}
+
 template <typename Scalar>
 Decoder<Scalar>::Decoder(const ModelSpec& model, int64_t max_sequence)
     : model_(model), max_sequence_(max_sequence) {

@@ -25,6 +25,9 @@ class Sampler {
   std::vector<double> weights_;
 };
 
+// The natural logarithm of the token's share in softmax(logits); its sum is taken in double.
+[[nodiscard]] double log_probability(std::span<const float> logits, uint32_t token);
+
 // Uses a transformer's weights, kernels and memory; holds the cache. Not thread-safe.
 template <typename Scalar>
 class Decoder {

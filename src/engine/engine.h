@@ -63,6 +63,12 @@ struct GenerationOptions {
   uint64_t seed = 0;
 };
 
+// A token that generation chose.
+struct GeneratedToken {
+  uint32_t id = 0;
+  double log_probability = 0;  // natural, of the model's own distribution, whatever temperature and top_k chose by
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -99,6 +105,10 @@ class Engine {
   // the vocabulary or options without a meaning.
   [[nodiscard]] virtual Result<std::vector<uint32_t>> generate(std::span<const uint32_t> prompt,
                                                                const GenerationOptions& options) = 0;
+
+  // The same, handing over each token as soon as it is chosen; ends early when on_token returns false.
+  [[nodiscard]] virtual Status generate_each(std::span<const uint32_t> prompt, const GenerationOptions& options,
+                                             const std::function<bool(const GeneratedToken&)>& on_token) = 0;
 
   [[nodiscard]] virtual OptimiserState optimiser_state() = 0;
 };

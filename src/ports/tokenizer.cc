@@ -2,27 +2,16 @@
 
 #include <utility>
 
+#include "ports/byte_level.h"
+
 namespace templar {
 namespace {
 
 constexpr uint32_t kByteCount = 256;
 constexpr uint32_t kSeparator = 0;
 
-// The character that byte-level BPE writes for each byte: the printable ones of Latin-1 stand for themselves,
-// the others get the code points from 256 on, in the order of the bytes.
-std::string byte_level_character(uint32_t byte) {
-  const auto stands_for_itself = [](uint32_t b) { return (b >= 33 && b <= 126) || (b >= 161 && b != 173); };
-  uint32_t code_point = byte;
-  if (!stands_for_itself(byte)) {
-    code_point = kByteCount;
-    for (uint32_t earlier = 0; earlier < byte; ++earlier) code_point += stands_for_itself(earlier) ? 0 : 1;
-  }
-  if (code_point < 0x80) return std::string(1, static_cast<char>(code_point));
-  return {static_cast<char>(0xc0 | (code_point >> 6)), static_cast<char>(0x80 | (code_point & 0x3f))};
-}
-
 std::string json_character(uint32_t byte) {
-  const std::string character = byte_level_character(byte);
+  const std::string character = byte_level_character(static_cast<uint8_t>(byte));
   return character == "\"" || character == "\\" ? "\\" + character : character;
 }
 

@@ -16,15 +16,6 @@ TokenizerFile text_file(std::string_view name, std::string_view text) {
   return {std::string(name), Bytes(bytes.begin(), bytes.end())};
 }
 
-std::vector<Hash256> hash_pieces(ByteView content) {
-  std::vector<Hash256> pieces;
-  for (uint64_t i = 0; i < piece_count(content.size()); ++i) {
-    const uint64_t begin = i * kPieceBytes;
-    pieces.push_back(blake2b_256(content.subspan(begin, std::min(kPieceBytes, content.size() - begin))));
-  }
-  return pieces;
-}
-
 // A shard's file on its way out: hashes batch after batch, each while the one before it is written.
 class ShardPipeline {
  public:

@@ -124,6 +124,15 @@ const CheckpointFile* CheckpointManifest::find(std::string_view name) const {
   return found == files.end() ? nullptr : &*found;
 }
 
+std::vector<Hash256> hash_pieces(ByteView content) {
+  std::vector<Hash256> pieces;
+  for (uint64_t i = 0; i < piece_count(content.size()); ++i) {
+    const uint64_t begin = i * kPieceBytes;
+    pieces.push_back(blake2b_256(content.subspan(begin, std::min(kPieceBytes, content.size() - begin))));
+  }
+  return pieces;
+}
+
 bool is_model_file(std::string_view name) {
   return name.starts_with("model") && name.ends_with(".safetensors");
 }

@@ -45,6 +45,8 @@ struct CheckpointManifest {
   [[nodiscard]] const CheckpointFile* find(std::string_view name) const;
 };
 
+[[nodiscard]] std::vector<Hash256> hash_pieces(ByteView content);
+
 // A file that holds parameters: model.safetensors, or model-00001-of-00003.safetensors and its like.
 [[nodiscard]] bool is_model_file(std::string_view name);
 

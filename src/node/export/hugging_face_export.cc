@@ -1,0 +1,62 @@
+#include "node/export/hugging_face_export.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "base/file_writer.h"
+#include "node/checkpoint/hugging_face_config.h"
+#include "node/checkpoint/manifest.h"
+#include "node/export/atomic_folder.h"
+#include "node/export/safetensors_export.h"
+#include "node/export/tokenizer_files.h"
+
+namespace templar {
+namespace {
+
+constexpr std::string_view kIndexName = "model.safetensors.index.json";
+
+std::string_view torch_name(NumberType type) {
+  switch (type) {
+    case NumberType::kF32:
+      return "float32";
+    case NumberType::kBf16:
+      return "bfloat16";
+    case NumberType::kF16:
+      return "float16";
+  }
+  return "";
+}
+
+std::string config_of(const ModelSource& source, NumberType type) {
+  auto config = nlohmann::ordered_json::parse(hugging_face_config(source.model, source.sequence_length));
+  config["torch_dtype"] = torch_name(type);
+  if (const auto separator = separator_of_tokenizer(source.tokenizer)) config["eos_token_id"] = *separator;
+  return config.dump(2) + "\n";
+}
+
+}  // namespace
+
+Status export_hugging_face(const ModelSource& source, NumberType type, const std::filesystem::path& folder,
+                           uint64_t max_shard_bytes, const ExportProgress& progress) {
+  const ParameterLayout layout = parameter_layout(source.model);
+  TRY_ASSIGN(AtomicFolder out, AtomicFolder::create(folder));
+  const std::vector<SafetensorsShard> shards = plan_shards(layout, type, max_shard_bytes);
+  AtomicFileWriter* writer = nullptr;
+  const ByteSink sink = with_progress([&](ByteView piece) { return writer->append(piece); }, progress,
+                                      parameter_bytes(layout, type));
+  for (const SafetensorsShard& shard : shards) {
+    TRY_ASSIGN(AtomicFileWriter file, AtomicFileWriter::create(out.path() / shard.file_name));
+    writer = &file;
+    TRY(write_safetensors_file(source, type, shard.parameters, sink));
+    TRY(file.commit());
+  }
+  if (shards.size() > 1)
+    TRY(write_file_atomically(out.path() / kIndexName, safetensors_index(layout, type, shards)));
+  TRY(write_file_atomically(out.path() / kConfigName, config_of(source, type)));
+  for (const TokenizerFile& file : source.tokenizer) {
+    TRY(write_file_atomically(out.path() / file.name, ByteView(file.content)));
+  }
+  return out.commit();
+}
+
+}  // namespace templar

@@ -1,0 +1,31 @@
+// Which tokenizer the files beside a model are.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "base/result.h"
+#include "ports/tokenizer.h"
+
+namespace templar {
+
+inline constexpr std::string_view kSentencePieceName = "tokenizer.model";
+inline constexpr std::string_view kTokenizerJsonName = "tokenizer.json";
+
+enum class TokenizerKind {
+  kNone,           // no files: the model was trained on tokens of somebody's own
+  kBytes,          // what make_byte_tokenizer() gives
+  kSentencePiece,  // tokenizer.model
+};
+
+// Fails (fatal) on a tokenizer that is none of these.
+[[nodiscard]] Result<TokenizerKind> kind_of_tokenizer(std::span<const TokenizerFile> files);
+
+// The file of that name; nothing if there is none.
+[[nodiscard]] const TokenizerFile* find_file(std::span<const TokenizerFile> files, std::string_view name);
+
+// The token that stands between two documents; nothing where the tokenizer is not known, or can't be read.
+[[nodiscard]] std::optional<uint32_t> separator_of_tokenizer(std::span<const TokenizerFile> files);
+
+}  // namespace templar

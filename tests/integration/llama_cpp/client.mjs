@@ -1,0 +1,36 @@
+// llama.cpp, through node-llama-cpp, asked about a GGUF file: node client.mjs MODEL.gguf <REQUEST >ANSWER
+//   request: {"prompt_tokens": [ids], "new_tokens": n, "lines": [texts]}
+//   answer:  {"tokens": [{"id", "log_probability"}], "lines": [[ids]], "texts": [the lines' ids as text again],
+//             "end": id}
+// Greedy, on the processor, in f32 throughout: the cache of keys and values, too, which is f16 by default.
+import {readFileSync} from "node:fs";
+import {getLlama, LlamaLogLevel} from "node-llama-cpp";
+
+const request = JSON.parse(readFileSync(0, "utf8"));
+const llama = await getLlama({
+  gpu: false, build: "never", skipDownload: true, progressLogs: false, logLevel: LlamaLogLevel.warn,
+  logger: (level, message) => console.error(`${level}: ${message}`)
+});
+const model = await llama.loadModel({modelPath: process.argv[2], gpuLayers: 0});
+const context = await model.createContext({
+  contextSize: request.prompt_tokens.length + request.new_tokens, sequences: 1, threads: 2, flashAttention: false,
+  experimentalKvCacheKeyType: "F32", experimentalKvCacheValueType: "F32"
+});
+const sequence = context.getSequence();
+
+const generated = [];
+let input = request.prompt_tokens;
+while (generated.length < request.new_tokens) {
+  const options = {generateNext: {token: true, probabilities: true, options: {temperature: 0}}};
+  const results = await sequence.controlledEvaluate([...input.slice(0, -1), [input.at(-1), options]]);
+  const next = results.at(-1).next;
+  generated.push({id: next.token, log_probability: Math.log(next.probabilities.get(next.token))});
+  input = [next.token];
+}
+
+const lines = request.lines.map((line) => Array.from(model.tokenize(line, false)));
+process.stdout.write(JSON.stringify({
+  tokens: generated, lines, texts: lines.map((ids) => model.detokenize(ids, false)), end: model.tokens.eos
+}) + "\n");
+await llama.dispose();
+process.exit(0);

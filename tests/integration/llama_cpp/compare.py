@@ -1,0 +1,57 @@
+"""What llama.cpp says beside what we say.
+  compare.py request LINES PROMPT OURS                the request for client.mjs, on standard output
+  compare.py f32|bf16|f16 LINES PROMPT OURS IDS ANSWER  fails, saying where, unless all is equal
+"""
+import json
+import sys
+
+NEW_TOKENS = 64
+# Of a log-probability. Rounded weights give another model: there it is only to be seen that it is almost the same.
+TOLERANCE = {"f32": 1e-3, "bf16": 0.1, "f16": 0.02}
+
+
+def read_lines(path):
+    return open(path, "rb").read().decode().split("\n")[:-1]
+
+
+def request(lines, prompt, ours):
+    prompt_tokens = json.load(open(ours))["prompt_tokens"]
+    texts = read_lines(lines) + [open(prompt, "rb").read().decode()]
+    json.dump({"prompt_tokens": prompt_tokens, "new_tokens": NEW_TOKENS, "lines": texts}, sys.stdout)
+
+
+def compare(dtype, lines, prompt, ours, ids, answer):
+    ours, theirs = json.load(open(ours)), json.load(open(answer))
+    texts = read_lines(lines) + [open(prompt, "rb").read().decode()]
+    our_ids = [json.loads(line) for line in open(ids)] + [ours["prompt_tokens"]]
+    if len(our_ids) != 1001 or len(theirs["lines"]) != 1001:
+        sys.exit(f"{len(our_ids)} and {len(theirs['lines'])} lines")
+    different = [i for i in range(1001) if our_ids[i] != theirs["lines"][i]]
+    for i in different[:5]:
+        print(f"line {i}: {texts[i]!r}\n  ours   {our_ids[i]}\n  theirs {theirs['lines'][i]}")
+    # "▁" is how SentencePiece writes a space; a text that has one itself comes back with a space.
+    changed = [i for i in range(1001) if theirs["texts"][i] != texts[i] and theirs["texts"][i] != texts[i].replace("\u2581", " ")]
+    for i in changed[:5]:
+        print(f"line {i}: {texts[i]!r}\n  came back as {theirs['texts'][i]!r}")
+
+    def ids_of(tokens):
+        return [token["id"] for token in tokens]
+
+    apart = 0.0
+    same = 0
+    for a, b in zip(ours["tokens"], theirs["tokens"]):
+        if a["id"] != b["id"]:
+            break
+        same += 1
+        apart = max(apart, abs(a["log_probability"] - b["log_probability"]))
+    print(f"{dtype}: {1001 - len(different)} of 1001 texts with the same ids, {1001 - len(changed)} come back; {same} of {NEW_TOKENS} "
+          f"greedy tokens the same, log-probabilities at most {apart:.2e} apart")
+    if different or changed or apart > TOLERANCE[dtype] or len(theirs["tokens"]) != NEW_TOKENS:
+        sys.exit(1)
+    if dtype == "f32" and ids_of(ours["tokens"]) != ids_of(theirs["tokens"]):
+        sys.exit(f"ours   {ids_of(ours['tokens'])}\ntheirs {ids_of(theirs['tokens'])}")
+    if same == 0:
+        sys.exit("not one token is the same")
+
+
+request(*sys.argv[2:]) if sys.argv[1] == "request" else compare(*sys.argv[1:])
