@@ -12,10 +12,12 @@ unavailable() { echo "$*" >&2; exit 3; }
 [ "$(uname -m)" = x86_64 ] || unavailable "there is no package for $(uname -m)"
 if ! [ -e "$folder/installed" ] || ! cmp -s "$pins/package-lock.json" "$folder/package-lock.json"; then
   command -v npm >/dev/null || scripts/install-dependencies.sh npm >&2 || unavailable "npm can't be installed"
+  # One question first: without a network npm tries each package for minutes.
+  npm view node-llama-cpp name --fetch-retries 0 --fetch-timeout 20000 >/dev/null 2>&1 || unavailable "npm reaches no registry"
   rm -rf "$folder"; mkdir -p "$folder"
   cp "$pins/package.json" "$pins/package-lock.json" "$folder/"
-  npm ci --prefix "$folder" --ignore-scripts --omit=optional --no-audit --no-fund >"$folder/npm.log" 2>&1 || {
-    tail -n 5 "$folder/npm.log" >&2
+  npm ci --prefix "$folder" --ignore-scripts --omit=optional --no-audit --no-fund --fetch-retries 1 >"$folder/npm.log" 2>&1 || {
+    grep -i error "$folder/npm.log" | head -n 5 >&2
     unavailable "npm can't fetch the packages"
   }
   touch "$folder/installed"

@@ -88,20 +88,22 @@ Status run_export(const ExportOptions& options) {
   return {};
 }
 
-constexpr const char* kDescription =
-    "Take the model away as files that other programs open\n\n"
+constexpr const char* kDetails =
+    "Formats:\n"
     "  hf           a directory for Hugging Face's transformers, vLLM and the like: config.json,\n"
     "               model.safetensors, tokenizer\n"
     "  gguf         one file for llama.cpp, Ollama and the like, tokenizer included\n"
     "  safetensors  the parameters alone, one file\n\n"
     "The newest whole checkpoint of PLACE is taken; what is skipped is named with its reason.\n"
-    "Example: templar checkpoint export demo-out/model model.gguf --format gguf --dtype bf16";
+    "Example: templar checkpoint export demo-out model.gguf --format gguf --dtype bf16";
 
 }  // namespace
 
 void add_export_verb(CLI::App& checkpoint, int& exit_code) {
   auto options = std::make_shared<ExportOptions>();
-  CLI::App* verb = checkpoint.add_subcommand("export", kDescription);
+  CLI::App* verb =
+      checkpoint.add_subcommand("export", "Take the model away as files that other programs open")
+          ->footer(kDetails);
   verb->add_option("PLACE", options->place, kCheckpointPlaceHelp)->required();
   verb->add_option("OUT", options->out, "Where it goes: a folder for hf, else a file")->required();
   verb->add_option("--format", options->format, "hf, gguf or safetensors")

@@ -105,8 +105,7 @@ TEST_F(ExportCommand, WritesGgufInTheWantedType) {
 // What is written to the file is what SentencePiece itself says of each token.
 TEST_F(ExportCommand, WritesATrainedSentencePieceModelIntoGguf) {
   const std::vector<std::string> texts(50, "the window of the miner\n and the root of the window\n");
-  const Bytes trained = train_sentencepiece_model(texts, 260).value_or(Bytes{});
-  if (trained.empty()) GTEST_FAIL() << "no model was trained";
+  const Bytes trained = train_sentencepiece_model(texts, 290).value();
   const auto tokenizer = make_sentencepiece_tokenizer(trained, "test").value();
   fs::remove_all(folder_ / "bucket");
   model_ = SmallModel([&] {

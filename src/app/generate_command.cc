@@ -148,6 +148,11 @@ Status run_tokenize(const std::string& place, const std::string& file) {
   return {};
 }
 
+constexpr const char* kGenerateDetails =
+    "The text appears as it is generated, until the model ends the document, the token limit, or Ctrl-C.\n"
+    "Examples: templar generate demo-out --prompt '#include <'\n"
+    "          templar generate my-run --prompt-file beginning.txt --temperature 0 --json";
+
 int default_threads() {
   return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 1024U));
 }
@@ -172,12 +177,8 @@ void add_sampling_options(CLI::App& verb, GenerationOptions& options) {
 void add_generate_command(CLI::App& root, int& exit_code) {
   auto options = std::make_shared<GenerateOptions>();
   options->threads = default_threads();
-  CLI::App* verb = root.add_subcommand(
-      "generate",
-      "Let a trained model continue a text\n\n"
-      "The text appears as it is generated, until the model ends the document, the token limit, or Ctrl-C.\n"
-      "Examples: templar generate demo-out/model --prompt '#include <'\n"
-      "          templar generate my-run --prompt-file beginning.txt --temperature 0 --json");
+  CLI::App* verb =
+      root.add_subcommand("generate", "Let a trained model continue a text")->footer(kGenerateDetails);
   verb->add_option("CHECKPOINT", options->place, kCheckpointPlaceHelp)->required();
   CLI::Option* prompt =
       verb->add_option("--prompt", options->prompt, "The text's beginning (default: none, a new document)");

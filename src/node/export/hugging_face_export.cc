@@ -1,5 +1,6 @@
 #include "node/export/hugging_face_export.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
@@ -8,6 +9,7 @@
 #include "node/checkpoint/manifest.h"
 #include "node/export/atomic_folder.h"
 #include "node/export/safetensors_export.h"
+#include "node/export/sentencepiece_model.h"
 #include "node/export/tokenizer_files.h"
 
 namespace templar {
@@ -34,6 +36,23 @@ std::string config_of(const ModelSource& source, NumberType type) {
   return config.dump(2) + "\n";
 }
 
+// The tokenizer's files as they are, but that Hugging Face's LlamaTokenizer, which puts a space before every
+// text unless it is told not to, is told what the SentencePiece model itself says.
+std::vector<TokenizerFile> tokenizer_files_of(const ModelSource& source) {
+  std::vector<TokenizerFile> files = source.tokenizer;
+  const TokenizerFile* sentencepiece = find_file(files, kSentencePieceName);
+  if (sentencepiece == nullptr) return files;
+  const auto model = parse_sentencepiece_model(sentencepiece->content);
+  const auto config = std::ranges::find(files, kTokenizerConfigName, &TokenizerFile::name);
+  if (!model || config == files.end()) return files;
+  auto json = nlohmann::ordered_json::parse(config->content, nullptr, false);
+  if (!json.is_object()) return files;
+  json["add_prefix_space"] = model->add_dummy_prefix;
+  const std::string text = json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  config->content.assign(text.begin(), text.end());
+  return files;
+}
+
 }  // namespace
 
 Status export_hugging_face(const ModelSource& source, NumberType type, const std::filesystem::path& folder,
@@ -53,7 +72,7 @@ Status export_hugging_face(const ModelSource& source, NumberType type, const std
   if (shards.size() > 1)
     TRY(write_file_atomically(out.path() / kIndexName, safetensors_index(layout, type, shards)));
   TRY(write_file_atomically(out.path() / kConfigName, config_of(source, type)));
-  for (const TokenizerFile& file : source.tokenizer) {
+  for (const TokenizerFile& file : tokenizer_files_of(source)) {
     TRY(write_file_atomically(out.path() / file.name, ByteView(file.content)));
   }
   return out.commit();

@@ -9,6 +9,7 @@
 #include "support/expect_failure.h"
 #include "support/file_content.h"
 #include "support/model_source.h"
+#include "support/sentencepiece_message.h"
 #include "support/temporary_folder.h"
 
 namespace templar::testing {
@@ -81,6 +82,23 @@ TEST_F(HuggingFaceExport, LeavesTheOldDirectoryWhereItFails) {
                     ErrorKind::kFatal, "beyond the range of f16"));
   EXPECT_EQ(text_of(out_ / "model.safetensors"), before);
   EXPECT_EQ(files_in(folder_.path()), 1);
+}
+
+TEST_F(HuggingFaceExport, TellsHuggingFaceWhetherASpaceIsPutBeforeAText) {
+  const auto bytes = [](const std::string& text) { return Bytes(text.begin(), text.end()); };
+  ModelSource source = source_of(model_);
+  const std::string config = R"({"tokenizer_class": "LlamaTokenizer", "legacy": false})";
+  source.tokenizer = {{"tokenizer.model", bytes(sentencepiece_message())},
+                      {"tokenizer_config.json", bytes(config)}};
+  ASSERT_TRUE(export_hugging_face(source, NumberType::kF32, out_, 1 << 30, {}));
+  EXPECT_EQ(text_of(out_ / "tokenizer.model"), sentencepiece_message());
+  EXPECT_EQ(json("tokenizer_config.json")["tokenizer_class"], "LlamaTokenizer");
+  EXPECT_EQ(json("tokenizer_config.json")["add_prefix_space"], false);
+  EXPECT_EQ(json("config.json")["eos_token_id"], 2);
+  const std::string with_space = sentencepiece_pieces() + sentencepiece_trainer();
+  source.tokenizer[0].content = bytes(with_space);
+  ASSERT_TRUE(export_hugging_face(source, NumberType::kF32, out_, 1 << 30, {}));
+  EXPECT_EQ(json("tokenizer_config.json")["add_prefix_space"], true);
 }
 
 TEST_F(HuggingFaceExport, GoesWithoutATokenizerThatIsNotThere) {

@@ -12,6 +12,7 @@ namespace templar {
 
 inline constexpr std::string_view kSentencePieceName = "tokenizer.model";
 inline constexpr std::string_view kTokenizerJsonName = "tokenizer.json";
+inline constexpr std::string_view kTokenizerConfigName = "tokenizer_config.json";
 
 enum class TokenizerKind {
   kNone,           // no files: the model was trained on tokens of somebody's own

@@ -13,7 +13,7 @@ const llama = await getLlama({
 });
 const model = await llama.loadModel({modelPath: process.argv[2], gpuLayers: 0});
 const context = await model.createContext({
-  contextSize: request.prompt_tokens.length + request.new_tokens, sequences: 1, threads: 2, flashAttention: false,
+  contextSize: request.prompt_tokens.length + request.new_tokens, sequences: 1, threads: 1, flashAttention: false,
   experimentalKvCacheKeyType: "F32", experimentalKvCacheValueType: "F32"
 });
 const sequence = context.getSequence();
