@@ -6,6 +6,7 @@
 #include <functional>
 #include <system_error>
 
+#include "app/stop_signal.h"
 #include "core/protocol/object_keys.h"
 #include "node/checkpoint/manifest.h"
 #include "node/checkpoint/model_shards.h"
@@ -49,6 +50,17 @@ Result<std::vector<fs::path>> find_checkpoints(const fs::path& place) {
   if (found.empty()) return fatal_error(place.string() + ": no checkpoint here or below");
   std::ranges::sort(found);
   return found;
+}
+
+ExportProgress progress_on(ProgressLine& line, std::string what) {
+  return [&line, what = std::move(what)](uint64_t done, uint64_t total) {
+    line.show([&] {
+      return fmt::format(
+          "{} {} of {} ({:.0f} %)", what, human_bytes(done), human_bytes(total),
+          100.0 * static_cast<double>(done) / static_cast<double>(std::max<uint64_t>(total, 1)));
+    });
+    return !stop_requested();
+  };
 }
 
 Result<NewestCheckpoint> open_newest_checkpoint(const fs::path& place, const ExportProgress& progress) {

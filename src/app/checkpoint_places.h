@@ -2,8 +2,10 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
+#include "app/progress_line.h"
 #include "node/export/checkpoint_source.h"
 
 namespace templar {
@@ -14,6 +16,10 @@ inline constexpr const char* kCheckpointPlaceHelp =
 // The place itself, or the checkpoints of the store, bucket or folder that it is, in the order of their
 // paths. Fails (fatal) if there is none.
 [[nodiscard]] Result<std::vector<std::filesystem::path>> find_checkpoints(const std::filesystem::path& place);
+
+// Shows what was done to how many bytes on the line, which must outlive it, and goes on until
+// stop_requested().
+[[nodiscard]] ExportProgress progress_on(ProgressLine& line, std::string what);
 
 struct NewestCheckpoint {
   std::filesystem::path folder;

@@ -29,17 +29,6 @@ struct ExportOptions {
   bool force = false;
 };
 
-ExportProgress progress_on(ProgressLine& line, std::string what) {
-  return [&line, what = std::move(what)](uint64_t done, uint64_t total) {
-    line.show([&] {
-      return fmt::format(
-          "{} {} of {} ({:.0f} %)", what, human_bytes(done), human_bytes(total),
-          100.0 * static_cast<double>(done) / static_cast<double>(std::max<uint64_t>(total, 1)));
-    });
-    return !stop_requested();
-  };
-}
-
 // A folder goes only where nothing is lost: over an empty one, or with --force over an exported model.
 Status check_folder(const fs::path& out, bool force) {
   if (!fs::is_directory(out)) return fatal_error(out.string() + ": is a file; a folder is to go there");

@@ -39,8 +39,9 @@ struct GenerateOptions {
   bool json = false;
 };
 
-bool goes_on(uint64_t, uint64_t) {
-  return !stop_requested();
+Result<NewestCheckpoint> open_at(const std::string& place) {
+  ProgressLine line;
+  return open_newest_checkpoint(place, progress_on(line, "checked"));
 }
 
 std::string dump(const Json& json) {
@@ -117,7 +118,7 @@ Result<std::vector<uint32_t>> prompt_tokens(const GenerateOptions& options, cons
 
 Status run_generate(const GenerateOptions& options) {
   catch_stop_signals();
-  TRY_ASSIGN(const NewestCheckpoint newest, open_newest_checkpoint(options.place, goes_on));
+  TRY_ASSIGN(const NewestCheckpoint newest, open_at(options.place));
   TRY_ASSIGN(const std::unique_ptr<Tokenizer> tokenizer, make_checkpoint_tokenizer(newest.source.model));
   TRY_ASSIGN(const std::vector<uint32_t> prompt, prompt_tokens(options, *tokenizer));
   TRY_ASSIGN(const std::unique_ptr<Engine> engine,
@@ -136,7 +137,7 @@ Status run_generate(const GenerateOptions& options) {
 
 Status run_tokenize(const std::string& place, const std::string& file) {
   catch_stop_signals();
-  TRY_ASSIGN(const NewestCheckpoint newest, open_newest_checkpoint(place, goes_on));
+  TRY_ASSIGN(const NewestCheckpoint newest, open_at(place));
   TRY_ASSIGN(const std::unique_ptr<Tokenizer> tokenizer, make_checkpoint_tokenizer(newest.source.model));
   TRY_ASSIGN(const std::string text, read_text(file));
   std::string_view rest = text;

