@@ -10,56 +10,11 @@
 // After foreach_target.h.
 #include <hwy/highway.h>
 
-#include "engine/simd-inl.h"
-#include "engine/small_product-inl.h"
+#include "engine/attention-inl.h"
 
-// Names: t a token, h a head's dimension (padded to kPad), b a row of the block of queries.
 HWY_BEFORE_NAMESPACE();
 namespace templar {
 namespace HWY_NAMESPACE {
-
-// Small enough to waste little on the masked half, large enough to feed the register tiles.
-inline constexpr size_t kQueryBlock = 32;
-
-HWY_INLINE size_t padded(size_t count) {
-  return (count + kPad - 1) / kPad * kPad;
-}
-
-// A head's rows in the scratch memory: sequence and head dimension, as they are and padded.
-struct HeadSize {
-  size_t sequence;
-  size_t head_dim;
-  size_t sequence_padded;
-  size_t head_padded;
-};
-
-HWY_INLINE HeadSize head_size(const AttentionShape& shape) {
-  const auto sequence = static_cast<size_t>(shape.sequence);
-  const auto head_dim = static_cast<size_t>(shape.head_dim);
-  return {sequence, head_dim, padded(sequence), padded(head_dim)};
-}
-
-// to [t, h] = the rotated head times scale. The padding is zero already.
-template <typename Scalar>
-void pack_rotated(const HeadSize& size, const RopeTable& rope, const Scalar* from, size_t from_row,
-                  float scale, float* to) {
-  const size_t half = size.head_dim / 2;
-  for (size_t t = 0; t < size.sequence; ++t) {
-    const float* cosines = rope.cosines(static_cast<int64_t>(t));
-    const float* sines = rope.sines(static_cast<int64_t>(t));
-    const Scalar* x = from + t * from_row;
-    float* y = to + t * size.head_padded;
-    for_vectors(half, [&](auto d, size_t i) HWY_ATTR {
-      const auto factor = hn::Set(d, scale);
-      const auto first = hn::Mul(load(d, x + i), factor);
-      const auto second = hn::Mul(load(d, x + half + i), factor);
-      const auto cosine = load(d, cosines + i);
-      const auto sine = load(d, sines + i);
-      store(d, hn::NegMulAdd(second, sine, hn::Mul(first, cosine)), y + i);
-      store(d, hn::MulAdd(first, sine, hn::Mul(second, cosine)), y + half + i);
-    });
-  }
-}
 
 // The same backwards: to = the gradient of what pack_rotated read.
 template <typename Scalar>
@@ -83,87 +38,6 @@ void unpack_rotated(const HeadSize& size, const RopeTable& rope, const float* fr
   }
 }
 
-template <typename From, typename To>
-void copy_rows(const HeadSize& size, const From* from, size_t from_row, To* to, size_t to_row) {
-  for (size_t t = 0; t < size.sequence; ++t) {
-    for_vectors(size.head_dim, [&](auto d, size_t i) HWY_ATTR {
-      store(d, load(d, from + t * from_row + i), to + t * to_row + i);
-    });
-  }
-}
-
-// What an earlier, longer sequence left behind the last row would be multiplied by 0 probabilities, but may
-// not be finite.
-HWY_INLINE void clear_padding(const HeadSize& size, float* rows) {
-  std::fill(rows + size.sequence * size.head_padded, rows + size.sequence_padded * size.head_padded, 0.0F);
-}
-
-// In place: scores to exp(score − highest) over the first `visible` of them, 0 for the rest. Returns the sum.
-HWY_INLINE float exponentiate(float* scores, size_t visible, size_t count, float highest) {
-  const Floats d;
-  const size_t lanes = hn::Lanes(d);
-  const auto shift = hn::Set(d, highest);
-  auto sum = hn::Zero(d);
-  size_t i = 0;
-  for (; i + lanes <= visible; i += lanes) {
-    const auto value = exp_keeping_nan(d, hn::Sub(hn::LoadU(d, scores + i), shift));
-    sum = hn::Add(sum, value);
-    hn::StoreU(value, d, scores + i);
-  }
-  if (i < visible) {
-    const auto value = exp_keeping_nan(d, hn::Sub(hn::LoadU(d, scores + i), shift));
-    const auto kept = hn::IfThenElseZero(hn::FirstN(d, visible - i), value);
-    sum = hn::Add(sum, kept);
-    hn::StoreU(kept, d, scores + i);
-    i += lanes;
-  }
-  for (; i < count; i += lanes) hn::StoreU(hn::Zero(d), d, scores + i);
-  return hn::GetLane(hn::SumOfLanes(d, sum));
-}
-
-HWY_INLINE float highest_of(const float* scores, size_t visible) {
-  const Floats d;
-  const size_t lanes = hn::Lanes(d);
-  const auto lowest = hn::Set(d, -std::numeric_limits<float>::infinity());
-  auto highest = lowest;
-  size_t i = 0;
-  for (; i + lanes <= visible; i += lanes) highest = hn::Max(highest, hn::LoadU(d, scores + i));
-  if (i < visible) {
-    highest = hn::Max(highest, hn::IfThenElse(hn::FirstN(d, visible - i), hn::LoadU(d, scores + i), lowest));
-  }
-  return hn::GetLane(hn::MaxOfLanes(d, highest));
-}
-
-template <typename Scalar>
-void forward_head(const HeadSize& size, const float* queries_th, const float* keys_ht, const float* values_th,
-                  float* scores_bt, float* out_bh, Scalar* out, size_t out_row, float* log_sums) {
-  for (size_t begin = 0; begin < size.sequence; begin += kQueryBlock) {
-    const size_t rows = std::min(kQueryBlock, size.sequence - begin);
-    const size_t keys = begin + rows;
-    const size_t columns = padded(keys);
-    const SmallA queries{queries_th + begin * size.head_padded, size.head_padded, 1};
-    small_product(rows, columns, size.head_dim, queries, keys_ht, size.sequence_padded, scores_bt,
-                  size.sequence_padded);
-    float inverse_sums[kQueryBlock];
-    for (size_t b = 0; b < rows; ++b) {
-      float* scores = scores_bt + b * size.sequence_padded;
-      const size_t visible = begin + b + 1;
-      const float highest = highest_of(scores, visible);
-      const float sum = exponentiate(scores, visible, columns, highest);
-      inverse_sums[b] = 1.0F / sum;
-      log_sums[begin + b] = highest + std::log(sum);
-    }
-    small_product(rows, size.head_padded, keys, {scores_bt, size.sequence_padded, 1}, values_th,
-                  size.head_padded, out_bh, size.head_padded);
-    for (size_t b = 0; b < rows; ++b) {
-      for_vectors(size.head_dim, [&](auto d, size_t i) HWY_ATTR {
-        const auto value = hn::Mul(load(d, out_bh + b * size.head_padded + i), hn::Set(d, inverse_sums[b]));
-        store(d, value, out + (begin + b) * out_row + i);
-      });
-    }
-  }
-}
-
 template <typename Scalar>
 void forward_unit(const AttentionForward<Scalar>& attention, int64_t unit, AttentionScratch& scratch) {
   const AttentionShape& shape = attention.shape;
@@ -175,7 +49,7 @@ void forward_unit(const AttentionForward<Scalar>& attention, int64_t unit, Atten
   const Scalar* qkv = attention.qkv + sequence_index * shape.sequence * shape.qkv_row();
 
   clear_padding(size, scratch.keys.data());
-  pack_rotated(size, *attention.rope, qkv + (shape.heads + kv_head) * shape.head_dim, qkv_row, 1.0F,
+  pack_rotated(size, *attention.rope, 0, qkv + (shape.heads + kv_head) * shape.head_dim, qkv_row, 1.0F,
                scratch.keys.data());
   transpose(size.sequence_padded, size.head_padded, scratch.keys.data(), size.head_padded,
             scratch.keys_t.data(), size.sequence_padded);
@@ -184,11 +58,12 @@ void forward_unit(const AttentionForward<Scalar>& attention, int64_t unit, Atten
   const float scale = 1.0F / std::sqrt(static_cast<float>(shape.head_dim));
   const int64_t group = shape.heads / shape.kv_heads;
   for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-    pack_rotated(size, *attention.rope, qkv + head * shape.head_dim, qkv_row, scale, scratch.queries.data());
+    pack_rotated(size, *attention.rope, 0, qkv + head * shape.head_dim, qkv_row, scale,
+                 scratch.queries.data());
     Scalar* out = attention.out + sequence_index * shape.sequence * shape.heads * shape.head_dim +
                   head * shape.head_dim;
     float* log_sums = attention.log_sums + (sequence_index * shape.heads + head) * shape.sequence;
-    forward_head(size, scratch.queries.data(), scratch.keys_t.data(), scratch.values.data(),
+    forward_head(size, 0, scratch.queries.data(), scratch.keys_t.data(), scratch.values.data(),
                  scratch.scores.data(), scratch.d_scores.data(), out, out_row, log_sums);
   }
 }
@@ -250,7 +125,7 @@ void backward_unit(const AttentionBackward<Scalar>& attention, int64_t unit, Att
 
   clear_padding(size, scratch.keys.data());
   clear_padding(size, scratch.values.data());
-  pack_rotated(size, rope, qkv + key_column, qkv_row, 1.0F, scratch.keys.data());
+  pack_rotated(size, rope, 0, qkv + key_column, qkv_row, 1.0F, scratch.keys.data());
   copy_rows(size, qkv + value_column, qkv_row, scratch.values.data(), size.head_padded);
   transpose(size.sequence_padded, size.head_padded, scratch.keys.data(), size.head_padded,
             scratch.keys_t.data(), size.sequence_padded);
@@ -261,7 +136,7 @@ void backward_unit(const AttentionBackward<Scalar>& attention, int64_t unit, Att
   const float scale = 1.0F / std::sqrt(static_cast<float>(shape.head_dim));
   const int64_t group = shape.heads / shape.kv_heads;
   for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-    pack_rotated(size, rope, qkv + head * shape.head_dim, qkv_row, scale, scratch.queries.data());
+    pack_rotated(size, rope, 0, qkv + head * shape.head_dim, qkv_row, scale, scratch.queries.data());
     const Scalar* d_out = attention.d_out + sequence_index * shape.sequence * shape.heads * shape.head_dim +
                           head * shape.head_dim;
     copy_rows(size, d_out, out_row, scratch.d_out.data(), size.head_padded);

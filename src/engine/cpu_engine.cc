@@ -179,6 +179,49 @@ Result<EvaluationReport> CpuEngine<Scalar>::evaluate(const TokenBatch& batch) {
 }
 
 template <typename Scalar>
+Status CpuEngine<Scalar>::check_sequences(std::span<const ScoredSequence> sequences) const {
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    const auto tokens = static_cast<int64_t>(sequences[i].tokens.size());
+    if (sequences[i].context < 1 || sequences[i].context >= tokens) {
+      return fatal_error(fmt::format(
+          "sequence {} has {} tokens, {} of them context: there must be some of it and some to score", i,
+          tokens, sequences[i].context));
+    }
+    if (tokens > inner_.sequence_length + 1) {
+      return fatal_error(fmt::format(
+          "sequence {} has {} tokens, one more than the run's sequence length of {} can be scored", i, tokens,
+          inner_.sequence_length));
+    }
+    TRY(check_tokens(sequences[i].tokens));
+  }
+  return {};
+}
+
+template <typename Scalar>
+Result<std::vector<ContinuationScore>> CpuEngine<Scalar>::score_continuations(
+    std::span<const ScoredSequence> sequences) {
+  TRY(check_sequences(sequences));
+  return without_exceptions([&]() -> Result<std::vector<ContinuationScore>> {
+    std::vector<ContinuationScore> scores(sequences.size());
+    const std::vector<size_t> order = tree_order(sequences);
+    const int64_t rows = options_.micro_batch * inner_.sequence_length;
+    for (size_t first = 0; first < order.size();) {
+      const size_t count = fitting_sequences(sequences, order, first, rows);
+      const TokenTree tree = make_token_tree(sequences, std::span(order).subspan(first, count));
+      const auto probabilities = transformer_.predict(weights_, tree);
+      for (size_t i = 0; i < probabilities.size(); ++i) {
+        ContinuationScore& score = scores[tree.predictions[i].sequence];
+        score.log_probability += probabilities[i].log_probability;
+        score.greedy = score.greedy && probabilities[i].greedy;
+        ++score.tokens;
+      }
+      first += count;
+    }
+    return scores;
+  });
+}
+
+template <typename Scalar>
 Result<std::vector<float>> CpuEngine<Scalar>::logits(const TokenBatch& batch) {
   TRY(check_batch(batch, 1));
   return without_exceptions([&]() -> Result<std::vector<float>> {

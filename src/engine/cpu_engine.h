@@ -24,6 +24,8 @@ class CpuEngine final : public Engine {
   [[nodiscard]] Result<double> compute_gradients(const TokenBatch& batch) override;
   [[nodiscard]] ParameterSpans gradients() override { return gradients_.spans(); }
   [[nodiscard]] Result<EvaluationReport> evaluate(const TokenBatch& batch) override;
+  [[nodiscard]] Result<std::vector<ContinuationScore>> score_continuations(
+      std::span<const ScoredSequence> sequences) override;
   [[nodiscard]] Result<std::vector<float>> logits(const TokenBatch& batch) override;
   [[nodiscard]] Result<std::vector<uint32_t>> generate(std::span<const uint32_t> prompt,
                                                        const GenerationOptions& options) override;
@@ -42,6 +44,7 @@ class CpuEngine final : public Engine {
   [[nodiscard]] Result<Gradient> gradient_of(const TokenBatch& batch);
   [[nodiscard]] Status check_tokens(std::span<const uint32_t> tokens) const;
   [[nodiscard]] Status check_batch(const TokenBatch& batch, int64_t shortest_sequence) const;
+  [[nodiscard]] Status check_sequences(std::span<const ScoredSequence> sequences) const;
   [[nodiscard]] TokenBatch part_of(const TokenBatch& batch, int64_t first_row) const;
   void apply_adamw(double learning_rate, double gradient_norm);
 

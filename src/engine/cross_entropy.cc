@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/cross_entropy.cc"
@@ -15,24 +14,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace templar {
 namespace HWY_NAMESPACE {
-
-HWY_INLINE float max_of(const float* values, size_t count) {
-  const Floats d;
-  const size_t lanes = hn::Lanes(d);
-  float highest = -std::numeric_limits<float>::infinity();
-  size_t i = 0;
-  if (count >= 2 * lanes) {
-    auto high0 = hn::LoadU(d, values);
-    auto high1 = hn::LoadU(d, values + lanes);
-    for (i = 2 * lanes; i + 2 * lanes <= count; i += 2 * lanes) {
-      high0 = hn::Max(high0, hn::LoadU(d, values + i));
-      high1 = hn::Max(high1, hn::LoadU(d, values + i + lanes));
-    }
-    highest = hn::GetLane(hn::MaxOfLanes(d, hn::Max(high0, high1)));
-  }
-  for (; i < count; ++i) highest = std::max(highest, values[i]);
-  return highest;
-}
 
 template <typename Scalar>
 void cross_entropy_rows(const CrossEntropy<Scalar>& rows, int64_t row_begin, int64_t row_end) {

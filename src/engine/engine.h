@@ -48,6 +48,19 @@ struct EvaluationReport {
   [[nodiscard]] double mean_loss() const { return loss_sum / static_cast<double>(predicted_tokens); }
 };
 
+// A context and what continues it, side by side: the probability of the tokens [context, tokens.size()) is
+// asked for. Not owned.
+struct ScoredSequence {
+  std::span<const uint32_t> tokens;
+  int64_t context = 0;  // tokens, at least one
+};
+
+struct ContinuationScore {
+  double log_probability = 0;  // nats, summed over the continuation's tokens
+  int64_t tokens = 0;          // of the continuation
+  bool greedy = true;          // each of them is the most probable one; of equal ones the lowest
+};
+
 // The moments of AdamW and the number of updates made: what a miner saves to resume exactly.
 struct OptimiserState {
   std::vector<std::span<float>>
@@ -89,7 +102,8 @@ class Engine {
   // The gradient of the mean loss over the batch, unclipped, left in gradients(); returns the loss. Fails as
   // train_step does.
   [[nodiscard]] virtual Result<double> compute_gradients(const TokenBatch& batch) = 0;
-  // What the last train_step (before clipping) or compute_gradients computed; of no use after one that failed.
+  // What the last train_step (before clipping) or compute_gradients computed; of no use after one that
+  // failed.
   [[nodiscard]] virtual ParameterSpans gradients() = 0;
 
   // Loss of predicting each token but a sequence's first from those before it. Parameters, gradients and
@@ -97,12 +111,20 @@ class Engine {
   // is.
   [[nodiscard]] virtual Result<EvaluationReport> evaluate(const TokenBatch& batch) = 0;
 
+  // One score a sequence, in their order. What sequences have in common from their start is computed once, so
+  // that a question's choices, and questions behind the same examples, are best given together. Fails (fatal)
+  // if a token is out of the vocabulary, a context or a continuation is empty, or a sequence has more than
+  // sequence_length + 1 tokens (the last is only predicted); a probability that is not a number is returned
+  // as it is.
+  [[nodiscard]] virtual Result<std::vector<ContinuationScore>> score_continuations(
+      std::span<const ScoredSequence> sequences) = 0;
+
   // Logits [batch, sequence, vocab] for tests and benchmarks of other tasks. Fails as evaluate does.
   [[nodiscard]] virtual Result<std::vector<float>> logits(const TokenBatch& batch) = 0;
 
-  // Continues the prompt token by token; returns the new tokens. The context is cut to the last sequence_length
-  // tokens; beyond them each token costs a whole forward pass. Fails (fatal) on an empty prompt, a token out of
-  // the vocabulary or options without a meaning.
+  // Continues the prompt token by token; returns the new tokens. The context is cut to the last
+  // sequence_length tokens; beyond them each token costs a whole forward pass. Fails (fatal) on an empty
+  // prompt, a token out of the vocabulary or options without a meaning.
   [[nodiscard]] virtual Result<std::vector<uint32_t>> generate(std::span<const uint32_t> prompt,
                                                                const GenerationOptions& options) = 0;
 
@@ -114,9 +136,9 @@ class Engine {
 };
 
 // Parameters are zero until somebody initialises or loads them. kBf16 on a processor without bf16 products
-// computes in f32 and logs a warning. The same options, batches and parameters give the same bits each time; with
-// AVX-512 also for every number of threads. Fails (fatal) where the model's shape makes no sense, the options
-// can't be met or the machine has too little memory.
+// computes in f32 and logs a warning. The same options, batches and parameters give the same bits each time;
+// with AVX-512 also for every number of threads. Fails (fatal) where the model's shape makes no sense, the
+// options can't be met or the machine has too little memory.
 [[nodiscard]] Result<std::unique_ptr<Engine>> make_cpu_engine(const ModelSpec& model, const InnerSpec& inner,
                                                               const EngineOptions& options);
 

@@ -1,7 +1,9 @@
 // What the vector kernels share: loads and stores of f32 and bf16 as f32 vectors, loops with a tail. Included
 // once for each processor target, from inside Highway's foreach_target.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "engine/bfloat16.h"
 
@@ -71,6 +73,25 @@ HWY_INLINE void for_vectors(size_t count, const Step& step) {
   size_t i = 0;
   for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d)) step(d, i);
   for (; i < count; ++i) step(one, i);
+}
+
+// -infinity for none; numbers that are none are passed over or not, as it comes.
+HWY_INLINE float max_of(const float* values, size_t count) {
+  const Floats d;
+  const size_t lanes = hn::Lanes(d);
+  float highest = -std::numeric_limits<float>::infinity();
+  size_t i = 0;
+  if (count >= 2 * lanes) {
+    auto high0 = hn::LoadU(d, values);
+    auto high1 = hn::LoadU(d, values + lanes);
+    for (i = 2 * lanes; i + 2 * lanes <= count; i += 2 * lanes) {
+      high0 = hn::Max(high0, hn::LoadU(d, values + i));
+      high1 = hn::Max(high1, hn::LoadU(d, values + i + lanes));
+    }
+    highest = hn::GetLane(hn::MaxOfLanes(d, hn::Max(high0, high1)));
+  }
+  for (; i < count; ++i) highest = std::max(highest, values[i]);
+  return highest;
 }
 
 // The sum of term(tag, index) over [0, count), in four interleaved chains.

@@ -164,17 +164,29 @@ void Transformer<Scalar>::norm_backward(const float* x, const float* inverse_rms
 
 template <typename Scalar>
 void Transformer<Scalar>::forward(const Weights& weights, const TokenBatch& batch) {
-  const int64_t rows = batch.batch * batch.sequence;
-  CHECK(static_cast<size_t>(rows) <= losses_.size());
+  forward_rows(weights, batch.tokens, [&](LayerActivations& layer) {
+    const AttentionForward<Scalar> attention{attention_shape(batch), layer.qkv.data(), &rope_,
+                                             layer.attended.data(), layer.log_sums.data()};
+    for_attention_units(attention.shape, [&](int64_t unit, AttentionScratch& scratch) {
+      attention_forward(attention, unit, scratch);
+    });
+  });
+}
+
+template <typename Scalar>
+void Transformer<Scalar>::forward_rows(const Weights& weights, std::span<const uint32_t> tokens,
+                                       const Attend& attend) {
+  const auto rows = static_cast<int64_t>(tokens.size());
+  CHECK(tokens.size() <= losses_.size());
   {
     const PhaseTimer timer(profile_, Phase::kEmbedding);
-    embed(team_, batch.tokens, weights.embedding, model_.hidden_size, layers_.front().x.data());
+    embed(team_, tokens, weights.embedding, model_.hidden_size, layers_.front().x.data());
   }
   norm_forward(layers_.front().x.data(), nullptr, nullptr, weights.layers.front().input_norm,
                layers_.front().inverse_rms.data(), rows);
   for (size_t index = 0; index < layers_.size(); ++index) {
     LayerActivations& layer = layers_[index];
-    layer_forward(weights.layers[index], layer, batch);
+    layer_forward(weights.layers[index], layer, rows, attend);
     if (index + 1 < layers_.size()) {
       LayerActivations& next = layers_[index + 1];
       norm_forward(layer.x_middle.data(), projected_.data(), next.x.data(),
@@ -189,19 +201,14 @@ void Transformer<Scalar>::forward(const Weights& weights, const TokenBatch& batc
 // From the normed input in normed_ to x_middle and, in projected_, what the MLP adds to it.
 template <typename Scalar>
 void Transformer<Scalar>::layer_forward(const LayerTensors<const Scalar, const float>& weights,
-                                        LayerActivations& layer, const TokenBatch& batch) {
-  const int64_t rows = batch.batch * batch.sequence;
+                                        LayerActivations& layer, int64_t rows, const Attend& attend) {
   const int64_t hidden = model_.hidden_size;
   const int64_t intermediate = model_.intermediate_size;
   product(Phase::kLayerProducts, ProductKind::kABt, {rows, qkv_width_, hidden}, normed_.data(), weights.qkv,
           layer.qkv.data());
   {
     const PhaseTimer timer(profile_, Phase::kAttention);
-    const AttentionForward<Scalar> attention{attention_shape(batch), layer.qkv.data(), &rope_,
-                                             layer.attended.data(), layer.log_sums.data()};
-    for_attention_units(attention.shape, [&](int64_t unit, AttentionScratch& scratch) {
-      attention_forward(attention, unit, scratch);
-    });
+    attend(layer);
   }
   product(Phase::kLayerProducts, ProductKind::kABt, {rows, hidden, hidden}, layer.attended.data(),
           weights.output, projected_.data());

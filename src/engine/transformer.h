@@ -2,6 +2,7 @@
 // its memory.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -12,6 +13,8 @@
 #include "engine/matmul.h"
 #include "engine/model_tensors.h"
 #include "engine/profile.h"
+#include "engine/row_likelihood.h"
+#include "engine/token_tree.h"
 
 namespace templar {
 
@@ -43,6 +46,15 @@ class Transformer {
   // side by side).
   void logits(const Weights& weights, int64_t row_begin, int64_t row_end, float* out, int64_t row_length = 0);
 
+  // The probabilities of a tree's predictions, in their order; the tree's tokens and its longest way down
+  // must fit the memory. What it computes depends on the rest of the tree by no more than the matrix
+  // products' rounding.
+  struct TokenProbability {
+    double log_probability = 0;  // nats
+    bool greedy = false;         // the most probable token; of equal ones the lowest
+  };
+  [[nodiscard]] std::vector<TokenProbability> predict(const Weights& weights, const TokenTree& tree);
+
   // After forward: a layer's queries, keys and values before rotation, [tokens, (heads + 2
   // kv_heads)·head_dim].
   [[nodiscard]] const Scalar* qkv(int64_t layer) const {
@@ -71,8 +83,15 @@ class Transformer {
                     float* inverse_rms, int64_t rows);
   void norm_backward(const float* x, const float* inverse_rms, const float* weight, bool with_residual,
                      float* d_weight, int64_t rows, bool accumulate);
+  // From a layer's qkv to its attended.
+  using Attend = std::function<void(LayerActivations&)>;
+  void forward_rows(const Weights& weights, std::span<const uint32_t> tokens, const Attend& attend);
   void layer_forward(const LayerTensors<const Scalar, const float>& weights, LayerActivations& layer,
-                     const TokenBatch& batch);
+                     int64_t rows, const Attend& attend);
+  void attend_tree(const TokenTree& tree, LayerActivations& layer);
+  void predict_rows(const Weights& weights, std::span<const TokenTree::Prediction> predictions,
+                    std::span<TokenProbability> out);
+  void gather_normed(std::span<const int64_t> rows);
   void mlp_backward(const LayerTensors<const Scalar, const float>& weights,
                     const LayerTensors<float, float>& gradients, LayerActivations& layer, int64_t rows,
                     bool accumulate);
