@@ -148,6 +148,8 @@ void add_how_options(CLI::App& verb, Arguments& arguments) {
   verb.add_option("--heldout-samples", options.heldout_samples, "Held-out samples that checkpoints are measured on (0: all)")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  verb.add_option("--tasks", options.tasks_folder, "Folder of multiple-choice questions for the evaluator (see `templar evaluator`)")
+      ->check(CLI::ExistingDirectory);
 }
 
 }  // namespace

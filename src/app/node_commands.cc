@@ -75,6 +75,24 @@ void add_checkpoint_options(CLI::App& verb, NodeConfig& config) {
       ->capture_default_str();
 }
 
+void add_evaluation_options(CLI::App& verb, NodeConfig& config) {
+  EvaluationConfig& evaluation = config.evaluation;
+  verb.add_option("--heldout-samples", config.heldout_samples, "Held-out samples to measure on (0: all)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  verb.add_option("--tasks", evaluation.tasks_folder, "Folder of multiple-choice questions: TASK.jsonl, TASK.fewshot.jsonl")
+      ->check(CLI::ExistingDirectory);
+  verb.add_option("--limit", evaluation.task_limit, "Only the first so many questions of a task, for MMLU of a subject (0: all)")
+      ->check(CLI::NonNegativeNumber);
+  verb.add_option("--num-fewshot", evaluation.num_fewshot, "Solved examples before each question: N, or TASK=N; may be repeated")
+      ->take_all();
+  verb.add_option("--mmlu-every", evaluation.mmlu_every, "MMLU in the first and in every so many-th evaluation after it")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  verb.add_flag("--force", evaluation.force, "Evaluate again what has been evaluated before");
+  verb.add_option("--backfill", evaluation.backfill, "Only the checkpoints of the windows FROM:TO, FROM: or :TO, then end");
+}
+
 template <typename Open>
 int run_node(NodeArguments& arguments, const Open& open) {
   catch_stop_signals();
@@ -116,9 +134,7 @@ void add_node_commands(CLI::App& root, int& exit_code) {
   auto evaluator_arguments = std::make_shared<NodeArguments>();
   CLI::App* evaluator = root.add_subcommand("evaluator", "Run one evaluator: benchmark every checkpoint once");
   add_common_options(*evaluator, *evaluator_arguments);
-  evaluator->add_option("--heldout-samples", evaluator_arguments->config.heldout_samples, "Held-out samples to measure on (0: all)")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+  add_evaluation_options(*evaluator, evaluator_arguments->config);
   evaluator->callback([evaluator_arguments, &exit_code] {
     exit_code = run_node(*evaluator_arguments, [](const NodeArguments& a) { return open_evaluator(a.config); });
   });

@@ -117,12 +117,22 @@ Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config, do
 }
 
 Result<std::unique_ptr<RunningNode>> open_evaluator(const NodeConfig& config) {
+  EvaluatorOptions options{.threads = config.threads,
+                           .heldout_samples = config.heldout_samples,
+                           .until_window = config.until_window,
+                           .state_file = config.state_folder / "evaluated.txt",
+                           .force = config.evaluation.force,
+                           .mmlu_every = config.evaluation.mmlu_every};
+  if (!config.evaluation.backfill.empty()) {
+    TRY_ASSIGN(options.backfill, parse_window_range(config.evaluation.backfill));
+  }
+  if (!config.evaluation.tasks_folder.empty()) {
+    TRY_ASSIGN(const ExampleCounts examples, parse_example_counts(config.evaluation.num_fewshot));
+    TRY_ASSIGN(options.tasks, load_tasks(config.evaluation.tasks_folder, {config.evaluation.task_limit, examples}));
+  }
   TRY_ASSIGN(auto owned, open_world<Evaluator>(config));
-  owned->node = std::make_unique<Evaluator>(owned->world->environment, *owned->engine,
-                                            EvaluatorOptions{.threads = config.threads,
-                                                             .heldout_samples = config.heldout_samples,
-                                                             .until_window = config.until_window,
-                                                             .state_file = config.state_folder / "evaluated.txt"});
+  options.tokenizer = owned->world->tokenizer.get();
+  owned->node = std::make_unique<Evaluator>(owned->world->environment, *owned->engine, std::move(options));
   return owned;
 }
 

@@ -21,6 +21,16 @@
 
 namespace templar {
 
+// What an evaluator does beyond measuring each checkpoint's held-out loss once.
+struct EvaluationConfig {
+  std::filesystem::path tasks_folder;    // see load_tasks; empty: no tasks
+  int64_t task_limit = 0;                // see TaskOptions
+  std::vector<std::string> num_fewshot;  // see parse_example_counts
+  int64_t mmlu_every = 1;
+  bool force = false;
+  std::string backfill;  // see parse_window_range; empty: none
+};
+
 struct NodeConfig {
   std::filesystem::path spec_file;
   std::filesystem::path data_folder;
@@ -37,6 +47,7 @@ struct NodeConfig {
   bool copy_checkpoints = false;  // into the state folder, before they are loaded
   CheckpointRetention retention;  // of a validator's own
   uint64_t checkpoint_shard_bytes = kDefaultShardBytes;
+  EvaluationConfig evaluation;  // of evaluators
 };
 
 // Owns everything that a node's environment refers to.

@@ -8,8 +8,8 @@
 #include "base/log.h"
 #include "core/protocol/object_keys.h"
 #include "node/checkpoint/checkpoint.h"
-#include "node/checkpoint/checkpoint_loader.h"
 #include "node/evidence_collector.h"
+#include "node/first_model.h"
 #include "node/reports.h"
 #include "node/roster.h"
 
@@ -116,26 +116,9 @@ Result<bool> Validator::begin_run(std::span<const Registration> roster) {
   TRY_ASSIGN(const std::optional<int64_t> current, clock_.current_window());
   if (!current) return false;
   log(LogLevel::kInfo, "validator", "leads a new run", {{"uid", self_.uid}, {"start_window", *current}});
-  TRY(load_first_model(*current));
+  TRY(begin_first_model(environment_, replica_, *current));
   checkpoint_due_ = others_wait_for_it_ = true;
   return true;
-}
-
-Status Validator::load_first_model(int64_t window) {
-  const BootstrapSpec& bootstrap = environment_.spec.bootstrap;
-  if (bootstrap.bucket.empty()) {
-    replica_.begin_initial(window);
-    return {};
-  }
-  const CheckpointFiles files = checkpoint_in_store(environment_.store, bootstrap.bucket, bootstrap.window);
-  const Status loaded = load_bootstrap(files, bootstrap, environment_.layout, replica_.engine().parameters(), replica_.team());
-  if (!loaded && loaded.error().kind == ErrorKind::kSkip)
-    return fatal_error("the checkpoint that the run spec begins with can't be used: " + loaded.error().message);
-  TRY(loaded);
-  replica_.begin_loaded(window, 0, window);
-  log(LogLevel::kInfo, "validator", "begins with another run's weights",
-      {{"uid", self_.uid}, {"from", files.where}, {"state_root", replica_.state_root().brief()}});
-  return {};
 }
 
 Result<Progress> Validator::decide_window() {

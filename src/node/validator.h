@@ -62,8 +62,6 @@ class Validator {
   void finish_window();
   [[nodiscard]] Status settle(const AdvanceResult& result, int64_t window);
   [[nodiscard]] Status store_state(const ValidatorState& state);
-  // The parameters that a run begins with.
-  [[nodiscard]] Status load_first_model(int64_t window);
   [[nodiscard]] Status observe_publisher();
   void note_checkpoint();
   void begin_checkpoint();

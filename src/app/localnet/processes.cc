@@ -54,6 +54,8 @@ std::vector<std::string> arguments_of(const LocalNode& node) {
   if (config.until_window) arguments.insert(arguments.end(), {"--until-window", std::to_string(*config.until_window)});
   if (node.role == NodeRole::kEvaluator) {
     arguments.insert(arguments.end(), {"--heldout-samples", std::to_string(config.heldout_samples)});
+    const std::string tasks = config.evaluation.tasks_folder.string();
+    if (!tasks.empty()) arguments.insert(arguments.end(), {"--tasks", tasks});
   } else {
     arguments.insert(arguments.end(), {"--key", config.key_file.string()});
   }

@@ -135,7 +135,8 @@ LocalNode make_node(const LocalnetOptions& options, const LocalRun& run, NodeRol
                     .threads = options.node_threads,
                     .precision = options.precision,
                     .until_window = options.windows,
-                    .heldout_samples = options.heldout_samples};
+                    .heldout_samples = options.heldout_samples,
+                    .evaluation = {.tasks_folder = options.tasks_folder}};
   return {.name = std::move(name), .role = role, .uid = uid, .config = std::move(config)};
 }
 

@@ -34,6 +34,7 @@ struct LocalnetOptions {
   bool baseline = true;
   bool fresh = false;                        // remove what an earlier run left in the folder
   int64_t heldout_samples = 128;
+  std::filesystem::path tasks_folder;  // for the evaluator; empty: none
 };
 
 // The one validator's, so any amount makes it the leader.
