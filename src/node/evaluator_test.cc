@@ -219,8 +219,7 @@ class EvaluatorTaskTest : public ::testing::Test {
   }
   void publish(int64_t window) {
     const CheckpointInfo info{.window = window, .outer_step = window - 1, .state_root = world_.initial_root()};
-    ASSERT_TRUE(publish_checkpoint(world_.store(), world_.bucket(0), world_.spec(), info,
-                                   world_.communications.model.parameters.spans(), {}, world_.communications.key(0)));
+    world_.publish_checkpoint(info, world_.communications.model.parameters.spans());
   }
   [[nodiscard]] std::vector<Measurement> named(std::string_view name) const { return world_.communications.metrics.named(name); }
 

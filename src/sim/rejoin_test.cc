@@ -231,8 +231,8 @@ TEST_F(RejoiningNetwork, CatchesUpAlthoughMinersTakeBackWhatHasBeenAccepted) {
     for (const uint32_t uid : {2u, 3u}) {
       for (int64_t window = 0; window < kWindows; ++window) {
         const auto recorded = world_.store().head(world_.bucket(0), aggregate_record_key(window));
-        if (recorded.value())
-          ASSERT_TRUE(world_.store().remove(world_.bucket(uid), contribution_key(window)));
+        if (!recorded.value()) continue;
+        ASSERT_TRUE(world_.store().remove(world_.bucket(uid), contribution_key(window)));
       }
     }
   });
