@@ -36,7 +36,7 @@ done
 # killed SECONDS FORMAT TARGET OPTIONS...: an export of the large model that is killed after that time; fails unless it was done before.
 killed() {
   local delay=$1 format=$2 target=$3; shift 3
-  (timeout -s KILL "$delay" "$templar" checkpoint export "$model" "$target" --format "$format" "$@") >/dev/null 2>&1
+  (timeout -s KILL "$delay" "$templar" checkpoint export "$model" "$target" --format "$format" "$@" || exit 1) >/dev/null 2>&1
 }
 
 say "killed at any moment"
