@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "app/bench/measure_evaluate.h"
@@ -30,6 +31,7 @@ void print_report(const EvaluateBenchReport& report, int64_t questions) {
   row("a question's choices together", report.question_by_question);
   row("all questions together", report.together);
   fmt::print("  largest difference {:.1e} nats\n\n", report.largest_difference);
+  std::fflush(stdout);
 }
 
 nlohmann::ordered_json report_json(const EvaluateBenchReport& report) {

@@ -26,7 +26,7 @@ struct EvaluateBenchOptions {
   int threads = 2;
   Precision precision = Precision::kF32;
   int64_t micro_batch = 8;
-  int64_t questions = 64;
+  int64_t questions = 32;
   int rounds = 3;
 };
 
