@@ -85,6 +85,7 @@ Result<Progress> Miner::train_window() {
     // A contribution is written once: after a restart another one would no longer be what the leader's record may already name.
     TRY_ASSIGN(const auto published, store_.head(self_.bucket, contribution_key(plan.window)));
     if (published) {
+      finish_saving();
       trainer_.forget_feedback();  // saved before that contribution was made from it
       contributed_window_ = plan.window;
       return Progress::kWorked;
@@ -99,6 +100,7 @@ Result<Progress> Miner::train_window() {
   TRY(store_.put(self_.bucket, contribution_key(plan.window), unpublished_));
   unpublished_ = {};
   contributed_window_ = plan.window;
+  if ((plan.window + 1) % environment_.spec.network.checkpoint_interval == 0) begin_saving();
   return Progress::kWorked;
 }
 
@@ -107,6 +109,7 @@ Result<std::optional<Bytes>> Miner::make_contribution(const WindowPlan& plan) {
   TRY_ASSIGN(const Hash256 block_hash, clock_.block_hash(plan.window));
   TRY_ASSIGN(const Shard shard, open_active_shard(environment_, plan));
   const SampleAssignment assignment = assigned_samples(environment_, plan, shard, self_.uid);
+  finish_saving();
   auto trained = trainer_.train(replica_, assignment, shard);
   if (!trained && trained.error().kind == ErrorKind::kSkip) {
     log(LogLevel::kWarning, "miner", "window skipped",
@@ -176,7 +179,11 @@ Result<Progress> Miner::close_window() {
   }
   const size_t accepted = gathered.accepted.size();
   replica_.close_window(as_list(gathered.accepted));
-  if (accepted == 0) trainer_.forget_feedback();
+  if (accepted == 0) {
+    finish_saving();
+    trainer_.forget_feedback();
+    if (replica_.window() % environment_.spec.network.checkpoint_interval == 0) begin_saving();
+  }
   report(window, gathered, accepted, confirmed);
   housekeeping();
   return Progress::kWorked;
@@ -187,16 +194,13 @@ Result<PeerSelection> Miner::peers_without_record(const Registration& leader) co
   return std::move(peers).value_or(PeerSelection{});
 }
 
-// What fails here costs a restart some of its memory or leaves an old object behind: the window itself is done.
+// What fails here leaves an old object behind: the window itself is done.
 void Miner::housekeeping() {
   const int64_t keep_from = replica_.window() - environment_.spec.network.contribution_retention_windows;
   const Status dropped = keep_from > 0 ? store_.remove(self_.bucket, contribution_key(keep_from - 1)) : Status{};
-  const bool due = replica_.window() % environment_.spec.network.checkpoint_interval == 0;
-  for (const Status& status : {due ? save_state() : Status{}, dropped}) {
-    if (status) continue;
-    log(LogLevel::kWarning, "miner", "housekeeping failed",
-        {{"uid", self_.uid}, {"window", replica_.window()}, {"reason", status.error().message}});
-  }
+  if (dropped) return;
+  log(LogLevel::kWarning, "miner", "old contribution not removed",
+      {{"uid", self_.uid}, {"window", replica_.window()}, {"reason", dropped.error().message}});
 }
 
 // Those of windows that a catch-up has passed over, without the housekeeping after each.
@@ -212,6 +216,29 @@ void Miner::drop_old_contributions() {
   }();
   if (dropped) return;
   log(LogLevel::kWarning, "miner", "old contributions stay", {{"uid", self_.uid}, {"reason", dropped.error().message}});
+}
+
+Status Miner::save() {
+  if (!started_) return {};
+  finish_saving();
+  return save_state();
+}
+
+void Miner::begin_saving() {
+  finish_saving();
+  if (options_.state_file.empty()) return;
+  saver_ = std::jthread([this, state = MinerState{untrained_window(), trainer_.iterations}] {
+    saved_ = save_miner_state(options_.state_file, environment_.run_id, state, trainer_.feedback(),
+                              replica_.engine().optimiser_state());
+  });
+}
+
+void Miner::finish_saving() {
+  if (!saver_.joinable()) return;
+  saver_.join();
+  if (saved_) return;
+  log(LogLevel::kWarning, "miner", "own state not saved",
+      {{"uid", self_.uid}, {"window", replica_.window()}, {"reason", saved_.error().message}});
 }
 
 Status Miner::save_state() {
@@ -237,6 +264,7 @@ void Miner::load_state() {
 // After a catch-up the optimiser's moments stay. What was held back counts only where it goes up to the window that the model has
 // come to, and no null round since has ended it: else it has been sent since, or belongs to windows that nobody has any more.
 void Miner::settle_own_state(const CatchUpReport& report) {
+  finish_saving();
   if (!state_loaded_) {
     load_state();
   } else if (report.checkpoint_window) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <thread>
 
 #include "base/keys.h"
 #include "node/catch_up.h"
@@ -36,7 +37,7 @@ class Miner {
   [[nodiscard]] Result<Progress> advance();
 
   // Saves the miner's own state where it stands, before a clean end.
-  [[nodiscard]] Status save() { return started_ ? save_state() : Status{}; }
+  [[nodiscard]] Status save();
 
   [[nodiscard]] const Replica& replica() const { return replica_; }
 
@@ -54,6 +55,10 @@ class Miner {
   void housekeeping();
   void drop_old_contributions();
   [[nodiscard]] Status save_state();
+  // Writes it on a thread of its own: what it consists of does not change between a contribution and the next window's training.
+  // Whoever changes it nevertheless calls finish_saving() before.
+  void begin_saving();
+  void finish_saving();
   // The first window that what we hold back knows nothing of.
   [[nodiscard]] int64_t untrained_window() const { return std::max(replica_.window(), contributed_window_ + 1); }
   void load_state();
@@ -81,6 +86,8 @@ class Miner {
     int64_t contribution_bytes = 0;
   } trained_;
   Bytes unpublished_;  // trained_.window's contribution, as long as the store has not taken it
+  Status saved_;       // of the last background saving, written by its thread
+  std::jthread saver_;  // last: joined before what it reads goes away
 };
 
 }  // namespace templar

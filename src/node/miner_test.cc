@@ -281,6 +281,44 @@ TEST_F(MinerTest, TrainsOnFromItsSavedStateAsIfItHadNeverStopped) {
   EXPECT_EQ(contribution_of(1, 1), without_a_stop);
 }
 
+// Windows 0 and 1, the second of which ends where a checkpoint is due; nobody asks the miner to save anything.
+TEST_F(MinerTest, SavesItsStateInTheBackgroundBeforeACheckpointsWindow) {
+  const auto play = [](testing::NodeWorld& world, MinerNode& node) {
+    for (int64_t window = 0; window < 2; ++window) {
+      world.communications.enter_window(window);
+      ASSERT_TRUE(testing::work_until_waiting(node.miner));
+      if (window == 1) return;
+      world.communications.close_window(window);
+      world.publish_record(world.record_of(0, 0, world.initial_root(), {1}));
+      ASSERT_TRUE(testing::work_until_waiting(node.miner));
+    }
+  };
+  const auto finish = [](testing::NodeWorld& world, MinerNode& node, const Replica& replica) {
+    world.communications.close_window(1);
+    world.publish_record(world.record_of(1, 1, replica.state_root(), {1}));
+    world.communications.enter_window(2);
+    ASSERT_TRUE(testing::work_until_waiting(node.miner));
+  };
+  testing::NodeWorld twin(3);
+  begin_run(twin);
+  MinerNode without_a_stop(twin, 1);
+  play(twin, without_a_stop);
+  finish(twin, without_a_stop, without_a_stop.miner.replica());
+  const MinerOptions options{.state_file = folder_ / "state"};
+  Hash256 root;
+  {
+    MinerNode node(world_, 1, options);
+    play(world_, node);
+    root = node.miner.replica().state_root();
+  }
+  MinerNode restarted(world_, 1, options);
+  work(restarted);
+  EXPECT_EQ(restarted.miner.replica().state_root(), root);
+  finish(world_, restarted, restarted.miner.replica());
+  EXPECT_EQ(contribution_of(1, 2), twin.stored_contribution(1, 2).content_hash());
+  EXPECT_EQ(logs_.count("own state not saved"), 0u);
+}
+
 TEST_F(MinerTest, GoesOnWithFreshMomentsWhereItsStateIsUnusable) {
   ASSERT_TRUE(write_file_atomically(folder_ / "state", "rubbish"));
   MinerNode node(world_, 1, {.state_file = folder_ / "state"});

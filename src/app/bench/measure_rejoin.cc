@@ -7,6 +7,7 @@
 
 #include "adapters/file_store/file_object_store.h"
 #include "app/bench/bench_model.h"
+#include "app/bench/memory_watch.h"
 #include "app/bench/memcpy_time.h"
 #include "base/clock.h"
 #include "core/codec/compressor.h"
@@ -177,6 +178,8 @@ Status measure_parts(const NodeEnvironment& environment, Replica& replica, Rejoi
 Status measure_catch_up(const NodeEnvironment& environment, Replica& replica, RejoinPoint& point) {
   CatchUp catch_up(environment, replica, "miner", key_of(1).public_key());
   replica.discard();
+  const int64_t before = own_memory_bytes();
+  MemoryWatch memory;
   const Stopwatch watch;
   for (CatchUpState state = CatchUpState::kWorking; state != CatchUpState::kInSync;) {
     TRY_ASSIGN(state, catch_up.advance());
@@ -185,6 +188,7 @@ Status measure_catch_up(const NodeEnvironment& environment, Replica& replica, Re
     }
   }
   take_best(point.catch_up_seconds, watch.seconds());
+  point.memory_bytes = std::max(point.memory_bytes, memory.stop() - before);
   return {};
 }
 

@@ -28,6 +28,7 @@ struct RejoinPoint {
   double decode_seconds = 0;    // of all windows: records and contributions read and parsed
   double step_seconds = 0;      // of all windows: outer steps and state roots
   double catch_up_seconds = 0;  // the whole catch-up
+  int64_t memory_bytes = 0;     // the process' own, at most, while catching up, over what it had before
   bool in_sync = false;         // the same root as the leader's, each time
 
   // What it takes one after the other.

@@ -50,18 +50,19 @@ void print_report(const RejoinBenchReport& report, const RejoinBenchOptions& opt
              static_cast<double>(report.parameters) / 1e6, options.contributions,
              static_cast<double>(report.contribution_bytes) / 1e6, options.threads,
              options.threads == 1 ? "" : "s", options.rounds);
-  fmt::print("  {:>7} {:>11} {:>14} {:>12} {:>12} {:>7}  {}\n", "windows", "load", "decode a window", "step",
-             "catch-up", "ratio", "root");
+  fmt::print("  {:>7} {:>11} {:>14} {:>12} {:>12} {:>7} {:>10}  {}\n", "windows", "load", "decode a window", "step",
+             "catch-up", "ratio", "memory", "root");
   for (const RejoinPoint& point : report.points) {
     const auto windows = static_cast<double>(point.windows);
-    fmt::print("  {:>7} {:>8.1f} ms {:>12.1f} ms {:>9.1f} ms {:>9.1f} ms {:>7.2f}  {}\n", point.windows,
+    fmt::print("  {:>7} {:>8.1f} ms {:>12.1f} ms {:>9.1f} ms {:>9.1f} ms {:>7.2f} {:>7.1f} MB  {}\n", point.windows,
                point.load_seconds * 1e3, point.decode_seconds / windows * 1e3,
                point.step_seconds / windows * 1e3, point.catch_up_seconds * 1e3,
-               point.catch_up_seconds / point.expected_seconds(), point.in_sync ? "the leader's" : "ANOTHER");
+               point.catch_up_seconds / point.expected_seconds(),
+               static_cast<double>(point.memory_bytes) / 1e6, point.in_sync ? "the leader's" : "ANOTHER");
   }
   fmt::print(
       "\n  ratio: catch-up / (load + windows x (decode + step)), at most 1.2; below 1 where reading ahead "
-      "hides\n");
+      "hides\n  memory: the process' own while catching up, over what it had before with a model in it\n");
 }
 
 std::string report_json(const RejoinBenchReport& report, const RejoinBenchOptions& options) {
@@ -78,6 +79,7 @@ std::string report_json(const RejoinBenchReport& report, const RejoinBenchOption
                               {"expected_seconds", point.expected_seconds()},
                               {"catch_up_seconds", point.catch_up_seconds},
                               {"ratio", point.catch_up_seconds / point.expected_seconds()},
+                              {"memory_bytes", point.memory_bytes},
                               {"in_sync", point.in_sync}});
   }
   return json.dump(2);

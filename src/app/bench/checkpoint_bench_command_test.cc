@@ -1,0 +1,36 @@
+#include "app/bench/checkpoint_bench_command.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "app/command.h"
+#include "support/run_verb.h"
+#include "support/temporary_folder.h"
+
+namespace templar::testing {
+
+TEST(BenchCheckpoint, ReportsRatiosAndMemoryAndLeavesNothing) {
+  const TemporaryFolder folder;
+  const VerbOutcome outcome = run_verb(add_bench_command,
+                                       {"bench", "checkpoint", "--millions", "5", "--rounds", "1", "--shard-size", "8MB",
+                                        "--folder", folder.path().string(), "--json"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
+  const auto report = nlohmann::json::parse(outcome.output);
+  const auto model_bytes = report.at("model_bytes").get<int64_t>();
+  EXPECT_GE(model_bytes, 20'000'000);
+  for (const char* ratio : {"pause_over_memcpy", "save_of_disk_speed", "load_of_disk_speed", "copy_of_disk_speed"})
+    EXPECT_GT(report.at(ratio).get<double>(), 0) << ratio;
+  // Streaming: not another model.
+  EXPECT_LT(report.at("save_memory_bytes").get<int64_t>(), model_bytes);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+TEST(BenchCheckpoint, RefusesAFolderThatIsNone) {
+  const VerbOutcome outcome =
+      run_verb(add_bench_command, {"bench", "checkpoint", "--millions", "1", "--folder", "/nowhere"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_NE(outcome.errors.find("--folder"), std::string::npos) << outcome.errors;
+}
+
+}  // namespace templar::testing
