@@ -188,11 +188,10 @@ Result<std::vector<double>> Evaluator::report_tasks(const Evaluated& model) {
     result.fields.insert({{"score", score.score()},
                           {"score_stderr", score.standard_error()},
                           {"acc", score.acc},
-                          {"acc_norm", score.acc_norm},
-                          {"acc_bytes", score.acc_bytes},
                           {"count", score.questions},
                           {"num_fewshot", task.example_count},
                           {"seconds", watch.seconds()}});
+    if (form.has_acc_norm) result.fields.insert({{"acc_norm", score.acc_norm}, {"acc_bytes", score.acc_bytes}});
     environment_.metrics.write(result);
     scores.push_back(score.score());
   }

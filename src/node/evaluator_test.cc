@@ -242,6 +242,7 @@ TEST_F(EvaluatorTaskTest, ReportsEachTaskAndASummary) {
     EXPECT_EQ(task.tags.at("role"), "evaluator");
     const bool by_sum = task.tags.at("task") == "mmlu" || task.tags.at("task") == "winogrande";
     EXPECT_EQ(task.tags.at("metric"), by_sum ? "acc,none" : "acc_norm,none");
+    EXPECT_EQ(task.fields.contains("acc_norm"), !by_sum) << "the harness has none";
     EXPECT_EQ(task.fields.at("score"), task.fields.at(by_sum ? "acc" : "acc_norm"));
     sum += std::get<double>(task.fields.at("score"));
   }
