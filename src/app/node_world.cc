@@ -45,6 +45,7 @@ struct OwnedNode final : RunningNode {
   Status stop() override {
     world->metrics->flush();
     if constexpr (std::is_same_v<Node, Miner>) return node->save();
+    if constexpr (std::is_same_v<Node, Validator>) return node->finish();
     return {};
   }
 };
@@ -112,7 +113,8 @@ Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config, do
                                                              .until_window = config.until_window,
                                                              .tokenizer = world.tokenizer->files(),
                                                              .checkpoint_shard_bytes = config.checkpoint_shard_bytes,
-                                                             .retention = config.retention});
+                                                             .retention = config.retention,
+                                                             .background_checkpoints = config.background_checkpoints});
   return owned;
 }
 

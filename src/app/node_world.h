@@ -44,7 +44,8 @@ struct NodeConfig {
   Precision precision = Precision::kF32;
   std::optional<int64_t> until_window;
   int64_t heldout_samples = 128;
-  bool copy_checkpoints = false;  // into the state folder, before they are loaded
+  bool copy_checkpoints = false;       // into the state folder, before they are loaded
+  bool background_checkpoints = true;  // of validators, see ValidatorOptions
   CheckpointRetention retention;  // of a validator's own
   uint64_t checkpoint_shard_bytes = kDefaultShardBytes;
   EvaluationConfig evaluation;  // of evaluators

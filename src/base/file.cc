@@ -69,9 +69,14 @@ Status write_file_atomically(const std::filesystem::path& path, ByteView content
 
 Status make_folder(const std::filesystem::path& path) {
   std::error_code error;
-  std::filesystem::create_directories(path, error);
+  bool made = std::filesystem::create_directory(path, error);
+  if (error == std::errc::no_such_file_or_directory && path.has_parent_path()) {
+    TRY(make_folder(path.parent_path()));
+    made = std::filesystem::create_directory(path, error);
+  }
   if (error) return fatal_error(path.string() + ": " + error.message());
-  return {};
+  if (!made) return {};
+  return sync_path(path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
 }
 
 Status sync_path(const std::filesystem::path& path) {

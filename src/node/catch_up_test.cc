@@ -243,9 +243,9 @@ TEST_F(CatchingUp, WaitsForTheNextCheckpointWhereARecordContradictsWhatFollowsFr
 }
 
 TEST_F(CatchingUp, WaitsWhereARecordCountsOtherOuterSteps) {
-  world_.publish_record(world_.record_of(1, 2, leader_.root_at(1), {1, 2, 3}));
+  world_.publish_record(world_.record_of(2, 1, leader_.root_at(2), {}));
   expect_state(CatchUpState::kBlocked);
-  EXPECT_THAT(logs_.field(kWaits, "reason"), ::testing::HasSubstr("after 1 outer steps"));
+  EXPECT_THAT(logs_.field(kWaits, "reason"), ::testing::HasSubstr("after 2 outer steps"));
 }
 
 TEST_F(CatchingUp, EndsTheLeaderWhereItsOwnRecordsContradictItsCheckpoint) {

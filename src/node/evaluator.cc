@@ -124,7 +124,7 @@ Result<Evaluator::Evaluated> Evaluator::load(const std::optional<Registration>& 
     if (std::ranges::binary_search(windows, window)) {
       TRY_ASSIGN(const CheckpointInfo info,
                  load_checkpoint(environment_.store, leader->bucket, window,
-                                 {environment_.spec, environment_.layout, environment_.run_id, leader->key},
+                                 {environment_.layout, environment_.run_id, leader->key},
                                  replica_.engine().parameters(), replica_.team()));
       replica_.begin_loaded(info.window, info.outer_step, info.start_window);
       return Evaluated{info.window, info.outer_step, watch.seconds()};

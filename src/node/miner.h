@@ -36,7 +36,7 @@ class Miner {
   // was away: nothing was changed and the call may be repeated. Fails (fatal) where a person has to act.
   [[nodiscard]] Result<Progress> advance();
 
-  // Saves the miner's own state where it stands, before a clean end.
+  // Saves the miner's own state where it stands, before a clean end; nothing while it has not come into the run.
   [[nodiscard]] Status save();
 
   [[nodiscard]] const Replica& replica() const { return replica_; }

@@ -11,12 +11,24 @@ constexpr size_t kGrain = 4096;
 
 }  // namespace
 
+std::unique_ptr<ParameterBuffers> StartCopy::free_buffer() {
+  const std::scoped_lock lock(free_->mutex);
+  if (free_->buffers.empty()) return std::make_unique<ParameterBuffers>(layout_);
+  std::unique_ptr<ParameterBuffers> buffer = std::move(free_->buffers.back());
+  free_->buffers.pop_back();
+  return buffer;
+}
+
 std::shared_ptr<const ParameterBuffers> StartCopy::take(const Hash256& state_root, ConstParameterSpans parameters,
                                                         ThreadTeam& team) {
   if (copy_ != nullptr && state_root_ == state_root) return copy_;
-  // use_count() may be read while others let go: then it is too high, and a second copy is made in vain.
-  if (copy_ == nullptr || copy_.use_count() > 1) copy_ = std::make_shared<ParameterBuffers>(layout_);
-  copy_parameters(parameters, copy_->spans(), team);
+  copy_.reset();
+  std::unique_ptr<ParameterBuffers> buffer = free_buffer();
+  copy_parameters(parameters, buffer->spans(), team);
+  copy_ = std::shared_ptr<const ParameterBuffers>(buffer.release(), [free = free_](const ParameterBuffers* held) {
+    const std::scoped_lock lock(free->mutex);
+    free->buffers.emplace_back(const_cast<ParameterBuffers*>(held));
+  });
   state_root_ = state_root;
   return copy_;
 }

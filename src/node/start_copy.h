@@ -3,6 +3,8 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
+#include <vector>
 
 #include "base/hash.h"
 #include "base/thread_team.h"
@@ -15,13 +17,23 @@ class StartCopy {
   explicit StartCopy(const ParameterLayout& layout) : layout_(layout) {}
 
   // The parameters of that state root, copied on all threads of the team unless the last copy is of the same. Nobody changes
-  // what is returned. Memory for a second copy is taken only while somebody still holds the one before.
+  // what is returned, which may be held on any thread. Memory for a second copy is taken only while somebody holds the one
+  // before; it is kept for the next time.
   [[nodiscard]] std::shared_ptr<const ParameterBuffers> take(const Hash256& state_root, ConstParameterSpans parameters,
                                                              ThreadTeam& team);
 
  private:
+  // Buffers that nobody holds. Whoever lets the last reference go puts its buffer back, under the mutex: who takes it
+  // afterwards sees that it is no longer read.
+  struct Free {
+    std::mutex mutex;
+    std::vector<std::unique_ptr<ParameterBuffers>> buffers;  // guarded by mutex
+  };
+  [[nodiscard]] std::unique_ptr<ParameterBuffers> free_buffer();
+
   const ParameterLayout layout_;
-  std::shared_ptr<ParameterBuffers> copy_;
+  const std::shared_ptr<Free> free_ = std::make_shared<Free>();
+  std::shared_ptr<const ParameterBuffers> copy_;
   Hash256 state_root_;
 };
 

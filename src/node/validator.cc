@@ -84,6 +84,7 @@ Result<Progress> Validator::start() {
   }
   state_.next_window = replica_.window();
   const CatchUpReport& report = catch_up_.report();
+  if (report.checkpoint_window) newest_checkpoint_ = report.checkpoint_window;
   if (report.moved() && report.checkpoint_window != replica_.window()) note_checkpoint();
   // From its first window on, a restart begins at the first one that is not judged.
   if (!has_state_) TRY(store_state(state_));
@@ -222,9 +223,12 @@ void Validator::finish_window() {
   if (checkpoint_due_) drop_old_copies();
 }
 
-// Those that are older than what miners have to keep. What can't be removed now is removed the next time.
+// Those that are older than what miners have to keep, and than the checkpoint from which somebody would catch up. What can't be
+// removed now is removed the next time.
 void Validator::drop_old_copies() {
-  const int64_t keep_from = replica_.window() - environment_.spec.network.contribution_retention_windows;
+  if (!newest_checkpoint_) return;
+  const int64_t retained_from = replica_.window() - environment_.spec.network.contribution_retention_windows;
+  const int64_t keep_from = std::min(retained_from, *newest_checkpoint_);
   const auto dropped = [&]() -> Status {
     TRY_ASSIGN(const std::vector<ObjectInfo> copies, store_.list(self_.bucket, kAcceptedContributionPrefix));
     for (const ObjectInfo& copy : copies) {
@@ -268,16 +272,24 @@ void Validator::note_checkpoint() {
   const bool last = replica_.window() == options_.until_window;
   const bool due = last || replica_.window() % environment_.spec.network.checkpoint_interval == 0;
   checkpoint_due_ = due || checkpoint_due_ || std::exchange(retry_checkpoint_, false);
-  others_wait_for_it_ = last;
+  others_wait_for_it_ = checkpoint_due_ && (last || !options_.background_checkpoints);
+}
+
+Status Validator::observe_publisher() {
+  const std::optional<Status> outcome = publisher_.outcome();
+  return outcome ? take_outcome(*outcome) : Status();
 }
 
 // What could not be published is published with the next window's model; a person has to act on anything else.
-Status Validator::observe_publisher() {
-  const std::optional<Status> outcome = publisher_.outcome();
-  if (!outcome || *outcome) return {};
-  if (outcome->error().kind != ErrorKind::kRetry) return std::unexpected(outcome->error());
+Status Validator::take_outcome(const Status& outcome) {
+  const std::optional<int64_t> window = std::exchange(under_way_, std::nullopt);
+  if (outcome) {
+    newest_checkpoint_ = window ? window : newest_checkpoint_;
+    return {};
+  }
+  if (outcome.error().kind != ErrorKind::kRetry) return outcome;
   log(LogLevel::kWarning, "validator", "checkpoint not published: will try with the next window's",
-      {{"uid", self_.uid}, {"reason", outcome->error().message}});
+      {{"uid", self_.uid}, {"window", window.value_or(-1)}, {"reason", outcome.error().message}});
   retry_checkpoint_ = true;
   return {};
 }
@@ -289,20 +301,24 @@ void Validator::begin_checkpoint() {
                             .start_window = replica_.start_window()};
   publisher_.begin(self_.bucket, info,
                    meter_.start_copy().take(info.state_root, std::as_const(replica_.engine()).parameters(), replica_.team()));
+  under_way_ = info.window;
   checkpoint_due_ = false;
 }
 
 Status Validator::publish_checkpoint_now() {
-  if (const Status before = publisher_.wait(); !before) {
-    log(LogLevel::kWarning, "validator", "checkpoint not published",
-        {{"uid", self_.uid}, {"reason", before.error().message}});
-  }
+  TRY(take_outcome(publisher_.wait()));
   begin_checkpoint();
   const Status published = publisher_.wait();
-  if (!published) checkpoint_due_ = true;
-  if (published) others_wait_for_it_ = false;
-  return published;
+  if (!published) {
+    under_way_.reset();
+    checkpoint_due_ = true;
+    return published;
+  }
+  others_wait_for_it_ = false;
+  return take_outcome(published);
 }
+
+Status Validator::finish() { return take_outcome(publisher_.wait()); }
 
 bool Validator::leads(std::span<const Registration> roster) const {
   const auto leader = leader_of(roster);

@@ -27,6 +27,7 @@ struct ValidatorOptions {
   std::vector<TokenizerFile> tokenizer;   // goes beside the checkpoints
   uint64_t checkpoint_shard_bytes = kDefaultShardBytes;
   CheckpointRetention retention;
+  bool background_checkpoints = true;  // false: a window waits for its checkpoint, so that the run does not depend on the disk's speed
 };
 
 class Validator {
@@ -39,6 +40,9 @@ class Validator {
   // or judge it (measure, score, outer step, begin a checkpoint, which is then published in the background). Fails (retry) where the
   // store or the ledger was away: the call may be repeated.
   [[nodiscard]] Result<Progress> advance();
+
+  // Waits for a checkpoint that is under way, before a clean end. Fails as its publication did.
+  [[nodiscard]] Status finish();
 
   [[nodiscard]] const Replica& replica() const { return replica_; }
   [[nodiscard]] const Scoreboard& scoreboard() const { return state_.scoreboard; }
@@ -63,6 +67,7 @@ class Validator {
   [[nodiscard]] Status settle(const AdvanceResult& result, int64_t window);
   [[nodiscard]] Status store_state(const ValidatorState& state);
   [[nodiscard]] Status observe_publisher();
+  [[nodiscard]] Status take_outcome(const Status& outcome);
   void note_checkpoint();
   void begin_checkpoint();
   [[nodiscard]] Status publish_checkpoint_now();
@@ -84,6 +89,8 @@ class Validator {
   ValidatorState state_;
   std::optional<Decision> decision_;
   bool checkpoint_due_ = false;    // of the replica's window
+  std::optional<int64_t> under_way_;   // the window of the checkpoint that is being published
+  std::optional<int64_t> newest_checkpoint_;  // that we know to be published, or to have come from
   bool retry_checkpoint_ = false;  // the one before could not be published
   bool others_wait_for_it_ = false;  // there is none before it, or the node ends with it
   bool started_ = false;

@@ -106,7 +106,12 @@ Result<std::optional<FetchedWindow>> WindowPrefetcher::fetch(int64_t window) {
   if (record && !record->has_value()) fetched.problem = "the record is missing";
   if (!fetched.problem.empty()) {
     TRY_ASSIGN(const bool passed, has_later_record(window));
-    return passed ? std::optional(std::move(fetched)) : std::nullopt;
+    if (!passed) return std::nullopt;
+    // It may have been published between the two looks.
+    record = read_whole_record(environment_, leader_, window);
+    if (!record && record.error().kind != ErrorKind::kSkip) return std::unexpected(std::move(record).error());
+    if (!record || !record->has_value()) return fetched;
+    fetched.problem.clear();
   }
   fetched.record = **std::move(record);
   TRY_ASSIGN(const std::vector<Registration> roster, environment_.ledger.registrations());

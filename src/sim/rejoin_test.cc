@@ -136,7 +136,7 @@ TEST_F(Rejoin, GathersNothingWithoutAPeerWhoseStoreIsAway) {
 TEST_F(Rejoin, LeavesTheReplicaWithoutAModelOnlyWhileACheckpointIsLoaded) {
   leader_.publish_checkpoint();
   leader_.lead_windows(1);
-  store_.set_fault(world_.bucket(0), kLatestCheckpointKey, {.failing_reads = 2});
+  store_.set_fault(world_.bucket(0), checkpoint_manifest_key(0), {.failing_reads = 2});
   for (int i = 0; i < 2; ++i) {
     ASSERT_FALSE(catch_up_.advance());
     EXPECT_FALSE(replica_.begun());

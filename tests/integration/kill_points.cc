@@ -99,7 +99,7 @@ class KillPoints {
   }
 
   [[nodiscard]] ExpectedCheckpoint expected() const {
-    return {world_.spec(), world_.environment.layout, world_.environment.run_id, world_.communications.key(0).public_key()};
+    return {world_.environment.layout, world_.environment.run_id, world_.communications.key(0).public_key()};
   }
 
   // Every checkpoint that the leader's bucket lists can be loaded.
@@ -180,12 +180,18 @@ class KillPoints {
                   const NodeEnvironment environment = environment_at(folder, world_.communications.store);
                   ParameterBuffers parameters(environment.layout);
                   ThreadTeam team(1);
-                  require(world_.store().put(world_.bucket(0), kLatestCheckpointKey,
-                                             as_bytes(checkpoint_prefix(0) + "manifest.json\n")).has_value(), "put");
+                  std::vector<Bytes> hidden;
+                  for (const int64_t window : {int64_t{2}, kWindows}) {
+                    const std::string key = checkpoint_manifest_key(window);
+                    hidden.push_back(world_.store().get(world_.bucket(0), key, 1 << 20).value());
+                    require(world_.store().remove(world_.bucket(0), key).has_value(), "remove");
+                  }
                   const auto found = load_newest_checkpoint(environment, world_.roster(), parameters.spans(), team);
                   require(found && *found && (*found)->info.window == 0, "the older copy");
-                  require(world_.store().put(world_.bucket(0), kLatestCheckpointKey,
-                                             as_bytes(checkpoint_prefix(kWindows) + "manifest.json\n")).has_value(), "put");
+                  for (const int64_t window : {int64_t{2}, kWindows}) {
+                    const Bytes& manifest = hidden[window == 2 ? 0 : 1];
+                    require(world_.store().put(world_.bucket(0), checkpoint_manifest_key(window), manifest).has_value(), "put");
+                  }
                 },
             .run = run,
             .check_killed = [this](const fs::path& folder) { check_cache(folder); },
@@ -247,7 +253,12 @@ class KillPoints {
                   return validator.replica().state_root() == root_ ? 0 : 2;
                 },
             .check_killed = [this](const fs::path& folder) { check_bucket(folder, false); },
-            .check_finished = [this](const fs::path& folder) { check_bucket(folder, true); }};
+            // Killed before it named the last checkpoint, it has nothing left to do: the pointer is a hint.
+            .check_finished = [this](const fs::path& folder) {
+              check_bucket(folder, false);
+              const FileObjectStore store(folder / "store", clock_);
+              require(list_checkpoints(store, world_.bucket(0)).value().back() == kWindows, "the last checkpoint is missing");
+            }};
   }
 
   NodeWorld world_{3, 1};

@@ -152,7 +152,7 @@ class CheckpointBench {
     MemoryWatch memory;
     const Stopwatch watch;
     const auto info = load_checkpoint_folder(options_.folder / "checkpoint",
-                                             {spec_, layout_, run_id(spec_), key_.public_key()},
+                                             {layout_, run_id(spec_), key_.public_key()},
                                              gradient_.pseudo_gradient.spans(), team_);
     if (!info) return std::unexpected(info.error());
     take_best(report_.load_seconds, watch.seconds());

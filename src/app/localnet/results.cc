@@ -57,7 +57,7 @@ Status write_plot(const LocalRun& run, const History& history) {
 }
 
 ExpectedCheckpoint expected_of(const NodeWorld& world, const Registration& leader) {
-  return {world.spec, world.environment.layout, world.environment.run_id, leader.key};
+  return {world.environment.layout, world.environment.run_id, leader.key};
 }
 
 Result<Registration> find_leader(const NodeWorld& world) {

@@ -48,8 +48,16 @@ Result<RunSpec> wanted_spec(const LocalnetOptions& options) {
 
 constexpr std::string_view kBootstrapBucket = "bootstrap";
 
-// The spec names the checkpoint as it will lie in the run's own store.
-Status name_bootstrap(const LocalnetOptions& options, RunSpec& spec) {
+// The spec names the checkpoint as it lies in the run's own store; a run that has one already needs its source no more.
+Status name_bootstrap(const LocalnetOptions& options, const std::filesystem::path& spec_file, RunSpec& spec) {
+  if (std::filesystem::exists(spec_file)) {
+    TRY_ASSIGN(const RunSpec there, load_run_spec(spec_file.string()));
+    const bool source_is_gone = !std::filesystem::exists(options.bootstrap / "manifest.json");
+    if (there.bootstrap.bucket == kBootstrapBucket && source_is_gone) {
+      spec.bootstrap = there.bootstrap;
+      return {};
+    }
+  }
   if (options.bootstrap.empty()) return {};
   const auto manifest = read_manifest(checkpoint_in_folder(options.bootstrap));
   if (!manifest) return fatal_error("--bootstrap: " + manifest.error().message);
@@ -61,9 +69,13 @@ Status name_bootstrap(const LocalnetOptions& options, RunSpec& spec) {
 
 Status copy_bootstrap(const LocalnetOptions& options, const LocalRun& run) {
   if (options.bootstrap.empty()) return {};
+  const std::filesystem::path place =
+      run.path("store") / kBootstrapBucket / checkpoint_prefix(run.spec.bootstrap.window);
+  const auto there = read_manifest(checkpoint_in_folder(place));
+  if (there && there->state_root.hex() == run.spec.bootstrap.state_root) return {};
   const CheckpointFiles files = checkpoint_in_folder(options.bootstrap);
   TRY_ASSIGN(const CheckpointManifest manifest, read_manifest(files));
-  return download_checkpoint(files, manifest, run.path("store") / kBootstrapBucket / checkpoint_prefix(manifest.window));
+  return download_checkpoint(files, manifest, place);
 }
 
 Status prepare_text(const LocalnetOptions& options, const RunSpec& spec, const std::filesystem::path& folder,
@@ -136,6 +148,7 @@ LocalNode make_node(const LocalnetOptions& options, const LocalRun& run, NodeRol
                     .precision = options.precision,
                     .until_window = options.windows,
                     .heldout_samples = options.heldout_samples,
+                    .background_checkpoints = false,  // in one process the same seed gives the same checkpoints
                     .evaluation = {.tasks_folder = options.tasks_folder}};
   return {.name = std::move(name), .role = role, .uid = uid, .config = std::move(config)};
 }
@@ -217,7 +230,7 @@ Result<LocalRun> open_local_run(const LocalnetOptions& options, const ProgressLi
   if (const auto hash = shards->manifest_hash()) spec.data.manifest_hash = hash->hex();
   TRY(check_data(spec, *shards, run.data_folder));
   TRY(verify_data(run.data_folder, progress));
-  TRY(name_bootstrap(options, spec));
+  TRY(name_bootstrap(options, run.path("run_spec.json"), spec));
   TRY(agree_on_spec(run.path("run_spec.json"), spec));
   run.spec = spec;
   for (const char* name : {"keys", "store", "state", "metrics", "logs"}) TRY(make_folder(run.path(name)));

@@ -14,17 +14,17 @@ namespace {
 
 constexpr uint64_t kMaxPointerBytes = 200;
 
-std::string manifest_key(int64_t window) {
-  return checkpoint_prefix(window) + std::string(kManifestName);
-}
-
 std::optional<int64_t> window_of_manifest(std::string_view key) {
   const auto window = window_in_key(kCheckpointsPrefix, key);
-  if (!window || key != manifest_key(*window)) return std::nullopt;
+  if (!window || key != checkpoint_manifest_key(*window)) return std::nullopt;
   return window;
 }
 
 }  // namespace
+
+std::string checkpoint_manifest_key(int64_t window) {
+  return checkpoint_prefix(window) + std::string(kManifestName);
+}
 
 Status publish_checkpoint(ObjectStore& store, std::string_view bucket, const CheckpointContents& contents,
                           const KeyPair& key, ThreadTeam& team) {
@@ -34,8 +34,11 @@ Status publish_checkpoint(ObjectStore& store, std::string_view bucket, const Che
     return store.put_pieces(bucket, prefix + std::string(name), size_bytes, write);
   };
   TRY_ASSIGN(CheckpointManifest manifest, put_contents(contents, team, put));
-  TRY(store.put(bucket, manifest_key(window), as_bytes(seal_manifest(std::move(manifest), key))));
-  return store.put(bucket, kLatestCheckpointKey, as_bytes(manifest_key(window) + "\n"));
+  const std::string text = seal_manifest(std::move(manifest), key);
+  if (text.size() > kMaxManifestBytes)
+    return fatal_error("checkpoint: a model of this size needs a manifest that no reader takes");
+  TRY(store.put(bucket, checkpoint_manifest_key(window), as_bytes(text)));
+  return store.put(bucket, kLatestCheckpointKey, as_bytes(checkpoint_manifest_key(window) + "\n"));
 }
 
 Result<std::vector<int64_t>> list_checkpoints(const ObjectReader& store, std::string_view bucket) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -33,9 +34,11 @@ struct CheckpointContents;
 [[nodiscard]] Status publish_checkpoint(ObjectStore& store, std::string_view bucket,
                                         const CheckpointContents& contents, const KeyPair& key, ThreadTeam& team);
 
+// The manifest's key in a bucket.
+[[nodiscard]] std::string checkpoint_manifest_key(int64_t window);
+
 // What a reader demands of a checkpoint.
 struct ExpectedCheckpoint {
-  const RunSpec& spec;
   const ParameterLayout& layout;
   Hash256 run_id;
   PublicKey signer;
@@ -45,9 +48,8 @@ struct ExpectedCheckpoint {
 [[nodiscard]] Result<std::vector<int64_t>> list_checkpoints(const ObjectReader& store,
                                                             std::string_view bucket);
 
-// Loads that checkpoint's parameters after checking the manifest's signature, run id, every hash and the
-// state root. Fails (skip) with the reason, parameters then undefined; fails (retry) where the store was
-// away.
+// Loads that checkpoint's parameters and checks signature, run id and every byte (see load_model). Fails (skip) with the reason,
+// parameters then undefined; fails (retry) where the store was away.
 [[nodiscard]] Result<CheckpointInfo> load_checkpoint(const ObjectReader& store, std::string_view bucket,
                                                      int64_t window, const ExpectedCheckpoint& expected,
                                                      ParameterSpans parameters, ThreadTeam& team);

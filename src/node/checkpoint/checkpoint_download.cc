@@ -60,40 +60,42 @@ Status fetch_piece(const CheckpointFiles& files, const Target& target, uint64_t 
   return {};
 }
 
-struct Job {
-  const Target* target = nullptr;
-  uint64_t piece = 0;
+// How much of all files is there.
+class Progress {
+ public:
+  Progress(const CheckpointManifest& manifest, const DownloadOptions& options) : options_(options) {
+    for (const CheckpointFile& file : manifest.files) total_ += file.size_bytes;
+  }
+  void add(uint64_t bytes) {
+    const std::scoped_lock lock(mutex_);
+    done_ += bytes;
+    if (options_.progress) options_.progress(done_, total_);
+  }
+
+ private:
+  const DownloadOptions& options_;
+  uint64_t total_ = 0;
+  std::mutex mutex_;
+  uint64_t done_ = 0;  // guarded by mutex_
 };
 
-std::vector<Job> jobs_of(const std::vector<Target>& targets) {
-  std::vector<Job> jobs;
-  for (const Target& target : targets) {
-    for (uint64_t piece = 0; piece < target.file->pieces.size(); ++piece) jobs.push_back({&target, piece});
-  }
-  return jobs;
-}
-
-Status fetch_all(const CheckpointFiles& files, const std::vector<Job>& jobs, const DownloadOptions& options) {
-  uint64_t total = 0;
-  for (const Job& job : jobs) total += std::min(kPieceBytes, job.target->file->size_bytes - job.piece * kPieceBytes);
+// Several pieces at once; durable on success.
+Status fetch_file(const CheckpointFiles& files, const CheckpointFile& file, const std::filesystem::path& folder,
+                  ThreadTeam& team, Progress& progress) {
+  TRY_ASSIGN(const Target target, open_target(folder, file));
   FirstFailure failure;
-  std::atomic<size_t> next{0};
-  std::mutex mutex;
-  uint64_t done = 0;  // guarded by mutex
-  ThreadTeam team(std::clamp(options.connections, 1, static_cast<int>(std::max<size_t>(jobs.size(), 1))));
+  std::atomic<uint64_t> next{0};
   team.run([&](int) {
-    for (size_t i = next++; i < jobs.size() && !failure.failed(); i = next++) {
-      const Job& job = jobs[i];
-      if (Status fetched = fetch_piece(files, *job.target, job.piece); !fetched) {
-        failure.note(i, std::move(fetched).error());
-        continue;
+    for (uint64_t piece = next++; piece < file.pieces.size() && !failure.before(piece); piece = next++) {
+      if (Status fetched = fetch_piece(files, target, piece); !fetched) {
+        failure.note(piece, std::move(fetched).error());
+      } else {
+        progress.add(std::min(kPieceBytes, file.size_bytes - piece * kPieceBytes));
       }
-      const std::scoped_lock lock(mutex);
-      done += std::min(kPieceBytes, job.target->file->size_bytes - job.piece * kPieceBytes);
-      if (options.progress) options.progress(done, total);
     }
   });
-  return failure.status();
+  TRY(failure.status());
+  return ::fsync(target.descriptor.get()) == 0 ? Status() : file_error(target.path, errno);
 }
 
 // As it lies there: its bytes are what was signed.
@@ -121,15 +123,9 @@ Status download_checkpoint(const CheckpointFiles& files, const CheckpointManifes
   TRY_ASSIGN(const Bytes text, manifest_text(files, manifest));
   for (const CheckpointFile& file : manifest.files) TRY(check_size(files, file));
   TRY(begin_checkpoint_folder(folder));
-  std::vector<Target> targets;
-  for (const CheckpointFile& file : manifest.files) {
-    TRY_ASSIGN(Target target, open_target(folder, file));
-    targets.push_back(std::move(target));
-  }
-  TRY(fetch_all(files, jobs_of(targets), options));
-  for (const Target& target : targets) {
-    if (::fsync(target.descriptor.get()) != 0) return file_error(target.path, errno);
-  }
+  ThreadTeam team(std::max(options.connections, 1));
+  Progress progress(manifest, options);
+  for (const CheckpointFile& file : manifest.files) TRY(fetch_file(files, file, folder, team, progress));
   TRY(sync_path(folder));
   return write_file_atomically(folder / kManifestName, text);
 }

@@ -134,7 +134,7 @@ TEST_F(Download, LeavesNoCheckpointWhereAPieceIsWrong) {
 
 TEST_F(Download, RefusesAManifestThatWasReplaced) {
   CheckpointManifest other = manifest_;
-  ++other.outer_step;
+  ++other.window;
   ASSERT_TRUE(write_file_atomically(source_ / "manifest.json", seal_manifest(other, key_of(1))));
   EXPECT_TRUE(fails(download(), ErrorKind::kRetry, "replaced"));
   EXPECT_FALSE(fs::exists(target_));

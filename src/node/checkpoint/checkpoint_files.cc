@@ -131,7 +131,7 @@ Status check_file(const CheckpointFiles& files, const CheckpointFile& file, Thre
   FirstFailure failure;
   std::atomic<uint64_t> next{0};
   team.run([&](int) {
-    for (uint64_t piece = next++; piece < file.pieces.size() && !failure.failed(); piece = next++) {
+    for (uint64_t piece = next++; piece < file.pieces.size() && !failure.before(piece); piece = next++) {
       if (auto content = read_piece(files, file, piece); !content) failure.note(piece, content.error());
     }
   });

@@ -67,7 +67,7 @@ TEST_F(CheckpointFolder, IsWholeAsItWasWritten) {
   EXPECT_EQ(report.manifest->window, 5);
   EXPECT_EQ(report.files.size(), 4u);
   ParameterBuffers loaded(model_.layout);
-  const ExpectedCheckpoint expected{model_.spec, model_.layout, run_id(model_.spec), key_.public_key()};
+  const ExpectedCheckpoint expected{model_.layout, run_id(model_.spec), key_.public_key()};
   const auto info = load_checkpoint_folder(path_, expected, loaded.spans(), team_);
   ASSERT_TRUE(info) << info.error().message;
   EXPECT_EQ(info->window, 5);

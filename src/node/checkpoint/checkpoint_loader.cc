@@ -29,7 +29,7 @@ Status extend(const CheckpointFiles& files, const CheckpointFile& file, uint64_t
 
 Result<SafetensorsHeader> read_header(const CheckpointFiles& files, const CheckpointFile& file,
                                       const ParameterLayout& layout) {
-  const uint64_t limit = std::min(kMaxSafetensorsHeaderBytes, (layout.size() + 1) * kHeaderBytesOfTensor);
+  const uint64_t limit = std::min(kMaxHeaderBytesOfFile, (layout.size() + 1) * kHeaderBytesOfTensor);
   Bytes content;
   TRY(extend(files, file, kSafetensorsPrefixBytes, content));
   const size_t prefix_bytes = std::min<size_t>(content.size(), kSafetensorsPrefixBytes);
@@ -86,7 +86,7 @@ Status read_slices(const CheckpointFiles& files, const std::vector<Slice>& slice
   FirstFailure failure;
   std::atomic<size_t> next{0};
   team.run([&](int) {
-    for (size_t i = next++; i < slices.size() && !failure.failed(); i = next++) {
+    for (size_t i = next++; i < slices.size() && !failure.before(i); i = next++) {
       const Slice& slice = slices[i];
       if (auto read = files.read(slice.place.file->name, slice.place.offset, slice.bytes); !read)
         failure.note(i, read.error());
@@ -131,6 +131,8 @@ Result<CheckpointManifest> read_expected_manifest(const CheckpointFiles& files, 
 Result<std::vector<TensorPlace>> locate_tensors(const CheckpointFiles& files,
                                                 const CheckpointManifest& manifest,
                                                 const ParameterLayout& layout) {
+  if (Status plausible = check_plausible(manifest, layout); !plausible)
+    return annotate(std::move(plausible).error(), files.where);
   std::vector<TensorPlace> places(layout.size());
   for (const CheckpointFile& file : manifest.files) {
     if (!is_model_file(file.name)) continue;
@@ -147,11 +149,11 @@ Result<std::vector<TensorPlace>> locate_tensors(const CheckpointFiles& files,
 
 Status load_model(const CheckpointFiles& files, const CheckpointManifest& manifest,
                   const ParameterLayout& layout, ParameterSpans parameters, ThreadTeam& team) {
+  TRY_ASSIGN(const std::vector<TensorPlace> places, locate_tensors(files, manifest, layout));
   for (const CheckpointFile& file : manifest.files) {
     // The small files are of no use here, but a checkpoint is whole or it is none.
     if (!is_model_file(file.name)) TRY(read_checked(files, file, [](ByteView) { return Status(); }));
   }
-  TRY_ASSIGN(const std::vector<TensorPlace> places, locate_tensors(files, manifest, layout));
   TRY(read_slices(files, cut(places, parameters), team));
   const std::vector<std::span<const float>> values(parameters.begin(), parameters.end());
   const Hash256 root = compute_state_root(layout, values, team);

@@ -44,7 +44,7 @@ TEST_F(Publisher, PublishesInTheBackgroundWhatLoadsAgain) {
   EXPECT_FALSE(publisher_.busy());
   ParameterBuffers loaded(model_.layout);
   const auto info = load_checkpoint(store_, "leader", 7,
-                                    {model_.spec, model_.layout, run_id(model_.spec), key_of(1).public_key()},
+                                    {model_.layout, run_id(model_.spec), key_of(1).public_key()},
                                     loaded.spans(), team_);
   ASSERT_TRUE(info) << info.error().message;
   EXPECT_EQ(info->window, 7);

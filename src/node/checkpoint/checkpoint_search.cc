@@ -27,6 +27,11 @@ fs::path cached_folder(const fs::path& cache, int64_t window) {
   return cache / fs::path(checkpoint_prefix(window)).parent_path().filename();
 }
 
+// Where it is copied to, until it has been loaded from there.
+fs::path arriving_folder(const fs::path& cache, int64_t window) {
+  return cached_folder(cache, window).concat(".part");
+}
+
 std::optional<int64_t> window_of_folder(const fs::path& folder) {
   return window_in_key(kCheckpointsPrefix, std::string(kCheckpointsPrefix) + folder.filename().string());
 }
@@ -62,24 +67,17 @@ class Search {
   }
 
  private:
+  // From the newest down. The pointer counts only where nothing is listed: it may be older than the newest.
   [[nodiscard]] Found search_bucket(const Registration& validator) {
-    TRY_ASSIGN(const auto pointed, latest_checkpoint(environment_.store, validator.bucket));
-    std::vector<int64_t> windows;
-    if (pointed) {
-      windows.push_back(*pointed);
-      TRY_ASSIGN(auto found, try_bucket(validator, windows));
-      if (found) return found;
-    }
-    TRY_ASSIGN(windows, list_checkpoints(environment_.store, validator.bucket));
+    TRY_ASSIGN(std::vector<int64_t> windows, list_checkpoints(environment_.store, validator.bucket));
     std::ranges::sort(windows, std::greater());
-    if (pointed) std::erase(windows, *pointed);
-    return try_bucket(validator, windows);
-  }
-
-  [[nodiscard]] Found try_bucket(const Registration& validator, const std::vector<int64_t>& windows) {
+    if (windows.empty()) {
+      TRY_ASSIGN(const auto pointed, latest_checkpoint(environment_.store, validator.bucket));
+      if (pointed) windows.push_back(*pointed);
+    }
     for (const int64_t window : windows) {
       const CheckpointFiles files = checkpoint_in_store(environment_.store, validator.bucket, window);
-      TRY_ASSIGN(auto found, usable(files, load_stored(files, window, validator.key)));
+      TRY_ASSIGN(auto found, usable(files, load_stored(files, window, validator)));
       if (found) return found;
     }
     return std::nullopt;
@@ -90,47 +88,76 @@ class Search {
     if (environment_.checkpoint_folder.empty()) return std::nullopt;
     for (const int64_t window : cached_windows(environment_.checkpoint_folder)) {
       const CheckpointFiles files = checkpoint_in_folder(cached_folder(environment_.checkpoint_folder, window));
-      for (const Registration& validator : validators_) {
-        const auto manifest = read_manifest(files);
-        if (!manifest || manifest->signer != validator.key) continue;
-        TRY_ASSIGN(auto found, usable(files, load_files(files, window, validator.key)));
-        if (found) return found;
-      }
+      TRY_ASSIGN(auto found, usable(files, load_cached(files, window)));
+      if (found) return found;
     }
     return std::nullopt;
   }
 
+  [[nodiscard]] Result<CheckpointInfo> load_cached(const CheckpointFiles& files, int64_t window) {
+    TRY_ASSIGN(const CheckpointManifest manifest, read_manifest(files));
+    const auto signer = std::ranges::find(validators_, manifest.signer, &Registration::key);
+    if (signer == validators_.end()) return skip_error(files.where + ": signed by no validator of the ledger");
+    return load_files(files, window, *signer);
+  }
+
   [[nodiscard]] Result<CheckpointInfo> load_stored(const CheckpointFiles& files, int64_t window,
-                                                   const PublicKey& signer) {
+                                                   const Registration& validator) {
     const fs::path& cache = environment_.checkpoint_folder;
-    if (cache.empty()) return load_files(files, window, signer);
-    TRY_ASSIGN(const CheckpointManifest manifest, expected_manifest(files, window, signer));
-    const fs::path folder = cached_folder(cache, window);
-    log(LogLevel::kInfo, "checkpoint", "copying", {{"what", files.where}, {"to", folder.string()}});
-    TRY(download_checkpoint(files, manifest, folder, {.connections = 8, .progress = report_progress()}));
-    TRY_ASSIGN(const CheckpointInfo info, load_files(checkpoint_in_folder(folder), window, signer));
-    prune(window);
-    return info;
+    if (cache.empty()) return load_files(files, window, validator);
+    TRY_ASSIGN(const CheckpointManifest manifest, expected_manifest(files, window, validator));
+    const auto cached = read_manifest(checkpoint_in_folder(cached_folder(cache, window)));
+    if (cached && *cached == manifest) {
+      auto loaded = load_files(checkpoint_in_folder(cached_folder(cache, window)), window, validator);
+      if (loaded) return loaded;
+    }
+    return load_copied(files, manifest, window, validator);
+  }
+
+  // The copy that is there already stays until the new one has been loaded.
+  [[nodiscard]] Result<CheckpointInfo> load_copied(const CheckpointFiles& files, const CheckpointManifest& manifest,
+                                                   int64_t window, const Registration& validator) {
+    const fs::path& cache = environment_.checkpoint_folder;
+    const fs::path arriving = arriving_folder(cache, window);
+    log(LogLevel::kInfo, "checkpoint", "copying", {{"what", files.where}, {"to", arriving.string()}});
+    Status copied = download_checkpoint(files, manifest, arriving, {.connections = 8, .progress = report_progress()});
+    auto loaded = copied ? load_files(checkpoint_in_folder(arriving), window, validator)
+                         : Result<CheckpointInfo>(std::unexpected(std::move(copied).error()));
+    std::error_code error;
+    if (!loaded && loaded.error().kind == ErrorKind::kSkip) fs::remove_all(arriving, error);
+    if (!loaded) return loaded;
+    const fs::path place = cached_folder(cache, window);
+    remove_copy(place);  // of the same window, and not as good
+    fs::rename(arriving, place, error);
+    if (error) return fatal_error(arriving.string() + ": " + error.message());
+    remove_other_copies(place);
+    return loaded;
   }
 
   [[nodiscard]] Result<CheckpointInfo> load_files(const CheckpointFiles& files, int64_t window,
-                                                  const PublicKey& signer) {
-    TRY_ASSIGN(const CheckpointManifest manifest, expected_manifest(files, window, signer));
+                                                  const Registration& validator) {
+    TRY_ASSIGN(const CheckpointManifest manifest, expected_manifest(files, window, validator));
     TRY(load_model(files, manifest, environment_.layout, parameters_, team_));
     return info_of(manifest);
   }
 
-  // Also holds the manifest against the leader's record of its window.
+  // Also holds the manifest against the leader's record of its window, without which only the leader's own word counts.
   [[nodiscard]] Result<CheckpointManifest> expected_manifest(const CheckpointFiles& files, int64_t window,
-                                                             const PublicKey& signer) {
+                                                             const Registration& validator) {
     TRY_ASSIGN(CheckpointManifest manifest,
-               read_expected_manifest(files, window,
-                                      {environment_.spec, environment_.layout, environment_.run_id, signer}));
+               read_expected_manifest(files, window, {environment_.layout, environment_.run_id, validator.key}));
+    if (Status plausible = check_plausible(manifest, environment_.layout); !plausible)
+      return annotate(std::move(plausible).error(), files.where);
     const auto record = read_record(environment_, validators_.front(), window);
     if (!record && record.error().kind == ErrorKind::kRetry) return std::unexpected(record.error());
-    if (record && *record && (*record)->state_root != manifest.state_root) {
-      return skip_error(fmt::format("{}: state root {}, the leader's record of window {} names {}", files.where,
-                                    manifest.state_root.brief(), window, (*record)->state_root.brief()));
+    if (!record || !*record) {
+      if (validator.key == validators_.front().key) return manifest;
+      return skip_error(fmt::format("{}: the leader has no record of window {} that bears it out", files.where, window));
+    }
+    if ((*record)->state_root != manifest.state_root || (*record)->outer_step != manifest.outer_step) {
+      return skip_error(fmt::format(
+          "{}: state root {} after {} outer steps, the leader's record of window {} names {} after {}", files.where,
+          manifest.state_root.brief(), manifest.outer_step, window, (*record)->state_root.brief(), (*record)->outer_step));
     }
     return manifest;
   }
@@ -157,15 +184,20 @@ class Search {
   }
 
   // What can't be removed costs space and nothing else. The manifest goes first: without it the rest is no checkpoint.
-  void prune(int64_t keep) const {
-    for (const int64_t window : cached_windows(environment_.checkpoint_folder)) {
-      if (window == keep) continue;
-      const fs::path folder = cached_folder(environment_.checkpoint_folder, window);
-      std::error_code error;
-      fs::remove(folder / kManifestName, error);
-      if (!error) fs::remove_all(folder, error);
-      if (error) skip("removing an old copy", {ErrorKind::kSkip, error.message()});
+  void remove_copy(const fs::path& folder) const {
+    std::error_code error;
+    fs::remove(folder / kManifestName, error);
+    if (!error) fs::remove_all(folder, error);
+    if (error) skip("removing an old copy", {ErrorKind::kSkip, error.message()});
+  }
+  void remove_other_copies(const fs::path& kept) const {
+    std::vector<fs::path> others;
+    std::error_code error;
+    for (fs::directory_iterator entry(environment_.checkpoint_folder, error), end; !error && entry != end;
+         entry.increment(error)) {
+      if (entry->path() != kept && window_of_folder(entry->path().stem())) others.push_back(entry->path());
     }
+    for (const fs::path& folder : others) remove_copy(folder);
   }
 
   const NodeEnvironment& environment_;

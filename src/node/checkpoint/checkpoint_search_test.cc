@@ -46,6 +46,12 @@ class CheckpointSearch : public ::testing::Test {
     return std::ranges::equal(std::as_const(values).spans(), std::as_const(loaded_).spans(),
                               [](auto a, auto b) { return std::ranges::equal(a, b); });
   }
+  // The leader's word that the window began with this model.
+  void record(int64_t window, uint64_t seed, std::optional<int64_t> outer_step = std::nullopt) {
+    const ParameterBuffers values = random_values(world_.environment.layout, seed);
+    world_.publish_record(
+        world_.record_of(window, outer_step.value_or(window), info_at(window, values).state_root, {}));
+  }
   void put(const std::string& key, ByteView content, uint32_t uid = 0) {
     ASSERT_TRUE(world_.store().put(world_.bucket(uid), key, content));
   }
@@ -68,13 +74,14 @@ class CheckpointSearch : public ::testing::Test {
 
 }  // namespace
 
-TEST_F(CheckpointSearch, TakesTheOneThatThePointerNames) {
+// Whoever wrote it may have been killed before it named the newest.
+TEST_F(CheckpointSearch, TakesTheNewestWhateverThePointerNames) {
   publish(4, 1);
   publish(12, 2);
   EXPECT_EQ(found(), 12);
   EXPECT_TRUE(loaded_is(2));
   put("checkpoints/latest", as_bytes("checkpoints/0000000004/manifest.json\n"));
-  EXPECT_EQ(found(), 4);
+  EXPECT_EQ(found(), 12);
 }
 
 TEST_F(CheckpointSearch, TakesTheNewestListedWhereThePointerIsOfNoUse) {
@@ -114,11 +121,33 @@ TEST_F(CheckpointSearch, FindsNoneWhereThereIsNone) {
 TEST_F(CheckpointSearch, GoesOnWithTheOtherValidators) {
   publish(4, 1, 0);
   publish(12, 2, 1);
+  record(12, 2);
   EXPECT_EQ(found(), 4) << "the leader's comes first";
   flip("checkpoints/0000000004/model.safetensors", 2000);
   const CapturedLogs logs;
   EXPECT_EQ(found(), 12);
   EXPECT_TRUE(loaded_is(2));
+}
+
+// Anybody can register as a validator and sign weights of its own.
+TEST_F(CheckpointSearch, TakesNoWordButTheLeadersForAWindowWithoutARecord) {
+  publish(12, 2, 1);
+  CapturedLogs logs;
+  EXPECT_EQ(found(), -1);
+  EXPECT_EQ(found(folder_ / "cache"), -1);
+  EXPECT_FALSE(fs::exists(folder_ / "cache")) << "nothing of it is fetched";
+  EXPECT_EQ(logs.count("skipped"), 2u);
+  publish(12, 3, 0);
+  EXPECT_EQ(found(), 12);
+  EXPECT_TRUE(loaded_is(3));
+}
+
+TEST_F(CheckpointSearch, RefusesOtherOuterStepsThanTheLeadersRecordCounts) {
+  publish(12, 2, 1);
+  record(12, 2, 11);
+  CapturedLogs logs;
+  EXPECT_EQ(found(), -1);
+  EXPECT_EQ(logs.count("skipped"), 1u);
 }
 
 TEST_F(CheckpointSearch, RefusesACheckpointThatAnotherHasSigned) {
@@ -135,12 +164,9 @@ TEST_F(CheckpointSearch, RefusesACheckpointThatAnotherHasSigned) {
 
 TEST_F(CheckpointSearch, RefusesACheckpointThatTheLeadersRecordContradicts) {
   publish(12, 2, 1);
-  const ParameterBuffers values = random_values(world_.environment.layout, 2);
-  AggregateRecord record = world_.record_of(12, 12, info_at(12, values).state_root, {});
-  world_.publish_record(record);
+  record(12, 2);
   EXPECT_EQ(found(), 12);
-  record.state_root.bytes[0] ^= 1;
-  world_.publish_record(record);
+  record(12, 3);
   CapturedLogs logs;
   EXPECT_EQ(found(), -1);
   EXPECT_EQ(logs.count("skipped"), 1u);
@@ -160,6 +186,35 @@ TEST_F(CheckpointSearch, KeepsACopyAndTakesItWhereNobodyHasOneAnyMore) {
   EXPECT_EQ((*checkpoint)->info.window, 12);
   EXPECT_EQ((*checkpoint)->where, "folder " + (cache / "0000000012").string());
   EXPECT_TRUE(loaded_is(2));
+}
+
+TEST_F(CheckpointSearch, GoesOnWithACopyThatWasCutShort) {
+  const fs::path cache = folder_ / "cache";
+  publish(12, 2);
+  // What a killed start leaves: some of the files, no manifest.
+  ASSERT_TRUE(make_folder(cache / "0000000012.part"));
+  const Bytes model = world_.store().get(world_.bucket(0), checkpoint_prefix(12) + "model.safetensors", 1 << 24).value();
+  ASSERT_TRUE(write_file_atomically(cache / "0000000012.part/model.safetensors", ByteView(model)));
+  EXPECT_EQ(found(cache), 12);
+  EXPECT_TRUE(loaded_is(2));
+  EXPECT_FALSE(fs::exists(cache / "0000000012.part"));
+}
+
+TEST_F(CheckpointSearch, KeepsTheGoodCopyWhereAnotherOfTheSameWindowIsBad) {
+  const fs::path cache = folder_ / "cache";
+  publish(12, 2);
+  ASSERT_EQ(found(cache), 12);
+  // The leader, hacked, signs a root that its model has not.
+  const ParameterBuffers values = random_values(world_.environment.layout, 3);
+  CheckpointInfo wrong = info_at(12, values);
+  wrong.state_root.bytes[0] ^= 1;
+  ASSERT_TRUE(publish_checkpoint(world_.store(), world_.bucket(0),
+                                 {.spec = world_.spec(), .info = wrong, .parameters = values.spans(), .tokenizer = {}},
+                                 world_.communications.key(0), team_));
+  const CapturedLogs logs;
+  EXPECT_EQ(found(cache), 12);
+  EXPECT_TRUE(loaded_is(2)) << "from the copy";
+  EXPECT_FALSE(fs::exists(cache / "0000000012.part"));
 }
 
 TEST_F(CheckpointSearch, TakesNoCopyThatIsBrokenOrNobodysHere) {

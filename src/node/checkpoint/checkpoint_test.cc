@@ -45,7 +45,7 @@ class Checkpoint : public ::testing::Test {
     ASSERT_TRUE(status) << status.error().message;
   }
   [[nodiscard]] ExpectedCheckpoint expected() const {
-    return {model_.spec, model_.layout, run_id(model_.spec), key_.public_key()};
+    return {model_.layout, run_id(model_.spec), key_.public_key()};
   }
   [[nodiscard]] Result<CheckpointInfo> load(int64_t window) {
     return load_checkpoint(store_, kBucket, window, expected(), loaded_.spans(), team_);
@@ -154,12 +154,12 @@ TEST_F(Checkpoint, RefusesAnotherLeaderRunAndWindow) {
   const auto load_with = [&](const ExpectedCheckpoint& wanted) {
     return load_checkpoint(store_, kBucket, 12, wanted, loaded_.spans(), team_);
   };
-  EXPECT_TRUE(fails(load_with({model_.spec, model_.layout, run_id(model_.spec), key_of(2).public_key()}),
+  EXPECT_TRUE(fails(load_with({model_.layout, run_id(model_.spec), key_of(2).public_key()}),
                     ErrorKind::kSkip,
                     "checkpoint 12 in leader: signed by " + key_.public_key().hex().substr(0, 8)));
   RunSpec other = model_.spec;
   ++other.seed;
-  EXPECT_TRUE(fails(load_with({other, model_.layout, run_id(other), key_.public_key()}), ErrorKind::kSkip,
+  EXPECT_TRUE(fails(load_with({model_.layout, run_id(other), key_.public_key()}), ErrorKind::kSkip,
                     "of run "));
   for (const std::string& name : kFileNames)
     put(checkpoint_prefix(13) + name, object(checkpoint_prefix(12) + name));
@@ -187,7 +187,7 @@ TEST_F(Checkpoint, RefusesASignedModelOfAnotherShape) {
                                   .tokenizer = tokenizer_},
                                  key_, team_));
   const auto loaded = load_checkpoint(
-      store_, kBucket, 12, {wider, model_.layout, run_id(wider), key_.public_key()}, loaded_.spans(), team_);
+      store_, kBucket, 12, {model_.layout, run_id(wider), key_.public_key()}, loaded_.spans(), team_);
   EXPECT_TRUE(fails(loaded, ErrorKind::kSkip,
                     "model.safetensors: tensor 'model.layers.0.mlp.gate_proj.weight': shape"));
 }

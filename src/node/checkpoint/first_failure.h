@@ -16,14 +16,12 @@ class FirstFailure {
  public:
   void note(uint64_t job, Error error) {
     const std::scoped_lock lock(mutex_);
-    failed_ = true;
-    if (!error_ || job < job_) {
-      job_ = job;
-      error_ = std::move(error);
-    }
+    if (error_ && job >= failed_) return;
+    failed_ = job;
+    error_ = std::move(error);
   }
-  // Whether there is no use in going on.
-  [[nodiscard]] bool failed() const { return failed_; }
+  // Whether an earlier job has failed: then the outcome of this one does not count.
+  [[nodiscard]] bool before(uint64_t job) const { return failed_ < job; }
   [[nodiscard]] Status status() const {
     const std::scoped_lock lock(mutex_);
     if (error_) return std::unexpected(*error_);
@@ -32,8 +30,7 @@ class FirstFailure {
 
  private:
   mutable std::mutex mutex_;
-  std::atomic<bool> failed_ = false;
-  uint64_t job_ = 0;             // guarded by mutex_
+  std::atomic<uint64_t> failed_ = UINT64_MAX;  // the lowest that has
   std::optional<Error> error_;  // guarded by mutex_
 };
 

@@ -13,6 +13,7 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr int kMaxDepth = 4;
 constexpr const char* kFormat = "templar-checkpoint-v2";
 
 // Without the signature: what is signed, in its compact form.
@@ -145,6 +146,29 @@ Status check_checkpoint_file_name(std::string_view name) {
   return {};
 }
 
+Status check_plausible(const CheckpointManifest& manifest, const ParameterLayout& layout) {
+  constexpr size_t kOtherFiles = 64;
+  constexpr uint64_t kMaxOtherBytes = uint64_t{256} << 20;
+  if (manifest.files.size() > layout.size() + kOtherFiles) {
+    return skip_error(fmt::format("manifest: {} files, a checkpoint of {} parameters has at most {}",
+                                  manifest.files.size(), layout.size(), layout.size() + kOtherFiles));
+  }
+  const uint64_t headers = manifest.files.size() * kMaxHeaderBytesOfFile;
+  const uint64_t model_limit = static_cast<uint64_t>(parameter_count(layout)) * sizeof(float) + headers;
+  uint64_t model_bytes = 0;
+  for (const CheckpointFile& file : manifest.files) {
+    if (is_model_file(file.name)) {
+      model_bytes += file.size_bytes;
+    } else if (file.size_bytes > kMaxOtherBytes) {
+      return skip_error(fmt::format("manifest: {}: {} bytes, at most {} are read", file.name, file.size_bytes,
+                                    kMaxOtherBytes));
+    }
+  }
+  if (model_bytes <= model_limit) return {};
+  return skip_error(fmt::format("manifest: {} bytes of model, the parameters take {}", model_bytes,
+                                parameter_count(layout) * static_cast<int64_t>(sizeof(float))));
+}
+
 std::string seal_manifest(CheckpointManifest manifest, const KeyPair& key) {
   std::ranges::sort(manifest.files, {}, &CheckpointFile::name);
   manifest.signer = key.public_key();
@@ -155,7 +179,14 @@ std::string seal_manifest(CheckpointManifest manifest, const KeyPair& key) {
 Result<CheckpointManifest> open_manifest(std::string_view text) {
   if (text.size() > kMaxManifestBytes)
     return skip_error(fmt::format("manifest: {} bytes are too many", text.size()));
-  const Json json = Json::parse(text, nullptr, false);
+  // What is nested deeper than a list of hashes is none of ours, and costs many times its own size once it is parsed.
+  bool too_deep = false;
+  const auto watch_depth = [&](int depth, Json::parse_event_t, Json&) {
+    too_deep = too_deep || depth > kMaxDepth;
+    return !too_deep;
+  };
+  const Json json = Json::parse(text, watch_depth, false);
+  if (too_deep) return skip_error("manifest: nested too deeply");
   if (!json.is_object()) return skip_error("manifest: not a JSON object");
   TRY_ASSIGN(const std::string format, text_field(json, "format"));
   if (format != kFormat) return field_error("format", fmt::format("this program reads {}", kFormat));
@@ -166,6 +197,10 @@ Result<CheckpointManifest> open_manifest(std::string_view text) {
   TRY_ASSIGN(manifest.start_window, count_field(json, "start_window"));
   if (manifest.start_window > manifest.window)
     return field_error("start_window", fmt::format("{} is after window {}", manifest.start_window, manifest.window));
+  if (manifest.outer_step > manifest.window - manifest.start_window) {
+    return field_error("outer_step", fmt::format("{} steps in {} windows", manifest.outer_step,
+                                                 manifest.window - manifest.start_window));
+  }
   TRY_ASSIGN(manifest.state_root, hash_field(json, "state_root"));
   TRY_ASSIGN(manifest.files, files_field(json));
   for (const std::string_view required : {kConfigName, kRunSpecName}) {

@@ -1,4 +1,4 @@
-// A checkpoint's manifest: what it is and which bytes belong to it, signed by the leader.
+// A checkpoint's manifest: what it is and which bytes belong to it, signed by the validator whose bucket it lies in.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/keys.h"
 #include "base/result.h"
+#include "core/protocol/parameter_layout.h"
 
 namespace templar {
 
@@ -16,6 +17,7 @@ inline constexpr std::string_view kModelName = "model.safetensors";  // of a mod
 inline constexpr std::string_view kConfigName = "config.json";
 inline constexpr std::string_view kRunSpecName = "run_spec.json";
 inline constexpr size_t kMaxManifestBytes = size_t{16} << 20;
+inline constexpr uint64_t kMaxHeaderBytesOfFile = uint64_t{1} << 20;  // of a model file, beyond its parameters
 
 // A file is hashed in pieces of this size, so that each can be fetched, checked and fetched again by itself.
 inline constexpr uint64_t kPieceBytes = uint64_t{8} << 20;
@@ -34,7 +36,7 @@ struct CheckpointFile {
 struct CheckpointManifest {
   Hash256 run_id;
   int64_t window = 0;      // the first window that starts from the model
-  int64_t outer_step = 0;  // outer steps that made it
+  int64_t outer_step = 0;  // outer steps that made it, at most one a window
   int64_t start_window = 0;  // the run's first window, at most window
   Hash256 state_root;
   std::vector<CheckpointFile> files;  // ascending by name; all but the manifest itself
@@ -53,6 +55,9 @@ struct CheckpointManifest {
 // A name that a file of a checkpoint may have: one part of an object's key, and not the manifest's. Fails
 // (fatal).
 [[nodiscard]] Status check_checkpoint_file_name(std::string_view name);
+
+// Fails (skip) on more or larger files than a checkpoint of that model can have: before anything is read or made of that size.
+[[nodiscard]] Status check_plausible(const CheckpointManifest& manifest, const ParameterLayout& layout);
 
 // The manifest file's text, with the signature of that key, whose public half becomes the signer. Sorts the
 // files.

@@ -20,7 +20,7 @@ CheckpointManifest example() {
   manifest.run_id = blake2b_256(as_bytes("run"));
   manifest.window = 12;
   manifest.outer_step = 11;
-  manifest.start_window = 3;
+  manifest.start_window = 1;
   manifest.state_root = blake2b_256(as_bytes("root"));
   for (const std::string_view name :
        {kModelName, kRunSpecName, kConfigName, std::string_view("tokenizer.json")}) {
@@ -46,7 +46,7 @@ TEST(Manifest, GivesBackWhatWasSealed) {
   EXPECT_EQ(opened->run_id, example().run_id);
   EXPECT_EQ(opened->window, 12);
   EXPECT_EQ(opened->outer_step, 11);
-  EXPECT_EQ(opened->start_window, 3);
+  EXPECT_EQ(opened->start_window, 1);
   EXPECT_EQ(opened->state_root, example().state_root);
   EXPECT_EQ(opened->signer, key_of(1).public_key());
   ASSERT_EQ(opened->files.size(), 4u);
@@ -73,6 +73,29 @@ TEST(Manifest, RefusesEveryCutAndAddition) {
   EXPECT_FALSE(open_manifest(good + "\n"));
   EXPECT_FALSE(open_manifest(good + good));
   EXPECT_FALSE(open_manifest(std::string(kMaxManifestBytes + 1, ' ')));
+}
+
+TEST(Manifest, IsPlausibleOnlyInTheSizeOfAModelsCheckpoint) {
+  const ParameterLayout layout = {{"a", {1000}}, {"b", {1000}}};
+  const auto with = [](const std::string& name, uint64_t size_bytes, size_t times) {
+    CheckpointManifest manifest;
+    manifest.files.assign(times, {name, size_bytes, {}});
+    return manifest;
+  };
+  EXPECT_TRUE(check_plausible(with("model.safetensors", 8000 + 1000, 1), layout));
+  EXPECT_TRUE(check_plausible(with("config.json", 1000, 66), layout));
+  EXPECT_TRUE(fails(check_plausible(with("config.json", 0, 67), layout), ErrorKind::kSkip, "67 files"));
+  EXPECT_TRUE(fails(check_plausible(with("model.safetensors", 2 << 20, 1), layout), ErrorKind::kSkip,
+                    "2097152 bytes of model, the parameters take 8000"));
+  EXPECT_TRUE(fails(check_plausible(with("model.safetensors", 2 << 20, 3), layout), ErrorKind::kSkip, "of model"));
+  EXPECT_TRUE(fails(check_plausible(with("tokenizer.json", uint64_t{1} << 40, 1), layout), ErrorKind::kSkip,
+                    "tokenizer.json: 1099511627776 bytes"));
+}
+
+// Each level would cost many times its one byte.
+TEST(Manifest, RefusesWhatIsNestedDeeplyBeforeItIsHeld) {
+  EXPECT_TRUE(fails(open_manifest(std::string(kMaxManifestBytes, '[')), ErrorKind::kSkip, "nested too deeply"));
+  EXPECT_TRUE(fails(open_manifest(R"({"a":{"b":{"c":{"d":{"e":1}}}}})"), ErrorKind::kSkip, "nested too deeply"));
 }
 
 TEST(Manifest, NamesTheFieldThatIsWrong) {
@@ -105,6 +128,8 @@ TEST(Manifest, NamesTheFieldThatIsWrong) {
   expect_refused([](auto& j) { j["files"][0]["size"] = (8 << 20) + 1; }, "config.json: 1 hashes, its size makes 2");
   expect_refused([](auto& j) { j["files"][0]["size"] = 0; }, "config.json: 1 hashes, its size makes 0");
   expect_refused([](auto& j) { j["files"][0]["size"] = (uint64_t{1} << 62) + 1; }, "is too large");
+  expect_refused([](auto& j) { j["outer_step"] = 12; }, "outer_step: 12 steps in 11 windows");
+  expect_refused([](auto& j) { j["files"][0]["blake2b"][0] = {{{1}}}; }, "nested too deeply");
   expect_refused([](auto& j) { j["start_window"] = 13; }, "start_window: 13 is after window 12");
   expect_refused([](auto& j) { j["files"][0]["extra"] = 1; }, "not in its canonical form");
   expect_refused([](auto& j) { j["extra"] = 1; }, "not in its canonical form");

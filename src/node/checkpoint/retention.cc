@@ -6,18 +6,16 @@
 
 #include "base/check.h"
 #include "core/protocol/object_keys.h"
-#include "node/checkpoint/manifest.h"
+#include "node/checkpoint/checkpoint.h"
 
 namespace templar {
 namespace {
 
-std::string manifest_key(int64_t window) { return checkpoint_prefix(window) + std::string(kManifestName); }
-
 Status remove_checkpoint(ObjectStore& store, std::string_view bucket, int64_t window,
                          const std::vector<std::string>& keys) {
-  TRY(store.remove(bucket, manifest_key(window)));
+  TRY(store.remove(bucket, checkpoint_manifest_key(window)));
   for (const std::string& key : keys) {
-    if (key != manifest_key(window)) TRY(store.remove(bucket, key));
+    if (key != checkpoint_manifest_key(window)) TRY(store.remove(bucket, key));
   }
   return {};
 }
@@ -43,7 +41,7 @@ Status remove_expired_checkpoints(ObjectStore& store, std::string_view bucket,
   }
   std::vector<int64_t> complete;
   for (const auto& [window, keys] : keys_of) {
-    if (std::ranges::find(keys, manifest_key(window)) != keys.end()) complete.push_back(window);
+    if (std::ranges::find(keys, checkpoint_manifest_key(window)) != keys.end()) complete.push_back(window);
   }
   if (complete.empty()) return {};
   const std::vector<int64_t> expired = expired_checkpoints(complete, retention);
