@@ -16,7 +16,7 @@ if ! [ -e "$folder/installed" ] || ! cmp -s "$pins/package-lock.json" "$folder/p
   npm view node-llama-cpp name --fetch-retries 0 --fetch-timeout 20000 >/dev/null 2>&1 || unavailable "npm reaches no registry"
   rm -rf "$folder"; mkdir -p "$folder"
   cp "$pins/package.json" "$pins/package-lock.json" "$folder/"
-  npm ci --prefix "$folder" --ignore-scripts --omit=optional --no-audit --no-fund --fetch-retries 1 >"$folder/npm.log" 2>&1 || {
+  npm install --prefix "$folder" --ignore-scripts --omit=optional --no-audit --no-fund --fetch-retries 1 >"$folder/npm.log" 2>&1 || {
     grep -i error "$folder/npm.log" | head -n 5 >&2
     unavailable "npm can't fetch the packages"
   }

@@ -322,7 +322,7 @@ TEST_F(ValidatorTest, DropsCopiesThatAreOlderThanTheRetention) {
   RunSpec spec = testing::node_run_spec();
   spec.network.contribution_retention_windows = 3;
   testing::NodeWorld world(1, 1, spec);
-  ValidatorNode leader(world, 0);
+  ValidatorNode leader(world, 0, {.background_checkpoints = false});
   for (int64_t window = 0; window < 8; ++window) {
     world.communications.enter_window(window);
     ASSERT_TRUE(testing::work_until_waiting(leader.validator));

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "core/consensus/blake2b_lanes.h"
 
 namespace templar {
 namespace {
@@ -18,12 +19,6 @@ Blake2b keyed_hash(std::string_view key) {
   return Blake2b(32, as_bytes(key));
 }
 
-ByteView block_bytes(std::span<const float> values, size_t block) {
-  const ByteView bytes = as_bytes(values);
-  const size_t begin = block * kStateBlockBytes;
-  return bytes.subspan(begin, std::min(kStateBlockBytes, bytes.size() - begin));
-}
-
 Hash256 hash_parameter(const ParameterInfo& parameter, const std::vector<Hash256>& blocks) {
   Blake2b hash = keyed_hash(kParameterKey);
   hash.update_value(static_cast<uint32_t>(parameter.name.size())).update(as_bytes(parameter.name));
@@ -35,38 +30,72 @@ Hash256 hash_parameter(const ParameterInfo& parameter, const std::vector<Hash256
   return hash.finish256();
 }
 
-struct BlockPlace {
+size_t block_count(size_t bytes) {
+  return (bytes + kStateBlockBytes - 1) / kStateBlockBytes;
+}
+
+// Blocks of one parameter that are hashed together.
+struct BlockGroup {
   size_t parameter;
-  size_t block;
+  size_t first_block;
+  size_t blocks;
 };
+
+std::vector<BlockGroup> group_blocks(ConstParameterSpans values) {
+  std::vector<BlockGroup> groups;
+  for (size_t p = 0; p < values.size(); ++p) {
+    const size_t blocks = block_count(values[p].size_bytes());
+    for (size_t first = 0; first < blocks; first += kBlake2bLanes)
+      groups.push_back({p, first, std::min(kBlake2bLanes, blocks - first)});
+  }
+  return groups;
+}
 
 }  // namespace
 
-StateTree compute_state_tree(const ParameterLayout& layout, ConstParameterSpans values, ThreadTeam& team) {
-  CHECK(values.size() == layout.size());
+void hash_state_blocks(ByteView bytes, std::span<Hash256> hashes) {
+  CHECK(hashes.size() == block_count(bytes.size()));
+  std::vector<ByteView> blocks;
+  for (size_t begin = 0; begin < bytes.size(); begin += kStateBlockBytes)
+    blocks.push_back(bytes.subspan(begin, std::min(kStateBlockBytes, bytes.size() - begin)));
+  blake2b_256_each(blocks, as_bytes(kBlockKey), hashes);
+}
+
+StateTree assemble_state_tree(const ParameterLayout& layout, std::vector<std::vector<Hash256>> blocks) {
+  CHECK(blocks.size() == layout.size());
   StateTree tree;
-  std::vector<BlockPlace> places;
-  for (size_t p = 0; p < layout.size(); ++p) {
-    CHECK(static_cast<int64_t>(values[p].size()) == layout[p].count());
-    const size_t blocks = (values[p].size_bytes() + kStateBlockBytes - 1) / kStateBlockBytes;
-    tree.parameters.push_back({{}, std::vector<Hash256>(blocks)});
-    for (size_t block = 0; block < blocks; ++block) places.push_back({p, block});
-  }
-  team.for_ranges(places.size(), 1, [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) {
-      const auto [p, block] = places[i];
-      tree.parameters[p].blocks[block] =
-          keyed_hash(kBlockKey).update(block_bytes(values[p], block)).finish256();
-    }
-  });
   Blake2b root = keyed_hash(kRootKey);
   root.update_value(static_cast<uint32_t>(layout.size()));
   for (size_t p = 0; p < layout.size(); ++p) {
-    tree.parameters[p].hash = hash_parameter(layout[p], tree.parameters[p].blocks);
-    root.update(tree.parameters[p].hash.bytes);
+    const Hash256 hash = hash_parameter(layout[p], blocks[p]);
+    root.update(hash.bytes);
+    tree.parameters.push_back({hash, std::move(blocks[p])});
   }
   tree.root = root.finish256();
   return tree;
+}
+
+std::vector<std::vector<Hash256>> state_block_places(const ParameterLayout& layout) {
+  std::vector<std::vector<Hash256>> blocks;
+  for (const ParameterInfo& parameter : layout)
+    blocks.emplace_back(block_count(static_cast<size_t>(parameter.count()) * sizeof(float)));
+  return blocks;
+}
+
+StateTree compute_state_tree(const ParameterLayout& layout, ConstParameterSpans values, ThreadTeam& team) {
+  CHECK(values.size() == layout.size());
+  for (size_t p = 0; p < layout.size(); ++p) CHECK(static_cast<int64_t>(values[p].size()) == layout[p].count());
+  std::vector<std::vector<Hash256>> blocks = state_block_places(layout);
+  const std::vector<BlockGroup> groups = group_blocks(values);
+  team.for_ranges(groups.size(), 1, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      const BlockGroup& group = groups[i];
+      const ByteView rest = as_bytes(values[group.parameter]).subspan(group.first_block * kStateBlockBytes);
+      hash_state_blocks(rest.first(std::min(group.blocks * kStateBlockBytes, rest.size())),
+                        std::span(blocks[group.parameter]).subspan(group.first_block, group.blocks));
+    }
+  });
+  return assemble_state_tree(layout, std::move(blocks));
 }
 
 Hash256 compute_state_root(const ParameterLayout& layout, ConstParameterSpans values, ThreadTeam& team) {

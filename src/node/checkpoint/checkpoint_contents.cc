@@ -1,25 +1,40 @@
 #include "node/checkpoint/checkpoint_contents.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 
+#include "core/consensus/blake2b_lanes.h"
 #include "node/checkpoint/hugging_face_config.h"
 
 namespace templar {
 namespace {
 
-// Pieces that are hashed together while those before them are written.
-constexpr uint64_t kPiecesOfBatch = 4;
+// Pieces of a group are hashed together, the groups of a batch while the batch before is written. Threads beyond these few
+// would take memory, and no disk is faster.
+constexpr uint64_t kPiecesOfGroup = kBlake2bLanes;
+constexpr uint64_t kGroupsOfBatch = 2;
+constexpr uint64_t kPiecesOfBatch = kPiecesOfGroup * kGroupsOfBatch;
 
 TokenizerFile text_file(std::string_view name, std::string_view text) {
   const ByteView bytes = as_bytes(text);
   return {std::string(name), Bytes(bytes.begin(), bytes.end())};
 }
 
+// Room for the groups of a batch.
+using GroupBuffers = std::array<Bytes, kGroupsOfBatch>;
+
+GroupBuffers make_buffers(uint64_t largest_bytes) {
+  GroupBuffers buffers;
+  for (Bytes& buffer : buffers) buffer.reserve(std::min(largest_bytes, kPiecesOfGroup * kPieceBytes));
+  return buffers;
+}
+
 // A shard's file on its way out: hashes batch after batch, each while the one before it is written.
 class ShardPipeline {
  public:
-  ShardPipeline(const ModelShardContent& content, ThreadTeam& team) : content_(content), team_(team) {}
+  ShardPipeline(const ModelShardContent& content, GroupBuffers& buffers, ThreadTeam& team)
+      : content_(content), buffers_(buffers), team_(team) {}
 
   // A ContentWriter; pieces holds all hashes after it.
   [[nodiscard]] Status write(const std::function<Status(ByteView)>& sink, std::vector<Hash256>& pieces) {
@@ -36,12 +51,11 @@ class ShardPipeline {
   [[nodiscard]] Status run_batch(uint64_t begin, const std::function<Status(ByteView)>& sink,
                                  std::vector<Hash256>& pieces) {
     Status written;
-    std::atomic<uint64_t> next{0};  // job 0 is the writing, which takes longest
+    std::atomic<uint64_t> next{0};  // job 0 is the writing
     team_.run([&](int) {
-      for (uint64_t job = next++; job <= kPiecesOfBatch; job = next++) {
-        const uint64_t piece = begin + job - 1;
+      for (uint64_t job = next++; job <= kGroupsOfBatch; job = next++) {
         if (job == 0 && begin > 0) written = write_range(begin - kPiecesOfBatch, begin, sink);
-        if (job > 0 && piece < pieces.size()) pieces[piece] = hash(piece);
+        if (job > 0) hash_group(begin + (job - 1) * kPiecesOfGroup, buffers_[job - 1], pieces);
       }
     });
     return written;
@@ -51,27 +65,35 @@ class ShardPipeline {
     return content_.for_each_part(first_piece * kPieceBytes,
                                   std::min(end_piece * kPieceBytes, content_.size_bytes()), sink);
   }
-  [[nodiscard]] Hash256 hash(uint64_t piece) const {
-    Blake2b hash;
-    const Status hashed = content_.for_each_part(
-        piece * kPieceBytes, std::min((piece + 1) * kPieceBytes, content_.size_bytes()), [&](ByteView part) {
-          hash.update(part);
+  // Pieces cross from one parameter to the next: they are laid out in the buffer first.
+  void hash_group(uint64_t first, Bytes& buffer, std::vector<Hash256>& pieces) const {
+    if (first >= pieces.size()) return;
+    const uint64_t end = std::min<uint64_t>(first + kPiecesOfGroup, pieces.size());
+    buffer.clear();
+    const Status copied = content_.for_each_part(
+        first * kPieceBytes, std::min(end * kPieceBytes, content_.size_bytes()), [&](ByteView part) {
+          buffer.insert(buffer.end(), part.begin(), part.end());
           return Status();
         });
-    (void)hashed;  // this sink does not fail
-    return hash.finish256();
+    (void)copied;  // this sink does not fail
+    std::vector<ByteView> messages;
+    for (uint64_t begin = 0; begin < buffer.size(); begin += kPieceBytes)
+      messages.push_back(ByteView(buffer).subspan(begin, std::min<uint64_t>(kPieceBytes, buffer.size() - begin)));
+    blake2b_256_each(messages, {}, std::span(pieces).subspan(first, end - first));
   }
 
   const ModelShardContent& content_;
+  GroupBuffers& buffers_;
   ThreadTeam& team_;
 };
 
 Result<CheckpointFile> put_shard(const CheckpointContents& contents, const ParameterLayout& layout,
-                                 const ModelShard& shard, ThreadTeam& team, const PutFile& put) {
+                                 const ModelShard& shard, GroupBuffers& buffers, ThreadTeam& team,
+                                 const PutFile& put) {
   const ModelShardContent content(layout, contents.parameters, shard);
   CheckpointFile file{.name = shard.name, .size_bytes = content.size_bytes(), .pieces = {}};
   TRY(put(file.name, file.size_bytes, [&](const std::function<Status(ByteView)>& sink) {
-    return ShardPipeline(content, team).write(sink, file.pieces);
+    return ShardPipeline(content, buffers, team).write(sink, file.pieces);
   }));
   return file;
 }
@@ -105,8 +127,9 @@ Result<CheckpointManifest> put_contents(const CheckpointContents& contents, Thre
     TRY(put(file.name, file.content.size(), [&](const auto& sink) { return sink(file.content); }));
     manifest.files.push_back({file.name, file.content.size(), hash_pieces(file.content)});
   }
+  GroupBuffers buffers = make_buffers(static_cast<uint64_t>(parameter_count(layout)) * sizeof(float) + kMaxHeaderBytesOfFile);
   for (const ModelShard& shard : shards) {
-    TRY_ASSIGN(CheckpointFile file, put_shard(contents, layout, shard, team, put));
+    TRY_ASSIGN(CheckpointFile file, put_shard(contents, layout, shard, buffers, team, put));
     manifest.files.push_back(std::move(file));
   }
   return manifest;

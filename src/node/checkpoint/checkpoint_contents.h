@@ -30,7 +30,7 @@ using PutFile =
     std::function<Status(std::string_view name, uint64_t size_bytes, const ContentWriter& write)>;
 
 // Puts all files but the manifest, hashing them on the way: a model's pieces on all threads of the team, while the ones
-// before them are written. Holds no more than headers besides the parameters. Returns the manifest, not yet signed; fails
+// before them are written. Holds 128 MiB of pieces besides the parameters. Returns the manifest, not yet signed; fails
 // as put does, and (fatal) where a file has a name that it can't have.
 [[nodiscard]] Result<CheckpointManifest> put_contents(const CheckpointContents& contents, ThreadTeam& team,
                                                       const PutFile& put);

@@ -17,6 +17,7 @@ namespace {
 
 // Names with their shapes take less than this in a header that we wrote.
 constexpr uint64_t kHeaderBytesOfTensor = 1024;
+constexpr int kReadersWaiting = 2;  // for the disk or the store, while as many as the team's threads hash
 
 // Reads pieces from the file's beginning until that much is there.
 Status extend(const CheckpointFiles& files, const CheckpointFile& file, uint64_t wanted_bytes, Bytes& content) {
@@ -64,32 +65,43 @@ Status locate_in_file(const CheckpointFiles& files, const CheckpointFile& file, 
   return {};
 }
 
-// A part of a tensor, as it is read at once.
+// A part of a tensor, as it is read and hashed at once.
 struct Slice {
   TensorPlace place;
   std::span<uint8_t> bytes;
+  std::span<Hash256> hashes;  // of its state blocks
 };
+static_assert(kPieceBytes % kStateBlockBytes == 0);
 
-std::vector<Slice> cut(const std::vector<TensorPlace>& places, ParameterSpans parameters) {
+std::vector<Slice> cut(const std::vector<TensorPlace>& places, ParameterSpans parameters,
+                       std::vector<std::vector<Hash256>>& hashes) {
   std::vector<Slice> slices;
   for (size_t i = 0; i < places.size(); ++i) {
     const std::span<uint8_t> bytes(reinterpret_cast<uint8_t*>(parameters[i].data()), parameters[i].size_bytes());
     for (uint64_t begin = 0; begin < bytes.size(); begin += kPieceBytes) {
+      const uint64_t size = std::min<uint64_t>(kPieceBytes, bytes.size() - begin);
       slices.push_back({{places[i].file, places[i].offset + begin},
-                        bytes.subspan(begin, std::min<uint64_t>(kPieceBytes, bytes.size() - begin))});
+                        bytes.subspan(begin, size),
+                        std::span(hashes[i]).subspan(begin / kStateBlockBytes,
+                                                     (size + kStateBlockBytes - 1) / kStateBlockBytes)});
     }
   }
   return slices;
 }
 
-Status read_slices(const CheckpointFiles& files, const std::vector<Slice>& slices, ThreadTeam& team) {
+// Reads and hashes on some threads more than the team has, so that the disk is busy while others hash.
+Status read_slices(const CheckpointFiles& files, const std::vector<Slice>& slices, const ThreadTeam& team) {
   FirstFailure failure;
   std::atomic<size_t> next{0};
-  team.run([&](int) {
+  ThreadTeam readers(team.threads() + kReadersWaiting);
+  readers.run([&](int) {
     for (size_t i = next++; i < slices.size() && !failure.before(i); i = next++) {
       const Slice& slice = slices[i];
-      if (auto read = files.read(slice.place.file->name, slice.place.offset, slice.bytes); !read)
+      if (auto read = files.read(slice.place.file->name, slice.place.offset, slice.bytes); !read) {
         failure.note(i, read.error());
+      } else {
+        hash_state_blocks(slice.bytes, slice.hashes);
+      }
     }
   });
   return failure.status();
@@ -154,9 +166,9 @@ Status load_model(const CheckpointFiles& files, const CheckpointManifest& manife
     // The small files are of no use here, but a checkpoint is whole or it is none.
     if (!is_model_file(file.name)) TRY(read_checked(files, file, [](ByteView) { return Status(); }));
   }
-  TRY(read_slices(files, cut(places, parameters), team));
-  const std::vector<std::span<const float>> values(parameters.begin(), parameters.end());
-  const Hash256 root = compute_state_root(layout, values, team);
+  std::vector<std::vector<Hash256>> hashes = state_block_places(layout);
+  TRY(read_slices(files, cut(places, parameters, hashes), team));
+  const Hash256 root = assemble_state_tree(layout, std::move(hashes)).root;
   return root == manifest.state_root ? Status() : explain(files, manifest, root, team);
 }
 
