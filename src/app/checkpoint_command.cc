@@ -119,7 +119,7 @@ Status show(const std::string& place) {
   fmt::print("\n{:<32} {:>14}  BLAKE2b-256\n", "file", "bytes");
   for (const CheckpointFile& file : manifest.files) {
     const std::string hash = file.pieces.size() == 1 ? file.pieces[0].hex()
-                                                     : fmt::format("{} pieces of 8 MiB", file.pieces.size());
+                                                     : fmt::format("{} pieces of 4 MiB", file.pieces.size());
     fmt::print("{:<32} {:>14}  {}\n", file.name, file.size_bytes, hash);
   }
   return {};

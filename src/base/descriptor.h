@@ -33,6 +33,9 @@ class Descriptor {
 // end then finds little left to do. A hint, without promises.
 void begin_writeback(int file, uint64_t offset, uint64_t size_bytes);
 
+// Lets the disk fetch all of what is about to be read there. A hint, without promises.
+void begin_reading(int file, uint64_t offset, uint64_t size_bytes);
+
 // Fills the whole buffer from that offset. Returns 0 and the number of bytes read, fewer at the file's end;
 // or the errno.
 struct ReadOutcome {

@@ -11,6 +11,7 @@
 #include "app/bench/bench_progress.h"
 #include "app/bench/measure_checkpoint.h"
 #include "app/command.h"
+#include "node/checkpoint/model_shards.h"
 
 namespace templar {
 namespace {
@@ -18,7 +19,7 @@ namespace {
 struct Arguments {
   int64_t millions = 268;
   std::filesystem::path folder = "/var/tmp";
-  uint64_t shard_bytes = uint64_t{256} << 20;
+  uint64_t shard_bytes = kDefaultShardBytes;
   int threads = 2;
   int rounds = 3;
   bool json = false;

@@ -33,7 +33,7 @@ Status publish_checkpoint(ObjectStore& store, std::string_view bucket, const Che
                                                            const ContentWriter& write) {
     return store.put_pieces(bucket, prefix + std::string(name), size_bytes, write);
   };
-  TRY_ASSIGN(CheckpointManifest manifest, put_contents(contents, team, put));
+  TRY_ASSIGN(CheckpointManifest manifest, put_contents(contents, team.threads(), put));
   const std::string text = seal_manifest(std::move(manifest), key);
   if (text.size() > kMaxManifestBytes)
     return fatal_error("checkpoint: a model of this size needs a manifest that no reader takes");

@@ -1,101 +1,70 @@
 #include "node/checkpoint/checkpoint_contents.h"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
+#include <iterator>
 
 #include "core/consensus/blake2b_lanes.h"
+#include "base/thread_team.h"
+#include "node/checkpoint/first_failure.h"
 #include "node/checkpoint/hugging_face_config.h"
 
 namespace templar {
 namespace {
 
-// Pieces of a group are hashed together, the groups of a batch while the batch before is written. Threads beyond these few
-// would take memory, and no disk is faster.
+// Pieces that are laid out and hashed together.
 constexpr uint64_t kPiecesOfGroup = kBlake2bLanes;
-constexpr uint64_t kGroupsOfBatch = 2;
-constexpr uint64_t kPiecesOfBatch = kPiecesOfGroup * kGroupsOfBatch;
+// Files that are put at once: while one waits for the disk another is hashed. More would take memory, and no disk is faster.
+constexpr int kMostPuts = 4;
 
 TokenizerFile text_file(std::string_view name, std::string_view text) {
   const ByteView bytes = as_bytes(text);
   return {std::string(name), Bytes(bytes.begin(), bytes.end())};
 }
 
-// Room for the groups of a batch.
-using GroupBuffers = std::array<Bytes, kGroupsOfBatch>;
-
-GroupBuffers make_buffers(uint64_t largest_bytes) {
-  GroupBuffers buffers;
-  for (Bytes& buffer : buffers) buffer.reserve(std::min(largest_bytes, kPiecesOfGroup * kPieceBytes));
-  return buffers;
-}
-
-// A shard's file on its way out: hashes batch after batch, each while the one before it is written.
-class ShardPipeline {
- public:
-  ShardPipeline(const ModelShardContent& content, GroupBuffers& buffers, ThreadTeam& team)
-      : content_(content), buffers_(buffers), team_(team) {}
-
-  // A ContentWriter; pieces holds all hashes after it.
-  [[nodiscard]] Status write(const std::function<Status(ByteView)>& sink, std::vector<Hash256>& pieces) {
-    const uint64_t count = piece_count(content_.size_bytes());
-    pieces.resize(count);
-    for (uint64_t begin = 0; begin < count + kPiecesOfBatch; begin += kPiecesOfBatch) {
-      TRY(run_batch(begin, sink, pieces));
+// Puts a shard's file group after group: laid out in the buffer (pieces cross from one parameter to the next), hashed, handed on.
+Result<CheckpointFile> put_shard(const CheckpointContents& contents, const ParameterLayout& layout,
+                                 const ModelShard& shard, Bytes& buffer, const PutFile& put) {
+  const ModelShardContent content(layout, contents.parameters, shard);
+  CheckpointFile file{.name = shard.name,
+                      .size_bytes = content.size_bytes(),
+                      .pieces = std::vector<Hash256>(piece_count(content.size_bytes()))};
+  const auto write = [&](const std::function<Status(ByteView)>& sink) -> Status {
+    for (uint64_t first = 0; first < file.pieces.size(); first += kPiecesOfGroup) {
+      const uint64_t end = std::min<uint64_t>(first + kPiecesOfGroup, file.pieces.size());
+      buffer.clear();
+      TRY(content.for_each_part(first * kPieceBytes, std::min(end * kPieceBytes, file.size_bytes),
+                                [&](ByteView part) {
+                                  buffer.insert(buffer.end(), part.begin(), part.end());
+                                  return Status();
+                                }));
+      blake2b_256_each(cut_into_pieces(buffer), {}, std::span(file.pieces).subspan(first, end - first));
+      TRY(sink(buffer));
     }
     return {};
-  }
-
- private:
-  // Hashes the batch that begins at that piece, and writes the one before it.
-  [[nodiscard]] Status run_batch(uint64_t begin, const std::function<Status(ByteView)>& sink,
-                                 std::vector<Hash256>& pieces) {
-    Status written;
-    std::atomic<uint64_t> next{0};  // job 0 is the writing
-    team_.run([&](int) {
-      for (uint64_t job = next++; job <= kGroupsOfBatch; job = next++) {
-        if (job == 0 && begin > 0) written = write_range(begin - kPiecesOfBatch, begin, sink);
-        if (job > 0) hash_group(begin + (job - 1) * kPiecesOfGroup, buffers_[job - 1], pieces);
-      }
-    });
-    return written;
-  }
-  [[nodiscard]] Status write_range(uint64_t first_piece, uint64_t end_piece,
-                                   const std::function<Status(ByteView)>& sink) const {
-    return content_.for_each_part(first_piece * kPieceBytes,
-                                  std::min(end_piece * kPieceBytes, content_.size_bytes()), sink);
-  }
-  // Pieces cross from one parameter to the next: they are laid out in the buffer first.
-  void hash_group(uint64_t first, Bytes& buffer, std::vector<Hash256>& pieces) const {
-    if (first >= pieces.size()) return;
-    const uint64_t end = std::min<uint64_t>(first + kPiecesOfGroup, pieces.size());
-    buffer.clear();
-    const Status copied = content_.for_each_part(
-        first * kPieceBytes, std::min(end * kPieceBytes, content_.size_bytes()), [&](ByteView part) {
-          buffer.insert(buffer.end(), part.begin(), part.end());
-          return Status();
-        });
-    (void)copied;  // this sink does not fail
-    std::vector<ByteView> messages;
-    for (uint64_t begin = 0; begin < buffer.size(); begin += kPieceBytes)
-      messages.push_back(ByteView(buffer).subspan(begin, std::min<uint64_t>(kPieceBytes, buffer.size() - begin)));
-    blake2b_256_each(messages, {}, std::span(pieces).subspan(first, end - first));
-  }
-
-  const ModelShardContent& content_;
-  GroupBuffers& buffers_;
-  ThreadTeam& team_;
-};
-
-Result<CheckpointFile> put_shard(const CheckpointContents& contents, const ParameterLayout& layout,
-                                 const ModelShard& shard, GroupBuffers& buffers, ThreadTeam& team,
-                                 const PutFile& put) {
-  const ModelShardContent content(layout, contents.parameters, shard);
-  CheckpointFile file{.name = shard.name, .size_bytes = content.size_bytes(), .pieces = {}};
-  TRY(put(file.name, file.size_bytes, [&](const std::function<Status(ByteView)>& sink) {
-    return ShardPipeline(content, buffers, team).write(sink, file.pieces);
-  }));
+  };
+  TRY(put(file.name, file.size_bytes, write));
   return file;
+}
+
+// Several at once; in the order of the shards.
+Result<std::vector<CheckpointFile>> put_shards(const CheckpointContents& contents, const ParameterLayout& layout,
+                                               const std::vector<ModelShard>& shards, int threads, const PutFile& put) {
+  std::vector<CheckpointFile> files(shards.size());
+  FirstFailure failure;
+  std::atomic<size_t> next{0};
+  ThreadTeam putters(std::min({threads + 1, kMostPuts, static_cast<int>(shards.size())}));
+  putters.run([&](int) {
+    Bytes buffer;
+    buffer.reserve(kPiecesOfGroup * kPieceBytes);
+    for (size_t i = next++; i < shards.size() && !failure.before(i); i = next++) {
+      auto file = put_shard(contents, layout, shards[i], buffer, put);
+      if (file) files[i] = *std::move(file);
+      if (!file) failure.note(i, std::move(file).error());
+    }
+  });
+  TRY(failure.status());
+  return files;
 }
 
 std::vector<TokenizerFile> small_files(const CheckpointContents& contents, const ParameterLayout& layout,
@@ -111,7 +80,7 @@ std::vector<TokenizerFile> small_files(const CheckpointContents& contents, const
 
 }  // namespace
 
-Result<CheckpointManifest> put_contents(const CheckpointContents& contents, ThreadTeam& team,
+Result<CheckpointManifest> put_contents(const CheckpointContents& contents, int threads,
                                         const PutFile& put) {
   CheckpointManifest manifest{.run_id = run_id(contents.spec),
                               .window = contents.info.window,
@@ -127,11 +96,8 @@ Result<CheckpointManifest> put_contents(const CheckpointContents& contents, Thre
     TRY(put(file.name, file.content.size(), [&](const auto& sink) { return sink(file.content); }));
     manifest.files.push_back({file.name, file.content.size(), hash_pieces(file.content)});
   }
-  GroupBuffers buffers = make_buffers(static_cast<uint64_t>(parameter_count(layout)) * sizeof(float) + kMaxHeaderBytesOfFile);
-  for (const ModelShard& shard : shards) {
-    TRY_ASSIGN(CheckpointFile file, put_shard(contents, layout, shard, buffers, team, put));
-    manifest.files.push_back(std::move(file));
-  }
+  TRY_ASSIGN(std::vector<CheckpointFile> model, put_shards(contents, layout, shards, threads, put));
+  std::ranges::move(model, std::back_inserter(manifest.files));
   return manifest;
 }
 

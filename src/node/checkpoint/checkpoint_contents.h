@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "base/thread_team.h"
 #include "core/protocol/parameter_layout.h"
 #include "node/checkpoint/checkpoint.h"
 #include "node/checkpoint/manifest.h"
@@ -25,14 +24,14 @@ struct CheckpointContents {
   uint64_t shard_bytes = kDefaultShardBytes;  // see plan_shards
 };
 
-// Puts one file under its name: write is called once, as with ObjectStore::put_pieces, from any of the team's threads.
+// Puts one file under its name: write is called once, as with ObjectStore::put_pieces. Called for several files at once.
 using PutFile =
     std::function<Status(std::string_view name, uint64_t size_bytes, const ContentWriter& write)>;
 
-// Puts all files but the manifest, hashing them on the way: a model's pieces on all threads of the team, while the ones
-// before them are written. Holds 128 MiB of pieces besides the parameters. Returns the manifest, not yet signed; fails
+// Puts all files but the manifest, hashing them on the way, those of the model several at once: one more than threads, at most
+// four. Holds 32 MiB for each of them besides the parameters. Returns the manifest, not yet signed; fails
 // as put does, and (fatal) where a file has a name that it can't have.
-[[nodiscard]] Result<CheckpointManifest> put_contents(const CheckpointContents& contents, ThreadTeam& team,
+[[nodiscard]] Result<CheckpointManifest> put_contents(const CheckpointContents& contents, int threads,
                                                       const PutFile& put);
 
 }  // namespace templar

@@ -43,6 +43,7 @@ Result<OpenFile> open_file(const std::filesystem::path& path) {
 
 Status read_file_at(const std::filesystem::path& path, uint64_t offset, std::span<uint8_t> out) {
   TRY_ASSIGN(const OpenFile open, open_file(path));
+  begin_reading(open.file.get(), offset, out.size());
   const ReadOutcome outcome = read_at(open.file.get(), offset, out);
   if (outcome.error != 0) return folder_error(path, outcome.error);
   if (outcome.size == out.size()) return {};

@@ -46,7 +46,7 @@ Status write_checkpoint(const std::filesystem::path& folder, const CheckpointCon
     TRY(write([&](ByteView piece) { return writer.append(piece); }));
     return writer.commit();
   };
-  TRY_ASSIGN(CheckpointManifest manifest, put_contents(contents, team, put));
+  TRY_ASSIGN(CheckpointManifest manifest, put_contents(contents, team.threads(), put));
   return write_file_atomically(folder / kManifestName, seal_manifest(std::move(manifest), key));
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/consensus/blake2b_lanes.h"
 #include "core/consensus/state_root.h"
 #include "node/checkpoint/first_failure.h"
 #include "node/checkpoint/safetensors.h"
@@ -71,15 +72,15 @@ struct Slice {
   std::span<uint8_t> bytes;
   std::span<Hash256> hashes;  // of its state blocks
 };
-static_assert(kPieceBytes % kStateBlockBytes == 0);
+constexpr uint64_t kSliceBytes = kBlake2bLanes * kStateBlockBytes;
 
 std::vector<Slice> cut(const std::vector<TensorPlace>& places, ParameterSpans parameters,
                        std::vector<std::vector<Hash256>>& hashes) {
   std::vector<Slice> slices;
   for (size_t i = 0; i < places.size(); ++i) {
     const std::span<uint8_t> bytes(reinterpret_cast<uint8_t*>(parameters[i].data()), parameters[i].size_bytes());
-    for (uint64_t begin = 0; begin < bytes.size(); begin += kPieceBytes) {
-      const uint64_t size = std::min<uint64_t>(kPieceBytes, bytes.size() - begin);
+    for (uint64_t begin = 0; begin < bytes.size(); begin += kSliceBytes) {
+      const uint64_t size = std::min<uint64_t>(kSliceBytes, bytes.size() - begin);
       slices.push_back({{places[i].file, places[i].offset + begin},
                         bytes.subspan(begin, size),
                         std::span(hashes[i]).subspan(begin / kStateBlockBytes,

@@ -125,13 +125,17 @@ const CheckpointFile* CheckpointManifest::find(std::string_view name) const {
   return found == files.end() ? nullptr : &*found;
 }
 
-std::vector<Hash256> hash_pieces(ByteView content) {
-  std::vector<Hash256> pieces;
-  for (uint64_t i = 0; i < piece_count(content.size()); ++i) {
-    const uint64_t begin = i * kPieceBytes;
-    pieces.push_back(blake2b_256(content.subspan(begin, std::min(kPieceBytes, content.size() - begin))));
-  }
+std::vector<ByteView> cut_into_pieces(ByteView content) {
+  std::vector<ByteView> pieces;
+  for (uint64_t begin = 0; begin < content.size(); begin += kPieceBytes)
+    pieces.push_back(content.subspan(begin, std::min<uint64_t>(kPieceBytes, content.size() - begin)));
   return pieces;
+}
+
+std::vector<Hash256> hash_pieces(ByteView content) {
+  std::vector<Hash256> hashes;
+  for (const ByteView piece : cut_into_pieces(content)) hashes.push_back(blake2b_256(piece));
+  return hashes;
 }
 
 bool is_model_file(std::string_view name) {

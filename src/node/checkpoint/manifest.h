@@ -20,7 +20,7 @@ inline constexpr size_t kMaxManifestBytes = size_t{16} << 20;
 inline constexpr uint64_t kMaxHeaderBytesOfFile = uint64_t{1} << 20;  // of a model file, beyond its parameters
 
 // A file is hashed in pieces of this size, so that each can be fetched, checked and fetched again by itself.
-inline constexpr uint64_t kPieceBytes = uint64_t{8} << 20;
+inline constexpr uint64_t kPieceBytes = uint64_t{4} << 20;
 
 struct CheckpointFile {
   std::string name;
@@ -47,6 +47,7 @@ struct CheckpointManifest {
   [[nodiscard]] const CheckpointFile* find(std::string_view name) const;
 };
 
+[[nodiscard]] std::vector<ByteView> cut_into_pieces(ByteView content);
 [[nodiscard]] std::vector<Hash256> hash_pieces(ByteView content);
 
 // A file that holds parameters: model.safetensors, or model-00001-of-00003.safetensors and its like.

@@ -125,7 +125,7 @@ TEST(Manifest, NamesTheFieldThatIsWrong) {
   expect_refused([](auto& j) { j["files"][0]["blake2b"] = 5; }, "blake2b: config.json: missing or no list");
   expect_refused([](auto& j) { j["files"][0]["blake2b"][0] = 5; }, "blake2b: config.json: an item is no text");
   expect_refused([](auto& j) { j["files"][0]["blake2b"][0] = "00"; }, "blake2b: config.json: ");
-  expect_refused([](auto& j) { j["files"][0]["size"] = (8 << 20) + 1; }, "config.json: 1 hashes, its size makes 2");
+  expect_refused([](auto& j) { j["files"][0]["size"] = (4 << 20) + 1; }, "config.json: 1 hashes, its size makes 2");
   expect_refused([](auto& j) { j["files"][0]["size"] = 0; }, "config.json: 1 hashes, its size makes 0");
   expect_refused([](auto& j) { j["files"][0]["size"] = (uint64_t{1} << 62) + 1; }, "is too large");
   expect_refused([](auto& j) { j["outer_step"] = 12; }, "outer_step: 12 steps in 11 windows");

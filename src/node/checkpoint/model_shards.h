@@ -13,7 +13,7 @@
 
 namespace templar {
 
-inline constexpr uint64_t kDefaultShardBytes = uint64_t{2} << 30;
+inline constexpr uint64_t kDefaultShardBytes = uint64_t{256} << 20;
 inline constexpr std::string_view kModelIndexName = "model.safetensors.index.json";
 
 // The parameters [first, first + count) of the layout, in its order.
