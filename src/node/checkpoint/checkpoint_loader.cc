@@ -18,7 +18,7 @@ namespace {
 
 // Names with their shapes take less than this in a header that we wrote.
 constexpr uint64_t kHeaderBytesOfTensor = 1024;
-constexpr int kReadersWaiting = 2;  // for the disk or the store, while as many as the team's threads hash
+constexpr int kReadersWaiting = 6;  // for the disk or the store, while as many as the team's threads hash
 
 // Reads pieces from the file's beginning until that much is there.
 Status extend(const CheckpointFiles& files, const CheckpointFile& file, uint64_t wanted_bytes, Bytes& content) {
