@@ -12,7 +12,7 @@
 namespace templar {
 namespace {
 
-// Pieces that are laid out and hashed together.
+// Pieces that are hashed together.
 constexpr uint64_t kPiecesOfGroup = kBlake2bLanes;
 // Files that are put at once: while one waits for the disk another is hashed. More would take memory, and no disk is faster.
 constexpr int kMostPuts = 5;
@@ -22,7 +22,7 @@ TokenizerFile text_file(std::string_view name, std::string_view text) {
   return {std::string(name), Bytes(bytes.begin(), bytes.end())};
 }
 
-// Puts a shard's file group after group: laid out in the buffer (pieces cross from one parameter to the next), hashed, handed on.
+// Puts a shard's file group after group of pieces: hashed together, handed on. buffer: room for a group of them.
 Result<CheckpointFile> put_shard(const CheckpointContents& contents, const ParameterLayout& layout,
                                  const ModelShard& shard, Bytes& buffer, const PutFile& put) {
   const ModelShardContent content(layout, contents.parameters, shard);
@@ -32,14 +32,12 @@ Result<CheckpointFile> put_shard(const CheckpointContents& contents, const Param
   const auto write = [&](const std::function<Status(ByteView)>& sink) -> Status {
     for (uint64_t first = 0; first < file.pieces.size(); first += kPiecesOfGroup) {
       const uint64_t end = std::min<uint64_t>(first + kPiecesOfGroup, file.pieces.size());
+      std::vector<ByteView> pieces;
       buffer.clear();
-      TRY(content.for_each_part(first * kPieceBytes, std::min(end * kPieceBytes, file.size_bytes),
-                                [&](ByteView part) {
-                                  buffer.insert(buffer.end(), part.begin(), part.end());
-                                  return Status();
-                                }));
-      blake2b_256_each(cut_into_pieces(buffer), {}, std::span(file.pieces).subspan(first, end - first));
-      TRY(sink(buffer));
+      for (uint64_t piece = first; piece < end; ++piece)
+        pieces.push_back(content.range(piece * kPieceBytes, std::min((piece + 1) * kPieceBytes, file.size_bytes), buffer));
+      blake2b_256_each(pieces, {}, std::span(file.pieces).subspan(first, end - first));
+      for (const ByteView piece : pieces) TRY(sink(piece));
     }
     return {};
   };

@@ -10,18 +10,13 @@
 #include "core/consensus/state_root.h"
 #include "node/checkpoint/checkpoint_folder.h"
 #include "support/expect_failure.h"
+#include "support/wallet.h"
 #include "support/temporary_folder.h"
 
 namespace templar::testing {
 namespace {
 
 namespace fs = std::filesystem;
-
-KeyPair key_of(uint8_t number) {
-  std::array<uint8_t, 32> seed{};
-  seed.fill(number);
-  return KeyPair::from_seed(seed);
-}
 
 // A checkpoint with a file of two and a half pieces; a model is not needed to copy it.
 class Download : public ::testing::Test {
@@ -34,7 +29,7 @@ class Download : public ::testing::Test {
     put("config.json", Bytes{'{', '}'}, manifest);
     put("run_spec.json", Bytes{'{', '}'}, manifest);
     put("empty.txt", {}, manifest);
-    const std::string text = seal_manifest(manifest, key_of(1));
+    const std::string text = seal_manifest(manifest, test_key(1));
     ASSERT_TRUE(fs::create_directories(source_));
     for (const auto& [name, content] : contents_) ASSERT_TRUE(write_file_atomically(source_ / name, content));
     ASSERT_TRUE(write_file_atomically(source_ / "manifest.json", text));
@@ -135,7 +130,7 @@ TEST_F(Download, LeavesNoCheckpointWhereAPieceIsWrong) {
 TEST_F(Download, RefusesAManifestThatWasReplaced) {
   CheckpointManifest other = manifest_;
   ++other.window;
-  ASSERT_TRUE(write_file_atomically(source_ / "manifest.json", seal_manifest(other, key_of(1))));
+  ASSERT_TRUE(write_file_atomically(source_ / "manifest.json", seal_manifest(other, test_key(1))));
   EXPECT_TRUE(fails(download(), ErrorKind::kRetry, "replaced"));
   EXPECT_FALSE(fs::exists(target_));
 }

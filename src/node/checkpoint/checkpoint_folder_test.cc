@@ -8,6 +8,7 @@
 #include "core/consensus/state_root.h"
 #include "support/child_process.h"
 #include "support/expect_failure.h"
+#include "support/wallet.h"
 #include "support/small_model.h"
 #include "support/temporary_folder.h"
 
@@ -15,12 +16,6 @@ namespace templar::testing {
 namespace {
 
 namespace fs = std::filesystem;
-
-KeyPair key_of(uint8_t number) {
-  std::array<uint8_t, 32> seed{};
-  seed.fill(number);
-  return KeyPair::from_seed(seed);
-}
 
 class CheckpointFolder : public ::testing::Test {
  protected:
@@ -55,7 +50,7 @@ class CheckpointFolder : public ::testing::Test {
   TemporaryFolder folder_;
   fs::path path_ = folder_ / "checkpoint";
   ThreadTeam team_{1};
-  KeyPair key_ = key_of(1);
+  KeyPair key_ = test_key(1);
   std::vector<TokenizerFile> tokenizer_ = {{"tokenizer.json", {'{', '}'}}};
 };
 
@@ -106,7 +101,7 @@ TEST_F(CheckpointFolder, ReportsEachFileThatIsNotWhole) {
 }
 
 TEST_F(CheckpointFolder, ReportsAManifestThatIsNoneOrAnothers) {
-  EXPECT_NE(verify(key_of(2).public_key())
+  EXPECT_NE(verify(test_key(2).public_key())
                 .manifest_problem.value_or("")
                 .find("signed by " + key_.public_key().hex()),
             std::string::npos);

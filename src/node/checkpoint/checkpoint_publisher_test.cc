@@ -4,16 +4,11 @@
 
 #include "core/consensus/state_root.h"
 #include "support/expect_failure.h"
+#include "support/wallet.h"
 #include "support/small_model.h"
 
 namespace templar::testing {
 namespace {
-
-KeyPair key_of(uint8_t number) {
-  std::array<uint8_t, 32> seed{};
-  seed.fill(number);
-  return KeyPair::from_seed(seed);
-}
 
 class Publisher : public ::testing::Test {
  protected:
@@ -30,7 +25,7 @@ class Publisher : public ::testing::Test {
   MemoryObjectStore store_{clock_};
   ThreadTeam team_{1};
   CheckpointPublisher publisher_{
-      model_.spec, store_, key_of(1), {.threads = 2, .retention = {.keep_last = 2, .keep_every = 0}, .tokenizer = {}}};
+      model_.spec, store_, test_key(1), {.threads = 2, .retention = {.keep_last = 2, .keep_every = 0}, .tokenizer = {}}};
 };
 
 }  // namespace
@@ -44,7 +39,7 @@ TEST_F(Publisher, PublishesInTheBackgroundWhatLoadsAgain) {
   EXPECT_FALSE(publisher_.busy());
   ParameterBuffers loaded(model_.layout);
   const auto info = load_checkpoint(store_, "leader", 7,
-                                    {model_.layout, run_id(model_.spec), key_of(1).public_key()},
+                                    {model_.layout, run_id(model_.spec), test_key(1).public_key()},
                                     loaded.spans(), team_);
   ASSERT_TRUE(info) << info.error().message;
   EXPECT_EQ(info->window, 7);
@@ -77,7 +72,7 @@ TEST_F(Publisher, RemovesWhatHasExpired) {
 
 TEST_F(Publisher, FinishesBeforeItGoesAway) {
   {
-    CheckpointPublisher other(model_.spec, store_, key_of(1), {});
+    CheckpointPublisher other(model_.spec, store_, test_key(1), {});
     auto values = std::make_shared<ParameterBuffers>(model_.layout);
     other.begin("other", {.window = 3}, std::move(values));
   }

@@ -11,18 +11,13 @@
 #include "node/checkpoint/checkpoint_contents.h"
 #include "node/checkpoint/checkpoint_files.h"
 #include "support/expect_failure.h"
+#include "support/wallet.h"
 #include "support/small_model.h"
 
 namespace templar::testing {
 namespace {
 
 constexpr std::string_view kBucket = "leader";
-
-KeyPair key_of(uint8_t number) {
-  std::array<uint8_t, 32> seed{};
-  seed.fill(number);
-  return KeyPair::from_seed(seed);
-}
 
 class Checkpoint : public ::testing::Test {
  protected:
@@ -69,7 +64,7 @@ class Checkpoint : public ::testing::Test {
   VirtualClock clock_;
   MemoryObjectStore store_{clock_};
   ThreadTeam team_{1};
-  KeyPair key_ = key_of(1);
+  KeyPair key_ = test_key(1);
   std::vector<TokenizerFile> tokenizer_ = {{"tokenizer.json", {'{', '}'}}, {"empty.txt", {}}};
   ParameterBuffers loaded_{model_.layout};
 };
@@ -154,7 +149,7 @@ TEST_F(Checkpoint, RefusesAnotherLeaderRunAndWindow) {
   const auto load_with = [&](const ExpectedCheckpoint& wanted) {
     return load_checkpoint(store_, kBucket, 12, wanted, loaded_.spans(), team_);
   };
-  EXPECT_TRUE(fails(load_with({model_.layout, run_id(model_.spec), key_of(2).public_key()}),
+  EXPECT_TRUE(fails(load_with({model_.layout, run_id(model_.spec), test_key(2).public_key()}),
                     ErrorKind::kSkip,
                     "checkpoint 12 in leader: signed by " + key_.public_key().hex().substr(0, 8)));
   RunSpec other = model_.spec;

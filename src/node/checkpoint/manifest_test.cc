@@ -5,15 +5,10 @@
 #include <nlohmann/json.hpp>
 
 #include "support/expect_failure.h"
+#include "support/wallet.h"
 
 namespace templar::testing {
 namespace {
-
-KeyPair key_of(uint8_t number) {
-  std::array<uint8_t, 32> seed{};
-  seed.fill(number);
-  return KeyPair::from_seed(seed);
-}
 
 CheckpointManifest example() {
   CheckpointManifest manifest;
@@ -31,24 +26,24 @@ CheckpointManifest example() {
 
 // The manifest with one field changed, signed anew by its own key: only the parser can find the fault.
 std::string resealed(const std::function<void(nlohmann::json&)>& change) {
-  nlohmann::json json = nlohmann::json::parse(seal_manifest(example(), key_of(1)));
+  nlohmann::json json = nlohmann::json::parse(seal_manifest(example(), test_key(1)));
   json.erase("signature");
   change(json);
-  json["signature"] = to_hex(key_of(1).sign(as_bytes(json.dump())).bytes);
+  json["signature"] = to_hex(test_key(1).sign(as_bytes(json.dump())).bytes);
   return json.dump(2) + "\n";
 }
 
 }  // namespace
 
 TEST(Manifest, GivesBackWhatWasSealed) {
-  const auto opened = open_manifest(seal_manifest(example(), key_of(1)));
+  const auto opened = open_manifest(seal_manifest(example(), test_key(1)));
   ASSERT_TRUE(opened) << opened.error().message;
   EXPECT_EQ(opened->run_id, example().run_id);
   EXPECT_EQ(opened->window, 12);
   EXPECT_EQ(opened->outer_step, 11);
   EXPECT_EQ(opened->start_window, 1);
   EXPECT_EQ(opened->state_root, example().state_root);
-  EXPECT_EQ(opened->signer, key_of(1).public_key());
+  EXPECT_EQ(opened->signer, test_key(1).public_key());
   ASSERT_EQ(opened->files.size(), 4u);
   EXPECT_EQ(opened->files[0].name, kConfigName);
   EXPECT_EQ(*opened->find(kModelName), example().files[0]);
@@ -56,7 +51,7 @@ TEST(Manifest, GivesBackWhatWasSealed) {
 }
 
 TEST(Manifest, RefusesEveryFlippedBit) {
-  const std::string good = seal_manifest(example(), key_of(1));
+  const std::string good = seal_manifest(example(), test_key(1));
   ASSERT_TRUE(open_manifest(good));
   for (size_t i = 0; i < good.size(); ++i) {
     for (int bit = 0; bit < 8; ++bit) {
@@ -68,7 +63,7 @@ TEST(Manifest, RefusesEveryFlippedBit) {
 }
 
 TEST(Manifest, RefusesEveryCutAndAddition) {
-  const std::string good = seal_manifest(example(), key_of(1));
+  const std::string good = seal_manifest(example(), test_key(1));
   for (size_t size = 0; size < good.size(); ++size) EXPECT_FALSE(open_manifest(good.substr(0, size))) << size;
   EXPECT_FALSE(open_manifest(good + "\n"));
   EXPECT_FALSE(open_manifest(good + good));
@@ -134,7 +129,7 @@ TEST(Manifest, NamesTheFieldThatIsWrong) {
   expect_refused([](auto& j) { j["files"][0]["extra"] = 1; }, "not in its canonical form");
   expect_refused([](auto& j) { j["extra"] = 1; }, "not in its canonical form");
   expect_refused([](auto& j) { j["public_key"] = "00"; }, "public_key: ");
-  expect_refused([](auto& j) { j["public_key"] = key_of(2).public_key().hex(); }, "signature: not that of");
+  expect_refused([](auto& j) { j["public_key"] = test_key(2).public_key().hex(); }, "signature: not that of");
 }
 
 }  // namespace templar::testing

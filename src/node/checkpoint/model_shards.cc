@@ -7,27 +7,32 @@
 
 #include "base/check.h"
 #include "node/checkpoint/manifest.h"
-#include "node/checkpoint/safetensors.h"
 
 namespace templar {
 namespace {
 
-uint64_t bytes_of(const ParameterInfo& parameter) {
-  return static_cast<uint64_t>(parameter.count()) * sizeof(float);
+uint64_t bytes_of(const ParameterInfo& parameter, SafetensorsType type) {
+  return static_cast<uint64_t>(parameter.count()) * type.bytes;
 }
 
 }  // namespace
 
-std::vector<ModelShard> plan_shards(const ParameterLayout& layout, uint64_t max_bytes) {
+ParameterLayout ModelShard::of(const ParameterLayout& layout) const {
+  CHECK(first + count <= layout.size());
+  const auto begin = layout.begin() + static_cast<ptrdiff_t>(first);
+  return {begin, begin + static_cast<ptrdiff_t>(count)};
+}
+
+std::vector<ModelShard> plan_shards(const ParameterLayout& layout, uint64_t max_bytes, SafetensorsType type) {
   std::vector<ModelShard> shards(1);
   uint64_t filled = 0;
   for (size_t i = 0; i < layout.size(); ++i) {
-    if (shards.back().count > 0 && filled + bytes_of(layout[i]) > max_bytes) {
+    if (shards.back().count > 0 && filled + bytes_of(layout[i], type) > max_bytes) {
       shards.push_back({.name = {}, .first = i, .count = 0});
       filled = 0;
     }
     ++shards.back().count;
-    filled += bytes_of(layout[i]);
+    filled += bytes_of(layout[i], type);
   }
   for (size_t i = 0; i < shards.size(); ++i) {
     shards[i].name = shards.size() == 1
@@ -37,10 +42,10 @@ std::vector<ModelShard> plan_shards(const ParameterLayout& layout, uint64_t max_
   return shards;
 }
 
-std::string model_index(const ParameterLayout& layout, const std::vector<ModelShard>& shards) {
+std::string model_index(const ParameterLayout& layout, const std::vector<ModelShard>& shards, SafetensorsType type) {
   nlohmann::ordered_json index;
   uint64_t total = 0;
-  for (const ParameterInfo& parameter : layout) total += bytes_of(parameter);
+  for (const ParameterInfo& parameter : layout) total += bytes_of(parameter, type);
   index["metadata"] = {{"total_size", total}};
   for (const ModelShard& shard : shards) {
     for (size_t i = shard.first; i < shard.first + shard.count; ++i)
@@ -50,9 +55,8 @@ std::string model_index(const ParameterLayout& layout, const std::vector<ModelSh
 }
 
 ModelShardContent::ModelShardContent(const ParameterLayout& layout, ConstParameterSpans values, const ModelShard& shard) {
-  CHECK(layout.size() == values.size() && shard.first + shard.count <= layout.size());
-  const auto begin = layout.begin() + static_cast<ptrdiff_t>(shard.first);
-  const ParameterLayout own(begin, begin + static_cast<ptrdiff_t>(shard.count));
+  CHECK(layout.size() == values.size());
+  const ParameterLayout own = shard.of(layout);
   header_ = safetensors_header_of(own);
   parts_.emplace_back(header_);
   for (size_t i = 0; i < own.size(); ++i) {
@@ -63,17 +67,20 @@ ModelShardContent::ModelShardContent(const ParameterLayout& layout, ConstParamet
   for (const ByteView part : parts_) size_bytes_ += part.size();
 }
 
-Status ModelShardContent::for_each_part(uint64_t begin, uint64_t end,
-                                   const std::function<Status(ByteView)>& sink) const {
+ByteView ModelShardContent::range(uint64_t begin, uint64_t end, Bytes& buffer) const {
   CHECK(begin <= end && end <= size_bytes_);
+  const size_t appended_from = buffer.size();
   uint64_t position = 0;
   for (const ByteView part : parts_) {
-    const uint64_t from = std::clamp(begin, position, position + part.size()) - position;
-    const uint64_t to = std::clamp(end, position, position + part.size()) - position;
-    if (from < to) TRY(sink(part.subspan(from, to - from)));
-    position += part.size();
+    const uint64_t part_end = position + part.size();
+    if (begin >= position && end <= part_end) return part.subspan(begin - position, end - begin);
+    const uint64_t from = std::clamp(begin, position, part_end) - position;
+    const uint64_t to = std::clamp(end, position, part_end) - position;
+    CHECK(buffer.capacity() - buffer.size() >= to - from);
+    buffer.insert(buffer.end(), part.begin() + static_cast<ptrdiff_t>(from), part.begin() + static_cast<ptrdiff_t>(to));
+    position = part_end;
   }
-  return {};
+  return ByteView(buffer).subspan(appended_from);
 }
 
 }  // namespace templar

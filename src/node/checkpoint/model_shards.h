@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -10,6 +9,7 @@
 #include "base/hash.h"
 #include "base/thread_team.h"
 #include "core/protocol/parameter_layout.h"
+#include "node/checkpoint/safetensors.h"
 
 namespace templar {
 
@@ -21,14 +21,18 @@ struct ModelShard {
   std::string name;
   size_t first = 0;
   size_t count = 0;
+
+  [[nodiscard]] ParameterLayout of(const ParameterLayout& layout) const;
 };
 
 // Files of at most max_bytes of parameters each, or of one parameter that is larger. One file is
 // model.safetensors; several are model-00001-of-00003.safetensors and so on.
-[[nodiscard]] std::vector<ModelShard> plan_shards(const ParameterLayout& layout, uint64_t max_bytes);
+[[nodiscard]] std::vector<ModelShard> plan_shards(const ParameterLayout& layout, uint64_t max_bytes,
+                                                  SafetensorsType type = {});
 
 // model.safetensors.index.json, which says in which file each parameter lies.
-[[nodiscard]] std::string model_index(const ParameterLayout& layout, const std::vector<ModelShard>& shards);
+[[nodiscard]] std::string model_index(const ParameterLayout& layout, const std::vector<ModelShard>& shards,
+                                      SafetensorsType type = {});
 
 // A shard's whole file, as views of its header and of the parameters: nothing of them is copied. Views last as
 // long as this and the values.
@@ -37,9 +41,9 @@ class ModelShardContent {
   ModelShardContent(const ParameterLayout& layout, ConstParameterSpans values, const ModelShard& shard);
 
   [[nodiscard]] uint64_t size_bytes() const { return size_bytes_; }
-  // Hands [begin, end) of the file to the sink, in order; stops at its first error.
-  [[nodiscard]] Status for_each_part(uint64_t begin, uint64_t end,
-                                     const std::function<Status(ByteView)>& sink) const;
+  // The bytes [begin, end) of the file: a view of the parameter that they lie in, or, where they cross from one to the next, of
+  // the buffer that they are appended to, which must have room for them (CHECK: other views of it stay valid).
+  [[nodiscard]] ByteView range(uint64_t begin, uint64_t end, Bytes& buffer) const;
 
  private:
   Bytes header_;

@@ -138,14 +138,14 @@ Result<std::vector<SafetensorsEntry>> match_layout(const SafetensorsHeader& head
   return matched;
 }
 
-Bytes safetensors_header_of(const ParameterLayout& layout) {
+Bytes safetensors_header_of(const ParameterLayout& layout, SafetensorsType type) {
   nlohmann::json header;
   header["__metadata__"] = {{"format", "pt"}};
   uint64_t position = 0;
   for (const ParameterInfo& parameter : layout) {
-    const uint64_t end = position + static_cast<uint64_t>(parameter.count()) * sizeof(float);
+    const uint64_t end = position + static_cast<uint64_t>(parameter.count()) * type.bytes;
     header[parameter.name] = {
-        {"dtype", "F32"}, {"shape", parameter.shape}, {"data_offsets", {position, end}}};
+        {"dtype", type.name}, {"shape", parameter.shape}, {"data_offsets", {position, end}}};
     position = end;
   }
   std::string text = header.dump();

@@ -62,9 +62,15 @@ class MappedSafetensors {
 [[nodiscard]] Result<std::vector<SafetensorsEntry>> match_layout(const SafetensorsHeader& header,
                                                                  const ParameterLayout& layout);
 
-// Length and header of a file that holds the layout's parameters as F32 in its order, padded so that the data
+// The type of a file's elements.
+struct SafetensorsType {
+  std::string_view name = "F32";
+  uint64_t bytes = 4;
+};
+
+// Length and header of a file that holds the layout's parameters in its order, padded so that the data
 // is aligned to 64 bytes. Its metadata says {"format": "pt"}, without which Hugging Face does not open it.
-[[nodiscard]] Bytes safetensors_header_of(const ParameterLayout& layout);
+[[nodiscard]] Bytes safetensors_header_of(const ParameterLayout& layout, SafetensorsType type = {});
 // Hands the whole file to the sink, piece by piece; stops at its first error.
 [[nodiscard]] Status write_safetensors(const ParameterLayout& layout, ConstParameterSpans values,
                                        const std::function<Status(ByteView)>& sink);

@@ -15,7 +15,6 @@
 namespace templar {
 namespace {
 
-constexpr std::string_view kIndexName = "model.safetensors.index.json";
 
 std::string_view torch_name(NumberType type) {
   switch (type) {
@@ -59,18 +58,18 @@ Status export_hugging_face(const ModelSource& source, NumberType type, const std
                            uint64_t max_shard_bytes, const ExportProgress& progress) {
   const ParameterLayout layout = parameter_layout(source.model);
   TRY_ASSIGN(AtomicFolder out, AtomicFolder::create(folder));
-  const std::vector<SafetensorsShard> shards = plan_shards(layout, type, max_shard_bytes);
+  const std::vector<ModelShard> shards = plan_shards(layout, max_shard_bytes, safetensors_type(type));
   AtomicFileWriter* writer = nullptr;
   const ByteSink sink = with_progress([&](ByteView piece) { return writer->append(piece); }, progress,
                                       parameter_bytes(layout, type));
-  for (const SafetensorsShard& shard : shards) {
-    TRY_ASSIGN(AtomicFileWriter file, AtomicFileWriter::create(out.path() / shard.file_name));
+  for (const ModelShard& shard : shards) {
+    TRY_ASSIGN(AtomicFileWriter file, AtomicFileWriter::create(out.path() / shard.name));
     writer = &file;
-    TRY(write_safetensors_file(source, type, shard.parameters, sink));
+    TRY(write_safetensors_file(source, type, shard, sink));
     TRY(file.commit());
   }
   if (shards.size() > 1)
-    TRY(write_file_atomically(out.path() / kIndexName, safetensors_index(layout, type, shards)));
+    TRY(write_file_atomically(out.path() / kModelIndexName, model_index(layout, shards, safetensors_type(type))));
   TRY(write_file_atomically(out.path() / kConfigName, config_of(source, type)));
   for (const TokenizerFile& file : tokenizer_files_of(source)) {
     TRY(write_file_atomically(out.path() / file.name, ByteView(file.content)));

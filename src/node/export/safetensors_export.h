@@ -1,34 +1,18 @@
-// A model as safetensors: one file, or several with an index, named as Hugging Face names them.
+// A model as safetensors, in any number type. How it is cut into files: node/checkpoint/model_shards.h.
 #pragma once
 
 #include <filesystem>
-#include <string>
-#include <vector>
 
+#include "node/checkpoint/model_shards.h"
 #include "node/export/model_source.h"
 
 namespace templar {
 
-// What a file of a model holds: parameters by their index in the layout, in canonical order.
-struct SafetensorsShard {
-  std::string file_name;
-  std::vector<size_t> parameters;
-};
+[[nodiscard]] SafetensorsType safetensors_type(NumberType type);
 
-// One shard, "model.safetensors", where the parameters take at most max_bytes; otherwise
-// "model-00001-of-00003.safetensors" and so on, each at most that large, but that a parameter that is larger
-// by itself has a shard of its own.
-[[nodiscard]] std::vector<SafetensorsShard> plan_shards(const ParameterLayout& layout, NumberType type,
-                                                        uint64_t max_bytes);
-
-// model.safetensors.index.json of several shards.
-[[nodiscard]] std::string safetensors_index(const ParameterLayout& layout, NumberType type,
-                                            const std::vector<SafetensorsShard>& shards);
-
-// Hands the whole file with those parameters to the sink, data aligned to 64 bytes, metadata
-// {"format": "pt"}. Fails as write_parameter does.
-[[nodiscard]] Status write_safetensors_file(const ModelSource& source, NumberType type,
-                                            const std::vector<size_t>& parameters, const ByteSink& sink);
+// Hands the whole file with that shard's parameters to the sink. Fails as write_parameter does.
+[[nodiscard]] Status write_safetensors_file(const ModelSource& source, NumberType type, const ModelShard& shard,
+                                            const ByteSink& sink);
 
 // The whole model as one file of that name, which appears whole or not at all. Fails (fatal) where it can't
 // be written, and as write_safetensors_file.

@@ -13,36 +13,17 @@
 namespace templar::testing {
 namespace {
 
-using Indices = std::vector<size_t>;
-
-// Sizes 80, 40, 400, 40 and 40 bytes in f32.
-const ParameterLayout kLayout = {{"a", {20}}, {"b", {5, 2}}, {"c", {100}}, {"d", {10}}, {"e", {10}}};
-
-std::vector<Indices> planned(NumberType type, uint64_t max_bytes) {
-  std::vector<Indices> parameters;
-  for (const SafetensorsShard& shard : plan_shards(kLayout, type, max_bytes))
-    parameters.push_back(shard.parameters);
-  return parameters;
-}
-
-TEST(SafetensorsExport, CutsAModelIntoFilesOfAtMostThatSize) {
-  EXPECT_EQ(planned(NumberType::kF32, 600), (std::vector<Indices>{{0, 1, 2, 3, 4}}));
-  EXPECT_EQ(planned(NumberType::kF32, 599), (std::vector<Indices>{{0, 1, 2, 3}, {4}}));
-  EXPECT_EQ(planned(NumberType::kF32, 120), (std::vector<Indices>{{0, 1}, {2}, {3, 4}}));
-  EXPECT_EQ(planned(NumberType::kBf16, 120), (std::vector<Indices>{{0, 1}, {2}, {3, 4}}));
-  EXPECT_EQ(planned(NumberType::kF16, 260), (std::vector<Indices>{{0, 1, 2}, {3, 4}}));
-  EXPECT_EQ(planned(NumberType::kF32, 1), (std::vector<Indices>{{0}, {1}, {2}, {3}, {4}}));
-}
-
-TEST(SafetensorsExport, NamesFilesAsHuggingFaceDoes) {
-  EXPECT_EQ(plan_shards(kLayout, NumberType::kF32, 600)[0].file_name, "model.safetensors");
-  const auto shards = plan_shards(kLayout, NumberType::kF32, 120);
-  EXPECT_EQ(shards[0].file_name, "model-00001-of-00003.safetensors");
-  EXPECT_EQ(shards[2].file_name, "model-00003-of-00003.safetensors");
-  const auto index = nlohmann::json::parse(safetensors_index(kLayout, NumberType::kF32, shards));
-  EXPECT_EQ(index["metadata"]["total_size"], 600);
-  EXPECT_EQ(index["weight_map"].size(), 5);
-  EXPECT_EQ(index["weight_map"]["c"], "model-00002-of-00003.safetensors");
+TEST(SafetensorsExport, CutsByTheSizeThatParametersHaveInTheirType) {
+  // 80, 40, 400, 40 and 40 bytes in f32.
+  const ParameterLayout layout = {{"a", {20}}, {"b", {5, 2}}, {"c", {100}}, {"d", {10}}, {"e", {10}}};
+  const auto files = [&](NumberType type, uint64_t max_bytes) {
+    return plan_shards(layout, max_bytes, safetensors_type(type)).size();
+  };
+  EXPECT_EQ(files(NumberType::kF32, 599), 2u);
+  EXPECT_EQ(files(NumberType::kBf16, 300), 1u);
+  EXPECT_EQ(files(NumberType::kF16, 299), 2u);
+  const auto index = nlohmann::json::parse(model_index(layout, plan_shards(layout, 600), safetensors_type(NumberType::kBf16)));
+  EXPECT_EQ(index["metadata"]["total_size"], 300);
 }
 
 class SafetensorsFile : public ::testing::Test {
