@@ -44,7 +44,7 @@ void log_to_file(const std::filesystem::path& file) {
 // How long this call took, kept beside the nodes' own measurements, so that a resumed run adds up.
 Status record_times(const LocalRun& run, double train_seconds, double total_seconds) {
   TRY_ASSIGN(const auto sink, JsonlMetricsSink::open(run.path("metrics") / "localnet.jsonl"));
-  Measurement measurement{.name = "localnet_call", .tags = {}, .fields = {}, .time_ms = 0};
+  Measurement measurement{.name = "localnet_call", .tags = {}, .fields = {}};
   measurement.fields = {{"train_seconds", train_seconds}, {"total_seconds", total_seconds}};
   sink->write(measurement);
   sink->flush();

@@ -43,7 +43,7 @@ void report_healed(const NodeEnvironment& environment, const NodeName& node, con
                         {"blocks", all},
                         {"state_root", divergence.ours.root.hex()},
                         {"leader_state_root", divergence.leaders.hex()}};
-  environment.metrics.write(measurement);
+  environment.metrics.write(std::move(measurement));
 }
 
 }  // namespace templar

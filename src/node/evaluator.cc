@@ -151,7 +151,7 @@ Status Evaluator::evaluate(const Evaluated& model) {
   } else {
     summary.fields["mean_score"] = mean_of(scores);
   }
-  environment_.metrics.write(summary);
+  environment_.metrics.write(std::move(summary));
   return {};
 }
 
@@ -170,7 +170,7 @@ Status Evaluator::report_heldout(const Evaluated& model) {
     metrics.fields["heldout_bytes"] = report.predicted_bytes;
     metrics.fields["bits_per_byte"] = report.bits_per_byte();
   }
-  environment_.metrics.write(metrics);
+  environment_.metrics.write(std::move(metrics));
   return {};
 }
 
@@ -192,7 +192,7 @@ Result<std::vector<double>> Evaluator::report_tasks(const Evaluated& model) {
                           {"num_fewshot", task.example_count},
                           {"seconds", watch.seconds()}});
     if (form.has_acc_norm) result.fields.insert({{"acc_norm", score.acc_norm}, {"acc_bytes", score.acc_bytes}});
-    environment_.metrics.write(result);
+    environment_.metrics.write(std::move(result));
     scores.push_back(score.score());
   }
   return scores;

@@ -295,7 +295,7 @@ void Miner::report(int64_t window, const Gathered& gathered, size_t accepted, bo
     measurement.fields["train_seconds"] = trained_.seconds;
     measurement.fields["contribution_bytes"] = trained_.contribution_bytes;
   }
-  environment_.metrics.write(measurement);
+  environment_.metrics.write(std::move(measurement));
 }
 
 }  // namespace templar

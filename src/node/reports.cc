@@ -11,8 +11,6 @@ Measurement node_measurement(std::string_view name, std::string_view role, uint3
   Measurement measurement;
   measurement.name = name;
   measurement.tags = {{"role", std::string(role)}, {"uid", std::to_string(uid)}, {"run", environment.run_id.brief()}};
-  const auto block = environment.ledger.latest_block();
-  if (block && *block) measurement.time_ms = (*block)->time_ms;
   return measurement;
 }
 

@@ -9,7 +9,7 @@
 
 namespace templar {
 
-// A measurement with the standard tags (uid, role, run id), at the ledger's time.
+// A measurement with the standard tags (uid, role, run id); its time is that of its writing.
 [[nodiscard]] Measurement node_measurement(std::string_view name, std::string_view role, uint32_t uid,
                                            const NodeEnvironment& environment);
 

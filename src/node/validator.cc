@@ -337,7 +337,7 @@ void Validator::report(const AdvanceResult& result, const Evidence& evidence, do
                     {"evaluated", static_cast<int64_t>(evaluated)},
                     {"judge_seconds", seconds},
                     {"state_root", replica_.state_root().hex()}};
-  environment_.metrics.write(summary);
+  environment_.metrics.write(std::move(summary));
   for (const MinerEvidence& miner : evidence.miners) {
     const MinerScore& score = result.scoreboard.miners.at(miner.uid);
     Measurement scores = node_measurement("validator_scores", "validator", self_.uid, environment_);
@@ -354,7 +354,7 @@ void Validator::report(const AdvanceResult& result, const Evidence& evidence, do
                      {"sync_factor", score.sync_factor},
                      {"final_score", score.final_score},
                      {"weight", weight == result.weights.end() ? 0.0 : weight->second}};
-    environment_.metrics.write(scores);
+    environment_.metrics.write(std::move(scores));
   }
 }
 

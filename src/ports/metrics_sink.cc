@@ -5,9 +5,9 @@
 
 namespace templar {
 
-void MemoryMetricsSink::write(const Measurement& measurement) {
+void MemoryMetricsSink::write(Measurement measurement) {
   const std::lock_guard lock(mutex_);
-  measurements_.push_back(measurement);
+  measurements_.push_back(std::move(measurement));
 }
 
 std::vector<Measurement> MemoryMetricsSink::measurements() const {

@@ -10,8 +10,6 @@
 #include <variant>
 #include <vector>
 
-#include "base/clock.h"
-
 namespace templar {
 
 using MetricValue = std::variant<int64_t, double, std::string>;
@@ -20,7 +18,7 @@ struct Measurement {
   std::string name;  // the reference's names: "training_step_v2", "validator_window_v2", "benchmark_metrics", ...
   std::map<std::string, std::string> tags;
   std::map<std::string, MetricValue> fields;
-  TimestampMs time_ms = 0;
+  int64_t time_ns = 0;  // since the Unix epoch; 0: when it is written
   bool operator==(const Measurement&) const = default;
 };
 
@@ -28,7 +26,7 @@ struct Measurement {
 class MetricsSink {
  public:
   virtual ~MetricsSink() = default;
-  virtual void write(const Measurement& measurement) = 0;
+  virtual void write(Measurement measurement) = 0;
   // Everything accepted so far is where it belongs when this returns, or counted as dropped.
   virtual void flush() = 0;
   // Measurements that could not be written.
@@ -37,7 +35,7 @@ class MetricsSink {
 
 class MemoryMetricsSink final : public MetricsSink {
  public:
-  void write(const Measurement& measurement) override;
+  void write(Measurement measurement) override;
   void flush() override {}
   [[nodiscard]] uint64_t dropped() const override { return 0; }
   [[nodiscard]] std::vector<Measurement> measurements() const;

@@ -23,7 +23,7 @@ std::string to_line(const Measurement& measurement) {
   const Json line = {{"name", measurement.name},
                      {"tags", measurement.tags},
                      {"fields", std::move(fields)},
-                     {"time_ms", measurement.time_ms}};
+                     {"time_ns", measurement.time_ns}};
   return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -40,11 +40,11 @@ std::optional<MetricValue> field_value(const Json& json) {
 std::optional<Measurement> from_line(std::string_view line) {
   const Json json = Json::parse(line, nullptr, false);
   if (!json.is_object() || !json.contains("name") || !json.contains("tags") || !json.contains("fields") ||
-      !json.contains("time_ms") || !json["name"].is_string() || !json["tags"].is_object() ||
-      !json["fields"].is_object() || !json["time_ms"].is_number_integer()) {
+      !json.contains("time_ns") || !json["name"].is_string() || !json["tags"].is_object() ||
+      !json["fields"].is_object() || !json["time_ns"].is_number_integer()) {
     return std::nullopt;
   }
-  Measurement measurement{.name = json["name"], .tags = {}, .fields = {}, .time_ms = json["time_ms"]};
+  Measurement measurement{.name = json["name"], .tags = {}, .fields = {}, .time_ns = json["time_ns"]};
   for (const auto& [name, value] : json["tags"].items()) {
     if (!value.is_string()) return std::nullopt;
     measurement.tags[name] = value;
@@ -76,7 +76,7 @@ Result<std::unique_ptr<JsonlMetricsSink>> JsonlMetricsSink::open(const std::file
   return std::unique_ptr<JsonlMetricsSink>(new JsonlMetricsSink(std::move(file), last != '\n'));
 }
 
-void JsonlMetricsSink::write(const Measurement& measurement) {
+void JsonlMetricsSink::write(Measurement measurement) {
   std::string line = to_line(measurement);
   const std::lock_guard lock(mutex_);
   if (torn_) line.insert(line.begin(), '\n');

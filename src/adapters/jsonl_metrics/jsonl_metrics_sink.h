@@ -1,4 +1,4 @@
-// Measurements as lines of JSON in a file: {"name":…,"tags":{…},"fields":{…},"time_ms":…}.
+// Measurements as lines of JSON in a file: {"name":…,"tags":{…},"fields":{…},"time_ns":…}.
 #pragma once
 
 #include <atomic>
@@ -20,7 +20,7 @@ class JsonlMetricsSink final : public MetricsSink {
   // The folder must exist. Fails (fatal) if the file can't be opened for appending.
   [[nodiscard]] static Result<std::unique_ptr<JsonlMetricsSink>> open(const std::filesystem::path& path);
 
-  void write(const Measurement& measurement) override;
+  void write(Measurement measurement) override;
   // Also syncs the file to the disk.
   void flush() override;
   [[nodiscard]] uint64_t dropped() const override { return dropped_.load(); }

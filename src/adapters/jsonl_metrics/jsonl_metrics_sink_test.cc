@@ -26,7 +26,7 @@ struct JsonlHarness {
 };
 
 Measurement numbered(int64_t number) {
-  return {.name = "n", .tags = {}, .fields = {{"number", number}}, .time_ms = 5};
+  return {.name = "n", .tags = {}, .fields = {{"number", number}}, .time_ns = 5};
 }
 
 std::string text_of(const fs::path& path) {
@@ -47,10 +47,10 @@ TEST(JsonlMetricsSink, WritesALineThatAnyJsonReaderTakes) {
   sink->write({.name = "a",
                .tags = {{"uid", "1"}},
                .fields = {{"f", 2.0}, {"i", int64_t{2}}, {"nan", std::nan("")}, {"t", "x"}},
-               .time_ms = 7});
+               .time_ns = 7});
   EXPECT_EQ(text_of(folder / "m.jsonl"),
             "{\"fields\":{\"f\":2.0,\"i\":2,\"nan\":null,\"t\":\"x\"},\"name\":\"a\",\"tags\":{\"uid\":\"1\"}"
-            ",\"time_ms\":7}\n");
+            ",\"time_ns\":7}\n");
 }
 
 TEST(JsonlMetricsSink, ReadsWhatIsNotFiniteAsNoNumber) {
@@ -109,7 +109,7 @@ TEST(JsonlMetricsSink, GoesOnAfterALineThatWasWrittenInPart) {
     if (fs::file_size(path) != 1000) return 1;
     const uint64_t lost = sink->dropped();
     fs::resize_file(path, 990);  // there is room again
-    sink->write({.name = "n", .tags = {}, .fields = {}, .time_ms = 0});
+    sink->write({.name = "n", .tags = {}, .fields = {}, .time_ns = 0});
     return lost > 0 && sink->dropped() == lost + 1 ? 0 : 2;
   });
   EXPECT_EQ(end, 0);
@@ -169,7 +169,7 @@ TEST(ReadJsonlMeasurements, LeavesATornLastLineForTheNextCall) {
   page = read_jsonl_measurements(path, page.next_offset).value();
   EXPECT_TRUE(page.measurements.empty());
   EXPECT_EQ(page.next_offset, first_line);
-  append_text(path, "\"time_ms\":5}\n");
+  append_text(path, "\"time_ns\":5}\n");
   page = read_jsonl_measurements(path, page.next_offset).value();
   EXPECT_THAT(page.measurements, ::testing::ElementsAre(numbered(1)));
   EXPECT_EQ(page.next_offset, fs::file_size(path));
@@ -179,12 +179,12 @@ TEST(ReadJsonlMeasurements, SkipsAndCountsLinesThatAreNoMeasurements) {
   const TemporaryFolder folder;
   const fs::path path = folder / "m.jsonl";
   for (const char* line :
-       {"[]", "nonsense", "{}", "\"text\"", R"({"name":1,"tags":{},"fields":{},"time_ms":5})",
-        R"({"name":"n","tags":{"a":1},"fields":{},"time_ms":5})",
-        R"({"name":"n","tags":{},"fields":{"a":[]},"time_ms":5})",
-        R"({"name":"n","tags":{},"fields":{"a":9223372036854775808},"time_ms":5})",
-        R"({"name":"n","tags":{},"fields":{},"time_ms":1.5})",
-        R"({"name":"n","tags":[],"fields":{},"time_ms":5})"}) {
+       {"[]", "nonsense", "{}", "\"text\"", R"({"name":1,"tags":{},"fields":{},"time_ns":5})",
+        R"({"name":"n","tags":{"a":1},"fields":{},"time_ns":5})",
+        R"({"name":"n","tags":{},"fields":{"a":[]},"time_ns":5})",
+        R"({"name":"n","tags":{},"fields":{"a":9223372036854775808},"time_ns":5})",
+        R"({"name":"n","tags":{},"fields":{},"time_ns":1.5})",
+        R"({"name":"n","tags":[],"fields":{},"time_ns":5})"}) {
     append_text(path, std::string(line) + "\n");
   }
   append_text(path, "\n");  // an empty line is no fault

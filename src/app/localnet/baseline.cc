@@ -51,7 +51,7 @@ class Baseline final : public RunningNode {
                }));
     Measurement measurement = node_measurement("baseline_metrics", "baseline", uid_, world_->environment);
     measurement.fields = {{"window", window_}, {"loss", mean_of(report.losses)}, {"tokens", report.tokens}};
-    world_->metrics->write(measurement);
+    world_->metrics->write(std::move(measurement));
     ++window_;
     return {};
   }
@@ -60,7 +60,7 @@ class Baseline final : public RunningNode {
     TRY_ASSIGN(const EvaluationReport report, evaluate_heldout(*world_->shards, *engine_, world_->config.heldout_samples));
     Measurement measurement = node_measurement("baseline_heldout", "baseline", uid_, world_->environment);
     measurement.fields = {{"window", window_}, {"heldout_loss", report.mean_loss()}};
-    world_->metrics->write(measurement);
+    world_->metrics->write(std::move(measurement));
     return {};
   }
 

@@ -39,9 +39,9 @@ TYPED_TEST_P(MetricsSinkContract, KeepsEveryTypeOfField) {
                  {"whole_float", 5.0},
                  {"tiny", 5e-324},
                  {"text", std::string("words, \xc3\xa4 and a \x01")}},
-      .time_ms = 1784800000123};
+      .time_ns = 1784800000123456789};
   this->harness_.sink().write(measurement);
-  this->harness_.sink().write({.name = "empty", .tags = {}, .fields = {}, .time_ms = -1});
+  this->harness_.sink().write({.name = "empty", .tags = {}, .fields = {}, .time_ns = -1});
   this->harness_.sink().flush();
   EXPECT_THAT(this->harness_.written(),
               ::testing::ElementsAre(measurement, ::testing::Field(&Measurement::name, "empty")));
