@@ -21,6 +21,7 @@ void add_node_commands(CLI::App& root, int& exit_code);  // miner, validator, ev
 void add_run_command(CLI::App& root, int& exit_code);
 void add_key_command(CLI::App& root, int& exit_code);
 void add_contribution_command(CLI::App& root, int& exit_code);
+void add_top_command(CLI::App& root, int& exit_code);
 void add_bench_command(CLI::App& root, int& exit_code);
 
 }  // namespace templar

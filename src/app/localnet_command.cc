@@ -41,12 +41,11 @@ void log_to_file(const std::filesystem::path& file) {
   });
 }
 
-// How long this call took, kept beside the nodes' own measurements, so that a resumed run adds up.
-Status record_times(const LocalRun& run, double train_seconds, double total_seconds) {
+// Kept beside the nodes' own measurements.
+Status record(const LocalRun& run, Measurement measurement) {
   TRY_ASSIGN(const auto sink, JsonlMetricsSink::open(run.path("metrics") / "localnet.jsonl"));
-  Measurement measurement{.name = "localnet_call", .tags = {}, .fields = {}};
-  measurement.fields = {{"train_seconds", train_seconds}, {"total_seconds", total_seconds}};
-  sink->write(measurement);
+  measurement.tags["run"] = run_id(run.spec).brief();
+  sink->write(std::move(measurement));
   sink->flush();
   return {};
 }
@@ -85,6 +84,9 @@ Status run_localnet(const LocalnetOptions& options) {
     say_end(run, history);
     return {};
   }
+  TRY(record(run, {.name = "localnet_begin",
+                   .tags = {},
+                   .fields = {{"windows", run.windows}, {"miners", static_cast<int64_t>(options.miners)}}}));
   LiveView view(run, stdout);
   view.skip_to_end(history);
   const Stopwatch training;
@@ -93,7 +95,10 @@ Status run_localnet(const LocalnetOptions& options) {
   };
   const auto drive = options.processes ? run_processes : run_in_process;
   const Status outcome = drive(run, options, tick, stop_requested);
-  TRY(record_times(run, training.seconds(), total.seconds()));
+  // How long each call took, so that a resumed run adds up.
+  TRY(record(run, {.name = "localnet_call",
+                   .tags = {},
+                   .fields = {{"train_seconds", training.seconds()}, {"total_seconds", total.seconds()}}}));
   TRY(tail.poll(history));
   if (!outcome) return outcome;
   if (stop_requested()) {

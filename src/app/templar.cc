@@ -58,6 +58,7 @@ int run_templar(int argc, char** argv) {
   add_tokenize_command(app, exit_code);
   add_contribution_command(app, exit_code);
   add_key_command(app, exit_code);
+  add_top_command(app, exit_code);
   add_bench_command(app, exit_code);
   if (argc == 1) {
     std::fputs(app.help().c_str(), stderr);

@@ -37,12 +37,15 @@ class VirtualClock final : public Clock {
 // Elapsed real time, for reports only: no decision may depend on it.
 class Stopwatch {
  public:
-  Stopwatch() : start_(std::chrono::steady_clock::now()) {}
+  Stopwatch() : start_ms_(SystemClock().now_ms()), start_(std::chrono::steady_clock::now()) {}
+  // When it was started, by the machine's clock.
+  [[nodiscard]] TimestampMs start_ms() const { return start_ms_; }
   [[nodiscard]] double seconds() const {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   }
 
  private:
+  TimestampMs start_ms_;
   std::chrono::steady_clock::time_point start_;
 };
 

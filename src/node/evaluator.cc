@@ -75,9 +75,12 @@ Result<Progress> Evaluator::advance() {
   if (!window) return options_.backfill && leader ? Progress::kFinished : Progress::kWaiting;
   // Asked for before the loading: what arrives meanwhile is a reason to try again.
   TRY_ASSIGN(const std::string files, files_of(leader, *window));
+  const Stopwatch watch;
   const auto model = load(leader, *window);
   const Status evaluated = model ? evaluate(*model) : std::unexpected(model.error());
   if (!evaluated && evaluated.error().kind != ErrorKind::kSkip) return std::unexpected(evaluated.error());
+  timeline_.add("evaluate", watch);
+  timeline_.report("evaluator", 0, *window, environment_);
   environment_.metrics.flush();  // a checkpoint that is marked as done must have been reported
   if (evaluated) {
     TRY(mark_done(*window));
@@ -160,8 +163,7 @@ Status Evaluator::report_heldout(const Evaluated& model) {
   TRY_ASSIGN(const HeldoutReport report,
              evaluate_heldout(environment_.shards, replica_.engine(), options_.heldout_samples, options_.tokenizer));
   Measurement metrics = measurement("benchmark_metrics", model);
-  metrics.fields.insert({{"outer_step", model.outer_step},
-                         {"heldout_loss", report.mean_loss()},
+  metrics.fields.insert({{"heldout_loss", report.mean_loss()},
                          {"heldout_tokens", report.predicted_tokens},
                          {"perplexity", report.perplexity()},
                          {"seconds", watch.seconds()},

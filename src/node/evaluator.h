@@ -13,6 +13,7 @@
 #include "node/evaluation/heldout.h"
 #include "node/evaluation/task.h"
 #include "node/replica.h"
+#include "node/window_timeline.h"
 
 namespace templar {
 
@@ -64,6 +65,7 @@ class Evaluator {
   const NodeEnvironment& environment_;
   const EvaluatorOptions options_;
   Replica replica_;
+  WindowTimeline timeline_;
   std::set<int64_t> remembered_;                // evaluated by this evaluator or, as the state file says, before
   std::set<int64_t> done_;                      // not to be evaluated any more
   std::map<int64_t, std::string> passed_over_;  // window → which files it was made of

@@ -60,7 +60,9 @@ Result<Progress> Miner::start() {
   const auto uid = uid_of(roster, key_.public_key());
   if (!uid) return fatal_error("miner: key " + key_.public_key().hex() + " is not registered on the ledger");
   self_ = *find_uid(roster, *uid);
+  const Stopwatch watch;
   TRY_ASSIGN(const CatchUpState state, catch_up_.advance(options_.until_window));
+  if (state == CatchUpState::kWorking) timeline_.add("catch_up", watch);
   if (state == CatchUpState::kWorking) return Progress::kWorked;
   if (state != CatchUpState::kInSync) return Progress::kWaiting;
   const CatchUpReport& report = catch_up_.report();
@@ -97,14 +99,21 @@ Result<Progress> Miner::train_window() {
     }
     unpublished_ = *std::move(contribution);
   }
-  TRY(store_.put(self_.bucket, contribution_key(plan.window), unpublished_));
-  unpublished_ = {};
-  contributed_window_ = plan.window;
+  TRY(publish(plan.window));
   if ((plan.window + 1) % environment_.spec.network.checkpoint_interval == 0) begin_saving();
   return Progress::kWorked;
 }
 
+Status Miner::publish(int64_t window) {
+  const auto phase = timeline_.phase("publish");
+  TRY(store_.put(self_.bucket, contribution_key(window), unpublished_));
+  unpublished_ = {};
+  contributed_window_ = window;
+  return {};
+}
+
 Result<std::optional<Bytes>> Miner::make_contribution(const WindowPlan& plan) {
+  const auto phase = timeline_.phase("train");
   const Stopwatch watch;
   TRY_ASSIGN(const Hash256 block_hash, clock_.block_hash(plan.window));
   TRY_ASSIGN(const Shard shard, open_active_shard(environment_, plan));
@@ -158,35 +167,46 @@ Result<Progress> Miner::close_window() {
     peers = selection_of(**record);
   }
 
+  TRY_ASSIGN(const std::optional<Gathered> gathered, gather_window(peers, roster, confirmed ? &**record : nullptr));
+  if (!gathered) return Progress::kWorked;
+  apply(*gathered);
+  report(window, *gathered, confirmed);
+  housekeeping();
+  return Progress::kWorked;
+}
+
+Result<std::optional<Gathered>> Miner::gather_window(const PeerSelection& peers, std::span<const Registration> roster,
+                                                     const AggregateRecord* record) {
+  const auto phase = timeline_.phase("gather");
+  const int64_t window = replica_.window();
   TRY_ASSIGN(const std::optional<PutWindow> times, clock_.put_window_of(window));
   TRY_ASSIGN(const Hash256 block_hash, clock_.block_hash(window));
   TRY_ASSIGN(Gathered gathered, gather(environment_, {.plan = replica_.plan(),
                                                       .peers = peers,
-                                                      .roster = roster,
+                                                      .roster = {roster.begin(), roster.end()},
                                                       .times = *times,
                                                       .block_hash = block_hash,
                                                       .state_root = replica_.state_root(),
                                                       .parameters = std::as_const(replica_.engine()).parameters()}));
-  if (confirmed) {
-    log_differences(gathered, **record, "miner", self_.uid);
-    TRY_ASSIGN(auto named, fetch_named(environment_, **record, roster, std::move(gathered.accepted)));
-    if (!named.missing.empty()) {
-      start_again();
-      catch_up_.wait_for(**record, std::move(named.missing));
-      return Progress::kWorked;
-    }
-    gathered.accepted = std::move(named.found);
+  if (record == nullptr) return gathered;
+  log_differences(gathered, *record, "miner", self_.uid);
+  TRY_ASSIGN(auto named, fetch_named(environment_, *record, roster, std::move(gathered.accepted)));
+  if (!named.missing.empty()) {
+    start_again();
+    catch_up_.wait_for(*record, std::move(named.missing));
+    return std::nullopt;
   }
-  const size_t accepted = gathered.accepted.size();
+  gathered.accepted = std::move(named.found);
+  return gathered;
+}
+
+void Miner::apply(const Gathered& gathered) {
+  const auto phase = timeline_.phase("apply");
   replica_.close_window(as_list(gathered.accepted));
-  if (accepted == 0) {
-    finish_saving();
-    trainer_.forget_feedback();
-    if (replica_.window() % environment_.spec.network.checkpoint_interval == 0) begin_saving();
-  }
-  report(window, gathered, accepted, confirmed);
-  housekeeping();
-  return Progress::kWorked;
+  if (!gathered.accepted.empty()) return;
+  finish_saving();
+  trainer_.forget_feedback();
+  if (replica_.window() % environment_.spec.network.checkpoint_interval == 0) begin_saving();
 }
 
 Result<PeerSelection> Miner::peers_without_record(const Registration& leader) const {
@@ -278,12 +298,11 @@ void Miner::settle_own_state(const CatchUpReport& report) {
   if (report.moved()) trained_.window = -1;  // of the model before
 }
 
-void Miner::report(int64_t window, const Gathered& gathered, size_t accepted, bool confirmed) {
+void Miner::report(int64_t window, const Gathered& gathered, bool confirmed) {
   Measurement measurement = node_measurement("training_step_v2", "miner", self_.uid, environment_);
   measurement.fields["window"] = window;
-  measurement.fields["outer_step"] = replica_.outer_step();
-  measurement.fields["gather_accepted"] = static_cast<int64_t>(accepted);
-  measurement.fields["gather_rejected"] = static_cast<int64_t>(gathered.rejected.size());
+  measurement.fields["global_step"] = replica_.outer_step();
+  add_gathered(measurement, gathered);
   measurement.fields["record_confirmed"] = static_cast<int64_t>(confirmed);
   measurement.fields["state_root"] = replica_.state_root().hex();
   if (trained_.window == window) {
@@ -293,9 +312,11 @@ void Miner::report(int64_t window, const Gathered& gathered, size_t accepted, bo
     measurement.fields["gradient_norm"] = trained_.inner.gradient_norm_mean;
     measurement.fields["tokens"] = trained_.inner.tokens;
     measurement.fields["train_seconds"] = trained_.seconds;
+    measurement.fields["tokens_per_sec"] = static_cast<double>(trained_.inner.tokens) / std::max(trained_.seconds, 1e-9);
     measurement.fields["contribution_bytes"] = trained_.contribution_bytes;
   }
   environment_.metrics.write(std::move(measurement));
+  timeline_.report("miner", self_.uid, window, environment_);
 }
 
 }  // namespace templar

@@ -15,6 +15,7 @@
 #include "node/replica.h"
 #include "node/training.h"
 #include "node/window_clock.h"
+#include "node/window_timeline.h"
 
 namespace templar {
 
@@ -47,6 +48,11 @@ class Miner {
   [[nodiscard]] Result<Progress> close_window();
   // Trains and seals what comes of it; nothing where the window can't be trained in. A failure changes nothing.
   [[nodiscard]] Result<std::optional<Bytes>> make_contribution(const WindowPlan& plan);
+  // What the window's outer step takes: our own gather, or what the record names where there is one (else nullptr). Nothing where
+  // that is not to be had: catching up goes on.
+  [[nodiscard]] Result<std::optional<Gathered>> gather_window(const PeerSelection& peers, std::span<const Registration> roster,
+                                                              const AggregateRecord* record);
+  void apply(const Gathered& gathered);
   // The peers of a window of which the leader has no record.
   [[nodiscard]] Result<PeerSelection> peers_without_record(const Registration& leader) const;
   // Whatever stands between the model and the run, catching up settles it.
@@ -63,7 +69,9 @@ class Miner {
   [[nodiscard]] int64_t untrained_window() const { return std::max(replica_.window(), contributed_window_ + 1); }
   void load_state();
   void settle_own_state(const CatchUpReport& report);
-  void report(int64_t window, const Gathered& gathered, size_t accepted, bool confirmed);
+  // Puts what was made for the window into the bucket.
+  [[nodiscard]] Status publish(int64_t window);
+  void report(int64_t window, const Gathered& gathered, bool confirmed);
 
   const NodeEnvironment& environment_;
   ObjectStore& store_;
@@ -73,6 +81,7 @@ class Miner {
   Replica replica_;
   CatchUp catch_up_;
   Trainer trainer_;
+  WindowTimeline timeline_;
   Registration self_;
   bool started_ = false;
   bool state_loaded_ = false;         // from the file, where there is one

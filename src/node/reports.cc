@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "base/log.h"
+#include "ports/metric_fields.h"
 
 namespace templar {
 
@@ -12,6 +13,19 @@ Measurement node_measurement(std::string_view name, std::string_view role, uint3
   measurement.name = name;
   measurement.tags = {{"role", std::string(role)}, {"uid", std::to_string(uid)}, {"run", environment.run_id.brief()}};
   return measurement;
+}
+
+void add_gathered(Measurement& measurement, const Gathered& gathered) {
+  std::vector<int64_t> accepted;
+  std::vector<int64_t> rejected;
+  for (const Contribution& contribution : gathered.accepted) accepted.push_back(contribution.header().uid);
+  for (const RejectedContribution& contribution : gathered.rejected) rejected.push_back(contribution.uid);
+  const size_t all = accepted.size() + rejected.size();
+  measurement.fields["gather_accepted"] = static_cast<int64_t>(accepted.size());
+  measurement.fields["gather_rejected"] = static_cast<int64_t>(rejected.size());
+  if (all > 0) measurement.fields["gather_success_rate"] = 100.0 * static_cast<double>(accepted.size()) / static_cast<double>(all);
+  add_list_field(measurement, "gather_peers", accepted);
+  add_list_field(measurement, "skipped_peers", rejected);
 }
 
 double mean_of(std::span<const double> values) {

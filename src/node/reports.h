@@ -13,6 +13,9 @@ namespace templar {
 [[nodiscard]] Measurement node_measurement(std::string_view name, std::string_view role, uint32_t uid,
                                            const NodeEnvironment& environment);
 
+// Whose contributions were taken and whose were not.
+void add_gathered(Measurement& measurement, const Gathered& gathered);
+
 // 0 for none.
 [[nodiscard]] double mean_of(std::span<const double> values);
 

@@ -10,6 +10,7 @@
 #include "node/checkpoint/checkpoint.h"
 #include "node/evidence_collector.h"
 #include "node/first_model.h"
+#include "node/judgement_report.h"
 #include "node/reports.h"
 #include "node/roster.h"
 
@@ -71,8 +72,12 @@ Result<Progress> Validator::start() {
   self_ = *find_uid(roster, *uid);
   if (!state_loaded_) TRY(load_state());
   // A window that was decided but not judged before a restart is judged now, so the replay ends at the first unjudged one.
+  const Stopwatch watch;
   TRY_ASSIGN(const CatchUpState state, catch_up_.advance(has_state_ ? std::optional(state_.next_window) : std::nullopt));
-  if (state == CatchUpState::kWorking) return Progress::kWorked;
+  if (state == CatchUpState::kWorking) {
+    timeline_.add("catch_up", watch);
+    return Progress::kWorked;
+  }
   if (state == CatchUpState::kBlocked) return Progress::kWaiting;
   if (state == CatchUpState::kNoCheckpoint) {
     TRY_ASSIGN(const bool begun, begin_run(roster));
@@ -142,6 +147,7 @@ Result<Progress> Validator::decide_window() {
     return Progress::kWorked;
   }
 
+  const auto phase = timeline_.phase("gather");
   TRY_ASSIGN(const std::optional<PutWindow> times, clock_.put_window_of(window));
   TRY_ASSIGN(const Hash256 block_hash, clock_.block_hash(window));
   Decision decision;
@@ -203,22 +209,31 @@ Result<Progress> Validator::judge_window() {
     finish_window();
     return Progress::kWorked;
   }
-  TRY_ASSIGN(const Evidence evidence, collect_evidence(environment_, replica_, meter_,
-                                                       {.request = decision_->request,
-                                                        .gathered = decision_->gathered,
-                                                        .scoreboard = state_.scoreboard,
-                                                        .sampling_key = sampling_key_}));
+  TRY_ASSIGN(const Evidence evidence, measure_contributions());
   const AdvanceResult result = templar::advance(state_.scoreboard, evidence, environment_.spec);
   TRY(settle(result, window));
   // From here on nothing can fail: the model, the scoreboard and the window move together.
   finish_window();
-  report(result, evidence, watch.seconds());
+  report_judgement(environment_, self_.uid, {evidence, result, replica_, watch.seconds()});
+  timeline_.report("validator", self_.uid, window, environment_);
   return Progress::kWorked;
 }
 
+Result<Evidence> Validator::measure_contributions() {
+  const auto phase = timeline_.phase("evaluate");
+  return collect_evidence(environment_, replica_, meter_,
+                          {.request = decision_->request,
+                           .gathered = decision_->gathered,
+                           .scoreboard = state_.scoreboard,
+                           .sampling_key = sampling_key_});
+}
+
 void Validator::finish_window() {
-  replica_.close_window(as_list(decision_->gathered.accepted));
-  decision_.reset();
+  {
+    const auto phase = timeline_.phase("apply");
+    replica_.close_window(as_list(decision_->gathered.accepted));
+    decision_.reset();
+  }
   note_checkpoint();
   if (checkpoint_due_) drop_old_copies();
 }
@@ -282,14 +297,15 @@ Status Validator::observe_publisher() {
 
 // What could not be published is published with the next window's model; a person has to act on anything else.
 Status Validator::take_outcome(const Status& outcome) {
-  const std::optional<int64_t> window = std::exchange(under_way_, std::nullopt);
+  const std::optional<UnderWay> checkpoint = std::exchange(under_way_, std::nullopt);
+  if (checkpoint) timeline_.add("checkpoint", checkpoint->since);
   if (outcome) {
-    newest_checkpoint_ = window ? window : newest_checkpoint_;
+    if (checkpoint) newest_checkpoint_ = checkpoint->window;
     return {};
   }
   if (outcome.error().kind != ErrorKind::kRetry) return outcome;
   log(LogLevel::kWarning, "validator", "checkpoint not published: will try with the next window's",
-      {{"uid", self_.uid}, {"window", window.value_or(-1)}, {"reason", outcome.error().message}});
+      {{"uid", self_.uid}, {"window", checkpoint ? checkpoint->window : -1}, {"reason", outcome.error().message}});
   retry_checkpoint_ = true;
   return {};
 }
@@ -301,7 +317,7 @@ void Validator::begin_checkpoint() {
                             .start_window = replica_.start_window()};
   publisher_.begin(self_.bucket, info,
                    meter_.start_copy().take(info.state_root, std::as_const(replica_.engine()).parameters(), replica_.team()));
-  under_way_ = info.window;
+  under_way_ = {.window = info.window, .since = {}};
   checkpoint_due_ = false;
 }
 
@@ -323,39 +339,6 @@ Status Validator::finish() { return take_outcome(publisher_.wait()); }
 bool Validator::leads(std::span<const Registration> roster) const {
   const auto leader = leader_of(roster);
   return leader && leader->key == key_.public_key();
-}
-
-void Validator::report(const AdvanceResult& result, const Evidence& evidence, double seconds) {
-  const int64_t window = evidence.window;
-  Measurement summary = node_measurement("validator_window_v2", "validator", self_.uid, environment_);
-  const auto accepted = std::ranges::count_if(evidence.miners, [](const auto& m) { return m.verdict.accepted(); });
-  const auto evaluated = std::ranges::count_if(evidence.miners, [](const auto& m) { return m.evaluation.has_value(); });
-  summary.fields = {{"window", window},
-                    {"outer_step", replica_.outer_step()},
-                    {"accepted", static_cast<int64_t>(accepted)},
-                    {"rejected", static_cast<int64_t>(evidence.miners.size()) - accepted},
-                    {"evaluated", static_cast<int64_t>(evaluated)},
-                    {"judge_seconds", seconds},
-                    {"state_root", replica_.state_root().hex()}};
-  environment_.metrics.write(std::move(summary));
-  for (const MinerEvidence& miner : evidence.miners) {
-    const MinerScore& score = result.scoreboard.miners.at(miner.uid);
-    Measurement scores = node_measurement("validator_scores", "validator", self_.uid, environment_);
-    scores.tags["eval_uid"] = std::to_string(miner.uid);
-    const auto weight = result.weights.find(miner.uid);
-    scores.fields = {{"window", window},
-                     {"verdict", std::string(verdict_name(miner.verdict.code))},
-                     {"reason", miner.verdict.reason},
-                     {"gradient_score", score.gradient_score},
-                     {"binary_average", score.binary_average},
-                     {"rating_mu", score.rating.mu},
-                     {"rating_sigma", score.rating.sigma},
-                     {"ordinal", score.rating.ordinal()},
-                     {"sync_factor", score.sync_factor},
-                     {"final_score", score.final_score},
-                     {"weight", weight == result.weights.end() ? 0.0 : weight->second}};
-    environment_.metrics.write(std::move(scores));
-  }
 }
 
 }  // namespace templar

@@ -17,6 +17,7 @@
 #include "node/replica.h"
 #include "node/validator_state.h"
 #include "node/window_clock.h"
+#include "node/window_timeline.h"
 #include "ports/tokenizer.h"
 
 namespace templar {
@@ -63,6 +64,7 @@ class Validator {
   [[nodiscard]] Status publish_record(const Decision& decision);
   void drop_old_copies();
   [[nodiscard]] Result<Progress> judge_window();
+  [[nodiscard]] Result<Evidence> measure_contributions();
   void finish_window();
   [[nodiscard]] Status settle(const AdvanceResult& result, int64_t window);
   [[nodiscard]] Status store_state(const ValidatorState& state);
@@ -72,7 +74,6 @@ class Validator {
   void begin_checkpoint();
   [[nodiscard]] Status publish_checkpoint_now();
   [[nodiscard]] bool leads(std::span<const Registration> roster) const;
-  void report(const AdvanceResult& result, const Evidence& evidence, double seconds);
 
   const NodeEnvironment& environment_;
   ObjectStore& store_;
@@ -84,12 +85,17 @@ class Validator {
   CatchUp catch_up_;
   LossMeter meter_;
   CheckpointPublisher publisher_;
+  WindowTimeline timeline_;
   Registration self_;
   Bytes sampling_key_;  // known to this validator alone, the same after a restart
   ValidatorState state_;
   std::optional<Decision> decision_;
   bool checkpoint_due_ = false;    // of the replica's window
-  std::optional<int64_t> under_way_;   // the window of the checkpoint that is being published
+  struct UnderWay {
+    int64_t window = 0;
+    Stopwatch since;
+  };
+  std::optional<UnderWay> under_way_;  // the checkpoint that is being published
   std::optional<int64_t> newest_checkpoint_;  // that we know to be published, or to have come from
   bool retry_checkpoint_ = false;  // the one before could not be published
   bool others_wait_for_it_ = false;  // there is none before it, or the node ends with it

@@ -1,8 +1,11 @@
 #include "app/localnet/history.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <set>
+#include <utility>
 
 #include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
 
@@ -37,11 +40,13 @@ MinerRow miner_row(const Measurement& measurement) {
 
 ScoreRow score_row(const Measurement& measurement) {
   return {.verdict = field<std::string>(measurement, "verdict"),
+          .reason = field<std::string>(measurement, "reason"),
           .weight = field<double>(measurement, "weight"),
           .final_score = field<double>(measurement, "final_score"),
           .ordinal = field<double>(measurement, "ordinal"),
-          .binary_average = field<double>(measurement, "binary_average"),
-          .gradient_score = field<double>(measurement, "gradient_score")};
+          .binary_average = field<double>(measurement, "binary_moving_avg"),
+          .gradient_score = field<double>(measurement, "gradient_score"),
+          .sync_score = field<double>(measurement, "sync_score")};
 }
 
 }  // namespace
@@ -97,14 +102,51 @@ std::optional<std::string> WindowRow::state_root() const {
   return miners.begin()->second.state_root;
 }
 
-void History::add(const Measurement& measurement) {
+void History::add_timeline(const Measurement& measurement, const std::string& node) {
+  constexpr std::string_view kSeconds = "_seconds";
+  NodeRow& row = nodes[node];
+  const int64_t before_ns = std::exchange(row.time_ns, measurement.time_ns);
+  row.window_seconds = before_ns > 0 ? static_cast<double>(row.time_ns - before_ns) / 1e9 : 0;
+  row.window = field<int64_t>(measurement, "window");
+  row.phase_seconds.clear();
+  for (const auto& [name, value] : measurement.fields) {
+    const double* seconds = std::get_if<double>(&value);
+    if (seconds != nullptr && name.ends_with(kSeconds)) row.phase_seconds[name.substr(0, name.size() - kSeconds.size())] = *seconds;
+  }
+}
+
+void History::add_score(const Measurement& measurement, const std::string& node) {
+  const auto uid = uid_tag(measurement, "eval_uid");
+  if (!uid) return;
+  const auto window = field<int64_t>(measurement, "window");
+  const ScoreRow row = score_row(measurement);
+  if (row.verdict != "accepted") {
+    add_fault({window, node, fmt::format("miner {} {}{}{}", *uid, row.verdict, row.reason.empty() ? "" : ": ", row.reason)});
+  }
+  windows[window].scores[*uid] = row;
+}
+
+void History::add_fault(Fault fault) {
+  faults.push_back(std::move(fault));
+  if (faults.size() > kFaultsKept) faults.pop_front();
+}
+
+void History::add(const Measurement& measurement, const std::string& node) {
   const int64_t window = field<int64_t>(measurement, "window");
+  newest_ns = std::max(newest_ns, measurement.time_ns);
   if (measurement.name == "training_step_v2") {
     if (const auto uid = uid_tag(measurement, "uid")) windows[window].miners[*uid] = miner_row(measurement);
   } else if (measurement.name == "validator_window_v2") {
     windows[window].validator_root = field<std::string>(measurement, "state_root");
   } else if (measurement.name == "validator_scores") {
-    if (const auto uid = uid_tag(measurement, "eval_uid")) windows[window].scores[*uid] = score_row(measurement);
+    add_score(measurement, node);
+  } else if (measurement.name == "window_timeline") {
+    add_timeline(measurement, node);
+  } else if (measurement.name == "model_divergence") {
+    add_fault({window, node, fmt::format("the model differed in {} of {} blocks, first in {}", field<int64_t>(measurement, "different_blocks"),
+                                         field<int64_t>(measurement, "blocks"), field<std::string>(measurement, "parameter"))});
+  } else if (measurement.name == "localnet_begin") {
+    wanted_windows = field<int64_t>(measurement, "windows");
   } else if (measurement.name == "benchmark_metrics") {
     heldout[window] = field<double>(measurement, "heldout_loss");
     evaluated_roots[window] = field<std::string>(measurement, "state_root");
@@ -152,7 +194,7 @@ Status MetricsTail::poll(History& history) {
     for (;;) {
       uint64_t& offset = offsets_[file];
       TRY_ASSIGN(const JsonlPage page, read_jsonl_measurements(file, offset));
-      for (const Measurement& measurement : page.measurements) history.add(measurement);
+      for (const Measurement& measurement : page.measurements) history.add(measurement, file.stem().string());
       if (page.next_offset == offset) break;
       offset = page.next_offset;
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -24,11 +25,13 @@ struct MinerRow {
 
 struct ScoreRow {
   std::string verdict;
+  std::string reason;
   double weight = 0;
   double final_score = 0;
   double ordinal = 0;
   double binary_average = 0;
   double gradient_score = 0;
+  double sync_score = 0;
 };
 
 struct WindowRow {
@@ -47,20 +50,45 @@ struct WindowRow {
   [[nodiscard]] std::optional<std::string> state_root() const;
 };
 
+// What a node did last.
+struct NodeRow {
+  int64_t window = -1;
+  std::map<std::string, double> phase_seconds;  // of that window, by the phase's name
+  double window_seconds = 0;                    // from its report of the window before to this one's; 0: not known
+  int64_t time_ns = 0;                          // of the newest report
+};
+
+// Something that a person may have to look at.
+struct Fault {
+  int64_t window = 0;
+  std::string node;  // whose report it is
+  std::string what;
+};
+inline constexpr size_t kFaultsKept = 200;
+
 struct History {
   std::map<int64_t, WindowRow> windows;
   std::map<int64_t, double> heldout;           // by the checkpoint's window
   std::map<int64_t, double> baseline_heldout;  // likewise
   std::map<int64_t, std::string> evaluated_roots;
+  std::map<std::string, NodeRow> nodes;  // by their metrics files' names: "miner-1"
+  std::deque<Fault> faults;              // the newest kFaultsKept
+  int64_t wanted_windows = 0;            // of the localnet; 0: not known
+  int64_t newest_ns = 0;                 // when the newest measurement was written
   double train_seconds = 0;  // of all calls that worked on this run
   double total_seconds = 0;
 
-  // Takes in what it knows and passes over the rest. A later report of the same thing replaces the earlier one.
-  void add(const Measurement& measurement);
+  // Takes in what it knows and passes over the rest. A later report of the same thing replaces the earlier one. node: who wrote it.
+  void add(const Measurement& measurement, const std::string& node);
   [[nodiscard]] bool roots_agree() const;
   [[nodiscard]] int64_t tokens() const;
   // The newest scores that each miner has, by uid.
   [[nodiscard]] std::map<uint32_t, ScoreRow> newest_scores() const;
+
+ private:
+  void add_timeline(const Measurement& measurement, const std::string& node);
+  void add_score(const Measurement& measurement, const std::string& node);
+  void add_fault(Fault fault);
 };
 
 // Follows the metrics files of a folder as they grow.
