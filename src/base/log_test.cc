@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
 #include <vector>
+
+#include "base/secrets.h"
 
 namespace templar {
 namespace {
@@ -65,6 +68,55 @@ TEST_F(Log, CallsTheSinkWithoutHoldingIt) {
   });
   log(LogLevel::kInfo, "room", "first");
   EXPECT_EQ(calls, 2);
+}
+
+TEST_F(Log, KeepsEachRoomFromItsOwnLevelOn) {
+  set_log_levels({.lowest = LogLevel::kInfo, .rooms = {{"gather", LogLevel::kDebug}, {"miner", LogLevel::kWarning}}});
+  for (const char* room : {"gather", "miner", "validator"}) {
+    for (const LogLevel level : {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning}) log(level, room, "fact");
+  }
+  std::vector<std::string> kept;
+  for (const LogEvent& event : events_) kept.push_back(event.room + " " + std::string(name_of(event.level)));
+  EXPECT_EQ(kept, (std::vector<std::string>{"gather debug", "gather info", "gather warning", "miner warning", "validator info",
+                                            "validator warning"}));
+}
+
+TEST_F(Log, StampsEachEventWithTheTime) {
+  const TimestampMs before = SystemClock().now_ms();
+  log(LogLevel::kInfo, "room", "fact");
+  EXPECT_GE(events_.at(0).time_ms, before);
+  EXPECT_LE(events_.at(0).time_ms, SystemClock().now_ms());
+}
+
+TEST_F(Log, CountsWhatWasSaidByLevel) {
+  const LogCounts before = log_counts();
+  log(LogLevel::kDebug, "room", "kept by nobody");
+  log(LogLevel::kInfo, "room", "fact");
+  log(LogLevel::kError, "room", "fault");
+  log(LogLevel::kError, "room", "fault");
+  const LogCounts after = log_counts();
+  EXPECT_EQ(after.by_level[0], before.by_level[0]);
+  EXPECT_EQ(after.by_level[1], before.by_level[1] + 1);
+  EXPECT_EQ(after.by_level[3], before.by_level[3] + 2);
+  EXPECT_EQ(after.unwritten, before.unwritten);
+}
+
+TEST_F(Log, CountsASinkThatThrowsAndReturnsToTheCaller) {
+  const uint64_t before = log_counts().unwritten;
+  set_log_sink([](const LogEvent&) { throw std::runtime_error("the disk is full"); });
+  log(LogLevel::kInfo, "room", "fact");
+  EXPECT_EQ(log_counts().unwritten, before + 1);
+}
+
+TEST_F(Log, ShowsNoSinkASecret) {
+  register_secret("log-test-hunter2");
+  log(LogLevel::kInfo, "room", "signed in with log-test-hunter2", {{"reason", "bad key log-test-hunter2!"}, {"token", "abc"}});
+  EXPECT_EQ(format_log_event(events_.at(0)), "room: signed in with <secret> reason=bad key <secret>! token=<secret>");
+}
+
+TEST(LogFormat, KeepsAnEventInOneLine) {
+  const LogEvent event{LogLevel::kInfo, "gather", "bad peer", {{"reason", "x\n12:00:00 E forged\x1b[2J"}}};
+  EXPECT_EQ(format_log_event(event), "gather: bad peer reason=x\\n12:00:00 E forged\\x1b[2J");
 }
 
 TEST(LogFormat, NamesRoomMessageAndFields) {

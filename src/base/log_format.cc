@@ -1,0 +1,100 @@
+#include "base/log_format.h"
+
+#include <cmath>
+#include <ctime>
+#include <set>
+
+#include <fmt/format.h>
+
+namespace templar {
+namespace {
+
+std::string utc_time(TimestampMs time_ms) {
+  const auto seconds = static_cast<std::time_t>(time_ms >= 0 ? time_ms / 1000 : (time_ms - 999) / 1000);
+  std::tm utc{};
+  if (gmtime_r(&seconds, &utc) == nullptr) return fmt::format("{}ms", time_ms);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour,
+                     utc.tm_min, utc.tm_sec, time_ms - static_cast<TimestampMs>(seconds) * 1000);
+}
+
+// Bytes of the UTF-8 character that the text begins with (RFC 3629: no surrogates, nothing overlong); 0 if it is none.
+size_t utf8_character(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return 1;
+  const size_t size = first >= 0xc2 && first <= 0xdf ? 2 : first >= 0xe0 && first <= 0xef ? 3 : first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+  if (size == 0 || text.size() < size) return 0;
+  for (size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  const unsigned char second = byte(1);
+  const bool impossible = (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) ||
+                          (first == 0xf4 && second > 0x8f);
+  return impossible ? 0 : size;
+}
+
+void append_json_text(std::string& json, std::string_view text) {
+  json += '"';
+  while (!text.empty()) {
+    const size_t size = utf8_character(text);
+    const auto byte = static_cast<unsigned char>(text.front());
+    if (size == 0) {
+      json += "\\ufffd";
+    } else if (byte == '"' || byte == '\\') {
+      json += {'\\', text.front()};
+    } else if (byte == '\n') {
+      json += "\\n";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      json += fmt::format("\\u{:04x}", byte);
+    } else {
+      json += text.substr(0, size);
+    }
+    text.remove_prefix(std::max<size_t>(size, 1));
+  }
+  json += '"';
+}
+
+void append_json_value(std::string& json, const LogField& field) {
+  if (const auto* text = std::get_if<std::string>(&field.value)) {
+    append_json_text(json, *text);
+  } else if (const auto* number = std::get_if<double>(&field.value)) {
+    json += std::isfinite(*number) ? fmt::format("{}", *number) : "null";
+  } else {
+    json += fmt::format("{}", std::get<int64_t>(field.value));
+  }
+}
+
+}  // namespace
+
+Result<LogFormat> parse_log_format(std::string_view text) {
+  if (text == "text") return LogFormat::kText;
+  if (text == "json") return LogFormat::kJson;
+  return fatal_error(fmt::format("log format '{}': it is text or json", text));
+}
+
+std::string text_log_line(const LogEvent& event) {
+  return fmt::format("{} {} {}", utc_time(event.time_ms), "DIWE"[static_cast<size_t>(event.level)], format_log_event(event));
+}
+
+std::string json_log_line(const LogEvent& event) {
+  std::string json = fmt::format(R"({{"time":"{}","level":"{}","room":)", utc_time(event.time_ms), name_of(event.level));
+  append_json_text(json, event.room);
+  json += R"(,"message":)";
+  append_json_text(json, event.message);
+  json += R"(,"fields":{)";
+  std::set<std::string_view> names;
+  for (const LogField& field : event.fields) {
+    if (!names.insert(field.name).second) continue;
+    if (names.size() > 1) json += ',';
+    append_json_text(json, field.name);
+    json += ':';
+    append_json_value(json, field);
+  }
+  return json + "}}";
+}
+
+std::string log_line(const LogEvent& event, LogFormat format) {
+  return format == LogFormat::kJson ? json_log_line(event) : text_log_line(event);
+}
+
+}  // namespace templar
