@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "base/utf8.h"
+
 namespace templar {
 namespace {
 
@@ -17,26 +19,10 @@ std::string utc_time(TimestampMs time_ms) {
                      utc.tm_min, utc.tm_sec, time_ms - static_cast<TimestampMs>(seconds) * 1000);
 }
 
-// Bytes of the UTF-8 character that the text begins with (RFC 3629: no surrogates, nothing overlong); 0 if it is none.
-size_t utf8_character(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const size_t size = first >= 0xc2 && first <= 0xdf ? 2 : first >= 0xe0 && first <= 0xef ? 3 : first >= 0xf0 && first <= 0xf4 ? 4 : 0;
-  if (size == 0 || text.size() < size) return 0;
-  for (size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  const unsigned char second = byte(1);
-  const bool impossible = (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) ||
-                          (first == 0xf4 && second > 0x8f);
-  return impossible ? 0 : size;
-}
-
 void append_json_text(std::string& json, std::string_view text) {
   json += '"';
   while (!text.empty()) {
-    const size_t size = utf8_character(text);
+    const size_t size = utf8_character_size(text);
     const auto byte = static_cast<unsigned char>(text.front());
     if (size == 0) {
       json += "\\ufffd";

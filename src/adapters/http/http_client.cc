@@ -3,7 +3,7 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 
-#include <charconv>
+#include <algorithm>
 #include <csignal>
 #include <ctime>
 
@@ -157,6 +157,9 @@ Result<HttpResponse> HttpClient::post(const HttpPost& request) {
     if (!is_sendable(header)) return fatal_error(fmt::format("{}: the value for the header {} has a line break", address, header.first));
     add(headers, header.first + ": " + header.second);
   }
+  // curl's own default would say that the body is a form.
+  const bool typed = std::ranges::any_of(request.headers, [](const auto& header) { return curl_strequal(header.first.c_str(), "Content-Type") != 0; });
+  if (!typed) add(headers, "Content-Type: application/octet-stream");
   if (request.gzip) add(headers, "Content-Encoding: gzip");
   add(headers, "Expect:");  // no waiting for a 100 before the body
   const std::string compressed = request.gzip ? gzip_compressed(request.body) : std::string();

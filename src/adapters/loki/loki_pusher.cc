@@ -1,0 +1,293 @@
+#include "adapters/loki/loki_pusher.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "adapters/http/http_client.h"
+#include "adapters/loki/push_request.h"
+#include "base/secrets.h"
+
+namespace templar {
+namespace {
+
+using std::chrono::milliseconds;
+
+enum class Outcome { kPushed, kRejected, kTooLarge, kTryAgain };
+
+Outcome outcome_of(int status) {
+  if (status >= 200 && status < 300) return Outcome::kPushed;
+  if (status == 413) return Outcome::kTooLarge;
+  // Whoever is not let in, or sent elsewhere, may be when somebody has seen to it.
+  const bool may_change = status < 400 || status >= 500 || status == 401 || status == 403 || status == 404 || status == 407 ||
+                          status == 408 || status == 429;
+  return may_change ? Outcome::kTryAgain : Outcome::kRejected;
+}
+
+// What the server said, short enough for a log.
+std::string words_of(const HttpResponse& response) {
+  return fmt::format("status {}: {}", response.status, response.body.substr(0, 300));
+}
+
+std::string push_address(const std::string& url) {
+  const size_t host = url.find("://") + 3;
+  const size_t path = url.find('/', host);
+  if (path != std::string::npos && path + 1 < url.size()) return url;
+  return url.substr(0, path) + "/loki/api/v1/push";
+}
+
+Status check(const LokiOptions& options) {
+  if (!options.url.starts_with("http://") && !options.url.starts_with("https://")) {
+    return fatal_error(fmt::format("Loki's address '{}' does not begin with http:// or https://", shown_address(options.url)));
+  }
+  for (const auto& [name, value] : options.labels) {
+    if (!is_label_name(name)) return fatal_error(fmt::format("Loki label '{}': names are letters, digits and '_'", name));
+  }
+  if (options.max_queued == 0 || options.batch == 0) return fatal_error("Loki: queue and batch hold at least one event");
+  if (!options.user.empty() && !options.token.empty()) return fatal_error("Loki: give a user or a token, not both");
+  return {};
+}
+
+HttpPost request_for(const LokiOptions& options) {
+  HttpPost request{.url = push_address(options.url), .user = options.user, .password = options.password, .gzip = true};
+  request.headers = {{"Content-Type", "application/json"}};
+  if (!options.tenant.empty()) request.headers.emplace_back("X-Scope-OrgID", options.tenant);
+  if (!options.token.empty()) request.headers.emplace_back("Authorization", "Bearer " + options.token);
+  return request;
+}
+
+}  // namespace
+
+// What those who speak, and the worker, share. All members are guarded by the mutex.
+struct LokiPusher::Queue {
+  explicit Queue(const LokiOptions& options) : max_queued(options.max_queued), batch(options.batch), lowest(options.lowest) {}
+
+  void add(const LogEvent& event) {
+    if (event.level < lowest) return;
+    LokiEntry entry{.event = event};
+    const std::lock_guard lock(mutex);
+    last_time_ns = std::max(last_time_ns + 1, event.time_ms * 1'000'000);
+    entry.time_ns = last_time_ns;
+    entry.number = next_number++;
+    if (closed || waiting.size() >= max_queued) ++counts.dropped;
+    if (closed) return;
+    if (waiting.size() >= max_queued) waiting.pop_front();
+    waiting.push_back(std::move(entry));
+    // The worker is woken only where it has something to do: waking is the most expensive part of all this.
+    if (waiting.size() == 1 || waiting.size() == batch) changed.notify_all();
+  }
+
+  // The number of the oldest event that is neither delivered nor given up.
+  [[nodiscard]] uint64_t oldest() const {
+    return !in_flight.empty() ? in_flight.front().number : !waiting.empty() ? waiting.front().number : next_number;
+  }
+
+  const size_t max_queued;
+  const size_t batch;
+  const LogLevel lowest;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<LokiEntry> waiting;
+  std::vector<LokiEntry> in_flight;  // older than all that wait; only the worker changes it
+  uint64_t next_number = 0;
+  int64_t last_time_ns = 0;
+  uint64_t wanted_below = 0;  // somebody waits for the events below this number
+  bool stopping = false;
+  bool stopped = false;
+  bool closed = false;  // nobody will take anything more
+  LokiCounts counts;
+};
+
+class LokiPusher::Worker {
+ public:
+  Worker(const LokiOptions& options, std::shared_ptr<Queue> queue)
+      : options_(options),
+        queue_(std::move(queue)),
+        request_(request_for(options)),
+        streams_(options.labels, kMaxStreams),
+        client_({.connect_timeout = options.request_timeout, .timeout = options.request_timeout, .ca_file = options.ca_file}),
+        batch_(options.batch),
+        thread_([this] { work(); }) {}
+
+  // Gives up what is going on.
+  void cancel() { client_.cancel(); }
+  void join() { thread_.join(); }
+
+ private:
+  void work() {
+    std::unique_lock lock(queue_->mutex);
+    while (wait_for_a_batch(lock)) {
+      lock.unlock();
+      const bool settled = push();
+      lock.lock();
+      if (!settled && !pause(lock)) break;
+    }
+    queue_->stopped = true;
+    queue_->changed.notify_all();
+  }
+
+  // False: everything has been said and delivered.
+  bool wait_for_a_batch(std::unique_lock<std::mutex>& lock) {
+    Queue& queue = *queue_;
+    if (!queue.in_flight.empty()) return true;
+    const auto is_wanted = [&] { return queue.stopping || (queue.oldest() < queue.wanted_below && !queue.waiting.empty()); };
+    queue.changed.wait(lock, [&] { return is_wanted() || !queue.waiting.empty(); });
+    queue.changed.wait_for(lock, options_.interval, [&] { return is_wanted() || queue.waiting.size() >= batch_; });
+    if (queue.waiting.empty()) return !queue.stopping;
+    const auto end = queue.waiting.begin() + static_cast<ptrdiff_t>(std::min(batch_, queue.waiting.size()));
+    queue.in_flight.assign(std::make_move_iterator(queue.waiting.begin()), std::make_move_iterator(end));
+    queue.waiting.erase(queue.waiting.begin(), end);
+    return true;
+  }
+
+  // False: to be tried again. Reads in_flight without the lock: nobody else changes it.
+  bool push() {
+    std::vector<LokiEntry>& entries = queue_->in_flight;
+    if (entries.empty()) return true;
+    request_.body = push_request(entries, streams_);
+    const auto response = client_.post(request_);
+    wanted_pause_ = response && response->retry_after ? *response->retry_after : milliseconds(0);
+    const Outcome outcome = response ? outcome_of(response->status) : Outcome::kTryAgain;
+    if (outcome == Outcome::kTooLarge && entries.size() > 1) {
+      take_less();
+      return true;
+    }
+    if (outcome == Outcome::kTryAgain) {
+      say_away(response ? words_of(*response) : response.error().message);
+      return false;
+    }
+    settle(outcome == Outcome::kPushed);
+    if (outcome == Outcome::kPushed) refused_ = false;
+    if (outcome == Outcome::kRejected) say_refused(words_of(*response));
+    say_back();
+    return true;
+  }
+
+  [[nodiscard]] LokiCounts queue_counts() const {
+    const std::lock_guard lock(queue_->mutex);
+    return queue_->counts;
+  }
+
+  // Half of them next time; the others wait again, where they came from.
+  void take_less() {
+    const std::lock_guard lock(queue_->mutex);
+    std::vector<LokiEntry>& entries = queue_->in_flight;
+    batch_ = entries.size() / 2;
+    const auto middle = entries.begin() + static_cast<ptrdiff_t>(batch_);
+    queue_->waiting.insert(queue_->waiting.begin(), std::make_move_iterator(middle), std::make_move_iterator(entries.end()));
+    entries.erase(middle, entries.end());
+  }
+
+  void settle(bool pushed) {
+    const std::lock_guard lock(queue_->mutex);
+    (pushed ? queue_->counts.pushed : queue_->counts.rejected) += queue_->in_flight.size();
+    queue_->in_flight.clear();
+    queue_->changed.notify_all();
+    failures_ = 0;
+  }
+
+  void say_away(const std::string& reason) {
+    if (failures_++ > 0) return;
+    away_ = true;
+    log(LogLevel::kWarning, "loki", "server takes no events: they wait", {{"server", shown_address(request_.url)}, {"reason", reason}});
+  }
+
+  // Once, or what is said of a refused batch would be the next one.
+  void say_refused(const std::string& reason) {
+    if (std::exchange(refused_, true)) return;
+    log(LogLevel::kWarning, "loki", "server refuses events: they are lost",
+        {{"server", shown_address(request_.url)}, {"reason", reason}, {"rejected_in_all", queue_counts().rejected}});
+  }
+
+  void say_back() {
+    const uint64_t dropped = queue_counts().dropped;
+    if (std::exchange(away_, false)) {
+      log(LogLevel::kInfo, "loki", "server takes events again", {{"server", shown_address(request_.url)}});
+    }
+    if (dropped == said_dropped_) return;
+    log(LogLevel::kWarning, "loki", "events were dropped: the queue was full",
+        {{"dropped", dropped - said_dropped_}, {"dropped_in_all", dropped}});
+    said_dropped_ = dropped;
+  }
+
+  // False: the end has come, and its deadline with it.
+  bool pause(std::unique_lock<std::mutex>& lock) {
+    const auto doubled = options_.first_pause * (int64_t{1} << std::min(failures_ - 1, 20));
+    const auto wanted = std::max<milliseconds>(doubled, wanted_pause_);
+    // At the end there is no time for long pauses.
+    if (!queue_->stopping) queue_->changed.wait_for(lock, std::min(wanted, options_.longest_pause), [&] { return queue_->stopping; });
+    if (queue_->stopping) queue_->changed.wait_for(lock, std::min(options_.first_pause, milliseconds(100)), [&] { return queue_->closed; });
+    return !queue_->closed;
+  }
+
+  const LokiOptions options_;
+  const std::shared_ptr<Queue> queue_;
+  HttpPost request_;
+  LokiStreams streams_;
+  HttpClient client_;
+  size_t batch_;
+  int failures_ = 0;  // in a row
+  bool away_ = false;
+  bool refused_ = false;
+  uint64_t said_dropped_ = 0;
+  milliseconds wanted_pause_{0};
+  std::thread thread_;
+};
+
+Result<std::unique_ptr<LokiPusher>> LokiPusher::open(LokiOptions options) {
+  TRY(check(options));
+  register_secret(options.password);
+  register_secret(options.token);
+  return std::unique_ptr<LokiPusher>(new LokiPusher(std::move(options)));
+}
+
+LokiPusher::LokiPusher(LokiOptions options)
+    : exit_deadline_(options.exit_deadline),
+      queue_(std::make_shared<Queue>(options)),
+      worker_(std::make_unique<Worker>(options, queue_)) {}
+
+LokiPusher::~LokiPusher() {
+  {
+    std::unique_lock lock(queue_->mutex);
+    queue_->stopping = true;
+    queue_->changed.notify_all();
+    queue_->changed.wait_for(lock, exit_deadline_, [&] { return queue_->stopped; });
+    queue_->closed = true;
+    queue_->changed.notify_all();
+  }
+  worker_->cancel();
+  worker_->join();
+  uint64_t lost = 0;
+  {
+    const std::lock_guard lock(queue_->mutex);
+    lost = queue_->in_flight.size() + queue_->waiting.size();
+    queue_->counts.dropped += lost;
+    queue_->in_flight.clear();
+    queue_->waiting.clear();
+  }
+  if (lost > 0) log(LogLevel::kWarning, "loki", "events were dropped: the server took none at the end", {{"dropped", lost}});
+}
+
+LogSink LokiPusher::sink() const {
+  return [queue = queue_](const LogEvent& event) { queue->add(event); };
+}
+
+bool LokiPusher::flush(milliseconds at_most) {
+  std::unique_lock lock(queue_->mutex);
+  const uint64_t end = queue_->next_number;
+  queue_->wanted_below = end;
+  queue_->changed.notify_all();
+  return queue_->changed.wait_for(lock, at_most, [&] { return queue_->oldest() >= end; });
+}
+
+LokiCounts LokiPusher::counts() const {
+  const std::lock_guard lock(queue_->mutex);
+  return queue_->counts;
+}
+
+}  // namespace templar

@@ -1,0 +1,47 @@
+// Serves what was measured to Prometheus: GET /metrics.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "adapters/prometheus/exposition.h"
+#include "base/result.h"
+
+namespace templar {
+
+struct PrometheusOptions {
+  std::string host = "127.0.0.1";  // of this machine's addresses; nobody is asked for a password, so think before giving another one
+  int port = 0;                    // 0: any that is free
+  ExpositionOptions exposition;
+  std::function<uint64_t()> metrics_dropped;  // for templar_metrics_dropped_total; called on the server's threads; may be empty
+};
+
+// Thread-safe.
+class PrometheusExporter {
+ public:
+  // Serves from now on, on threads of its own. Fails (fatal) where the port can't be had.
+  [[nodiscard]] static Result<std::unique_ptr<PrometheusExporter>> open(PrometheusOptions options);
+  PrometheusExporter(const PrometheusExporter&) = delete;
+  PrometheusExporter& operator=(const PrometheusExporter&) = delete;
+  // Closes the port.
+  ~PrometheusExporter();
+
+  void observe(const Measurement& measurement) { exposition_.observe(measurement); }
+  [[nodiscard]] int port() const;
+
+  // What is served: everything observed (see Exposition), and of this process templar_log_events_total{level},
+  // templar_log_events_unwritten_total, templar_metrics_dropped_total, templar_exporter_series and
+  // templar_exporter_values_left_out_total.
+  [[nodiscard]] std::string text() const;
+
+ private:
+  class Server;
+  explicit PrometheusExporter(PrometheusOptions options);
+
+  const std::function<uint64_t()> metrics_dropped_;
+  Exposition exposition_;
+  std::unique_ptr<Server> server_;
+};
+
+}  // namespace templar

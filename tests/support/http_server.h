@@ -1,0 +1,66 @@
+// A real HTTP server on the loopback that remembers what came and answers as a test says.
+#pragma once
+
+#include <httplib.h>
+
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/call_counter.h"
+
+namespace templar::testing {
+
+// Thread-safe. Serves until its end; a handler must not wait for longer than the test that made it.
+class HttpServer {
+ public:
+  // The number of the request from 0, the request with its body unpacked, and what to answer; on the server's own threads.
+  using Handler = std::function<void(int number, const httplib::Request&, httplib::Response&)>;
+
+  // Port 0: any that is free.
+  explicit HttpServer(Handler handler, int port = 0) : handler_(std::move(handler)) {
+    server_.Post(".*", [this](const httplib::Request& request, httplib::Response& response) {
+      int number = 0;
+      {
+        const std::scoped_lock lock(mutex_);
+        number = static_cast<int>(requests_.size());
+        requests_.push_back(request);
+      }
+      handler_(number, request, response);
+      arrived.count_call();
+    });
+    port_ = port == 0 ? server_.bind_to_any_port("127.0.0.1") : server_.bind_to_port("127.0.0.1", port) ? port : -1;
+    thread_ = std::thread([this] { server_.listen_after_bind(); });
+    // Until then a stop() would not be heard.
+    while (!server_.is_running()) std::this_thread::yield();
+  }
+  // Answers everything with that status.
+  explicit HttpServer(int status) : HttpServer([status](int, const httplib::Request&, httplib::Response& r) { r.status = status; }) {}
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+  ~HttpServer() {
+    server_.stop();
+    thread_.join();
+  }
+
+  [[nodiscard]] int port() const { return port_; }
+  [[nodiscard]] std::string url(const std::string& path = "") const { return "http://127.0.0.1:" + std::to_string(port_) + path; }
+  [[nodiscard]] std::vector<httplib::Request> requests() const {
+    const std::scoped_lock lock(mutex_);
+    return requests_;
+  }
+
+  CallCounter arrived;  // counts requests that have been answered
+
+ private:
+  Handler handler_;
+  mutable std::mutex mutex_;
+  std::vector<httplib::Request> requests_;
+  httplib::Server server_;
+  int port_ = -1;
+  std::thread thread_;
+};
+
+}  // namespace templar::testing
