@@ -3,13 +3,14 @@
 #include <fmt/format.h>
 
 #include "app/stop_signal.h"
+#include "base/secrets.h"
 
 namespace templar {
 
 int run_command(const std::function<Status()>& work) {
   const Status status = work();
   if (!status) {
-    fmt::print(stderr, "error: {}\n", status.error().message);
+    fmt::print(stderr, "error: {}\n", redact(status.error().message));
     return stop_requested() ? kInterruptedExitCode : 1;
   }
   return stop_requested() ? kInterruptedExitCode : 0;

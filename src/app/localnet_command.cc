@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <fstream>
 
 #include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
 #include "app/command.h"
@@ -14,7 +13,7 @@
 #include "app/options.h"
 #include "app/printable.h"
 #include "app/stop_signal.h"
-#include "base/log.h"
+#include "base/log_sinks.h"
 #include "core/protocol/parameter_layout.h"
 
 namespace templar {
@@ -32,13 +31,10 @@ void introduce(const LocalRun& run, const LocalnetOptions& options) {
 }
 
 // The log goes to a file, so that the live view stays readable; warnings and errors are shown as well.
-void log_to_file(const std::filesystem::path& file) {
-  auto stream = std::make_shared<std::ofstream>(file, std::ios::app);
-  set_log_sink([stream, guard = std::make_shared<std::mutex>()](const LogEvent& event) {
-    const std::lock_guard lock(*guard);
-    *stream << format_log_event(event) << std::endl;
-    if (event.level >= LogLevel::kWarning) fmt::print(stderr, "{}\n", format_log_event(event));
-  });
+Status log_to_file(const std::filesystem::path& file) {
+  TRY_ASSIGN(LogSink to_file, file_log_sink({.path = file}));
+  set_log_sink(all_log_sinks({std::move(to_file), stderr_log_sink({.lowest = LogLevel::kWarning})}));
+  return {};
 }
 
 // Kept beside the nodes' own measurements.
@@ -72,7 +68,7 @@ Status run_localnet(const LocalnetOptions& options) {
                fmt::print("{}\n", line);
                std::fflush(stdout);
              }));
-  log_to_file(run.path("logs") / "localnet.log");
+  TRY(log_to_file(run.path("logs") / "localnet.log"));
   introduce(run, options);
 
   History history;

@@ -9,6 +9,7 @@
 #include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
 #include "adapters/shards/data_folder.h"
 #include "base/file.h"
+#include "base/log_context.h"
 #include "node/evaluator.h"
 #include "node/miner.h"
 #include "node/roster.h"
@@ -40,15 +41,37 @@ struct OwnedNode final : RunningNode {
   std::unique_ptr<NodeWorld> world;
   std::unique_ptr<Engine> engine;
   std::unique_ptr<Node> node;
+  std::vector<LogField> who;  // role, and uid of those who have one
 
-  Result<Progress> advance() override { return node->advance(); }
+  Result<Progress> advance() override {
+    const LogContext scope(context());
+    return node->advance();
+  }
   Status stop() override {
+    const LogContext scope(context());
     world->metrics->flush();
     if constexpr (std::is_same_v<Node, Miner>) return node->save();
     if constexpr (std::is_same_v<Node, Validator>) return node->finish();
     return {};
   }
+
+  // What all events of the node have; the window is the one that its model stands at.
+  [[nodiscard]] std::vector<LogField> context() const {
+    std::vector<LogField> fields = who;
+    if constexpr (!std::is_same_v<Node, Evaluator>) {
+      if (node->replica().begun()) fields.emplace_back("window", node->replica().window());
+    }
+    return fields;
+  }
 };
+
+std::vector<LogField> who_is(std::string_view role, const NodeWorld& world, const KeyPair& key) {
+  std::vector<LogField> who = {{"role", role}};
+  const auto roster = world.ledger->registrations();
+  const auto uid = roster ? uid_of(*roster, key.public_key()) : std::nullopt;
+  if (uid) who.emplace_back("uid", *uid);
+  return who;
+}
 
 template <typename Node>
 Result<std::unique_ptr<OwnedNode<Node>>> open_world(const NodeConfig& config) {
@@ -95,6 +118,7 @@ Result<std::unique_ptr<RunningNode>> open_miner(const NodeConfig& config) {
   TRY_ASSIGN(auto owned, open_world<Miner>(config));
   NodeWorld& world = *owned->world;
   TRY(register_if_new(world, key, NodeRole::kMiner, 0));
+  owned->who = who_is("miner", world, key);
   owned->node = std::make_unique<Miner>(world.environment, *world.store, *owned->engine, key,
                                         MinerOptions{.threads = config.threads,
                                                      .until_window = config.until_window,
@@ -108,6 +132,7 @@ Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config, do
   TRY_ASSIGN(auto owned, open_world<Validator>(config));
   NodeWorld& world = *owned->world;
   TRY(register_if_new(world, key, NodeRole::kValidator, stake));
+  owned->who = who_is("validator", world, key);
   owned->node = std::make_unique<Validator>(world.environment, *world.store, *world.ledger, *owned->engine, key,
                                             ValidatorOptions{.threads = config.threads,
                                                              .until_window = config.until_window,
@@ -133,6 +158,7 @@ Result<std::unique_ptr<RunningNode>> open_evaluator(const NodeConfig& config) {
     TRY_ASSIGN(options.tasks, load_tasks(config.evaluation.tasks_folder, {config.evaluation.task_limit, examples}));
   }
   TRY_ASSIGN(auto owned, open_world<Evaluator>(config));
+  owned->who = {{"role", "evaluator"}};
   options.tokenizer = owned->world->tokenizer.get();
   owned->node = std::make_unique<Evaluator>(owned->world->environment, *owned->engine, std::move(options));
   return owned;

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/file.h"
+#include "base/secrets.h"
 
 namespace templar {
 
@@ -63,6 +64,7 @@ Result<KeyPair> KeyPair::load(const std::filesystem::path& path) {
   }
   std::array<uint8_t, 32> seed;
   std::copy(seed_bytes->begin(), seed_bytes->end(), seed.begin());
+  register_secret_bytes(seed);
   return from_seed(seed);
 }
 

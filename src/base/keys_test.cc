@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/file.h"
+#include "base/secrets.h"
 #include "support/child_process.h"
 #include "support/expect_failure.h"
 #include "support/temporary_folder.h"
@@ -68,6 +69,13 @@ TEST(KeyFile, GivesThePairBackAndIsItsOwnersAlone) {
   ASSERT_TRUE(loaded) << loaded.error().message;
   EXPECT_EQ(loaded->public_key(), pair.public_key());
   EXPECT_EQ(loaded->sign(as_bytes("x")), pair.sign(as_bytes("x")));
+}
+
+TEST(KeyFile, MakesItsSeedASecret) {
+  const TemporaryFolder folder;
+  ASSERT_TRUE(known_pair().save(folder / "key"));
+  ASSERT_TRUE(KeyPair::load(folder / "key"));
+  EXPECT_EQ(redact("seed " + std::string(kSeed)), "seed <secret>");
 }
 
 TEST(KeyFile, IsNeverOverwritten) {

@@ -1,5 +1,7 @@
 #include "node/window_prefetcher.h"
 
+#include "base/log_context.h"
+
 namespace templar {
 namespace {
 
@@ -37,7 +39,10 @@ WindowPrefetcher::WindowPrefetcher(const NodeEnvironment& environment, const Reg
       leader_(leader),
       until_window_(until_window),
       limits_(limits),
-      thread_([this, first_window] { work(first_window); }) {}
+      thread_([this, first_window, speaker = current_log_context()] {
+        const LogContext scope(speaker);
+        work(first_window);
+      }) {}
 
 WindowPrefetcher::~WindowPrefetcher() {
   {

@@ -4,12 +4,14 @@
 #include <httplib.h>
 
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "support/call_counter.h"
+#include "support/test_certificate.h"
 
 namespace templar::testing {
 
@@ -20,28 +22,16 @@ class HttpServer {
   using Handler = std::function<void(int number, const httplib::Request&, httplib::Response&)>;
 
   // Port 0: any that is free.
-  explicit HttpServer(Handler handler, int port = 0) : handler_(std::move(handler)) {
-    server_.Post(".*", [this](const httplib::Request& request, httplib::Response& response) {
-      int number = 0;
-      {
-        const std::scoped_lock lock(mutex_);
-        number = static_cast<int>(requests_.size());
-        requests_.push_back(request);
-      }
-      handler_(number, request, response);
-      arrived.count_call();
-    });
-    port_ = port == 0 ? server_.bind_to_any_port("127.0.0.1") : server_.bind_to_port("127.0.0.1", port) ? port : -1;
-    thread_ = std::thread([this] { server_.listen_after_bind(); });
-    // Until then a stop() would not be heard.
-    while (!server_.is_running()) std::this_thread::yield();
-  }
+  explicit HttpServer(Handler handler, int port = 0) : HttpServer(std::make_unique<httplib::Server>(), std::move(handler), port) {}
   // Answers everything with that status.
-  explicit HttpServer(int status) : HttpServer([status](int, const httplib::Request&, httplib::Response& r) { r.status = status; }) {}
+  explicit HttpServer(int status) : HttpServer(always(status)) {}
+  // The same by HTTPS, with that certificate.
+  HttpServer(const TestCertificate& certificate, int status)
+      : HttpServer(std::make_unique<httplib::SSLServer>(certificate.certificate(), certificate.key()), always(status), 0) {}
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
   ~HttpServer() {
-    server_.stop();
+    server_->stop();
     thread_.join();
   }
 
@@ -55,10 +45,31 @@ class HttpServer {
   CallCounter arrived;  // counts requests that have been answered
 
  private:
+  static Handler always(int status) {
+    return [status](int, const httplib::Request&, httplib::Response& response) { response.status = status; };
+  }
+
+  HttpServer(std::unique_ptr<httplib::Server> server, Handler handler, int port) : handler_(std::move(handler)), server_(std::move(server)) {
+    server_->Post(".*", [this](const httplib::Request& request, httplib::Response& response) {
+      int number = 0;
+      {
+        const std::scoped_lock lock(mutex_);
+        number = static_cast<int>(requests_.size());
+        requests_.push_back(request);
+      }
+      handler_(number, request, response);
+      arrived.count_call();
+    });
+    port_ = port == 0 ? server_->bind_to_any_port("127.0.0.1") : server_->bind_to_port("127.0.0.1", port) ? port : -1;
+    thread_ = std::thread([this] { server_->listen_after_bind(); });
+    // Until then a stop() would not be heard.
+    while (!server_->is_running()) std::this_thread::yield();
+  }
+
   Handler handler_;
   mutable std::mutex mutex_;
   std::vector<httplib::Request> requests_;
-  httplib::Server server_;
+  std::unique_ptr<httplib::Server> server_;
   int port_ = -1;
   std::thread thread_;
 };

@@ -6,6 +6,7 @@
 
 #include "support/expect_failure.h"
 #include "support/http_server.h"
+#include "support/temporary_folder.h"
 
 namespace templar::testing {
 namespace {
@@ -113,6 +114,22 @@ TEST(HttpClient, IsCancelledInTheMiddle) {
   EXPECT_TRUE(fails(outcome.get(), ErrorKind::kRetry, "cancelled"));
   EXPECT_TRUE(fails(client.post({.url = server.url("/")}), ErrorKind::kRetry, "cancelled"));
   over.set_value();
+}
+
+TEST(HttpClient, ChecksTheCertificateOfAServer) {
+  const TemporaryFolder folder;
+  const TestCertificate certificate;
+  certificate.save(folder / "ca.pem");
+  TestCertificate().save(folder / "other.pem");
+  HttpServer server(certificate, 204);
+  const std::string url = "https://127.0.0.1:" + std::to_string(server.port()) + "/";
+  HttpClient trusting({.ca_file = folder / "ca.pem"});
+  EXPECT_EQ(trusting.post({.url = url, .body = "x"}).value().status, 204);
+  for (const char* file : {"", "other.pem", "missing.pem"}) {
+    HttpClient client({.ca_file = *file == '\0' ? std::filesystem::path() : folder / file});
+    EXPECT_TRUE(fails(client.post({.url = url}), ErrorKind::kFatal, "certificates")) << file;
+  }
+  EXPECT_EQ(server.requests().size(), 1u);
 }
 
 TEST(HttpClient, RefusesWhatCannotBeSent) {

@@ -63,6 +63,20 @@ std::string labels_of(const std::map<std::string, std::string>& tags) {
   return text;
 }
 
+// A name does not say what kind of metric it is, unless many of them: "_summary_" becomes "_summaries_".
+std::string without_kinds(std::string name) {
+  static constexpr std::array<std::array<std::string_view, 2>, 4> kKinds = {
+      {{"summary", "summaries"}, {"counter", "counters"}, {"gauge", "gauges"}, {"histogram", "histograms"}}};
+  for (const auto& [kind, many] : kKinds) {
+    for (size_t at = name.find(kind); at != std::string::npos; at = name.find(kind, at + many.size())) {
+      const size_t end = at + kind.size();
+      const bool is_word = (at == 0 || name[at - 1] == '_') && (end == name.size() || name[end] == '_');
+      if (is_word) name.replace(at, kind.size(), many);
+    }
+  }
+  return name;
+}
+
 // What a metric is called, and what its values are multiplied by.
 struct Convention {
   std::string name;
@@ -70,7 +84,7 @@ struct Convention {
 };
 
 Convention convention_of(const std::string& measurement, const std::string& field) {
-  std::string name = "templar_" + name_part(measurement) + "_" + name_part(field);
+  std::string name = without_kinds("templar_" + name_part(measurement) + "_" + name_part(field));
   if (name.ends_with("_ms")) return {name.substr(0, name.size() - 2) + "seconds", 1e-3};
   if (name.ends_with("_s")) return {name + "econds", 1};
   for (const std::string_view ending : {"_total", "_count", "_sum", "_bucket"}) {

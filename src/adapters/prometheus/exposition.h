@@ -29,7 +29,8 @@ class Exposition {
 
   // All values as gauges templar_<measurement>_<field>{tags}, in the order of their names. Names and labels that Prometheus does not take
   // get '_' for each byte. Times are in seconds, as its conventions have it: a field x_s becomes x_seconds, and x_ms a thousandth of it;
-  // endings that mean counters and histograms there (_total, _count, _sum, _bucket) are followed by _value.
+  // endings that mean counters and histograms there (_total, _count, _sum, _bucket) are followed by _value, and a word that is a kind of
+  // metric stands for many: benchmark_summary becomes benchmark_summaries.
   [[nodiscard]] std::string text() const;
 
   [[nodiscard]] uint64_t series() const;

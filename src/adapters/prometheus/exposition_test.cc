@@ -64,6 +64,11 @@ TEST(Exposition, FollowsTheConventionsForUnitsAndEndings) {
             "templar_training_step_v2_train_start_seconds 1767225600.5\ntemplar_training_step_v2_x_total_value 2\n");
 }
 
+TEST(Exposition, NamesNoKindOfMetric) {
+  EXPECT_EQ(values_of({.name = "benchmark_summary", .tags = {}, .fields = {{"gauge", 1.5}, {"summary_x_counters", 2.5}}}),
+            "templar_benchmark_summaries_gauges 1.5\ntemplar_benchmark_summaries_summaries_x_counters 2.5\n");
+}
+
 TEST(Exposition, LeavesOutTagsWithoutEnd) {
   EXPECT_EQ(values_of(measured({{"loss", 1.5}}, {{"window", "7"}, {"global_step", "8"}, {"config_lr", "1"}, {"runtime_id", "x"}, {"task", "arc"}})),
             "templar_training_step_v2_loss{task=\"arc\"} 1.5\n");

@@ -1,5 +1,6 @@
 #include "app/localnet/baseline.h"
 
+#include "base/log_context.h"
 #include "node/evaluator.h"
 #include "node/reports.h"
 #include "node/window_clock.h"
@@ -17,6 +18,7 @@ class Baseline final : public RunningNode {
         clock_(*world_->ledger, world_->spec.network) {}
 
   Result<Progress> advance() override {
+    const LogContext scope({{"role", "baseline"}, {"window", window_}});
     if (!began_) {
       initialise_parameters(world_->environment.layout, world_->spec.model, world_->spec.seed, engine_->parameters());
       engine_->parameters_changed();

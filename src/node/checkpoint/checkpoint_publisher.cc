@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/log_context.h"
 #include "node/checkpoint/checkpoint_contents.h"
 
 namespace templar {
@@ -13,7 +13,9 @@ void CheckpointPublisher::begin(std::string bucket, const CheckpointInfo& info,
                                 std::shared_ptr<const ParameterBuffers> parameters) {
   CHECK(!busy());
   done_ = false;
-  worker_ = std::jthread([this, bucket = std::move(bucket), info, parameters = std::move(parameters)]() mutable {
+  worker_ = std::jthread([this, bucket = std::move(bucket), info, parameters = std::move(parameters),
+                          speaker = current_log_context()]() mutable {
+    const LogContext scope(std::move(speaker));
     result_ = publish(bucket, info, *parameters);
     parameters.reset();
     done_ = true;
