@@ -15,11 +15,14 @@ class Clock {
  public:
   virtual ~Clock() = default;
   [[nodiscard]] virtual TimestampMs now_ms() const = 0;
+  // The same in nanoseconds, as finely as the clock knows it.
+  [[nodiscard]] virtual int64_t now_ns() const { return now_ms() * 1'000'000; }
 };
 
 class SystemClock final : public Clock {
  public:
   [[nodiscard]] TimestampMs now_ms() const override;
+  [[nodiscard]] int64_t now_ns() const override;
 };
 
 // Stands still until told otherwise.

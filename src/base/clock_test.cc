@@ -21,6 +21,16 @@ TEST(SystemClock, CountsMillisecondsSince1970) {
   EXPECT_LT(now, TimestampMs{100'000'000'000'000});  // the year 5138: not microseconds
 }
 
+TEST(SystemClock, CountsTheSameTimeInNanoseconds) {
+  const SystemClock clock;
+  const int64_t before_ms = clock.now_ms();
+  const int64_t now_ns = clock.now_ns();
+  EXPECT_LE(before_ms, now_ns / 1'000'000);
+  EXPECT_LE(now_ns / 1'000'000, clock.now_ms());
+}
+
+TEST(VirtualClock, TellsItsTimeInNanosecondsToo) { EXPECT_EQ(VirtualClock(7).now_ns(), 7'000'000); }
+
 TEST(Stopwatch, NeverRunsBackwards) {
   const Stopwatch watch;
   const double first = watch.seconds();

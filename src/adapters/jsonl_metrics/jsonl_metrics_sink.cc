@@ -4,27 +4,78 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fmt/compile.h>
+
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <charconv>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace templar {
 namespace {
 
 using Json = nlohmann::json;
 
-std::string to_line(const Measurement& measurement) {
-  Json fields = Json::object();
-  for (const auto& [name, value] : measurement.fields) {
-    std::visit([&](const auto& held) { fields[name] = held; }, value);
+constexpr size_t kWriteBytes = size_t{256} << 10;
+
+bool is_plain(char c) {
+  return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+void append_text(std::string& out, const std::string& text) {
+  if (std::ranges::all_of(text, is_plain)) {
+    out += '"';
+    out += text;
+    out += '"';
+  } else {
+    out += Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
   }
-  const Json line = {{"name", measurement.name},
-                     {"tags", measurement.tags},
-                     {"fields", std::move(fields)},
-                     {"time_ns", measurement.time_ns}};
-  return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+void append_value(std::string& out, const MetricValue& value) {
+  std::array<char, 32> digits;
+  const auto append_number = [&](auto number) {
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    out.append(digits.data(), end);
+  };
+  if (const auto* text = std::get_if<std::string>(&value)) return append_text(out, *text);
+  if (const auto* integer = std::get_if<int64_t>(&value)) return append_number(*integer);
+  const double number = std::get<double>(value);
+  if (!std::isfinite(number)) {
+    out += "null";
+    return;
+  }
+  const size_t start = out.size();
+  append_number(number);
+  if (out.find_first_of(".e", start) == std::string::npos) out += ".0";
+}
+
+// As a JSON library would write it, at a fraction of the cost: the measurements of a whole node pass here.
+void append_line(std::string& out, const Measurement& measurement) {
+  out += "{\"fields\":{";
+  const char* separator = "";
+  for (const auto& [name, value] : measurement.fields) {
+    out += std::exchange(separator, ",");
+    append_text(out, name);
+    out += ':';
+    append_value(out, value);
+  }
+  out += "},\"name\":";
+  append_text(out, measurement.name);
+  out += ",\"tags\":{";
+  separator = "";
+  for (const auto& [name, value] : measurement.tags) {
+    out += std::exchange(separator, ",");
+    append_text(out, name);
+    out += ':';
+    append_text(out, value);
+  }
+  out += fmt::format(FMT_COMPILE("}},\"time_ns\":{}}}\n"), measurement.time_ns);
 }
 
 std::optional<MetricValue> field_value(const Json& json) {
@@ -76,17 +127,27 @@ Result<std::unique_ptr<JsonlMetricsSink>> JsonlMetricsSink::open(const std::file
   return std::unique_ptr<JsonlMetricsSink>(new JsonlMetricsSink(std::move(file), last != '\n'));
 }
 
-void JsonlMetricsSink::write(Measurement measurement) {
-  std::string line = to_line(measurement);
+void JsonlMetricsSink::write(std::span<const Measurement> measurements) {
+  std::string lines;
   const std::lock_guard lock(mutex_);
-  if (torn_) line.insert(line.begin(), '\n');
-  const ssize_t written = ::write(file_.get(), line.data(), line.size());
-  if (written == static_cast<ssize_t>(line.size())) {
-    torn_ = false;
-    return;
+  for (const Measurement& measurement : measurements) {
+    append_line(lines, measurement);
+    if (lines.size() >= kWriteBytes) write_lines(lines);
   }
-  ++dropped_;
-  if (written > 0) torn_ = line[static_cast<size_t>(written) - 1] != '\n';
+  if (!lines.empty()) write_lines(lines);
+}
+
+// Empties `lines`.
+void JsonlMetricsSink::write_lines(std::string& lines) {
+  const bool ends_torn = torn_;
+  if (ends_torn) lines.insert(lines.begin(), '\n');
+  const ssize_t outcome = ::write(file_.get(), lines.data(), lines.size());
+  const size_t written = outcome > 0 ? static_cast<size_t>(outcome) : 0;
+  // What the disk did not take whole is lost; what is torn is ended before the next line.
+  if (written > 0) torn_ = lines[written - 1] != '\n';
+  dropped_ += static_cast<uint64_t>(std::ranges::count(std::string_view(lines).substr(written), '\n'));
+  if (ends_torn && written == 0) --dropped_;  // the end of the line before is no measurement
+  lines.clear();
 }
 
 void JsonlMetricsSink::flush() {

@@ -5,28 +5,33 @@
 #include <filesystem>
 #include <memory>
 
+#include "adapters/metrics_logger/metrics_output.h"
 #include "base/descriptor.h"
 #include "ports/metrics_sink.h"
 
 namespace templar {
 
-// Appends; several processes may append to one file. A line is written whole by one write(2), so a process
-// killed at any instant leaves at most one torn last line, which the next writer ends. Integers are written
-// without a decimal point and floats with one, so both come back as what they were; a float that is not
-// finite becomes null, and comes back as NaN. Text that is not UTF-8 has its wrong bytes replaced.
-// Thread-safe.
-class JsonlMetricsSink final : public MetricsSink {
+// Appends; several processes may append to one file. Lines are written whole by write(2), each or many at
+// once, so a process killed at any instant leaves at most one torn last line, which the next writer ends.
+// Integers are written without a decimal point and floats with one or an exponent, so both come back as what
+// they were; a float that is not finite becomes null, and comes back as NaN. Text that is not UTF-8 has its
+// wrong bytes replaced.
+// A sink by itself for those who write seldom, an output of MetricsLogger for those who may not wait for a
+// disk. Thread-safe.
+class JsonlMetricsSink final : public MetricsSink, public MetricsOutput {
  public:
   // The folder must exist. Fails (fatal) if the file can't be opened for appending.
   [[nodiscard]] static Result<std::unique_ptr<JsonlMetricsSink>> open(const std::filesystem::path& path);
 
-  void write(Measurement measurement) override;
+  void write(Measurement measurement) override { write(std::span<const Measurement>(&measurement, 1)); }
+  void write(std::span<const Measurement> measurements) override;
   // Also syncs the file to the disk.
   void flush() override;
   [[nodiscard]] uint64_t dropped() const override { return dropped_.load(); }
 
  private:
   JsonlMetricsSink(Descriptor file, bool torn) : file_(std::move(file)), torn_(torn) {}
+  void write_lines(std::string& lines);
 
   std::mutex mutex_;
   Descriptor file_;

@@ -99,6 +99,27 @@ TEST(JsonlMetricsSink, CountsWhatAFullDiskTook) {
   EXPECT_EQ(sink->dropped(), 2u);
 }
 
+TEST(JsonlMetricsSink, CountsEachOfABatchThatTheDiskDidNotTake) {
+  const auto sink = JsonlMetricsSink::open("/dev/full").value();
+  const std::vector<Measurement> batch = {numbered(0), numbered(1), numbered(2)};
+  sink->write(batch);
+  EXPECT_EQ(sink->dropped(), 3u);
+}
+
+TEST(JsonlMetricsSink, WritesABatchAsItWritesOneByOne) {
+  const TemporaryFolder folder;
+  std::vector<Measurement> batch;
+  for (int64_t i = 0; i < 10'000; ++i) batch.push_back(numbered(i));  // more than goes into one write(2)
+  batch.push_back({.name = "quoted \" \\ \n",
+                   .tags = {{"\xf0\x9f\xa6\x80", "\x7f"}},
+                   .fields = {{"f", 1e300}, {"g", -0.5}}});
+  JsonlMetricsSink::open(folder / "batch").value()->write(batch);
+  const auto one_by_one = JsonlMetricsSink::open(folder / "single").value();
+  for (const Measurement& measurement : batch) one_by_one->write(measurement);
+  EXPECT_EQ(text_of(folder / "batch"), text_of(folder / "single"));
+  EXPECT_EQ(read_jsonl_measurements(folder / "batch", 0).value().measurements, batch);
+}
+
 TEST(JsonlMetricsSink, GoesOnAfterALineThatWasWrittenInPart) {
   const TemporaryFolder folder;
   const fs::path path = folder / "m.jsonl";

@@ -1,0 +1,193 @@
+#include "adapters/metrics_logger/metrics_logger.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/random.h"
+
+namespace templar {
+namespace {
+
+constexpr TimestampMs kDropReportEveryMs = 10'000;
+constexpr size_t kBatch = 4096;
+
+}  // namespace
+
+MetricsLogger::MetricsLogger(MetricsLoggerOptions options, const Clock& clock,
+                             std::vector<std::unique_ptr<MetricsOutput>> outputs)
+    : options_(std::move(options)),
+      clock_(clock),
+      outputs_(std::move(outputs)),
+      queue_(options_.queue_capacity),
+      next_system_ms_(clock.now_ms()) {
+  CHECK(options_.queue_capacity > 0 && options_.wake_interval.count() > 0);
+  worker_ = std::thread([this] { run(); });
+}
+
+MetricsLogger::~MetricsLogger() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  worker_.join();
+}
+
+void MetricsLogger::log(Measurement measurement, const LogOptions& options) {
+  add({.measurement = std::move(measurement)}, options);
+}
+
+void MetricsLogger::log(std::string name, std::map<std::string, std::string> tags, LogFields fields,
+                        const LogOptions& options) {
+  add({.measurement = {.name = std::move(name), .tags = std::move(tags)}, .raw_fields = std::move(fields)},
+      options);
+}
+
+void MetricsLogger::add(LoggedMeasurement added, const LogOptions& options) {
+  if (!is_sampled(options.sample_rate)) return;
+  added.system_metrics = options.system_metrics;
+  added.gpu_metrics = options.gpu_metrics;
+  if (options.time_ns != 0) added.measurement.time_ns = options.time_ns;
+  const int64_t now_ns = added.measurement.time_ns == 0 ? clock_.now_ns() : 0;
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (added.measurement.time_ns == 0) {
+      last_time_ns_ = std::max(now_ns, last_time_ns_ + 1);
+      added.measurement.time_ns = last_time_ns_;
+    }
+    if (queue_.push(added)) {
+      wake = queue_.size() == (queue_.capacity() + 1) / 2;
+    } else {
+      ++queue_dropped_;
+    }
+  }
+  if (wake) wake_.notify_one();
+}
+
+bool MetricsLogger::is_sampled(double rate) {
+  if (!(rate < 1)) return true;
+  const uint64_t drawn = mix64(options_.sampling_seed + sampled_calls_.fetch_add(1));
+  return static_cast<double>(drawn >> 11) * 0x1p-53 < rate;
+}
+
+void MetricsLogger::flush() {
+  std::unique_lock lock(mutex_);
+  const uint64_t mine = ++flushes_wanted_;
+  wake_.notify_one();
+  flushed_.wait(lock, [&] { return flushes_done_ >= mine; });
+}
+
+uint64_t MetricsLogger::dropped() const {
+  uint64_t dropped = queue_dropped_.load() + failed_.load();
+  for (const auto& output : outputs_) dropped += output->dropped();
+  return dropped;
+}
+
+void MetricsLogger::run() {
+  LogQueue taken(options_.queue_capacity);
+  std::unique_lock lock(mutex_);
+  for (bool stopping = false; !stopping;) {
+    wake_.wait_for(lock, options_.wake_interval, [&] {
+      return stopping_ || flushes_wanted_ > flushes_done_ || queue_.size() >= (queue_.capacity() + 1) / 2;
+    });
+    stopping = stopping_;
+    const uint64_t flushes = flushes_wanted_;
+    const bool must_flush = stopping || flushes > flushes_done_;
+    queue_.swap(taken);
+    lock.unlock();
+    hand_on(taken);
+    if (must_flush) flush_outputs();
+    report_drops();
+    lock.lock();
+    flushes_done_ = flushes;
+    flushed_.notify_all();
+  }
+}
+
+void MetricsLogger::hand_on(LogQueue& taken) {
+  system_sampled_ = gpu_sampled_ = false;
+  add_periodic();
+  taken.drain([&](LoggedMeasurement& logged) {
+    complete(logged);
+    batch_.push_back(std::move(logged.measurement));
+    if (batch_.size() == kBatch) write_batch();
+  });
+  if (!batch_.empty()) write_batch();
+}
+
+void MetricsLogger::complete(LoggedMeasurement& logged) {
+  Measurement& measurement = logged.measurement;
+  measurement.tags.insert(options_.tags.begin(), options_.tags.end());
+  for (const auto& [name, value] : logged.raw_fields) add_field(measurement.fields, name, value);
+  if (logged.system_metrics) {
+    if (!system_sampled_) system_fields_ = sample(options_.system_metrics, "system");
+    system_sampled_ = true;
+    measurement.fields.insert(system_fields_.begin(), system_fields_.end());
+  }
+  if (logged.gpu_metrics) {
+    if (!gpu_sampled_) gpu_fields_ = sample(options_.gpu_metrics, "gpu");
+    gpu_sampled_ = true;
+    measurement.fields.insert(gpu_fields_.begin(), gpu_fields_.end());
+  }
+}
+
+void MetricsLogger::add_periodic() {
+  if (options_.system_interval.count() == 0) return;
+  const TimestampMs now_ms = clock_.now_ms();
+  if (now_ms < next_system_ms_) return;
+  next_system_ms_ = now_ms + options_.system_interval.count();
+  LoggedMeasurement system{.measurement = {.name = "system"}, .system_metrics = true, .gpu_metrics = true};
+  {
+    const std::lock_guard lock(mutex_);
+    system.measurement.time_ns = last_time_ns_ = std::max(clock_.now_ns(), last_time_ns_ + 1);
+  }
+  complete(system);
+  if (!system.measurement.fields.empty()) batch_.push_back(std::move(system.measurement));
+}
+
+std::map<std::string, MetricValue> MetricsLogger::sample(const MetricSource& source, const char* what) const {
+  if (!source) return {};
+  try {
+    return source();
+  } catch (const std::exception& error) {
+    templar::log(LogLevel::kWarning, "metrics", "sampling failed", {{"of", what}, {"reason", error.what()}});
+    return {};
+  }
+}
+
+void MetricsLogger::write_batch() {
+  for (const auto& output : outputs_) {
+    try {
+      output->write(batch_);
+    } catch (const std::exception& error) {
+      failed_ += batch_.size();
+      templar::log(LogLevel::kError, "metrics", "an output failed", {{"reason", error.what()}});
+    }
+  }
+  batch_.clear();
+}
+
+void MetricsLogger::flush_outputs() {
+  for (const auto& output : outputs_) {
+    try {
+      output->flush();
+    } catch (const std::exception& error) {
+      templar::log(LogLevel::kError, "metrics", "an output failed to flush", {{"reason", error.what()}});
+    }
+  }
+}
+
+void MetricsLogger::report_drops() {
+  const uint64_t dropped = queue_dropped_.load();
+  const TimestampMs now_ms = clock_.now_ms();
+  if (dropped == reported_drops_ || now_ms < next_drop_report_ms_) return;
+  next_drop_report_ms_ = now_ms + kDropReportEveryMs;
+  templar::log(LogLevel::kWarning, "metrics", "measurements dropped: more were logged than the outputs take",
+               {{"dropped", dropped - reported_drops_}, {"dropped_in_all", dropped}});
+  reported_drops_ = dropped;
+}
+
+}  // namespace templar
