@@ -1,0 +1,164 @@
+#include "adapters/influx/line_protocol.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <string_view>
+
+namespace templar {
+namespace {
+
+constexpr std::string_view kReplacement = "\xef\xbf\xbd";
+
+// The length of the UTF-8 character that the text begins with; 0 if it begins with none.
+size_t character_length(std::string_view text) {
+  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<uint8_t>(text[i]) : uint8_t{0}; };
+  const auto in = [&](size_t i, int low, int high) { return byte(i) >= low && byte(i) <= high; };
+  const uint8_t first = byte(0);
+  if (first < 0x80) return 1;
+  if (first >= 0xc2 && first <= 0xdf) return in(1, 0x80, 0xbf) ? 2 : 0;
+  if ((first & 0xf0) == 0xe0) {
+    const bool second = in(1, first == 0xe0 ? 0xa0 : 0x80, first == 0xed ? 0x9f : 0xbf);
+    return second && in(2, 0x80, 0xbf) ? 3 : 0;
+  }
+  if (first >= 0xf0 && first <= 0xf4) {
+    const bool second = in(1, first == 0xf0 ? 0x90 : 0x80, first == 0xf4 ? 0x8f : 0xbf);
+    return second && in(2, 0x80, 0xbf) && in(3, 0x80, 0xbf) ? 4 : 0;
+  }
+  return 0;
+}
+
+// Calls ascii(char) for each ASCII character; the others are appended, wrong bytes replaced.
+template <typename Ascii>
+void append_text(std::string& out, std::string_view text, const Ascii& ascii) {
+  for (size_t i = 0; i < text.size();) {
+    const size_t length = character_length(text.substr(i));
+    if (length == 0) {
+      out += kReplacement;
+    } else if (length == 1) {
+      ascii(text[i]);
+    } else {
+      out += text.substr(i, length);
+    }
+    i += std::max<size_t>(length, 1);
+  }
+}
+
+bool is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
+
+enum class Place { kMeasurement, kKeyOrTag };
+
+// Ends a run of backslashes before something that it would escape.
+void even_backslashes(std::string& out, size_t start) {
+  size_t run = 0;
+  while (out.size() - run > start && out[out.size() - run - 1] == '\\') ++run;
+  if (run % 2 == 1) out += '\\';
+}
+
+void append_name(std::string& out, std::string_view name, Place place) {
+  if (std::ranges::all_of(name, is_word)) {
+    out += name;
+    return;
+  }
+  const size_t start = out.size();
+  append_text(out, name, [&](char c) {
+    switch (c) {
+      case '\n': out += "\\n"; return;
+      case '\r': out += "\\r"; return;
+      case '\t': out += "\\t"; return;
+      case '\0': out += "\\0"; return;
+      case '=':
+        if (place == Place::kMeasurement) break;
+        [[fallthrough]];
+      case ',':
+      case ' ':
+        even_backslashes(out, start);
+        out += '\\';
+        break;
+      default: break;
+    }
+    out += c;
+  });
+  even_backslashes(out, start);
+}
+
+void append_key(std::string& out, std::string_view key) {
+  append_name(out, key, Place::kKeyOrTag);
+  if (key == "time") out += '_';
+}
+
+void append_string_field(std::string& out, std::string_view text) {
+  out += '"';
+  append_text(out, text, [&](char c) {
+    if (c == '\0') {
+      out += "\\\\0";
+      return;
+    }
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  });
+  out += '"';
+}
+
+template <typename Number>
+void append_number(std::string& out, Number number) {
+  std::array<char, 32> digits;
+  out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
+}
+
+void append_value(std::string& out, const MetricValue& value) {
+  if (const auto* integer = std::get_if<int64_t>(&value)) {
+    append_number(out, *integer);
+    out += 'i';
+  } else if (const auto* number = std::get_if<double>(&value)) {
+    append_number(out, *number);
+  } else {
+    append_string_field(out, std::get<std::string>(value));
+  }
+}
+
+bool is_writable(const std::string& name, const MetricValue& value) {
+  const auto* number = std::get_if<double>(&value);
+  return !name.empty() && (number == nullptr || std::isfinite(*number));
+}
+
+}  // namespace
+
+bool append_line_protocol(std::string& out, const Measurement& measurement, LineFaults& faults) {
+  faults.no_field = true;
+  faults.fields.clear();
+  for (const auto& [name, value] : measurement.fields) {
+    if (is_writable(name, value)) {
+      faults.no_field = false;
+    } else {
+      faults.fields.push_back(name);
+    }
+  }
+  if (measurement.name.empty() || faults.no_field) return false;
+  if (measurement.name.front() == '#') out += '\\';
+  append_name(out, measurement.name, Place::kMeasurement);
+  for (const auto& [key, value] : measurement.tags) {
+    if (key.empty() || value.empty()) continue;
+    out += ',';
+    append_key(out, key);
+    out += '=';
+    append_name(out, value, Place::kKeyOrTag);
+  }
+  char separator = ' ';
+  for (const auto& [key, value] : measurement.fields) {
+    if (!is_writable(key, value)) continue;
+    out += separator;
+    separator = ',';
+    append_key(out, key);
+    out += '=';
+    append_value(out, value);
+  }
+  out += ' ';
+  append_number(out, measurement.time_ns);
+  out += '\n';
+  return true;
+}
+
+}  // namespace templar
