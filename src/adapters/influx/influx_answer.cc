@@ -10,7 +10,8 @@ constexpr size_t kMaxMessage = 300;
 
 std::string on_one_line(std::string_view text) {
   std::string line;
-  for (const char c : text.substr(0, kMaxMessage)) line += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
+  for (const char c : text.substr(0, kMaxMessage))
+    line += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
   if (text.size() > kMaxMessage) {
     // Not within a character.
     while (!line.empty() && (static_cast<unsigned char>(line.back()) & 0xc0) == 0x80) line.pop_back();

@@ -19,13 +19,13 @@ enum class WriteOutcome {
 
 struct WriteAnswer {
   WriteOutcome outcome = WriteOutcome::kUnavailable;
-  std::string message;              // what is wrong and what to do about it; empty if it is written
-  uint64_t rejected_lines = 0;      // kRejected: so many were dropped, all others written; 0: it did not say
+  std::string message;          // what is wrong and what to do about it; empty if it is written
+  uint64_t rejected_lines = 0;  // kRejected: so many were dropped, all others written; 0: it did not say
   std::chrono::seconds retry_after{0};  // what the server asked for; 0: nothing
 };
 
-// The server's own words in the body of an error answer (1.x: {"error":…}, 2.x: {"code":…,"message":…}; anything
-// else as it is), on one line and shortened.
+// The server's own words in the body of an error answer (1.x: {"error":…}, 2.x: {"code":…,"message":…};
+// anything else as it is), on one line and shortened.
 [[nodiscard]] std::string server_message(std::string_view body);
 
 // The number in "partial write: … dropped=N", if it is such a message.

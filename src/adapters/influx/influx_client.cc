@@ -26,14 +26,21 @@ std::string advice(CURLcode code, const std::string& detail) {
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
       return "the host's name is unknown: check the url, or the machine's name server";
-    case CURLE_COULDNT_CONNECT: return "nobody answers there: is the server running, and is the port right?";
-    case CURLE_OPERATION_TIMEDOUT: return "it did not answer in time";
+    case CURLE_COULDNT_CONNECT:
+      return "nobody answers there: is the server running, and is the port right?";
+    case CURLE_OPERATION_TIMEDOUT:
+      return detail.starts_with("Resolving") ? advice(CURLE_COULDNT_RESOLVE_HOST, detail)
+                                             : "it did not answer in time";
     case CURLE_PEER_FAILED_VERIFICATION:
       return "its certificate is not trusted: give the file of its authority as ca_file (" + detail + ")";
-    case CURLE_SSL_CACERT_BADFILE: return "ca_file can't be read: " + detail;
-    case CURLE_SSL_CONNECT_ERROR: return "no TLS there: is it http:// instead of https://? (" + detail + ")";
-    case CURLE_ABORTED_BY_CALLBACK: return "the request was given up at the end";
-    default: return detail;
+    case CURLE_SSL_CACERT_BADFILE:
+      return "ca_file can't be read: " + detail;
+    case CURLE_SSL_CONNECT_ERROR:
+      return "no TLS there: is it http:// instead of https://? (" + detail + ")";
+    case CURLE_ABORTED_BY_CALLBACK:
+      return "the request was given up at the end";
+    default:
+      return detail;
   }
 }
 
@@ -104,7 +111,8 @@ WriteAnswer InfluxClient::write(ByteView packed_lines) {
   curl_easy_setopt(curl, CURLOPT_POSTFIELDS, packed_lines.data());
   const CURLcode code = curl_easy_perform(curl);
   if (code != CURLE_OK) {
-    const std::string detail = handle_->error.front() != '\0' ? handle_->error.data() : curl_easy_strerror(code);
+    const std::string detail =
+        handle_->error.front() != '\0' ? handle_->error.data() : curl_easy_strerror(code);
     return {.outcome = WriteOutcome::kUnavailable,
             .message = without_secrets(fmt::format("InfluxDB at {}: {}", config_.url, advice(code, detail)))};
   }
@@ -122,7 +130,8 @@ WriteAnswer InfluxClient::answer_of_status(long status, const std::string& body)
   if (status >= 200 && status < 300) return {.outcome = WriteOutcome::kWritten};
   const bool is_v1 = effective_version(config_) == InfluxVersion::k1;
   const std::string said = server_message(body);
-  const std::string what = fmt::format("InfluxDB at {}: HTTP {}{}{}", config_.url, status, said.empty() ? "" : ": ", said);
+  const std::string what =
+      fmt::format("InfluxDB at {}: HTTP {}{}{}", config_.url, status, said.empty() ? "" : ": ", said);
   const std::string place = is_v1 ? fmt::format("database '{}'", config_.database)
                                   : fmt::format("bucket '{}' of org '{}'", config_.bucket, config_.org);
   switch (status) {
@@ -136,16 +145,21 @@ WriteAnswer InfluxClient::answer_of_status(long status, const std::string& body)
               .message = what + (is_v1 ? ": check the user and the password" : ": check the token")};
     case 403:
       return {.outcome = WriteOutcome::kRefused,
-              .message = fmt::format("{}: the {} may not write to {}: grant it", what, is_v1 ? "user" : "token", place)};
+              .message = fmt::format("{}: the {} may not write to {}: grant it", what,
+                                     is_v1 ? "user" : "token", place)};
     case 404:
       return {.outcome = WriteOutcome::kRefused,
-              .message = fmt::format("{}: is there a {}, and is the url right? Create it or name another", what, place)};
-    case 413: return {.outcome = WriteOutcome::kTooLarge, .message = what};
+              .message = fmt::format("{}: is there a {}, and is the url right? Create it or name another",
+                                     what, place)};
+    case 413:
+      return {.outcome = WriteOutcome::kTooLarge, .message = what};
     case 408:
-    case 429: return {.outcome = WriteOutcome::kUnavailable, .message = what};
+    case 429:
+      return {.outcome = WriteOutcome::kUnavailable, .message = what};
     default:
       if (status >= 500) return {.outcome = WriteOutcome::kUnavailable, .message = what};
-      return {.outcome = WriteOutcome::kRefused, .message = what + ": is the url that of an InfluxDB server?"};
+      return {.outcome = WriteOutcome::kRefused,
+              .message = what + ": is the url that of an InfluxDB server?"};
   }
 }
 

@@ -40,7 +40,8 @@ Status validate_url(std::string_view url) {
     return fatal_error("InfluxDB: the url holds a user or a password: give them as fields of their own");
   }
   if (rest.find_first_of("?#") != std::string_view::npos) {
-    return fatal_error("InfluxDB: the url has a query: give database, org, bucket and token as fields of their own");
+    return fatal_error(
+        "InfluxDB: the url has a query: give database, org, bucket and token as fields of their own");
   }
   if (authority.empty()) return fatal_error("InfluxDB: the url names no host");
   const bool printable = std::ranges::all_of(url, [](char c) { return c > 0x20 && c < 0x7f; });
@@ -72,11 +73,13 @@ Status validate(const InfluxConfig& config) {
       return fatal_error("InfluxDB 1.x: a password without a user: name the user");
     }
     if (config.user.find(':') != std::string::npos) {
-      return fatal_error("InfluxDB 1.x: the user's name holds a colon, which HTTP's basic authentication can't carry");
+      return fatal_error(
+          "InfluxDB 1.x: the user's name holds a colon, which HTTP's basic authentication can't carry");
     }
   } else {
     if (config.bucket.empty()) return fatal_error("InfluxDB 2.x: no bucket: name the one to write to");
-    if (config.token.empty()) return fatal_error("InfluxDB 2.x: no token: give one that may write to the bucket");
+    if (config.token.empty())
+      return fatal_error("InfluxDB 2.x: no token: give one that may write to the bucket");
   }
   if (config.batch_size < 1 || config.batch_size > kMaxBatch) {
     return fatal_error(fmt::format("InfluxDB: batch size {}: must be 1 to {}", config.batch_size, kMaxBatch));

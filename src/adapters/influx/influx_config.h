@@ -26,7 +26,8 @@ struct InfluxConfig {
   std::string token;
   std::filesystem::path ca_file;  // certificates of authorities to trust instead of the system's
   size_t batch_size = 1000;       // measurements in a request; validators: 10,000
-  std::chrono::milliseconds flush_interval{10'000};  // a batch is sent at the latest after that, at most a minute
+  std::chrono::milliseconds flush_interval{
+      10'000};  // a batch is sent at the latest after that, at most a minute
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds request_timeout{30'000};
 };

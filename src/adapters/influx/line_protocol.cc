@@ -46,15 +46,31 @@ void append_text(std::string& out, std::string_view text, const Ascii& ascii) {
   }
 }
 
-bool is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
+bool is_word(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
 
 enum class Place { kMeasurement, kKeyOrTag };
 
-// Ends a run of backslashes before something that it would escape.
-void even_backslashes(std::string& out, size_t start) {
-  size_t run = 0;
-  while (out.size() - run > start && out[out.size() - run - 1] == '\\') ++run;
-  if (run % 2 == 1) out += '\\';
+// Servers differ in what backslashes before a character that has to be escaped, or before the end, mean.
+void avoid_backslashes(std::string& out, size_t start) {
+  for (size_t i = out.size(); i > start && out[i - 1] == '\\'; --i) out[i - 1] = '/';
+}
+
+// What takes the place of a character that no name can hold; "" for the others.
+std::string_view visible(char c) {
+  switch (c) {
+    case '\n':
+      return "\\n";
+    case '\r':
+      return "\\r";
+    case '\t':
+      return "\\t";
+    case '\0':
+      return "\\0";
+    default:
+      return "";
+  }
 }
 
 void append_name(std::string& out, std::string_view name, Place place) {
@@ -64,24 +80,16 @@ void append_name(std::string& out, std::string_view name, Place place) {
   }
   const size_t start = out.size();
   append_text(out, name, [&](char c) {
-    switch (c) {
-      case '\n': out += "\\n"; return;
-      case '\r': out += "\\r"; return;
-      case '\t': out += "\\t"; return;
-      case '\0': out += "\\0"; return;
-      case '=':
-        if (place == Place::kMeasurement) break;
-        [[fallthrough]];
-      case ',':
-      case ' ':
-        even_backslashes(out, start);
-        out += '\\';
-        break;
-      default: break;
+    if (!visible(c).empty()) {
+      out += visible(c);
+      return;
     }
+    const bool escapes = c == ',' || c == ' ' || (c == '=' && place == Place::kKeyOrTag);
+    if (escapes || c == '=' || c == '"') avoid_backslashes(out, start);
+    if (escapes) out += '\\';
     out += c;
   });
-  even_backslashes(out, start);
+  avoid_backslashes(out, start);
 }
 
 void append_key(std::string& out, std::string_view key) {
@@ -159,6 +167,30 @@ bool append_line_protocol(std::string& out, const Measurement& measurement, Line
   append_number(out, measurement.time_ns);
   out += '\n';
   return true;
+}
+
+std::vector<size_t> line_ends(std::string_view lines) {
+  std::vector<size_t> ends;
+  bool in_fields = false;
+  bool in_text = false;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const char c = lines[i];
+    if (c == '\\') {
+      ++i;
+    } else if (in_text) {
+      in_text = c != '"';
+    } else if (c == '\n') {
+      ends.push_back(i + 1);
+      in_fields = false;
+    } else if (c == ' ') {
+      in_fields = true;
+    } else if (in_fields && c == '=' && i + 1 < lines.size() && lines[i + 1] == '"') {
+      in_text = true;
+      ++i;
+    }
+  }
+  if (!lines.empty() && (ends.empty() || ends.back() != lines.size())) ends.push_back(lines.size());
+  return ends;
 }
 
 }  // namespace templar

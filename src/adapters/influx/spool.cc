@@ -91,8 +91,8 @@ Result<Spool> Spool::open(const fs::path& folder, uint64_t max_bytes) {
 Result<uint64_t> Spool::push(const PackedBatch& batch) {
   const Bytes content = encode_spool_file(batch);
   if (content.size() > max_bytes_) {
-    return skip_error(fmt::format("spool folder {}: a batch of {} bytes is above its bound of {}", folder_.string(),
-                                  content.size(), max_bytes_));
+    return skip_error(fmt::format("spool folder {}: a batch of {} bytes is above its bound of {}",
+                                  folder_.string(), content.size(), max_bytes_));
   }
   const File file{.sequence = next_sequence_, .points = batch.points, .size_bytes = content.size()};
   const fs::path path = path_of(file);

@@ -22,10 +22,10 @@ struct PackedBatch {
 // Fails (skip) on anything that is not such a file, whole.
 [[nodiscard]] Result<PackedBatch> parse_spool_file(ByteView bytes);
 
-// The oldest batch leaves first. Files are written whole: a process killed at any instant leaves no part of one
-// under its name, and the next finds what was there. (A power cut may lose the newest or tear it, which its
-// checksum shows; waiting for the disk at each batch would cost more than that.) Above max_bytes the oldest are
-// removed. Not thread-safe; one process at a time.
+// The oldest batch leaves first. Files are written whole: a process killed at any instant leaves no part of
+// one under its name, and the next finds what was there. (A power cut may lose the newest or tear it, which
+// its checksum shows; waiting for the disk at each batch would cost more than that.) Above max_bytes the
+// oldest are removed. Not thread-safe; one process at a time.
 class Spool {
  public:
   // Makes the folder. Fails (retry) while another process works in it, (fatal) if it can't be made or read.

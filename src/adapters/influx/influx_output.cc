@@ -1,0 +1,263 @@
+#include "adapters/influx/influx_output.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "adapters/influx/gzip.h"
+#include "adapters/influx/line_protocol.h"
+#include "base/log.h"
+
+namespace templar {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr size_t kMaxLinesBytes = size_t{4} << 20;  // a request is not larger, whatever the batch size
+constexpr size_t kMaxFieldsTold = 1000;
+constexpr milliseconds kIdleWait{60'000};
+constexpr milliseconds kLongestRetry{600'000};  // whatever a server asks for
+constexpr TimestampMs kReportEveryMs = 10'000;
+constexpr int kMaxDoublings = 20;
+
+milliseconds jittered(milliseconds interval, double from, double to, Random& random) {
+  return milliseconds(
+      static_cast<int64_t>(static_cast<double>(interval.count()) * (from + (to - from) * random.uniform())));
+}
+
+// How long until then; a clock that was set back makes nobody wait longer than `at_most`.
+milliseconds time_until(TimestampMs then_ms, TimestampMs now_ms, milliseconds at_most) {
+  const milliseconds left{then_ms - now_ms};
+  return left > at_most ? milliseconds(0) : std::max(left, milliseconds(0));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<InfluxOutput>> InfluxOutput::open(const InfluxConfig& config,
+                                                         const InfluxOutputOptions& options,
+                                                         const Clock& clock) {
+  TRY_ASSIGN(auto client, InfluxClient::open(config));
+  std::optional<Spool> spool;
+  if (!options.spool_folder.empty()) {
+    TRY_ASSIGN(spool, Spool::open(options.spool_folder, options.spool_bytes));
+  }
+  return std::unique_ptr<InfluxOutput>(
+      new InfluxOutput(config, options, clock, std::move(client), std::move(spool)));
+}
+
+InfluxOutput::InfluxOutput(const InfluxConfig& config, const InfluxOutputOptions& options, const Clock& clock,
+                           std::unique_ptr<InfluxClient> client, std::optional<Spool> spool)
+    : batch_size_(config.batch_size),
+      flush_interval_(config.flush_interval),
+      url_(config.url),
+      options_(options),
+      clock_(clock),
+      sender_(std::move(client)),
+      write_jitter_(options.seed, "write"),
+      backlog_(std::move(spool), options.memory_bytes),
+      jitter_(options.seed, "retry") {
+  waiting_ = backlog_.points();
+  shipper_ = std::thread([this] { run(); });
+}
+
+InfluxOutput::~InfluxOutput() {
+  {
+    std::unique_lock lock(mutex_);
+    stopping_ = true;
+    wake_.notify_one();
+    if (!settled_.wait_for(lock, options_.exit_time, [&] { return ended_; })) sender_.cancel();
+  }
+  shipper_.join();
+}
+
+void InfluxOutput::write(std::span<const Measurement> measurements) {
+  const std::lock_guard lock(mutex_);
+  for (const Measurement& measurement : measurements) append(measurement);
+}
+
+void InfluxOutput::append(const Measurement& measurement) {
+  LineFaults faults;
+  const bool has_line = append_line_protocol(lines_, measurement, faults);
+  if (!faults.fields.empty() || !has_line) note_faults(measurement, faults.fields);
+  if (!has_line) {
+    ++rejected_;
+    return;
+  }
+  if (++lines_points_ == 1) {
+    lines_due_ms_ = clock_.now_ms() + jittered(flush_interval_, 0.5, 1, write_jitter_).count();
+    wake_.notify_one();  // it has to know when to come
+  }
+  if (lines_points_ < batch_size_ && lines_.size() < kMaxLinesBytes) return;
+  close_batch();
+  wake_.notify_one();
+}
+
+void InfluxOutput::note_faults(const Measurement& measurement, const std::vector<std::string>& left_out) {
+  fields_left_out_ += left_out.size();
+  const auto tell_once = [&](const std::string& what, const char* message) {
+    if (fields_told_.size() < kMaxFieldsTold && fields_told_.insert(what).second)
+      log(LogLevel::kWarning, "metrics", message, {{"field", what}});
+  };
+  for (const std::string& field : left_out)
+    tell_once(measurement.name + "." + field,
+              "InfluxDB can't hold NaN or an infinity: such a field is left out");
+  if (left_out.empty())
+    tell_once(measurement.name, "a measurement without a name or a field can't be written to InfluxDB");
+}
+
+void InfluxOutput::close_batch() {
+  ready_.push_back({.points = lines_points_, .packed = gzip(lines_)});
+  ready_bytes_ += ready_.back().packed.size();
+  lines_.clear();
+  lines_points_ = 0;
+  while (ready_bytes_ > options_.memory_bytes) {
+    dropped_ += ready_.front().points;
+    ready_bytes_ -= ready_.front().packed.size();
+    ready_.pop_front();
+  }
+}
+
+void InfluxOutput::flush() {
+  std::unique_lock lock(mutex_);
+  const uint64_t mine = ++flushes_wanted_;
+  wake_.notify_one();
+  settled_.wait_for(lock, options_.exit_time, [&] { return flushes_done_ >= mine; });
+}
+
+InfluxCounts InfluxOutput::counts() const {
+  return {.written = written_.load(),
+          .rejected = rejected_.load(),
+          .dropped = dropped_.load(),
+          .waiting = waiting_.load(),
+          .fields_left_out = fields_left_out_.load(),
+          .requests = sender_.requests()};
+}
+
+void InfluxOutput::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (!stopping_ && flushes_wanted_ == flushes_done_ && ready_.empty())
+      wake_.wait_for(lock, time_to_wait());
+    const bool stopping = stopping_;
+    const uint64_t flushes = flushes_wanted_;
+    const bool close = stopping || flushes > flushes_done_ ||
+                       time_until(lines_due_ms_, clock_.now_ms(), flush_interval_).count() == 0;
+    if (close && lines_points_ > 0) close_batch();
+    std::deque<PackedBatch> taken = std::exchange(ready_, {});
+    ready_bytes_ = 0;
+    lock.unlock();
+    for (PackedBatch& batch : taken) send_or_keep(std::move(batch));
+    if (stopping) break;
+    if (!backlog_.empty() && time_until(retry_at_ms_, clock_.now_ms(), kLongestRetry).count() == 0)
+      static_cast<void>(send_oldest());
+    lock.lock();
+    flushes_done_ = flushes;
+    settled_.notify_all();
+  }
+  leave();
+  lock.lock();
+  flushes_done_ = flushes_wanted_;
+  ended_ = true;
+  settled_.notify_all();
+}
+
+milliseconds InfluxOutput::time_to_wait() const {
+  const TimestampMs now_ms = clock_.now_ms();
+  milliseconds wait = kIdleWait;
+  if (lines_points_ > 0) wait = std::min(wait, time_until(lines_due_ms_, now_ms, flush_interval_));
+  if (!backlog_.empty()) wait = std::min(wait, time_until(retry_at_ms_, now_ms, kLongestRetry));
+  return wait;
+}
+
+void InfluxOutput::send_or_keep(PackedBatch batch) {
+  if (failures_ > 0 || !backlog_.empty()) {
+    keep(std::move(batch));
+    return;
+  }
+  const SendReport report = sender_.send(batch);
+  if (!settle(report, batch.points)) keep(std::move(batch));
+}
+
+void InfluxOutput::keep(PackedBatch batch) {
+  dropped_ += backlog_.push(std::move(batch));
+  waiting_ = backlog_.points();
+  const bool disk_fails = !backlog_.disk_failure().empty();
+  if (disk_fails && !told_disk_failure_) {
+    log(LogLevel::kWarning, "metrics",
+        "measurements that wait for InfluxDB are kept in memory: make room on the disk",
+        {{"reason", backlog_.disk_failure()}});
+  }
+  told_disk_failure_ = disk_fails;
+  const TimestampMs now_ms = clock_.now_ms();
+  if (dropped_.load() == reported_drops_ || now_ms < next_drop_report_ms_) return;
+  next_drop_report_ms_ = now_ms + kReportEveryMs;
+  log(LogLevel::kWarning, "metrics", "the oldest measurements that wait for InfluxDB are dropped",
+      {{"dropped", dropped_.load() - reported_drops_}, {"dropped_in_all", dropped_.load()}});
+  reported_drops_ = dropped_.load();
+}
+
+bool InfluxOutput::send_oldest() {
+  const auto batch = backlog_.front();
+  if (!batch) {
+    log(LogLevel::kWarning, "metrics", "kept measurements are lost", {{"reason", batch.error().message}});
+    dropped_ += backlog_.front_points();
+  } else if (!settle(sender_.send(*batch), batch->points)) {
+    return false;
+  }
+  backlog_.pop();
+  waiting_ = backlog_.points();
+  return true;
+}
+
+// Whether the batch is done with.
+bool InfluxOutput::settle(const SendReport& report, uint64_t points) {
+  if (report.outcome != WriteOutcome::kWritten) {
+    begin_waiting(report);
+    return false;
+  }
+  if (failures_ > 0) end_waiting();
+  const uint64_t rejected = std::min(points, report.rejected_points);
+  written_ += points - rejected;
+  rejected_ += rejected;
+  const TimestampMs now_ms = clock_.now_ms();
+  if (rejected > 0 && now_ms >= next_rejection_report_ms_) {
+    next_rejection_report_ms_ = now_ms + kReportEveryMs;
+    log(LogLevel::kWarning, "metrics", "InfluxDB rejects measurements",
+        {{"rejected", rejected}, {"rejected_in_all", rejected_.load()}, {"reason", report.message}});
+  }
+  return true;
+}
+
+void InfluxOutput::begin_waiting(const SendReport& report) {
+  const milliseconds doubled = options_.first_retry * (int64_t{1} << std::min(failures_, kMaxDoublings));
+  const milliseconds wait = jittered(std::min(doubled, options_.last_retry), 0.5, 1.5, jitter_);
+  const milliseconds asked_for = std::min<milliseconds>(report.retry_after, kLongestRetry);
+  retry_at_ms_ = clock_.now_ms() + std::max(wait, asked_for).count();
+  ++failures_;
+  if (report.message == told_failure_) return;
+  told_failure_ = report.message;
+  log(LogLevel::kWarning, "metrics", "InfluxDB takes no measurements; they are kept for it",
+      {{"reason", report.message}, {"waiting", backlog_.points()}});
+}
+
+void InfluxOutput::end_waiting() {
+  failures_ = 0;
+  retry_at_ms_ = 0;
+  told_failure_.clear();
+  log(LogLevel::kInfo, "metrics", "InfluxDB takes measurements again",
+      {{"url", url_}, {"waiting", backlog_.points()}});
+}
+
+void InfluxOutput::leave() {
+  while (!backlog_.empty() && send_oldest()) {
+  }
+  const uint64_t lost = backlog_.points_in_memory();
+  dropped_ += lost;
+  if (lost > 0)
+    log(LogLevel::kWarning, "metrics", "measurements for InfluxDB are lost at the end", {{"lost", lost}});
+  const uint64_t left = backlog_.points() - lost;
+  if (left > 0)
+    log(LogLevel::kInfo, "metrics", "measurements for InfluxDB stay in their folder for the next start",
+        {{"waiting", left}, {"folder", options_.spool_folder.string()}});
+}
+
+}  // namespace templar

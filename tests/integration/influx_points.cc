@@ -1,0 +1,149 @@
+// Logs measurements to a server as a node does, through MetricsLogger. tests/integration/influx_test.sh builds and drives it; the
+// same measurements go to a JSONL file, to be compared with what the server answers.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <condition_variable>
+#include <limits>
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "adapters/influx/influx_output.h"
+#include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
+#include "adapters/metrics_logger/metrics_logger.h"
+#include "base/check.h"
+
+namespace templar::testing {
+namespace {
+
+struct Arguments {
+  InfluxConfig config;
+  InfluxOutputOptions options;
+  std::string spool;
+  std::string ca_file;
+  std::string jsonl;
+  int64_t points = 0;  // of a stream
+  double rate = 100'000;
+  double patience_s = 30;
+};
+
+void wait_seconds(double seconds) {
+  std::mutex mutex;
+  std::condition_variable never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, std::chrono::duration<double>(seconds), [] { return false; });
+}
+
+// What no protocol carries by itself: each of these comes back equal.
+void log_kinds(MetricsLogger& logger) {
+  const double nan = std::nan("");
+  logger.log("kinds", {{"uid", "1"}},
+             {{"integer", 5},
+              {"largest", std::numeric_limits<int64_t>::max()},
+              {"smallest", std::numeric_limits<int64_t>::min()},
+              {"float", 0.1},
+              {"whole", 5.0},
+              {"tiny", 5e-324},
+              {"huge", std::numeric_limits<double>::max()},
+              {"minus", -1.0 / 3},
+              {"text", "words"},
+              {"peers", std::vector<int64_t>{1, 2, 3}},
+              {"losses", std::vector<double>{1, 2, 4}},
+              {"nothing", nullptr},
+              {"not_a_number", nan},
+              {"infinite", HUGE_VAL}},
+             {.time_ns = 1'784'800'000'123'456'789});
+  const std::string crab = "\xf0\x9f\xa6\x80";
+  for (const std::string& name :
+       {std::string("with space"), std::string("with,comma"), std::string("with=equals"), std::string("with\"quote"),
+        std::string("with'quote"), std::string("back\\slash"), "crab " + crab, std::string("\xc3\xa4\xe2\x82\xac")}) {
+    logger.log("m " + name, {{"tag " + name, "value " + name}}, {{"field " + name, "text " + name}, {"number", 1}});
+  }
+  logger.log("text", {}, {{"text", "lines\nand \"quotes\" and \\ and \\\" and\ttabs, commas = signs " + crab}});
+  logger.log("text", {}, {{"text", "ends with a backslash\\"}});
+  logger.log("text", {}, {{"text", ""}});
+}
+
+// What can't come back equal: influx_test.sh says what it becomes.
+void log_replaced(MetricsLogger& logger) {
+  logger.log("replaced", {{"t", "line\nend"}, {"empty", ""}, {"time", "tag"}}, {{"time", 1}, {"new\nline", 2}});
+  logger.log("#replaced", {{"t", "ends with\\"}}, {{"number", 3}});
+  logger.log("replaced", {{"t", "wrong \xff byte"}}, {{"number", 4}});
+  logger.log("replaced a\\,b", {{"t", "c\\,d\\\\=e\\ f"}}, {{"g\\\"h", 5}});
+  logger.log("no_field", {}, {{"nan", std::nan("")}});
+}
+
+void log_stream(MetricsLogger& logger, const InfluxOutput& output, const Arguments& arguments) {
+  const Stopwatch watch;
+  for (int64_t i = 0; i < arguments.points; ++i) {
+    logger.log("stream", {{"series", std::to_string(i % 10)}}, {{"number", i}, {"half", static_cast<double>(i) / 2}});
+    if (i % 500 != 499) continue;
+    const double ahead = static_cast<double>(i) / arguments.rate - watch.seconds();
+    if (ahead > 0) wait_seconds(ahead);
+    if (i % 50'000 == 49'999) {
+      fmt::print(stderr, "logged {} written {}\n", i + 1, output.counts().written);
+    }
+  }
+  fmt::print(stderr, "logged in {:.1f} s\n", watch.seconds());
+}
+
+int run(const Arguments& arguments) {
+  const SystemClock clock;
+  auto opened = InfluxOutput::open(arguments.config, arguments.options, clock);
+  if (!opened) {
+    fmt::print(stderr, "{}\n", opened.error().message);
+    return 1;
+  }
+  const InfluxOutput& output = **opened;
+  std::vector<std::unique_ptr<MetricsOutput>> outputs;
+  outputs.push_back(std::move(*opened));
+  if (!arguments.jsonl.empty()) outputs.push_back(JsonlMetricsSink::open(arguments.jsonl).value());
+  MetricsLogger logger({.tags = {{"version", "1"}}}, clock, std::move(outputs));
+  if (arguments.points > 0) {
+    log_stream(logger, output, arguments);
+  } else {
+    log_kinds(logger);
+    log_replaced(logger);
+  }
+  logger.flush();
+  const Stopwatch watch;
+  while (output.counts().waiting > 0 && watch.seconds() < arguments.patience_s) wait_seconds(0.01);
+  const InfluxCounts counts = output.counts();
+  const nlohmann::json report = {{"written", counts.written},   {"rejected", counts.rejected},
+                                 {"dropped", logger.dropped()}, {"waiting", counts.waiting},
+                                 {"requests", counts.requests}, {"fields_left_out", counts.fields_left_out}};
+  fmt::print("{}\n", report.dump());
+  return 0;
+}
+
+}  // namespace
+}  // namespace templar::testing
+
+int main(int argc, char** argv) {
+  templar::testing::Arguments arguments;
+  templar::InfluxConfig& config = arguments.config;
+  CLI::App app("Logs measurements to an InfluxDB server");
+  app.add_option("--url", config.url);
+  app.add_option("--database", config.database);
+  app.add_option("--user", config.user);
+  app.add_option("--password", config.password);
+  app.add_option("--org", config.org);
+  app.add_option("--bucket", config.bucket);
+  app.add_option("--token", config.token);
+  app.add_option("--ca-file", arguments.ca_file);
+  app.add_option("--batch-size", config.batch_size);
+  app.add_option("--spool", arguments.spool);
+  app.add_option("--jsonl", arguments.jsonl);
+  app.add_option("--points", arguments.points);
+  app.add_option("--rate", arguments.rate);
+  app.add_option("--patience", arguments.patience_s);
+  CLI11_PARSE(app, argc, argv);
+  config.ca_file = arguments.ca_file;
+  config.connect_timeout = std::chrono::seconds(3);
+  arguments.options.spool_folder = arguments.spool;
+  arguments.options.first_retry = std::chrono::milliseconds(50);
+  arguments.options.last_retry = std::chrono::milliseconds(500);
+  arguments.options.exit_time = std::chrono::seconds(1);
+  return templar::testing::run(arguments);
+}
