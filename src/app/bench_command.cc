@@ -7,6 +7,7 @@
 #include "app/bench/checkpoint_bench_command.h"
 #include "app/bench/evaluate_command.h"
 #include "app/bench/gradient_commands.h"
+#include "app/bench/metrics_bench_command.h"
 #include "app/bench/rejoin_command.h"
 #include "app/command.h"
 #include "app/options.h"
@@ -88,6 +89,7 @@ void add_bench_command(CLI::App& root, int& exit_code) {
   add_bench_checkpoint_command(*verb, exit_code);
   add_bench_rejoin_command(*verb, exit_code);
   add_bench_evaluate_command(*verb, exit_code);
+  add_bench_metrics_command(*verb, exit_code);
 }
 
 }  // namespace templar

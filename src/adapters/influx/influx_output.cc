@@ -236,7 +236,7 @@ void InfluxOutput::begin_waiting(const SendReport& report) {
   if (report.message == told_failure_) return;
   told_failure_ = report.message;
   log(LogLevel::kWarning, "metrics", "InfluxDB takes no measurements; they are kept for it",
-      {{"reason", report.message}, {"waiting", backlog_.points()}});
+      {{"reason", report.message}});
 }
 
 void InfluxOutput::end_waiting() {

@@ -1,0 +1,86 @@
+#include "app/bench/metrics_bench_command.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "app/bench/measure_metrics.h"
+#include "app/command.h"
+
+namespace templar {
+namespace {
+
+struct MetricsArguments {
+  MetricsBenchOptions options;
+  bool json = false;
+};
+
+void print_report(const MetricsBenchReport& report) {
+  const auto row = [](const char* what, const CallCost& cost) {
+    fmt::print("  {:<44} {:>9.3f} {:>9.3f} {:>9.3f} {:>10.1f}\n", what, cost.median * 1e6, cost.p99 * 1e6,
+               cost.p999 * 1e6, cost.max * 1e6);
+  };
+  fmt::print("{}: {} points at {:.0f} a second\n", report.outputs, report.points, report.logged_per_second);
+  fmt::print("  {:<44} {:>9} {:>9} {:>9} {:>10}\n", "microseconds", "median", "p99", "p99.9", "max");
+  row("two clock readings, nothing between", report.empty);
+  row("log of a measurement", report.call);
+  row("making a measurement of 7 fields, and log", report.build_and_call);
+  fmt::print("  dropped {}; {} calls came over 1 ms late; other threads used {:.0f} % of a core\n\n",
+             report.dropped, report.late_calls, report.cpu_share * 100);
+}
+
+nlohmann::ordered_json cost_json(const CallCost& cost) {
+  return {{"median_s", cost.median}, {"p99_s", cost.p99}, {"p999_s", cost.p999}, {"max_s", cost.max}};
+}
+
+nlohmann::ordered_json report_json(const MetricsBenchReport& report) {
+  return {{"outputs", report.outputs},
+          {"points", report.points},
+          {"logged_per_second", report.logged_per_second},
+          {"empty", cost_json(report.empty)},
+          {"call", cost_json(report.call)},
+          {"build_and_call", cost_json(report.build_and_call)},
+          {"dropped", report.dropped},
+          {"late_calls", report.late_calls},
+          {"cpu_share", report.cpu_share}};
+}
+
+Status bench_metrics(const MetricsArguments& arguments) {
+  TRY_ASSIGN(const std::vector<MetricsBenchReport> reports, run_metrics_bench(arguments.options));
+  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  for (const MetricsBenchReport& report : reports) {
+    if (arguments.json) {
+      json.push_back(report_json(report));
+    } else {
+      print_report(report);
+    }
+  }
+  if (arguments.json) fmt::print("{}\n", json.dump(2));
+  return {};
+}
+
+}  // namespace
+
+void add_bench_metrics_command(CLI::App& bench, int& exit_code) {
+  auto arguments = std::make_shared<MetricsArguments>();
+  MetricsBenchOptions& options = arguments->options;
+  CLI::App* verb =
+      bench.add_subcommand("metrics", "What a call that logs a measurement costs, outputs up and down");
+  verb->add_option("--rate", options.points_per_second, "Points a second")
+      ->check(CLI::Range(1.0, 1e7))
+      ->capture_default_str();
+  verb->add_option("--seconds", options.seconds, "Seconds of each part")
+      ->check(CLI::Range(0.01, 1000.0))
+      ->capture_default_str();
+  verb->add_option("--influx-url", options.influx.url,
+                   "A running InfluxDB 1.x server, to be measured with, too");
+  verb->add_option("--influx-database", options.influx.database, "Its database; nothing in it is removed");
+  verb->add_option("--influx-user", options.influx.user, "A user that may write to it");
+  verb->add_option("--influx-password", options.influx.password, "The user's password");
+  verb->add_flag("--json", arguments->json, "Print the report as JSON");
+  verb->callback(
+      [arguments, &exit_code] { exit_code = run_command([&] { return bench_metrics(*arguments); }); });
+}
+
+}  // namespace templar
