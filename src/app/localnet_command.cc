@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
 #include "app/command.h"
 #include "app/localnet/history.h"
 #include "app/localnet/in_process.h"
@@ -13,6 +12,10 @@
 #include "app/options.h"
 #include "app/printable.h"
 #include "app/stop_signal.h"
+#include "app/watch.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/log_format.h"
 #include "base/log_sinks.h"
 #include "core/protocol/parameter_layout.h"
 
@@ -31,19 +34,12 @@ void introduce(const LocalRun& run, const LocalnetOptions& options) {
 }
 
 // The log goes to a file, so that the live view stays readable; warnings and errors are shown as well.
-Status log_to_file(const std::filesystem::path& file) {
-  TRY_ASSIGN(LogSink to_file, file_log_sink({.path = file}));
-  set_log_sink(all_log_sinks({std::move(to_file), stderr_log_sink({.lowest = LogLevel::kWarning})}));
-  return {};
-}
-
-// Kept beside the nodes' own measurements.
-Status record(const LocalRun& run, Measurement measurement) {
-  TRY_ASSIGN(const auto sink, JsonlMetricsSink::open(run.path("metrics") / "localnet.jsonl"));
-  measurement.tags["run"] = run_id(run.spec).brief();
-  sink->write(std::move(measurement));
-  sink->flush();
-  return {};
+Result<std::shared_ptr<Watch>> open_watch(const LocalRun& run, const WatchOptions& options) {
+  TRY_ASSIGN(const LogFormat format, parse_log_format(options.log_format));
+  TRY_ASSIGN(LogSink file, file_log_sink({.path = run.path("logs") / "localnet.log", .format = format}));
+  const std::filesystem::path state = run.path("state") / "localnet";
+  TRY(make_folder(state));
+  return Watch::open(options, state, all_log_sinks({std::move(file), stderr_log_sink({.lowest = LogLevel::kWarning})}));
 }
 
 // All windows are there, and all that is measured at the last one.
@@ -64,11 +60,15 @@ void say_end(const LocalRun& run, const History& history) {
 
 Status run_localnet(const LocalnetOptions& options) {
   const Stopwatch total;
-  TRY_ASSIGN(const LocalRun run, open_local_run(options, [](const std::string& line) {
+  TRY_ASSIGN(LocalRun run, open_local_run(options, [](const std::string& line) {
                fmt::print("{}\n", line);
                std::fflush(stdout);
              }));
-  TRY(log_to_file(run.path("logs") / "localnet.log"));
+  TRY_ASSIGN(const std::shared_ptr<Watch> watch, open_watch(run, options.watch));
+  for (LocalNode& node : run.nodes) {
+    node.config.watch = watch;
+    node.config.reports_machine = false;
+  }
   introduce(run, options);
 
   History history;
@@ -80,9 +80,12 @@ Status run_localnet(const LocalnetOptions& options) {
     say_end(run, history);
     return {};
   }
-  TRY(record(run, {.name = "localnet_begin",
-                   .tags = {},
-                   .fields = {{"windows", run.windows}, {"miners", static_cast<int64_t>(options.miners)}}}));
+  std::map<std::string, std::string> tags = run_tags(run.spec);
+  tags.insert({{"run", run_id(run.spec).brief()}, {"role", "localnet"}});
+  TRY_ASSIGN(const auto metrics, watch->open_sink(run.path("metrics") / "localnet.jsonl", std::move(tags), true));
+  metrics->write({.name = "localnet_begin",
+                  .tags = {},
+                  .fields = {{"windows", run.windows}, {"miners", static_cast<int64_t>(options.miners)}}});
   LiveView view(run, stdout);
   view.skip_to_end(history);
   const Stopwatch training;
@@ -92,9 +95,10 @@ Status run_localnet(const LocalnetOptions& options) {
   const auto drive = options.processes ? run_processes : run_in_process;
   const Status outcome = drive(run, options, tick, stop_requested);
   // How long each call took, so that a resumed run adds up.
-  TRY(record(run, {.name = "localnet_call",
-                   .tags = {},
-                   .fields = {{"train_seconds", training.seconds()}, {"total_seconds", total.seconds()}}}));
+  metrics->write({.name = "localnet_call",
+                  .tags = {},
+                  .fields = {{"train_seconds", training.seconds()}, {"total_seconds", total.seconds()}}});
+  metrics->flush();
   TRY(tail.poll(history));
   if (!outcome) return outcome;
   if (stop_requested()) {
@@ -151,6 +155,7 @@ void add_how_options(CLI::App& verb, Arguments& arguments) {
       ->capture_default_str();
   verb.add_option("--tasks", options.tasks_folder, "Folder of multiple-choice questions for the evaluator (see `templar evaluator`)")
       ->check(CLI::ExistingDirectory);
+  add_watch_options(verb, options.watch);
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 #include "app/node_world.h"
 #include "app/options.h"
 #include "app/stop_signal.h"
+#include "app/watch.h"
+#include "base/file.h"
 #include "base/log.h"
 
 namespace templar {
@@ -45,6 +47,7 @@ struct NodeArguments {
   std::string precision = "f32";
   int64_t until_window = 0;
   double stake = 1;
+  WatchOptions watch;
 };
 
 void add_common_options(CLI::App& verb, NodeArguments& arguments) {
@@ -59,6 +62,7 @@ void add_common_options(CLI::App& verb, NodeArguments& arguments) {
   add_precision_option(verb, arguments.precision);
   verb.add_option("--until-window", arguments.until_window, "End once the model is the start of this window (0: run on)")
       ->check(CLI::NonNegativeNumber);
+  add_watch_options(verb, arguments.watch);
 }
 
 void add_checkpoint_options(CLI::App& verb, NodeConfig& config) {
@@ -100,6 +104,8 @@ int run_node(NodeArguments& arguments, const Open& open) {
     arguments.config.precision = parse_precision(arguments.precision);
     arguments.config.copy_checkpoints = true;
     if (arguments.until_window > 0) arguments.config.until_window = arguments.until_window;
+    TRY(make_folder(arguments.config.state_folder));
+    TRY_ASSIGN(arguments.config.watch, Watch::open(arguments.watch, arguments.config.state_folder));
     TRY_ASSIGN(const std::unique_ptr<RunningNode> node, open(arguments));
     return drive(*node);
   });
@@ -121,6 +127,7 @@ void add_node_commands(CLI::App& root, int& exit_code) {
 
   auto validator_arguments = std::make_shared<NodeArguments>();
   CLI::App* validator = root.add_subcommand("validator", "Run one validator: gather, measure, rate the miners, set their weights");
+  validator_arguments->watch.influx.batch_size = 10'000;
   add_common_options(*validator, *validator_arguments);
   validator->add_option("--key", validator_arguments->config.key_file, "Key file (see `templar key new`)")->required();
   validator->add_option("--stake", validator_arguments->stake, "Stake at registration; the most stake leads")

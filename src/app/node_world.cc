@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "adapters/file_store/file_object_store.h"
-#include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
 #include "adapters/shards/data_folder.h"
 #include "base/file.h"
 #include "base/log_context.h"
@@ -107,8 +106,7 @@ Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config) {
   TRY_ASSIGN(auto tokenizer, open_data_tokenizer(config.data_folder));
   TRY(make_folder(config.state_folder));
   TRY_ASSIGN(FolderLock lock, FolderLock::take(config.state_folder, LockScope::kProcess));
-  TRY(make_folder(config.metrics_file.parent_path()));
-  TRY_ASSIGN(auto metrics, JsonlMetricsSink::open(config.metrics_file));
+  TRY_ASSIGN(auto metrics, config.watch->open_sink(config.metrics_file, run_tags(spec), config.reports_machine));
   return std::unique_ptr<NodeWorld>(new NodeWorld(config, std::move(lock), std::move(spec), std::move(ledger), std::move(shards),
                                                   std::move(tokenizer), std::move(metrics)));
 }

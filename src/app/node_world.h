@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "adapters/sqlite_ledger/sqlite_ledger.h"
+#include "app/watch.h"
 #include "base/folder_lock.h"
 #include "base/keys.h"
 #include "engine/engine.h"
@@ -49,6 +50,8 @@ struct NodeConfig {
   CheckpointRetention retention;  // of a validator's own
   uint64_t checkpoint_shard_bytes = kDefaultShardBytes;
   EvaluationConfig evaluation;  // of evaluators
+  std::shared_ptr<Watch> watch = std::make_shared<Watch>();  // of the process
+  bool reports_machine = true;                               // see Watch::open_sink
 };
 
 // Owns everything that a node's environment refers to.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <utility>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -16,7 +17,7 @@ constexpr size_t kBatch = 4096;
 }  // namespace
 
 MetricsLogger::MetricsLogger(MetricsLoggerOptions options, const Clock& clock,
-                             std::vector<std::unique_ptr<MetricsOutput>> outputs)
+                             std::vector<std::shared_ptr<MetricsOutput>> outputs)
     : options_(std::move(options)),
       clock_(clock),
       outputs_(std::move(outputs)),
@@ -58,11 +59,8 @@ void MetricsLogger::add(LoggedMeasurement added, const LogOptions& options) {
       last_time_ns_ = std::max(now_ns, last_time_ns_ + 1);
       added.measurement.time_ns = last_time_ns_;
     }
-    if (queue_.push(added)) {
-      wake = queue_.size() == (queue_.capacity() + 1) / 2;
-    } else {
-      ++queue_dropped_;
-    }
+    if (!queue_.push(added)) ++queue_dropped_;
+    wake = std::exchange(idle_, false) || queue_.size() == (queue_.capacity() + 1) / 2;
   }
   if (wake) wake_.notify_one();
 }
@@ -90,9 +88,7 @@ void MetricsLogger::run() {
   LogQueue taken(options_.queue_capacity);
   std::unique_lock lock(mutex_);
   for (bool stopping = false; !stopping;) {
-    wake_.wait_for(lock, options_.wake_interval, [&] {
-      return stopping_ || flushes_wanted_ > flushes_done_ || queue_.size() >= (queue_.capacity() + 1) / 2;
-    });
+    wait_for_work(lock);
     stopping = stopping_;
     const uint64_t flushes = flushes_wanted_;
     const bool must_flush = stopping || flushes > flushes_done_;
@@ -105,6 +101,20 @@ void MetricsLogger::run() {
     flushes_done_ = flushes;
     flushed_.notify_all();
   }
+}
+
+// Without work the thread sleeps until there is some; from then on it waits a little for more, so that neither an idle logger nor a
+// busy one costs anybody much.
+void MetricsLogger::wait_for_work(std::unique_lock<std::mutex>& lock) {
+  const auto urgent = [&] {
+    return stopping_ || flushes_wanted_ > flushes_done_ || queue_.size() >= (queue_.capacity() + 1) / 2;
+  };
+  if (options_.system_interval.count() == 0) {
+    idle_ = queue_.size() == 0;
+    wake_.wait(lock, [&] { return urgent() || queue_.size() > 0; });
+    idle_ = false;
+  }
+  wake_.wait_for(lock, options_.wake_interval, urgent);
 }
 
 void MetricsLogger::hand_on(LogQueue& taken) {

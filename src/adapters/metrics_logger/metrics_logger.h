@@ -36,8 +36,8 @@ struct MetricsLoggerOptions {
 };
 
 // A call to log() or write() stamps the measurement, moves it into a bounded queue and returns: it waits for
-// no output, allocates nothing, makes no system call (but one to wake the worker when the queue is half
-// full), and no failure reaches it. A full queue drops its oldest, which is counted and, now and then, said
+// no output, allocates nothing, makes no system call (but one to wake a worker that had nothing to do, or when
+// the queue is half full), and no failure reaches it. A full queue drops its oldest, which is counted and, now and then, said
 // on the log.
 //
 // Stamps given by the logger strictly increase, whatever the clock does: a time-series database tells points
@@ -48,7 +48,7 @@ class MetricsLogger final : public MetricsSink {
  public:
   // The clock must outlive the logger.
   MetricsLogger(MetricsLoggerOptions options, const Clock& clock,
-                std::vector<std::unique_ptr<MetricsOutput>> outputs);
+                std::vector<std::shared_ptr<MetricsOutput>> outputs);
   MetricsLogger(const MetricsLogger&) = delete;
   MetricsLogger& operator=(const MetricsLogger&) = delete;
   ~MetricsLogger() override;
@@ -69,6 +69,7 @@ class MetricsLogger final : public MetricsSink {
   void add(LoggedMeasurement added, const LogOptions& options);
   [[nodiscard]] bool is_sampled(double rate);
   void run();
+  void wait_for_work(std::unique_lock<std::mutex>& lock);
   void hand_on(LogQueue& taken);
   void complete(LoggedMeasurement& logged);
   void add_periodic();
@@ -79,7 +80,7 @@ class MetricsLogger final : public MetricsSink {
 
   const MetricsLoggerOptions options_;
   const Clock& clock_;
-  const std::vector<std::unique_ptr<MetricsOutput>> outputs_;
+  const std::vector<std::shared_ptr<MetricsOutput>> outputs_;
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
@@ -90,6 +91,7 @@ class MetricsLogger final : public MetricsSink {
   uint64_t flushes_wanted_ = 0;
   uint64_t flushes_done_ = 0;
   bool stopping_ = false;
+  bool idle_ = false;  // the worker sleeps until it is woken
 
   std::atomic<uint64_t> sampled_calls_{0};
   std::atomic<uint64_t> queue_dropped_{0};

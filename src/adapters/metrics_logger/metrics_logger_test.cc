@@ -60,7 +60,7 @@ struct Fixture {
   explicit Fixture(MetricsLoggerOptions options = {}) {
     auto owned = std::make_unique<KeptOutput>();
     output = owned.get();
-    std::vector<std::unique_ptr<MetricsOutput>> outputs;
+    std::vector<std::shared_ptr<MetricsOutput>> outputs;
     outputs.push_back(std::move(owned));
     logger = std::make_unique<MetricsLogger>(std::move(options), clock, std::move(outputs));
   }
@@ -76,7 +76,7 @@ struct Fixture {
 
 struct LoggerToJsonlHarness {
   LoggerToJsonlHarness() {
-    std::vector<std::unique_ptr<MetricsOutput>> outputs;
+    std::vector<std::shared_ptr<MetricsOutput>> outputs;
     outputs.push_back(JsonlMetricsSink::open(folder / "m.jsonl").value());
     logger = std::make_unique<MetricsLogger>(MetricsLoggerOptions{}, clock, std::move(outputs));
   }
@@ -223,7 +223,7 @@ TEST(MetricsLogger, WritesOnceForOneCall) {
 TEST(MetricsLogger, KeepsAFailingOutputFromTheCallerAndFromTheOthers) {
   const CapturedLogs logs;
   const SystemClock clock;
-  std::vector<std::unique_ptr<MetricsOutput>> outputs;
+  std::vector<std::shared_ptr<MetricsOutput>> outputs;
   outputs.push_back(std::make_unique<BrokenOutput>());
   outputs.push_back(std::make_unique<KeptOutput>());
   const auto* kept = static_cast<const KeptOutput*>(outputs.back().get());
@@ -244,7 +244,7 @@ TEST(MetricsLogger, DropsTheOldestWhereTheOutputsAreTooSlowAndSaysSo) {
   const SystemClock clock;
   auto owned = std::make_unique<GatedOutput>();
   GatedOutput& output = *owned;
-  std::vector<std::unique_ptr<MetricsOutput>> outputs;
+  std::vector<std::shared_ptr<MetricsOutput>> outputs;
   outputs.push_back(std::move(owned));
   MetricsLogger logger({.queue_capacity = 10}, clock, std::move(outputs));
   logger.log("first", {}, {{"x", 0}});
@@ -314,7 +314,7 @@ TEST(MetricsLogger, HandsOnWhatItHasWhenItEnds) {
   const TemporaryFolder folder;
   const SystemClock clock;
   {
-    std::vector<std::unique_ptr<MetricsOutput>> outputs;
+    std::vector<std::shared_ptr<MetricsOutput>> outputs;
     outputs.push_back(JsonlMetricsSink::open(folder / "m.jsonl").value());
     MetricsLogger logger({.wake_interval = std::chrono::hours(1)}, clock, std::move(outputs));
     for (int i = 0; i < 100; ++i) logger.log("a", {}, {{"x", i}});

@@ -108,7 +108,7 @@ Result<MetricsBenchReport> measure(const std::string& name, const InfluxConfig& 
                                    const MetricsBenchOptions& options, const fs::path& folder) {
   show_progress(name);
   const SystemClock clock;
-  std::vector<std::unique_ptr<MetricsOutput>> outputs;
+  std::vector<std::shared_ptr<MetricsOutput>> outputs;
   TRY_ASSIGN(auto jsonl, JsonlMetricsSink::open(folder / "bench.jsonl"));
   outputs.push_back(std::move(jsonl));
   if (!influx.url.empty()) {

@@ -36,7 +36,7 @@ struct Supervised {
   Stopwatch since_end;
 };
 
-std::vector<std::string> arguments_of(const LocalNode& node) {
+std::vector<std::string> arguments_of(const LocalNode& node, const WatchOptions& watch) {
   static constexpr const char* kVerbs[] = {"miner", "validator", "evaluator"};
   const NodeConfig& config = node.config;
   std::vector<std::string> arguments = {kVerbs[static_cast<int>(node.role)],
@@ -59,6 +59,8 @@ std::vector<std::string> arguments_of(const LocalNode& node) {
   } else {
     arguments.insert(arguments.end(), {"--key", config.key_file.string()});
   }
+  const std::vector<std::string> watched = watch_arguments(watch);
+  arguments.insert(arguments.end(), watched.begin(), watched.end());
   return arguments;
 }
 
@@ -84,8 +86,8 @@ std::string bucket_in(const LedgerReader& ledger, const LocalNode& node) {
 
 class Supervisor {
  public:
-  Supervisor(const LocalRun& run, SqliteLedger& ledger)
-      : run_(run), ledger_(ledger), clock_(ledger), store_(run.path("store"), clock_), windows_(ledger, run.spec.network) {
+  Supervisor(const LocalRun& run, const WatchOptions& watch, SqliteLedger& ledger)
+      : run_(run), watch_(watch), ledger_(ledger), clock_(ledger), store_(run.path("store"), clock_), windows_(ledger, run.spec.network) {
     for (const LocalNode& node : run.nodes) nodes_.push_back({.node = &node, .bucket = bucket_in(ledger, node)});
   }
   ~Supervisor() { stop_all(); }
@@ -135,9 +137,16 @@ class Supervisor {
  private:
   Status start(Supervised& supervised) {
     const LocalNode& node = *supervised.node;
-    TRY_ASSIGN(supervised.process, ChildProcess::start(arguments_of(node), run_.path("logs") / (node.name + ".log")));
+    TRY_ASSIGN(supervised.process, ChildProcess::start(arguments_of(node, watch_of(node)), run_.path("logs") / (node.name + ".log")));
     TRY(make_folder(node.config.state_folder));
     return write_file_atomically(node.config.state_folder / "pid", std::to_string(supervised.process->pid()) + "\n");
+  }
+
+  // Each process has a port of its own for Prometheus: this one the first, then the nodes in their order.
+  [[nodiscard]] WatchOptions watch_of(const LocalNode& node) const {
+    WatchOptions watch = watch_;
+    if (watch.prometheus_port > 0) watch.prometheus_port += 1 + static_cast<int>(&node - run_.nodes.data());
+    return watch;
   }
 
   Status handle_end(Supervised& supervised, const std::string& outcome) {
@@ -175,6 +184,7 @@ class Supervisor {
   }
 
   const LocalRun& run_;
+  const WatchOptions& watch_;
   SqliteLedger& ledger_;
   const LedgerClock clock_;
   FileObjectStore store_;
@@ -217,7 +227,7 @@ Status run_processes(const LocalRun& run, const LocalnetOptions& options, const 
     TRY_ASSIGN(auto node, open_baseline(baseline_config(run), kBaselineUid));
     baseline.emplace(std::move(node));
   }
-  Supervisor supervisor(run, *ledger);
+  Supervisor supervisor(run, options.watch, *ledger);
   Stopwatch since_tick;
   while (!should_stop()) {
     TRY(supervisor.keep_running());

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/node_world.h"
+#include "app/watch.h"
 #include "core/protocol/run_spec.h"
 
 namespace templar {
@@ -35,6 +36,8 @@ struct LocalnetOptions {
   bool fresh = false;                        // remove what an earlier run left in the folder
   int64_t heldout_samples = 128;
   std::filesystem::path tasks_folder;  // for the evaluator; empty: none
+  WatchOptions watch;                  // of all its processes
+  int dashboard_port = -1;             // below 0: none
 };
 
 // The one validator's, so any amount makes it the leader.
