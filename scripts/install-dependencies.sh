@@ -3,26 +3,20 @@
 #   scripts/install-dependencies.sh build    to build and run templar
 #   scripts/install-dependencies.sh check    that, and what the tests need (clang-19, sanitizers, GoogleTest)
 #   scripts/install-dependencies.sh npm      what scripts/install-llama-cpp.sh fetches packages with
-#   scripts/install-dependencies.sh prometheus  the server that tests/integration/prometheus_test.sh asks
-#   scripts/install-dependencies.sh influx   the servers that tests/integration/influx_test.sh talks to
 #   scripts/install-dependencies.sh aarch64  what scripts/check-aarch64.sh runs: a cross compiler and qemu
 set -eu
 
 build_packages="g++ cmake ninja-build pkg-config ccache libdnnl-dev libsodium-dev libsqlite3-dev nlohmann-json3-dev libspdlog-dev
   libfmt-dev libcli11-dev libsentencepiece-dev libhwy-dev libzstd-dev zlib1g-dev libcurl4-openssl-dev libcpp-httplib-dev"
 check_packages="clang-19 llvm-19 libclang-rt-19-dev clang-format-19 libgtest-dev libgmock-dev libbenchmark-dev sqlite3 python3 libssl-dev openssl"
-prometheus_packages="prometheus"
-influx_packages="influxdb victoria-metrics"
 aarch64_packages="g++-aarch64-linux-gnu qemu-user cmake ninja-build pkg-config ccache"
 
 case "${1:-}" in
   build) wanted=$build_packages ;;
   check) wanted="$build_packages $check_packages" ;;
   npm) wanted="nodejs npm" ;;
-  prometheus) wanted=$prometheus_packages ;;
-  influx) wanted=$influx_packages ;;
   aarch64) wanted=$aarch64_packages ;;
-  *) echo "usage: $0 build|check|npm|prometheus|influx|aarch64" >&2; exit 2 ;;
+  *) echo "usage: $0 build|check|npm|aarch64" >&2; exit 2 ;;
 esac
 
 missing=""

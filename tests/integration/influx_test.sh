@@ -3,56 +3,11 @@
 # million points loses none; everything that can be wrong is said clearly. influx_test.sh TEMPLAR, of whose build folder it takes
 # the program that logs.
 . "$(dirname "$0")/common.sh" "$@"
-here=$(realpath "$(dirname "$0")")
-ask=$here/influx/ask.py
+. "$(dirname "$0")/influx/server.sh"
 folder=$(dirname "$templar")
 ninja -C "$folder" influx_points >"$work/build.log" 2>&1 || { cat "$work/build.log" >&2; give_up "influx_points was not built"; }
 points=$folder/influx_points
 
-"$here/../../scripts/install-dependencies.sh" influx >"$work/install.log" 2>&1 || {
-  echo "SKIPPED: $(tail -n 1 "$work/install.log")"
-  exit 0
-}
-influxd=$(command -v influxd)
-victoria=$(command -v victoria-metrics)
-
-# influx_config NAME PORT HTTPS: a server that listens on loopback alone and asks for a password.
-influx_config() {
-  mkdir -p "$work/$1"
-  cat >"$work/$1/influxdb.conf" <<CONF
-reporting-disabled = true
-bind-address = "127.0.0.1:$(python3 "$ask" free_port)"
-[meta]
-  dir = "$work/$1/meta"
-[data]
-  dir = "$work/$1/data"
-  wal-dir = "$work/$1/wal"
-  query-log-enabled = false
-[http]
-  bind-address = "127.0.0.1:$2"
-  auth-enabled = true
-  log-enabled = false
-  https-enabled = $3
-  https-certificate = "$work/server.pem"
-  https-private-key = "$work/server.key"
-[monitor]
-  store-enabled = false
-[logging]
-  level = "warn"
-CONF
-}
-start_influx() { # NAME
-  "$influxd" -config "$work/$1/influxdb.conf" >>"$work/$1/log" 2>&1 &
-  server=$!
-}
-# Ready as soon as it answers a question at all.
-answers() { python3 "$ask" ask "$@" "SHOW DATABASES"; }
-first_user() { python3 - "$1" <<'PYTHON'
-import sys, urllib.parse, urllib.request
-data = urllib.parse.urlencode({"q": "CREATE USER admin WITH PASSWORD 'a secret' WITH ALL PRIVILEGES"}).encode()
-urllib.request.build_opener(urllib.request.ProxyHandler({})).open(sys.argv[1] + "/query", data, 5).read()
-PYTHON
-}
 log_points() { timeout -k 5 60 "$points" "$@"; }
 report() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$1" "$2"; }
 

@@ -5,10 +5,11 @@
 here=$(realpath "$(dirname "$0")")
 folder=$(dirname "$templar")
 ninja -C "$folder" prometheus_exporter >"$work/build.log" 2>&1 || { tail -n 20 "$work/build.log" >&2; give_up "the exporter can't be built"; }
-if ! command -v prometheus >/dev/null || ! command -v promtool >/dev/null; then
-  "$here/../../scripts/install-dependencies.sh" prometheus >"$work/install.log" 2>&1 || {
-    echo "SKIPPED: Debian's prometheus is not there: $(tail -n 1 "$work/install.log")"; finish; exit 0; }
-fi
+servers=$("$here/../../scripts/install-servers.sh" prometheus 2>"$work/servers.log") || {
+  echo "SKIPPED: $(tail -n 1 "$work/servers.log")"
+  exit 0
+}
+PATH=$servers:$PATH
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 get() { python3 -c 'import sys, urllib.request; sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1], timeout=10).read())' "$1"; }
