@@ -23,7 +23,7 @@ struct InfluxOutputOptions {
   uint64_t memory_bytes = uint64_t{64} << 20;    // packed
   std::chrono::milliseconds first_retry{1'000};  // doubled from failure to failure, with jitter
   std::chrono::milliseconds last_retry{60'000};
-  std::chrono::milliseconds exit_time{5'000};  // for the last sending; what is left then stays in the folder
+  std::chrono::milliseconds exit_time{3'000};  // for the last sending; what is left then stays in the folder
   uint64_t seed = 0;                           // of the jitter; nodes with different ones don't come at once
 };
 
