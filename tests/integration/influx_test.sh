@@ -38,7 +38,7 @@ wait "$stream" || fail "the stream ended with $?"
 cat "$work/stream.json"
 equal "dropped" 0 "$(report "$work/stream.json" dropped)"
 equal "waiting" 0 "$(report "$work/stream.json" waiting)"
-grep -q "nobody answers there" "$work/stream.log" || fail "nothing was said of the server that was away"
+grep -q "is the url right, and is the server running?" "$work/stream.log" || fail "nothing was said of the server that was away"
 check "all points are there, none twice" python3 "$ask" stream "$url" admin "a secret" 1000000 && cat "$work/check.out"
 
 # complains WORDS OPTIONS...: the program says so, loses nothing (all waits in the spool) and never prints the secret.
@@ -54,8 +54,8 @@ complains() {
 say "wrong password, missing database, unknown host, nobody there"
 complains "check the user and the password" --url "$url" --database templar --user admin --password "not the secret"
 complains "is there a database 'nowhere'" --url "$url" --database nowhere --user admin --password "a secret"
-complains "the host's name is unknown" --url http://no-such-host.invalid:8086 --database templar --user admin --password "not the secret"
-complains "nobody answers there" --url "http://127.0.0.1:$(python3 "$ask" free_port)" --org o --bucket b --token "not the secret"
+complains "Could not resolve host: no-such-host.invalid" --url http://no-such-host.invalid:8086 --database templar --user admin --password "not the secret"
+complains "is the url right, and is the server running?" --url "http://127.0.0.1:$(python3 "$ask" free_port)" --org o --bucket b --token "not the secret"
 # The next process sends what the last one could not.
 python3 "$ask" ask "$url" admin "a secret" "DROP MEASUREMENT kinds" >/dev/null
 log_points --url "$url" "${account[@]}" --spool "$work/bad" --points 1 >"$work/next.json" 2>"$work/next.log" || fail "the next start ended with $?"
@@ -85,9 +85,9 @@ if openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext
   influx_config tls "$tls_port" true
   start_influx tls; tls_server=$server
   wait_for 20 "the start of the server with TLS" python3 -c "import socket; socket.create_connection(('127.0.0.1', $tls_port))"
-  complains "its certificate is not trusted" --url "https://127.0.0.1:$tls_port" "${account[@]}"
+  complains "give the file of the certificates that signed" --url "https://127.0.0.1:$tls_port" "${account[@]}"
   complains "is there a database 'templar'" --url "https://127.0.0.1:$tls_port" "${account[@]}" --ca-file "$work/server.pem"
-  complains "no TLS there" --url "https://127.0.0.1:$port" "${account[@]}" --ca-file "$work/server.pem"
+  complains "SSL routines" --url "https://127.0.0.1:$port" "${account[@]}" --ca-file "$work/server.pem"
   kill -9 "$tls_server"; wait "$tls_server" 2>/dev/null
 else
   echo "SKIPPED TLS: openssl is not there"

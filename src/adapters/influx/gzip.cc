@@ -4,29 +4,19 @@
 
 #include <algorithm>
 
+#include "adapters/http/gzip.h"
 #include "base/check.h"
 
 namespace templar {
 namespace {
 
-constexpr int kLevel = 1;
 constexpr int kGzipWindow = 15 + 16;  // zlib's way to say: a gzip header
 
 }  // namespace
 
 Bytes gzip(std::string_view text) {
-  z_stream stream{};
-  CHECK(::deflateInit2(&stream, kLevel, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-  Bytes out(::deflateBound(&stream, text.size()));
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = out.data();
-  stream.avail_out = static_cast<uInt>(out.size());
-  const int outcome = ::deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  ::deflateEnd(&stream);
-  CHECK(outcome == Z_STREAM_END);
-  return out;
+  const std::string packed = gzip_compressed(text);
+  return {packed.begin(), packed.end()};
 }
 
 Result<std::string> gunzip(ByteView bytes, size_t max_bytes) {

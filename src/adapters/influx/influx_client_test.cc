@@ -31,7 +31,7 @@ WriteAnswer answer_to(const InfluxConfig& config, const HttpAnswer& answer) {
   there.url = server.url();
   const auto client = InfluxClient::open(there).value();
   const WriteAnswer read = client->write(gzip("m f=1 7\n"));
-  EXPECT_EQ(read.message.find("secret"), std::string::npos) << read.message;
+  EXPECT_EQ(read.message.find("the secret"), std::string::npos) << read.message;
   return read;
 }
 
@@ -125,7 +125,7 @@ TEST(InfluxClient, SaysWhatToDo) {
   const WriteAnswer user =
       answer_to(v1(""), {.status = 401, .body = R"({"error":"authorization failed: the secret"})"});
   EXPECT_EQ(user.outcome, WriteOutcome::kRefused);
-  EXPECT_TRUE(says(user, "HTTP 401: authorization failed: ***: check the user and the password"))
+  EXPECT_TRUE(says(user, "HTTP 401: authorization failed: <secret>: check the user and the password"))
       << user.message;
   EXPECT_TRUE(says(answer_to(v2(""), {.status = 401, .body = R"({"code":"unauthorized","message":"no"})"}),
                    "no: check the token"));
@@ -144,7 +144,7 @@ TEST(InfluxClient, SaysThatNobodyIsThere) {
   }
   const WriteAnswer answer = InfluxClient::open(v1(url)).value()->write(gzip("m f=1 7\n"));
   EXPECT_EQ(answer.outcome, WriteOutcome::kUnavailable);
-  EXPECT_TRUE(says(answer, url + ": nobody answers there")) << answer.message;
+  EXPECT_TRUE(says(answer, ": is the url right, and is the server running?")) << answer.message;
 }
 
 TEST(InfluxAnswer, FindsTheServersWords) {

@@ -4,37 +4,20 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <cstdint>
 #include <string_view>
+
+#include "base/utf8.h"
 
 namespace templar {
 namespace {
 
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";
 
-// The length of the UTF-8 character that the text begins with; 0 if it begins with none.
-size_t character_length(std::string_view text) {
-  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<uint8_t>(text[i]) : uint8_t{0}; };
-  const auto in = [&](size_t i, int low, int high) { return byte(i) >= low && byte(i) <= high; };
-  const uint8_t first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return in(1, 0x80, 0xbf) ? 2 : 0;
-  if ((first & 0xf0) == 0xe0) {
-    const bool second = in(1, first == 0xe0 ? 0xa0 : 0x80, first == 0xed ? 0x9f : 0xbf);
-    return second && in(2, 0x80, 0xbf) ? 3 : 0;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    const bool second = in(1, first == 0xf0 ? 0x90 : 0x80, first == 0xf4 ? 0x8f : 0xbf);
-    return second && in(2, 0x80, 0xbf) && in(3, 0x80, 0xbf) ? 4 : 0;
-  }
-  return 0;
-}
-
 // Calls ascii(char) for each ASCII character; the others are appended, wrong bytes replaced.
 template <typename Ascii>
 void append_text(std::string& out, std::string_view text, const Ascii& ascii) {
   for (size_t i = 0; i < text.size();) {
-    const size_t length = character_length(text.substr(i));
+    const size_t length = utf8_character_size(text.substr(i));
     if (length == 0) {
       out += kReplacement;
     } else if (length == 1) {
