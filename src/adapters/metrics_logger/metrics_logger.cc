@@ -96,7 +96,7 @@ void MetricsLogger::run() {
     lock.unlock();
     hand_on(taken);
     if (must_flush) flush_outputs();
-    report_drops();
+    report_drops(stopping);
     lock.lock();
     flushes_done_ = flushes;
     flushed_.notify_all();
@@ -190,10 +190,10 @@ void MetricsLogger::flush_outputs() {
   }
 }
 
-void MetricsLogger::report_drops() {
+void MetricsLogger::report_drops(bool at_once) {
   const uint64_t dropped = queue_dropped_.load();
   const TimestampMs now_ms = clock_.now_ms();
-  if (dropped == reported_drops_ || now_ms < next_drop_report_ms_) return;
+  if (dropped == reported_drops_ || (now_ms < next_drop_report_ms_ && !at_once)) return;
   next_drop_report_ms_ = now_ms + kDropReportEveryMs;
   templar::log(LogLevel::kWarning, "metrics", "measurements dropped: more were logged than the outputs take",
                {{"dropped", dropped - reported_drops_}, {"dropped_in_all", dropped}});

@@ -76,7 +76,7 @@ class MetricsLogger final : public MetricsSink {
   [[nodiscard]] std::map<std::string, MetricValue> sample(const MetricSource& source, const char* what) const;
   void write_batch();
   void flush_outputs();
-  void report_drops();
+  void report_drops(bool at_once);
 
   const MetricsLoggerOptions options_;
   const Clock& clock_;

@@ -260,6 +260,23 @@ TEST(MetricsLogger, DropsTheOldestWhereTheOutputsAreTooSlowAndSaysSo) {
   EXPECT_EQ(logs.count("measurements dropped: more were logged than the outputs take"), 1u);
 }
 
+TEST(MetricsLogger, SaysWhatItDroppedLastWhenItEnds) {
+  const CapturedLogs logs;
+  const VirtualClock clock(1);  // no time passes: what is said from time to time is said once
+  auto owned = std::make_unique<GatedOutput>();
+  GatedOutput& output = *owned;
+  std::vector<std::unique_ptr<MetricsOutput>> outputs;
+  outputs.push_back(std::move(owned));
+  {
+    MetricsLogger logger({.queue_capacity = 2}, clock, std::move(outputs));
+    logger.log("first", {}, {{"x", 0}});
+    ASSERT_TRUE(output.entered.wait_for_calls(1));
+    for (int i = 0; i < 5; ++i) logger.log("n", {}, {{"number", i}});
+    output.gate.count_call();
+  }
+  EXPECT_NE(logs.text().find("dropped_in_all=3"), std::string::npos) << logs.text();
+}
+
 TEST(MetricsLogger, IsWokenWhenItsQueueIsHalfFull) {
   Fixture fixture({.queue_capacity = 100, .wake_interval = std::chrono::hours(1)});
   for (int i = 0; i < 50; ++i) fixture.logger->log("a", {}, {{"x", i}});
