@@ -96,7 +96,7 @@ int run(const Arguments& arguments) {
     return 1;
   }
   const InfluxOutput& output = **opened;
-  std::vector<std::unique_ptr<MetricsOutput>> outputs;
+  std::vector<std::shared_ptr<MetricsOutput>> outputs;
   outputs.push_back(std::move(*opened));
   if (!arguments.jsonl.empty()) outputs.push_back(JsonlMetricsSink::open(arguments.jsonl).value());
   MetricsLogger logger({.tags = {{"version", "1"}}}, clock, std::move(outputs));

@@ -265,7 +265,7 @@ TEST(MetricsLogger, SaysWhatItDroppedLastWhenItEnds) {
   const VirtualClock clock(1);  // no time passes: what is said from time to time is said once
   auto owned = std::make_unique<GatedOutput>();
   GatedOutput& output = *owned;
-  std::vector<std::unique_ptr<MetricsOutput>> outputs;
+  std::vector<std::shared_ptr<MetricsOutput>> outputs;
   outputs.push_back(std::move(owned));
   {
     MetricsLogger logger({.queue_capacity = 2}, clock, std::move(outputs));
