@@ -14,14 +14,18 @@
 namespace templar {
 namespace {
 
-std::filesystem::path bench_file() { return std::filesystem::temp_directory_path() / ("templar-log-bench-" + std::to_string(::getpid())); }
+std::filesystem::path bench_file() {
+  return std::filesystem::temp_directory_path() / ("templar-log-bench-" + std::to_string(::getpid()));
+}
 
 void say_something() {
-  log(LogLevel::kInfo, "miner", "window trained", {{"window", 12}, {"loss", 3.25}, {"state_root", "0123456789abcdef"}});
+  log(LogLevel::kInfo, "miner", "window trained",
+      {{"window", 12}, {"loss", 3.25}, {"state_root", "0123456789abcdef"}});
 }
 
 void into_a_file(benchmark::State& state, LogFormat format) {
-  const LogSink before = set_log_sink(file_log_sink({.path = bench_file(), .format = format, .max_files = 1}).value());
+  const LogSink before =
+      set_log_sink(file_log_sink({.path = bench_file(), .format = format, .max_files = 1}).value());
   const LogContext scope({{"role", "miner"}, {"uid", 3}});
   for (auto _ : state) say_something();
   set_log_sink(before);

@@ -7,9 +7,10 @@
 
 namespace templar {
 
-// While it lives, every event of this thread has these fields too; those that the call names itself stay as the call has them, and
-// of nested contexts the inner one counts. Ends on the thread that made it, inner before outer. A thread that works for another
-// is given what that one has: LogContext scope(current_log_context()).
+// While it lives, every event of this thread has these fields too; those that the call names itself stay as
+// the call has them, and of nested contexts the inner one counts. Ends on the thread that made it, inner
+// before outer. A thread that works for another is given what that one has: LogContext
+// scope(current_log_context()).
 class LogContext {
  public:
   explicit LogContext(std::vector<LogField> fields);

@@ -57,8 +57,12 @@ TEST(LogContext, IsKeptApartWhereThreadsTakeTurnsWithNodes) {
     const LogContext scope({{"uid", uid}});
     for (int i = 0; i < 100; ++i) log(LogLevel::kInfo, "miner", "fact", {{"own", uid}});
   };
-  std::thread one([&] { for (const int uid : {1, 2}) advance(uid); });
-  std::thread two([&] { for (const int uid : {3, 1}) advance(uid); });
+  std::thread one([&] {
+    for (const int uid : {1, 2}) advance(uid);
+  });
+  std::thread two([&] {
+    for (const int uid : {3, 1}) advance(uid);
+  });
   one.join();
   two.join();
   ASSERT_EQ(logs.events().size(), 400u);

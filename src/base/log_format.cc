@@ -15,8 +15,9 @@ std::string utc_time(TimestampMs time_ms) {
   const auto seconds = static_cast<std::time_t>(time_ms >= 0 ? time_ms / 1000 : (time_ms - 999) / 1000);
   std::tm utc{};
   if (gmtime_r(&seconds, &utc) == nullptr) return fmt::format("{}ms", time_ms);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour,
-                     utc.tm_min, utc.tm_sec, time_ms - static_cast<TimestampMs>(seconds) * 1000);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900, utc.tm_mon + 1,
+                     utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+                     time_ms - static_cast<TimestampMs>(seconds) * 1000);
 }
 
 void append_json_text(std::string& json, std::string_view text) {
@@ -59,11 +60,13 @@ Result<LogFormat> parse_log_format(std::string_view text) {
 }
 
 std::string text_log_line(const LogEvent& event) {
-  return fmt::format("{} {} {}", utc_time(event.time_ms), "DIWE"[static_cast<size_t>(event.level)], format_log_event(event));
+  return fmt::format("{} {} {}", utc_time(event.time_ms), "DIWE"[static_cast<size_t>(event.level)],
+                     format_log_event(event));
 }
 
 std::string json_log_line(const LogEvent& event) {
-  std::string json = fmt::format(R"({{"time":"{}","level":"{}","room":)", utc_time(event.time_ms), name_of(event.level));
+  std::string json =
+      fmt::format(R"({{"time":"{}","level":"{}","room":)", utc_time(event.time_ms), name_of(event.level));
   append_json_text(json, event.room);
   json += R"(,"message":)";
   append_json_text(json, event.message);

@@ -16,8 +16,9 @@ enum class LogFormat { kText, kJson };
 // "2026-11-25T15:30:32.123Z W miner: message name=value ...", without a newline.
 [[nodiscard]] std::string text_log_line(const LogEvent& event);
 
-// {"time":"2026-11-25T15:30:32.123Z","level":"warning","room":"miner","message":"...","fields":{"uid":3}}, without a newline. Always
-// JSON: what is no UTF-8 becomes U+FFFD, numbers that are not finite become null, of two fields with one name the first counts.
+// {"time":"2026-11-25T15:30:32.123Z","level":"warning","room":"miner","message":"...","fields":{"uid":3}},
+// without a newline. Always JSON: what is no UTF-8 becomes U+FFFD, numbers that are not finite become null,
+// of two fields with one name the first counts.
 [[nodiscard]] std::string json_log_line(const LogEvent& event);
 
 [[nodiscard]] std::string log_line(const LogEvent& event, LogFormat format);

@@ -12,21 +12,25 @@ namespace {
 // 1767225600 s is 2026-01-01 00:00 UTC.
 constexpr TimestampMs kTime = 1767225600000 + 3723004;
 
-LogEvent event_with(std::vector<LogField> fields) { return {LogLevel::kWarning, "miner", "fact", std::move(fields), kTime}; }
+LogEvent event_with(std::vector<LogField> fields) {
+  return {LogLevel::kWarning, "miner", "fact", std::move(fields), kTime};
+}
 
 TEST(LogLine, IsTextWithTimeAndLevel) {
   EXPECT_EQ(text_log_line(event_with({{"uid", 3}})), "2026-01-01T01:02:03.004Z W miner: fact uid=3");
 }
 
 TEST(LogLine, IsJsonWithAllThatTheEventHas) {
-  EXPECT_EQ(json_log_line(event_with({{"uid", 3}, {"window", int64_t{1} << 62}, {"loss", 0.1}, {"why", "late"}})),
-            R"({"time":"2026-01-01T01:02:03.004Z","level":"warning","room":"miner","message":"fact","fields":)"
-            R"({"uid":3,"window":4611686018427387904,"loss":0.1,"why":"late"}})");
+  EXPECT_EQ(
+      json_log_line(event_with({{"uid", 3}, {"window", int64_t{1} << 62}, {"loss", 0.1}, {"why", "late"}})),
+      R"({"time":"2026-01-01T01:02:03.004Z","level":"warning","room":"miner","message":"fact","fields":)"
+      R"({"uid":3,"window":4611686018427387904,"loss":0.1,"why":"late"}})");
 }
 
 TEST(LogLine, IsJsonWithoutFields) {
-  EXPECT_EQ(json_log_line(event_with({})),
-            R"({"time":"2026-01-01T01:02:03.004Z","level":"warning","room":"miner","message":"fact","fields":{}})");
+  EXPECT_EQ(
+      json_log_line(event_with({})),
+      R"({"time":"2026-01-01T01:02:03.004Z","level":"warning","room":"miner","message":"fact","fields":{}})");
 }
 
 std::string fields_of(std::vector<LogField> fields) {
@@ -50,7 +54,8 @@ TEST(LogLine, ReplacesBytesThatAreNoText) {
 }
 
 TEST(LogLine, HasNoNumbersThatJsonDoesNotKnow) {
-  EXPECT_EQ(fields_of({{"a", std::nan("")}, {"b", HUGE_VAL}, {"c", 1e300}}), R"({"a":null,"b":null,"c":1e+300}})");
+  EXPECT_EQ(fields_of({{"a", std::nan("")}, {"b", HUGE_VAL}, {"c", 1e300}}),
+            R"({"a":null,"b":null,"c":1e+300}})");
 }
 
 TEST(LogLine, KeepsTheFirstOfTwoFieldsWithOneName) {
@@ -66,7 +71,8 @@ TEST(LogLine, TakesTimesBeforeAnyRun) {
 TEST(LogFormatName, IsTextOrJson) {
   EXPECT_EQ(parse_log_format("text").value(), LogFormat::kText);
   EXPECT_EQ(parse_log_format("json").value(), LogFormat::kJson);
-  EXPECT_TRUE(testing::fails(parse_log_format("xml"), ErrorKind::kFatal, "log format 'xml': it is text or json"));
+  EXPECT_TRUE(
+      testing::fails(parse_log_format("xml"), ErrorKind::kFatal, "log format 'xml': it is text or json"));
 }
 
 }  // namespace

@@ -28,14 +28,18 @@ Status add_part(LogLevels& levels, std::string_view part, bool& has_lowest) {
   const std::string_view name = trimmed(sign == std::string_view::npos ? part : part.substr(sign + 1));
   const std::optional<LogLevel> level = level_named(name);
   if (!level) {
-    return fatal_error(fmt::format("log level '{}': '{}' is no level; there are debug, info, warn and error", part, name));
+    return fatal_error(
+        fmt::format("log level '{}': '{}' is no level; there are debug, info, warn and error", part, name));
   }
   if (sign == std::string_view::npos) {
-    if (std::exchange(has_lowest, true)) return fatal_error(fmt::format("log level '{}': the level of all rooms is given twice", part));
+    if (std::exchange(has_lowest, true))
+      return fatal_error(fmt::format("log level '{}': the level of all rooms is given twice", part));
     levels.lowest = *level;
     return {};
   }
-  if (room.empty()) return fatal_error(fmt::format("log level '{}': no room before '='; write ROOM=LEVEL, or LEVEL alone", part));
+  if (room.empty())
+    return fatal_error(
+        fmt::format("log level '{}': no room before '='; write ROOM=LEVEL, or LEVEL alone", part));
   if (!levels.rooms.emplace(room, *level).second) {
     return fatal_error(fmt::format("log level '{}': the room '{}' is given twice", part, room));
   }
@@ -51,7 +55,8 @@ Result<LogLevels> parse_log_levels(std::string_view text) {
     const size_t comma = rest.find(',');
     const std::string_view part = trimmed(rest.substr(0, comma));
     if (part.empty()) {
-      return fatal_error(fmt::format("log levels '{}': a part is empty; write for example info,gather=debug", text));
+      return fatal_error(
+          fmt::format("log levels '{}': a part is empty; write for example info,gather=debug", text));
     }
     TRY(add_part(levels, part, has_lowest));
     if (comma == std::string_view::npos) return levels;

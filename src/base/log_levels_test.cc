@@ -14,11 +14,13 @@ TEST(LogLevels, AreGivenByRoom) {
   EXPECT_EQ(parse_log_levels("info,gather=debug,miner=warn").value(),
             (LogLevels{LogLevel::kInfo, {{"gather", LogLevel::kDebug}, {"miner", LogLevel::kWarning}}}));
   EXPECT_EQ(parse_log_levels("error").value(), (LogLevels{LogLevel::kError, {}}));
-  EXPECT_EQ(parse_log_levels(" gather = warning , debug ").value(), (LogLevels{LogLevel::kDebug, {{"gather", LogLevel::kWarning}}}));
+  EXPECT_EQ(parse_log_levels(" gather = warning , debug ").value(),
+            (LogLevels{LogLevel::kDebug, {{"gather", LogLevel::kWarning}}}));
 }
 
 TEST(LogLevels, AreInfoForRoomsThatNobodyNames) {
-  EXPECT_EQ(parse_log_levels("gather=debug").value(), (LogLevels{LogLevel::kInfo, {{"gather", LogLevel::kDebug}}}));
+  EXPECT_EQ(parse_log_levels("gather=debug").value(),
+            (LogLevels{LogLevel::kInfo, {{"gather", LogLevel::kDebug}}}));
 }
 
 TEST(LogLevels, SayWhichPartIsWrong) {
@@ -39,7 +41,8 @@ TEST(LogLevels, SayWhichPartIsWrong) {
 
 TEST(LogLevels, HaveSeedsForTheFuzzer) {
   std::vector<std::pair<std::string, Bytes>> seeds;
-  for (const std::string_view text : {"info,gather=debug,miner=warn", " error , x = info", "gather=loud", "="}) {
+  for (const std::string_view text :
+       {"info,gather=debug,miner=warn", " error , x = info", "gather=loud", "="}) {
     const ByteView bytes = as_bytes(text);
     seeds.emplace_back(std::to_string(seeds.size()), Bytes(bytes.begin(), bytes.end()));
   }

@@ -1,13 +1,13 @@
 #include "base/log_sinks.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <fcntl.h>
 #include <memory>
 #include <mutex>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <fmt/format.h>
 #include <spdlog/logger.h>
@@ -21,10 +21,14 @@ namespace {
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarning: return spdlog::level::warn;
-    case LogLevel::kError: return spdlog::level::err;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::off;
 }
@@ -36,7 +40,8 @@ void rotate(const std::filesystem::path& path, int max_files) {
   };
   std::error_code ignored;  // a file that stays where it is gets longer than it should; nothing is lost
   if (max_files == 1) std::filesystem::remove(path, ignored);
-  for (int number = max_files - 2; number >= 0; --number) std::filesystem::rename(numbered(number), numbered(number + 1), ignored);
+  for (int number = max_files - 2; number >= 0; --number)
+    std::filesystem::rename(numbered(number), numbered(number + 1), ignored);
 }
 
 class RotatingFile {
@@ -88,12 +93,14 @@ class RotatingFile {
 }  // namespace
 
 LogSink stderr_log_sink(StderrLogOptions options) {
-  auto logger = std::make_shared<spdlog::logger>("templar", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  auto logger =
+      std::make_shared<spdlog::logger>("templar", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
   logger->set_level(spdlog::level::trace);
   logger->set_pattern(options.format == LogFormat::kJson ? "%v" : "%H:%M:%S.%e %^%L%$ %v");
   return [logger, options](const LogEvent& event) {
     if (event.level < options.lowest) return;
-    logger->log(to_spdlog(event.level), "{}", options.format == LogFormat::kJson ? json_log_line(event) : format_log_event(event));
+    logger->log(to_spdlog(event.level), "{}",
+                options.format == LogFormat::kJson ? json_log_line(event) : format_log_event(event));
     if (std::ferror(stderr) == 0) return;
     std::clearerr(stderr);
     count_unwritten_log_events();

@@ -1,5 +1,6 @@
-// Where events go: standard error, files, several places at once. Each is a LogSink for set_log_sink(), thread-safe; copies share one
-// place. What can't be written is counted (log_counts) and never comes back to the caller.
+// Where events go: standard error, files, several places at once. Each is a LogSink for set_log_sink(),
+// thread-safe; copies share one place. What can't be written is counted (log_counts) and never comes back to
+// the caller.
 #pragma once
 
 #include <filesystem>
@@ -21,12 +22,14 @@ struct StderrLogOptions {
 struct FileLogOptions {
   std::filesystem::path path;
   LogFormat format = LogFormat::kText;
-  uint64_t max_file_bytes = uint64_t{64} << 20;  // a file that would grow beyond this becomes PATH.1; a longer line is cut off
-  int max_files = 5;                             // with the one that is written; PATH.1 is the newest of the others; at least 1
+  uint64_t max_file_bytes =
+      uint64_t{64} << 20;  // a file that would grow beyond this becomes PATH.1; a longer line is cut off
+  int max_files = 5;       // with the one that is written; PATH.1 is the newest of the others; at least 1
   LogLevel lowest = LogLevel::kDebug;
 };
-// Appends a line for each event, each with one write, so that a killed process leaves whole lines. Fails (fatal) if the file can't
-// be opened. Later, a disk that is full or a folder that is gone costs only the events in between.
+// Appends a line for each event, each with one write, so that a killed process leaves whole lines. Fails
+// (fatal) if the file can't be opened. Later, a disk that is full or a folder that is gone costs only the
+// events in between.
 [[nodiscard]] Result<LogSink> file_log_sink(FileLogOptions options);
 
 // Gives each event to all of them. One that throws is counted, and the others have it all the same.

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <stdexcept>
 #include <sstream>
+#include <stdexcept>
 #include <thread>
 
 #include "support/child_process.h"
@@ -16,9 +16,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-LogEvent numbered(int number, LogLevel level = LogLevel::kInfo) { return {level, "room", "fact", {{"number", number}}, 0}; }
+LogEvent numbered(int number, LogLevel level = LogLevel::kInfo) {
+  return {level, "room", "fact", {{"number", number}}, 0};
+}
 
-std::string line_of(int number) { return "1970-01-01T00:00:00.000Z I room: fact number=" + std::to_string(number) + "\n"; }
+std::string line_of(int number) {
+  return "1970-01-01T00:00:00.000Z I room: fact number=" + std::to_string(number) + "\n";
+}
 
 TEST(FileLogSink, AppendsALineForEachEvent) {
   const TemporaryFolder folder;
@@ -43,7 +47,8 @@ TEST(FileLogSink, LeavesOutWhatIsBelowItsLevel) {
 TEST(FileLogSink, KeepsTheNewestFiles) {
   const TemporaryFolder folder;
   const fs::path path = folder / "a.log";
-  const LogSink sink = file_log_sink({.path = path, .max_file_bytes = 2 * line_of(0).size(), .max_files = 3}).value();
+  const LogSink sink =
+      file_log_sink({.path = path, .max_file_bytes = 2 * line_of(0).size(), .max_files = 3}).value();
   for (int i = 0; i < 9; ++i) sink(numbered(i));
   EXPECT_EQ(text_of(path), line_of(8));
   EXPECT_EQ(text_of(path.string() + ".1"), line_of(6) + line_of(7));
@@ -62,7 +67,8 @@ TEST(FileLogSink, CountsWhatIsThereAlready) {
 
 TEST(FileLogSink, BeginsAnewWhereOnlyOneFileIsAllowed) {
   const TemporaryFolder folder;
-  const LogSink sink = file_log_sink({.path = folder / "a.log", .max_file_bytes = line_of(0).size(), .max_files = 1}).value();
+  const LogSink sink =
+      file_log_sink({.path = folder / "a.log", .max_file_bytes = line_of(0).size(), .max_files = 1}).value();
   for (int i = 0; i < 3; ++i) sink(numbered(i));
   EXPECT_EQ(text_of(folder / "a.log"), line_of(2));
   EXPECT_FALSE(fs::exists(folder / "a.log.1"));
@@ -108,7 +114,8 @@ TEST(FileLogSink, SaysThatItCannotOpenItsFile) {
 TEST(FileLogSink, ComesBackWhenItsFolderDoes) {
   const TemporaryFolder folder;
   fs::create_directory(folder / "logs");
-  const LogSink sink = file_log_sink({.path = folder / "logs/a.log", .max_file_bytes = line_of(0).size()}).value();
+  const LogSink sink =
+      file_log_sink({.path = folder / "logs/a.log", .max_file_bytes = line_of(0).size()}).value();
   sink(numbered(0));
   fs::remove_all(folder / "logs");
   const uint64_t before = log_counts().unwritten;
@@ -124,13 +131,17 @@ TEST(FileLogSink, KeepsLinesWholeWhenManyThreadsSpeak) {
   const fs::path path = folder / "a.log";
   const LogSink sink = file_log_sink({.path = path, .max_file_bytes = 4000, .max_files = 100}).value();
   std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t) threads.emplace_back([&, t] { for (int i = 0; i < 250; ++i) sink(numbered(1000 * t + i)); });
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 250; ++i) sink(numbered(1000 * t + i));
+    });
   for (std::thread& thread : threads) thread.join();
   size_t lines = 0;
   for (const auto& entry : fs::directory_iterator(folder.path())) {
     EXPECT_LE(entry.file_size(), 4000u);
     std::istringstream text(text_of(entry.path()));
-    for (std::string line; std::getline(text, line); ++lines) EXPECT_TRUE(line.starts_with("1970-01-01T00:00:00.000Z I room: fact number=")) << line;
+    for (std::string line; std::getline(text, line); ++lines)
+      EXPECT_TRUE(line.starts_with("1970-01-01T00:00:00.000Z I room: fact number=")) << line;
   }
   EXPECT_EQ(lines, 1000u);
 }
@@ -139,10 +150,11 @@ TEST(AllLogSinks, GiveEachEventToAllOfThem) {
   const TemporaryFolder folder;
   int others = 0;
   const uint64_t before = log_counts().unwritten;
-  const LogSink sink = all_log_sinks({file_log_sink({.path = folder / "text"}).value(),
-                                      [](const LogEvent&) { throw std::runtime_error("away"); },
-                                      file_log_sink({.path = folder / "json", .format = LogFormat::kJson}).value(),
-                                      [&](const LogEvent&) { ++others; }});
+  const LogSink sink =
+      all_log_sinks({file_log_sink({.path = folder / "text"}).value(),
+                     [](const LogEvent&) { throw std::runtime_error("away"); },
+                     file_log_sink({.path = folder / "json", .format = LogFormat::kJson}).value(),
+                     [&](const LogEvent&) { ++others; }});
   sink(numbered(0));
   EXPECT_EQ(text_of(folder / "text"), line_of(0));
   EXPECT_EQ(text_of(folder / "json"), json_log_line(numbered(0)) + "\n");

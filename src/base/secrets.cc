@@ -33,7 +33,7 @@ void add_secrets(const std::vector<std::string>& spellings) {
   for (const std::string& spelling : spellings) {
     if (std::ranges::find(*next, spelling) == next->end()) next->push_back(spelling);
   }
-  std::ranges::stable_sort(*next, std::greater(), &std::string::size);
+  std::ranges::sort(*next, std::greater(), &std::string::size);
   secrets = std::move(next);
 }
 
@@ -41,9 +41,11 @@ std::string percent_encoded(std::string_view text, bool upper) {
   std::string encoded;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-                       c == '_' || c == '~';
-    encoded += plain ? std::string(1, c) : upper ? fmt::format("%{:02X}", byte) : fmt::format("%{:02x}", byte);
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '.' || c == '_' || c == '~';
+    encoded += plain   ? std::string(1, c)
+               : upper ? fmt::format("%{:02X}", byte)
+                       : fmt::format("%{:02x}", byte);
   }
   return encoded;
 }
@@ -147,8 +149,9 @@ class Surroundings {
 
 bool names_a_secret(std::string_view field) {
   const std::string name = in_case(std::string(field), false);
-  return name == kAuthorization ||
-         std::ranges::any_of(kNamesOfSecrets, [&](std::string_view ending) { return name.ends_with(ending); });
+  return name == kAuthorization || std::ranges::any_of(kNamesOfSecrets, [&](std::string_view ending) {
+           return name.ends_with(ending);
+         });
 }
 
 }  // namespace

@@ -10,6 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string clean = templar::redact(text);
   CHECK(clean.find(kSecret) == std::string::npos);
   CHECK(clean.size() <= 9 * size);
-  if (text.find_first_of("=:") == std::string_view::npos && text.find(kSecret) == std::string_view::npos) CHECK(clean == text);
+  if (text.find_first_of("=:") == std::string_view::npos && text.find(kSecret) == std::string_view::npos)
+    CHECK(clean == text);
   return 0;
 }

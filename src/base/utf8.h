@@ -7,7 +7,8 @@
 
 namespace templar {
 
-// Bytes of the character that the text, not empty, begins with: no surrogate, nothing overlong. 0 if it is none.
+// Bytes of the character that the text, not empty, begins with: no surrogate, nothing overlong. 0 if it is
+// none.
 [[nodiscard]] size_t utf8_character_size(std::string_view text);
 
 // The text with U+FFFD in place of each byte that is no part of a character.

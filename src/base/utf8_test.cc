@@ -15,14 +15,15 @@ TEST(Utf8, KnowsTheSizeOfACharacter) {
 
 TEST(Utf8, RefusesWhatIsNoCharacter) {
   // A byte alone, an end that is missing, surrogates, overlong spellings, numbers beyond Unicode.
-  for (const char* bad : {"\x80", "\xff", "\xe2\x82", "\xed\xa0\x80", "\xed\xbf\xbf", "\xc0\xaf", "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf",
-                          "\xf4\x90\x80\x80", "\xf5\x80\x80\x80"}) {
+  for (const char* bad : {"\x80", "\xff", "\xe2\x82", "\xed\xa0\x80", "\xed\xbf\xbf", "\xc0\xaf",
+                          "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80"}) {
     EXPECT_EQ(utf8_character_size(bad), 0u) << bad;
   }
 }
 
 TEST(Utf8, ReplacesTheBytesOfNoCharacter) {
-  EXPECT_EQ(valid_utf8("a\xc3\xa4\xff\xf0\x9f\x90\x8d\xe2\x82"), "a\xc3\xa4\xef\xbf\xbd\xf0\x9f\x90\x8d\xef\xbf\xbd\xef\xbf\xbd");
+  EXPECT_EQ(valid_utf8("a\xc3\xa4\xff\xf0\x9f\x90\x8d\xe2\x82"),
+            "a\xc3\xa4\xef\xbf\xbd\xf0\x9f\x90\x8d\xef\xbf\xbd\xef\xbf\xbd");
   EXPECT_EQ(valid_utf8(""), "");
 }
 

@@ -1,4 +1,5 @@
-// Serves what two nodes might have measured until its standard input ends: prometheus_exporter PORT. Says "ready" when it does.
+// Serves what two nodes might have measured until its standard input ends: prometheus_exporter PORT. Says
+// "ready" when it does.
 #include <fmt/format.h>
 
 #include <cstdlib>
@@ -11,7 +12,8 @@
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
-  auto exporter = templar::PrometheusExporter::open({.port = std::atoi(argv[1]), .metrics_dropped = [] { return 3; }});
+  auto exporter =
+      templar::PrometheusExporter::open({.port = std::atoi(argv[1]), .metrics_dropped = [] { return 3; }});
   if (!exporter) {
     fmt::print(stderr, "{}\n", exporter.error().message);
     return 1;
@@ -20,17 +22,28 @@ int main(int argc, char** argv) {
   templar::log(templar::LogLevel::kWarning, "miner", "something to count");
   const auto observe = [&](int64_t window) {
     for (const int64_t uid : {1, 2}) {
-      const std::map<std::string, std::string> tags = {{"role", "miner"}, {"uid", std::to_string(uid)}, {"run", "a \"b\"\\\n\xf0\x9f\x90\x8d"}};
+      const std::map<std::string, std::string> tags = {
+          {"role", "miner"}, {"uid", std::to_string(uid)}, {"run", "a \"b\"\\\n\xf0\x9f\x90\x8d"}};
       (*exporter)->observe({.name = "training_step_v2",
                             .tags = tags,
-                            .fields = {{"loss", 3.25 + static_cast<double>(uid)}, {"window", window}, {"state_root", "ab"}, {"tokens", int64_t{1} << 40}}});
-      (*exporter)->observe({.name = "window_timeline", .tags = tags, .fields = {{"train_start_ms", int64_t{1767225600500}}, {"train_seconds", 1.5}}});
+                            .fields = {{"loss", 3.25 + static_cast<double>(uid)},
+                                       {"window", window},
+                                       {"state_root", "ab"},
+                                       {"tokens", int64_t{1} << 40}}});
+      (*exporter)->observe({.name = "window_timeline",
+                            .tags = tags,
+                            .fields = {{"train_start_ms", int64_t{1767225600500}}, {"train_seconds", 1.5}}});
       (*exporter)->observe({.name = "system", .tags = tags, .fields = system.sample()});
     }
     (*exporter)->observe({.name = "benchmark_task",
-                          .tags = {{"role", "evaluator"}, {"task", "arc_easy"}, {"metric", "acc"}, {"window", std::to_string(window)}},
+                          .tags = {{"role", "evaluator"},
+                                   {"task", "arc_easy"},
+                                   {"metric", "acc"},
+                                   {"window", std::to_string(window)}},
                           .fields = {{"score", 0.5}, {"count", int64_t{100}}, {"seconds", 2.0}}});
-    (*exporter)->observe({.name = "benchmark_summary", .tags = {{"role", "evaluator"}}, .fields = {{"load_s", 0.5}, {"num_tasks", int64_t{4}}}});
+    (*exporter)->observe({.name = "benchmark_summary",
+                          .tags = {{"role", "evaluator"}},
+                          .fields = {{"load_s", 0.5}, {"num_tasks", int64_t{4}}}});
   };
   observe(11);
   fmt::print("ready\n");

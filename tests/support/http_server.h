@@ -18,16 +18,19 @@ namespace templar::testing {
 // Thread-safe. Serves until its end; a handler must not wait for longer than the test that made it.
 class HttpServer {
  public:
-  // The number of the request from 0, the request with its body unpacked, and what to answer; on the server's own threads.
+  // The number of the request from 0, the request with its body unpacked, and what to answer; on the server's
+  // own threads.
   using Handler = std::function<void(int number, const httplib::Request&, httplib::Response&)>;
 
   // Port 0: any that is free.
-  explicit HttpServer(Handler handler, int port = 0) : HttpServer(std::make_unique<httplib::Server>(), std::move(handler), port) {}
+  explicit HttpServer(Handler handler, int port = 0)
+      : HttpServer(std::make_unique<httplib::Server>(), std::move(handler), port) {}
   // Answers everything with that status.
   explicit HttpServer(int status) : HttpServer(always(status)) {}
   // The same by HTTPS, with that certificate.
   HttpServer(const TestCertificate& certificate, int status)
-      : HttpServer(std::make_unique<httplib::SSLServer>(certificate.certificate(), certificate.key()), always(status), 0) {}
+      : HttpServer(std::make_unique<httplib::SSLServer>(certificate.certificate(), certificate.key()),
+                   always(status), 0) {}
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
   ~HttpServer() {
@@ -36,7 +39,9 @@ class HttpServer {
   }
 
   [[nodiscard]] int port() const { return port_; }
-  [[nodiscard]] std::string url(const std::string& path = "") const { return "http://127.0.0.1:" + std::to_string(port_) + path; }
+  [[nodiscard]] std::string url(const std::string& path = "") const {
+    return "http://127.0.0.1:" + std::to_string(port_) + path;
+  }
   [[nodiscard]] std::vector<httplib::Request> requests() const {
     const std::scoped_lock lock(mutex_);
     return requests_;
@@ -49,7 +54,8 @@ class HttpServer {
     return [status](int, const httplib::Request&, httplib::Response& response) { response.status = status; };
   }
 
-  HttpServer(std::unique_ptr<httplib::Server> server, Handler handler, int port) : handler_(std::move(handler)), server_(std::move(server)) {
+  HttpServer(std::unique_ptr<httplib::Server> server, Handler handler, int port)
+      : handler_(std::move(handler)), server_(std::move(server)) {
     server_->Post(".*", [this](const httplib::Request& request, httplib::Response& response) {
       int number = 0;
       {
@@ -60,7 +66,9 @@ class HttpServer {
       handler_(number, request, response);
       arrived.count_call();
     });
-    port_ = port == 0 ? server_->bind_to_any_port("127.0.0.1") : server_->bind_to_port("127.0.0.1", port) ? port : -1;
+    port_ = port == 0                                  ? server_->bind_to_any_port("127.0.0.1")
+            : server_->bind_to_port("127.0.0.1", port) ? port
+                                                       : -1;
     thread_ = std::thread([this] { server_->listen_after_bind(); });
     // Until then a stop() would not be heard.
     while (!server_->is_running()) std::this_thread::yield();

@@ -20,7 +20,8 @@ class TestCertificate {
     X509_gmtime_adj(X509_getm_notAfter(certificate_.get()), 3600);
     X509_set_pubkey(certificate_.get(), key_.get());
     X509_NAME* name = X509_get_subject_name(certificate_.get());
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("test"), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("test"), -1,
+                               -1, 0);
     X509_set_issuer_name(certificate_.get(), name);
     X509_EXTENSION* address = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "IP:127.0.0.1");
     X509_add_ext(certificate_.get(), address, -1);

@@ -21,7 +21,8 @@ void start_curl() {
   CHECK(started == CURLE_OK);
 }
 
-// A peer that closes its end must not kill the process: OpenSSL writes without asking for silence. Only this thread is shielded.
+// A peer that closes its end must not kill the process: OpenSSL writes without asking for silence. Only this
+// thread is shielded.
 class NoBrokenPipe {
  public:
   NoBrokenPipe() {
@@ -53,11 +54,13 @@ size_t take_body(const char* data, size_t, size_t size, void* response) {
 }
 
 bool tells_of_certificates(CURLcode code) {
-  return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_ISSUER_ERROR;
+  return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
+         code == CURLE_SSL_ISSUER_ERROR;
 }
 
 bool tells_of_the_request(CURLcode code) {
-  return code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_BAD_FUNCTION_ARGUMENT;
+  return code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL ||
+         code == CURLE_BAD_FUNCTION_ARGUMENT;
 }
 
 // A line break would smuggle in a header of somebody else's choice.
@@ -142,7 +145,8 @@ struct HttpClient::Curl {
   char error[CURL_ERROR_SIZE] = {};
 };
 
-HttpClient::HttpClient(HttpClientOptions options) : options_(std::move(options)), curl_(std::make_unique<Curl>()) {}
+HttpClient::HttpClient(HttpClientOptions options)
+    : options_(std::move(options)), curl_(std::make_unique<Curl>()) {}
 HttpClient::~HttpClient() = default;
 
 void HttpClient::cancel() {
@@ -154,11 +158,15 @@ Result<HttpResponse> HttpClient::post(const HttpPost& request) {
   const std::string address = shown_address(request.url);
   Headers headers;
   for (const auto& header : request.headers) {
-    if (!is_sendable(header)) return fatal_error(fmt::format("{}: the value for the header {} has a line break", address, header.first));
+    if (!is_sendable(header))
+      return fatal_error(
+          fmt::format("{}: the value for the header {} has a line break", address, header.first));
     add(headers, header.first + ": " + header.second);
   }
   // curl's own default would say that the body is a form.
-  const bool typed = std::ranges::any_of(request.headers, [](const auto& header) { return curl_strequal(header.first.c_str(), "Content-Type") != 0; });
+  const bool typed = std::ranges::any_of(request.headers, [](const auto& header) {
+    return curl_strequal(header.first.c_str(), "Content-Type") != 0;
+  });
   if (!typed) add(headers, "Content-Type: application/octet-stream");
   if (request.gzip) add(headers, "Content-Encoding: gzip");
   add(headers, "Expect:");  // no waiting for a 100 before the body
@@ -174,8 +182,10 @@ Result<HttpResponse> HttpClient::post(const HttpPost& request) {
   if (!result) return retry_error(address + ": cancelled");
   if (*result != CURLE_OK) {
     // curl's own words name host and port, never what was sent.
-    std::string message = fmt::format("{}: {}", address, curl_->error[0] != '\0' ? curl_->error : curl_easy_strerror(*result));
-    if (tells_of_certificates(*result)) return fatal_error(message + "; give the file of the certificates that signed the server's");
+    std::string message =
+        fmt::format("{}: {}", address, curl_->error[0] != '\0' ? curl_->error : curl_easy_strerror(*result));
+    if (tells_of_certificates(*result))
+      return fatal_error(message + "; give the file of the certificates that signed the server's");
     return tells_of_the_request(*result) ? fatal_error(std::move(message)) : retry_error(std::move(message));
   }
   long status = 0;

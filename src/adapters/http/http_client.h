@@ -23,7 +23,8 @@ struct HttpClientOptions {
 
 struct HttpPost {
   std::string url;  // http:// or https://
-  std::vector<std::pair<std::string, std::string>> headers;  // Content-Type is application/octet-stream unless one of them says
+  std::vector<std::pair<std::string, std::string>>
+      headers;       // Content-Type is application/octet-stream unless one of them says
   std::string user;  // Basic authentication; empty: none
   std::string password;
   std::string body;
@@ -44,9 +45,10 @@ class HttpClient {
   HttpClient& operator=(const HttpClient&) = delete;
   ~HttpClient();
 
-  // The server's answer, whatever its status: redirections are not followed. Fails (retry) where there was none: unknown host, refused,
-  // timed out, cancelled; (fatal) where the address or a header can't be sent, or the certificate can't be trusted. Messages name the
-  // address without user, password or query, and no header.
+  // The server's answer, whatever its status: redirections are not followed. Fails (retry) where there was
+  // none: unknown host, refused, timed out, cancelled; (fatal) where the address or a header can't be sent,
+  // or the certificate can't be trusted. Messages name the address without user, password or query, and no
+  // header.
   [[nodiscard]] Result<HttpResponse> post(const HttpPost& request);
 
   // Ends a post() that is going on, at once, and every later one.

@@ -17,8 +17,11 @@ TEST(HttpClient, PostsHeadersAndBody) {
     response.set_content("taken", "text/plain");
   });
   HttpClient client;
-  const auto response =
-      client.post({.url = server.url("/a/b?c=d"), .headers = {{"X-One", "1"}, {"Content-Type", "text/x"}}, .body = "the body"}).value();
+  const auto response = client
+                            .post({.url = server.url("/a/b?c=d"),
+                                   .headers = {{"X-One", "1"}, {"Content-Type", "text/x"}},
+                                   .body = "the body"})
+                            .value();
   EXPECT_EQ(response.status, 201);
   EXPECT_EQ(response.body, "taken");
   const httplib::Request request = server.requests().at(0);
@@ -89,12 +92,15 @@ TEST(HttpClient, SaysThatNobodyAnswers) {
     address = gone.url("/");
   }
   EXPECT_TRUE(fails(client.post({.url = address}), ErrorKind::kRetry, "127.0.0.1"));
-  EXPECT_TRUE(fails(client.post({.url = "http://no-such-host.invalid/x"}), ErrorKind::kRetry, "no-such-host.invalid"));
+  EXPECT_TRUE(fails(client.post({.url = "http://no-such-host.invalid/x"}), ErrorKind::kRetry,
+                    "no-such-host.invalid"));
 }
 
 TEST(HttpClient, WaitsNoLongerThanItIsTold) {
   std::promise<void> over;
-  HttpServer server([end = over.get_future().share()](int, const httplib::Request&, httplib::Response&) { end.wait_for(std::chrono::seconds(60)); });
+  HttpServer server([end = over.get_future().share()](int, const httplib::Request&, httplib::Response&) {
+    end.wait_for(std::chrono::seconds(60));
+  });
   HttpClient client({.timeout = std::chrono::milliseconds(50)});
   EXPECT_TRUE(fails(client.post({.url = server.url("/")}), ErrorKind::kRetry, "imed out"));
   over.set_value();
@@ -136,8 +142,8 @@ TEST(HttpClient, RefusesWhatCannotBeSent) {
   HttpClient client;
   EXPECT_TRUE(fails(client.post({.url = "file:///etc/passwd"}), ErrorKind::kFatal, "not supported"));
   EXPECT_TRUE(fails(client.post({.url = "http://[bad"}), ErrorKind::kFatal, "http://[bad"));
-  EXPECT_TRUE(fails(client.post({.url = "http://127.0.0.1/", .headers = {{"Token", "a\r\nX: b"}}}), ErrorKind::kFatal,
-                    "the value for the header Token has a line break"));
+  EXPECT_TRUE(fails(client.post({.url = "http://127.0.0.1/", .headers = {{"Token", "a\r\nX: b"}}}),
+                    ErrorKind::kFatal, "the value for the header Token has a line break"));
 }
 
 TEST(HttpClient, ShowsNoSecretInItsErrors) {

@@ -24,8 +24,8 @@ Outcome outcome_of(int status) {
   if (status >= 200 && status < 300) return Outcome::kPushed;
   if (status == 413) return Outcome::kTooLarge;
   // Whoever is not let in, or sent elsewhere, may be when somebody has seen to it.
-  const bool may_change = status < 400 || status >= 500 || status == 401 || status == 403 || status == 404 || status == 407 ||
-                          status == 408 || status == 429;
+  const bool may_change = status < 400 || status >= 500 || status == 401 || status == 403 || status == 404 ||
+                          status == 407 || status == 408 || status == 429;
   return may_change ? Outcome::kTryAgain : Outcome::kRejected;
 }
 
@@ -43,18 +43,23 @@ std::string push_address(const std::string& url) {
 
 Status check(const LokiOptions& options) {
   if (!options.url.starts_with("http://") && !options.url.starts_with("https://")) {
-    return fatal_error(fmt::format("Loki's address '{}' does not begin with http:// or https://", shown_address(options.url)));
+    return fatal_error(fmt::format("Loki's address '{}' does not begin with http:// or https://",
+                                   shown_address(options.url)));
   }
   for (const auto& [name, value] : options.labels) {
-    if (!is_label_name(name)) return fatal_error(fmt::format("Loki label '{}': names are letters, digits and '_'", name));
+    if (!is_label_name(name))
+      return fatal_error(fmt::format("Loki label '{}': names are letters, digits and '_'", name));
   }
-  if (options.max_queued == 0 || options.batch == 0) return fatal_error("Loki: queue and batch hold at least one event");
-  if (!options.user.empty() && !options.token.empty()) return fatal_error("Loki: give a user or a token, not both");
+  if (options.max_queued == 0 || options.batch == 0)
+    return fatal_error("Loki: queue and batch hold at least one event");
+  if (!options.user.empty() && !options.token.empty())
+    return fatal_error("Loki: give a user or a token, not both");
   return {};
 }
 
 HttpPost request_for(const LokiOptions& options) {
-  HttpPost request{.url = push_address(options.url), .user = options.user, .password = options.password, .gzip = true};
+  HttpPost request{
+      .url = push_address(options.url), .user = options.user, .password = options.password, .gzip = true};
   request.headers = {{"Content-Type", "application/json"}};
   if (!options.tenant.empty()) request.headers.emplace_back("X-Scope-OrgID", options.tenant);
   if (!options.token.empty()) request.headers.emplace_back("Authorization", "Bearer " + options.token);
@@ -65,7 +70,8 @@ HttpPost request_for(const LokiOptions& options) {
 
 // What those who speak, and the worker, share. All members are guarded by the mutex.
 struct LokiPusher::Queue {
-  explicit Queue(const LokiOptions& options) : max_queued(options.max_queued), batch(options.batch), lowest(options.lowest) {}
+  explicit Queue(const LokiOptions& options)
+      : max_queued(options.max_queued), batch(options.batch), lowest(options.lowest) {}
 
   void add(const LogEvent& event) {
     if (event.level < lowest) return;
@@ -84,7 +90,9 @@ struct LokiPusher::Queue {
 
   // The number of the oldest event that is neither delivered nor given up.
   [[nodiscard]] uint64_t oldest() const {
-    return !in_flight.empty() ? in_flight.front().number : !waiting.empty() ? waiting.front().number : next_number;
+    return !in_flight.empty() ? in_flight.front().number
+           : !waiting.empty() ? waiting.front().number
+                              : next_number;
   }
 
   const size_t max_queued;
@@ -110,7 +118,9 @@ class LokiPusher::Worker {
         queue_(std::move(queue)),
         request_(request_for(options)),
         streams_(options.labels, kMaxStreams),
-        client_({.connect_timeout = options.request_timeout, .timeout = options.request_timeout, .ca_file = options.ca_file}),
+        client_({.connect_timeout = options.request_timeout,
+                 .timeout = options.request_timeout,
+                 .ca_file = options.ca_file}),
         batch_(options.batch),
         thread_([this] { work(); }) {}
 
@@ -135,9 +145,12 @@ class LokiPusher::Worker {
   bool wait_for_a_batch(std::unique_lock<std::mutex>& lock) {
     Queue& queue = *queue_;
     if (!queue.in_flight.empty()) return true;
-    const auto is_wanted = [&] { return queue.stopping || (queue.oldest() < queue.wanted_below && !queue.waiting.empty()); };
+    const auto is_wanted = [&] {
+      return queue.stopping || (queue.oldest() < queue.wanted_below && !queue.waiting.empty());
+    };
     queue.changed.wait(lock, [&] { return is_wanted() || !queue.waiting.empty(); });
-    queue.changed.wait_for(lock, options_.interval, [&] { return is_wanted() || queue.waiting.size() >= batch_; });
+    queue.changed.wait_for(lock, options_.interval,
+                           [&] { return is_wanted() || queue.waiting.size() >= batch_; });
     if (queue.waiting.empty()) return !queue.stopping;
     const auto end = queue.waiting.begin() + static_cast<ptrdiff_t>(std::min(batch_, queue.waiting.size()));
     queue.in_flight.assign(std::make_move_iterator(queue.waiting.begin()), std::make_move_iterator(end));
@@ -179,7 +192,8 @@ class LokiPusher::Worker {
     std::vector<LokiEntry>& entries = queue_->in_flight;
     batch_ = entries.size() / 2;
     const auto middle = entries.begin() + static_cast<ptrdiff_t>(batch_);
-    queue_->waiting.insert(queue_->waiting.begin(), std::make_move_iterator(middle), std::make_move_iterator(entries.end()));
+    queue_->waiting.insert(queue_->waiting.begin(), std::make_move_iterator(middle),
+                           std::make_move_iterator(entries.end()));
     entries.erase(middle, entries.end());
   }
 
@@ -194,14 +208,17 @@ class LokiPusher::Worker {
   void say_away(const std::string& reason) {
     if (failures_++ > 0) return;
     away_ = true;
-    log(LogLevel::kWarning, "loki", "server takes no events: they wait", {{"server", shown_address(request_.url)}, {"reason", reason}});
+    log(LogLevel::kWarning, "loki", "server takes no events: they wait",
+        {{"server", shown_address(request_.url)}, {"reason", reason}});
   }
 
   // Once, or what is said of a refused batch would be the next one.
   void say_refused(const std::string& reason) {
     if (std::exchange(refused_, true)) return;
     log(LogLevel::kWarning, "loki", "server refuses events: they are lost",
-        {{"server", shown_address(request_.url)}, {"reason", reason}, {"rejected_in_all", queue_counts().rejected}});
+        {{"server", shown_address(request_.url)},
+         {"reason", reason},
+         {"rejected_in_all", queue_counts().rejected}});
   }
 
   void say_back() {
@@ -220,8 +237,12 @@ class LokiPusher::Worker {
     const auto doubled = options_.first_pause * (int64_t{1} << std::min(failures_ - 1, 20));
     const auto wanted = std::max<milliseconds>(doubled, wanted_pause_);
     // At the end there is no time for long pauses.
-    if (!queue_->stopping) queue_->changed.wait_for(lock, std::min(wanted, options_.longest_pause), [&] { return queue_->stopping; });
-    if (queue_->stopping) queue_->changed.wait_for(lock, std::min(options_.first_pause, milliseconds(100)), [&] { return queue_->closed; });
+    if (!queue_->stopping)
+      queue_->changed.wait_for(lock, std::min(wanted, options_.longest_pause),
+                               [&] { return queue_->stopping; });
+    if (queue_->stopping)
+      queue_->changed.wait_for(lock, std::min(options_.first_pause, milliseconds(100)),
+                               [&] { return queue_->closed; });
     return !queue_->closed;
   }
 
@@ -270,7 +291,9 @@ LokiPusher::~LokiPusher() {
     queue_->in_flight.clear();
     queue_->waiting.clear();
   }
-  if (lost > 0) log(LogLevel::kWarning, "loki", "events were dropped: the server took none at the end", {{"dropped", lost}});
+  if (lost > 0)
+    log(LogLevel::kWarning, "loki", "events were dropped: the server took none at the end",
+        {{"dropped", lost}});
 }
 
 LogSink LokiPusher::sink() const {

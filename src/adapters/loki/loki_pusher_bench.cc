@@ -6,13 +6,21 @@
 namespace templar {
 namespace {
 
-LogEvent event() { return {LogLevel::kInfo, "miner", "window trained", {{"window", 12}, {"loss", 3.25}, {"uid", 3}, {"role", "miner"}}, 1}; }
+LogEvent event() {
+  return {LogLevel::kInfo,
+          "miner",
+          "window trained",
+          {{"window", 12}, {"loss", 3.25}, {"uid", 3}, {"role", "miner"}},
+          1};
+}
 
 void into_the_queue(benchmark::State& state) {
   const LogSink before = set_log_sink([](const LogEvent&) {});
   {
     // Port 9, discard: nobody listens.
-    const auto loki = LokiPusher::open({.url = "http://127.0.0.1:9", .exit_deadline = std::chrono::milliseconds(1)}).value();
+    const auto loki =
+        LokiPusher::open({.url = "http://127.0.0.1:9", .exit_deadline = std::chrono::milliseconds(1)})
+            .value();
     const LogSink sink = loki->sink();
     const LogEvent said = event();
     for (auto _ : state) sink(said);

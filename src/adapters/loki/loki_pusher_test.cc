@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <future>
-#include <numeric>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 
 #include "base/log_context.h"
@@ -24,19 +24,29 @@ using std::chrono::seconds;
 constexpr auto kLong = seconds(60);
 
 LokiOptions options_for(const std::string& url) {
-  return {.url = url, .labels = {{"run", "test"}}, .interval = milliseconds(1), .first_pause = milliseconds(1), .longest_pause = milliseconds(2)};
+  return {.url = url,
+          .labels = {{"run", "test"}},
+          .interval = milliseconds(1),
+          .first_pause = milliseconds(1),
+          .longest_pause = milliseconds(2)};
 }
 
-LogEvent numbered(int number, TimestampMs time_ms = 1000) { return {LogLevel::kInfo, "miner", "fact", {{"number", number}}, time_ms}; }
+LogEvent numbered(int number, TimestampMs time_ms = 1000) {
+  return {LogLevel::kInfo, "miner", "fact", {{"number", number}}, time_ms};
+}
 
-// A server that takes what Loki's API description allows and answers 204, after what `first` answers (0: take it).
+// A server that takes what Loki's API description allows and answers 204, after what `first` answers (0: take
+// it).
 class LokiServer {
  public:
-  explicit LokiServer(std::function<int(int)> first = [](int) { return 0; }, int port = 0)
-      : server_([this, first](int number, const httplib::Request& request, httplib::Response& response) {
-          response.status = first(number);
-          if (response.status == 0) take(request, response);
-        }, port) {}
+  explicit LokiServer(
+      std::function<int(int)> first = [](int) { return 0; }, int port = 0)
+      : server_(
+            [this, first](int number, const httplib::Request& request, httplib::Response& response) {
+              response.status = first(number);
+              if (response.status == 0) take(request, response);
+            },
+            port) {}
 
   HttpServer& http() { return server_; }
   // The numbers of the events taken, in order.
@@ -58,7 +68,8 @@ class LokiServer {
   std::string fault_of(const httplib::Request& request, const nlohmann::json& body) {
     if (request.path != "/loki/api/v1/push") return "no such path: " + request.path;
     if (request.get_header_value("Content-Type") != "application/json") return "the content type is not JSON";
-    if (!body.contains("streams") || !body["streams"].is_array() || body["streams"].empty()) return "there are no streams";
+    if (!body.contains("streams") || !body["streams"].is_array() || body["streams"].empty())
+      return "there are no streams";
     const std::scoped_lock lock(mutex_);
     for (const auto& stream : body["streams"]) {
       if (!stream["stream"].is_object() || stream["stream"].empty()) return "a stream needs a label";
@@ -66,7 +77,8 @@ class LokiServer {
         if (!label.is_string()) return "a label is no text";
       }
       for (const auto& entry : stream["values"]) {
-        if (entry.size() != 2 || !entry[0].is_string() || !entry[1].is_string()) return "an entry is two texts";
+        if (entry.size() != 2 || !entry[0].is_string() || !entry[1].is_string())
+          return "an entry is two texts";
         const int64_t time_ns = std::stoll(entry[0].get<std::string>());
         int64_t& newest = newest_ns_[stream["stream"].dump()];
         if (time_ns <= newest) return "entry out of order";
@@ -95,7 +107,8 @@ TEST(LokiPusher, PushesLinesOfJsonWithLabels) {
   LokiOptions options = options_for(server.http().url());
   options.interval = std::chrono::hours(1);  // both in one request
   const auto loki = LokiPusher::open(options).value();
-  loki->sink()({LogLevel::kWarning, "gather", "peer rejected", {{"uid", 3}, {"window", 12}, {"role", "miner"}}, 1500});
+  loki->sink()(
+      {LogLevel::kWarning, "gather", "peer rejected", {{"uid", 3}, {"window", 12}, {"role", "miner"}}, 1500});
   loki->sink()({LogLevel::kInfo, "network", "hello", {}, 1400});
   ASSERT_TRUE(loki->flush(kLong));
   const httplib::Request request = server.http().requests().at(0);
@@ -105,9 +118,12 @@ TEST(LokiPusher, PushesLinesOfJsonWithLabels) {
   const std::string second =
       R"({"time":"1970-01-01T00:00:01.500Z","level":"warning","room":"gather","message":"peer rejected",)"
       R"("fields":{"uid":3,"window":12,"role":"miner"}})";
-  EXPECT_EQ(request.body, R"({"streams":[{"stream":{"level":"info","room":"network","run":"test"},"values":[["1500000001",)" + line(first) +
-                              R"(]]},{"stream":{"level":"warning","role":"miner","room":"gather","run":"test","uid":"3"},)" +
-                              R"("values":[["1500000000",)" + line(second) + "]]}]}");
+  EXPECT_EQ(
+      request.body,
+      R"({"streams":[{"stream":{"level":"info","room":"network","run":"test"},"values":[["1500000001",)" +
+          line(first) +
+          R"(]]},{"stream":{"level":"warning","role":"miner","room":"gather","run":"test","uid":"3"},)" +
+          R"("values":[["1500000000",)" + line(second) + "]]}]}");
   EXPECT_EQ(loki->counts(), (LokiCounts{.pushed = 2}));
 }
 
@@ -164,7 +180,8 @@ TEST_P(LokiPusherFailures, AreTriedAgainAndLoseNothing) {
   EXPECT_EQ(server.taken(), from_to(0, 50));
   EXPECT_EQ(loki->counts(), (LokiCounts{.pushed = 50}));
   EXPECT_EQ(logs.count("server takes no events: they wait"), 1u);
-  EXPECT_THAT(logs.field("server takes no events: they wait", "reason"), ::testing::HasSubstr(std::to_string(GetParam())));
+  EXPECT_THAT(logs.field("server takes no events: they wait", "reason"),
+              ::testing::HasSubstr(std::to_string(GetParam())));
 }
 
 TEST(LokiPusher, WaitsForAServerThatIsAwayAndComesBack) {
@@ -285,7 +302,9 @@ TEST(LokiPusher, KeepsThreadsApart) {
   const auto loki = LokiPusher::open(options_for(server.http().url())).value();
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([sink = loki->sink(), t] { for (int i = 0; i < 250; ++i) sink(numbered(250 * t + i)); });
+    threads.emplace_back([sink = loki->sink(), t] {
+      for (int i = 0; i < 250; ++i) sink(numbered(250 * t + i));
+    });
   }
   for (std::thread& thread : threads) thread.join();
   ASSERT_TRUE(loki->flush(kLong));
@@ -295,10 +314,14 @@ TEST(LokiPusher, KeepsThreadsApart) {
 }
 
 TEST(LokiPusher, RefusesOptionsThatCannotBeUsed) {
-  EXPECT_TRUE(fails(LokiPusher::open({.url = "loki:3100"}), ErrorKind::kFatal, "Loki's address 'loki:3100' does not begin with http://"));
-  EXPECT_TRUE(fails(LokiPusher::open({.url = "http://x", .labels = {{"a-b", "c"}}}), ErrorKind::kFatal, "Loki label 'a-b'"));
-  EXPECT_TRUE(fails(LokiPusher::open({.url = "http://x", .user = "a", .token = "b"}), ErrorKind::kFatal, "not both"));
-  EXPECT_TRUE(fails(LokiPusher::open({.url = "http://x", .max_queued = 0}), ErrorKind::kFatal, "at least one event"));
+  EXPECT_TRUE(fails(LokiPusher::open({.url = "loki:3100"}), ErrorKind::kFatal,
+                    "Loki's address 'loki:3100' does not begin with http://"));
+  EXPECT_TRUE(fails(LokiPusher::open({.url = "http://x", .labels = {{"a-b", "c"}}}), ErrorKind::kFatal,
+                    "Loki label 'a-b'"));
+  EXPECT_TRUE(
+      fails(LokiPusher::open({.url = "http://x", .user = "a", .token = "b"}), ErrorKind::kFatal, "not both"));
+  EXPECT_TRUE(
+      fails(LokiPusher::open({.url = "http://x", .max_queued = 0}), ErrorKind::kFatal, "at least one event"));
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ LokiLabels LokiStreams::labels_of(const LogEvent& event) {
   labels["room"] = event.room;
   for (const LogField& field : event.fields) {
     if (field.name != "role" && field.name != "uid") continue;
-    labels.try_emplace(field.name, std::visit([](const auto& value) { return fmt::format("{}", value); }, field.value));
+    labels.try_emplace(field.name,
+                       std::visit([](const auto& value) { return fmt::format("{}", value); }, field.value));
   }
   if (known_.contains(labels)) return labels;
   if (known_.size() < max_streams_) {
@@ -38,10 +39,12 @@ LokiLabels LokiStreams::labels_of(const LogEvent& event) {
 std::string push_request(std::span<const LokiEntry> entries, LokiStreams& streams) {
   std::map<LokiLabels, nlohmann::json> values;
   for (const LokiEntry& entry : entries) {
-    values[streams.labels_of(entry.event)].push_back({std::to_string(entry.time_ns), json_log_line(entry.event)});
+    values[streams.labels_of(entry.event)].push_back(
+        {std::to_string(entry.time_ns), json_log_line(entry.event)});
   }
   nlohmann::json request = {{"streams", nlohmann::json::array()}};
-  for (auto& [labels, of_stream] : values) request["streams"].push_back({{"stream", labels}, {"values", std::move(of_stream)}});
+  for (auto& [labels, of_stream] : values)
+    request["streams"].push_back({{"stream", labels}, {"values", std::move(of_stream)}});
   return request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

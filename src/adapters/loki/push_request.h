@@ -12,8 +12,8 @@ namespace templar {
 
 struct LokiEntry {
   LogEvent event;
-  int64_t time_ns = 0;   // since the Unix epoch
-  uint64_t number = 0;   // of all that were said, from 0
+  int64_t time_ns = 0;  // since the Unix epoch
+  uint64_t number = 0;  // of all that were said, from 0
 };
 
 using LokiLabels = std::map<std::string, std::string>;
@@ -21,10 +21,11 @@ using LokiLabels = std::map<std::string, std::string>;
 // The labels of streams so far, so that they stay few.
 class LokiStreams {
  public:
-  LokiStreams(LokiLabels common, size_t max_streams) : common_(std::move(common)), max_streams_(max_streams) {}
+  LokiStreams(LokiLabels common, size_t max_streams)
+      : common_(std::move(common)), max_streams_(max_streams) {}
 
-  // level, room, and role and uid where the event has them, and the common ones; without role, uid and the room's name when there are
-  // too many.
+  // level, room, and role and uid where the event has them, and the common ones; without role, uid and the
+  // room's name when there are too many.
   [[nodiscard]] LokiLabels labels_of(const LogEvent& event);
 
  private:

@@ -7,12 +7,15 @@
 namespace templar {
 namespace {
 
-LogEvent event_of(int uid) { return {LogLevel::kInfo, "miner", "fact", {{"uid", uid}, {"window", 7}, {"role", "miner"}}, 0}; }
+LogEvent event_of(int uid) {
+  return {LogLevel::kInfo, "miner", "fact", {{"uid", uid}, {"window", 7}, {"role", "miner"}}, 0};
+}
 
 TEST(LokiStreams, AreNamedByWhoSpeaksAndNeverByTheWindow) {
   LokiStreams streams({{"run", "r"}}, 10);
-  EXPECT_EQ(streams.labels_of(event_of(3)),
-            (LokiLabels{{"level", "info"}, {"role", "miner"}, {"room", "miner"}, {"run", "r"}, {"uid", "3"}}));
+  EXPECT_EQ(
+      streams.labels_of(event_of(3)),
+      (LokiLabels{{"level", "info"}, {"role", "miner"}, {"room", "miner"}, {"run", "r"}, {"uid", "3"}}));
 }
 
 TEST(LokiStreams, StayFew) {
@@ -25,11 +28,13 @@ TEST(LokiStreams, StayFew) {
 
 TEST(PushRequest, IsJsonWhateverWasSaid) {
   LokiStreams streams({}, 10);
-  const LokiEntry entry{.event = {LogLevel::kInfo, "a\xff\"", "\xf0\x9f\x90\x8d\n\\", {{"role", "\xfe"}}, 0}, .time_ns = 5};
+  const LokiEntry entry{.event = {LogLevel::kInfo, "a\xff\"", "\xf0\x9f\x90\x8d\n\\", {{"role", "\xfe"}}, 0},
+                        .time_ns = 5};
   const auto request = nlohmann::json::parse(push_request({&entry, 1}, streams));
   EXPECT_EQ(request["streams"][0]["stream"]["room"], "a\xef\xbf\xbd\"");
   EXPECT_EQ(request["streams"][0]["values"][0][0], "5");
-  EXPECT_EQ(nlohmann::json::parse(request["streams"][0]["values"][0][1].get<std::string>())["message"], "\xf0\x9f\x90\x8d\n\\");
+  EXPECT_EQ(nlohmann::json::parse(request["streams"][0]["values"][0][1].get<std::string>())["message"],
+            "\xf0\x9f\x90\x8d\n\\");
 }
 
 TEST(LabelName, IsLettersDigitsAndUnderscores) {

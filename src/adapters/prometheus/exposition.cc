@@ -10,8 +10,12 @@
 namespace templar {
 namespace {
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 std::string name_part(std::string_view text) {
   std::string name(text);
@@ -59,7 +63,8 @@ std::string labels_of(const std::map<std::string, std::string>& tags) {
   std::map<std::string, std::string> labels;
   for (const auto& [tag, value] : tags) labels[label_name(tag)] = label_value(value);
   std::string text;
-  for (const auto& [name, value] : labels) text += fmt::format("{}{}=\"{}\"", text.empty() ? "" : ",", name, value);
+  for (const auto& [name, value] : labels)
+    text += fmt::format("{}{}=\"{}\"", text.empty() ? "" : ",", name, value);
   return text;
 }
 
@@ -100,7 +105,8 @@ std::string value_text(double value) {
 }
 
 std::string line_of(const std::string& name, const std::string& labels, const std::string& value) {
-  return labels.empty() ? fmt::format("{} {}\n", name, value) : fmt::format("{}{{{}}} {}\n", name, labels, value);
+  return labels.empty() ? fmt::format("{} {}\n", name, value)
+                        : fmt::format("{}{{{}}} {}\n", name, labels, value);
 }
 
 struct Metric {
@@ -125,7 +131,8 @@ void Exposition::observe(const Measurement& measurement) {
   }
   for (const auto& [name, value] : measurement.fields) {
     if (std::holds_alternative<std::string>(value)) continue;
-    const Number number = std::holds_alternative<int64_t>(value) ? Number(std::get<int64_t>(value)) : Number(std::get<double>(value));
+    const Number number = std::holds_alternative<int64_t>(value) ? Number(std::get<int64_t>(value))
+                                                                 : Number(std::get<double>(value));
     if (known != nullptr) {
       if (const auto place = known->find(name); place != known->end()) {
         place->second = number;
@@ -155,10 +162,14 @@ std::string Exposition::text() const {
       for (const auto& [field, number] : fields) {
         const Convention convention = convention_of(measurement, field);
         Metric& metric = metrics[convention.name];
-        if (metric.help.empty()) metric.help = fmt::format("Newest {} of the measurement {}.", help_text(field), help_text(measurement));
+        if (metric.help.empty())
+          metric.help =
+              fmt::format("Newest {} of the measurement {}.", help_text(field), help_text(measurement));
         const bool exact = convention.factor == 1 && std::holds_alternative<int64_t>(number);
-        metric.values[labels] = exact ? fmt::format("{}", std::get<int64_t>(number))
-                                      : value_text(std::visit([&](auto n) { return static_cast<double>(n) * convention.factor; }, number));
+        metric.values[labels] =
+            exact ? fmt::format("{}", std::get<int64_t>(number))
+                  : value_text(std::visit([&](auto n) { return static_cast<double>(n) * convention.factor; },
+                                          number));
       }
     }
   }
@@ -181,8 +192,10 @@ uint64_t Exposition::left_out() const {
 }
 
 std::string exposed(const OwnMetric& metric) {
-  std::string text = fmt::format("# HELP {} {}\n# TYPE {} {}\n", metric.name, metric.help, metric.name, metric.kind);
-  for (const auto& [labels, value] : metric.values) text += line_of(metric.name, labels, fmt::format("{}", value));
+  std::string text =
+      fmt::format("# HELP {} {}\n# TYPE {} {}\n", metric.name, metric.help, metric.name, metric.kind);
+  for (const auto& [labels, value] : metric.values)
+    text += line_of(metric.name, labels, fmt::format("{}", value));
   return text;
 }
 

@@ -13,7 +13,8 @@
 namespace templar {
 
 struct ExpositionOptions {
-  size_t max_series = 10'000;  // a field of a measurement with its tags is one; those that come later are left out, and counted
+  size_t max_series = 10'000;  // a field of a measurement with its tags is one; those that come later are
+                               // left out, and counted
   // Tags whose values have no end, or that say the same everywhere: without them the newest value counts.
   std::set<std::string, std::less<>> left_out_tags = {"window", "global_step", "outer_step", "runtime_id"};
   std::string left_out_prefix = "config_";
@@ -24,13 +25,15 @@ class Exposition {
  public:
   explicit Exposition(ExpositionOptions options = {}) : options_(std::move(options)) {}
 
-  // Keeps the measurement's numbers in place of older ones; texts are no numbers. Takes about as long as looking its fields up.
+  // Keeps the measurement's numbers in place of older ones; texts are no numbers. Takes about as long as
+  // looking its fields up.
   void observe(const Measurement& measurement);
 
-  // All values as gauges templar_<measurement>_<field>{tags}, in the order of their names. Names and labels that Prometheus does not take
-  // get '_' for each byte. Times are in seconds, as its conventions have it: a field x_s becomes x_seconds, and x_ms a thousandth of it;
-  // endings that mean counters and histograms there (_total, _count, _sum, _bucket) are followed by _value, and a word that is a kind of
-  // metric stands for many: benchmark_summary becomes benchmark_summaries.
+  // All values as gauges templar_<measurement>_<field>{tags}, in the order of their names. Names and labels
+  // that Prometheus does not take get '_' for each byte. Times are in seconds, as its conventions have it: a
+  // field x_s becomes x_seconds, and x_ms a thousandth of it; endings that mean counters and histograms there
+  // (_total, _count, _sum, _bucket) are followed by _value, and a word that is a kind of metric stands for
+  // many: benchmark_summary becomes benchmark_summaries.
   [[nodiscard]] std::string text() const;
 
   [[nodiscard]] uint64_t series() const;
@@ -48,7 +51,8 @@ class Exposition {
   uint64_t left_out_ = 0;
 };
 
-// A metric of one's own, with its HELP and TYPE. kind: "counter" or "gauge"; labels as they stand between the braces.
+// A metric of one's own, with its HELP and TYPE. kind: "counter" or "gauge"; labels as they stand between the
+// braces.
 struct OwnMetric {
   std::string name;
   std::string kind;

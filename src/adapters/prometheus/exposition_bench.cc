@@ -1,4 +1,5 @@
-// What keeping a measurement's newest values costs, and making the text of 10,000 of them, beside copying the measurement.
+// What keeping a measurement's newest values costs, and making the text of 10,000 of them, beside copying the
+// measurement.
 #include <benchmark/benchmark.h>
 
 #include "adapters/prometheus/exposition.h"
@@ -7,7 +8,9 @@ namespace templar {
 namespace {
 
 Measurement measurement(int64_t uid) {
-  Measurement made{.name = "training_step_v2", .tags = {{"role", "miner"}, {"uid", std::to_string(uid)}, {"run", "0123abcd"}, {"version", "0.1.0"}}};
+  Measurement made{
+      .name = "training_step_v2",
+      .tags = {{"role", "miner"}, {"uid", std::to_string(uid)}, {"run", "0123abcd"}, {"version", "0.1.0"}}};
   for (int i = 0; i < 10; ++i) made.fields["field_" + std::to_string(i)] = 0.5 * i;
   made.fields["state_root"] = "ab";
   return made;

@@ -9,13 +9,15 @@
 namespace templar {
 namespace {
 
-Measurement measured(std::map<std::string, MetricValue> fields, std::map<std::string, std::string> tags = {}) {
+Measurement measured(std::map<std::string, MetricValue> fields,
+                     std::map<std::string, std::string> tags = {}) {
   return {.name = "training_step_v2", .tags = std::move(tags), .fields = std::move(fields)};
 }
 
 TEST(Exposition, ServesTheNewestNumberOfEachSeries) {
   Exposition exposition;
-  exposition.observe(measured({{"loss", 3.5}, {"window", int64_t{7}}, {"state_root", "ab"}}, {{"uid", "1"}, {"role", "miner"}}));
+  exposition.observe(measured({{"loss", 3.5}, {"window", int64_t{7}}, {"state_root", "ab"}},
+                              {{"uid", "1"}, {"role", "miner"}}));
   exposition.observe(measured({{"loss", 3.25}}, {{"uid", "1"}, {"role", "miner"}}));
   exposition.observe(measured({{"loss", 4.5}}, {{"uid", "2"}, {"role", "miner"}}));
   EXPECT_EQ(exposition.text(),
@@ -44,40 +46,59 @@ std::string values_of(const Measurement& measurement) {
 }
 
 TEST(Exposition, WritesNumbersAsPrometheusReadsThem) {
-  EXPECT_EQ(values_of(measured({{"a", int64_t{INT64_MIN}}, {"b", 1e-300}, {"c", std::nan("")}, {"d", HUGE_VAL}, {"e", -HUGE_VAL}})),
-            "templar_training_step_v2_a -9223372036854775808\ntemplar_training_step_v2_b 1e-300\ntemplar_training_step_v2_c NaN\n"
+  EXPECT_EQ(values_of(measured({{"a", int64_t{INT64_MIN}},
+                                {"b", 1e-300},
+                                {"c", std::nan("")},
+                                {"d", HUGE_VAL},
+                                {"e", -HUGE_VAL}})),
+            "templar_training_step_v2_a -9223372036854775808\ntemplar_training_step_v2_b "
+            "1e-300\ntemplar_training_step_v2_c NaN\n"
             "templar_training_step_v2_d +Inf\ntemplar_training_step_v2_e -Inf\n");
 }
 
 TEST(Exposition, CleansNamesAndEscapesValues) {
-  EXPECT_EQ(values_of({.name = "a b-\xc3\xa4", .tags = {{"1st.tag", "\"x\\y\nz\xff"}, {"__own", "\xf0\x9f\x90\x8d"}, {"", "e"}}, .fields = {{"f{}", 1.5}}}),
-            "templar_a_b____f__{tag_=\"e\",tag_1st_tag=\"\\\"x\\\\y\\nz\xef\xbf\xbd\",tag___own=\"\xf0\x9f\x90\x8d\"} 1.5\n");
+  EXPECT_EQ(values_of({.name = "a b-\xc3\xa4",
+                       .tags = {{"1st.tag", "\"x\\y\nz\xff"}, {"__own", "\xf0\x9f\x90\x8d"}, {"", "e"}},
+                       .fields = {{"f{}", 1.5}}}),
+            "templar_a_b____f__{tag_=\"e\",tag_1st_tag=\"\\\"x\\\\y\\nz\xef\xbf\xbd\",tag___own="
+            "\"\xf0\x9f\x90\x8d\"} 1.5\n");
 }
 
 TEST(Exposition, KeepsOneOfTwoThatHaveTheSameName) {
-  EXPECT_EQ(values_of(measured({{"a.b", 1.5}, {"a_b", 2.5}}, {{"t.t", "x"}, {"t_t", "y"}})), "templar_training_step_v2_a_b{t_t=\"y\"} 2.5\n");
+  EXPECT_EQ(values_of(measured({{"a.b", 1.5}, {"a_b", 2.5}}, {{"t.t", "x"}, {"t_t", "y"}})),
+            "templar_training_step_v2_a_b{t_t=\"y\"} 2.5\n");
 }
 
 TEST(Exposition, FollowsTheConventionsForUnitsAndEndings) {
-  EXPECT_EQ(values_of(measured({{"load_s", 2.5}, {"train_start_ms", int64_t{1767225600500}}, {"gpu_count", int64_t{1}}, {"x_total", int64_t{2}}})),
+  EXPECT_EQ(values_of(measured({{"load_s", 2.5},
+                                {"train_start_ms", int64_t{1767225600500}},
+                                {"gpu_count", int64_t{1}},
+                                {"x_total", int64_t{2}}})),
             "templar_training_step_v2_gpu_count_value 1\ntemplar_training_step_v2_load_seconds 2.5\n"
-            "templar_training_step_v2_train_start_seconds 1767225600.5\ntemplar_training_step_v2_x_total_value 2\n");
+            "templar_training_step_v2_train_start_seconds "
+            "1767225600.5\ntemplar_training_step_v2_x_total_value 2\n");
 }
 
 TEST(Exposition, NamesNoKindOfMetric) {
-  EXPECT_EQ(values_of({.name = "benchmark_summary", .tags = {}, .fields = {{"gauge", 1.5}, {"summary_x_counters", 2.5}}}),
-            "templar_benchmark_summaries_gauges 1.5\ntemplar_benchmark_summaries_summaries_x_counters 2.5\n");
+  EXPECT_EQ(
+      values_of(
+          {.name = "benchmark_summary", .tags = {}, .fields = {{"gauge", 1.5}, {"summary_x_counters", 2.5}}}),
+      "templar_benchmark_summaries_gauges 1.5\ntemplar_benchmark_summaries_summaries_x_counters 2.5\n");
 }
 
 TEST(Exposition, LeavesOutTagsWithoutEnd) {
-  EXPECT_EQ(values_of(measured({{"loss", 1.5}}, {{"window", "7"}, {"global_step", "8"}, {"config_lr", "1"}, {"runtime_id", "x"}, {"task", "arc"}})),
-            "templar_training_step_v2_loss{task=\"arc\"} 1.5\n");
+  EXPECT_EQ(
+      values_of(measured(
+          {{"loss", 1.5}},
+          {{"window", "7"}, {"global_step", "8"}, {"config_lr", "1"}, {"runtime_id", "x"}, {"task", "arc"}})),
+      "templar_training_step_v2_loss{task=\"arc\"} 1.5\n");
 }
 
 TEST(Exposition, HasRoomForSoManySeriesAndCountsTheOthers) {
   Exposition exposition({.max_series = 3});
   for (int round = 0; round < 2; ++round) {
-    for (const char* uid : {"1", "2"}) exposition.observe(measured({{"a", 1.5}, {"b", double(round)}}, {{"uid", uid}}));
+    for (const char* uid : {"1", "2"})
+      exposition.observe(measured({{"a", 1.5}, {"b", double(round)}}, {{"uid", uid}}));
   }
   EXPECT_EQ(exposition.series(), 3u);
   EXPECT_EQ(exposition.left_out(), 2u);
@@ -89,7 +110,8 @@ TEST(Exposition, MayBeReadWhileOthersObserve) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 3; ++t) {
     threads.emplace_back([&, t] {
-      for (int i = 0; i < 200; ++i) exposition.observe(measured({{"n", int64_t{i}}}, {{"uid", std::to_string(t)}}));
+      for (int i = 0; i < 200; ++i)
+        exposition.observe(measured({{"n", int64_t{i}}}, {{"uid", std::to_string(t)}}));
     });
   }
   for (int i = 0; i < 50; ++i) static_cast<void>(exposition.text());

@@ -41,8 +41,9 @@ class PrometheusExporter::Server {
     errno = 0;
     port_ = port == 0 ? server_.bind_to_any_port(host) : server_.bind_to_port(host, port) ? port : -1;
     if (port_ < 0) {
-      return fatal_error(fmt::format("Prometheus' port {} on {} can't be opened: {}; give a free port, or 0 for any", port, host,
-                                     errno != 0 ? std::strerror(errno) : "no such address"));
+      return fatal_error(
+          fmt::format("Prometheus' port {} on {} can't be opened: {}; give a free port, or 0 for any", port,
+                      host, errno != 0 ? std::strerror(errno) : "no such address"));
     }
     thread_ = std::thread([this] { server_.listen_after_bind(); });
     // Before that a stop() would not be heard.
@@ -68,27 +69,40 @@ PrometheusExporter::~PrometheusExporter() = default;
 Result<std::unique_ptr<PrometheusExporter>> PrometheusExporter::open(PrometheusOptions options) {
   const std::string host = options.host;
   const int port = options.port;
-  if (port < 0 || port > 65535) return fatal_error(fmt::format("Prometheus' port {}: ports are 0 to 65535", port));
+  if (port < 0 || port > 65535)
+    return fatal_error(fmt::format("Prometheus' port {}: ports are 0 to 65535", port));
   std::unique_ptr<PrometheusExporter> exporter(new PrometheusExporter(std::move(options)));
   TRY(exporter->server_->start(host, port));
   return exporter;
 }
 
-int PrometheusExporter::port() const { return server_->port(); }
+int PrometheusExporter::port() const {
+  return server_->port();
+}
 
 std::string PrometheusExporter::text() const {
   const LogCounts counts = log_counts();
   OwnMetric events{"templar_log_events_total", "counter", "Events said on the log.", {}};
   for (size_t level = 0; level < kLogLevels; ++level) {
-    events.values[fmt::format("level=\"{}\"", name_of(static_cast<LogLevel>(level)))] = counts.by_level[level];
+    events.values[fmt::format("level=\"{}\"", name_of(static_cast<LogLevel>(level)))] =
+        counts.by_level[level];
   }
   std::string text = exposition_.text() + exposed(events);
-  text += exposed({"templar_log_events_unwritten_total", "counter", "Events that a place of the log could not take.", {{"", counts.unwritten}}});
+  text += exposed({"templar_log_events_unwritten_total",
+                   "counter",
+                   "Events that a place of the log could not take.",
+                   {{"", counts.unwritten}}});
   if (metrics_dropped_) {
-    text += exposed({"templar_metrics_dropped_total", "counter", "Measurements that could not be written.", {{"", metrics_dropped_()}}});
+    text += exposed({"templar_metrics_dropped_total",
+                     "counter",
+                     "Measurements that could not be written.",
+                     {{"", metrics_dropped_()}}});
   }
   text += exposed({"templar_exporter_series", "gauge", "Values served here.", {{"", exposition_.series()}}});
-  text += exposed({"templar_exporter_values_left_out_total", "counter", "Values that found no place here.", {{"", exposition_.left_out()}}});
+  text += exposed({"templar_exporter_values_left_out_total",
+                   "counter",
+                   "Values that found no place here.",
+                   {{"", exposition_.left_out()}}});
   return text;
 }
 

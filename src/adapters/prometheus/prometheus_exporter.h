@@ -11,10 +11,12 @@
 namespace templar {
 
 struct PrometheusOptions {
-  std::string host = "127.0.0.1";  // of this machine's addresses; nobody is asked for a password, so think before giving another one
+  std::string host = "127.0.0.1";  // of this machine's addresses; nobody is asked for a password, so think
+                                   // before giving another one
   int port = 0;                    // 0: any that is free
   ExpositionOptions exposition;
-  std::function<uint64_t()> metrics_dropped;  // for templar_metrics_dropped_total; called on the server's threads; may be empty
+  std::function<uint64_t()>
+      metrics_dropped;  // for templar_metrics_dropped_total; called on the server's threads; may be empty
 };
 
 // Thread-safe.
@@ -30,9 +32,9 @@ class PrometheusExporter {
   void observe(const Measurement& measurement) { exposition_.observe(measurement); }
   [[nodiscard]] int port() const;
 
-  // What is served: everything observed (see Exposition), and of this process templar_log_events_total{level},
-  // templar_log_events_unwritten_total, templar_metrics_dropped_total, templar_exporter_series and
-  // templar_exporter_values_left_out_total.
+  // What is served: everything observed (see Exposition), and of this process
+  // templar_log_events_total{level}, templar_log_events_unwritten_total, templar_metrics_dropped_total,
+  // templar_exporter_series and templar_exporter_values_left_out_total.
   [[nodiscard]] std::string text() const;
 
  private:

@@ -33,7 +33,8 @@ TEST(PrometheusExporter, CountsEventsAndWhatWasDropped) {
   log(LogLevel::kWarning, "room", "fact");
   const std::string text = exporter->text();
   EXPECT_THAT(text, HasSubstr("# TYPE templar_log_events_total counter\n"));
-  EXPECT_THAT(text, HasSubstr("templar_log_events_total{level=\"warning\"} " + std::to_string(before + 1) + "\n"));
+  EXPECT_THAT(text,
+              HasSubstr("templar_log_events_total{level=\"warning\"} " + std::to_string(before + 1) + "\n"));
   EXPECT_THAT(text, HasSubstr("\ntemplar_metrics_dropped_total 17\n"));
   EXPECT_THAT(text, HasSubstr("\ntemplar_exporter_series 0\n"));
   EXPECT_THAT(text, HasSubstr("\ntemplar_exporter_values_left_out_total 0\n"));
@@ -41,8 +42,10 @@ TEST(PrometheusExporter, CountsEventsAndWhatWasDropped) {
 
 TEST(PrometheusExporter, SaysThatItsPortIsTaken) {
   const auto exporter = PrometheusExporter::open({}).value();
-  EXPECT_TRUE(fails(PrometheusExporter::open({.port = exporter->port()}), ErrorKind::kFatal, "can't be opened: Address already in use"));
-  EXPECT_TRUE(fails(PrometheusExporter::open({.host = "192.0.2.1", .port = 1234}), ErrorKind::kFatal, "can't be opened"));
+  EXPECT_TRUE(fails(PrometheusExporter::open({.port = exporter->port()}), ErrorKind::kFatal,
+                    "can't be opened: Address already in use"));
+  EXPECT_TRUE(fails(PrometheusExporter::open({.host = "192.0.2.1", .port = 1234}), ErrorKind::kFatal,
+                    "can't be opened"));
   EXPECT_TRUE(fails(PrometheusExporter::open({.port = 70000}), ErrorKind::kFatal, "ports are 0 to 65535"));
 }
 

@@ -102,7 +102,8 @@ class NvmlMetrics final : public GpuMetrics {
       // One that fell off its bus keeps its place, so that the others keep their numbers.
       if (get_handle_(i, &gpu.device) != nvml::kSuccess) gpu.device = nullptr;
       std::array<char, nvml::kNameBytes> name{};
-      if (gpu.device != nullptr && get_name_ != nullptr && get_name_(gpu.device, name.data(), nvml::kNameBytes) == nvml::kSuccess) {
+      if (gpu.device != nullptr && get_name_ != nullptr &&
+          get_name_(gpu.device, name.data(), nvml::kNameBytes) == nvml::kSuccess) {
         gpu.name.assign(name.data(), ::strnlen(name.data(), name.size()));
       }
       gpus_.push_back(std::move(gpu));
@@ -122,7 +123,8 @@ class NvmlMetrics final : public GpuMetrics {
       fields[prefix + "memory_total_bytes"] = static_cast<int64_t>(memory.total);
     }
     unsigned int number = 0;
-    if (get_temperature_ != nullptr && get_temperature_(gpu.device, nvml::kTemperatureGpu, &number) == nvml::kSuccess) {
+    if (get_temperature_ != nullptr &&
+        get_temperature_(gpu.device, nvml::kTemperatureGpu, &number) == nvml::kSuccess) {
       fields[prefix + "temperature_celsius"] = static_cast<int64_t>(number);
     }
     if (get_power_ != nullptr && get_power_(gpu.device, &number) == nvml::kSuccess) {

@@ -26,7 +26,8 @@ class NvmlLibrary : public ::testing::Test {
     ::dlclose(handle_);
   }
   void set_(unsigned int gpus, unsigned int broken) const {
-    reinterpret_cast<void (*)(unsigned int, unsigned int)>(::dlsym(handle_, "templar_test_nvml_set"))(gpus, broken);
+    reinterpret_cast<void (*)(unsigned int, unsigned int)>(::dlsym(handle_, "templar_test_nvml_set"))(gpus,
+                                                                                                      broken);
   }
   [[nodiscard]] unsigned int started() const {
     return reinterpret_cast<unsigned int (*)()>(::dlsym(handle_, "templar_test_nvml_started"))();

@@ -1,5 +1,6 @@
-// The functions of NVML's C interface that are used here, declared as its public reference describes them (API v12, "Initialization
-// and Cleanup" and "Device Queries"). Versions of the library only ever add functions.
+// The functions of NVML's C interface that are used here, declared as its public reference describes them
+// (API v12, "Initialization and Cleanup" and "Device Queries"). Versions of the library only ever add
+// functions.
 #pragma once
 
 #include <cstdint>
@@ -20,17 +21,17 @@ struct Memory {
 };
 
 inline constexpr Return kSuccess = 0;
-inline constexpr int kTemperatureGpu = 0;         // the sensor on the die
-inline constexpr unsigned int kNameBytes = 96;    // NVML_DEVICE_NAME_V2_BUFFER_SIZE
+inline constexpr int kTemperatureGpu = 0;       // the sensor on the die
+inline constexpr unsigned int kNameBytes = 96;  // NVML_DEVICE_NAME_V2_BUFFER_SIZE
 
-using Init = Return (*)();                                    // nvmlInit_v2
-using Shutdown = Return (*)();                                // nvmlShutdown
-using GetCount = Return (*)(unsigned int*);                   // nvmlDeviceGetCount_v2
-using GetHandle = Return (*)(unsigned int, Device*);          // nvmlDeviceGetHandleByIndex_v2
-using GetName = Return (*)(Device, char*, unsigned int);      // nvmlDeviceGetName
-using GetUtilization = Return (*)(Device, Utilization*);      // nvmlDeviceGetUtilizationRates
-using GetMemory = Return (*)(Device, Memory*);                // nvmlDeviceGetMemoryInfo
+using Init = Return (*)();                                      // nvmlInit_v2
+using Shutdown = Return (*)();                                  // nvmlShutdown
+using GetCount = Return (*)(unsigned int*);                     // nvmlDeviceGetCount_v2
+using GetHandle = Return (*)(unsigned int, Device*);            // nvmlDeviceGetHandleByIndex_v2
+using GetName = Return (*)(Device, char*, unsigned int);        // nvmlDeviceGetName
+using GetUtilization = Return (*)(Device, Utilization*);        // nvmlDeviceGetUtilizationRates
+using GetMemory = Return (*)(Device, Memory*);                  // nvmlDeviceGetMemoryInfo
 using GetTemperature = Return (*)(Device, int, unsigned int*);  // nvmlDeviceGetTemperature, degrees Celsius
-using GetPower = Return (*)(Device, unsigned int*);           // nvmlDeviceGetPowerUsage, milliwatts
+using GetPower = Return (*)(Device, unsigned int*);             // nvmlDeviceGetPowerUsage, milliwatts
 
 }  // namespace templar::nvml

@@ -55,7 +55,8 @@ std::map<std::string, int64_t, std::less<>> parse_named_numbers(std::string_view
 
 std::optional<CpuTicks> parse_cpu_ticks(std::string_view text) {
   const auto words = words_of(next_line(text));
-  // user nice system idle, and on newer kernels iowait irq softirq steal; what guests use is in user and nice already.
+  // user nice system idle, and on newer kernels iowait irq softirq steal; what guests use is in user and nice
+  // already.
   if (words.size() < 5 || words[0] != "cpu") return std::nullopt;
   CpuTicks ticks;
   for (size_t i = 1; i < words.size() && i <= 8; ++i) {
@@ -80,8 +81,8 @@ std::optional<NetworkBytes> parse_network_bytes(std::string_view text) {
     if (name.size() != 1 || words.size() < 9 || name[0] == "lo") continue;
     const auto received = number_in<int64_t>(words[0]);
     const auto sent = number_in<int64_t>(words[8]);
-    const bool possible = received && sent && *received >= 0 && *sent >= 0 && *received <= kLargestCounter - sum.received &&
-                          *sent <= kLargestCounter - sum.sent;
+    const bool possible = received && sent && *received >= 0 && *sent >= 0 &&
+                          *received <= kLargestCounter - sum.received && *sent <= kLargestCounter - sum.sent;
     if (!possible) continue;
     sum.received += *received;
     sum.sent += *sent;

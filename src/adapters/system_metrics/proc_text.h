@@ -1,4 +1,5 @@
-// The few texts of Linux' /proc that are read here (proc(5)). Whatever a text holds, what can't be found in it is left out.
+// The few texts of Linux' /proc that are read here (proc(5)). Whatever a text holds, what can't be found in
+// it is left out.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,8 @@
 
 namespace templar {
 
-// Lines "Name:  123 kB" (meminfo, status, io): the first number of each that begins with one, as it stands, without its unit.
+// Lines "Name:  123 kB" (meminfo, status, io): the first number of each that begins with one, as it stands,
+// without its unit.
 [[nodiscard]] std::map<std::string, int64_t, std::less<>> parse_named_numbers(std::string_view text);
 
 // Of /proc/stat: all processors together since the machine began, in ticks.

@@ -6,7 +6,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  for (const auto& [name, number] : templar::parse_named_numbers(text)) CHECK(text.find(name) != std::string_view::npos);
+  for (const auto& [name, number] : templar::parse_named_numbers(text))
+    CHECK(text.find(name) != std::string_view::npos);
   const auto ticks = templar::parse_cpu_ticks(text);
   CHECK(!ticks || ticks->busy <= ticks->total);
   const auto network = templar::parse_network_bytes(text);

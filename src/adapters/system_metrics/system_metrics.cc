@@ -1,8 +1,8 @@
 #include "adapters/system_metrics/system_metrics.h"
 
-#include <algorithm>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
+#include <algorithm>
 
 #include "base/descriptor.h"
 #include "base/file.h"
@@ -26,7 +26,9 @@ std::string text_in(const std::filesystem::path& path) {
 double process_cpu_seconds() {
   rusage usage{};
   if (::getrusage(RUSAGE_SELF, &usage) != 0) return 0;
-  const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec); };
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
@@ -53,17 +55,18 @@ void add_disk(const std::filesystem::path& folder, MetricFields& fields) {
   if (used + free > 0) fields["sys_disk_used_percent"] = 100.0 * used / (used + free);
 }
 
-void add_number(const std::map<std::string, int64_t, std::less<>>& numbers, std::string_view from, int64_t times, const char* to,
-                MetricFields& fields) {
+void add_number(const std::map<std::string, int64_t, std::less<>>& numbers, std::string_view from,
+                int64_t times, const char* to, MetricFields& fields) {
   const auto found = numbers.find(from);
-  if (found != numbers.end() && found->second >= 0 && found->second <= INT64_MAX / times) fields[to] = found->second * times;
+  if (found != numbers.end() && found->second >= 0 && found->second <= INT64_MAX / times)
+    fields[to] = found->second * times;
 }
 
 std::optional<int64_t> entries_of(const std::filesystem::path& folder) {
   std::error_code error;
   int64_t entries = 0;
-  for (auto entry = std::filesystem::directory_iterator(folder, error); !error && entry != std::filesystem::directory_iterator();
-       entry.increment(error)) {
+  for (auto entry = std::filesystem::directory_iterator(folder, error);
+       !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
     ++entries;
   }
   return error ? std::nullopt : std::optional(entries);
@@ -94,13 +97,16 @@ MetricFields SystemMetrics::sample() {
 void SystemMetrics::add_cpu(MetricFields& fields) {
   const auto machine = parse_cpu_ticks(text_in(options_.proc / "stat"));
   // The kernel's counters may run backwards a little, when a processor is taken away.
-  if (machine && machine_before_ && machine->total > machine_before_->total && machine->busy >= machine_before_->busy) {
+  if (machine && machine_before_ && machine->total > machine_before_->total &&
+      machine->busy >= machine_before_->busy) {
     const double busy = static_cast<double>(machine->busy - machine_before_->busy);
-    fields["sys_cpu_percent"] = std::min(100.0, 100.0 * busy / static_cast<double>(machine->total - machine_before_->total));
+    fields["sys_cpu_percent"] =
+        std::min(100.0, 100.0 * busy / static_cast<double>(machine->total - machine_before_->total));
   }
   const double process_seconds = process_cpu_seconds();
   const double elapsed = since_sample_.seconds();
-  if (elapsed > 0) fields["process_cpu_percent"] = 100.0 * (process_seconds - process_seconds_before_) / elapsed;
+  if (elapsed > 0)
+    fields["process_cpu_percent"] = 100.0 * (process_seconds - process_seconds_before_) / elapsed;
   machine_before_ = machine;
   process_seconds_before_ = process_seconds;
   since_sample_ = Stopwatch();
@@ -114,7 +120,8 @@ void SystemMetrics::add_process(MetricFields& fields) {
   add_number(io, "read_bytes", 1, "process_read_bytes", fields);
   add_number(io, "write_bytes", 1, "process_written_bytes", fields);
   // One of them is the folder itself, open to be read.
-  if (const auto files = entries_of(options_.proc / "self/fd")) fields["process_open_files"] = std::max<int64_t>(*files - 1, 0);
+  if (const auto files = entries_of(options_.proc / "self/fd"))
+    fields["process_open_files"] = std::max<int64_t>(*files - 1, 0);
 }
 
 }  // namespace templar

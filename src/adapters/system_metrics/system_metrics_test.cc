@@ -24,7 +24,9 @@ class ProcFolder {
     fs::create_directories(folder_ / "self/fd");
     fs::create_directories(folder_ / "net");
   }
-  void write(const std::string& name, std::string_view text) const { std::ofstream(folder_ / name, std::ios::binary) << text; }
+  void write(const std::string& name, std::string_view text) const {
+    std::ofstream(folder_ / name, std::ios::binary) << text;
+  }
   [[nodiscard]] fs::path path() const { return folder_.path(); }
 
  private:
@@ -44,7 +46,8 @@ TEST(SystemMetrics, ReadsWhatTheSystemTells) {
   proc.write("stat", "cpu 110 0 140 850\n");  // of 100 ticks, 50 were idle
   MetricFields fields = system.sample();
   EXPECT_TRUE(fields.contains("process_cpu_percent"));
-  for (const char* of_this_machine : {"process_cpu_percent", "sys_disk_free_bytes", "sys_disk_used_percent"}) fields.erase(of_this_machine);
+  for (const char* of_this_machine : {"process_cpu_percent", "sys_disk_free_bytes", "sys_disk_used_percent"})
+    fields.erase(of_this_machine);
   EXPECT_EQ(fields, (MetricFields{{"sys_cpu_percent", 50.0},
                                   {"sys_memory_percent", 75.0},
                                   {"sys_memory_used_bytes", int64_t{750 * 1024}},
@@ -87,7 +90,9 @@ TEST(SystemMetrics, KnowsThisMachineAndThisProcess) {
   const Stopwatch busy;
   while (busy.seconds() < 0.05) static_cast<void>(busy.seconds());
   const MetricFields fields = system.sample();
-  const auto integer = [](const MetricFields& from, const char* name) { return std::get<int64_t>(from.at(name)); };
+  const auto integer = [](const MetricFields& from, const char* name) {
+    return std::get<int64_t>(from.at(name));
+  };
   const auto number = [&](const char* name) { return std::get<double>(fields.at(name)); };
   EXPECT_EQ(integer(fields, "process_open_files"), integer(before, "process_open_files") + 2);
   EXPECT_GT(number("process_cpu_percent"), 1);
@@ -120,7 +125,8 @@ TEST(SystemSampler, WritesAtOnceAndAtEveryInterval) {
   const auto gpu = open_gpu_metrics("libthat-nobody-has.so.1");
   CountedSink counted;
   {
-    const SystemSampler sampler(system, *gpu, counted, {.tags = {{"role", "miner"}}, .interval = std::chrono::milliseconds(1)});
+    const SystemSampler sampler(system, *gpu, counted,
+                                {.tags = {{"role", "miner"}}, .interval = std::chrono::milliseconds(1)});
     ASSERT_TRUE(counted.written.wait_for_calls(3));
   }
   const Measurement first = counted.sink.named("system").at(0);

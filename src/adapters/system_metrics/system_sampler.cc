@@ -2,7 +2,8 @@
 
 namespace templar {
 
-SystemSampler::SystemSampler(SystemMetrics& system, GpuMetrics& gpu, MetricsSink& sink, SystemSamplerOptions options)
+SystemSampler::SystemSampler(SystemMetrics& system, GpuMetrics& gpu, MetricsSink& sink,
+                             SystemSamplerOptions options)
     : system_(system),
       gpu_(gpu),
       sink_(sink),

@@ -19,8 +19,8 @@ struct SystemSamplerOptions {
   std::chrono::milliseconds interval = std::chrono::seconds(10);
 };
 
-// Writes the measurement `system` with all fields of both: once at the beginning, then at every interval, and a last time at the end.
-// All three must outlive it.
+// Writes the measurement `system` with all fields of both: once at the beginning, then at every interval, and
+// a last time at the end. All three must outlive it.
 class SystemSampler {
  public:
   SystemSampler(SystemMetrics& system, GpuMetrics& gpu, MetricsSink& sink, SystemSamplerOptions options);

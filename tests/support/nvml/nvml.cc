@@ -1,5 +1,5 @@
-// A library with NVML's C functions and GPUs that a test makes up. Tests load it in place of the real one, and set what it says by
-// templar_test_nvml_set.
+// A library with NVML's C functions and GPUs that a test makes up. Tests load it in place of the real one,
+// and set what it says by templar_test_nvml_set.
 #include <cstring>
 
 extern "C" {
@@ -18,7 +18,9 @@ void templar_test_nvml_set(unsigned int count, unsigned int what_is_broken) {
   gpus = count;
   broken = what_is_broken;
 }
-unsigned int templar_test_nvml_started() { return started; }
+unsigned int templar_test_nvml_started() {
+  return started;
+}
 
 static char devices[16];
 
@@ -41,7 +43,9 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned int index, void** device) {
   *device = devices + index;
   return 0;
 }
-static unsigned int index_of(void* device) { return static_cast<unsigned int>(static_cast<char*>(device) - devices); }
+static unsigned int index_of(void* device) {
+  return static_cast<unsigned int>(static_cast<char*>(device) - devices);
+}
 int nvmlDeviceGetName(void* device, char* name, unsigned int length) {
   const char* text = index_of(device) == 0 ? "Test GPU A" : "Test GPU B";
   if (length < std::strlen(text) + 1) return 7;
