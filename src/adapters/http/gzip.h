@@ -1,11 +1,14 @@
+// gzip of whole buffers.
 #pragma once
 
-#include <string>
-#include <string_view>
+#include "base/bytes.h"
 
 namespace templar {
 
-// The text as a gzip member (RFC 1952), quickly rather than small.
-[[nodiscard]] std::string gzip_compressed(std::string_view text);
+// Fast rather than small: a batch is sent once.
+[[nodiscard]] Bytes gzip(std::string_view text);
+
+// Fails (skip) on anything but one whole gzip member, or one that holds more than max_bytes.
+[[nodiscard]] Result<std::string> gunzip(ByteView bytes, size_t max_bytes);
 
 }  // namespace templar

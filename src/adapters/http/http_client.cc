@@ -170,8 +170,8 @@ Result<HttpResponse> HttpClient::post(const HttpPost& request) {
   if (!typed) add(headers, "Content-Type: application/octet-stream");
   if (request.gzip) add(headers, "Content-Encoding: gzip");
   add(headers, "Expect:");  // no waiting for a 100 before the body
-  const std::string compressed = request.gzip ? gzip_compressed(request.body) : std::string();
-  const std::string& body = request.gzip ? compressed : request.body;
+  const Bytes compressed = request.gzip ? gzip(request.body) : Bytes();
+  const std::string_view body = request.gzip ? as_text(compressed) : std::string_view(request.body);
 
   HttpResponse response;
   curl_->prepare(request, options_, response);

@@ -1,6 +1,6 @@
 #include "adapters/influx/batch_sender.h"
 
-#include "adapters/influx/gzip.h"
+#include "adapters/http/gzip.h"
 #include "adapters/influx/line_protocol.h"
 
 namespace templar {

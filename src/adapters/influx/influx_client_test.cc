@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "adapters/influx/batch_sender.h"
-#include "adapters/influx/gzip.h"
+#include "adapters/http/gzip.h"
 #include "support/expect_failure.h"
 #include "support/scripted_http_server.h"
 

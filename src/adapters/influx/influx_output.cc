@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "adapters/influx/gzip.h"
+#include "adapters/http/gzip.h"
 #include "adapters/influx/line_protocol.h"
 #include "base/log.h"
 

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "adapters/influx/gzip.h"
+#include "adapters/http/gzip.h"
 #include "support/call_counter.h"
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"

@@ -2,7 +2,7 @@
 // accepted is written again as the same bytes. Text that was never packed is cut, too.
 #include <algorithm>
 
-#include "adapters/influx/gzip.h"
+#include "adapters/http/gzip.h"
 #include "adapters/influx/line_protocol.h"
 #include "adapters/influx/spool.h"
 #include "base/check.h"

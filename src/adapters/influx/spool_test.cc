@@ -5,8 +5,8 @@
 #include <csignal>
 #include <fstream>
 
+#include "adapters/http/gzip.h"
 #include "adapters/influx/backlog.h"
-#include "adapters/influx/gzip.h"
 #include "base/file.h"
 #include "support/child_process.h"
 #include "support/expect_failure.h"
