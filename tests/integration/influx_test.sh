@@ -102,6 +102,5 @@ log_points --url "http://127.0.0.1:$victoria_port" --org o --bucket b --token t 
   fail "logging ended with $?"
 check "what was logged is there" python3 "$ask" victoria "http://127.0.0.1:$victoria_port" "$work/v2.jsonl" && cat "$work/check.out"
 
-for pid in $(processes_of_test); do kill -9 "$pid" 2>/dev/null; done
-wait 2>/dev/null
+{ for pid in $(processes_of_test); do kill -9 "$pid"; done; wait; } 2>/dev/null
 finish
