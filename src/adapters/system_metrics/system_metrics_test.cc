@@ -7,9 +7,7 @@
 #include <fstream>
 #include <thread>
 
-#include "adapters/system_metrics/system_sampler.h"
 #include "base/descriptor.h"
-#include "support/call_counter.h"
 #include "support/temporary_folder.h"
 
 namespace templar::testing {
@@ -104,45 +102,6 @@ TEST(SystemMetrics, KnowsThisMachineAndThisProcess) {
   EXPECT_GT(integer(fields, "sys_disk_free_bytes"), 0);
   EXPECT_GE(number("sys_disk_used_percent"), 0);
   EXPECT_LE(number("sys_disk_used_percent"), 100);
-}
-
-// Passes measurements on, and says that there was one.
-class CountedSink final : public MetricsSink {
- public:
-  void write(Measurement measurement) override {
-    sink.write(std::move(measurement));
-    written.count_call();
-  }
-  void flush() override {}
-  [[nodiscard]] uint64_t dropped() const override { return 0; }
-
-  MemoryMetricsSink sink;
-  CallCounter written;
-};
-
-TEST(SystemSampler, WritesAtOnceAndAtEveryInterval) {
-  SystemMetrics system;
-  const auto gpu = open_gpu_metrics("libthat-nobody-has.so.1");
-  CountedSink counted;
-  {
-    const SystemSampler sampler(system, *gpu, counted,
-                                {.tags = {{"role", "miner"}}, .interval = std::chrono::milliseconds(1)});
-    ASSERT_TRUE(counted.written.wait_for_calls(3));
-  }
-  const Measurement first = counted.sink.named("system").at(0);
-  EXPECT_EQ(first.tags.at("role"), "miner");
-  EXPECT_TRUE(first.fields.contains("process_rss_bytes"));
-}
-
-TEST(SystemSampler, EndsAtOnceWithALastMeasurement) {
-  SystemMetrics system;
-  const auto gpu = open_gpu_metrics("libthat-nobody-has.so.1");
-  CountedSink counted;
-  {
-    const SystemSampler sampler(system, *gpu, counted, {.interval = std::chrono::hours(1)});
-    ASSERT_TRUE(counted.written.wait_for_calls(1));
-  }
-  EXPECT_EQ(counted.written.calls(), 2);
 }
 
 }  // namespace
