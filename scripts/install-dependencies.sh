@@ -2,21 +2,24 @@
 # Installs from Debian's packages what is missing of what the project needs. Asks nothing and changes nothing else.
 #   scripts/install-dependencies.sh build    to build and run templar
 #   scripts/install-dependencies.sh check    that, and what the tests need (clang-19, sanitizers, GoogleTest)
-#   scripts/install-dependencies.sh npm      what scripts/install-llama-cpp.sh fetches packages with
+#   scripts/install-dependencies.sh npm      what scripts/install-llama-cpp.sh and scripts/build-dashboard.sh fetch packages with
+#   scripts/install-dependencies.sh browser  what tests/integration/dashboard_test.sh looks at the dashboard with
 #   scripts/install-dependencies.sh aarch64  what scripts/check-aarch64.sh runs: a cross compiler and qemu
 set -eu
 
 build_packages="g++ cmake ninja-build pkg-config ccache libdnnl-dev libsodium-dev libsqlite3-dev nlohmann-json3-dev libspdlog-dev
   libfmt-dev libcli11-dev libsentencepiece-dev libhwy-dev libzstd-dev zlib1g-dev libcurl4-openssl-dev libcpp-httplib-dev"
 check_packages="clang-19 llvm-19 libclang-rt-19-dev clang-format-19 libgtest-dev libgmock-dev libbenchmark-dev sqlite3 python3 libssl-dev openssl"
+browser_packages="chromium fonts-dejavu-core"
 aarch64_packages="g++-aarch64-linux-gnu qemu-user cmake ninja-build pkg-config ccache"
 
 case "${1:-}" in
   build) wanted=$build_packages ;;
   check) wanted="$build_packages $check_packages" ;;
   npm) wanted="nodejs npm" ;;
+  browser) wanted=$browser_packages ;;
   aarch64) wanted=$aarch64_packages ;;
-  *) echo "usage: $0 build|check|npm|aarch64" >&2; exit 2 ;;
+  *) echo "usage: $0 build|check|npm|browser|aarch64" >&2; exit 2 ;;
 esac
 
 missing=""

@@ -23,5 +23,6 @@ void add_key_command(CLI::App& root, int& exit_code);
 void add_contribution_command(CLI::App& root, int& exit_code);
 void add_top_command(CLI::App& root, int& exit_code);
 void add_bench_command(CLI::App& root, int& exit_code);
+void add_dashboard_command(CLI::App& root, int& exit_code);
 
 }  // namespace templar

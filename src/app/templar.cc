@@ -50,6 +50,7 @@ int run_templar(int argc, char** argv) {
   app.require_subcommand(1);
   int exit_code = 0;
   add_localnet_command(app, exit_code);
+  add_dashboard_command(app, exit_code);
   add_data_command(app, exit_code);
   add_run_command(app, exit_code);
   add_node_commands(app, exit_code);

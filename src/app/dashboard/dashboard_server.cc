@@ -1,0 +1,211 @@
+#include "app/dashboard/dashboard_server.h"
+
+#include <fmt/format.h>
+#include <httplib.h>
+#include <zlib.h>
+
+#include <charconv>
+#include <optional>
+#include <thread>
+
+#include "app/dashboard/run_json.h"
+#include "app/dashboard/run_watch.h"
+#include "base/clock.h"
+
+namespace templar {
+namespace {
+
+constexpr double kLongestWaitSeconds = 25;
+constexpr size_t kServerThreads = 32;
+constexpr const char* kHtml = "text/html; charset=utf-8";
+constexpr const char* kJson = "application/json";
+// The page carries hashes of its own script and style in a policy of its own; a browser keeps to both.
+constexpr const char* kPolicy =
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'";
+
+std::optional<std::string> gzipped(std::string_view text) {
+  z_stream stream{};
+  constexpr int kGzipWindow = 15 + 16;
+  constexpr int kLevel = 5;
+  if (deflateInit2(&stream, kLevel, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK) return std::nullopt;
+  std::string out(deflateBound(&stream, text.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  const int outcome = deflate(&stream, Z_FINISH);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  if (outcome != Z_STREAM_END) return std::nullopt;
+  return out;
+}
+
+std::optional<int64_t> integer(std::string_view text) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || text.empty() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<int64_t> parameter(const httplib::Request& request, const char* name) {
+  return integer(request.get_param_value(name));
+}
+
+// Handed out as it is: the library would choose brotli at its slowest.
+void send(httplib::Response& response, std::shared_ptr<const std::string> body, const char* type) {
+  const size_t size = body->size();
+  response.set_content_provider(size, type, [body = std::move(body)](size_t offset, size_t length, httplib::DataSink& sink) {
+    return sink.write(body->data() + offset, length);
+  });
+}
+
+void answer(const httplib::Request& request, httplib::Response& response, std::string body, const char* type) {
+  if (request.get_header_value("Accept-Encoding").find("gzip") != std::string::npos && body.size() > 512) {
+    if (std::optional<std::string> packed = gzipped(body)) {
+      response.set_header("Content-Encoding", "gzip");
+      body = *std::move(packed);
+    }
+  }
+  send(response, std::make_shared<const std::string>(std::move(body)), type);
+}
+
+void refuse(httplib::Response& response, int status, const std::string& message) {
+  response.status = status;
+  response.set_content(message + "\n", "text/plain");
+}
+
+bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
+
+// A name that somebody has pointed at this machine would let his page read what only this machine may.
+bool names_this_machine(const std::string& host_header) {
+  if (host_header.empty() || host_header.starts_with("[::1]")) return true;
+  return is_loopback(host_header.substr(0, host_header.rfind(':')));
+}
+
+// A cursor as the page has it from news_json: "LIFE-REVISION".
+struct Cursor {
+  uint64_t life = 0;
+  uint64_t revision = 0;
+};
+std::optional<Cursor> cursor_of(const std::string& text) {
+  const size_t dash = text.find('-');
+  if (dash == std::string::npos) return std::nullopt;
+  const auto life = integer(std::string_view(text).substr(0, dash));
+  const auto revision = integer(std::string_view(text).substr(dash + 1));
+  if (!life || !revision || *life < 0 || *revision < 0) return std::nullopt;
+  return Cursor{static_cast<uint64_t>(*life), static_cast<uint64_t>(*revision)};
+}
+
+class HttpDashboard final : public DashboardServer {
+ public:
+  HttpDashboard(const DashboardOptions& options, RunFollower follower)
+      : options_(options), folder_(std::filesystem::absolute(options.folder).lexically_normal().string()), watch_(std::move(follower)) {}
+  ~HttpDashboard() override { stop(); }
+
+  Status listen() {
+    // Without the library's own choice, which lets two servers share a port.
+    server_.set_socket_options([](socket_t socket) {
+      const int yes = 1;
+      setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+    });
+    server_.new_task_queue = [] { return new httplib::ThreadPool(kServerThreads); };
+    server_.set_keep_alive_timeout(1);
+    server_.set_keep_alive_max_count(1000);
+    server_.set_payload_max_length(0);
+    server_.set_tcp_nodelay(true);
+    add_routes();
+    const int port = options_.port == 0 ? server_.bind_to_any_port(options_.host)
+                                        : (server_.bind_to_port(options_.host, options_.port) ? options_.port : -1);
+    if (port < 0) {
+      return fatal_error(fmt::format("can't listen on {}:{}: {}; choose another --port, or 0 for any free one", options_.host,
+                                     options_.port, std::strerror(errno)));
+    }
+    port_ = port;
+    thread_ = std::thread([this] { server_.listen_after_bind(); });
+    return {};
+  }
+
+  int port() const override { return port_; }
+  std::string address() const override {
+    const bool is_v6 = options_.host.find(':') != std::string::npos;
+    return fmt::format(is_v6 ? "http://[{}]:{}/" : "http://{}:{}/", options_.host, port_);
+  }
+
+  void stop() override {
+    watch_.stop();
+    if (!thread_.joinable()) return;
+    // A server that has not begun to listen would not notice that it is stopped.
+    while (!server_.is_running()) std::this_thread::yield();
+    server_.stop();
+    thread_.join();
+  }
+
+ private:
+  void add_routes() {
+    server_.set_default_headers({{"Content-Security-Policy", kPolicy},
+                                 {"X-Content-Type-Options", "nosniff"},
+                                 {"Referrer-Policy", "no-referrer"},
+                                 {"Cache-Control", "no-store"}});
+    server_.set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
+      if (!is_loopback(options_.host) || names_this_machine(request.get_header_value("Host"))) {
+        return httplib::Server::HandlerResponse::Unhandled;
+      }
+      refuse(response, 403, "this dashboard is for this machine: open it as localhost or 127.0.0.1");
+      return httplib::Server::HandlerResponse::Handled;
+    });
+    server_.Get("/", [this](const auto& request, auto& response) { answer(request, response, std::string(options_.page), kHtml); });
+    server_.Get("/api/run", [this](const auto& request, auto& response) {
+      std::string body;
+      watch_.look([&](const RunKnowledge& run) { body = run_json(run, folder_); });
+      answer(request, response, std::move(body), kJson);
+    });
+    server_.Get("/api/news", [this](const auto& request, auto& response) { news(request, response); });
+    server_.Get("/api/windows", [this](const auto& request, auto& response) {
+      const auto first = parameter(request, "first"), last = parameter(request, "last");
+      if (!first || !last) return refuse(response, 400, "windows: first and last must be numbers");
+      std::string body;
+      watch_.look([&](const RunKnowledge& run) { body = details_json(run, *first, *last); });
+      answer(request, response, std::move(body), kJson);
+    });
+    server_.Get("/api/miner", [this](const auto& request, auto& response) {
+      const auto uid = parameter(request, "uid");
+      if (!uid || *uid < 0 || *uid > UINT32_MAX) return refuse(response, 400, "miner: uid must be a number");
+      std::string body;
+      watch_.look([&](const RunKnowledge& run) { body = miner_json(run, static_cast<uint32_t>(*uid)); });
+      answer(request, response, std::move(body), kJson);
+    });
+  }
+
+  void news(const httplib::Request& request, httplib::Response& response) {
+    const std::optional<Cursor> cursor = cursor_of(request.get_param_value("since"));
+    const auto wait = parameter(request, "wait");
+    if (cursor && wait) {
+      watch_.wait_for_news(cursor->life, cursor->revision, std::min(static_cast<double>(*wait), kLongestWaitSeconds));
+    }
+    std::string body;
+    watch_.look([&](const RunKnowledge& run) {
+      const bool knows = cursor && cursor->life == run.life && cursor->revision <= run.view.revision();
+      body = news_json(run, knows ? cursor->revision : 0, SystemClock().now_ms());
+    });
+    answer(request, response, std::move(body), kJson);
+  }
+
+  const DashboardOptions options_;
+  const std::string folder_;
+  RunWatch watch_;
+  httplib::Server server_;
+  std::thread thread_;
+  int port_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<DashboardServer>> DashboardServer::start(const DashboardOptions& options) {
+  TRY_ASSIGN(RunFollower follower, RunFollower::open(options.folder));
+  auto server = std::make_unique<HttpDashboard>(options, std::move(follower));
+  TRY(server->listen());
+  return server;
+}
+
+}  // namespace templar

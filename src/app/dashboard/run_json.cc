@@ -1,0 +1,268 @@
+#include "app/dashboard/run_json.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace templar {
+namespace {
+
+using Json = nlohmann::json;
+using Windows = std::map<int64_t, RunWindow>;
+
+constexpr int64_t kMostDetailedWindows = 64;
+constexpr int64_t kMostDetailedReports = 4096;
+constexpr int64_t kMostWindowsAsked = 256;
+constexpr size_t kMostVerdicts = 200;
+
+// Six significant digits: a page shows no more, and ten thousand windows are half as long.
+Json number(std::optional<double> value) {
+  if (!value || !std::isfinite(*value)) return nullptr;
+  if (*value == std::floor(*value) && std::abs(*value) < 9e15) return static_cast<int64_t>(*value);
+  const std::string text = fmt::format("{:.6g}", *value);
+  double shortened = 0;
+  std::from_chars(text.data(), text.data() + text.size(), shortened);
+  return shortened;
+}
+
+std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+// Mean, lowest and highest of one number over the nodes that reported it.
+struct Spread {
+  double sum = 0, low = 0, high = 0;
+  int count = 0;
+
+  void add(std::optional<double> value) {
+    if (!value) return;
+    low = count == 0 ? *value : std::min(low, *value);
+    high = count == 0 ? *value : std::max(high, *value);
+    sum += *value;
+    ++count;
+  }
+  [[nodiscard]] std::optional<double> mean() const { return count == 0 ? std::nullopt : std::optional(sum / count); }
+  [[nodiscard]] std::optional<double> of(double value) const { return count == 0 ? std::nullopt : std::optional(value); }
+};
+
+Json window_columns(const Windows& windows, uint64_t since) {
+  Json columns = Json::object();
+  for (const char* name : {"window", "loss", "loss_low", "loss_high", "tokens", "bytes", "train_seconds", "time_ms", "accepted",
+                           "rejected", "baseline_loss", "differ"}) {
+    columns[name] = Json::array();
+  }
+  for (const auto& [window, row] : windows) {
+    if (row.revision <= since) continue;
+    Spread loss, tokens, bytes, seconds;
+    for (const NodeReport& report : row.reports) {
+      loss.add(report.loss);
+      tokens.add(report.tokens);
+      bytes.add(report.contribution_bytes);
+      seconds.add(report.train_seconds);
+    }
+    columns["window"].push_back(window);
+    columns["loss"].push_back(number(loss.mean()));
+    columns["loss_low"].push_back(number(loss.of(loss.low)));
+    columns["loss_high"].push_back(number(loss.of(loss.high)));
+    columns["tokens"].push_back(number(tokens.of(tokens.sum)));
+    columns["bytes"].push_back(number(bytes.mean()));
+    columns["train_seconds"].push_back(number(seconds.mean()));
+    columns["time_ms"].push_back(row.time_ms);
+    columns["accepted"].push_back(number(row.accepted));
+    columns["rejected"].push_back(number(row.rejected));
+    columns["baseline_loss"].push_back(number(row.baseline_loss));
+    const std::vector<size_t> differing = row.differing();
+    columns["differ"].push_back(differing.empty() ? Json(nullptr) : Json(differing));
+  }
+  return columns;
+}
+
+Json curve_columns(const std::map<std::string, Curve>& curves, uint64_t since) {
+  Json all = Json::object();
+  for (const auto& [name, curve] : curves) {
+    Json window = Json::array(), value = Json::array(), error = Json::array();
+    for (const auto& [at, point] : curve) {
+      if (point.revision <= since) continue;
+      window.push_back(at);
+      value.push_back(number(point.value));
+      error.push_back(number(point.standard_error));
+    }
+    if (!window.empty()) all[name] = {{"window", std::move(window)}, {"value", std::move(value)}, {"error", std::move(error)}};
+  }
+  return all;
+}
+
+const NodeReport* report_of_miner(const RunKnowledge& run, const RunWindow& row, uint32_t uid) {
+  const auto& nodes = run.view.nodes();
+  const auto found = std::ranges::find(nodes, fmt::format("miner-{}", uid));
+  return found == nodes.end() ? nullptr : row.report_of(static_cast<size_t>(found - nodes.begin()));
+}
+
+Json miner_row(const MinerJudgement& judgement, int64_t window, const NodeReport* report) {
+  return {judgement.uid,
+          window,
+          number(judgement.rating_mu),
+          number(judgement.rating_sigma),
+          number(judgement.ordinal),
+          number(judgement.binary_average),
+          number(judgement.gradient_score),
+          number(judgement.sync_factor),
+          number(judgement.final_score),
+          number(judgement.weight),
+          report == nullptr ? nullptr : number(report->loss),
+          report == nullptr ? nullptr : number(report->contribution_bytes),
+          judgement.verdict,
+          judgement.reason};
+}
+
+// A miner that has not been judged in the newest windows is looked for in older ones, but not for ever.
+Json newest_miner_rows(const RunKnowledge& run) {
+  constexpr int kWindowsBack = 512;
+  std::map<uint32_t, Json> rows;
+  int looked_at = 0;
+  const Windows& windows = run.view.windows();
+  for (auto at = windows.rbegin(); at != windows.rend() && looked_at < kWindowsBack; ++at, ++looked_at) {
+    for (const MinerJudgement& judgement : at->second.judgements) {
+      if (rows.contains(judgement.uid)) continue;
+      rows[judgement.uid] = miner_row(judgement, at->first, report_of_miner(run, at->second, judgement.uid));
+    }
+  }
+  Json all = Json::array();
+  for (auto& [uid, row] : rows) all.push_back(std::move(row));
+  return all;
+}
+
+Json window_details(int64_t window, const RunWindow& row) {
+  Json reports = Json::array(), verdicts = Json::array(), spans = Json::array();
+  for (const NodeReport& report : row.reports) {
+    reports.push_back({report.node, report.state_root, number(report.loss), number(report.train_seconds),
+                       number(report.contribution_bytes)});
+    for (const PhaseSpan& span : report.spans) spans.push_back({report.node, span.phase, span.start_ms, number(span.seconds)});
+  }
+  for (const MinerJudgement& judgement : row.judgements) {
+    verdicts.push_back({judgement.uid, judgement.verdict, judgement.reason, number(judgement.weight)});
+  }
+  return {window, row.time_ms, std::move(reports), std::move(verdicts), std::move(spans)};
+}
+
+Json details_between(const Windows& windows, int64_t first, int64_t last, uint64_t since) {
+  Json details = Json::array();
+  for (auto at = windows.lower_bound(first); at != windows.end() && at->first <= last; ++at) {
+    if (at->second.revision > since) details.push_back(window_details(at->first, at->second));
+  }
+  return details;
+}
+
+Json system_rows(const RunView& view, uint64_t since) {
+  Json rows = Json::array();
+  for (const SystemSample& sample : view.system()) {
+    if (sample.revision <= since) continue;
+    rows.push_back({sample.node, sample.time_ms, number(sample.process_cpu), number(sample.process_memory),
+                    number(sample.machine_cpu), number(sample.machine_memory), number(sample.gpu)});
+  }
+  return rows;
+}
+
+Json fault_rows(const FaultList& list, uint64_t since) {
+  Json rows = Json::array();
+  for (const auto& [id, fault] : list.faults()) {
+    if (fault.revision <= since) continue;
+    rows.push_back({id, fault.kind, fault.source, fault.text, fault.count, fault.first_window ? Json(*fault.first_window) : Json(),
+                    fault.last_window ? Json(*fault.last_window) : Json(), fault.time_ms});
+  }
+  return rows;
+}
+
+std::string state_of(const RunKnowledge& run) {
+  if (run.finished()) return "finished";
+  return run.view.call_ended() ? "stopped" : "running";
+}
+
+}  // namespace
+
+int64_t detailed_windows(const RunKnowledge& run) {
+  const auto nodes = static_cast<int64_t>(std::max<size_t>(1, run.view.nodes().size()));
+  return std::clamp<int64_t>(kMostDetailedReports / nodes, 8, kMostDetailedWindows);
+}
+
+std::string run_json(const RunKnowledge& run, const std::string& folder) {
+  Json json = {{"folder", folder}, {"run_id", nullptr}, {"name", nullptr}};
+  if (run.spec) {
+    const RunSpec& spec = *run.spec;
+    json["run_id"] = run.run_id;
+    json["name"] = spec.name;
+    json["algorithm"] = spec.algorithm == Algorithm::kDemo ? "DeMo" : "SparseLoCo";
+    json["parameters"] = run.parameters;
+    json["vocab_size"] = spec.model.vocab_size;
+    json["hidden_size"] = spec.model.hidden_size;
+    json["layers"] = spec.model.num_hidden_layers;
+    json["inner_steps"] = spec.inner.steps;
+    json["batch_size"] = spec.inner.batch_size;
+    json["sequence_length"] = spec.inner.sequence_length;
+    json["checkpoint_interval"] = spec.network.checkpoint_interval;
+    json["seed"] = spec.seed;
+  }
+  return text_of(json);
+}
+
+std::string news_json(const RunKnowledge& run, uint64_t since, int64_t now_ms) {
+  const RunView& view = run.view;
+  const Windows& windows = view.windows();
+  Json json = {{"life", run.life},
+               {"revision", view.revision()},
+               {"now_ms", now_ms},
+               {"state", state_of(run)},
+               {"newest_ms", view.newest_ms()},
+               {"windows_wanted", view.windows_wanted() ? Json(*view.windows_wanted()) : Json()},
+               {"reading", {{"done", run.reading.done}, {"total", run.reading.total}}},
+               {"phases", kPhases},
+               {"nodes", view.nodes()},
+               {"windows", window_columns(windows, since)},
+               {"curves", curve_columns(view.curves(), since)},
+               {"system", system_rows(view, since)},
+               {"faults", fault_rows(view.faults(), since)},
+               {"faults_total", view.faults().total()},
+               {"malformed_lines", run.malformed_lines}};
+  if (!windows.empty()) {
+    const int64_t last = windows.rbegin()->first;
+    json["details"] = details_between(windows, last - detailed_windows(run) + 1, last, since);
+    if (!json["windows"]["window"].empty()) json["miners"] = newest_miner_rows(run);
+  }
+  return text_of(json);
+}
+
+std::string details_json(const RunKnowledge& run, int64_t first, int64_t last) {
+  if (first > last || last < 0) return "[]";
+  return text_of(details_between(run.view.windows(), std::max(first, last - std::min(last, kMostWindowsAsked - 1)), last, 0));
+}
+
+std::string miner_json(const RunKnowledge& run, uint32_t uid) {
+  Json json = Json::object();
+  for (const char* name : {"window", "weight", "ordinal", "binary_average", "gradient_score", "sync_factor", "final_score", "loss",
+                           "bytes", "verdicts"}) {
+    json[name] = Json::array();
+  }
+  const Windows& windows = run.view.windows();
+  for (const auto& [window, row] : windows) {
+    const auto judged = std::ranges::find(row.judgements, uid, &MinerJudgement::uid);
+    if (judged == row.judgements.end()) continue;
+    const NodeReport* report = report_of_miner(run, row, uid);
+    json["window"].push_back(window);
+    json["weight"].push_back(number(judged->weight));
+    json["ordinal"].push_back(number(judged->ordinal));
+    json["binary_average"].push_back(number(judged->binary_average));
+    json["gradient_score"].push_back(number(judged->gradient_score));
+    json["sync_factor"].push_back(number(judged->sync_factor));
+    json["final_score"].push_back(number(judged->final_score));
+    json["loss"].push_back(report == nullptr ? nullptr : number(report->loss));
+    json["bytes"].push_back(report == nullptr ? nullptr : number(report->contribution_bytes));
+  }
+  for (auto at = windows.rbegin(); at != windows.rend() && json["verdicts"].size() < kMostVerdicts; ++at) {
+    const auto judged = std::ranges::find(at->second.judgements, uid, &MinerJudgement::uid);
+    if (judged != at->second.judgements.end()) json["verdicts"].push_back({at->first, judged->verdict, judged->reason});
+  }
+  return text_of(json);
+}
+
+}  // namespace templar

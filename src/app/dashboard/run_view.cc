@@ -1,0 +1,266 @@
+#include "app/dashboard/run_view.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace templar {
+namespace {
+
+constexpr int64_t kLastWindow = 1'000'000'000'000;  // beyond it a page's numbers would not be exact
+constexpr size_t kSystemSamples = 8192;             // kept of all processes together
+constexpr size_t kRootDigits = 16;                  // enough to tell roots apart
+
+std::string tag(const Measurement& measurement, const char* name) {
+  const auto found = measurement.tags.find(name);
+  return found == measurement.tags.end() ? std::string() : found->second;
+}
+
+std::optional<uint32_t> uid_tag(const Measurement& measurement, const char* name) {
+  const std::string text = tag(measurement, name);
+  uint32_t uid = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), uid);
+  if (error != std::errc() || text.empty() || end != text.data() + text.size()) return std::nullopt;
+  return uid;
+}
+
+std::optional<int64_t> integer_field(const Measurement& measurement, std::string_view name) {
+  const std::optional<double> number = number_field(measurement, name);
+  if (!number || std::abs(*number) > 9e15) return std::nullopt;
+  return static_cast<int64_t>(*number);
+}
+
+std::optional<int64_t> window_field(const Measurement& measurement) {
+  const std::optional<int64_t> window = integer_field(measurement, "window");
+  if (!window || *window < 0 || *window > kLastWindow) return std::nullopt;
+  return window;
+}
+
+std::optional<double> mean_gpu_utilisation(const Measurement& measurement) {
+  double sum = 0;
+  int count = 0;
+  for (const auto& [name, value] : measurement.fields) {
+    if (!name.starts_with("gpu_") || !name.ends_with("_utilisation_percent")) continue;
+    const std::optional<double> percent = number_field(measurement, name);
+    if (!percent) continue;
+    sum += *percent;
+    ++count;
+  }
+  if (count == 0) return std::nullopt;
+  return sum / count;
+}
+
+}  // namespace
+
+std::optional<double> number_field(const Measurement& measurement, std::string_view name) {
+  const auto found = measurement.fields.find(std::string(name));
+  if (found == measurement.fields.end()) return std::nullopt;
+  if (const auto* integer = std::get_if<int64_t>(&found->second)) return static_cast<double>(*integer);
+  const auto* number = std::get_if<double>(&found->second);
+  if (number == nullptr || !std::isfinite(*number)) return std::nullopt;
+  return *number;
+}
+
+std::string text_field(const Measurement& measurement, std::string_view name) {
+  const auto found = measurement.fields.find(std::string(name));
+  const auto* text = found == measurement.fields.end() ? nullptr : std::get_if<std::string>(&found->second);
+  return text == nullptr ? std::string() : *text;
+}
+
+const NodeReport* RunWindow::report_of(size_t node) const {
+  const auto found = std::ranges::find(reports, node, &NodeReport::node);
+  return found == reports.end() ? nullptr : &*found;
+}
+
+std::vector<size_t> RunWindow::differing() const {
+  std::map<std::string_view, size_t> votes;
+  for (const NodeReport& report : reports) {
+    if (!report.state_root.empty()) ++votes[report.state_root];
+  }
+  if (votes.size() < 2) return {};
+  std::string_view right = std::ranges::max_element(votes, {}, [](const auto& vote) { return vote.second; })->first;
+  if (!validator_root.empty()) right = validator_root;
+  std::vector<size_t> nodes;
+  for (const NodeReport& report : reports) {
+    if (!report.state_root.empty() && report.state_root != right) nodes.push_back(report.node);
+  }
+  return nodes;
+}
+
+void RunView::add(const Measurement& measurement, const std::string& source) {
+  ++revision_;
+  const int64_t time_ms = measurement.time_ns / 1'000'000;
+  const std::string& name = measurement.name;
+  if (name == "system") return add_system(measurement, source);
+  newest_ms_ = std::max(newest_ms_, time_ms);
+  if (name == "localnet_start") windows_wanted_ = integer_field(measurement, "windows");
+  if (name == "localnet_start" || name == "localnet_call") {
+    call_ended_ = name == "localnet_call" && time_ms >= newest_ms_;
+    return;
+  }
+  const std::optional<int64_t> window = window_field(measurement);
+  if (!window) return;
+  call_ended_ = call_ended_ && time_ms < newest_ms_;
+  add_to_window(measurement, source, *window);
+}
+
+void RunView::add_to_window(const Measurement& measurement, const std::string& source, int64_t window) {
+  const std::string& name = measurement.name;
+  const int64_t time_ms = measurement.time_ns / 1'000'000;
+  if (name == "training_step_v2") {
+    add_miner(measurement, report_at(window_at(window, time_ms), node_of(measurement, source)));
+  } else if (name == "validator_window_v2") {
+    RunWindow& row = window_at(window, time_ms);
+    NodeReport& report = report_at(row, node_of(measurement, source));
+    report.state_root = text_field(measurement, "state_root").substr(0, kRootDigits);
+    row.validator_root = report.state_root;
+    row.accepted = number_field(measurement, "accepted");
+    row.rejected = number_field(measurement, "rejected");
+  } else if (name == "validator_scores") {
+    add_judgement(measurement, window);
+  } else if (name == "window_timeline") {
+    // It does not tell when the window ended: a node may write it later.
+    add_timeline(measurement, report_at(window_at(window, 0), node_of(measurement, source)));
+  } else if (name == "baseline_metrics") {
+    window_at(window, 0).baseline_loss = number_field(measurement, "loss");
+  } else if (name == "model_divergence") {
+    const size_t node = node_of(measurement, source);
+    faults_.add({.kind = "divergence",
+                 .source = nodes_[node],
+                 .text = "the model differs from the leader's in " + text_field(measurement, "parameter"),
+                 .first_window = window,
+                 .last_window = window,
+                 .time_ms = time_ms,
+                 .revision = revision_},
+                "model");
+  } else {
+    add_benchmark(measurement, source, window);
+  }
+}
+
+void RunView::add_benchmark(const Measurement& measurement, const std::string& source, int64_t window) {
+  const std::string& name = measurement.name;
+  if (name == "baseline_heldout") {
+    add_curve_point("baseline_heldout", window, number_field(measurement, "heldout_loss"));
+  } else if (name == "benchmark_metrics") {
+    add_curve_point("heldout", window, number_field(measurement, "heldout_loss"));
+    // A checkpoint of window w + 1 is the model after window w.
+    const std::string root = text_field(measurement, "state_root").substr(0, kRootDigits);
+    if (root.empty() || window < 1) return;
+    report_at(window_at(window - 1, 0), node_of(measurement, source)).state_root = root;
+  } else if (name == "benchmark_task") {
+    const std::string task = tag(measurement, "task");
+    if (task.empty()) return;
+    add_curve_point("task " + task + ' ' + tag(measurement, "metric"), window, number_field(measurement, "score"),
+                    number_field(measurement, "score_stderr"));
+  }
+}
+
+void RunView::add_log_line(const std::string& source, std::string_view line) {
+  std::optional<LogFault> found = fault_in_log_line(line);
+  if (!found) return;
+  ++revision_;
+  const std::string group = without_numbers(found->text);
+  faults_.add({.kind = found->is_error ? "error" : "warning",
+               .source = source,
+               .text = std::move(found->text),
+               .first_window = found->window,
+               .last_window = found->window,
+               .revision = revision_},
+              group);
+}
+
+size_t RunView::node_of(const Measurement& measurement, const std::string& source) {
+  const std::string role = tag(measurement, "role");
+  const bool alone = role == "evaluator" || role == "baseline";
+  std::string name = source;
+  if (!role.empty()) name = alone || tag(measurement, "uid").empty() ? role : role + "-" + tag(measurement, "uid");
+  const auto found = std::ranges::find(nodes_, name);
+  if (found != nodes_.end()) return static_cast<size_t>(found - nodes_.begin());
+  nodes_.push_back(std::move(name));
+  return nodes_.size() - 1;
+}
+
+RunWindow& RunView::window_at(int64_t window, int64_t time_ms) {
+  RunWindow& row = windows_[window];
+  row.revision = revision_;
+  row.time_ms = std::max(row.time_ms, time_ms);
+  return row;
+}
+
+NodeReport& RunView::report_at(RunWindow& window, size_t node) {
+  const auto found = std::ranges::find(window.reports, node, &NodeReport::node);
+  if (found != window.reports.end()) return *found;
+  return window.reports.emplace_back(NodeReport{.node = node});
+}
+
+void RunView::add_miner(const Measurement& measurement, NodeReport& report) {
+  report.state_root = text_field(measurement, "state_root").substr(0, kRootDigits);
+  report.loss = number_field(measurement, "loss");
+  report.tokens = number_field(measurement, "tokens");
+  report.train_seconds = number_field(measurement, "train_seconds");
+  report.contribution_bytes = number_field(measurement, "contribution_bytes");
+}
+
+void RunView::add_judgement(const Measurement& measurement, int64_t window) {
+  const std::optional<uint32_t> uid = uid_tag(measurement, "eval_uid");
+  const uint32_t validator = uid_tag(measurement, "uid").value_or(0);
+  if (!uid || (judge_ && *judge_ < validator)) return;
+  judge_ = validator;
+  MinerJudgement judgement{.uid = *uid,
+                           .verdict = text_field(measurement, "verdict"),
+                           .reason = text_field(measurement, "reason"),
+                           .gradient_score = number_field(measurement, "gradient_score"),
+                           .binary_average = number_field(measurement, "binary_average"),
+                           .rating_mu = number_field(measurement, "rating_mu"),
+                           .rating_sigma = number_field(measurement, "rating_sigma"),
+                           .ordinal = number_field(measurement, "ordinal"),
+                           .sync_factor = number_field(measurement, "sync_factor"),
+                           .final_score = number_field(measurement, "final_score"),
+                           .weight = number_field(measurement, "weight")};
+  if (!judgement.verdict.empty() && judgement.verdict != "accepted") {
+    faults_.add({.kind = "verdict",
+                 .source = "miner-" + std::to_string(*uid),
+                 .text = judgement.reason.empty() ? judgement.verdict : judgement.verdict + ": " + judgement.reason,
+                 .first_window = window,
+                 .last_window = window,
+                 .time_ms = measurement.time_ns / 1'000'000,
+                 .revision = revision_},
+                judgement.verdict + without_numbers(judgement.reason));
+  }
+  std::vector<MinerJudgement>& judgements = window_at(window, 0).judgements;
+  const auto at = std::ranges::lower_bound(judgements, *uid, {}, &MinerJudgement::uid);
+  if (at != judgements.end() && at->uid == *uid) {
+    *at = std::move(judgement);
+  } else {
+    judgements.insert(at, std::move(judgement));
+  }
+}
+
+void RunView::add_timeline(const Measurement& measurement, NodeReport& report) {
+  report.spans.clear();
+  for (size_t phase = 0; phase < kPhases.size(); ++phase) {
+    const std::string name = kPhases[phase];
+    const auto start = integer_field(measurement, name + "_start_ms");
+    const auto seconds = number_field(measurement, name + "_seconds");
+    if (start && seconds && *seconds >= 0) report.spans.push_back({phase, *start, *seconds});
+  }
+}
+
+void RunView::add_system(const Measurement& measurement, const std::string& source) {
+  system_.push_back({.revision = revision_,
+                     .node = node_of(measurement, source),
+                     .time_ms = measurement.time_ns / 1'000'000,
+                     .process_cpu = number_field(measurement, "process_cpu_percent"),
+                     .process_memory = number_field(measurement, "process_rss_bytes"),
+                     .machine_cpu = number_field(measurement, "sys_cpu_percent"),
+                     .machine_memory = number_field(measurement, "sys_memory_percent"),
+                     .gpu = mean_gpu_utilisation(measurement)});
+  if (system_.size() > kSystemSamples) system_.pop_front();
+}
+
+void RunView::add_curve_point(const std::string& curve, int64_t window, std::optional<double> value, std::optional<double> error) {
+  if (value) curves_[curve][window] = {*value, error, revision_};
+}
+
+}  // namespace templar

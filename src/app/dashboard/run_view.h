@@ -1,0 +1,128 @@
+// What a dashboard knows of a run: its nodes' measurements and log lines, by window. Everything has the revision at which it last
+// changed, so that somebody who knows the run up to a revision is told only what is newer.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/dashboard/fault_list.h"
+#include "ports/metrics_sink.h"
+
+namespace templar {
+
+// What a node can be busy with in a window; the names of window_timeline's fields.
+inline constexpr std::array<const char*, 7> kPhases = {"train", "publish", "gather", "apply", "evaluate", "checkpoint", "catch_up"};
+
+struct PhaseSpan {
+  size_t phase = 0;  // in kPhases
+  int64_t start_ms = 0;
+  double seconds = 0;
+};
+
+// What one node says of a window. A number that was not reported, or is none, is absent.
+struct NodeReport {
+  size_t node = 0;         // in RunView::nodes
+  std::string state_root;  // after the window; empty: not reported
+  std::optional<double> loss;
+  std::optional<double> tokens;
+  std::optional<double> train_seconds;
+  std::optional<double> contribution_bytes;
+  std::vector<PhaseSpan> spans;
+};
+
+// What the validator says of a miner in a window.
+struct MinerJudgement {
+  uint32_t uid = 0;
+  std::string verdict;
+  std::string reason;
+  std::optional<double> gradient_score, binary_average, rating_mu, rating_sigma, ordinal, sync_factor, final_score, weight;
+};
+
+struct RunWindow {
+  uint64_t revision = 0;
+  int64_t time_ms = 0;  // of the newest report
+  std::vector<NodeReport> reports;
+  std::vector<MinerJudgement> judgements;  // by uid
+  std::string validator_root;              // empty: not reported
+  std::optional<double> accepted, rejected, baseline_loss;
+
+  [[nodiscard]] const NodeReport* report_of(size_t node) const;
+  // Nodes whose state root is not the validator's; where that is missing, not the one that most have.
+  [[nodiscard]] std::vector<size_t> differing() const;
+};
+
+struct CurvePoint {
+  double value = 0;
+  std::optional<double> standard_error;
+  uint64_t revision = 0;
+};
+using Curve = std::map<int64_t, CurvePoint>;  // by the checkpoint's window
+
+// Of a process, newest last.
+struct SystemSample {
+  uint64_t revision = 0;
+  size_t node = 0;
+  int64_t time_ms = 0;
+  std::optional<double> process_cpu, process_memory, machine_cpu, machine_memory, gpu;
+};
+
+// Not thread-safe.
+class RunView {
+ public:
+  // Takes in what it knows and passes over the rest; a later report of the same thing replaces the earlier one. Whatever fields are
+  // missing or of another type, this never fails. source: the file's name without its ending, which names nodes without a role.
+  void add(const Measurement& measurement, const std::string& source);
+  // Warnings and errors become faults; other lines are passed over.
+  void add_log_line(const std::string& source, std::string_view line);
+  // Something that belongs to no measurement has changed.
+  void touch() { ++revision_; }
+
+  [[nodiscard]] uint64_t revision() const { return revision_; }
+  [[nodiscard]] const std::vector<std::string>& nodes() const { return nodes_; }
+  [[nodiscard]] const std::map<int64_t, RunWindow>& windows() const { return windows_; }
+  // "heldout", "baseline_heldout", and "task NAME METRIC" for each of the evaluator's tasks.
+  [[nodiscard]] const std::map<std::string, Curve>& curves() const { return curves_; }
+  [[nodiscard]] const std::deque<SystemSample>& system() const { return system_; }
+  [[nodiscard]] const FaultList& faults() const { return faults_; }
+  [[nodiscard]] int64_t newest_ms() const { return newest_ms_; }
+  // The windows that the run is to have, if its localnet has said so.
+  [[nodiscard]] std::optional<int64_t> windows_wanted() const { return windows_wanted_; }
+  // The newest thing that was written is the localnet's own end.
+  [[nodiscard]] bool call_ended() const { return call_ended_; }
+
+ private:
+  size_t node_of(const Measurement& measurement, const std::string& source);
+  RunWindow& window_at(int64_t window, int64_t time_ms);
+  NodeReport& report_at(RunWindow& window, size_t node);
+  void add_to_window(const Measurement& measurement, const std::string& source, int64_t window);
+  void add_miner(const Measurement& measurement, NodeReport& report);
+  void add_judgement(const Measurement& measurement, int64_t window);
+  void add_benchmark(const Measurement& measurement, const std::string& source, int64_t window);
+  void add_timeline(const Measurement& measurement, NodeReport& report);
+  void add_system(const Measurement& measurement, const std::string& source);
+  void add_curve_point(const std::string& curve, int64_t window, std::optional<double> value, std::optional<double> error = {});
+
+  uint64_t revision_ = 0;
+  std::vector<std::string> nodes_;
+  std::map<int64_t, RunWindow> windows_;
+  std::map<std::string, Curve> curves_;
+  std::deque<SystemSample> system_;
+  FaultList faults_;
+  std::optional<uint32_t> judge_;  // the validator whose scores are shown: the one with the lowest uid
+  std::optional<int64_t> windows_wanted_;
+  int64_t newest_ms_ = 0;
+  bool call_ended_ = false;
+};
+
+// A field as a number, whichever type it has; nothing if it is missing, text or not finite.
+[[nodiscard]] std::optional<double> number_field(const Measurement& measurement, std::string_view name);
+// Empty if it is missing or no text.
+[[nodiscard]] std::string text_field(const Measurement& measurement, std::string_view name);
+
+}  // namespace templar
