@@ -129,7 +129,7 @@ class HttpDashboard final : public DashboardServer {
   int port() const override { return port_; }
   std::string address() const override {
     const bool is_v6 = options_.host.find(':') != std::string::npos;
-    return fmt::format(is_v6 ? "http://[{}]:{}/" : "http://{}:{}/", options_.host, port_);
+    return fmt::format("http://{}:{}/", is_v6 ? '[' + options_.host + ']' : options_.host, port_);
   }
 
   void stop() override {

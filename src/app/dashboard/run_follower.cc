@@ -43,7 +43,7 @@ std::optional<std::filesystem::file_time_type> time_of(const std::filesystem::pa
 }  // namespace
 
 bool RunKnowledge::finished() const {
-  return !view.windows().empty() && summary_windows > view.windows().rbegin()->first;
+  return view.last_window() >= 0 && summary_windows > view.last_window();
 }
 
 Result<RunFollower> RunFollower::open(const std::filesystem::path& folder) {

@@ -53,7 +53,7 @@ Json window_columns(const Windows& windows, uint64_t since) {
     columns[name] = Json::array();
   }
   for (const auto& [window, row] : windows) {
-    if (row.revision <= since) continue;
+    if (row.revision <= since || row.time_ms == 0) continue;
     Spread loss, tokens, bytes, seconds;
     for (const NodeReport& report : row.reports) {
       loss.add(report.loss);
@@ -149,7 +149,7 @@ Json window_details(int64_t window, const RunWindow& row) {
 Json details_between(const Windows& windows, int64_t first, int64_t last, uint64_t since) {
   Json details = Json::array();
   for (auto at = windows.lower_bound(first); at != windows.end() && at->first <= last; ++at) {
-    if (at->second.revision > since) details.push_back(window_details(at->first, at->second));
+    if (at->second.revision > since && at->second.time_ms > 0) details.push_back(window_details(at->first, at->second));
   }
   return details;
 }
@@ -224,8 +224,7 @@ std::string news_json(const RunKnowledge& run, uint64_t since, int64_t now_ms) {
                {"faults", fault_rows(view.faults(), since)},
                {"faults_total", view.faults().total()},
                {"malformed_lines", run.malformed_lines}};
-  if (!windows.empty()) {
-    const int64_t last = windows.rbegin()->first;
+  if (const int64_t last = view.last_window(); last >= 0) {
     json["details"] = details_between(windows, last - detailed_windows(run) + 1, last, since);
     if (!json["windows"]["window"].empty()) json["miners"] = newest_miner_rows(run);
   }

@@ -119,8 +119,9 @@ void RunView::add_to_window(const Measurement& measurement, const std::string& s
   } else if (name == "validator_scores") {
     add_judgement(measurement, window);
   } else if (name == "window_timeline") {
-    // It does not tell when the window ended: a node may write it later.
-    add_timeline(measurement, report_at(window_at(window, 0), node_of(measurement, source)));
+    // A checkpoint of window w + 1 is the model after window w.
+    const int64_t shown_in = tag(measurement, "role") == "evaluator" ? std::max<int64_t>(0, window - 1) : window;
+    add_timeline(measurement, report_at(window_at(shown_in, 0), node_of(measurement, source)));
   } else if (name == "baseline_metrics") {
     window_at(window, 0).baseline_loss = number_field(measurement, "loss");
   } else if (name == "model_divergence") {
@@ -144,7 +145,6 @@ void RunView::add_benchmark(const Measurement& measurement, const std::string& s
     add_curve_point("baseline_heldout", window, number_field(measurement, "heldout_loss"));
   } else if (name == "benchmark_metrics") {
     add_curve_point("heldout", window, number_field(measurement, "heldout_loss"));
-    // A checkpoint of window w + 1 is the model after window w.
     const std::string root = text_field(measurement, "state_root").substr(0, kRootDigits);
     if (root.empty() || window < 1) return;
     report_at(window_at(window - 1, 0), node_of(measurement, source)).state_root = root;
@@ -185,6 +185,7 @@ RunWindow& RunView::window_at(int64_t window, int64_t time_ms) {
   RunWindow& row = windows_[window];
   row.revision = revision_;
   row.time_ms = std::max(row.time_ms, time_ms);
+  if (row.time_ms > 0) last_window_ = std::max(last_window_, window);
   return row;
 }
 

@@ -46,7 +46,7 @@ struct MinerJudgement {
 
 struct RunWindow {
   uint64_t revision = 0;
-  int64_t time_ms = 0;  // of the newest report
+  int64_t time_ms = 0;  // of the newest report by a miner or validator; 0: there is none yet
   std::vector<NodeReport> reports;
   std::vector<MinerJudgement> judgements;  // by uid
   std::string validator_root;              // empty: not reported
@@ -86,6 +86,8 @@ class RunView {
   [[nodiscard]] uint64_t revision() const { return revision_; }
   [[nodiscard]] const std::vector<std::string>& nodes() const { return nodes_; }
   [[nodiscard]] const std::map<int64_t, RunWindow>& windows() const { return windows_; }
+  // The newest one that a miner or validator has reported; -1: none.
+  [[nodiscard]] int64_t last_window() const { return last_window_; }
   // "heldout", "baseline_heldout", and "task NAME METRIC" for each of the evaluator's tasks.
   [[nodiscard]] const std::map<std::string, Curve>& curves() const { return curves_; }
   [[nodiscard]] const std::deque<SystemSample>& system() const { return system_; }
@@ -117,6 +119,7 @@ class RunView {
   std::optional<uint32_t> judge_;  // the validator whose scores are shown: the one with the lowest uid
   std::optional<int64_t> windows_wanted_;
   int64_t newest_ms_ = 0;
+  int64_t last_window_ = -1;
   bool call_ended_ = false;
 };
 

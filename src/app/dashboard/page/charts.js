@@ -1,9 +1,10 @@
 // Charts over windows or time, all with the same zoom.
 import uPlot from 'uplot';
 import { color } from './dom.js';
-import { kUnknown, known } from './format.js';
+import { clock, kUnknown, known } from './format.js';
 
 const charts = new Set();
+const kWholeSteps = [1, 2, 5].flatMap((step) => [0, 1, 2, 3, 4, 5, 6, 7].map((power) => step * 10 ** power)).sort((a, b) => a - b);
 // What all charts over windows show: {last: n}, {min, max}, or everything.
 let view = {};
 let onZoom = () => {};
@@ -35,6 +36,12 @@ function logSplits(low, high) {
   return splits;
 }
 
+// What is measured at some windows only is shown as of the last of them.
+function nearestKnown(column, at) {
+  for (let i = at; i >= 0 && i > at - 400; --i) if (known(column[i])) return i;
+  return at;
+}
+
 // options: series [{label, color, dash, width, digits | text, scale, points, hidden, band}], over ('windows' or 'time'), log,
 // axes {scale: text of a value}, low (a value that the axis reaches down to).
 export class Chart {
@@ -44,7 +51,7 @@ export class Chart {
     this.overWindows = options.over !== 'time';
     this.data = null;
     this.plot = null;
-    this.size = [0, 0];
+    this.width = 0;
     charts.add(this);
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(place);
@@ -57,11 +64,16 @@ export class Chart {
   }
 
   resize() {
-    const size = [this.place.clientWidth, this.place.clientHeight];
-    if (size[0] === 0 || (size[0] === this.size[0] && size[1] === this.size[1])) return;
-    this.size = size;
-    if (this.plot) this.plot.setSize({ width: size[0], height: size[1] - 26 });
+    const width = this.place.clientWidth;
+    if (width === 0 || width === this.width) return;
+    this.width = width;
+    if (this.plot) this.plot.setSize({ width, height: this.height() });
     else if (this.data) this.rebuild();
+  }
+
+  // The plot's alone: its legend has as many lines as it needs.
+  height() {
+    return Number.parseInt(getComputedStyle(this.place).getPropertyValue('--plot'), 10);
   }
 
   // data: [x, values of each series].
@@ -72,15 +84,25 @@ export class Chart {
 
   draw() {
     if (!this.data) return;
-    if (this.plot) this.plot.setData(this.data);
-    else if (this.place.clientWidth > 0) this.rebuild();
+    if (this.plot) {
+      this.plot.setData(this.data);
+      this.showNewest();
+    } else if (this.place.clientWidth > 0) this.rebuild();
+  }
+
+  // While nobody points at the chart, its legend has the newest values.
+  showNewest() {
+    if (this.plot.cursor.left >= 0) return;
+    this.plot.setLegend({ idxs: this.data.map((column) => Math.max(0, column.findLastIndex(known))) }, false);
   }
 
   rebuild() {
     if (!this.data || this.place.clientWidth === 0) return;
     this.plot?.destroy();
-    this.size = [this.place.clientWidth, this.place.clientHeight];
+    this.width = this.place.clientWidth;
     this.plot = new uPlot(this.plotOptions(), this.data, this.place);
+    this.plot.over.addEventListener('mouseleave', () => this.showNewest());
+    this.showNewest();
   }
 
   plotOptions() {
@@ -88,7 +110,8 @@ export class Chart {
     const scales = { x: { time: !this.overWindows, range: this.overWindows ? (_, min, max) => rangeOf(min, max) : undefined } };
     const grid = { stroke: color('grid'), width: 1 };
     const axis = { stroke: color('dim'), grid, ticks: { show: false }, font: '11px system-ui, "DejaVu Sans", sans-serif', gap: 6 };
-    const drawn = [{ ...axis, size: 26, space: 70 }];
+    const times = (_, splits) => splits.map((seconds) => clock(seconds * 1000).slice(0, 5));
+    const drawn = [{ ...axis, size: 26, space: 70, ...(this.overWindows ? { incrs: kWholeSteps } : { values: times }) }];
     const names = [...new Set(series.map((one) => one.scale ?? 'y'))];
     names.forEach((name, i) => {
       scales[name] = log ? { distr: 3, range: (_, min, max) => [min / 1.04, max * 1.04] }
@@ -98,14 +121,14 @@ export class Chart {
         ...(log ? { splits: (_, __, min, max) => logSplits(min, max), filter: (_, splits) => splits } : {}) });
     });
     return {
-      width: this.place.clientWidth, height: this.place.clientHeight - 26, scales, axes: drawn,
+      width: this.width, height: this.height(), scales, axes: drawn,
       padding: [10, names.length > 1 ? 0 : 14, 0, 0],
-      series: [{ label: this.overWindows ? 'window' : 'time', ...(this.overWindows ? { value: (_, value) => (value === null ? kUnknown : String(value)) } : {}) },
+      series: [{ label: this.overWindows ? 'window' : 'time', value: (_, value) => (!known(value) ? kUnknown : this.overWindows ? String(value) : clock(value * 1000)) },
         ...series.map((one) => this.seriesOptions(one))],
       bands: series.flatMap((one, i) => (one.band ? [{ series: [i + 2, i + 1], fill: color('band') }] : [])),
       legend: { live: true },
       cursor: { sync: this.overWindows ? { key: 'windows', setSeries: false } : undefined, drag: { x: true, y: false, setScale: !this.overWindows },
-        points: { size: 7 } },
+        points: { size: 7 }, dataIdx: (plot, series, at) => nearestKnown(plot.data[series], at) },
       hooks: this.overWindows ? { setSelect: [(plot) => this.zoom(plot)], ready: [(plot) => plot.over.addEventListener('dblclick', () => { setView({}); onZoom(view); })] } : {},
     };
   }
@@ -117,12 +140,12 @@ export class Chart {
     return [low === undefined ? least - margin : least, max + margin];
   }
 
-  seriesOptions({ label, color: name, dash, width = 1.6, digits = 4, text, scale = 'y', points = false, hidden, band }) {
+  seriesOptions({ label, color: name, dash, width = 1.6, digits = 4, text, scale = 'y', points = false, hidden }) {
     return {
       label, scale, dash, width: hidden ? 0 : width, spanGaps: true, stroke: hidden ? 'transparent' : color(name),
       points: { show: points, size: 5, fill: color(name) },
       value: (_, value) => (known(value) ? (text ? text(value) : value.toFixed(digits)) : kUnknown),
-      class: hidden && !band ? 'hidden' : undefined,
+      class: hidden ? 'unlisted' : undefined,
     };
   }
 

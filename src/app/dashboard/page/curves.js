@@ -2,8 +2,10 @@
 import { Chart } from './charts.js';
 import { choice, find } from './dom.js';
 import { bytes, compact, known } from './format.js';
+import { inOrder } from './model.js';
 
 const kTaskColors = ['blue', 'orange', 'green', 'purple', 'sky', 'yellow', 'red'];
+const kMostProcesses = 12;
 const kSmoothing = 9;  // windows that throughput is the mean of
 
 let log = false;
@@ -75,7 +77,7 @@ function showSizes(model) {
     series.push({ label: 'ratio', color: 'orange', scale: 'ratio', text: (value) => `1/${value.toFixed(1)}` });
     values.push(model.bytes.map((size) => (known(size) && size > 0 ? whole / size : null)));
   }
-  chart('bytes', String(whole > 0), () => ({ series, axes: { ratio: (value) => `1/${value.toFixed(0)}` }, low: 0 }))
+  chart('bytes', String(whole > 0), () => ({ series, axes: { ratio: (value) => (value > 0 ? `1/${value.toFixed(0)}` : '') }, low: 0 }))
     .show(align([{ window: model.window, values }]));
 }
 
@@ -95,7 +97,7 @@ function showProcesses(model) {
   const there = model.system.length > 0;
   find('#cpu').hidden = find('#memory').hidden = !there;
   if (!there) return;
-  const nodes = [...new Set(model.system.map(([node]) => node))].sort((a, b) => a - b);
+  const nodes = inOrder(model, [...new Set(model.system.map(([node]) => node))]).slice(0, kMostProcesses);
   const series = (digits) => nodes.map((node, i) => ({ label: model.status.nodes[node], color: kTaskColors[i % kTaskColors.length], digits,
     dash: i >= kTaskColors.length ? [6, 3] : undefined }));
   const columns = (field, scale) => align(nodes.map((node) => {

@@ -2,9 +2,11 @@
 import { find, setText } from './dom.js';
 import { bytes, compact, duration, fixed, kUnknown, known, median, percent, whole } from './format.js';
 import { sparkline } from './charts.js';
+import { inOrder } from './model.js';
 
 const kTrendWindows = 20;
 const kSparkWindows = 60;
+const kHealedWindows = 3;  // that agree, and a divergence is history
 
 // The newest value that is there, with its place.
 function newest(values) {
@@ -69,14 +71,13 @@ export function showRun(model) {
 }
 
 // "▼ 0.0123 in 20 windows"
-function trend(values, digits, steps, unit) {
+function trend(windows, values, steps) {
   const last = newest(values);
-  const before = last - steps;
-  if (last < 1) return '';
-  const from = values[newest(values.slice(0, Math.max(1, before + 1)))];
-  if (!known(from)) return '';
-  const change = values[last] - from;
-  return `${change > 0 ? '▲' : '▼'} ${Math.abs(change).toFixed(digits)} in ${Math.min(steps, last)} ${unit}`;
+  const from = newest(values.slice(0, Math.max(1, last - steps + 1)));
+  if (from < 0 || last <= from) return '';
+  const change = values[last] - values[from];
+  const passed = windows[last] - windows[from];
+  return `${change > 0 ? '▲' : '▼'} ${Math.abs(change).toFixed(4)} in ${whole(passed)} ${passed === 1 ? 'window' : 'windows'}`;
 }
 
 function showWindow(model) {
@@ -89,32 +90,34 @@ function showWindow(model) {
 }
 
 function showRoots(model) {
-  const apart = [];
-  for (let i = model.rows - 1; i >= 0 && apart.length < 1; --i) if (model.differ[i]) apart.push(i);
   if (model.rows === 0) return tile('roots', kUnknown, '');
-  const total = model.differ.filter(Boolean).length;
-  if (total === 0) return tile('roots', '✓ agree', `all nodes, ${whole(model.rows)} windows`, { mood: 'good' });
-  const names = model.differ[apart[0]].map((node) => model.status.nodes[node]);
-  tile('roots', '✕ diverged', `${names[0]}${names.length > 1 ? ` and ${names.length - 1} more` : ''}, window ${model.window[apart[0]]}`,
-    { mood: 'bad', title: `${total} windows in which a node's state root differs; the newest: ${names.join(', ')} in window ${model.window[apart[0]]}` });
+  const apart = model.differ.reduce((count, nodes) => count + (nodes ? 1 : 0), 0);
+  if (apart === 0) return tile('roots', '✓ agree', `all nodes, ${whole(model.rows)} windows`, { mood: 'good' });
+  const last = model.differ.findLastIndex((nodes) => nodes);
+  const names = inOrder(model, model.differ[last]).map((node) => model.status.nodes[node]);
+  const who = `${names[0]}${names.length > 1 ? ` and ${names.length - 1} more` : ''}`;
+  const title = `${apart} windows in which a node's state root differs; the newest is ${model.window[last]}: ${names.join(', ')}`;
+  if (last < model.rows - kHealedWindows) return tile('roots', '✓ again', `${who} differed in ${model.window[last]}`, { mood: 'warn', title });
+  tile('roots', '✕ differ', `${who}, window ${model.window[last]}`, { mood: 'bad', title });
 }
 
 function showFaults(model) {
   const faults = [...model.faults.values()];
-  const grave = faults.some(({ kind }) => kind === 'error' || kind === 'divergence');
+  const grave = model.differ.some(Boolean) || faults.some(({ kind }) => kind === 'error' || kind === 'divergence');
   const newestFault = faults.reduce((a, b) => ((b.last ?? -1) > (a?.last ?? -1) ? b : a), null);
-  tile('faults', whole(model.faultsTotal), newestFault ? `last: ${newestFault.source}, window ${newestFault.last}` : 'none',
+  const apart = model.differ.reduce((count, nodes) => count + (nodes ? 1 : 0), 0);
+  tile('faults', whole(model.faultsTotal + apart), newestFault ? `last: ${newestFault.source}, window ${newestFault.last}` : 'none',
     { mood: grave ? 'bad' : faults.length ? 'warn' : '' });
 }
 
 export function showGlance(model) {
   showWindow(model);
   const loss = newest(model.loss);
-  tile('loss', loss < 0 ? kUnknown : fixed(model.loss[loss], 4), trend(model.loss, 4, kTrendWindows, 'windows'));
+  tile('loss', loss < 0 ? kUnknown : fixed(model.loss[loss], 4), trend(model.window, model.loss, kTrendWindows));
   sparkline(find('#tile-loss canvas'), model.loss.slice(-kSparkWindows), 'blue');
-  const heldout = model.curves.get('heldout')?.value ?? [];
-  tile('heldout', fixed(heldout[heldout.length - 1], 4), trend(heldout, 4, 5, heldout.length === 2 ? 'checkpoint' : 'checkpoints'));
-  sparkline(find('#tile-heldout canvas'), heldout.slice(-kSparkWindows), 'orange');
+  const heldout = model.curves.get('heldout') ?? { window: [], value: [] };
+  tile('heldout', fixed(heldout.value[heldout.value.length - 1], 4), trend(heldout.window, heldout.value, 5));
+  sparkline(find('#tile-heldout canvas'), heldout.value.slice(-kSparkWindows), 'orange');
   const total = model.tokens.reduce((sum, value) => sum + (value ?? 0), 0);
   tile('tokens', compact(tokensPerSecond(model)), total ? `${compact(total)} in all` : '');
   const size = mean(model.bytes.slice(-kTrendWindows));

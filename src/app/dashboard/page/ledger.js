@@ -1,6 +1,7 @@
 // State roots, and what went wrong.
 import { choice, element, find, setText } from './dom.js';
 import { clock, kUnknown, whole } from './format.js';
+import { inOrder } from './model.js';
 
 const kRootRows = 12;
 const kFaultRows = 60;
@@ -34,8 +35,8 @@ export function showRoots(model) {
   const key = JSON.stringify(details.map(({ window, reports }) => [window, reports.map(({ root }) => root)]));
   if (key === rootsKey) return;
   rootsKey = key;
-  const nodes = model.status.nodes.map((name, node) => ({ name, node })).filter(({ node }) => details.some(({ reports }) => reports.some((report) => report.node === node && report.root)))
-    .sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+  const told = new Set(details.flatMap(({ reports }) => reports.filter(({ root }) => root).map(({ node }) => node)));
+  const nodes = inOrder(model, [...told]).map((node) => ({ node, name: model.status.nodes[node] }));
   const short = (name) => name.replace('miner-', 'm').replace('validator-', 'v').replace('evaluator', 'ev');
   find('#roots thead').replaceChildren(element('tr', {}, element('th', {}, 'window'), element('th', { class: 'hash' }, 'root'), ...nodes.map(({ name }) => element('th', { title: name }, short(name)))));
   find('#roots tbody').replaceChildren(...details.map((detail) => {
@@ -50,8 +51,15 @@ function divergences(model) {
   const found = [];
   for (let i = model.rows - 1; i >= 0 && found.length < kFaultRows; --i) {
     if (!model.differ[i]) continue;
-    found.push({ id: `r${model.window[i]}`, kind: 'divergence', source: model.differ[i].map((node) => model.status.nodes[node]).join(', '), text: 'state root differs from the validator\'s',
-      count: 1, first: model.window[i], last: model.window[i], time: model.time_ms[i] });
+    const window = model.window[i];
+    const source = inOrder(model, model.differ[i]).map((node) => model.status.nodes[node]).join(', ');
+    const later = found[found.length - 1];
+    if (later?.source === source && later.first === window + 1) {
+      later.first = window;
+      ++later.count;
+    } else {
+      found.push({ id: `r${window}`, kind: 'divergence', source, text: 'its state root is not the network\'s', count: 1, first: window, last: window, time: model.time_ms[i] });
+    }
   }
   return found;
 }

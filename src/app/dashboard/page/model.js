@@ -88,6 +88,13 @@ export class Model {
   }
 }
 
+// Numbers of nodes as they are listed: validators, miners, evaluator, the rest.
+export function inOrder(model, nodes) {
+  const rank = (name) => ['validator', 'miner', 'evaluator'].findIndex((role) => name.startsWith(role)) + 1 || 4;
+  const name = (node) => model.status.nodes[node];
+  return nodes.slice().sort((a, b) => rank(name(a)) - rank(name(b)) || name(a).localeCompare(name(b), 'en', { numeric: true }));
+}
+
 // Where a window stands or is to stand; the end is looked at first.
 function placeOf(windows, window) {
   let low = 0;

@@ -1,6 +1,7 @@
 // What each node was busy with, window by window.
 import { choice, color, element, find, hideTip, setText, showTip } from './dom.js';
 import { clock, duration, percent } from './format.js';
+import { inOrder } from './model.js';
 import { ask } from './server.js';
 
 export const kPhaseColors = { train: 'blue', publish: 'orange', gather: 'purple', apply: 'green', evaluate: 'sky', checkpoint: 'yellow', catch_up: 'red' };
@@ -72,8 +73,7 @@ export function showTimeline() {
 }
 
 function draw() {
-  const nodes = model.status.nodes.map((_, node) => node).filter((node) => shown.some(({ spans }) => spans.some((span) => span.node === node)));
-  nodes.sort((a, b) => model.status.nodes[a].localeCompare(model.status.nodes[b], 'en', { numeric: true }));
+  const nodes = inOrder(model, [...new Set(shown.flatMap((detail) => detail.spans.map((span) => span.node)))]);
   const spans = shown.flatMap((detail) => detail.spans.map((span) => ({ ...span, window: detail.window, end: span.start + span.seconds * 1000 })));
   const from = spans.reduce((least, { start }) => Math.min(least, start), Infinity);
   const to = spans.reduce((most, { end }) => Math.max(most, end), from + 1);
@@ -148,9 +148,9 @@ export function showUtilisation(model) {
   const wall = details.length > 1 ? (last.time - first.time) / 1000 : 0;
   setText(find('#utilisation-span'), wall > 0 ? `share of the newest ${details.length} windows' time` : '');
   const newestSample = new Map(model.system.map((sample) => [sample[0], sample]));
-  const rows = model.status.nodes.map((name, node) => ({ name, node, shares: sharesOf(model, details.slice(1), node, wall), sample: newestSample.get(node) }))
-    .filter(({ shares, sample }) => shares.length || sample)
-    .sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+  const rows = inOrder(model, model.status.nodes.map((_, node) => node))
+    .map((node) => ({ name: model.status.nodes[node], shares: sharesOf(model, details.slice(1), node, wall), sample: newestSample.get(node) }))
+    .filter(({ shares, sample }) => shares.length || sample);
   find('#utilisation .rows').replaceChildren(...rows.map(({ name, shares, sample }) => {
     const busy = shares.reduce((sum, { share }) => sum + share, 0);
     const facts = sample ? `${Math.round(sample[2] ?? 0)} % CPU, ${((sample[3] ?? 0) / 1e9).toFixed(2)} GB` : '';
