@@ -1,6 +1,7 @@
 #include "app/dashboard/run_follower.h"
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -40,6 +41,12 @@ std::optional<std::filesystem::file_time_type> time_of(const std::filesystem::pa
   return time;
 }
 
+int64_t unix_ms(std::optional<std::filesystem::file_time_type> time) {
+  if (!time) return 0;
+  const auto since_epoch = std::chrono::file_clock::to_sys(*time).time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count();
+}
+
 }  // namespace
 
 bool RunKnowledge::finished() const {
@@ -74,6 +81,7 @@ bool RunFollower::poll(uint64_t max_bytes) {
   const uint64_t part = std::max<uint64_t>(max_bytes / std::max<size_t>(1, metrics.size() + logs.size()), 64 * 1024);
   for (const auto& file : metrics) read += follow_metrics(file, part);
   for (const auto& file : logs) read += follow_log(file, part);
+  for (const auto& file : metrics) knowledge_.newest_file_ms = std::max(knowledge_.newest_file_ms, unix_ms(time_of(file)));
   knowledge_.reading = {};
   for (const auto& [file, offset] : offsets_) {
     knowledge_.reading.done += offset;

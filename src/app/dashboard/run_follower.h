@@ -31,6 +31,10 @@ struct RunKnowledge {
   uint64_t life = 0;  // changes where a new run has begun in the folder and all that was known is void
   int64_t malformed_lines = 0;
 
+  int64_t newest_file_ms = 0;  // when a file of measurements was last written to
+
+  // When the run last said something; where its measurements bear no time, by their files.
+  [[nodiscard]] int64_t newest_ms() const { return view.newest_ms() > 0 ? view.newest_ms() : newest_file_ms; }
   // The summary is about all that has been reported.
   [[nodiscard]] bool finished() const;
 };

@@ -53,7 +53,7 @@ Json window_columns(const Windows& windows, uint64_t since) {
     columns[name] = Json::array();
   }
   for (const auto& [window, row] : windows) {
-    if (row.revision <= since || row.time_ms == 0) continue;
+    if (row.revision <= since || !row.reported) continue;
     Spread loss, tokens, bytes, seconds;
     for (const NodeReport& report : row.reports) {
       loss.add(report.loss);
@@ -68,7 +68,7 @@ Json window_columns(const Windows& windows, uint64_t since) {
     columns["tokens"].push_back(number(tokens.of(tokens.sum)));
     columns["bytes"].push_back(number(bytes.mean()));
     columns["train_seconds"].push_back(number(seconds.mean()));
-    columns["time_ms"].push_back(row.time_ms);
+    columns["time_ms"].push_back(row.time_ms > 0 ? Json(row.time_ms) : Json());
     columns["accepted"].push_back(number(row.accepted));
     columns["rejected"].push_back(number(row.rejected));
     columns["baseline_loss"].push_back(number(row.baseline_loss));
@@ -149,7 +149,7 @@ Json window_details(int64_t window, const RunWindow& row) {
 Json details_between(const Windows& windows, int64_t first, int64_t last, uint64_t since) {
   Json details = Json::array();
   for (auto at = windows.lower_bound(first); at != windows.end() && at->first <= last; ++at) {
-    if (at->second.revision > since && at->second.time_ms > 0) details.push_back(window_details(at->first, at->second));
+    if (at->second.revision > since && at->second.reported) details.push_back(window_details(at->first, at->second));
   }
   return details;
 }
@@ -213,7 +213,7 @@ std::string news_json(const RunKnowledge& run, uint64_t since, int64_t now_ms) {
                {"revision", view.revision()},
                {"now_ms", now_ms},
                {"state", state_of(run)},
-               {"newest_ms", view.newest_ms()},
+               {"newest_ms", run.newest_ms()},
                {"windows_wanted", view.windows_wanted() ? Json(*view.windows_wanted()) : Json()},
                {"reading", {{"done", run.reading.done}, {"total", run.reading.total}}},
                {"phases", kPhases},

@@ -8,6 +8,7 @@ namespace templar {
 namespace {
 
 constexpr int64_t kLastWindow = 1'000'000'000'000;  // beyond it a page's numbers would not be exact
+constexpr double kLongestPhaseSeconds = 1e9;
 constexpr size_t kSystemSamples = 8192;             // kept of all processes together
 constexpr size_t kRootDigits = 16;                  // enough to tell roots apart
 
@@ -108,9 +109,9 @@ void RunView::add_to_window(const Measurement& measurement, const std::string& s
   const std::string& name = measurement.name;
   const int64_t time_ms = measurement.time_ns / 1'000'000;
   if (name == "training_step_v2") {
-    add_miner(measurement, report_at(window_at(window, time_ms), node_of(measurement, source)));
+    add_miner(measurement, report_at(reported_window(window, time_ms), node_of(measurement, source)));
   } else if (name == "validator_window_v2") {
-    RunWindow& row = window_at(window, time_ms);
+    RunWindow& row = reported_window(window, time_ms);
     NodeReport& report = report_at(row, node_of(measurement, source));
     report.state_root = text_field(measurement, "state_root").substr(0, kRootDigits);
     row.validator_root = report.state_root;
@@ -121,9 +122,15 @@ void RunView::add_to_window(const Measurement& measurement, const std::string& s
   } else if (name == "window_timeline") {
     // A checkpoint of window w + 1 is the model after window w.
     const int64_t shown_in = tag(measurement, "role") == "evaluator" ? std::max<int64_t>(0, window - 1) : window;
-    add_timeline(measurement, report_at(window_at(shown_in, 0), node_of(measurement, source)));
+    RunWindow& row = window_at(shown_in);
+    NodeReport& report = report_at(row, node_of(measurement, source));
+    add_timeline(measurement, report);
+    if (shown_in != window) return;
+    for (const PhaseSpan& span : report.spans) {
+      row.time_ms = std::max(row.time_ms, span.start_ms + static_cast<int64_t>(span.seconds * 1000));
+    }
   } else if (name == "baseline_metrics") {
-    window_at(window, 0).baseline_loss = number_field(measurement, "loss");
+    window_at(window).baseline_loss = number_field(measurement, "loss");
   } else if (name == "model_divergence") {
     const size_t node = node_of(measurement, source);
     faults_.add({.kind = "divergence",
@@ -147,7 +154,7 @@ void RunView::add_benchmark(const Measurement& measurement, const std::string& s
     add_curve_point("heldout", window, number_field(measurement, "heldout_loss"));
     const std::string root = text_field(measurement, "state_root").substr(0, kRootDigits);
     if (root.empty() || window < 1) return;
-    report_at(window_at(window - 1, 0), node_of(measurement, source)).state_root = root;
+    report_at(window_at(window - 1), node_of(measurement, source)).state_root = root;
   } else if (name == "benchmark_task") {
     const std::string task = tag(measurement, "task");
     if (task.empty()) return;
@@ -181,11 +188,17 @@ size_t RunView::node_of(const Measurement& measurement, const std::string& sourc
   return nodes_.size() - 1;
 }
 
-RunWindow& RunView::window_at(int64_t window, int64_t time_ms) {
+RunWindow& RunView::window_at(int64_t window) {
   RunWindow& row = windows_[window];
   row.revision = revision_;
+  return row;
+}
+
+RunWindow& RunView::reported_window(int64_t window, int64_t time_ms) {
+  RunWindow& row = window_at(window);
+  row.reported = true;
   row.time_ms = std::max(row.time_ms, time_ms);
-  if (row.time_ms > 0) last_window_ = std::max(last_window_, window);
+  last_window_ = std::max(last_window_, window);
   return row;
 }
 
@@ -229,7 +242,7 @@ void RunView::add_judgement(const Measurement& measurement, int64_t window) {
                  .revision = revision_},
                 judgement.verdict + without_numbers(judgement.reason));
   }
-  std::vector<MinerJudgement>& judgements = window_at(window, 0).judgements;
+  std::vector<MinerJudgement>& judgements = window_at(window).judgements;
   const auto at = std::ranges::lower_bound(judgements, *uid, {}, &MinerJudgement::uid);
   if (at != judgements.end() && at->uid == *uid) {
     *at = std::move(judgement);
@@ -244,7 +257,7 @@ void RunView::add_timeline(const Measurement& measurement, NodeReport& report) {
     const std::string name = kPhases[phase];
     const auto start = integer_field(measurement, name + "_start_ms");
     const auto seconds = number_field(measurement, name + "_seconds");
-    if (start && seconds && *seconds >= 0) report.spans.push_back({phase, *start, *seconds});
+    if (start && seconds && *seconds >= 0 && *seconds < kLongestPhaseSeconds) report.spans.push_back({phase, *start, *seconds});
   }
 }
 

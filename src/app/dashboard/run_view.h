@@ -46,7 +46,8 @@ struct MinerJudgement {
 
 struct RunWindow {
   uint64_t revision = 0;
-  int64_t time_ms = 0;  // of the newest report by a miner or validator; 0: there is none yet
+  bool reported = false;  // by a miner or validator; a baseline's or a timeline's numbers alone make no window
+  int64_t time_ms = 0;    // of the newest report; 0: nobody has said
   std::vector<NodeReport> reports;
   std::vector<MinerJudgement> judgements;  // by uid
   std::string validator_root;              // empty: not reported
@@ -86,7 +87,7 @@ class RunView {
   [[nodiscard]] uint64_t revision() const { return revision_; }
   [[nodiscard]] const std::vector<std::string>& nodes() const { return nodes_; }
   [[nodiscard]] const std::map<int64_t, RunWindow>& windows() const { return windows_; }
-  // The newest one that a miner or validator has reported; -1: none.
+  // The newest one that is reported; -1: none.
   [[nodiscard]] int64_t last_window() const { return last_window_; }
   // "heldout", "baseline_heldout", and "task NAME METRIC" for each of the evaluator's tasks.
   [[nodiscard]] const std::map<std::string, Curve>& curves() const { return curves_; }
@@ -100,7 +101,8 @@ class RunView {
 
  private:
   size_t node_of(const Measurement& measurement, const std::string& source);
-  RunWindow& window_at(int64_t window, int64_t time_ms);
+  RunWindow& window_at(int64_t window);
+  RunWindow& reported_window(int64_t window, int64_t time_ms);
   NodeReport& report_at(RunWindow& window, size_t node);
   void add_to_window(const Measurement& measurement, const std::string& source, int64_t window);
   void add_miner(const Measurement& measurement, NodeReport& report);

@@ -86,7 +86,7 @@ function throughput(model) {
   return model.window.map((_, i) => {
     const from = Math.max(0, i - kSmoothing);
     const seconds = (model.time_ms[i] - model.time_ms[from]) / 1000;
-    if (seconds <= 0) return null;
+    if (!(seconds > 0) || !known(model.time_ms[from])) return null;
     let tokens = 0;
     for (let k = from + 1; k <= i; ++k) tokens += model.tokens[k] ?? 0;
     return tokens / seconds;

@@ -21,7 +21,7 @@ function mean(values) {
 
 // Seconds between the newest windows' ends: the median, so that a pause between two calls does not count.
 export function windowSeconds(model, count = kTrendWindows) {
-  const times = model.time_ms.slice(-count - 1);
+  const times = model.time_ms.slice(-count - 1).filter(known);
   return median(times.slice(1).map((time, i) => (time - times[i]) / 1000).filter((seconds) => seconds > 0));
 }
 
