@@ -51,12 +51,12 @@ std::optional<LogFault> fault_in_object(std::string_view line) {
 
 }  // namespace
 
-void FaultList::add(Fault fault, std::string_view group) {
+void FaultList::add(RunFault fault, std::string_view group) {
   ++total_;
   const std::string key = fault.kind + '\n' + fault.source + '\n' + std::string(group);
   const auto known = ids_.find(key);
   if (known != ids_.end()) {
-    Fault& there = faults_[known->second];
+    RunFault& there = faults_[known->second];
     fault.count = there.count + 1;
     if (there.first_window) fault.first_window = there.first_window;
     if (!fault.last_window) fault.last_window = there.last_window;

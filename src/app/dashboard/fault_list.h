@@ -9,8 +9,8 @@
 
 namespace templar {
 
-struct Fault {
-  std::string kind;    // "verdict", "divergence", "warning", "error"
+struct RunFault {
+  std::string kind;    // "verdict", "slash", "divergence", "warning", "error"
   std::string source;  // who it is about: "miner-3"; or whose log it stands in
   std::string text;    // as it was the last time
   int64_t count = 0;
@@ -22,13 +22,13 @@ struct Fault {
 class FaultList {
  public:
   // group: what makes two faults the same, besides kind and source.
-  void add(Fault fault, std::string_view group);
+  void add(RunFault fault, std::string_view group);
   // By an id that stays the same while the list lives; ids of forgotten faults are not used again.
-  [[nodiscard]] const std::map<uint64_t, Fault>& faults() const { return faults_; }
+  [[nodiscard]] const std::map<uint64_t, RunFault>& faults() const { return faults_; }
   [[nodiscard]] int64_t total() const { return total_; }
 
  private:
-  std::map<uint64_t, Fault> faults_;
+  std::map<uint64_t, RunFault> faults_;
   std::map<std::string, uint64_t, std::less<>> ids_;
   uint64_t next_id_ = 0;
   int64_t total_ = 0;

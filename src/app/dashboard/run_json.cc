@@ -107,7 +107,7 @@ Json miner_row(const MinerJudgement& judgement, int64_t window, const NodeReport
           number(judgement.ordinal),
           number(judgement.binary_average),
           number(judgement.gradient_score),
-          number(judgement.sync_factor),
+          number(judgement.sync_score),
           number(judgement.final_score),
           number(judgement.weight),
           report == nullptr ? nullptr : number(report->loss),
@@ -238,8 +238,8 @@ std::string details_json(const RunKnowledge& run, int64_t first, int64_t last) {
 
 std::string miner_json(const RunKnowledge& run, uint32_t uid) {
   Json json = Json::object();
-  for (const char* name : {"window", "weight", "ordinal", "binary_average", "gradient_score", "sync_factor", "final_score", "loss",
-                           "bytes", "verdicts"}) {
+  for (const char* name : {"window", "weight", "ordinal", "binary_average", "gradient_score", "sync_score", "final_score", "loss",
+                           "bytes", "own_gain", "random_gain", "verdicts"}) {
     json[name] = Json::array();
   }
   const Windows& windows = run.view.windows();
@@ -252,8 +252,10 @@ std::string miner_json(const RunKnowledge& run, uint32_t uid) {
     json["ordinal"].push_back(number(judged->ordinal));
     json["binary_average"].push_back(number(judged->binary_average));
     json["gradient_score"].push_back(number(judged->gradient_score));
-    json["sync_factor"].push_back(number(judged->sync_factor));
+    json["sync_score"].push_back(number(judged->sync_score));
     json["final_score"].push_back(number(judged->final_score));
+    json["own_gain"].push_back(number(judged->own_gain));
+    json["random_gain"].push_back(number(judged->random_gain));
     json["loss"].push_back(report == nullptr ? nullptr : number(report->loss));
     json["bytes"].push_back(report == nullptr ? nullptr : number(report->contribution_bytes));
   }

@@ -23,7 +23,7 @@ namespace templar {
 //   windows             {window[], loss[], loss_low[], loss_high[], tokens[], bytes[], train_seconds[], time_ms[], accepted[],
 //                       rejected[], baseline_loss[], differ[]: null or numbers of nodes}
 //   curves              {name: {window[], value[], error[]}}
-//   miners              [[uid, window, mu, sigma, ordinal, binary_average, gradient_score, sync_factor, final_score, weight, loss,
+//   miners              [[uid, window, mu, sigma, ordinal, binary_average, gradient_score, sync_score, final_score, weight, loss,
 //                       bytes, verdict, reason]]: each miner's newest, if any has changed
 //   details             see details_json
 //   system              [[node, time_ms, process_cpu, process_memory, machine_cpu, machine_memory, gpu]]
@@ -35,8 +35,8 @@ namespace templar {
 //     [[node, phase, start_ms, seconds]]]]
 [[nodiscard]] std::string details_json(const RunKnowledge& run, int64_t first, int64_t last);
 
-// All that the validator said of a miner, as columns: window, weight, ordinal, binary_average, gradient_score, sync_factor,
-// final_score, loss, bytes; and the newest 200 verdicts, newest first: [[window, verdict, reason]].
+// All that the validator said of a miner, as columns: window, weight, ordinal, binary_average, gradient_score, sync_score,
+// final_score, loss, bytes, own_gain, random_gain; and the newest 200 verdicts, newest first: [[window, verdict, reason]].
 [[nodiscard]] std::string miner_json(const RunKnowledge& run, uint32_t uid);
 
 }  // namespace templar

@@ -37,6 +37,19 @@ std::optional<int64_t> window_field(const Measurement& measurement) {
   return window;
 }
 
+// Runs of earlier versions have the second name.
+std::optional<double> either_field(const Measurement& measurement, const char* name, const char* earlier) {
+  const std::optional<double> value = number_field(measurement, name);
+  return value ? value : number_field(measurement, earlier);
+}
+
+std::optional<double> difference(const Measurement& measurement, const char* before, const char* after) {
+  const std::optional<double> first = number_field(measurement, before);
+  const std::optional<double> second = number_field(measurement, after);
+  if (!first || !second) return std::nullopt;
+  return *first - *second;
+}
+
 std::optional<double> mean_gpu_utilisation(const Measurement& measurement) {
   double sum = 0;
   int count = 0;
@@ -94,8 +107,8 @@ void RunView::add(const Measurement& measurement, const std::string& source) {
   const std::string& name = measurement.name;
   if (name == "system") return add_system(measurement, source);
   newest_ms_ = std::max(newest_ms_, time_ms);
-  if (name == "localnet_start") windows_wanted_ = integer_field(measurement, "windows");
-  if (name == "localnet_start" || name == "localnet_call") {
+  if (name == "localnet_begin") windows_wanted_ = integer_field(measurement, "windows");
+  if (name == "localnet_begin" || name == "localnet_call") {
     call_ended_ = name == "localnet_call" && time_ms >= newest_ms_;
     return;
   }
@@ -132,15 +145,12 @@ void RunView::add_to_window(const Measurement& measurement, const std::string& s
   } else if (name == "baseline_metrics") {
     window_at(window).baseline_loss = number_field(measurement, "loss");
   } else if (name == "model_divergence") {
-    const size_t node = node_of(measurement, source);
-    faults_.add({.kind = "divergence",
-                 .source = nodes_[node],
-                 .text = "the model differs from the leader's in " + text_field(measurement, "parameter"),
-                 .first_window = window,
-                 .last_window = window,
-                 .time_ms = time_ms,
-                 .revision = revision_},
-                "model");
+    add_fault(measurement, "divergence", nodes_[node_of(measurement, source)],
+              "the model differs from the leader's, first in " + text_field(measurement, "parameter"), "model");
+  } else if (name == "validator_slash") {
+    const std::string reason = text_field(measurement, "reason");
+    add_fault(measurement, "slash", "miner-" + tag(measurement, "eval_uid"), tag(measurement, "reason_code") + ": " + reason,
+              tag(measurement, "reason_code") + without_numbers(reason));
   } else {
     add_benchmark(measurement, source, window);
   }
@@ -173,6 +183,19 @@ void RunView::add_log_line(const std::string& source, std::string_view line) {
                .text = std::move(found->text),
                .first_window = found->window,
                .last_window = found->window,
+               .revision = revision_},
+              group);
+}
+
+void RunView::add_fault(const Measurement& measurement, std::string kind, std::string source, std::string text,
+                        std::string_view group) {
+  const std::optional<int64_t> window = window_field(measurement);
+  faults_.add({.kind = std::move(kind),
+               .source = std::move(source),
+               .text = std::move(text),
+               .first_window = window,
+               .last_window = window,
+               .time_ms = measurement.time_ns / 1'000'000,
                .revision = revision_},
               group);
 }
@@ -225,22 +248,19 @@ void RunView::add_judgement(const Measurement& measurement, int64_t window) {
                            .verdict = text_field(measurement, "verdict"),
                            .reason = text_field(measurement, "reason"),
                            .gradient_score = number_field(measurement, "gradient_score"),
-                           .binary_average = number_field(measurement, "binary_average"),
+                           .binary_average = either_field(measurement, "binary_moving_avg", "binary_average"),
                            .rating_mu = number_field(measurement, "rating_mu"),
                            .rating_sigma = number_field(measurement, "rating_sigma"),
                            .ordinal = number_field(measurement, "ordinal"),
-                           .sync_factor = number_field(measurement, "sync_factor"),
+                           .sync_score = either_field(measurement, "sync_score", "sync_factor"),
                            .final_score = number_field(measurement, "final_score"),
-                           .weight = number_field(measurement, "weight")};
+                           .weight = number_field(measurement, "weight"),
+                           .own_gain = difference(measurement, "loss_own_before", "loss_own_after"),
+                           .random_gain = difference(measurement, "loss_random_before", "loss_random_after")};
   if (!judgement.verdict.empty() && judgement.verdict != "accepted") {
-    faults_.add({.kind = "verdict",
-                 .source = "miner-" + std::to_string(*uid),
-                 .text = judgement.reason.empty() ? judgement.verdict : judgement.verdict + ": " + judgement.reason,
-                 .first_window = window,
-                 .last_window = window,
-                 .time_ms = measurement.time_ns / 1'000'000,
-                 .revision = revision_},
-                judgement.verdict + without_numbers(judgement.reason));
+    add_fault(measurement, "verdict", "miner-" + std::to_string(*uid),
+              judgement.reason.empty() ? judgement.verdict : judgement.verdict + ": " + judgement.reason,
+              judgement.verdict + without_numbers(judgement.reason));
   }
   std::vector<MinerJudgement>& judgements = window_at(window).judgements;
   const auto at = std::ranges::lower_bound(judgements, *uid, {}, &MinerJudgement::uid);

@@ -41,7 +41,8 @@ struct MinerJudgement {
   uint32_t uid = 0;
   std::string verdict;
   std::string reason;
-  std::optional<double> gradient_score, binary_average, rating_mu, rating_sigma, ordinal, sync_factor, final_score, weight;
+  std::optional<double> gradient_score, binary_average, rating_mu, rating_sigma, ordinal, sync_score, final_score, weight;
+  std::optional<double> own_gain, random_gain;  // by how much its contribution lowered the loss on its own and on other samples
 };
 
 struct RunWindow {
@@ -107,6 +108,7 @@ class RunView {
   void add_to_window(const Measurement& measurement, const std::string& source, int64_t window);
   void add_miner(const Measurement& measurement, NodeReport& report);
   void add_judgement(const Measurement& measurement, int64_t window);
+  void add_fault(const Measurement& measurement, std::string kind, std::string source, std::string text, std::string_view group);
   void add_benchmark(const Measurement& measurement, const std::string& source, int64_t window);
   void add_timeline(const Measurement& measurement, NodeReport& report);
   void add_system(const Measurement& measurement, const std::string& source);

@@ -95,8 +95,9 @@ def write_validator(run, window, begin):
         skill = options.miners - miner + 1
         run.write("validator-0", "validator_scores", {
             "window": window, "verdict": verdict, "reason": reason, "gradient_score": 0.004 * skill + run.draw.gauss(0, 0.004),
-            "binary_average": math.tanh(0.2 * skill - 0.3) + run.draw.gauss(0, 0.02), "rating_mu": 25 + skill, "rating_sigma": 1.5,
-            "ordinal": 20.5 + skill, "sync_factor": 0.82 if miner == 2 and options.kind == "troubled" else 1.0,
+            "loss_own_before": 2.0, "loss_own_after": 2.0 - 0.005 * skill, "loss_random_before": 2.1, "loss_random_after": 2.1 - 0.003 * skill,
+            "binary_moving_avg": math.tanh(0.2 * skill - 0.3) + run.draw.gauss(0, 0.02), "rating_mu": 25 + skill, "rating_sigma": 1.5,
+            "ordinal": 20.5 + skill, "sync_score": 0.82 if miner == 2 and options.kind == "troubled" else 1.0,
             "final_score": 9.0 + skill, "weight": skill / total}, begin + 1440, {"eval_uid": str(miner)}, "validator", 0)
     run.write("validator-0", "validator_window_v2", {
         "window": window, "outer_step": window, "accepted": options.miners - rejected, "rejected": rejected, "evaluated": 2,
@@ -141,7 +142,7 @@ def main():
     options = parse_arguments()
     run = Run(options)
     if options.wanted:
-        run.write("localnet", "localnet_start", {"windows": options.wanted, "miners": options.miners}, run.begin_ms)
+        run.write("localnet", "localnet_begin", {"windows": options.wanted, "miners": options.miners}, run.begin_ms)
     facts = {}
     for window in range(options.windows):
         begin = run.begin_ms + window * STEP_MS

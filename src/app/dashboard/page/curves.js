@@ -130,11 +130,14 @@ export function minerCharts(place, history) {
     ['weight', [{ label: 'weight', color: 'blue' }], [history.weight], 0],
     ['rating', [{ label: 'rating', color: 'green', digits: 2 }], [history.ordinal]],
     ['scores', [{ label: 'indicator', color: 'purple', digits: 3 }, { label: 'sync', color: 'sky', digits: 3 }, { label: 'final', color: 'orange', digits: 3 }],
-      [history.binary_average, history.sync_factor, history.final_score]],
-    ['loss', [{ label: 'train loss', color: 'blue' }, { label: 'contribution', color: 'orange', scale: 'bytes', text: bytes }], [history.loss, history.bytes]],
+      [history.binary_average, history.sync_score, history.final_score]],
+    ['its effect', [{ label: 'lowers loss on its samples by', color: 'blue', points: true, width: 0 }, { label: 'on others by', color: 'orange', points: true, width: 0 }],
+      [history.own_gain, history.random_gain]],
+    ['loss', [{ label: 'train loss', color: 'blue' }], [history.loss]],
+    ['bytes', [{ label: 'contribution', color: 'orange', text: bytes }], [history.bytes], 0],
   ];
-  return panels.map(([, series, values, low], i) => {
-    const made = new Chart(place[i], { series, low, axes: { bytes } });
+  return panels.map(([name, series, values, low], i) => {
+    const made = new Chart(place[i], { series, low, axes: name === 'bytes' ? { y: bytes } : {} });
     made.show(align([{ window: history.window, values }]));
     return made;
   });

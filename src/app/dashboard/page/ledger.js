@@ -5,7 +5,7 @@ import { inOrder } from './model.js';
 
 const kRootRows = 12;
 const kFaultRows = 60;
-const kKinds = [['all', 'all'], ['verdict', 'verdicts'], ['log', 'logs'], ['divergence', 'divergence']];
+const kKinds = [['all', 'all'], ['verdict', 'verdicts'], ['slash', 'slashes'], ['log', 'logs'], ['divergence', 'divergence']];
 
 let kind = 'all';
 let rootsKey = '';

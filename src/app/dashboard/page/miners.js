@@ -121,7 +121,7 @@ function showMarks(marks, miner, details) {
 async function open(uid) {
   const history = await ask(`/api/miner?uid=${uid}`);
   setText(find('#miner-name'), `miner-${uid}`);
-  const places = [0, 1, 2, 3].map(() => element('div', { class: 'chart' }));
+  const places = [0, 1, 2, 3, 4, 5].map(() => element('div', { class: 'chart' }));
   find('.charts', dialog).replaceChildren(...places);
   find('tbody', dialog).replaceChildren(...history.verdicts.map(([window, verdict, reason]) =>
     element('tr', {}, element('td', {}, `window ${window}`), element('td', {}, element('span', { class: `mark ${verdict}`, style: { display: 'inline-block' } }, kSigns[verdict] ?? '?'), ` ${verdictName(verdict)}`),
