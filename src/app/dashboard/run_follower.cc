@@ -62,6 +62,7 @@ Result<RunFollower> RunFollower::open(const std::filesystem::path& folder) {
     return fatal_error(folder.string() + ": there is no run in this folder (neither run_spec.json nor metrics/*.jsonl); give the "
                                          "folder that `templar localnet --out` was given");
   }
+  follower.poll();
   return follower;
 }
 
@@ -133,7 +134,12 @@ uint64_t RunFollower::follow_metrics(const std::filesystem::path& file, uint64_t
   auto page = read_jsonl_measurements(file, offset, max_bytes);
   // A line that does not fit is read whole, if it is one that a node could have written.
   if (!page) page = read_jsonl_measurements(file, offset, kLongestLine);
-  if (!page) return 0;
+  if (!page) {
+    if (size_of(file) < offset + kLongestLine) return 0;
+    ++knowledge_.malformed_lines;
+    offset += kLongestLine;
+    return kLongestLine;
+  }
   const std::string source = file.stem().string();
   for (const Measurement& measurement : page->measurements) knowledge_.view.add(measurement, source);
   knowledge_.malformed_lines += page->malformed_lines;

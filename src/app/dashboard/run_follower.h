@@ -42,7 +42,7 @@ struct RunKnowledge {
 // Not thread-safe.
 class RunFollower {
  public:
-  // Fails (fatal) where there is no such folder, or neither a run spec nor measurements in it.
+  // Takes in a first part. Fails (fatal) where there is no such folder, or neither a run spec nor measurements in it.
   [[nodiscard]] static Result<RunFollower> open(const std::filesystem::path& folder);
 
   // Takes in what has been written since the last call, at most about max_bytes of it; true if there is more. A file that can't be

@@ -18,14 +18,27 @@ constexpr int64_t kMostDetailedReports = 4096;
 constexpr int64_t kMostWindowsAsked = 256;
 constexpr size_t kMostVerdicts = 200;
 
+double shortened(double value, int digits) {
+  const std::string text = fmt::format("{:.{}g}", value, digits);
+  double read = value;
+  std::from_chars(text.data(), text.data() + text.size(), read);
+  return read;
+}
+
 // Six significant digits: a page shows no more, and ten thousand windows are half as long.
 Json number(std::optional<double> value) {
   if (!value || !std::isfinite(*value)) return nullptr;
   if (*value == std::floor(*value) && std::abs(*value) < 9e15) return static_cast<int64_t>(*value);
-  const std::string text = fmt::format("{:.6g}", *value);
-  double shortened = 0;
-  std::from_chars(text.data(), text.data() + text.size(), shortened);
-  return shortened;
+  return shortened(*value, 6);
+}
+
+// For what is drawn and not read.
+Json coarse_number(std::optional<double> value) { return value ? number(shortened(*value, 4)) : Json(); }
+
+// Four decimals, which is what the page shows of a loss; more only where that would be less than four significant digits.
+Json loss_number(std::optional<double> value) {
+  if (!value || !std::isfinite(*value) || std::abs(*value) < 0.1) return number(value);
+  return std::round(*value * 1e4) / 1e4;
 }
 
 std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
@@ -48,30 +61,30 @@ struct Spread {
 
 Json window_columns(const Windows& windows, uint64_t since) {
   Json columns = Json::object();
-  for (const char* name : {"window", "loss", "loss_low", "loss_high", "tokens", "bytes", "train_seconds", "time_ms", "accepted",
-                           "rejected", "baseline_loss", "differ"}) {
+  for (const char* name : {"window", "loss", "loss_low", "loss_high", "tokens", "bytes", "time_step_ms", "accepted", "rejected",
+                           "baseline_loss", "differ"}) {
     columns[name] = Json::array();
   }
+  int64_t before_ms = 0;
   for (const auto& [window, row] : windows) {
     if (row.revision <= since || !row.reported) continue;
-    Spread loss, tokens, bytes, seconds;
+    Spread loss, tokens, bytes;
     for (const NodeReport& report : row.reports) {
       loss.add(report.loss);
       tokens.add(report.tokens);
       bytes.add(report.contribution_bytes);
-      seconds.add(report.train_seconds);
     }
     columns["window"].push_back(window);
-    columns["loss"].push_back(number(loss.mean()));
-    columns["loss_low"].push_back(number(loss.of(loss.low)));
-    columns["loss_high"].push_back(number(loss.of(loss.high)));
+    columns["loss"].push_back(loss_number(loss.mean()));
+    columns["loss_low"].push_back(loss_number(loss.of(loss.low)));
+    columns["loss_high"].push_back(loss_number(loss.of(loss.high)));
     columns["tokens"].push_back(number(tokens.of(tokens.sum)));
-    columns["bytes"].push_back(number(bytes.mean()));
-    columns["train_seconds"].push_back(number(seconds.mean()));
-    columns["time_ms"].push_back(row.time_ms > 0 ? Json(row.time_ms) : Json());
+    columns["bytes"].push_back(bytes.count == 0 ? Json() : number(std::round(*bytes.mean())));
+    columns["time_step_ms"].push_back(row.time_ms > 0 ? Json(row.time_ms - before_ms) : Json());
+    if (row.time_ms > 0) before_ms = row.time_ms;
     columns["accepted"].push_back(number(row.accepted));
     columns["rejected"].push_back(number(row.rejected));
-    columns["baseline_loss"].push_back(number(row.baseline_loss));
+    columns["baseline_loss"].push_back(loss_number(row.baseline_loss));
     const std::vector<size_t> differing = row.differing();
     columns["differ"].push_back(differing.empty() ? Json(nullptr) : Json(differing));
   }
@@ -158,8 +171,8 @@ Json system_rows(const RunView& view, uint64_t since) {
   Json rows = Json::array();
   for (const SystemSample& sample : view.system()) {
     if (sample.revision <= since) continue;
-    rows.push_back({sample.node, sample.time_ms, number(sample.process_cpu), number(sample.process_memory),
-                    number(sample.machine_cpu), number(sample.machine_memory), number(sample.gpu)});
+    rows.push_back({sample.node, sample.time_ms, coarse_number(sample.process_cpu), coarse_number(sample.process_memory),
+                    coarse_number(sample.machine_cpu), coarse_number(sample.machine_memory), coarse_number(sample.gpu)});
   }
   return rows;
 }

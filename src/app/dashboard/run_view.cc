@@ -9,7 +9,7 @@ namespace {
 
 constexpr int64_t kLastWindow = 1'000'000'000'000;  // beyond it a page's numbers would not be exact
 constexpr double kLongestPhaseSeconds = 1e9;
-constexpr size_t kSystemSamples = 8192;             // kept of all processes together
+constexpr size_t kSystemSamples = 3072;             // kept of all processes together
 constexpr size_t kRootDigits = 16;                  // enough to tell roots apart
 
 std::string tag(const Measurement& measurement, const char* name) {
@@ -109,12 +109,11 @@ void RunView::add(const Measurement& measurement, const std::string& source) {
   newest_ms_ = std::max(newest_ms_, time_ms);
   if (name == "localnet_begin") windows_wanted_ = integer_field(measurement, "windows");
   if (name == "localnet_begin" || name == "localnet_call") {
-    call_ended_ = name == "localnet_call" && time_ms >= newest_ms_;
+    call_ended_ = name == "localnet_call";
     return;
   }
   const std::optional<int64_t> window = window_field(measurement);
   if (!window) return;
-  call_ended_ = call_ended_ && time_ms < newest_ms_;
   add_to_window(measurement, source, *window);
 }
 

@@ -97,7 +97,7 @@ class RunView {
   [[nodiscard]] int64_t newest_ms() const { return newest_ms_; }
   // The windows that the run is to have, if its localnet has said so.
   [[nodiscard]] std::optional<int64_t> windows_wanted() const { return windows_wanted_; }
-  // The newest thing that was written is the localnet's own end.
+  // The localnet's newest call has ended, finished or not.
   [[nodiscard]] bool call_ended() const { return call_ended_; }
 
  private:

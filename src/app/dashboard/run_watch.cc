@@ -28,10 +28,15 @@ void RunWatch::read_all(const std::stop_token& stop) {
   changed_.notify_all();
 }
 
+// All of it; while the start's reading is under way, one part.
+void RunWatch::read_news() {
+  while (follower_.poll() && caught_up_) {
+  }
+}
+
 void RunWatch::look(const std::function<void(const RunKnowledge&)>& look) {
   const std::lock_guard lock(mutex_);
-  while (caught_up_ && follower_.poll()) {
-  }
+  read_news();
   look(follower_.knowledge());
 }
 
@@ -41,10 +46,7 @@ void RunWatch::wait_for_news(uint64_t life, uint64_t revision, double seconds) {
   if (waiting_ >= kMostWaiting) return;
   ++waiting_;
   while (!stopped_ && std::chrono::steady_clock::now() < until) {
-    if (caught_up_) {
-      while (follower_.poll()) {
-      }
-    }
+    read_news();
     const RunKnowledge& known = follower_.knowledge();
     if (known.life != life || known.view.revision() != revision) break;
     changed_.wait_for(lock, kPoll);

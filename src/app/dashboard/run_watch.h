@@ -25,6 +25,7 @@ class RunWatch {
   void stop();
 
  private:
+  void read_news();
   void read_all(const std::stop_token& stop);
 
   std::mutex mutex_;  // guards all below

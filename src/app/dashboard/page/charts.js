@@ -52,14 +52,23 @@ export class Chart {
     this.data = null;
     this.plot = null;
     this.width = 0;
+    this.near = false;
+    this.stale = false;
     charts.add(this);
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(place);
+    // What nobody can see is drawn when somebody scrolls towards it.
+    this.sight = new IntersectionObserver(([entry]) => {
+      this.near = entry.isIntersecting;
+      if (this.near && this.stale) this.draw();
+    }, { rootMargin: '300px' });
+    this.sight.observe(place);
   }
 
   destroy() {
     charts.delete(this);
     this.observer.disconnect();
+    this.sight.disconnect();
     this.plot?.destroy();
   }
 
@@ -83,7 +92,8 @@ export class Chart {
   }
 
   draw() {
-    if (!this.data) return;
+    this.stale = !this.near;
+    if (!this.data || this.stale) return;
     if (this.plot) {
       this.plot.setData(this.data);
       this.showNewest();
@@ -97,12 +107,16 @@ export class Chart {
   }
 
   rebuild() {
+    this.stale = !this.near;
     if (!this.data || this.place.clientWidth === 0) return;
     this.plot?.destroy();
+    this.plot = null;
+    if (this.stale) return;
     this.width = this.place.clientWidth;
     this.plot = new uPlot(this.plotOptions(), this.data, this.place);
     this.plot.over.addEventListener('mouseleave', () => this.showNewest());
-    this.showNewest();
+    // After the library's own first drawing, which is queued.
+    queueMicrotask(() => this.showNewest());
   }
 
   plotOptions() {

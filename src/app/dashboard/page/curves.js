@@ -108,14 +108,13 @@ function showProcesses(model) {
   chart('memory', nodes.join(), () => ({ series: series(2), over: 'time', low: 0 })).show(columns(3, 1e-9));
 }
 
-export function showCurves(model) {
-  showLoss(model);
-  showTasks(model);
-  showSizes(model);
+function showThroughput(model) {
   chart('tokens', '', () => ({ series: [{ label: `mean of ${kSmoothing} windows`, color: 'green', text: compact }], axes: { y: compact }, low: 0 }))
     .show(align([{ window: model.window, values: [throughput(model)] }]));
-  showProcesses(model);
 }
+
+// Each is drawn by itself, so that none of them holds the page up.
+export const curveViews = [showLoss, showTasks, showSizes, showThroughput, showProcesses];
 
 export function beginCurves(model) {
   choice(find('#loss-scale'), [[false, 'linear'], [true, 'log']], log, (chosen) => {

@@ -2,7 +2,7 @@
 import { find, setText } from './dom.js';
 import { bytes, compact, duration, fixed, kUnknown, known, median, percent, whole } from './format.js';
 import { sparkline } from './charts.js';
-import { inOrder } from './model.js';
+import { faultsInAll, inOrder, windowsApart } from './model.js';
 
 const kTrendWindows = 20;
 const kSparkWindows = 60;
@@ -91,13 +91,13 @@ function showWindow(model) {
 
 function showRoots(model) {
   if (model.rows === 0) return tile('roots', kUnknown, '');
-  const apart = model.differ.reduce((count, nodes) => count + (nodes ? 1 : 0), 0);
+  const apart = windowsApart(model);
   if (apart === 0) return tile('roots', '✓ agree', `all nodes, ${whole(model.rows)} windows`, { mood: 'good' });
   const last = model.differ.findLastIndex((nodes) => nodes);
   const names = inOrder(model, model.differ[last]).map((node) => model.status.nodes[node]);
   const who = `${names[0]}${names.length > 1 ? ` and ${names.length - 1} more` : ''}`;
   const title = `${apart} windows in which a node's state root differs; the newest is ${model.window[last]}: ${names.join(', ')}`;
-  if (last < model.rows - kHealedWindows) return tile('roots', '✓ again', `${who} differed in ${model.window[last]}`, { mood: 'warn', title });
+  if (last < model.rows - kHealedWindows) return tile('roots', '✓ agree', `${who} differed in ${model.window[last]}`, { mood: 'warn', title });
   tile('roots', '✕ differ', `${who}, window ${model.window[last]}`, { mood: 'bad', title });
 }
 
@@ -105,8 +105,7 @@ function showFaults(model) {
   const faults = [...model.faults.values()];
   const grave = model.differ.some(Boolean) || faults.some(({ kind }) => kind === 'error' || kind === 'divergence');
   const newestFault = faults.reduce((a, b) => ((b.last ?? -1) > (a?.last ?? -1) ? b : a), null);
-  const apart = model.differ.reduce((count, nodes) => count + (nodes ? 1 : 0), 0);
-  tile('faults', whole(model.faultsTotal + apart), newestFault ? `last: ${newestFault.source}, window ${newestFault.last}` : 'none',
+  tile('faults', whole(faultsInAll(model)), newestFault ? `last: ${newestFault.source}, window ${newestFault.last}` : 'none',
     { mood: grave ? 'bad' : faults.length ? 'warn' : '' });
 }
 

@@ -1,7 +1,7 @@
 // State roots, and what went wrong.
 import { choice, element, find, setText } from './dom.js';
 import { clock, kUnknown, whole } from './format.js';
-import { inOrder } from './model.js';
+import { faultsInAll, inOrder } from './model.js';
 
 const kRootRows = 12;
 const kFaultRows = 60;
@@ -68,7 +68,7 @@ export function showFaultList(model) {
   const wanted = ({ kind: is }) => kind === 'all' || kind === is || (kind === 'log' && (is === 'warning' || is === 'error'));
   const list = [...model.faults.values(), ...divergences(model)].filter(wanted).sort((a, b) => (b.last ?? 0) - (a.last ?? 0) || b.time - a.time);
   const key = kind + JSON.stringify(list.map(({ id, count }) => [id, count]));
-  setText(find('#faults-count'), model.faultsTotal ? `${whole(model.faultsTotal)} in all; the same thing again is counted` : '');
+  setText(find('#faults-count'), faultsInAll(model) ? `${whole(faultsInAll(model))} in all; the same thing again is counted` : '');
   if (key === faultsKey) return;
   faultsKey = key;
   find('#faults .empty').hidden = list.length > 0;

@@ -1,6 +1,6 @@
 // Brings server, model and views together.
 import { redrawCharts, setView, whenZoomed } from './charts.js';
-import { beginCurves, showCurves } from './curves.js';
+import { beginCurves, curveViews } from './curves.js';
 import { choice, find } from './dom.js';
 import { runState, showGlance, showRun, showState } from './glance.js';
 import { beginLedger, showFaultList, showRoots } from './ledger.js';
@@ -14,7 +14,7 @@ const model = new Model();
 let away = false;
 
 // One view a frame, so that also the first drawing of a long run leaves the page responsive.
-const views = [showGlance, showRoots, showFaultList, showMiners, showUtilisation, showTimeline, showCurves];
+const views = [showGlance, curveViews[0], showTimeline, showUtilisation, showMiners, showRoots, showFaultList, ...curveViews.slice(1)];
 let due = [];
 function drawNext() {
   const view = due.shift();

@@ -1,5 +1,5 @@
 // All that the page knows of the run, brought up to date by what the server sends.
-const kColumns = ['loss', 'loss_low', 'loss_high', 'tokens', 'bytes', 'train_seconds', 'time_ms', 'accepted', 'rejected',
+const kColumns = ['loss', 'loss_low', 'loss_high', 'tokens', 'bytes', 'time_ms', 'accepted', 'rejected',
   'baseline_loss', 'differ'];
 const kKeptSamples = 4000;
 
@@ -47,6 +47,8 @@ export class Model {
 
   // Rows come in the windows' order; most of the time they are new ones at the end.
   mergeWindows(rows) {
+    let time = 0;
+    rows.time_ms = rows.time_step_ms.map((step) => (step === null ? null : (time += step)));
     for (let i = 0; i < rows.window.length; ++i) {
       const at = placeOf(this.window, rows.window[i]);
       const replaced = this.window[at] === rows.window[i] ? 1 : 0;
@@ -87,6 +89,10 @@ export class Model {
     return this.status.now_ms + (performance.now() - this.status.received);
   }
 }
+
+// Windows in which a node's state root is not the network's.
+export const windowsApart = (model) => model.differ.reduce((count, nodes) => count + (nodes ? 1 : 0), 0);
+export const faultsInAll = (model) => model.faultsTotal + windowsApart(model);
 
 // Numbers of nodes as they are listed: validators, miners, evaluator, the rest.
 export function inOrder(model, nodes) {

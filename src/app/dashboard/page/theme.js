@@ -9,7 +9,8 @@ export function beginTheme(onChange) {
   let chosen = kChoices.includes(localStorage.getItem('theme')) ? localStorage.getItem('theme') : 'auto';
   const apply = () => {
     document.documentElement.dataset.theme = chosen === 'auto' ? (dark.matches ? 'dark' : 'light') : chosen;
-    setText(button, `Theme: ${chosen}`);
+    setText(find('.word', button), `Theme: ${chosen}`);
+    button.setAttribute('aria-label', `Theme: ${chosen}`);
     onChange();
   };
   button.addEventListener('click', () => {
