@@ -7,21 +7,9 @@ cd "$(dirname "$0")/.."
 sources=$PWD/src/app/dashboard/page
 folder=$PWD/build/dashboard
 page=$folder/page.html
-unavailable() { echo "$*" >&2; exit 3; }
 
-[ -n "$(find "$sources" -type f -newer "$page" 2>/dev/null)" ] || ! [ -e "$page" ] || exit 0
-if ! [ -e "$folder/installed" ] || ! cmp -s "$sources/package-lock.json" "$folder/package-lock.json"; then
-  command -v npm >/dev/null || scripts/install-dependencies.sh npm >&2 || unavailable "npm can't be installed"
-  # One question first: without a network npm tries each package for minutes.
-  npm view uplot name --fetch-retries 0 --fetch-timeout 20000 >/dev/null 2>&1 || unavailable "npm reaches no registry"
-  rm -rf "$folder/node_modules" "$folder/installed"; mkdir -p "$folder"
-  cp "$sources/package.json" "$sources/package-lock.json" "$folder/"
-  npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --fetch-retries 1 >"$folder/npm.log" 2>&1 || {
-    grep -i error "$folder/npm.log" | head -n 5 >&2
-    unavailable "npm can't fetch the packages"
-  }
-  touch "$folder/installed"
-fi
+if [ -e "$page" ] && [ -z "$(find "$sources" -newer "$page")" ]; then exit 0; fi
+scripts/install-npm-packages.sh "$sources" "$folder"
 node "$sources/bundle.mjs" "$sources" "$folder/node_modules" "$page.new"
 mv "$page.new" "$page"
 echo "built $page, $(wc -c <"$page") bytes"

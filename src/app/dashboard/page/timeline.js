@@ -64,8 +64,11 @@ async function load() {
 
 export function showTimeline() {
   if (!model?.status) return;
-  shown = model.newestDetails(count, upTo);
-  const any = shown.some(({ spans }) => spans.length > 0);
+  const details = model.newestDetails(count, upTo);
+  // While older windows are asked for, what was shown stays: a hidden frame would also lose the keyboard.
+  if (details.length === 0 && shown.length > 0) return;
+  shown = details;
+  const any = drawn.length > 0 || shown.some(({ spans }) => spans.length > 0);
   find('.empty', place).hidden = any || model.rows === 0;
   frame.hidden = !any && model.rows > 0;
   setText(find('#timeline-span'), shown.length ? `windows ${shown[0].window}–${shown[shown.length - 1].window}` : '');
@@ -74,6 +77,7 @@ export function showTimeline() {
 
 function draw() {
   const nodes = inOrder(model, [...new Set(shown.flatMap((detail) => detail.spans.map((span) => span.node)))]);
+  if (nodes.length === 0) return;
   const spans = shown.flatMap((detail) => detail.spans.map((span) => ({ ...span, window: detail.window, end: span.start + span.seconds * 1000 })));
   const from = spans.reduce((least, { start }) => Math.min(least, start), Infinity);
   const to = spans.reduce((most, { end }) => Math.max(most, end), from + 1);
