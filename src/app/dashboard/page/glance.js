@@ -103,7 +103,9 @@ function showRoots(model) {
 
 function showFaults(model) {
   const faults = [...model.faults.values()];
-  const grave = model.differ.some(Boolean) || faults.some(({ kind }) => kind === 'error' || kind === 'divergence');
+  const recent = model.lastWindow - kTrendWindows;
+  const grave = model.differ.slice(-kTrendWindows).some(Boolean)
+    || faults.some(({ kind, last }) => (kind === 'error' || kind === 'divergence') && (last === null || last > recent));
   const newestFault = faults.reduce((a, b) => ((b.last ?? -1) > (a?.last ?? -1) ? b : a), null);
   tile('faults', whole(faultsInAll(model)), newestFault ? `last: ${newestFault.source}, window ${newestFault.last}` : 'none',
     { mood: grave ? 'bad' : faults.length ? 'warn' : '' });
