@@ -28,7 +28,8 @@ void open_browser(const std::string& address) {
   }
   int status = 0;
   if (child > 0) waitpid(child, &status, 0);
-  if (child < 0 || status != 0) fmt::print(stderr, "no browser could be opened here: open {} yourself\n", address);
+  if (child < 0 || status != 0)
+    fmt::print(stderr, "no browser could be opened here: open {} yourself\n", address);
 }
 
 Status serve(Arguments& arguments) {
@@ -48,13 +49,16 @@ Status serve(Arguments& arguments) {
 void add_dashboard_command(CLI::App& root, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* verb = root.add_subcommand(
-      "dashboard", "Show a run in the browser, while it trains or afterwards.\nExample: templar dashboard my-run");
-  verb->add_option("run", arguments->options.folder, "The folder that `templar localnet --out` was given")->required();
+      "dashboard",
+      "Show a run in the browser, while it trains or afterwards.\nExample: templar dashboard my-run");
+  verb->add_option("run", arguments->options.folder, "The folder that `templar localnet --out` was given")
+      ->required();
   verb->add_option("--port", arguments->options.port, "Port to listen on (0: any free one)")
       ->check(CLI::Range(0, 65535))
       ->default_val(8300);
-  verb->add_option("--host", arguments->options.host,
-                   "Address to listen on; anything but loopback lets others see the run: there is no password")
+  verb->add_option(
+          "--host", arguments->options.host,
+          "Address to listen on; anything but loopback lets others see the run: there is no password")
       ->capture_default_str();
   verb->add_flag("--open", arguments->open, "Open it in this desktop's browser");
   verb->callback([arguments, &exit_code] {

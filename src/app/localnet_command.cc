@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include "app/command.h"
+#include "app/dashboard/dashboard_server.h"
 #include "app/localnet/history.h"
 #include "app/localnet/in_process.h"
 #include "app/localnet/live_view.h"
@@ -58,6 +59,17 @@ void say_end(const LocalRun& run, const History& history) {
              run.path("metrics").string());
 }
 
+// The page that shows this run, on threads of its own until the call ends; nothing if it was not asked for.
+Result<std::unique_ptr<DashboardServer>> serve_dashboard(const LocalRun& run, const LocalnetOptions& options) {
+  if (options.dashboard_port < 0) return nullptr;
+  if (dashboard_page().empty()) return fatal_error(fmt::format("--dashboard: {}", kNoDashboardPage));
+  auto server = DashboardServer::start({.folder = run.folder, .port = options.dashboard_port, .page = dashboard_page()});
+  if (!server) return annotate(std::move(server).error(), "--dashboard");
+  fmt::print("dashboard {} while it trains; afterwards: templar dashboard {}\n\n", (*server)->address(), run.folder.string());
+  std::fflush(stdout);
+  return server;
+}
+
 Status run_localnet(const LocalnetOptions& options) {
   const Stopwatch total;
   TRY_ASSIGN(LocalRun run, open_local_run(options, [](const std::string& line) {
@@ -86,6 +98,7 @@ Status run_localnet(const LocalnetOptions& options) {
   metrics->write({.name = "localnet_begin",
                   .tags = {},
                   .fields = {{"windows", run.windows}, {"miners", static_cast<int64_t>(options.miners)}}});
+  TRY_ASSIGN(const auto dashboard, serve_dashboard(run, options));
   LiveView view(run, stdout);
   view.skip_to_end(history);
   const Stopwatch training;
@@ -156,6 +169,8 @@ void add_how_options(CLI::App& verb, Arguments& arguments) {
   verb.add_option("--tasks", options.tasks_folder, "Folder of multiple-choice questions for the evaluator (see `templar evaluator`)")
       ->check(CLI::ExistingDirectory);
   add_watch_options(verb, options.watch);
+  verb.add_option("--dashboard", options.dashboard_port, "Show the run in the browser on this port of this machine (0: any free one)")
+      ->check(CLI::Range(0, 65535));
 }
 
 }  // namespace

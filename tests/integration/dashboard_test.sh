@@ -42,6 +42,16 @@ small_data "$work/data"
 localnet "$work/run" --data "$work/data" --miners 3 --windows 7
 look finished "$work/run"
 
+say "a localnet that shows itself"
+timeout -k 5 60 "$templar" localnet --out "$work/shown" "${small[@]}" --set inner.steps=2 --data "$work/data" --miners 2 --windows 30 --dashboard 0 \
+  >"$work/shown.log" 2>&1 &
+shown=$!
+wait_for 20 "the localnet's own address" grep -q "dashboard http://" "$work/shown.log"
+address=$(grep -o 'http://[^ ]*' "$work/shown.log")
+check "its data while it trains" python3 -c 'import sys, json, urllib.request as u; assert json.load(u.urlopen(sys.argv[1] + "api/news"))["windows_wanted"] == 30' "$address"
+wait "$shown"
+equal "the localnet's exit code" 0 "$?"
+
 say "a run that goes on, with a troubled miner"
 "$templar" run show tiny >"$work/spec.json"
 python3 "$tools/make_run.py" "$work/live" 400 8 troubled --spec "$work/spec.json" --wanted 500 >/dev/null

@@ -21,14 +21,16 @@ constexpr const char* kHtml = "text/html; charset=utf-8";
 constexpr const char* kJson = "application/json";
 // The page carries hashes of its own script and style in a policy of its own; a browser keeps to both.
 constexpr const char* kPolicy =
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; base-uri 'none'; "
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src "
+    "'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'";
 
 std::optional<std::string> gzipped(std::string_view text) {
   z_stream stream{};
   constexpr int kGzipWindow = 15 + 16;
   constexpr int kLevel = 5;
-  if (deflateInit2(&stream, kLevel, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK) return std::nullopt;
+  if (deflateInit2(&stream, kLevel, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+    return std::nullopt;
   std::string out(deflateBound(&stream, text.size()), '\0');
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
   stream.avail_in = static_cast<uInt>(text.size());
@@ -55,12 +57,14 @@ std::optional<int64_t> parameter(const httplib::Request& request, const char* na
 // Handed out as it is: the library would choose brotli at its slowest.
 void send(httplib::Response& response, std::shared_ptr<const std::string> body, const char* type) {
   const size_t size = body->size();
-  response.set_content_provider(size, type, [body = std::move(body)](size_t offset, size_t length, httplib::DataSink& sink) {
-    return sink.write(body->data() + offset, length);
-  });
+  response.set_content_provider(
+      size, type, [body = std::move(body)](size_t offset, size_t length, httplib::DataSink& sink) {
+        return sink.write(body->data() + offset, length);
+      });
 }
 
-void answer(const httplib::Request& request, httplib::Response& response, std::string body, const char* type) {
+void answer(const httplib::Request& request, httplib::Response& response, std::string body,
+            const char* type) {
   if (request.get_header_value("Accept-Encoding").find("gzip") != std::string::npos && body.size() > 512) {
     if (std::optional<std::string> packed = gzipped(body)) {
       response.set_header("Content-Encoding", "gzip");
@@ -75,7 +79,9 @@ void refuse(httplib::Response& response, int status, const std::string& message)
   response.set_content(message + "\n", "text/plain");
 }
 
-bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
+bool is_loopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
 
 // A name that somebody has pointed at this machine would let his page read what only this machine may.
 bool names_this_machine(const std::string& host_header) {
@@ -100,7 +106,9 @@ std::optional<Cursor> cursor_of(const std::string& text) {
 class HttpDashboard final : public DashboardServer {
  public:
   HttpDashboard(const DashboardOptions& options, RunFollower follower)
-      : options_(options), folder_(std::filesystem::absolute(options.folder).lexically_normal().string()), watch_(std::move(follower)) {}
+      : options_(options),
+        folder_(std::filesystem::absolute(options.folder).lexically_normal().string()),
+        watch_(std::move(follower)) {}
   ~HttpDashboard() override { stop(); }
 
   Status listen() {
@@ -115,11 +123,13 @@ class HttpDashboard final : public DashboardServer {
     server_.set_payload_max_length(0);
     server_.set_tcp_nodelay(true);
     add_routes();
-    const int port = options_.port == 0 ? server_.bind_to_any_port(options_.host)
-                                        : (server_.bind_to_port(options_.host, options_.port) ? options_.port : -1);
+    const int port = options_.port == 0
+                         ? server_.bind_to_any_port(options_.host)
+                         : (server_.bind_to_port(options_.host, options_.port) ? options_.port : -1);
     if (port < 0) {
-      return fatal_error(fmt::format("can't listen on {}:{}: {}; choose another --port, or 0 for any free one", options_.host,
-                                     options_.port, std::strerror(errno)));
+      return fatal_error(
+          fmt::format("can't listen on {}:{}: {}; choose another --port, or 0 for any free one",
+                      options_.host, options_.port, std::strerror(errno)));
     }
     port_ = port;
     thread_ = std::thread([this] { server_.listen_after_bind(); });
@@ -154,7 +164,9 @@ class HttpDashboard final : public DashboardServer {
       refuse(response, 403, "this dashboard is for this machine: open it as localhost or 127.0.0.1");
       return httplib::Server::HandlerResponse::Handled;
     });
-    server_.Get("/", [this](const auto& request, auto& response) { answer(request, response, std::string(options_.page), kHtml); });
+    server_.Get("/", [this](const auto& request, auto& response) {
+      answer(request, response, std::string(options_.page), kHtml);
+    });
     server_.Get("/api/run", [this](const auto& request, auto& response) {
       std::string body;
       watch_.look([&](const RunKnowledge& run) { body = run_json(run, folder_); });
@@ -181,7 +193,8 @@ class HttpDashboard final : public DashboardServer {
     const std::optional<Cursor> cursor = cursor_of(request.get_param_value("since"));
     const auto wait = parameter(request, "wait");
     if (cursor && wait) {
-      watch_.wait_for_news(cursor->life, cursor->revision, std::min(static_cast<double>(*wait), kLongestWaitSeconds));
+      watch_.wait_for_news(cursor->life, cursor->revision,
+                           std::min(static_cast<double>(*wait), kLongestWaitSeconds));
     }
     std::string body;
     watch_.look([&](const RunKnowledge& run) {

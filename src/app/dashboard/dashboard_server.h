@@ -2,11 +2,12 @@
 //
 //   GET /                       the page
 //   GET /api/run                run_json
-//   GET /api/news?since=LIFE-REVISION&wait=SECONDS   news_json; waits that long (at most 25 s) for something newer than since
-//   GET /api/windows?first=&last=                    details_json
-//   GET /api/miner?uid=                              miner_json
+//   GET /api/news?since=LIFE-REVISION&wait=SECONDS   news_json; waits that long (at most 25 s) for something
+//   newer than since GET /api/windows?first=&last=                    details_json GET /api/miner?uid=
+//   miner_json
 //
-// A run does not notice that it is watched: files are only read, and only while somebody asks (at the start they are read once).
+// A run does not notice that it is watched: files are only read, and only while somebody asks (at the start
+// they are read once).
 #pragma once
 
 #include <filesystem>
@@ -21,14 +22,14 @@ namespace templar {
 struct DashboardOptions {
   std::filesystem::path folder;
   std::string host = "127.0.0.1";
-  int port = 0;            // 0: any free one
-  std::string_view page;   // HTML; what it points to must outlive the server
+  int port = 0;           // 0: any free one
+  std::string_view page;  // HTML; what it points to must outlive the server
 };
 
 class DashboardServer {
  public:
-  // Binds, starts to read the folder and to answer, on threads of its own. Fails (fatal) where the folder holds no run, and where
-  // the address can't be had.
+  // Binds, starts to read the folder and to answer, on threads of its own. Fails (fatal) where the folder
+  // holds no run, and where the address can't be had.
   [[nodiscard]] static Result<std::unique_ptr<DashboardServer>> start(const DashboardOptions& options);
   virtual ~DashboardServer() = default;  // stops
 

@@ -34,20 +34,29 @@ class RunFolder {
   }
 
   void write(const std::string& node, Measurement measurement) {
-    if (!sinks_.contains(node)) sinks_[node] = JsonlMetricsSink::open(folder_ / "metrics" / (node + ".jsonl")).value();
+    if (!sinks_.contains(node))
+      sinks_[node] = JsonlMetricsSink::open(folder_ / "metrics" / (node + ".jsonl")).value();
     sinks_[node]->write(std::move(measurement));
   }
   void write_miner(uint32_t uid, int64_t window, double loss, const std::string& root = "aa") {
-    write("miner-" + std::to_string(uid),
-          {.name = "training_step_v2",
-           .tags = {{"role", "miner"}, {"uid", std::to_string(uid)}},
-           .fields = {{"window", window}, {"loss", loss}, {"state_root", root}, {"tokens", int64_t{100}}, {"contribution_bytes", int64_t{2000}}},
-           .time_ns = (1'700'000'000'000 + window * 1000) * 1'000'000});
+    write("miner-" + std::to_string(uid), {.name = "training_step_v2",
+                                           .tags = {{"role", "miner"}, {"uid", std::to_string(uid)}},
+                                           .fields = {{"window", window},
+                                                      {"loss", loss},
+                                                      {"state_root", root},
+                                                      {"tokens", int64_t{100}},
+                                                      {"contribution_bytes", int64_t{2000}}},
+                                           .time_ns = (1'700'000'000'000 + window * 1000) * 1'000'000});
   }
-  void write_score(uint32_t uid, int64_t window, double weight, const std::string& verdict, const std::string& reason) {
+  void write_score(uint32_t uid, int64_t window, double weight, const std::string& verdict,
+                   const std::string& reason) {
     write("validator-0", {.name = "validator_scores",
                           .tags = {{"role", "validator"}, {"uid", "0"}, {"eval_uid", std::to_string(uid)}},
-                          .fields = {{"window", window}, {"weight", weight}, {"verdict", verdict}, {"reason", reason}, {"ordinal", 3.5}},
+                          .fields = {{"window", window},
+                                     {"weight", weight},
+                                     {"verdict", verdict},
+                                     {"reason", reason},
+                                     {"ordinal", 3.5}},
                           .time_ns = 1});
   }
   [[nodiscard]] const std::filesystem::path& path() const { return folder_.path(); }
@@ -80,7 +89,9 @@ class DashboardServerTest : public ::testing::Test {
       if (news["reading"]["done"] == news["reading"]["total"]) return news;
     }
   }
-  static std::string cursor(const Json& news) { return std::to_string(news["life"].get<int>()) + "-" + std::to_string(news["revision"].get<int>()); }
+  static std::string cursor(const Json& news) {
+    return std::to_string(news["life"].get<int>()) + "-" + std::to_string(news["revision"].get<int>());
+  }
 
   RunFolder run_;
   std::unique_ptr<DashboardServer> server_;
@@ -135,7 +146,8 @@ TEST_F(DashboardServerTest, TellsWhoKnowsTheRunOnlyWhatIsNew) {
   EXPECT_EQ(after["miners"][0][12], "invalid");
   ASSERT_EQ(after["faults"].size(), 1u);
   EXPECT_EQ(after["faults"][0][3], "invalid: too large");
-  EXPECT_EQ(json("/api/news?since=nonsense")["windows"]["window"], Json({0, 1})) << "an unknown cursor knows nothing";
+  EXPECT_EQ(json("/api/news?since=nonsense")["windows"]["window"], Json({0, 1}))
+      << "an unknown cursor knows nothing";
 }
 
 TEST_F(DashboardServerTest, AnswersAWaitingRequestWhenSomethingIsWritten) {
@@ -184,7 +196,8 @@ TEST_F(DashboardServerTest, ForgetsARunInWhosePlaceANewOneBegins) {
 
 TEST_F(DashboardServerTest, SaysWhetherTheRunHasFinished) {
   run_.write_miner(1, 0, 2.0);
-  run_.write("localnet", {.name = "localnet_begin", .tags = {}, .fields = {{"windows", int64_t{1}}}, .time_ns = 1});
+  run_.write("localnet",
+             {.name = "localnet_begin", .tags = {}, .fields = {{"windows", int64_t{1}}}, .time_ns = 1});
   start();
   EXPECT_EQ(all_news()["state"], "running");
   EXPECT_EQ(all_news()["windows_wanted"], 1);
@@ -196,8 +209,10 @@ TEST_F(DashboardServerTest, SaysWhetherTheRunHasFinished) {
 
 TEST_F(DashboardServerTest, ReadsPastLinesThatAreNoMeasurements) {
   run_.write_miner(1, 0, 2.0);
-  std::ofstream(run_.path() / "metrics" / "odd.jsonl") << "{\"broken\n[]\n\n{\"name\":3}\n" << std::string(200'000, 'x') << "\n{\"torn";
-  std::ofstream(run_.path() / "logs" / "miner-1.log") << "12:00:00.000 warning miner: slow window=0\nunfinished warning";
+  std::ofstream(run_.path() / "metrics" / "odd.jsonl") << "{\"broken\n[]\n\n{\"name\":3}\n"
+                                                       << std::string(200'000, 'x') << "\n{\"torn";
+  std::ofstream(run_.path() / "logs" / "miner-1.log")
+      << "12:00:00.000 warning miner: slow window=0\nunfinished warning";
   start();
   const Json news = json("/api/news");
   EXPECT_EQ(news["windows"]["window"], Json({0}));
@@ -209,7 +224,8 @@ TEST_F(DashboardServerTest, ReadsPastLinesThatAreNoMeasurements) {
 TEST_F(DashboardServerTest, GivesDetailsOfOldWindowsAndAMinersHistoryWhenAsked) {
   for (int64_t window = 0; window < 300; ++window) {
     run_.write_miner(1, window, 2.0, "root" + std::to_string(window));
-    run_.write_score(1, window, 0.5, window == 7 ? "missing" : "accepted", window == 7 ? "nothing stored" : "");
+    run_.write_score(1, window, 0.5, window == 7 ? "missing" : "accepted",
+                     window == 7 ? "nothing stored" : "");
   }
   start();
   const Json news = all_news();
@@ -219,7 +235,8 @@ TEST_F(DashboardServerTest, GivesDetailsOfOldWindowsAndAMinersHistoryWhenAsked) 
   ASSERT_EQ(details.size(), 2u);
   EXPECT_EQ(details[0][2][0][1], "root7");
   EXPECT_EQ(details[0][3][0], Json({1, "missing", "nothing stored", 0.5}));
-  EXPECT_EQ(json("/api/windows?first=-9223372036854775808&last=9223372036854775807").size(), 0u) << "no window is that late";
+  EXPECT_EQ(json("/api/windows?first=-9223372036854775808&last=9223372036854775807").size(), 0u)
+      << "no window is that late";
   EXPECT_EQ(json("/api/windows?first=0&last=299").size(), 256u) << "a bound to what one answer holds";
   const Json miner = json("/api/miner?uid=1");
   EXPECT_EQ(miner["window"].size(), 300u);

@@ -44,7 +44,8 @@ std::optional<LogFault> fault_in_object(std::string_view line) {
   fault.text = shortened(room.empty() ? message : room + ": " + message);
   for (const auto& [name, value] : json.items()) {
     if (name == "window" && value.is_number_integer()) fault.window = value.get<int64_t>();
-    if (name == "reason" && value.is_string()) fault.text = shortened(fault.text + ": " + value.get<std::string>());
+    if (name == "reason" && value.is_string())
+      fault.text = shortened(fault.text + ": " + value.get<std::string>());
   }
   return fault;
 }
@@ -68,7 +69,8 @@ void FaultList::add(RunFault fault, std::string_view group) {
   ids_[key] = next_id_;
   faults_[next_id_++] = std::move(fault);
   if (faults_.size() <= kMostGroups) return;
-  const auto oldest = std::ranges::min_element(faults_, {}, [](const auto& entry) { return entry.second.revision; });
+  const auto oldest =
+      std::ranges::min_element(faults_, {}, [](const auto& entry) { return entry.second.revision; });
   std::erase_if(ids_, [&](const auto& entry) { return entry.second == oldest->first; });
   faults_.erase(oldest);
 }
@@ -87,10 +89,13 @@ std::optional<LogFault> fault_in_log_line(std::string_view line) {
   if (line.starts_with('{')) return fault_in_object(line);
   if (line.starts_with("error: ")) return LogFault{true, shortened(line.substr(7)), window_in_text(line)};
   const std::string_view prefix = line.substr(0, kLongestPrefix);
-  for (const auto& [word, is_error] : {std::pair<std::string_view, bool>{" warning ", false}, {" error ", true}}) {
+  for (const auto& [word, is_error] :
+       {std::pair<std::string_view, bool>{" warning ", false}, {" error ", true}}) {
     const size_t at = prefix.find(word);
     // The word must be the level that stands behind a time, not a part of some message.
-    if (at == std::string_view::npos || at == 0 || std::isdigit(static_cast<unsigned char>(prefix[at - 1])) == 0) continue;
+    if (at == std::string_view::npos || at == 0 ||
+        std::isdigit(static_cast<unsigned char>(prefix[at - 1])) == 0)
+      continue;
     return LogFault{is_error, shortened(line.substr(at + word.size())), window_in_text(line)};
   }
   return std::nullopt;

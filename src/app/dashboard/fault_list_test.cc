@@ -47,7 +47,8 @@ TEST(WithoutNumbers, MakesMessagesThatDifferInNumbersTheSame) {
 }
 
 TEST(FaultInLogLine, TakesWarningsAndErrorsOfTextAndOfJson) {
-  const auto text = fault_in_log_line("12:00:02.000 warning validator: old copies stay uid=0 window=391 reason=busy");
+  const auto text =
+      fault_in_log_line("12:00:02.000 warning validator: old copies stay uid=0 window=391 reason=busy");
   ASSERT_TRUE(text);
   EXPECT_FALSE(text->is_error);
   EXPECT_EQ(text->window, 391);
@@ -56,7 +57,8 @@ TEST(FaultInLogLine, TakesWarningsAndErrorsOfTextAndOfJson) {
   ASSERT_TRUE(error);
   EXPECT_TRUE(error->is_error);
   EXPECT_EQ(error->text, "the disk is full");
-  const auto json = fault_in_log_line(R"({"level":"error","room":"miner","message":"no data","window":7,"reason":"gone"})");
+  const auto json =
+      fault_in_log_line(R"({"level":"error","room":"miner","message":"no data","window":7,"reason":"gone"})");
   ASSERT_TRUE(json);
   EXPECT_TRUE(json->is_error);
   EXPECT_EQ(json->text, "miner: no data: gone");
@@ -64,8 +66,9 @@ TEST(FaultInLogLine, TakesWarningsAndErrorsOfTextAndOfJson) {
 }
 
 TEST(FaultInLogLine, PassesOverEverythingElse) {
-  for (const char* line : {"", "12:00:02.000 info miner: an error of old is named warning here", "miner: warning error",
-                           "{\"level\":\"info\",\"message\":\"error\"}", "{\"level\":3}", "{broken", "[1]", "\xff\xfe error "}) {
+  for (const char* line :
+       {"", "12:00:02.000 info miner: an error of old is named warning here", "miner: warning error",
+        "{\"level\":\"info\",\"message\":\"error\"}", "{\"level\":3}", "{broken", "[1]", "\xff\xfe error "}) {
     EXPECT_FALSE(fault_in_log_line(line)) << line;
   }
 }

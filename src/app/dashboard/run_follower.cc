@@ -21,7 +21,8 @@ constexpr uint64_t kLogTail = uint64_t{8} << 20;
 std::vector<std::filesystem::path> files_in(const std::filesystem::path& folder, std::string_view extension) {
   std::error_code error;
   std::vector<std::filesystem::path> files;
-  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
     if (entry->path().extension() == extension) files.push_back(entry->path());
   }
   std::ranges::sort(files);
@@ -55,12 +56,15 @@ bool RunKnowledge::finished() const {
 
 Result<RunFollower> RunFollower::open(const std::filesystem::path& folder) {
   std::error_code error;
-  if (!std::filesystem::is_directory(folder, error)) return fatal_error(folder.string() + ": there is no such folder");
+  if (!std::filesystem::is_directory(folder, error))
+    return fatal_error(folder.string() + ": there is no such folder");
   RunFollower follower(folder);
   const bool has_spec = std::filesystem::exists(folder / "run_spec.json", error);
   if (!has_spec && files_in(folder / "metrics", ".jsonl").empty()) {
-    return fatal_error(folder.string() + ": there is no run in this folder (neither run_spec.json nor metrics/*.jsonl); give the "
-                                         "folder that `templar localnet --out` was given");
+    return fatal_error(
+        folder.string() +
+        ": there is no run in this folder (neither run_spec.json nor metrics/*.jsonl); give the "
+        "folder that `templar localnet --out` was given");
   }
   follower.poll();
   return follower;
@@ -79,10 +83,12 @@ bool RunFollower::poll(uint64_t max_bytes) {
   const auto logs = files_in(folder_ / "logs", ".log");
   // All files a part each, so that the nodes' curves grow together while a long run is read.
   uint64_t read = 0;
-  const uint64_t part = std::max<uint64_t>(max_bytes / std::max<size_t>(1, metrics.size() + logs.size()), 64 * 1024);
+  const uint64_t part =
+      std::max<uint64_t>(max_bytes / std::max<size_t>(1, metrics.size() + logs.size()), 64 * 1024);
   for (const auto& file : metrics) read += follow_metrics(file, part);
   for (const auto& file : logs) read += follow_log(file, part);
-  for (const auto& file : metrics) knowledge_.newest_file_ms = std::max(knowledge_.newest_file_ms, unix_ms(time_of(file)));
+  for (const auto& file : metrics)
+    knowledge_.newest_file_ms = std::max(knowledge_.newest_file_ms, unix_ms(time_of(file)));
   knowledge_.reading = {};
   for (const auto& [file, offset] : offsets_) {
     knowledge_.reading.done += offset;

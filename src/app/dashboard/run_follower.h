@@ -1,4 +1,5 @@
-// Follows the files of a run's folder as they grow, and keeps what they say. Only reads: a run does not notice that it is watched.
+// Follows the files of a run's folder as they grow, and keeps what they say. Only reads: a run does not
+// notice that it is watched.
 #pragma once
 
 #include <atomic>
@@ -42,11 +43,12 @@ struct RunKnowledge {
 // Not thread-safe.
 class RunFollower {
  public:
-  // Takes in a first part. Fails (fatal) where there is no such folder, or neither a run spec nor measurements in it.
+  // Takes in a first part. Fails (fatal) where there is no such folder, or neither a run spec nor
+  // measurements in it.
   [[nodiscard]] static Result<RunFollower> open(const std::filesystem::path& folder);
 
-  // Takes in what has been written since the last call, at most about max_bytes of it; true if there is more. A file that can't be
-  // read now is read by a later call: nothing here can fail for good.
+  // Takes in what has been written since the last call, at most about max_bytes of it; true if there is more.
+  // A file that can't be read now is read by a later call: nothing here can fail for good.
   bool poll(uint64_t max_bytes = uint64_t{4} << 20);
   [[nodiscard]] const RunKnowledge& knowledge() const { return knowledge_; }
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }

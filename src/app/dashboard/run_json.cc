@@ -33,15 +33,20 @@ Json number(std::optional<double> value) {
 }
 
 // For what is drawn and not read.
-Json coarse_number(std::optional<double> value) { return value ? number(shortened(*value, 4)) : Json(); }
+Json coarse_number(std::optional<double> value) {
+  return value ? number(shortened(*value, 4)) : Json();
+}
 
-// Four decimals, which is what the page shows of a loss; more only where that would be less than four significant digits.
+// Four decimals, which is what the page shows of a loss; more only where that would be less than four
+// significant digits.
 Json loss_number(std::optional<double> value) {
   if (!value || !std::isfinite(*value) || std::abs(*value) < 0.1) return number(value);
   return std::round(*value * 1e4) / 1e4;
 }
 
-std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string text_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 // Mean, lowest and highest of one number over the nodes that reported it.
 struct Spread {
@@ -55,14 +60,18 @@ struct Spread {
     sum += *value;
     ++count;
   }
-  [[nodiscard]] std::optional<double> mean() const { return count == 0 ? std::nullopt : std::optional(sum / count); }
-  [[nodiscard]] std::optional<double> of(double value) const { return count == 0 ? std::nullopt : std::optional(value); }
+  [[nodiscard]] std::optional<double> mean() const {
+    return count == 0 ? std::nullopt : std::optional(sum / count);
+  }
+  [[nodiscard]] std::optional<double> of(double value) const {
+    return count == 0 ? std::nullopt : std::optional(value);
+  }
 };
 
 Json window_columns(const Windows& windows, uint64_t since) {
   Json columns = Json::object();
-  for (const char* name : {"window", "loss", "loss_low", "loss_high", "tokens", "bytes", "time_step_ms", "accepted", "rejected",
-                           "baseline_loss", "differ"}) {
+  for (const char* name : {"window", "loss", "loss_low", "loss_high", "tokens", "bytes", "time_step_ms",
+                           "accepted", "rejected", "baseline_loss", "differ"}) {
     columns[name] = Json::array();
   }
   int64_t before_ms = 0;
@@ -101,7 +110,8 @@ Json curve_columns(const std::map<std::string, Curve>& curves, uint64_t since) {
       value.push_back(number(point.value));
       error.push_back(number(point.standard_error));
     }
-    if (!window.empty()) all[name] = {{"window", std::move(window)}, {"value", std::move(value)}, {"error", std::move(error)}};
+    if (!window.empty())
+      all[name] = {{"window", std::move(window)}, {"value", std::move(value)}, {"error", std::move(error)}};
   }
   return all;
 }
@@ -151,7 +161,8 @@ Json window_details(int64_t window, const RunWindow& row) {
   for (const NodeReport& report : row.reports) {
     reports.push_back({report.node, report.state_root, number(report.loss), number(report.train_seconds),
                        number(report.contribution_bytes)});
-    for (const PhaseSpan& span : report.spans) spans.push_back({report.node, span.phase, span.start_ms, number(span.seconds)});
+    for (const PhaseSpan& span : report.spans)
+      spans.push_back({report.node, span.phase, span.start_ms, number(span.seconds)});
   }
   for (const MinerJudgement& judgement : row.judgements) {
     verdicts.push_back({judgement.uid, judgement.verdict, judgement.reason, number(judgement.weight)});
@@ -162,7 +173,8 @@ Json window_details(int64_t window, const RunWindow& row) {
 Json details_between(const Windows& windows, int64_t first, int64_t last, uint64_t since) {
   Json details = Json::array();
   for (auto at = windows.lower_bound(first); at != windows.end() && at->first <= last; ++at) {
-    if (at->second.revision > since && at->second.reported) details.push_back(window_details(at->first, at->second));
+    if (at->second.revision > since && at->second.reported)
+      details.push_back(window_details(at->first, at->second));
   }
   return details;
 }
@@ -171,8 +183,9 @@ Json system_rows(const RunView& view, uint64_t since) {
   Json rows = Json::array();
   for (const SystemSample& sample : view.system()) {
     if (sample.revision <= since) continue;
-    rows.push_back({sample.node, sample.time_ms, coarse_number(sample.process_cpu), coarse_number(sample.process_memory),
-                    coarse_number(sample.machine_cpu), coarse_number(sample.machine_memory), coarse_number(sample.gpu)});
+    rows.push_back({sample.node, sample.time_ms, coarse_number(sample.process_cpu),
+                    coarse_number(sample.process_memory), coarse_number(sample.machine_cpu),
+                    coarse_number(sample.machine_memory), coarse_number(sample.gpu)});
   }
   return rows;
 }
@@ -181,7 +194,8 @@ Json fault_rows(const FaultList& list, uint64_t since) {
   Json rows = Json::array();
   for (const auto& [id, fault] : list.faults()) {
     if (fault.revision <= since) continue;
-    rows.push_back({id, fault.kind, fault.source, fault.text, fault.count, fault.first_window ? Json(*fault.first_window) : Json(),
+    rows.push_back({id, fault.kind, fault.source, fault.text, fault.count,
+                    fault.first_window ? Json(*fault.first_window) : Json(),
                     fault.last_window ? Json(*fault.last_window) : Json(), fault.time_ms});
   }
   return rows;
@@ -246,13 +260,14 @@ std::string news_json(const RunKnowledge& run, uint64_t since, int64_t now_ms) {
 
 std::string details_json(const RunKnowledge& run, int64_t first, int64_t last) {
   if (first > last || last < 0) return "[]";
-  return text_of(details_between(run.view.windows(), std::max(first, last - std::min(last, kMostWindowsAsked - 1)), last, 0));
+  return text_of(details_between(run.view.windows(),
+                                 std::max(first, last - std::min(last, kMostWindowsAsked - 1)), last, 0));
 }
 
 std::string miner_json(const RunKnowledge& run, uint32_t uid) {
   Json json = Json::object();
-  for (const char* name : {"window", "weight", "ordinal", "binary_average", "gradient_score", "sync_score", "final_score", "loss",
-                           "bytes", "own_gain", "random_gain", "verdicts"}) {
+  for (const char* name : {"window", "weight", "ordinal", "binary_average", "gradient_score", "sync_score",
+                           "final_score", "loss", "bytes", "own_gain", "random_gain", "verdicts"}) {
     json[name] = Json::array();
   }
   const Windows& windows = run.view.windows();
@@ -274,7 +289,8 @@ std::string miner_json(const RunKnowledge& run, uint32_t uid) {
   }
   for (auto at = windows.rbegin(); at != windows.rend() && json["verdicts"].size() < kMostVerdicts; ++at) {
     const auto judged = std::ranges::find(at->second.judgements, uid, &MinerJudgement::uid);
-    if (judged != at->second.judgements.end()) json["verdicts"].push_back({at->first, judged->verdict, judged->reason});
+    if (judged != at->second.judgements.end())
+      json["verdicts"].push_back({at->first, judged->verdict, judged->reason});
   }
   return text_of(json);
 }

@@ -1,6 +1,8 @@
-// The dashboard's answers: what is known of a run as JSON in columns, so that ten thousand windows are one small answer.
+// The dashboard's answers: what is known of a run as JSON in columns, so that ten thousand windows are one
+// small answer.
 //
-// Numbers have six significant digits, losses four decimals; one that was not reported is null. Windows, uids and counts are exact.
+// Numbers have six significant digits, losses four decimals; one that was not reported is null. Windows, uids
+// and counts are exact.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +22,13 @@ namespace templar {
 //   revision, life      together the cursor
 //   state               "running", "stopped", "finished"; newest_ms; windows_wanted; reading {done,total}
 //   phases, nodes       the names that numbers elsewhere stand for
-//   windows             {window[], loss[], loss_low[], loss_high[], tokens[], bytes[], time_step_ms[], accepted[], rejected[],
-//                       baseline_loss[], differ[]}; time_step_ms: since the time of the row before (of the first one: since the
-//                       epoch); differ: null or numbers of nodes
+//   windows             {window[], loss[], loss_low[], loss_high[], tokens[], bytes[], time_step_ms[],
+//   accepted[], rejected[],
+//                       baseline_loss[], differ[]}; time_step_ms: since the time of the row before (of the
+//                       first one: since the epoch); differ: null or numbers of nodes
 //   curves              {name: {window[], value[], error[]}}
-//   miners              [[uid, window, mu, sigma, ordinal, binary_average, gradient_score, sync_score, final_score, weight, loss,
+//   miners              [[uid, window, mu, sigma, ordinal, binary_average, gradient_score, sync_score,
+//   final_score, weight, loss,
 //                       bytes, verdict, reason]]: each miner's newest, if any has changed
 //   details             see details_json
 //   system              [[node, time_ms, process_cpu, process_memory, machine_cpu, machine_memory, gpu]]
@@ -36,8 +40,9 @@ namespace templar {
 //     [[node, phase, start_ms, seconds]]]]
 [[nodiscard]] std::string details_json(const RunKnowledge& run, int64_t first, int64_t last);
 
-// All that the validator said of a miner, as columns: window, weight, ordinal, binary_average, gradient_score, sync_score,
-// final_score, loss, bytes, own_gain, random_gain; and the newest 200 verdicts, newest first: [[window, verdict, reason]].
+// All that the validator said of a miner, as columns: window, weight, ordinal, binary_average,
+// gradient_score, sync_score, final_score, loss, bytes, own_gain, random_gain; and the newest 200 verdicts,
+// newest first: [[window, verdict, reason]].
 [[nodiscard]] std::string miner_json(const RunKnowledge& run, uint32_t uid);
 
 }  // namespace templar

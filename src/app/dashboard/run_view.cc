@@ -9,8 +9,8 @@ namespace {
 
 constexpr int64_t kLastWindow = 1'000'000'000'000;  // beyond it a page's numbers would not be exact
 constexpr double kLongestPhaseSeconds = 1e9;
-constexpr size_t kSystemSamples = 3072;             // kept of all processes together
-constexpr size_t kRootDigits = 16;                  // enough to tell roots apart
+constexpr size_t kSystemSamples = 3072;  // kept of all processes together
+constexpr size_t kRootDigits = 16;       // enough to tell roots apart
 
 std::string tag(const Measurement& measurement, const char* name) {
   const auto found = measurement.tags.find(name);
@@ -92,7 +92,8 @@ std::vector<size_t> RunWindow::differing() const {
     if (!report.state_root.empty()) ++votes[report.state_root];
   }
   if (votes.size() < 2) return {};
-  std::string_view right = std::ranges::max_element(votes, {}, [](const auto& vote) { return vote.second; })->first;
+  std::string_view right =
+      std::ranges::max_element(votes, {}, [](const auto& vote) { return vote.second; })->first;
   if (!validator_root.empty()) right = validator_root;
   std::vector<size_t> nodes;
   for (const NodeReport& report : reports) {
@@ -133,7 +134,8 @@ void RunView::add_to_window(const Measurement& measurement, const std::string& s
     add_judgement(measurement, window);
   } else if (name == "window_timeline") {
     // A checkpoint of window w + 1 is the model after window w.
-    const int64_t shown_in = tag(measurement, "role") == "evaluator" ? std::max<int64_t>(0, window - 1) : window;
+    const int64_t shown_in =
+        tag(measurement, "role") == "evaluator" ? std::max<int64_t>(0, window - 1) : window;
     RunWindow& row = window_at(shown_in);
     NodeReport& report = report_at(row, node_of(measurement, source));
     add_timeline(measurement, report);
@@ -145,10 +147,12 @@ void RunView::add_to_window(const Measurement& measurement, const std::string& s
     window_at(window).baseline_loss = number_field(measurement, "loss");
   } else if (name == "model_divergence") {
     add_fault(measurement, "divergence", nodes_[node_of(measurement, source)],
-              "the model differs from the leader's, first in " + text_field(measurement, "parameter"), "model");
+              "the model differs from the leader's, first in " + text_field(measurement, "parameter"),
+              "model");
   } else if (name == "validator_slash") {
     const std::string reason = text_field(measurement, "reason");
-    add_fault(measurement, "slash", "miner-" + tag(measurement, "eval_uid"), tag(measurement, "reason_code") + ": " + reason,
+    add_fault(measurement, "slash", "miner-" + tag(measurement, "eval_uid"),
+              tag(measurement, "reason_code") + ": " + reason,
               tag(measurement, "reason_code") + without_numbers(reason));
   } else {
     add_benchmark(measurement, source, window);
@@ -167,8 +171,8 @@ void RunView::add_benchmark(const Measurement& measurement, const std::string& s
   } else if (name == "benchmark_task") {
     const std::string task = tag(measurement, "task");
     if (task.empty()) return;
-    add_curve_point("task " + task + ' ' + tag(measurement, "metric"), window, number_field(measurement, "score"),
-                    number_field(measurement, "score_stderr"));
+    add_curve_point("task " + task + ' ' + tag(measurement, "metric"), window,
+                    number_field(measurement, "score"), number_field(measurement, "score_stderr"));
   }
 }
 
@@ -186,8 +190,8 @@ void RunView::add_log_line(const std::string& source, std::string_view line) {
               group);
 }
 
-void RunView::add_fault(const Measurement& measurement, std::string kind, std::string source, std::string text,
-                        std::string_view group) {
+void RunView::add_fault(const Measurement& measurement, std::string kind, std::string source,
+                        std::string text, std::string_view group) {
   const std::optional<int64_t> window = window_field(measurement);
   faults_.add({.kind = std::move(kind),
                .source = std::move(source),
@@ -203,7 +207,8 @@ size_t RunView::node_of(const Measurement& measurement, const std::string& sourc
   const std::string role = tag(measurement, "role");
   const bool alone = role == "evaluator" || role == "baseline";
   std::string name = source;
-  if (!role.empty()) name = alone || tag(measurement, "uid").empty() ? role : role + "-" + tag(measurement, "uid");
+  if (!role.empty())
+    name = alone || tag(measurement, "uid").empty() ? role : role + "-" + tag(measurement, "uid");
   const auto found = std::ranges::find(nodes_, name);
   if (found != nodes_.end()) return static_cast<size_t>(found - nodes_.begin());
   nodes_.push_back(std::move(name));
@@ -276,7 +281,8 @@ void RunView::add_timeline(const Measurement& measurement, NodeReport& report) {
     const std::string name = kPhases[phase];
     const auto start = integer_field(measurement, name + "_start_ms");
     const auto seconds = number_field(measurement, name + "_seconds");
-    if (start && seconds && *seconds >= 0 && *seconds < kLongestPhaseSeconds) report.spans.push_back({phase, *start, *seconds});
+    if (start && seconds && *seconds >= 0 && *seconds < kLongestPhaseSeconds)
+      report.spans.push_back({phase, *start, *seconds});
   }
 }
 
@@ -292,7 +298,8 @@ void RunView::add_system(const Measurement& measurement, const std::string& sour
   if (system_.size() > kSystemSamples) system_.pop_front();
 }
 
-void RunView::add_curve_point(const std::string& curve, int64_t window, std::optional<double> value, std::optional<double> error) {
+void RunView::add_curve_point(const std::string& curve, int64_t window, std::optional<double> value,
+                              std::optional<double> error) {
   if (value) curves_[curve][window] = {*value, error, revision_};
 }
 

@@ -1,5 +1,6 @@
-// What a dashboard knows of a run: its nodes' measurements and log lines, by window. Everything has the revision at which it last
-// changed, so that somebody who knows the run up to a revision is told only what is newer.
+// What a dashboard knows of a run: its nodes' measurements and log lines, by window. Everything has the
+// revision at which it last changed, so that somebody who knows the run up to a revision is told only what is
+// newer.
 #pragma once
 
 #include <array>
@@ -17,7 +18,8 @@
 namespace templar {
 
 // What a node can be busy with in a window; the names of window_timeline's fields.
-inline constexpr std::array<const char*, 7> kPhases = {"train", "publish", "gather", "apply", "evaluate", "checkpoint", "catch_up"};
+inline constexpr std::array<const char*, 7> kPhases = {"train",    "publish",    "gather",  "apply",
+                                                       "evaluate", "checkpoint", "catch_up"};
 
 struct PhaseSpan {
   size_t phase = 0;  // in kPhases
@@ -41,14 +43,17 @@ struct MinerJudgement {
   uint32_t uid = 0;
   std::string verdict;
   std::string reason;
-  std::optional<double> gradient_score, binary_average, rating_mu, rating_sigma, ordinal, sync_score, final_score, weight;
-  std::optional<double> own_gain, random_gain;  // by how much its contribution lowered the loss on its own and on other samples
+  std::optional<double> gradient_score, binary_average, rating_mu, rating_sigma, ordinal, sync_score,
+      final_score, weight;
+  std::optional<double> own_gain,
+      random_gain;  // by how much its contribution lowered the loss on its own and on other samples
 };
 
 struct RunWindow {
   uint64_t revision = 0;
-  bool reported = false;  // by a miner or validator; a baseline's or a timeline's numbers alone make no window
-  int64_t time_ms = 0;    // of the newest report; 0: nobody has said
+  bool reported =
+      false;            // by a miner or validator; a baseline's or a timeline's numbers alone make no window
+  int64_t time_ms = 0;  // of the newest report; 0: nobody has said
   std::vector<NodeReport> reports;
   std::vector<MinerJudgement> judgements;  // by uid
   std::string validator_root;              // empty: not reported
@@ -77,8 +82,9 @@ struct SystemSample {
 // Not thread-safe.
 class RunView {
  public:
-  // Takes in what it knows and passes over the rest; a later report of the same thing replaces the earlier one. Whatever fields are
-  // missing or of another type, this never fails. source: the file's name without its ending, which names nodes without a role.
+  // Takes in what it knows and passes over the rest; a later report of the same thing replaces the earlier
+  // one. Whatever fields are missing or of another type, this never fails. source: the file's name without
+  // its ending, which names nodes without a role.
   void add(const Measurement& measurement, const std::string& source);
   // Warnings and errors become faults; other lines are passed over.
   void add_log_line(const std::string& source, std::string_view line);
@@ -108,11 +114,13 @@ class RunView {
   void add_to_window(const Measurement& measurement, const std::string& source, int64_t window);
   void add_miner(const Measurement& measurement, NodeReport& report);
   void add_judgement(const Measurement& measurement, int64_t window);
-  void add_fault(const Measurement& measurement, std::string kind, std::string source, std::string text, std::string_view group);
+  void add_fault(const Measurement& measurement, std::string kind, std::string source, std::string text,
+                 std::string_view group);
   void add_benchmark(const Measurement& measurement, const std::string& source, int64_t window);
   void add_timeline(const Measurement& measurement, NodeReport& report);
   void add_system(const Measurement& measurement, const std::string& source);
-  void add_curve_point(const std::string& curve, int64_t window, std::optional<double> value, std::optional<double> error = {});
+  void add_curve_point(const std::string& curve, int64_t window, std::optional<double> value,
+                       std::optional<double> error = {});
 
   uint64_t revision_ = 0;
   std::vector<std::string> nodes_;

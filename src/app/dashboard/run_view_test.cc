@@ -13,15 +13,20 @@ using ::testing::IsEmpty;
 
 Measurement measurement(const std::string& name, const std::string& role, const std::string& uid,
                         std::map<std::string, MetricValue> fields, int64_t time_ms = 1000) {
-  return {.name = name, .tags = {{"role", role}, {"uid", uid}}, .fields = std::move(fields), .time_ns = time_ms * 1'000'000};
+  return {.name = name,
+          .tags = {{"role", role}, {"uid", uid}},
+          .fields = std::move(fields),
+          .time_ns = time_ms * 1'000'000};
 }
 
 Measurement miner_window(const std::string& uid, int64_t window, const std::string& root, double loss = 2.5) {
-  return measurement("training_step_v2", "miner", uid, {{"window", window}, {"state_root", root}, {"loss", loss}});
+  return measurement("training_step_v2", "miner", uid,
+                     {{"window", window}, {"state_root", root}, {"loss", loss}});
 }
 
 Measurement validator_window(int64_t window, const std::string& root) {
-  return measurement("validator_window_v2", "validator", "0", {{"window", window}, {"state_root", root}, {"accepted", int64_t{2}}});
+  return measurement("validator_window_v2", "validator", "0",
+                     {{"window", window}, {"state_root", root}, {"accepted", int64_t{2}}});
 }
 
 TEST(RunView, NamesTheNodeWhoseStateRootIsNotTheValidators) {
@@ -30,7 +35,8 @@ TEST(RunView, NamesTheNodeWhoseStateRootIsNotTheValidators) {
   view.add(miner_window("2", 3, "bb"), "b");
   EXPECT_THAT(view.windows().at(3).differing(), IsEmpty());
   view.add(validator_window(3, "aa"), "c");
-  EXPECT_THAT(view.windows().at(3).differing(), ElementsAre(0, 1)) << "the validator's is the network's, also against a majority";
+  EXPECT_THAT(view.windows().at(3).differing(), ElementsAre(0, 1))
+      << "the validator's is the network's, also against a majority";
   EXPECT_THAT(view.nodes(), ElementsAre("miner-1", "miner-2", "validator-0"));
 }
 
@@ -44,7 +50,9 @@ TEST(RunView, TakesTheMajoritysRootWhileTheValidatorIsSilent) {
 
 TEST(RunView, ComparesAnEvaluatorsRootWithTheWindowBeforeItsCheckpoint) {
   RunView view;
-  view.add(measurement("benchmark_metrics", "evaluator", "0", {{"window", int64_t{4}}, {"state_root", "xx"}, {"heldout_loss", 2.0}}), "evaluator");
+  view.add(measurement("benchmark_metrics", "evaluator", "0",
+                       {{"window", int64_t{4}}, {"state_root", "xx"}, {"heldout_loss", 2.0}}),
+           "evaluator");
   view.add(validator_window(3, "aa"), "validator-0");
   EXPECT_THAT(view.windows().at(3).differing(), ElementsAre(0));
   EXPECT_EQ(view.curves().at("heldout").at(4).value, 2.0);
@@ -61,15 +69,38 @@ TEST(RunView, ReplacesAWindowThatIsReportedAgain) {
 
 TEST(RunView, NeverFailsOnFieldsThatAreMissingOrOfAnotherType) {
   RunView view;
-  const std::vector<MetricValue> values = {int64_t{-1}, std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min(), 0.5, 1e300,
-                                           std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(),
-                                           std::string("text"), std::string()};
-  const char* fields[] = {"window", "loss", "state_root", "verdict", "reason", "weight", "heldout_loss", "score", "windows", "train_start_ms",
-                          "train_seconds", "process_cpu_percent", "gpu_0_utilisation_percent"};
-  for (const char* name : {"training_step_v2", "validator_window_v2", "validator_scores", "benchmark_metrics", "benchmark_task", "window_timeline",
-                           "system", "model_divergence", "validator_slash", "localnet_begin", "localnet_call", "baseline_metrics", "unknown", ""}) {
+  const std::vector<MetricValue> values = {int64_t{-1},
+                                           std::numeric_limits<int64_t>::max(),
+                                           std::numeric_limits<int64_t>::min(),
+                                           0.5,
+                                           1e300,
+                                           std::numeric_limits<double>::quiet_NaN(),
+                                           std::numeric_limits<double>::infinity(),
+                                           std::string("text"),
+                                           std::string()};
+  const char* fields[] = {"window",
+                          "loss",
+                          "state_root",
+                          "verdict",
+                          "reason",
+                          "weight",
+                          "heldout_loss",
+                          "score",
+                          "windows",
+                          "train_start_ms",
+                          "train_seconds",
+                          "process_cpu_percent",
+                          "gpu_0_utilisation_percent"};
+  for (const char* name :
+       {"training_step_v2", "validator_window_v2", "validator_scores", "benchmark_metrics", "benchmark_task",
+        "window_timeline", "system", "model_divergence", "validator_slash", "localnet_begin", "localnet_call",
+        "baseline_metrics", "unknown", ""}) {
     view.add({.name = name, .tags = {}, .fields = {}, .time_ns = 0}, "somebody");
-    view.add({.name = name, .tags = {{"role", ""}, {"uid", "x"}, {"eval_uid", "-1"}, {"task", ""}}, .fields = {}, .time_ns = -5}, "somebody");
+    view.add({.name = name,
+              .tags = {{"role", ""}, {"uid", "x"}, {"eval_uid", "-1"}, {"task", ""}},
+              .fields = {},
+              .time_ns = -5},
+             "somebody");
     for (const MetricValue& value : values) {
       Measurement all{.name = name, .tags = {{"eval_uid", "3"}, {"task", "t"}}, .fields = {}, .time_ns = 1};
       for (const char* field : fields) all.fields[field] = value;
@@ -84,8 +115,11 @@ TEST(RunView, NeverFailsOnFieldsThatAreMissingOrOfAnotherType) {
 
 TEST(RunView, CountsNoWindowThatOnlyTheBaselineOrATimelineKnows) {
   RunView view;
-  view.add(measurement("baseline_metrics", "baseline", "9", {{"window", int64_t{5}}, {"loss", 2.0}}), "baseline");
-  view.add(measurement("window_timeline", "miner", "1", {{"window", int64_t{6}}, {"train_start_ms", int64_t{1000}}, {"train_seconds", 0.5}}), "m");
+  view.add(measurement("baseline_metrics", "baseline", "9", {{"window", int64_t{5}}, {"loss", 2.0}}),
+           "baseline");
+  view.add(measurement("window_timeline", "miner", "1",
+                       {{"window", int64_t{6}}, {"train_start_ms", int64_t{1000}}, {"train_seconds", 0.5}}),
+           "m");
   EXPECT_EQ(view.last_window(), -1);
   view.add(miner_window("1", 6, "aa"), "m");
   EXPECT_EQ(view.last_window(), 6);
@@ -96,13 +130,18 @@ TEST(RunView, CountsNoWindowThatOnlyTheBaselineOrATimelineKnows) {
 TEST(RunView, ListsWhatWasRejectedAndSlashedAsFaults) {
   RunView view;
   Measurement score = measurement("validator_scores", "validator", "0",
-                                  {{"window", int64_t{1}}, {"verdict", "too_late"}, {"reason", "stored 20 ms late"}, {"binary_moving_avg", 0.5}, {"sync_score", 0.25}});
+                                  {{"window", int64_t{1}},
+                                   {"verdict", "too_late"},
+                                   {"reason", "stored 20 ms late"},
+                                   {"binary_moving_avg", 0.5},
+                                   {"sync_score", 0.25}});
   score.tags["eval_uid"] = "7";
   view.add(score, "validator-0");
   score.fields["window"] = int64_t{2};
   score.fields["reason"] = "stored 31 ms late";
   view.add(score, "validator-0");
-  Measurement slash = measurement("validator_slash", "validator", "0", {{"window", int64_t{2}}, {"reason", "far behind"}});
+  Measurement slash =
+      measurement("validator_slash", "validator", "0", {{"window", int64_t{2}}, {"reason", "far behind"}});
   slash.tags["eval_uid"] = "7";
   slash.tags["reason_code"] = "out_of_sync";
   view.add(slash, "validator-0");

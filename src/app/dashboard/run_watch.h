@@ -16,10 +16,11 @@ class RunWatch {
   explicit RunWatch(RunFollower follower);
   ~RunWatch() { stop(); }
 
-  // Calls look with what is known now, after everything that has been written was read: except in the first moments, while a long
-  // run is being read.
+  // Calls look with what is known now, after everything that has been written was read: except in the first
+  // moments, while a long run is being read.
   void look(const std::function<void(const RunKnowledge&)>& look);
-  // Waits until the run's revision or life is another one; at most so long. Returns at once if too many are waiting already.
+  // Waits until the run's revision or life is another one; at most so long. Returns at once if too many are
+  // waiting already.
   void wait_for_news(uint64_t life, uint64_t revision, double seconds);
   // Ends the reading and every waiting.
   void stop();

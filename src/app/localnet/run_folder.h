@@ -37,7 +37,7 @@ struct LocalnetOptions {
   int64_t heldout_samples = 128;
   std::filesystem::path tasks_folder;  // for the evaluator; empty: none
   WatchOptions watch;                  // of all its processes
-  int dashboard_port = -1;             // below 0: none
+  int dashboard_port = -1;             // serve the dashboard while the run goes on; 0: on any free port; below 0: not
 };
 
 // The one validator's, so any amount makes it the leader.
