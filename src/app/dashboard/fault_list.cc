@@ -4,10 +4,13 @@
 #include <cctype>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace templar {
 namespace {
 
+constexpr std::pair<std::string_view, bool> kLevels[] = {
+    {" W ", false}, {" E ", true}, {" warning ", false}, {" error ", true}};
 constexpr size_t kMostGroups = 400;
 constexpr size_t kLongestText = 400;
 constexpr size_t kLongestPrefix = 40;  // of a text line: what stands before its message
@@ -89,8 +92,7 @@ std::optional<LogFault> fault_in_log_line(std::string_view line) {
   if (line.starts_with('{')) return fault_in_object(line);
   if (line.starts_with("error: ")) return LogFault{true, shortened(line.substr(7)), window_in_text(line)};
   const std::string_view prefix = line.substr(0, kLongestPrefix);
-  for (const auto& [word, is_error] :
-       {std::pair<std::string_view, bool>{" warning ", false}, {" error ", true}}) {
+  for (const auto& [word, is_error] : kLevels) {
     const size_t at = prefix.find(word);
     // The word must be the level that stands behind a time, not a part of some message.
     if (at == std::string_view::npos || at == 0 ||

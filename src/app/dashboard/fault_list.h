@@ -42,7 +42,7 @@ struct LogFault {
   std::string text;
   std::optional<int64_t> window;
 };
-// A line of a log that is a warning or an error: a JSON object with a level, "12:00:00.000 warning room:
+// A line of a log that is a warning or an error: a JSON object with a level, "12:00:00.000 W room:
 // message window=3" or "error: message". Nothing for other lines.
 [[nodiscard]] std::optional<LogFault> fault_in_log_line(std::string_view line);
 

@@ -48,7 +48,7 @@ TEST(WithoutNumbers, MakesMessagesThatDifferInNumbersTheSame) {
 
 TEST(FaultInLogLine, TakesWarningsAndErrorsOfTextAndOfJson) {
   const auto text =
-      fault_in_log_line("12:00:02.000 warning validator: old copies stay uid=0 window=391 reason=busy");
+      fault_in_log_line("12:00:02.000 W validator: old copies stay uid=0 window=391 reason=busy");
   ASSERT_TRUE(text);
   EXPECT_FALSE(text->is_error);
   EXPECT_EQ(text->window, 391);
@@ -67,8 +67,9 @@ TEST(FaultInLogLine, TakesWarningsAndErrorsOfTextAndOfJson) {
 
 TEST(FaultInLogLine, PassesOverEverythingElse) {
   for (const char* line :
-       {"", "12:00:02.000 info miner: an error of old is named warning here", "miner: warning error",
-        "{\"level\":\"info\",\"message\":\"error\"}", "{\"level\":3}", "{broken", "[1]", "\xff\xfe error "}) {
+       {"", "12:00:02.000 I miner: an error of old is named warning here", "miner: warning error",
+        "a room: W and E ", "{\"level\":\"info\",\"message\":\"error\"}", "{\"level\":3}", "{broken", "[1]",
+        "\xff\xfe error "}) {
     EXPECT_FALSE(fault_in_log_line(line)) << line;
   }
 }

@@ -5,11 +5,16 @@ const kNewsSeconds = 5;
 
 // [file's node, measurement] of all files.
 function measurements(run) {
-  return readdirSync(`${run}/metrics`).flatMap((file) => readFileSync(`${run}/metrics/${file}`, 'utf8').split('\n').filter(Boolean)
-    .map((line) => [file.replace('.jsonl', ''), JSON.parse(line)]));
+  return readdirSync(`${run}/metrics`).flatMap((file) =>
+    readFileSync(`${run}/metrics/${file}`, 'utf8')
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => [file.replace('.jsonl', ''), JSON.parse(line)]),
+  );
 }
 
-const named = (all, name) => all.filter(([, { name: is }]) => is === name).map(([node, { fields, tags }]) => ({ node, tags, ...fields }));
+const named = (all, name) =>
+  all.filter(([, { name: is }]) => is === name).map(([node, { fields, tags }]) => ({ node, tags, ...fields }));
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 // What the tiles and the table must say, computed from the files without the server's help.
@@ -20,8 +25,14 @@ function expectations(run) {
   const newest = steps.filter((step) => step.window === window);
   const heldout = named(all, 'benchmark_metrics').sort((a, b) => a.window - b.window);
   const scores = named(all, 'validator_scores').filter((score) => score.window === window);
-  return { windows: window + 1, loss: mean(newest.map(({ loss }) => loss)).toFixed(4), heldout: heldout[heldout.length - 1].heldout_loss.toFixed(4),
-    size: mean(newest.map((step) => step.contribution_bytes)), scores, root: newest[0].state_root };
+  return {
+    windows: window + 1,
+    loss: mean(newest.map(({ loss }) => loss)).toFixed(4),
+    heldout: heldout[heldout.length - 1].heldout_loss.toFixed(4),
+    size: mean(newest.map((step) => step.contribution_bytes)),
+    scores,
+    root: newest[0].state_root,
+  };
 }
 
 async function valuesAgree({ run, equal, text }, page) {
@@ -40,7 +51,11 @@ async function valuesAgree({ run, equal, text }, page) {
     equal(`indicator of miner ${score.tags.eval_uid}`, signed(six(score.binary_moving_avg), 3), cells[4]);
     equal(`sync of miner ${score.tags.eval_uid}`, six(score.sync_score).toFixed(3), cells[6]);
     const marks = page.locator(`#miners tr[data-uid="${score.tags.eval_uid}"] .mark`);
-    equal(`last verdict of miner ${score.tags.eval_uid}`, `mark ${score.verdict}`, await marks.last().getAttribute('class'));
+    equal(
+      `last verdict of miner ${score.tags.eval_uid}`,
+      `mark ${score.verdict}`,
+      await marks.last().getAttribute('class'),
+    );
   }
   equal('newest root', wanted.root.slice(0, 8), await text(page, '#roots tbody td.hash'));
   return wanted;
@@ -55,7 +70,8 @@ export async function finished(test) {
   test.equal('held-out loss as in the summary', summary.heldout_loss_last.toFixed(4), wanted.heldout);
   test.equal('roots', '✓ agree', await test.text(page, '#tile-roots b'));
   const ratio = Number((await test.text(page, '#tile-bytes small')).match(/1\/([\d.]+)/)[1]);
-  if (Math.abs(ratio / summary.ratio_to_f32 - 1) > 0.03) test.fail(`ratio ${ratio}, the summary has ${summary.ratio_to_f32}`);
+  if (Math.abs(ratio / summary.ratio_to_f32 - 1) > 0.03)
+    test.fail(`ratio ${ratio}, the summary has ${summary.ratio_to_f32}`);
   await page.waitForFunction(() => document.querySelector('#loss .u-legend')?.innerText.includes('held-out'));
   const legend = await test.text(page, '#loss .u-legend');
   if (!legend.includes(wanted.heldout)) test.fail(`the loss chart's legend has no ${wanted.heldout}: ${legend}`);
@@ -71,7 +87,10 @@ function appendWindow(run) {
     const fields = { ...line.fields, window: last + 1 };
     if (line.name === 'training_step_v2') fields.loss = 0.7654;
     if ('weight' in fields) Object.assign(fields, { verdict: 'invalid', reason: 'a reason of its own <b>' });
-    appendFileSync(`${run}/metrics/${node}.jsonl`, `${JSON.stringify({ ...line, fields, time_ns: Date.now() * 1e6 })}\n`);
+    appendFileSync(
+      `${run}/metrics/${node}.jsonl`,
+      `${JSON.stringify({ ...line, fields, time_ns: Date.now() * 1e6 })}\n`,
+    );
   }
   return last + 1;
 }
@@ -79,7 +98,9 @@ function appendWindow(run) {
 async function keyboard({ fail }, page) {
   await page.locator('#miners th button').nth(3).focus();
   await page.keyboard.press('Enter');
-  const order = await page.locator('#miners tbody tr').evaluateAll((rows) => rows.map((row) => Number(row.children[3].textContent)));
+  const order = await page
+    .locator('#miners tbody tr')
+    .evaluateAll((rows) => rows.map((row) => Number(row.children[3].textContent)));
   if (order.some((value, i) => i > 0 && value > order[i - 1])) fail(`miners sorted by rating: ${order}`);
   await page.locator('#miners tbody .link').first().focus();
   await page.keyboard.press('Enter');
@@ -101,20 +122,27 @@ export async function live(test) {
   test.equal('divergence', 'miner-2 differed in 395', await test.text(page, '#tile-roots small'));
   test.equal('the window that differs is marked', 2, await page.locator('#roots tr.bad').count());
   for (const kind of ['verdict', 'divergence', 'warning']) {
-    if (await page.locator(`#faults .kind.${kind}`).count() === 0) test.fail(`no fault of kind ${kind}`);
+    if ((await page.locator(`#faults .kind.${kind}`).count()) === 0) test.fail(`no fault of kind ${kind}`);
   }
   await pictures(test, page, 'light', { height: 1080 });
   await keyboard(test, page);
-  await page.evaluate(() => { window.isSamePage = true; });
+  await page.evaluate(() => {
+    window.isSamePage = true;
+  });
   const window = appendWindow(test.run);
   const begun = Date.now();
-  await page.waitForFunction((count) => document.querySelector('#tile-window b').textContent === count, String(window + 1), { timeout: kNewsSeconds * 1000 });
+  await page.waitForFunction(
+    (count) => document.querySelector('#tile-window b').textContent === count,
+    String(window + 1),
+    { timeout: kNewsSeconds * 1000 },
+  );
   console.log(`news after ${Date.now() - begun} ms`);
   await page.waitForFunction(() => document.querySelector('#tile-loss b').textContent === '0.7654');
   const mark = page.locator('#miners tbody tr .mark').last();
   await page.waitForFunction(() => [...document.querySelectorAll('#miners .mark.invalid')].length >= 8);
   await mark.hover();
-  if (!(await page.locator('#tip').innerText()).includes('a reason of its own <b>')) test.fail('the verdict\'s reason is not shown');
+  if (!(await page.locator('#tip').innerText()).includes('a reason of its own <b>'))
+    test.fail("the verdict's reason is not shown");
   if (!(await page.evaluate(() => window.isSamePage))) test.fail('the page was loaded again');
   await looks(test);
 }
@@ -131,22 +159,27 @@ async function pictures({ pictures: folder }, page, name, { height } = {}) {
 }
 
 async function looks(test) {
-  const back = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number)[0]);
+  const back = (page) =>
+    page.evaluate(() => getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number)[0]);
   const dark = await test.open({ colorScheme: 'dark' });
-  if (await back(dark) > 60) test.fail('the dark page is not dark');
+  if ((await back(dark)) > 60) test.fail('the dark page is not dark');
   await test.fits(dark, 'dark');
   await pictures(test, dark, 'dark', { height: 1080 });
   await dark.locator('#theme').click();
-  if (await back(dark) < 200) test.fail('the switch does not make the page light');
+  if ((await back(dark)) < 200) test.fail('the switch does not make the page light');
   await dark.reload();
   await dark.waitForFunction(() => document.querySelector('#tile-loss b').textContent !== '–');
-  if (await back(dark) < 200) test.fail('the switch is forgotten');
+  if ((await back(dark)) < 200) test.fail('the switch is forgotten');
   const phone = await test.open({ width: 390, height: 844 });
-  if (await back(phone) < 200) test.fail('the light page is not light');
+  if ((await back(phone)) < 200) test.fail('the light page is not light');
   await test.fits(phone, 'phone');
   await phone.waitForTimeout(500);
   await pictures(test, phone, 'phone');
-  const small = await phone.locator('button:visible').evaluateAll((buttons) => buttons.filter((button) => button.getBoundingClientRect().height < 24).map((button) => button.innerText));
+  const small = await phone
+    .locator('button:visible')
+    .evaluateAll((buttons) =>
+      buttons.filter((button) => button.getBoundingClientRect().height < 24).map((button) => button.innerText),
+    );
   if (small.length) test.fail(`too small for a finger: ${small}`);
 }
 
@@ -163,8 +196,15 @@ async function longestFrame(page, work) {
     window.longTasks.length = 0;
     window.frames = [];
     let before = performance.now();
-    const frame = (now) => { window.frames.push(now - before); before = now; window.watching = requestAnimationFrame(frame); };
-    window.watching = requestAnimationFrame((now) => { before = now; frame(now); });
+    const frame = (now) => {
+      window.frames.push(now - before);
+      before = now;
+      window.watching = requestAnimationFrame(frame);
+    };
+    window.watching = requestAnimationFrame((now) => {
+      before = now;
+      frame(now);
+    });
   });
   await work();
   return page.evaluate(() => {
@@ -178,7 +218,9 @@ export async function long(test) {
   for (;;) {
     const { reading } = await (await fetch(`${test.address}api/news?since=0-999999999`)).json();
     if (reading.done === reading.total) break;
-    await new Promise((resolve) => { setTimeout(resolve, 100); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 100);
+    });
   }
   console.log(`read after ${Date.now() - begun} ms`);
   const page = await test.open();
@@ -188,7 +230,12 @@ export async function long(test) {
   await page.waitForTimeout(2000);
   await valuesAgree(test, page);
   const first = await page.evaluate(() => Math.max(0, ...window.longTasks));
-  const bytes = await page.evaluate(() => performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation')).reduce((sum, { transferSize }) => sum + transferSize, 0));
+  const bytes = await page.evaluate(() =>
+    performance
+      .getEntriesByType('resource')
+      .concat(performance.getEntriesByType('navigation'))
+      .reduce((sum, { transferSize }) => sum + transferSize, 0),
+  );
   const moving = await longestFrame(page, async () => {
     const box = await page.locator('#loss .u-over').boundingBox();
     for (let i = 0; i < 60; ++i) await page.mouse.move(box.x + 10 + i * 18, box.y + 80 + (i % 20) * 4);
@@ -202,11 +249,15 @@ export async function long(test) {
     await page.mouse.wheel(0, 3000);
     await page.waitForTimeout(500);
     appendWindow(test.run);
-    await page.waitForFunction(() => document.querySelector('#tile-window b').textContent === '10,001', null, { timeout: kNewsSeconds * 1000 });
+    await page.waitForFunction(() => document.querySelector('#tile-window b').textContent === '10,001', null, {
+      timeout: kNewsSeconds * 1000,
+    });
     await page.waitForTimeout(500);
   });
-  console.log(`first paint ${Math.round(paint)} ms, data shown after ${Math.round(shown)} ms, ${bytes} bytes in all; longest task: loading ${Math.round(first)} ms, `
-    + `pointing, zooming, scrolling and news ${Math.round(moving.task)} ms; longest frame ${Math.round(moving.frame)} ms`);
+  console.log(
+    `first paint ${Math.round(paint)} ms, data shown after ${Math.round(shown)} ms, ${bytes} bytes in all; longest task: loading ${Math.round(first)} ms, ` +
+      `pointing, zooming, scrolling and news ${Math.round(moving.task)} ms; longest frame ${Math.round(moving.frame)} ms`,
+  );
   test.atMost('milliseconds until the first paint', 1000, paint);
   test.atMost('bytes in all with ten thousand windows', 300_000, bytes);
   test.atMost('milliseconds of the longest task while loading', 250, first);

@@ -159,8 +159,8 @@ def main():
         file.close()
     if options.kind == "troubled":
         with open(f"{options.folder}/logs/validator-0.log", "w") as log:
-            log.write("12:00:01.000 info validator: in sync uid=0 window=0\n")
-            log.write(f"12:00:02.000 warning validator: old copies of contributions stay uid=0 window={options.windows - 9} reason=busy\n")
+            log.write("12:00:01.000 I validator: in sync uid=0 window=0\n")
+            log.write(f"12:00:02.000 W validator: old copies of contributions stay uid=0 window={options.windows - 9} reason=busy\n")
     print(json.dumps(facts))
 
 

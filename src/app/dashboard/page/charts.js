@@ -4,7 +4,9 @@ import { color } from './dom.js';
 import { clock, kUnknown, known } from './format.js';
 
 const charts = new Set();
-const kWholeSteps = [1, 2, 5].flatMap((step) => [0, 1, 2, 3, 4, 5, 6, 7].map((power) => step * 10 ** power)).sort((a, b) => a - b);
+const kWholeSteps = [1, 2, 5]
+  .flatMap((step) => [0, 1, 2, 3, 4, 5, 6, 7].map((power) => step * 10 ** power))
+  .sort((a, b) => a - b);
 // What all charts over windows show: {last: n}, {min, max}, or everything.
 let view = {};
 let onZoom = () => {};
@@ -13,7 +15,9 @@ export function setView(next) {
   view = next;
   for (const chart of charts) if (chart.overWindows) chart.draw();
 }
-export const whenZoomed = (told) => { onZoom = told; };
+export const whenZoomed = (told) => {
+  onZoom = told;
+};
 export const redrawCharts = () => charts.forEach((chart) => chart.rebuild());
 
 function rangeOf(min, max) {
@@ -25,7 +29,12 @@ function rangeOf(min, max) {
 
 // Values at which a logarithmic axis has lines: enough of them also within one decade.
 function logSplits(low, high) {
-  const steps = high / low > 30 ? [1, 2, 5] : high / low > 4 ? [1, 1.5, 2, 3, 4, 5, 6, 8] : [1, 1.2, 1.5, 1.8, 2, 2.2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5, 6, 7, 8, 9];
+  const steps =
+    high / low > 30
+      ? [1, 2, 5]
+      : high / low > 4
+        ? [1, 1.5, 2, 3, 4, 5, 6, 8]
+        : [1, 1.2, 1.5, 1.8, 2, 2.2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5, 6, 7, 8, 9];
   const splits = [];
   for (let decade = Math.floor(Math.log10(low)); decade <= Math.ceil(Math.log10(high)); ++decade) {
     for (const step of steps) {
@@ -58,10 +67,13 @@ export class Chart {
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(place);
     // What nobody can see is drawn when somebody scrolls towards it.
-    this.sight = new IntersectionObserver(([entry]) => {
-      this.near = entry.isIntersecting;
-      if (this.near && this.stale) this.draw();
-    }, { rootMargin: '300px' });
+    this.sight = new IntersectionObserver(
+      ([entry]) => {
+        this.near = entry.isIntersecting;
+        if (this.near && this.stale) this.draw();
+      },
+      { rootMargin: '300px' },
+    );
     this.sight.observe(place);
   }
 
@@ -121,29 +133,73 @@ export class Chart {
 
   plotOptions() {
     const { series, log, axes = {}, low } = this.options;
-    const scales = { x: { time: !this.overWindows, range: this.overWindows ? (_, min, max) => rangeOf(min, max) : undefined } };
+    const scales = {
+      x: { time: !this.overWindows, range: this.overWindows ? (_, min, max) => rangeOf(min, max) : undefined },
+    };
     const grid = { stroke: color('grid'), width: 1 };
-    const axis = { stroke: color('dim'), grid, ticks: { show: false }, font: '11px system-ui, "DejaVu Sans", sans-serif', gap: 6 };
+    const axis = {
+      stroke: color('dim'),
+      grid,
+      ticks: { show: false },
+      font: '11px system-ui, "DejaVu Sans", sans-serif',
+      gap: 6,
+    };
     const times = (_, splits) => splits.map((seconds) => clock(seconds * 1000).slice(0, 5));
-    const drawn = [{ ...axis, size: 26, space: 70, ...(this.overWindows ? { incrs: kWholeSteps } : { values: times }) }];
+    const drawn = [
+      { ...axis, size: 26, space: 70, ...(this.overWindows ? { incrs: kWholeSteps } : { values: times }) },
+    ];
     const names = [...new Set(series.map((one) => one.scale ?? 'y'))];
     names.forEach((name, i) => {
-      scales[name] = log ? { distr: 3, range: (_, min, max) => [min / 1.04, max * 1.04] }
+      scales[name] = log
+        ? { distr: 3, range: (_, min, max) => [min / 1.04, max * 1.04] }
         : { range: (_, min, max) => this.linearRange(min, max, low) };
-      drawn.push({ ...axis, scale: name, side: i === 0 ? 3 : 1, size: 52, grid: i === 0 ? grid : { show: false }, space: 36,
-        values: (_, splits) => splits.map((value) => (value === null ? '' : axes[name] ? axes[name](value) : String(Number(value.toPrecision(6))))),
-        ...(log ? { splits: (_, __, min, max) => logSplits(min, max), filter: (_, splits) => splits } : {}) });
+      drawn.push({
+        ...axis,
+        scale: name,
+        side: i === 0 ? 3 : 1,
+        size: 52,
+        grid: i === 0 ? grid : { show: false },
+        space: 36,
+        values: (_, splits) =>
+          splits.map((value) =>
+            value === null ? '' : axes[name] ? axes[name](value) : String(Number(value.toPrecision(6))),
+          ),
+        ...(log ? { splits: (_, __, min, max) => logSplits(min, max), filter: (_, splits) => splits } : {}),
+      });
     });
     return {
-      width: this.width, height: this.height(), scales, axes: drawn,
+      width: this.width,
+      height: this.height(),
+      scales,
+      axes: drawn,
       padding: [10, names.length > 1 ? 0 : 14, 0, 0],
-      series: [{ label: this.overWindows ? 'window' : 'time', value: (_, value) => (!known(value) ? kUnknown : this.overWindows ? String(value) : clock(value * 1000)) },
-        ...series.map((one) => this.seriesOptions(one))],
+      series: [
+        {
+          label: this.overWindows ? 'window' : 'time',
+          value: (_, value) => (!known(value) ? kUnknown : this.overWindows ? String(value) : clock(value * 1000)),
+        },
+        ...series.map((one) => this.seriesOptions(one)),
+      ],
       bands: series.flatMap((one, i) => (one.band ? [{ series: [i + 2, i + 1], fill: color('band') }] : [])),
       legend: { live: true },
-      cursor: { sync: this.overWindows ? { key: 'windows', setSeries: false } : undefined, drag: { x: true, y: false, setScale: !this.overWindows },
-        points: { size: 7 }, dataIdx: (plot, series, at) => nearestKnown(plot.data[series], at) },
-      hooks: this.overWindows ? { setSelect: [(plot) => this.zoom(plot)], ready: [(plot) => plot.over.addEventListener('dblclick', () => { setView({}); onZoom(view); })] } : {},
+      cursor: {
+        sync: this.overWindows ? { key: 'windows', setSeries: false } : undefined,
+        drag: { x: true, y: false, setScale: !this.overWindows },
+        points: { size: 7 },
+        dataIdx: (plot, series, at) => nearestKnown(plot.data[series], at),
+      },
+      hooks: this.overWindows
+        ? {
+            setSelect: [(plot) => this.zoom(plot)],
+            ready: [
+              (plot) =>
+                plot.over.addEventListener('dblclick', () => {
+                  setView({});
+                  onZoom(view);
+                }),
+            ],
+          }
+        : {},
     };
   }
 
@@ -156,7 +212,12 @@ export class Chart {
 
   seriesOptions({ label, color: name, dash, width = 1.6, digits = 4, text, scale = 'y', points = false, hidden }) {
     return {
-      label, scale, dash, width: hidden ? 0 : width, spanGaps: true, stroke: hidden ? 'transparent' : color(name),
+      label,
+      scale,
+      dash,
+      width: hidden ? 0 : width,
+      spanGaps: true,
+      stroke: hidden ? 'transparent' : color(name),
       points: { show: points, size: 5, fill: color(name) },
       value: (_, value) => (known(value) ? (text ? text(value) : value.toFixed(digits)) : kUnknown),
       class: hidden ? 'unlisted' : undefined,
@@ -189,6 +250,8 @@ export function sparkline(canvas, values, name) {
   pen.lineWidth = 1.5;
   pen.lineJoin = 'round';
   pen.beginPath();
-  shown.forEach((value, i) => pen.lineTo(1 + (i / (shown.length - 1)) * (width - 2), height - 2 - ((value - least) / spread) * (height - 4)));
+  shown.forEach((value, i) =>
+    pen.lineTo(1 + (i / (shown.length - 1)) * (width - 2), height - 2 - ((value - least) / spread) * (height - 4)),
+  );
   pen.stroke();
 }

@@ -6,7 +6,7 @@ import { inOrder } from './model.js';
 
 const kTaskColors = ['blue', 'orange', 'green', 'purple', 'sky', 'yellow', 'red'];
 const kMostProcesses = 12;
-const kSmoothing = 9;  // windows that throughput is the mean of
+const kSmoothing = 9; // windows that throughput is the mean of
 
 let log = false;
 const charts = new Map();
@@ -27,12 +27,19 @@ function chart(id, key, options) {
 export function align(columns) {
   const x = [...new Set(columns.flatMap(({ window }) => window))].sort((a, b) => a - b);
   const place = new Map(x.map((window, i) => [window, i]));
-  return [x, ...columns.flatMap(({ window, values }) => values.map((column) => {
-    if (window.length === x.length) return column;
-    const out = new Array(x.length).fill(null);
-    window.forEach((at, i) => { out[place.get(at)] = column[i]; });
-    return out;
-  }))];
+  return [
+    x,
+    ...columns.flatMap(({ window, values }) =>
+      values.map((column) => {
+        if (window.length === x.length) return column;
+        const out = new Array(x.length).fill(null);
+        window.forEach((at, i) => {
+          out[place.get(at)] = column[i];
+        });
+        return out;
+      }),
+    ),
+  ];
 }
 
 function showLoss(model) {
@@ -46,7 +53,10 @@ function showLoss(model) {
     { label: 'lowest miner', color: 'blue', hidden: true },
     { label: 'held-out', color: 'orange', width: 2.4, points: few(heldout) },
   ];
-  const values = [{ window: model.window, values: [model.loss, model.loss_high, model.loss_low] }, { window: heldout.window, values: [heldout.value] }];
+  const values = [
+    { window: model.window, values: [model.loss, model.loss_high, model.loss_low] },
+    { window: heldout.window, values: [heldout.value] },
+  ];
   if (plain.window.length) {
     series.push({ label: 'plain AdamW held-out', color: 'purple', dash: [6, 4], width: 2, points: few(plain) });
     values.push({ window: plain.window, values: [plain.value] });
@@ -64,9 +74,16 @@ function showTasks(model) {
   find('#tasks').hidden = names.length === 0;
   if (names.length === 0) return;
   const curves = names.map((name) => model.curves.get(name));
-  const series = names.map((name, i) => ({ label: name.slice(5), color: kTaskColors[i % kTaskColors.length], digits: 3, points: curves[i].window.length < 60,
-    dash: i >= kTaskColors.length ? [6, 3] : undefined }));
-  chart('tasks', names.join(), () => ({ series })).show(align(curves.map(({ window, value }) => ({ window, values: [value] }))));
+  const series = names.map((name, i) => ({
+    label: name.slice(5),
+    color: kTaskColors[i % kTaskColors.length],
+    digits: 3,
+    points: curves[i].window.length < 60,
+    dash: i >= kTaskColors.length ? [6, 3] : undefined,
+  }));
+  chart('tasks', names.join(), () => ({ series })).show(
+    align(curves.map(({ window, value }) => ({ window, values: [value] }))),
+  );
 }
 
 function showSizes(model) {
@@ -77,8 +94,11 @@ function showSizes(model) {
     series.push({ label: 'ratio', color: 'orange', scale: 'ratio', text: (value) => `1/${value.toFixed(1)}` });
     values.push(model.bytes.map((size) => (known(size) && size > 0 ? whole / size : null)));
   }
-  chart('bytes', String(whole > 0), () => ({ series, axes: { ratio: (value) => (value > 0 ? `1/${value.toFixed(0)}` : '') }, low: 0 }))
-    .show(align([{ window: model.window, values }]));
+  chart('bytes', String(whole > 0), () => ({
+    series,
+    axes: { ratio: (value) => (value > 0 ? `1/${value.toFixed(0)}` : '') },
+    low: 0,
+  })).show(align([{ window: model.window, values }]));
 }
 
 // Over some windows each, because one window's end is as exact as its reports' times.
@@ -98,29 +118,51 @@ function showProcesses(model) {
   find('#cpu').hidden = find('#memory').hidden = !there;
   if (!there) return;
   const nodes = inOrder(model, [...new Set(model.system.map(([node]) => node))]).slice(0, kMostProcesses);
-  const series = (digits) => nodes.map((node, i) => ({ label: model.status.nodes[node], color: kTaskColors[i % kTaskColors.length], digits,
-    dash: i >= kTaskColors.length ? [6, 3] : undefined }));
-  const columns = (field, scale) => align(nodes.map((node) => {
-    const samples = model.system.filter((sample) => sample[0] === node);
-    return { window: samples.map(([, time]) => time / 1000), values: [samples.map((sample) => (known(sample[field]) ? sample[field] * scale : null))] };
-  }));
+  const series = (digits) =>
+    nodes.map((node, i) => ({
+      label: model.status.nodes[node],
+      color: kTaskColors[i % kTaskColors.length],
+      digits,
+      dash: i >= kTaskColors.length ? [6, 3] : undefined,
+    }));
+  const columns = (field, scale) =>
+    align(
+      nodes.map((node) => {
+        const samples = model.system.filter((sample) => sample[0] === node);
+        return {
+          window: samples.map(([, time]) => time / 1000),
+          values: [samples.map((sample) => (known(sample[field]) ? sample[field] * scale : null))],
+        };
+      }),
+    );
   chart('cpu', nodes.join(), () => ({ series: series(0), over: 'time', low: 0 })).show(columns(2, 1));
   chart('memory', nodes.join(), () => ({ series: series(2), over: 'time', low: 0 })).show(columns(3, 1e-9));
 }
 
 function showThroughput(model) {
-  chart('tokens', '', () => ({ series: [{ label: `mean of ${kSmoothing} windows`, color: 'green', text: compact }], axes: { y: compact }, low: 0 }))
-    .show(align([{ window: model.window, values: [throughput(model)] }]));
+  chart('tokens', '', () => ({
+    series: [{ label: `mean of ${kSmoothing} windows`, color: 'green', text: compact }],
+    axes: { y: compact },
+    low: 0,
+  })).show(align([{ window: model.window, values: [throughput(model)] }]));
 }
 
 // Each is drawn by itself, so that none of them holds the page up.
 export const curveViews = [showLoss, showTasks, showSizes, showThroughput, showProcesses];
 
 export function beginCurves(model) {
-  choice(find('#loss-scale'), [[false, 'linear'], [true, 'log']], log, (chosen) => {
-    log = chosen;
-    if (model.status) showLoss(model);
-  });
+  choice(
+    find('#loss-scale'),
+    [
+      [false, 'linear'],
+      [true, 'log'],
+    ],
+    log,
+    (chosen) => {
+      log = chosen;
+      if (model.status) showLoss(model);
+    },
+  );
 }
 
 // What the miners' dialog shows of one of them.
@@ -128,10 +170,23 @@ export function minerCharts(place, history) {
   const panels = [
     ['weight', [{ label: 'weight', color: 'blue' }], [history.weight], 0],
     ['rating', [{ label: 'rating', color: 'green', digits: 2 }], [history.ordinal]],
-    ['scores', [{ label: 'indicator', color: 'purple', digits: 3 }, { label: 'sync', color: 'sky', digits: 3 }, { label: 'final', color: 'orange', digits: 3 }],
-      [history.binary_average, history.sync_score, history.final_score]],
-    ['its effect', [{ label: 'lowers loss on its samples by', color: 'blue', points: true, width: 0 }, { label: 'on others by', color: 'orange', points: true, width: 0 }],
-      [history.own_gain, history.random_gain]],
+    [
+      'scores',
+      [
+        { label: 'indicator', color: 'purple', digits: 3 },
+        { label: 'sync', color: 'sky', digits: 3 },
+        { label: 'final', color: 'orange', digits: 3 },
+      ],
+      [history.binary_average, history.sync_score, history.final_score],
+    ],
+    [
+      'its effect',
+      [
+        { label: 'lowers loss on its samples by', color: 'blue', points: true, width: 0 },
+        { label: 'on others by', color: 'orange', points: true, width: 0 },
+      ],
+      [history.own_gain, history.random_gain],
+    ],
     ['loss', [{ label: 'train loss', color: 'blue' }], [history.loss]],
     ['bytes', [{ label: 'contribution', color: 'orange', text: bytes }], [history.bytes], 0],
   ];

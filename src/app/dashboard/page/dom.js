@@ -21,8 +21,21 @@ export function setText(node, text) {
 // A row of buttons of which one is chosen; choices: [[value, label]]. Returns a function that marks the chosen one.
 export function choice(place, choices, chosen, onChoose) {
   const buttons = choices.map(([value, label, title]) =>
-    element('button', { type: 'button', title, onclick: () => { mark(value); onChoose(value); } }, label));
-  const mark = (value) => buttons.forEach((button, i) => button.setAttribute('aria-pressed', String(choices[i][0] === value)));
+    element(
+      'button',
+      {
+        type: 'button',
+        title,
+        onclick: () => {
+          mark(value);
+          onChoose(value);
+        },
+      },
+      label,
+    ),
+  );
+  const mark = (value) =>
+    buttons.forEach((button, i) => button.setAttribute('aria-pressed', String(choices[i][0] === value)));
   place.replaceChildren(...buttons);
   mark(chosen);
   return mark;

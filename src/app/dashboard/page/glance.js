@@ -6,7 +6,7 @@ import { faultsInAll, inOrder, windowsApart } from './model.js';
 
 const kTrendWindows = 20;
 const kSparkWindows = 60;
-const kHealedWindows = 3;  // that agree, and a divergence is history
+const kHealedWindows = 3; // that agree, and a divergence is history
 
 // The newest value that is there, with its place.
 function newest(values) {
@@ -22,7 +22,12 @@ function mean(values) {
 // Seconds between the newest windows' ends: the median, so that a pause between two calls does not count.
 export function windowSeconds(model, count = kTrendWindows) {
   const times = model.time_ms.slice(-count - 1).filter(known);
-  return median(times.slice(1).map((time, i) => (time - times[i]) / 1000).filter((seconds) => seconds > 0));
+  return median(
+    times
+      .slice(1)
+      .map((time, i) => (time - times[i]) / 1000)
+      .filter((seconds) => seconds > 0),
+  );
 }
 
 export function tokensPerSecond(model) {
@@ -39,7 +44,9 @@ export function runState(model) {
   if (state === 'finished') return ['finished', `${duration(quiet)} ago`];
   if (state === 'stopped') return ['stopped', `${duration(quiet)} ago`];
   const patience = Math.max(30, 12 * (windowSeconds(model) ?? 0));
-  return quiet > patience ? ['stalled', `no news for ${duration(quiet)}`] : ['running', quiet < 2 ? 'now' : `${duration(quiet)} ago`];
+  return quiet > patience
+    ? ['stalled', `no news for ${duration(quiet)}`]
+    : ['running', quiet < 2 ? 'now' : `${duration(quiet)} ago`];
 }
 
 export function showState([state, since]) {
@@ -64,8 +71,12 @@ export function showRun(model) {
   const folder = run.folder.replace(/\/$/, '').split('/').pop();
   setText(find('#run-name'), folder);
   document.title = `${folder} · templar`;
-  const facts = [run.run_id && `run ${run.run_id.slice(0, 8)}`, run.name && `model ${run.name}`, run.parameters && `${compact(run.parameters)} parameters`,
-    run.algorithm && `${run.algorithm}, ${run.inner_steps} inner ${run.inner_steps === 1 ? 'step' : 'steps'} a window`];
+  const facts = [
+    run.run_id && `run ${run.run_id.slice(0, 8)}`,
+    run.name && `model ${run.name}`,
+    run.parameters && `${compact(run.parameters)} parameters`,
+    run.algorithm && `${run.algorithm}, ${run.inner_steps} inner ${run.inner_steps === 1 ? 'step' : 'steps'} a window`,
+  ];
   setText(find('#run-facts'), facts.filter(Boolean).join(' · '));
   find('#run-name').title = run.folder;
 }
@@ -85,7 +96,9 @@ function showWindow(model) {
   const done = model.lastWindow + 1;
   const seconds = windowSeconds(model);
   const left = known(wanted) && known(seconds) && wanted > done ? `, ${duration((wanted - done) * seconds)} left` : '';
-  tile('window', whole(done), known(seconds) ? `${duration(seconds)} a window${left}` : '', { unit: known(wanted) ? `of ${whole(wanted)}` : '' });
+  tile('window', whole(done), known(seconds) ? `${duration(seconds)} a window${left}` : '', {
+    unit: known(wanted) ? `of ${whole(wanted)}` : '',
+  });
   find('#progress').style.width = known(wanted) && wanted > 0 ? `${Math.min(100, (done / wanted) * 100)}%` : '0';
 }
 
@@ -97,18 +110,24 @@ function showRoots(model) {
   const names = inOrder(model, model.differ[last]).map((node) => model.status.nodes[node]);
   const who = `${names[0]}${names.length > 1 ? ` and ${names.length - 1} more` : ''}`;
   const title = `${apart} windows in which a node's state root differs; the newest is ${model.window[last]}: ${names.join(', ')}`;
-  if (last < model.rows - kHealedWindows) return tile('roots', '✓ agree', `${who} differed in ${model.window[last]}`, { mood: 'warn', title });
+  if (last < model.rows - kHealedWindows)
+    return tile('roots', '✓ agree', `${who} differed in ${model.window[last]}`, { mood: 'warn', title });
   tile('roots', '✕ differ', `${who}, window ${model.window[last]}`, { mood: 'bad', title });
 }
 
 function showFaults(model) {
   const faults = [...model.faults.values()];
   const recent = model.lastWindow - kTrendWindows;
-  const grave = model.differ.slice(-kTrendWindows).some(Boolean)
-    || faults.some(({ kind, last }) => (kind === 'error' || kind === 'divergence') && (last === null || last > recent));
+  const grave =
+    model.differ.slice(-kTrendWindows).some(Boolean) ||
+    faults.some(({ kind, last }) => (kind === 'error' || kind === 'divergence') && (last === null || last > recent));
   const newestFault = faults.reduce((a, b) => ((b.last ?? -1) > (a?.last ?? -1) ? b : a), null);
-  tile('faults', whole(faultsInAll(model)), newestFault ? `last: ${newestFault.source}, window ${newestFault.last}` : 'none',
-    { mood: grave ? 'bad' : faults.length ? 'warn' : '' });
+  tile(
+    'faults',
+    whole(faultsInAll(model)),
+    newestFault ? `last: ${newestFault.source}, window ${newestFault.last}` : 'none',
+    { mood: grave ? 'bad' : faults.length ? 'warn' : '' },
+  );
 }
 
 export function showGlance(model) {

@@ -14,7 +14,16 @@ const model = new Model();
 let away = false;
 
 // One view a frame, so that also the first drawing of a long run leaves the page responsive.
-const views = [showGlance, curveViews[0], showTimeline, showUtilisation, showMiners, showRoots, showFaultList, ...curveViews.slice(1)];
+const views = [
+  showGlance,
+  curveViews[0],
+  showTimeline,
+  showUtilisation,
+  showMiners,
+  showRoots,
+  showFaultList,
+  ...curveViews.slice(1),
+];
 let due = [];
 function drawNext() {
   const view = due.shift();
@@ -40,20 +49,40 @@ beginCurves(model);
 beginTimeline(model);
 beginMiners(model);
 beginLedger(model);
-const markRange = choice(find('#ranges'), [[0, 'all windows'], [1000, 'last 1,000'], [100, 'last 100'], [20, 'last 20']], 0, (last) => setView(last ? { last } : {}));
+const markRange = choice(
+  find('#ranges'),
+  [
+    [0, 'all windows'],
+    [1000, 'last 1,000'],
+    [100, 'last 100'],
+    [20, 'last 20'],
+  ],
+  0,
+  (last) => setView(last ? { last } : {}),
+);
 whenZoomed((view) => markRange(view.max === undefined ? 0 : null));
-addEventListener('scroll', () => { find('#tip').hidden = true; }, { passive: true });
+addEventListener(
+  'scroll',
+  () => {
+    find('#tip').hidden = true;
+  },
+  { passive: true },
+);
 
 setInterval(tick, 1000);
-follow(model, (news) => {
-  away = false;
-  const first = model.status === null || model.status.life !== news.life;
-  model.merge(news);
-  if (first) showRun(model);
-  tick();
-  drawAll();
-  window.templarRevision = news.revision;
-}, () => {
-  away = true;
-  tick();
-});
+follow(
+  model,
+  (news) => {
+    away = false;
+    const first = model.status === null || model.status.life !== news.life;
+    model.merge(news);
+    if (first) showRun(model);
+    tick();
+    drawAll();
+    window.templarRevision = news.revision;
+  },
+  () => {
+    away = true;
+    tick();
+  },
+);

@@ -1,6 +1,16 @@
 // All that the page knows of the run, brought up to date by what the server sends.
-const kColumns = ['loss', 'loss_low', 'loss_high', 'tokens', 'bytes', 'time_ms', 'accepted', 'rejected',
-  'baseline_loss', 'differ'];
+const kColumns = [
+  'loss',
+  'loss_low',
+  'loss_high',
+  'tokens',
+  'bytes',
+  'time_ms',
+  'accepted',
+  'rejected',
+  'baseline_loss',
+  'differ',
+];
 const kKeptSamples = 4000;
 
 export class Model {
@@ -81,7 +91,10 @@ export class Model {
 
   // The windows in detail that are known, the newest last.
   newestDetails(count, upTo = Infinity) {
-    return [...this.details.values()].filter((detail) => detail.window <= upTo).sort((a, b) => a.window - b.window).slice(-count);
+    return [...this.details.values()]
+      .filter((detail) => detail.window <= upTo)
+      .sort((a, b) => a.window - b.window)
+      .slice(-count);
   }
 
   // The server's time now.
@@ -98,7 +111,9 @@ export const faultsInAll = (model) => model.faultsTotal + windowsApart(model);
 export function inOrder(model, nodes) {
   const rank = (name) => ['validator', 'miner', 'evaluator'].findIndex((role) => name.startsWith(role)) + 1 || 4;
   const name = (node) => model.status.nodes[node];
-  return nodes.slice().sort((a, b) => rank(name(a)) - rank(name(b)) || name(a).localeCompare(name(b), 'en', { numeric: true }));
+  return nodes
+    .slice()
+    .sort((a, b) => rank(name(a)) - rank(name(b)) || name(a).localeCompare(name(b), 'en', { numeric: true }));
 }
 
 // Where a window stands or is to stand; the end is looked at first.
@@ -114,7 +129,22 @@ function placeOf(windows, window) {
   return low;
 }
 
-function minerOf([uid, window, mu, sigma, ordinal, indicator, gradient, sync, score, weight, loss, size, verdict, reason]) {
+function minerOf([
+  uid,
+  window,
+  mu,
+  sigma,
+  ordinal,
+  indicator,
+  gradient,
+  sync,
+  score,
+  weight,
+  loss,
+  size,
+  verdict,
+  reason,
+]) {
   return { uid, window, mu, sigma, ordinal, indicator, gradient, sync, score, weight, loss, size, verdict, reason };
 }
 

@@ -10,10 +10,11 @@ export async function ask(path) {
 }
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-const visible = () => new Promise((resolve) => {
-  if (!document.hidden) resolve();
-  else document.addEventListener('visibilitychange', resolve, { once: true });
-});
+const visible = () =>
+  new Promise((resolve) => {
+    if (!document.hidden) resolve();
+    else document.addEventListener('visibilitychange', resolve, { once: true });
+  });
 
 // Calls onNews with each news, onAway where the server can't be reached. Never ends.
 export async function follow(model, onNews, onAway) {

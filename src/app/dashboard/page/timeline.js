@@ -4,15 +4,23 @@ import { clock, duration, percent } from './format.js';
 import { inOrder } from './model.js';
 import { ask } from './server.js';
 
-export const kPhaseColors = { train: 'blue', publish: 'orange', gather: 'purple', apply: 'green', evaluate: 'sky', checkpoint: 'yellow', catch_up: 'red' };
+export const kPhaseColors = {
+  train: 'blue',
+  publish: 'orange',
+  gather: 'purple',
+  apply: 'green',
+  evaluate: 'sky',
+  checkpoint: 'yellow',
+  catch_up: 'red',
+};
 const kRow = 22;
 const kNames = 92;
 const kHead = 22;
 
 let model = null;
 let count = 6;
-let upTo = Infinity;  // the last window shown
-let drawn = [];       // rectangles with what they say
+let upTo = Infinity; // the last window shown
+let drawn = []; // rectangles with what they say
 let shown = [];
 
 const phaseName = (phase) => model.status.phases[phase].replace('_', ' ');
@@ -22,10 +30,21 @@ const canvas = find('canvas', frame);
 
 export function beginTimeline(theModel) {
   model = theModel;
-  choice(find('#timeline-count'), [[3, '3'], [6, '6'], [12, '12'], [24, '24'], [48, '48']].map(([n, label]) => [n, label, `${n} windows`]), count, (chosen) => {
-    count = chosen;
-    load();
-  });
+  choice(
+    find('#timeline-count'),
+    [
+      [3, '3'],
+      [6, '6'],
+      [12, '12'],
+      [24, '24'],
+      [48, '48'],
+    ].map(([n, label]) => [n, label, `${n} windows`]),
+    count,
+    (chosen) => {
+      count = chosen;
+      load();
+    },
+  );
   find('#timeline-older').addEventListener('click', () => move(-count));
   find('#timeline-newest').addEventListener('click', () => move(Infinity));
   frame.addEventListener('keydown', (event) => {
@@ -38,8 +57,11 @@ export function beginTimeline(theModel) {
   frame.addEventListener('pointerdown', point);
   frame.addEventListener('pointerleave', hideTip);
   new ResizeObserver(showTimeline).observe(frame);
-  find('#timeline-legend').replaceChildren(...Object.entries(kPhaseColors).map(([phase, name]) =>
-    element('span', {}, element('i', { style: { background: `var(--${name})` } }), phase.replace('_', ' '))));
+  find('#timeline-legend').replaceChildren(
+    ...Object.entries(kPhaseColors).map(([phase, name]) =>
+      element('span', {}, element('i', { style: { background: `var(--${name})` } }), phase.replace('_', ' ')),
+    ),
+  );
 }
 
 function move(windows) {
@@ -78,7 +100,9 @@ export function showTimeline() {
 function draw() {
   const nodes = inOrder(model, [...new Set(shown.flatMap((detail) => detail.spans.map((span) => span.node)))]);
   if (nodes.length === 0) return;
-  const spans = shown.flatMap((detail) => detail.spans.map((span) => ({ ...span, window: detail.window, end: span.start + span.seconds * 1000 })));
+  const spans = shown.flatMap((detail) =>
+    detail.spans.map((span) => ({ ...span, window: detail.window, end: span.start + span.seconds * 1000 })),
+  );
   const from = spans.reduce((least, { start }) => Math.min(least, start), Infinity);
   const to = spans.reduce((most, { end }) => Math.max(most, end), from + 1);
   const width = frame.clientWidth;
@@ -106,7 +130,10 @@ function draw() {
 function drawWindows(pen, spans, x, height) {
   let room = 0;
   for (const { window } of shown) {
-    const begins = spans.reduce((least, span) => (span.window === window ? Math.min(least, span.start) : least), Infinity);
+    const begins = spans.reduce(
+      (least, span) => (span.window === window ? Math.min(least, span.start) : least),
+      Infinity,
+    );
     if (begins === Infinity) continue;
     pen.fillStyle = color('strong-line');
     pen.fillRect(Math.round(x(begins)), 4, 1, height - 4);
@@ -129,7 +156,13 @@ function drawNodes(pen, nodes, width) {
 function drawSpans(pen, nodes, spans, x) {
   const rows = new Map(nodes.map((node, row) => [node, row]));
   const colors = model.status.phases.map((phase) => color(kPhaseColors[phase] ?? 'dim'));
-  drawn = spans.map((span) => ({ span, left: x(span.start), right: Math.max(x(span.end), x(span.start) + 1.5), top: kHead + rows.get(span.node) * kRow + 3, height: kRow - 7 }));
+  drawn = spans.map((span) => ({
+    span,
+    left: x(span.start),
+    right: Math.max(x(span.end), x(span.start) + 1.5),
+    top: kHead + rows.get(span.node) * kRow + 3,
+    height: kRow - 7,
+  }));
   for (const { span, left, right, top, height } of drawn) {
     pen.fillStyle = colors[span.phase];
     pen.fillRect(left, top, right - left, height);
@@ -139,10 +172,18 @@ function drawSpans(pen, nodes, spans, x) {
 function point(event) {
   const box = canvas.getBoundingClientRect();
   const [x, y] = [event.clientX - box.left, event.clientY - box.top];
-  const near = drawn.filter(({ left, right, top, height }) => x >= left - 2 && x <= right + 2 && y >= top && y <= top + height);
+  const near = drawn.filter(
+    ({ left, right, top, height }) => x >= left - 2 && x <= right + 2 && y >= top && y <= top + height,
+  );
   if (near.length === 0) return hideTip();
-  const { span } = near.reduce((a, b) => (Math.abs((a.left + a.right) / 2 - x) < Math.abs((b.left + b.right) / 2 - x) ? a : b));
-  showTip(`${model.status.nodes[span.node]}, window ${span.window}\n${phaseName(span.phase)}: ${duration(span.seconds)}, from ${clock(span.start)}`, event.clientX, event.clientY);
+  const { span } = near.reduce((a, b) =>
+    Math.abs((a.left + a.right) / 2 - x) < Math.abs((b.left + b.right) / 2 - x) ? a : b,
+  );
+  showTip(
+    `${model.status.nodes[span.node]}, window ${span.window}\n${phaseName(span.phase)}: ${duration(span.seconds)}, from ${clock(span.start)}`,
+    event.clientX,
+    event.clientY,
+  );
 }
 
 // How each node's time was used over the newest windows.
@@ -152,19 +193,43 @@ export function showUtilisation(model) {
   const wall = details.length > 1 ? (last.time - first.time) / 1000 : 0;
   setText(find('#utilisation-span'), wall > 0 ? `share of the newest ${details.length} windows' time` : '');
   const newestSample = new Map(model.system.map((sample) => [sample[0], sample]));
-  const rows = inOrder(model, model.status.nodes.map((_, node) => node))
-    .map((node) => ({ name: model.status.nodes[node], shares: sharesOf(model, details.slice(1), node, wall), sample: newestSample.get(node) }))
+  const rows = inOrder(
+    model,
+    model.status.nodes.map((_, node) => node),
+  )
+    .map((node) => ({
+      name: model.status.nodes[node],
+      shares: sharesOf(model, details.slice(1), node, wall),
+      sample: newestSample.get(node),
+    }))
     .filter(({ shares, sample }) => shares.length || sample);
-  find('#utilisation .rows').replaceChildren(...rows.map(({ name, shares, sample }) => {
-    const busy = shares.reduce((sum, { share }) => sum + share, 0);
-    const facts = sample ? `${Math.round(sample[2] ?? 0)} % CPU, ${((sample[3] ?? 0) / 1e9).toFixed(2)} GB` : '';
-    const says = shares.map(({ phase, share }) => `${phase.replace('_', ' ')} ${percent(share)}`).join(', ');
-    const train = shares.find(({ phase }) => phase === 'train');
-    return element('div', { class: 'use', title: says }, element('span', {}, name),
-      element('span', { class: 'bar', role: 'img', 'aria-label': says }, ...shares.map(({ phase, share }) =>
-        element('i', { style: { width: `${(share / Math.max(1, busy)) * 100}%`, background: `var(--${kPhaseColors[phase] ?? 'dim'})` } }))),
-      element('span', {}, train ? percent(train.share) : percent(busy)), element('small', {}, facts));
-  }));
+  find('#utilisation .rows').replaceChildren(
+    ...rows.map(({ name, shares, sample }) => {
+      const busy = shares.reduce((sum, { share }) => sum + share, 0);
+      const facts = sample ? `${Math.round(sample[2] ?? 0)} % CPU, ${((sample[3] ?? 0) / 1e9).toFixed(2)} GB` : '';
+      const says = shares.map(({ phase, share }) => `${phase.replace('_', ' ')} ${percent(share)}`).join(', ');
+      const train = shares.find(({ phase }) => phase === 'train');
+      return element(
+        'div',
+        { class: 'use', title: says },
+        element('span', {}, name),
+        element(
+          'span',
+          { class: 'bar', role: 'img', 'aria-label': says },
+          ...shares.map(({ phase, share }) =>
+            element('i', {
+              style: {
+                width: `${(share / Math.max(1, busy)) * 100}%`,
+                background: `var(--${kPhaseColors[phase] ?? 'dim'})`,
+              },
+            }),
+          ),
+        ),
+        element('span', {}, train ? percent(train.share) : percent(busy)),
+        element('small', {}, facts),
+      );
+    }),
+  );
 }
 
 function sharesOf(model, details, node, wall) {
@@ -172,7 +237,8 @@ function sharesOf(model, details, node, wall) {
   const seconds = new Map();
   for (const { spans, reports } of details) {
     const own = spans.filter((span) => span.node === node);
-    for (const { phase, seconds: took } of own) seconds.set(model.status.phases[phase], (seconds.get(model.status.phases[phase]) ?? 0) + took);
+    for (const { phase, seconds: took } of own)
+      seconds.set(model.status.phases[phase], (seconds.get(model.status.phases[phase]) ?? 0) + took);
     const report = own.length === 0 ? reports.find((one) => one.node === node) : undefined;
     if (report?.trainSeconds) seconds.set('train', (seconds.get('train') ?? 0) + report.trainSeconds);
   }
