@@ -195,16 +195,21 @@ TEST_F(DashboardServerTest, ForgetsARunInWhosePlaceANewOneBegins) {
 }
 
 TEST_F(DashboardServerTest, SaysWhetherTheRunHasFinished) {
+  const auto say = [&](const char* name) {
+    run_.write("localnet", {.name = name, .tags = {}, .fields = {{"windows", int64_t{1}}}, .time_ns = 1});
+  };
+  ASSERT_TRUE(write_file_atomically(run_.path() / "summary.json", std::string_view("{\"windows\": 9}")));
   run_.write_miner(1, 0, 2.0);
-  run_.write("localnet",
-             {.name = "localnet_begin", .tags = {}, .fields = {{"windows", int64_t{1}}}, .time_ns = 1});
+  say("localnet_begin");
   start();
-  EXPECT_EQ(all_news()["state"], "running");
+  EXPECT_EQ(all_news()["state"], "running") << "the summary is an earlier run's";
   EXPECT_EQ(all_news()["windows_wanted"], 1);
-  ASSERT_TRUE(write_file_atomically(run_.path() / "summary.json", std::string_view("{\"windows\": 1}")));
+  say("localnet_call");
   EXPECT_EQ(json("/api/news")["state"], "finished");
-  run_.write_miner(1, 1, 2.0);
-  EXPECT_EQ(json("/api/news")["state"], "running") << "resumed for more windows";
+  std::filesystem::remove(run_.path() / "summary.json");
+  EXPECT_EQ(json("/api/news")["state"], "stopped");
+  say("localnet_begin");
+  EXPECT_EQ(json("/api/news")["state"], "running") << "resumed";
 }
 
 TEST_F(DashboardServerTest, ReadsPastLinesThatAreNoMeasurements) {

@@ -51,7 +51,11 @@ int64_t unix_ms(std::optional<std::filesystem::file_time_type> time) {
 }  // namespace
 
 bool RunKnowledge::finished() const {
-  return view.last_window() >= 0 && summary_windows > view.last_window();
+  if (summary_windows < 0 || view.last_window() < 0) return false;
+  // A summary may be an earlier call's.
+  if (const auto wanted = view.windows_wanted())
+    return view.call_ended() && view.last_window() + 1 >= *wanted;
+  return summary_windows > view.last_window();
 }
 
 Result<RunFollower> RunFollower::open(const std::filesystem::path& folder) {

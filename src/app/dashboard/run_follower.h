@@ -36,7 +36,7 @@ struct RunKnowledge {
 
   // When the run last said something; where its measurements bear no time, by their files.
   [[nodiscard]] int64_t newest_ms() const { return view.newest_ms() > 0 ? view.newest_ms() : newest_file_ms; }
-  // The summary is about all that has been reported.
+  // All windows that were wanted are there, and the localnet has summed them up.
   [[nodiscard]] bool finished() const;
 };
 

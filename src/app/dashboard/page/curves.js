@@ -75,7 +75,7 @@ function showTasks(model) {
   if (names.length === 0) return;
   const curves = names.map((name) => model.curves.get(name));
   const series = names.map((name, i) => ({
-    label: name.slice(5),
+    label: name.slice(5).replace(/,none$/, ''),
     color: kTaskColors[i % kTaskColors.length],
     digits: 3,
     points: curves[i].window.length < 60,

@@ -81,14 +81,14 @@ export function showRun(model) {
   find('#run-name').title = run.folder;
 }
 
-// "▼ 0.0123 in 20 windows"
+// "▼ 0.012 in 20 windows"
 function trend(windows, values, steps) {
   const last = newest(values);
   const from = newest(values.slice(0, Math.max(1, last - steps + 1)));
   if (from < 0 || last <= from) return '';
   const change = values[last] - values[from];
   const passed = windows[last] - windows[from];
-  return `${change > 0 ? '▲' : '▼'} ${Math.abs(change).toFixed(4)} in ${whole(passed)} ${passed === 1 ? 'window' : 'windows'}`;
+  return `${change > 0 ? '▲' : '▼'} ${Math.abs(change).toFixed(3)} in ${whole(passed)} ${passed === 1 ? 'window' : 'windows'}`;
 }
 
 function showWindow(model) {
@@ -96,7 +96,7 @@ function showWindow(model) {
   const done = model.lastWindow + 1;
   const seconds = windowSeconds(model);
   const left = known(wanted) && known(seconds) && wanted > done ? `, ${duration((wanted - done) * seconds)} left` : '';
-  tile('window', whole(done), known(seconds) ? `${duration(seconds)} a window${left}` : '', {
+  tile('window', whole(done), known(seconds) ? `${duration(seconds)} each${left}` : '', {
     unit: known(wanted) ? `of ${whole(wanted)}` : '',
   });
   find('#progress').style.width = known(wanted) && wanted > 0 ? `${Math.min(100, (done / wanted) * 100)}%` : '0';
