@@ -5,6 +5,7 @@ import { sparkline } from './charts.js';
 import { faultsInAll, inOrder, windowsApart } from './model.js';
 
 const kTrendWindows = 20;
+const kPaceWindows = 9;
 const kSparkWindows = 60;
 const kHealedWindows = 3; // that agree, and a divergence is history
 
@@ -20,7 +21,7 @@ function mean(values) {
 }
 
 // Seconds between the newest windows' ends: the median, so that a pause between two calls does not count.
-export function windowSeconds(model, count = kTrendWindows) {
+export function windowSeconds(model, count = kPaceWindows) {
   const times = model.time_ms.slice(-count - 1).filter(known);
   return median(
     times
@@ -32,7 +33,7 @@ export function windowSeconds(model, count = kTrendWindows) {
 
 export function tokensPerSecond(model) {
   const seconds = windowSeconds(model);
-  const tokens = mean(model.tokens.slice(-kTrendWindows));
+  const tokens = mean(model.tokens.slice(-kPaceWindows));
   return known(seconds) && known(tokens) ? tokens / seconds : null;
 }
 
