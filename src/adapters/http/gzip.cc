@@ -9,14 +9,13 @@
 namespace templar {
 namespace {
 
-constexpr int kLevel = 1;
 constexpr int kGzipWindow = 15 + 16;  // zlib's way to say: a gzip header
 
 }  // namespace
 
-Bytes gzip(std::string_view text) {
+Bytes gzip(std::string_view text, int level) {
   z_stream stream{};
-  CHECK(::deflateInit2(&stream, kLevel, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+  CHECK(::deflateInit2(&stream, level, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) == Z_OK);
   Bytes out(::deflateBound(&stream, text.size()));
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
   stream.avail_in = static_cast<uInt>(text.size());

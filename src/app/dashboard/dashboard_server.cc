@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 #include <httplib.h>
-#include <zlib.h>
 
 #include <charconv>
 #include <optional>
 #include <thread>
 
+#include "adapters/http/gzip.h"
 #include "app/dashboard/run_json.h"
 #include "app/dashboard/run_watch.h"
 #include "base/clock.h"
@@ -24,24 +24,6 @@ constexpr const char* kPolicy =
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src "
     "'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'";
-
-std::optional<std::string> gzipped(std::string_view text) {
-  z_stream stream{};
-  constexpr int kGzipWindow = 15 + 16;
-  constexpr int kLevel = 5;
-  if (deflateInit2(&stream, kLevel, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-    return std::nullopt;
-  std::string out(deflateBound(&stream, text.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  const int outcome = deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  if (outcome != Z_STREAM_END) return std::nullopt;
-  return out;
-}
 
 std::optional<int64_t> integer(std::string_view text) {
   int64_t value = 0;
@@ -66,10 +48,8 @@ void send(httplib::Response& response, std::shared_ptr<const std::string> body, 
 void answer(const httplib::Request& request, httplib::Response& response, std::string body,
             const char* type) {
   if (request.get_header_value("Accept-Encoding").find("gzip") != std::string::npos && body.size() > 512) {
-    if (std::optional<std::string> packed = gzipped(body)) {
-      response.set_header("Content-Encoding", "gzip");
-      body = *std::move(packed);
-    }
+    response.set_header("Content-Encoding", "gzip");
+    body = as_text(gzip(body, kSmallGzip));
   }
   send(response, std::make_shared<const std::string>(std::move(body)), type);
 }

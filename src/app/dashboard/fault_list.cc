@@ -31,6 +31,10 @@ std::optional<int64_t> window_in_text(std::string_view text) {
   return window;
 }
 
+bool ends_a_time(char c) {
+  return c == 'Z' || std::isdigit(static_cast<unsigned char>(c)) != 0;
+}
+
 std::optional<LogFault> fault_in_object(std::string_view line) {
   const auto json = nlohmann::json::parse(line, nullptr, false);
   if (!json.is_object()) return std::nullopt;
@@ -41,11 +45,12 @@ std::optional<LogFault> fault_in_object(std::string_view line) {
   const std::string level = text("level");
   if (level != "warning" && level != "warn" && level != "error" && level != "critical") return std::nullopt;
   LogFault fault{.is_error = level.front() != 'w', .text = {}, .window = {}};
-  std::string message = text("message");
-  if (message.empty()) message = text("msg");
+  const std::string message = text("message");
   const std::string room = text("room");
   fault.text = shortened(room.empty() ? message : room + ": " + message);
-  for (const auto& [name, value] : json.items()) {
+  const auto fields = json.find("fields");
+  if (fields == json.end() || !fields->is_object()) return fault;
+  for (const auto& [name, value] : fields->items()) {
     if (name == "window" && value.is_number_integer()) fault.window = value.get<int64_t>();
     if (name == "reason" && value.is_string())
       fault.text = shortened(fault.text + ": " + value.get<std::string>());
@@ -95,9 +100,7 @@ std::optional<LogFault> fault_in_log_line(std::string_view line) {
   for (const auto& [word, is_error] : kLevels) {
     const size_t at = prefix.find(word);
     // The word must be the level that stands behind a time, not a part of some message.
-    if (at == std::string_view::npos || at == 0 ||
-        std::isdigit(static_cast<unsigned char>(prefix[at - 1])) == 0)
-      continue;
+    if (at == std::string_view::npos || at == 0 || !ends_a_time(prefix[at - 1])) continue;
     return LogFault{is_error, shortened(line.substr(at + word.size())), window_in_text(line)};
   }
   return std::nullopt;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/log_format.h"
+
 namespace templar::testing {
 namespace {
 
@@ -53,12 +55,19 @@ TEST(FaultInLogLine, TakesWarningsAndErrorsOfTextAndOfJson) {
   EXPECT_FALSE(text->is_error);
   EXPECT_EQ(text->window, 391);
   EXPECT_THAT(text->text, HasSubstr("validator: old copies stay"));
+  const auto own = fault_in_log_line(text_log_line(
+      {.level = LogLevel::kWarning, .room = "gather", .message = "slow", .fields = {{"window", 3}}}));
+  ASSERT_TRUE(own);
+  EXPECT_EQ(own->text, "gather: slow window=3");
+  EXPECT_EQ(own->window, 3);
   const auto error = fault_in_log_line("error: the disk is full");
   ASSERT_TRUE(error);
   EXPECT_TRUE(error->is_error);
   EXPECT_EQ(error->text, "the disk is full");
-  const auto json =
-      fault_in_log_line(R"({"level":"error","room":"miner","message":"no data","window":7,"reason":"gone"})");
+  const auto json = fault_in_log_line(json_log_line({.level = LogLevel::kError,
+                                                     .room = "miner",
+                                                     .message = "no data",
+                                                     .fields = {{"window", 7}, {"reason", "gone"}}}));
   ASSERT_TRUE(json);
   EXPECT_TRUE(json->is_error);
   EXPECT_EQ(json->text, "miner: no data: gone");
@@ -67,7 +76,7 @@ TEST(FaultInLogLine, TakesWarningsAndErrorsOfTextAndOfJson) {
 
 TEST(FaultInLogLine, PassesOverEverythingElse) {
   for (const char* line :
-       {"", "12:00:02.000 I miner: an error of old is named warning here", "miner: warning error",
+       {"", "2026-01-01T12:00:02.000Z I miner: an error of old is named warning here", "miner: warning error",
         "a room: W and E ", "{\"level\":\"info\",\"message\":\"error\"}", "{\"level\":3}", "{broken", "[1]",
         "\xff\xfe error "}) {
     EXPECT_FALSE(fault_in_log_line(line)) << line;
