@@ -144,7 +144,8 @@ export class Chart {
       font: '11px system-ui, "DejaVu Sans", sans-serif',
       gap: 6,
     };
-    const times = (_, splits) => splits.map((seconds) => clock(seconds * 1000).slice(0, 5));
+    const times = (_, splits) =>
+      splits.map((seconds) => clock(seconds * 1000).slice(0, splits[1] - splits[0] < 60 ? 8 : 5));
     const drawn = [
       { ...axis, size: 26, space: 70, ...(this.overWindows ? { incrs: kWholeSteps } : { values: times }) },
     ];
