@@ -116,19 +116,21 @@ function showRoots(model) {
   tile('roots', '✕ differ', `${who}, window ${model.window[last]}`, { mood: 'bad', title });
 }
 
+// Where the newest fault is to be looked for.
+function newestFault(model, faults) {
+  if (faults.length === 0) return windowsApart(model) ? 'state roots differed' : 'none';
+  const { source, last } = faults.reduce((a, b) => ((b.last ?? -1) > (a.last ?? -1) ? b : a));
+  return `last: ${source}, ${last === null ? 'see its log' : `window ${last}`}`;
+}
+
 function showFaults(model) {
   const faults = [...model.faults.values()];
   const recent = model.lastWindow - kTrendWindows;
   const grave =
     model.differ.slice(-kTrendWindows).some(Boolean) ||
     faults.some(({ kind, last }) => (kind === 'error' || kind === 'divergence') && (last === null || last > recent));
-  const newestFault = faults.reduce((a, b) => ((b.last ?? -1) > (a?.last ?? -1) ? b : a), null);
-  tile(
-    'faults',
-    whole(faultsInAll(model)),
-    newestFault ? `last: ${newestFault.source}, window ${newestFault.last}` : 'none',
-    { mood: grave ? 'bad' : faults.length ? 'warn' : '' },
-  );
+  const count = faultsInAll(model);
+  tile('faults', whole(count), newestFault(model, faults), { mood: grave ? 'bad' : count ? 'warn' : '' });
 }
 
 export function showGlance(model) {
