@@ -101,4 +101,14 @@ echo mine >"$work/straight/notes.txt"
 localnet "$out" --data "$work/data" --miners 2 --seed 4 --windows 2 --fresh
 equal "windows of the fresh run" 2 "$(field "$out/summary.json" windows)"
 equal "what was not the run's own stays" mine "$(cat "$out/notes.txt")"
+say "more windows while an evaluator was slow"
+mkdir "$work/tasks"
+for i in $(seq 1500); do echo "{\"goal\": \"#include number $i\", \"sol1\": \"<a.h>\", \"sol2\": \"zzzz\", \"label\": 0}"; done >"$work/tasks/piqa.jsonl"
+inner_steps=2
+out=$work/slow
+for windows in 4 8; do
+  localnet "$out" "${network[@]}" --miners 2 --windows $windows --processes --no-baseline --tasks "$work/tasks"
+done
+equal "contributions accepted in each window" "2 2 2 2 2 2 2 2" "$(measurements "$out" validator-0 validator_window_v2 accepted | xargs)"
+
 finish

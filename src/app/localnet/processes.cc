@@ -106,7 +106,8 @@ class Supervisor {
     return {};
   }
 
-  // Makes the blocks that are due: the first one; and, once the window's living miners have published, all up to its closing.
+  // Makes the blocks that are due: the first one; and, once the window's living miners have published, all up to its closing. None
+  // after the last window: those that a later call is to train would be over before it.
   Status make_blocks() {
     TRY_ASSIGN(const std::optional<int64_t> window, windows_.current_window());
     if (!window) return make_block(kGenesisMs);
@@ -114,7 +115,8 @@ class Supervisor {
     if (!published && since_block_.seconds() < kStallSeconds) return {};
     for (;;) {
       TRY_ASSIGN(const bool closed, windows_.is_closed(*window));
-      if (closed) return {};
+      TRY_ASSIGN(const bool over, windows_.is_closed(run_.windows - 1, run_.spec.network.record_wait_seconds));
+      if (closed || over) return {};
       TRY_ASSIGN(const auto latest, ledger_.latest_block());
       TRY(make_block(latest->time_ms + run_.spec.network.block_seconds * 1000));
     }
