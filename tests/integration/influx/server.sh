@@ -1,6 +1,6 @@
 # Sourced after common.sh by tests that need InfluxDB 1.x: a real server on loopback, which asks for a password. Fetches it; where
 # that can't be done the test says so and ends.
-influx_tools=$(realpath "$(dirname "$0")")/influx
+influx_tools=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 ask=$influx_tools/ask.py
 servers=$("$influx_tools/../../../scripts/install-servers.sh" influxdb victoria-metrics 2>"$work/servers.log") || {
   echo "SKIPPED: $(tail -n 1 "$work/servers.log")"
