@@ -5,12 +5,7 @@
 . "$(dirname "$0")/../tests/integration/common.sh" "$1"
 . "$(dirname "$0")/../tests/integration/influx/server.sh"
 rounds=${2:-5}
-port=$(python3 "$ask" free_port)
-url=http://127.0.0.1:$port
-influx_config influx "$port" false
-start_influx influx
-wait_for 20 "the server's start" first_user "$url" || exit 1
-python3 "$ask" ask "$url" admin "a secret" "CREATE DATABASE templar" >/dev/null || exit 1
+open_influx
 export TEMPLAR_INFLUX_PASSWORD="a secret"
 page=$(python3 "$ask" free_port)
 everything=(--influx-url "$url" --influx-database templar --influx-user admin --prometheus 0 --dashboard "$page" --system-interval 1

@@ -11,12 +11,7 @@ points=$folder/influx_points
 log_points() { timeout -k 5 60 "$points" "$@"; }
 report() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$1" "$2"; }
 
-port=$(python3 "$ask" free_port)
-url=http://127.0.0.1:$port
-influx_config influx "$port" false
-start_influx influx
-wait_for 20 "the server's start" first_user "$url" || { tail -n 20 "$work/influx/log" >&2; exit 1; }
-python3 "$ask" ask "$url" admin "a secret" "CREATE DATABASE templar" >/dev/null || give_up "no database"
+open_influx
 account=(--database templar --user admin --password "a secret")
 
 say "every kind of value, names of every kind"
@@ -87,7 +82,7 @@ if openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext
   wait_for 20 "the start of the server with TLS" python3 -c "import socket; socket.create_connection(('127.0.0.1', $tls_port))"
   complains "give the file of the certificates that signed" --url "https://127.0.0.1:$tls_port" "${account[@]}"
   complains "is there a database 'templar'" --url "https://127.0.0.1:$tls_port" "${account[@]}" --ca-file "$work/server.pem"
-  complains "SSL routines" --url "https://127.0.0.1:$port" "${account[@]}" --ca-file "$work/server.pem"
+  complains "SSL routines" --url "https://${url#http://}" "${account[@]}" --ca-file "$work/server.pem"
   kill -9 "$tls_server"; wait "$tls_server" 2>/dev/null
 else
   echo "SKIPPED TLS: openssl is not there"

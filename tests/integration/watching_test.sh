@@ -6,12 +6,7 @@
 here=$(realpath "$(dirname "$0")")
 root=$here/../..
 
-port=$(python3 "$ask" free_port)
-url=http://127.0.0.1:$port
-influx_config influx "$port" false
-start_influx influx
-wait_for 20 "the server's start" first_user "$url" || { tail -n 20 "$work/influx/log" >&2; exit 1; }
-python3 "$ask" ask "$url" admin "a secret" "CREATE DATABASE templar" >/dev/null || give_up "no database"
+open_influx
 influx=(--influx-url "$url" --influx-database templar --influx-user admin)
 export TEMPLAR_INFLUX_PASSWORD="a secret"
 

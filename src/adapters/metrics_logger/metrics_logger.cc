@@ -128,16 +128,15 @@ void MetricsLogger::wait_for_work(std::unique_lock<std::mutex>& lock) {
 void MetricsLogger::hand_on(LogQueue& taken) {
   system_sampled_ = gpu_sampled_ = false;
   add_periodic();
-  taken.drain([&](LoggedMeasurement& logged) {
-    complete(logged);
-    batch_.push_back(std::move(logged.measurement));
+  taken.drain([&](const LoggedMeasurement& logged) {
+    batch_.push_back(completed(logged));
     if (batch_.size() == kBatch) write_batch();
   });
   if (!batch_.empty()) write_batch();
 }
 
-void MetricsLogger::complete(LoggedMeasurement& logged) {
-  Measurement& measurement = logged.measurement;
+Measurement MetricsLogger::completed(const LoggedMeasurement& logged) {
+  Measurement measurement = logged.measurement;
   measurement.tags.insert(options_.tags.begin(), options_.tags.end());
   for (const auto& [name, value] : logged.raw_fields) add_field(measurement.fields, name, value);
   if (logged.system_metrics) {
@@ -150,6 +149,7 @@ void MetricsLogger::complete(LoggedMeasurement& logged) {
     gpu_sampled_ = true;
     measurement.fields.insert(gpu_fields_.begin(), gpu_fields_.end());
   }
+  return measurement;
 }
 
 void MetricsLogger::add_periodic() {
@@ -162,8 +162,8 @@ void MetricsLogger::add_periodic() {
     const std::lock_guard lock(mutex_);
     system.measurement.time_ns = last_time_ns_ = std::max(clock_.now_ns(), last_time_ns_ + 1);
   }
-  complete(system);
-  if (!system.measurement.fields.empty()) batch_.push_back(std::move(system.measurement));
+  Measurement measurement = completed(system);
+  if (!measurement.fields.empty()) batch_.push_back(std::move(measurement));
 }
 
 std::map<std::string, MetricValue> MetricsLogger::sample(const MetricSource& source, const char* what) const {

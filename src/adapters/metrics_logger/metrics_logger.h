@@ -71,7 +71,7 @@ class MetricsLogger final : public MetricsSink {
   void run();
   void wait_for_work(std::unique_lock<std::mutex>& lock);
   void hand_on(LogQueue& taken);
-  void complete(LoggedMeasurement& logged);
+  [[nodiscard]] Measurement completed(const LoggedMeasurement& logged);
   void add_periodic();
   [[nodiscard]] std::map<std::string, MetricValue> sample(const MetricSource& source, const char* what) const;
   void write_batch();

@@ -46,3 +46,12 @@ data = urllib.parse.urlencode({"q": "CREATE USER admin WITH PASSWORD 'a secret' 
 urllib.request.build_opener(urllib.request.ProxyHandler({})).open(sys.argv[1] + "/query", data, 5).read()
 PYTHON
 }
+
+# A server with the database templar, whose address becomes $url.
+open_influx() {
+  url=http://127.0.0.1:$(python3 "$ask" free_port)
+  influx_config influx "${url##*:}" false
+  start_influx influx
+  wait_for 20 "the server's start" first_user "$url" || { tail -n 20 "$work/influx/log" >&2; exit 1; }
+  python3 "$ask" ask "$url" admin "a secret" "CREATE DATABASE templar" >/dev/null || give_up "no database"
+}
