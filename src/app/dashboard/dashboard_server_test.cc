@@ -220,7 +220,7 @@ TEST_F(DashboardServerTest, ReadsPastLinesThatAreNoMeasurements) {
       << "12:00:00.000 warning miner: slow window=0\nunfinished warning";
   start();
   const Json news = json("/api/news");
-  EXPECT_EQ(news["windows"]["window"], Json({0}));
+  EXPECT_EQ(news["windows"]["window"], Json::array({0}));
   EXPECT_EQ(news["malformed_lines"], 4);
   ASSERT_EQ(news["faults"].size(), 1u);
   EXPECT_EQ(news["faults"][0][1], "warning");
