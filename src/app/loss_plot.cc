@@ -22,6 +22,7 @@ constexpr double kTop = 112;
 constexpr double kBottom = 470;
 constexpr double kLabelHeight = 36;
 constexpr double kLabelSize = 13;
+constexpr double kEndLabelSize = kLabelSize * 1.17;  // as wide as if it were that large: it is bold
 constexpr size_t kMostPointsWithDots = 40;
 
 // Okabe and Ito's colours, the darker ones, which stand out on white.
@@ -105,9 +106,9 @@ struct Axes {
 
 double right_edge(const LossPlot& plot) {
   double widest = 0;
-  for (const PlotSeries& series : plot.series) widest = std::max(widest, text_width(series.name, kLabelSize));
+  for (const PlotSeries& series : plot.series) widest = std::max(widest, text_width(series.name, kEndLabelSize));
   for (const PlotReference& reference : plot.references) {
-    widest = std::max(widest, text_width(reference.name, kLabelSize));
+    widest = std::max(widest, text_width(reference.name, kEndLabelSize));
   }
   return kWidth - kLabelGap - 12 - std::clamp(widest, 70.0, kWidestLabel);
 }
@@ -248,7 +249,7 @@ void draw_labels(SvgWriter& svg, std::vector<EndLabel> labels, double right) {
     svg.line(R"(<path d="M{} {:.1f} L{} {:.1f}" stroke="{}" stroke-width="1" opacity="0.45" fill="none"/>)",
              right + 6, label.end_y, right + 18, label.y, label.colour);
     svg.line(R"(<text x="{}" y="{:.1f}" font-size="13" font-weight="600" fill="{}">{}</text>)", text_x,
-             label.y - 2.5, label.colour, escaped(shortened(label.name, kLabelSize, kWidestLabel)));
+             label.y - 2.5, label.colour, escaped(shortened(label.name, kEndLabelSize, kWidestLabel)));
     svg.line(R"(<text x="{}" y="{:.1f}" font-size="13" fill="#374151">{:.3f}</text>)", text_x, label.y + 13,
              label.value);
   }
