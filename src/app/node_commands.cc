@@ -10,7 +10,6 @@
 #include "app/options.h"
 #include "app/stop_signal.h"
 #include "app/watch.h"
-#include "base/file.h"
 #include "base/log.h"
 
 namespace templar {
@@ -104,7 +103,6 @@ int run_node(NodeArguments& arguments, const Open& open) {
     arguments.config.precision = parse_precision(arguments.precision);
     arguments.config.copy_checkpoints = true;
     if (arguments.until_window > 0) arguments.config.until_window = arguments.until_window;
-    TRY(make_folder(arguments.config.state_folder));
     TRY_ASSIGN(arguments.config.watch, Watch::open(arguments.watch, arguments.config.state_folder));
     TRY_ASSIGN(const std::unique_ptr<RunningNode> node, open(arguments));
     return drive(*node);
