@@ -11,6 +11,7 @@
 
 #include "app/printable.h"
 #include "core/protocol/parameter_layout.h"
+#include "node/window_timeline.h"
 
 namespace templar {
 namespace {
@@ -18,7 +19,6 @@ namespace {
 constexpr double kStalledSeconds = 120;
 constexpr std::array<std::string_view, 8> kBars = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
 constexpr int kVerdictsShown = 12;
-constexpr const char* kPhases[] = {"train", "publish", "gather", "apply", "evaluate", "checkpoint"};
 
 enum class Tone { kPlain, kGood, kBad, kDim, kTitle };
 
@@ -169,12 +169,12 @@ void add_roots(Picture& picture, const History& history) {
 void add_nodes(Picture& picture, const History& history) {
   if (history.nodes.empty()) return;
   std::string heading = fmt::format("{:<14} {:>6} {:>8}", "node", "window", "seconds");
-  for (const char* phase : kPhases) heading += fmt::format(" {:>10}", phase);
+  for (const char* phase : kWindowPhases) heading += fmt::format(" {:>10}", phase);
   picture.add(heading, Tone::kDim);
   picture.end_line();
   for (const auto& [name, node] : history.nodes) {
     picture.add(fmt::format("{:<14} {:>6} {:>8.1f}", printable(name), node.window, node.window_seconds));
-    for (const char* phase : kPhases) {
+    for (const char* phase : kWindowPhases) {
       const auto seconds = node.phase_seconds.find(phase);
       picture.add(seconds == node.phase_seconds.end() ? fmt::format(" {:>10}", "")
                                                       : fmt::format(" {:>10.3f}", seconds->second));

@@ -108,7 +108,8 @@ std::vector<std::string> watch_arguments(const WatchOptions& options) {
     add("--influx-bucket", options.influx.bucket);
     add("--influx-token-file", options.influx_token_file.string());
     add("--influx-ca-file", options.influx.ca_file.string());
-    add("--influx-batch", std::to_string(options.influx.batch_size));
+    // Validators send more at once unless they are told otherwise.
+    if (options.influx.batch_size != InfluxConfig().batch_size) add("--influx-batch", std::to_string(options.influx.batch_size));
   }
   if (!options.loki.url.empty()) {
     add("--loki-url", options.loki.url);

@@ -1,6 +1,7 @@
 // What a node was busy with in a window, and when: for people who watch, nothing is decided by it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -10,6 +11,10 @@
 #include "node/environment.h"
 
 namespace templar {
+
+// What a node can be busy with in a window.
+inline constexpr std::array<const char*, 7> kWindowPhases = {"train",    "publish",    "gather",  "apply",
+                                                             "evaluate", "checkpoint", "catch_up"};
 
 // One node's; not thread-safe.
 class WindowTimeline {
@@ -28,8 +33,7 @@ class WindowTimeline {
     Stopwatch watch_;
   };
 
-  // name must live as long as the phase: "train", "publish", "gather", "evaluate", "apply", "checkpoint",
-  // "catch_up".
+  // name: one of kWindowPhases.
   [[nodiscard]] Phase phase(std::string_view name) { return {*this, name}; }
 
   // The phase from the watch's start to now. A phase that comes again in one window begins where it first

@@ -243,7 +243,7 @@ std::string news_json(const RunKnowledge& run, uint64_t since, int64_t now_ms) {
                {"newest_ms", run.newest_ms()},
                {"windows_wanted", view.windows_wanted() ? Json(*view.windows_wanted()) : Json()},
                {"reading", {{"done", run.reading.done}, {"total", run.reading.total}}},
-               {"phases", kPhases},
+               {"phases", kWindowPhases},
                {"nodes", view.nodes()},
                {"windows", window_columns(windows, since)},
                {"curves", curve_columns(view.curves(), since)},

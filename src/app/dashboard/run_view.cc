@@ -277,8 +277,8 @@ void RunView::add_judgement(const Measurement& measurement, int64_t window) {
 
 void RunView::add_timeline(const Measurement& measurement, NodeReport& report) {
   report.spans.clear();
-  for (size_t phase = 0; phase < kPhases.size(); ++phase) {
-    const std::string name = kPhases[phase];
+  for (size_t phase = 0; phase < kWindowPhases.size(); ++phase) {
+    const std::string name = kWindowPhases[phase];
     const auto start = integer_field(measurement, name + "_start_ms");
     const auto seconds = number_field(measurement, name + "_seconds");
     if (start && seconds && *seconds >= 0 && *seconds < kLongestPhaseSeconds)

@@ -3,7 +3,6 @@
 // newer.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -13,16 +12,13 @@
 #include <vector>
 
 #include "app/dashboard/fault_list.h"
+#include "node/window_timeline.h"
 #include "ports/metrics_sink.h"
 
 namespace templar {
 
-// What a node can be busy with in a window; the names of window_timeline's fields.
-inline constexpr std::array<const char*, 7> kPhases = {"train",    "publish",    "gather",  "apply",
-                                                       "evaluate", "checkpoint", "catch_up"};
-
 struct PhaseSpan {
-  size_t phase = 0;  // in kPhases
+  size_t phase = 0;  // in kWindowPhases
   int64_t start_ms = 0;
   double seconds = 0;
 };
