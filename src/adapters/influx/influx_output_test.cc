@@ -63,6 +63,18 @@ InfluxOutputOptions quick() {
   return {.first_retry = std::chrono::milliseconds(1), .last_retry = std::chrono::milliseconds(5)};
 }
 
+// A server that refuses for the time being, and a folder for what waits.
+class InfluxAway : public ::testing::Test {
+ protected:
+  InfluxAway() { options.spool_folder = folder / "spool"; }
+
+  const CapturedLogs logs;
+  const TemporaryFolder folder;
+  SwitchedServer server{false};
+  const SystemClock clock;
+  InfluxOutputOptions options = quick();
+};
+
 void write_number(MetricsOutput& output, int64_t number) {
   const Measurement measurement{.name = "m", .tags = {}, .fields = {{"n", number}}, .time_ns = number};
   output.write({&measurement, 1});
@@ -110,13 +122,7 @@ TEST(InfluxOutput, SendsTheRestWhenItEnds) {
   EXPECT_EQ(server.written(), lines_of(0, 1));
 }
 
-TEST(InfluxOutput, KeepsWhatABusyServerRefusesAndSendsItInItsOrder) {
-  const CapturedLogs logs;
-  const TemporaryFolder folder;
-  SwitchedServer server(false);
-  const SystemClock clock;
-  InfluxOutputOptions options = quick();
-  options.spool_folder = folder / "spool";
+TEST_F(InfluxAway, KeepsWhatABusyServerRefusesAndSendsItInItsOrder) {
   const auto output = InfluxOutput::open(config_for(server, 2), options, clock).value();
   for (int64_t i = 0; i < 10; ++i) write_number(*output, i);
   ASSERT_TRUE(server.refused.wait_for_calls(4)) << "it comes again and again";
@@ -130,13 +136,7 @@ TEST(InfluxOutput, KeepsWhatABusyServerRefusesAndSendsItInItsOrder) {
   EXPECT_EQ(logs.count("InfluxDB takes measurements again"), 1u);
 }
 
-TEST(InfluxOutput, LeavesForTheNextProcessWhatItCouldNotSend) {
-  const CapturedLogs logs;
-  const TemporaryFolder folder;
-  SwitchedServer server(false);
-  const SystemClock clock;
-  InfluxOutputOptions options = quick();
-  options.spool_folder = folder / "spool";
+TEST_F(InfluxAway, LeavesForTheNextProcessWhatItCouldNotSend) {
   {
     const auto output = InfluxOutput::open(config_for(server, 1000), options, clock).value();
     write_number(*output, 0);
@@ -150,13 +150,7 @@ TEST(InfluxOutput, LeavesForTheNextProcessWhatItCouldNotSend) {
   EXPECT_EQ(server.written(), lines_of(0, 1));
 }
 
-TEST(InfluxOutput, KeepsABoundedAmountInMemoryWithoutADisk) {
-  const CapturedLogs logs;
-  const TemporaryFolder folder;
-  SwitchedServer server(false);
-  const SystemClock clock;
-  InfluxOutputOptions options = quick();
-  options.spool_folder = folder / "spool";
+TEST_F(InfluxAway, KeepsABoundedAmountInMemoryWithoutADisk) {
   options.memory_bytes = 4 * gzip(lines_of(10, 11)).size();
   const auto output = InfluxOutput::open(config_for(server, 1), options, clock).value();
   std::filesystem::remove_all(folder / "spool");
