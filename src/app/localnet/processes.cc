@@ -10,13 +10,13 @@
 
 #include "adapters/file_store/file_object_store.h"
 #include "app/localnet/baseline.h"
+#include "app/localnet/block_pacer.h"
 #include "app/localnet/child_process.h"
 #include "app/localnet/in_process.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "core/protocol/object_keys.h"
 #include "node/roster.h"
-#include "node/window_clock.h"
 
 namespace templar {
 namespace {
@@ -24,8 +24,6 @@ namespace {
 constexpr auto kPoll = std::chrono::milliseconds(5);
 constexpr double kRestartDelaySeconds = 0.2;
 constexpr int kMaxRestarts = 20;
-// A living miner that publishes nothing (its loss is not finite, say) holds the window up for no longer than this.
-constexpr double kStallSeconds = 120;
 
 struct Supervised {
   const LocalNode* node;
@@ -87,7 +85,8 @@ std::string bucket_in(const LedgerReader& ledger, const LocalNode& node) {
 class Supervisor {
  public:
   Supervisor(const LocalRun& run, const WatchOptions& watch, SqliteLedger& ledger)
-      : run_(run), watch_(watch), ledger_(ledger), clock_(ledger), store_(run.path("store"), clock_), windows_(ledger, run.spec.network) {
+      : run_(run), watch_(watch), clock_(ledger), store_(run.path("store"), clock_),
+        pacer_(ledger, ledger, run.spec.network, run.windows) {
     for (const LocalNode& node : run.nodes) nodes_.push_back({.node = &node, .bucket = bucket_in(ledger, node)});
   }
   ~Supervisor() { stop_all(); }
@@ -106,20 +105,8 @@ class Supervisor {
     return {};
   }
 
-  // Makes the blocks that are due: the first one; and, once the window's living miners have published, all up to its closing. None
-  // after the last window: those that a later call is to train would be over before it.
-  Status make_blocks() {
-    TRY_ASSIGN(const std::optional<int64_t> window, windows_.current_window());
-    if (!window) return make_block(kGenesisMs);
-    TRY_ASSIGN(const bool published, all_published(*window));
-    if (!published && since_block_.seconds() < kStallSeconds) return {};
-    for (;;) {
-      TRY_ASSIGN(const bool closed, windows_.is_closed(*window));
-      TRY_ASSIGN(const bool over, windows_.is_closed(run_.windows - 1, run_.spec.network.record_wait_seconds));
-      if (closed || over) return {};
-      TRY_ASSIGN(const auto latest, ledger_.latest_block());
-      TRY(make_block(latest->time_ms + run_.spec.network.block_seconds * 1000));
-    }
+  Status make_due_blocks() {
+    return pacer_.make_due_blocks([this](int64_t window) { return all_published(window); });
   }
 
   [[nodiscard]] bool all_finished() const {
@@ -178,21 +165,12 @@ class Supervisor {
     return true;
   }
 
-  Status make_block(TimestampMs time_ms) {
-    since_block_ = Stopwatch();
-    const auto block = ledger_.make_block(time_ms);
-    if (!block) return std::unexpected(block.error());
-    return {};
-  }
-
   const LocalRun& run_;
   const WatchOptions& watch_;
-  SqliteLedger& ledger_;
   const LedgerClock clock_;
   FileObjectStore store_;
-  WindowClock windows_;
+  BlockPacer pacer_;
   std::vector<Supervised> nodes_;
-  Stopwatch since_block_;
 };
 
 // Drives the baseline on a thread of its own in this process.
@@ -234,7 +212,7 @@ Status run_processes(const LocalRun& run, const LocalnetOptions& options, const 
   while (!should_stop()) {
     TRY(supervisor.keep_running());
     if (supervisor.all_finished() && (!baseline || baseline->finished())) break;
-    if (!supervisor.all_finished()) TRY(supervisor.make_blocks());
+    if (!supervisor.all_finished()) TRY(supervisor.make_due_blocks());
     if (since_tick.seconds() > 0.2) {
       tick();
       since_tick = Stopwatch();
