@@ -63,6 +63,13 @@ bool tells_of_the_request(CURLcode code) {
          code == CURLE_BAD_FUNCTION_ARGUMENT;
 }
 
+// curl's own words name host and port, never what was sent. Where they tell how long it took, each failure would read as another
+// one, to those who tell each only once: the code's words say the same.
+const char* description(CURLcode code, const char* detail) {
+  const bool tells_a_time = code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT;
+  return tells_a_time || detail[0] == '\0' ? curl_easy_strerror(code) : detail;
+}
+
 // A line break would smuggle in a header of somebody else's choice.
 bool is_sendable(const std::pair<std::string, std::string>& header) {
   return (header.first + header.second).find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos;
@@ -181,9 +188,7 @@ Result<HttpResponse> HttpClient::post(const HttpPost& request) {
   const std::optional<CURLcode> result = curl_->perform(cancelled_);
   if (!result) return retry_error(address + ": cancelled");
   if (*result != CURLE_OK) {
-    // curl's own words name host and port, never what was sent.
-    std::string message =
-        fmt::format("{}: {}", address, curl_->error[0] != '\0' ? curl_->error : curl_easy_strerror(*result));
+    std::string message = fmt::format("{}: {}", address, description(*result, curl_->error));
     if (tells_of_certificates(*result))
       return fatal_error(message + "; give the file of the certificates that signed the server's");
     return tells_of_the_request(*result) ? fatal_error(std::move(message)) : retry_error(std::move(message));

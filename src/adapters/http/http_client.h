@@ -48,7 +48,7 @@ class HttpClient {
   // The server's answer, whatever its status: redirections are not followed. Fails (retry) where there was
   // none: unknown host, refused, timed out, cancelled; (fatal) where the address or a header can't be sent,
   // or the certificate can't be trusted. Messages name the address without user, password or query, and no
-  // header.
+  // header; one failure has the same words each time.
   [[nodiscard]] Result<HttpResponse> post(const HttpPost& request);
 
   // Ends a post() that is going on, at once, and every later one.

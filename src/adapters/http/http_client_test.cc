@@ -91,7 +91,9 @@ TEST(HttpClient, SaysThatNobodyAnswers) {
     const HttpServer gone(204);
     address = gone.url("/");
   }
-  EXPECT_TRUE(fails(client.post({.url = address}), ErrorKind::kRetry, "127.0.0.1"));
+  const auto nobody = client.post({.url = address});
+  ASSERT_TRUE(fails(nobody, ErrorKind::kRetry));
+  EXPECT_EQ(nobody.error().message, address + ": Couldn't connect to server") << "the same each time, without how long it took";
   EXPECT_TRUE(fails(client.post({.url = "http://no-such-host.invalid/x"}), ErrorKind::kRetry,
                     "no-such-host.invalid"));
 }
@@ -102,7 +104,7 @@ TEST(HttpClient, WaitsNoLongerThanItIsTold) {
     end.wait_for(std::chrono::seconds(60));
   });
   HttpClient client({.timeout = std::chrono::milliseconds(50)});
-  EXPECT_TRUE(fails(client.post({.url = server.url("/")}), ErrorKind::kRetry, "imed out"));
+  EXPECT_TRUE(fails(client.post({.url = server.url("/")}), ErrorKind::kRetry, ": Timeout was reached"));
   over.set_value();
 }
 
