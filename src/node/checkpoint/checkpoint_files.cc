@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/descriptor.h"
+#include "base/large_read.h"
 #include "core/protocol/object_keys.h"
 #include "node/checkpoint/first_failure.h"
 
@@ -43,8 +44,7 @@ Result<OpenFile> open_file(const std::filesystem::path& path) {
 
 Status read_file_at(const std::filesystem::path& path, uint64_t offset, std::span<uint8_t> out) {
   TRY_ASSIGN(const OpenFile open, open_file(path));
-  begin_reading(open.file.get(), offset, out.size());
-  const ReadOutcome outcome = read_at(open.file.get(), offset, out);
+  const ReadOutcome outcome = read_large(open.file.get(), offset, out);
   if (outcome.error != 0) return folder_error(path, outcome.error);
   if (outcome.size == out.size()) return {};
   return skip_error(fmt::format("{}: has {} bytes, bytes {} to {} were wanted", path.string(), open.size_bytes, offset,

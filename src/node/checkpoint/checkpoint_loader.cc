@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/large_read.h"
 #include "core/consensus/blake2b_lanes.h"
 #include "core/consensus/state_root.h"
 #include "node/checkpoint/first_failure.h"
@@ -31,7 +32,8 @@ Status extend(const CheckpointFiles& files, const CheckpointFile& file, uint64_t
 
 Result<SafetensorsHeader> read_header(const CheckpointFiles& files, const CheckpointFile& file,
                                       const ParameterLayout& layout) {
-  const uint64_t limit = std::min(kMaxHeaderBytesOfFile, (layout.size() + 1) * kHeaderBytesOfTensor);
+  const uint64_t limit =
+      std::min(kMaxHeaderBytesOfFile, (layout.size() + 1) * kHeaderBytesOfTensor + kLargeReadAlignment);
   Bytes content;
   TRY(extend(files, file, kSafetensorsPrefixBytes, content));
   const size_t prefix_bytes = std::min<size_t>(content.size(), kSafetensorsPrefixBytes);

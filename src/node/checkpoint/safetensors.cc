@@ -6,12 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "base/large_read.h"
 #include "node/checkpoint/safetensors_json.h"
 
 namespace templar {
 namespace {
-
-constexpr size_t kDataAlignment = 64;
 
 uint64_t element_bytes(std::string_view dtype) {
   static const std::map<std::string_view, uint64_t> sizes = {
@@ -149,8 +148,8 @@ Bytes safetensors_header_of(const ParameterLayout& layout, SafetensorsType type)
     position = end;
   }
   std::string text = header.dump();
-  const size_t unaligned = (kSafetensorsPrefixBytes + text.size()) % kDataAlignment;
-  if (unaligned != 0) text.append(kDataAlignment - unaligned, ' ');
+  const size_t unaligned = (kSafetensorsPrefixBytes + text.size()) % kLargeReadAlignment;
+  if (unaligned != 0) text.append(kLargeReadAlignment - unaligned, ' ');
   ByteWriter writer;
   writer.put(static_cast<uint64_t>(text.size()));
   writer.put_bytes(as_bytes(text));

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/large_read.h"
 #include "support/expect_failure.h"
 #include "support/small_model.h"
 #include "support/temporary_folder.h"
@@ -138,7 +139,7 @@ TEST(Safetensors, GivesBackTheParametersThatWereWritten) {
   const auto mapped = MappedSafetensors::open(folder / "model.safetensors");
   ASSERT_TRUE(mapped) << mapped.error().message;
   EXPECT_EQ(mapped->header().metadata.at("format"), "pt");
-  EXPECT_EQ(mapped->header().data_begin % 64, 0u);
+  EXPECT_EQ(mapped->header().data_begin % kLargeReadAlignment, 0u);
   ASSERT_TRUE(match_layout(mapped->header(), model.layout));
   ParameterBuffers read(model.layout);
   for (size_t i = 0; i < model.layout.size(); ++i) {
