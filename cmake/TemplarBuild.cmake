@@ -8,6 +8,7 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 option(TEMPLAR_TESTS "Build the tests" ON)
 option(TEMPLAR_ONLY_CORE "Leave out the rooms that the consensus does not need, and their libraries" OFF)
 option(TEMPLAR_FUZZERS "Build the libFuzzer targets (clang only)" OFF)
+option(TEMPLAR_PRECOMPILED_HEADERS "Compile each target's common headers once (clang; GCC gains nothing by it)" OFF)
 set(TEMPLAR_SANITIZE "" CACHE STRING "Sanitizers for every target, as -fsanitize= takes them")
 
 find_program(CCACHE_PROGRAM ccache)
@@ -34,5 +35,18 @@ if(TEMPLAR_FUZZERS)
   # The libraries need the coverage counters too, or the fuzzer is blind to what its input reaches.
   target_compile_options(templar_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
+if(TEMPLAR_PRECOMPILED_HEADERS)
+  target_compile_options(templar_flags INTERFACE "SHELL:-Xclang -fno-pch-timestamp")  # or ccache never finds one again
+endif()
 find_package(Threads REQUIRED)
 target_link_libraries(templar_flags INTERFACE Threads::Threads)
+
+# templar_precompile(<target> [<headers>])
+#
+# The standard library's common headers and the given ones. Sources still include all that they use: builds without this need it.
+function(templar_precompile target)
+  if(TEMPLAR_PRECOMPILED_HEADERS)
+    target_precompile_headers(${target} PRIVATE <algorithm> <array> <atomic> <chrono> <cmath> <cstring> <expected> <filesystem> <fstream>
+      <functional> <map> <memory> <mutex> <optional> <ranges> <set> <span> <string> <string_view> <thread> <variant> <vector> ${ARGN})
+  endif()
+endfunction()

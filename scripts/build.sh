@@ -3,6 +3,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 preset=$1; shift
+# ccache may count on the sources to ask neither for the time nor for macros before their precompiled headers, and finds a source's
+# headers by what the compiler has read, instead of preprocessing it first: a tenth of a cold build.
+export CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_DEPEND=1
 mkdir -p build
 log=build/$preset.log
 [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
