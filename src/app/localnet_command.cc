@@ -5,13 +5,13 @@
 
 #include "app/command.h"
 #include "app/dashboard/dashboard_server.h"
-#include "app/localnet/history.h"
 #include "app/localnet/in_process.h"
 #include "app/localnet/live_view.h"
 #include "app/localnet/processes.h"
 #include "app/localnet/results.h"
 #include "app/options.h"
 #include "app/printable.h"
+#include "app/run/run_follower.h"
 #include "app/stop_signal.h"
 #include "app/watch.h"
 #include "base/file.h"
@@ -44,16 +44,15 @@ Result<std::shared_ptr<Watch>> open_watch(const LocalRun& run, const WatchOption
 }
 
 // All windows are there, and all that is measured at the last one.
-bool is_finished(const LocalRun& run, const History& history, const LocalnetOptions& options) {
-  if (!std::filesystem::exists(run.path("summary.json")) || history.windows.empty()) return false;
-  const int64_t done = history.windows.rbegin()->first + 1;
-  const bool evaluated = history.heldout.contains(done);
-  const bool compared = !options.baseline || history.baseline_heldout.contains(done);
-  return done >= run.windows && evaluated && compared;
+bool is_finished(const LocalRun& run, const RunKnowledge& known, const LocalnetOptions& options) {
+  const int64_t done = known.view.last_window() + 1;
+  const bool evaluated = known.view.curve("heldout").contains(done);
+  const bool compared = !options.baseline || known.view.curve("baseline_heldout").contains(done);
+  return known.summary_windows >= 0 && done >= run.windows && evaluated && compared;
 }
 
-void say_end(const LocalRun& run, const History& history) {
-  fmt::print("\n{}", summary_json(run, history));
+void say_end(const LocalRun& run, const RunView& known) {
+  fmt::print("\n{}", summary_json(run, known));
   fmt::print("\nmodel     {}\ncurve     {}\ntext      {}\nsummary   {}\nmetrics   {}\n", run.path("model").string(),
              run.path("loss.svg").string(), run.path("sample.txt").string(), run.path("summary.json").string(),
              run.path("metrics").string());
@@ -83,13 +82,13 @@ Status run_localnet(const LocalnetOptions& options) {
   }
   introduce(run, options);
 
-  History history;
-  MetricsTail tail(run.path("metrics"));
-  TRY(tail.poll(history));
-  if (is_finished(run, history, options)) {
+  TRY_ASSIGN(RunFollower follower, RunFollower::open(run.folder));
+  follower.poll_all();
+  const RunView& known = follower.knowledge().view;
+  if (is_finished(run, follower.knowledge(), options)) {
     fmt::print("trained for {} windows already, nothing is left to do: give more --windows to go on, or --fresh to begin anew\n",
-               history.windows.rbegin()->first + 1);
-    say_end(run, history);
+               known.last_window() + 1);
+    say_end(run, known);
     return {};
   }
   std::map<std::string, std::string> tags = run_tags(run.spec);
@@ -100,10 +99,11 @@ Status run_localnet(const LocalnetOptions& options) {
                   .fields = {{"windows", run.windows}, {"miners", static_cast<int64_t>(options.miners)}}});
   TRY_ASSIGN(const auto dashboard, serve_dashboard(run, options));
   LiveView view(run, stdout);
-  view.skip_to_end(history);
+  view.skip_to_end(known);
   const Stopwatch training;
   const auto tick = [&] {
-    if (tail.poll(history)) view.show(history);
+    follower.poll_all();
+    view.show(known);
   };
   const auto drive = options.processes ? run_processes : run_in_process;
   const Status outcome = drive(run, options, tick, stop_requested);
@@ -112,17 +112,17 @@ Status run_localnet(const LocalnetOptions& options) {
                   .tags = {},
                   .fields = {{"train_seconds", training.seconds()}, {"total_seconds", total.seconds()}}});
   metrics->flush();
-  TRY(tail.poll(history));
+  follower.poll_all();
   if (!outcome) return outcome;
   if (stop_requested()) {
     fmt::print("\nstopped; the same command resumes the run\n");
     return {};
   }
-  view.show(history, true);
-  TRY_ASSIGN(const std::string text, write_results(run, history));
+  view.show(known, true);
+  TRY_ASSIGN(const std::string text, write_results(run, known));
   fmt::print("{}\n", printable(text));
-  say_end(run, history);
-  if (!history.roots_agree()) return fatal_error("the nodes' state roots differ: see the windows marked above");
+  say_end(run, known);
+  if (!known.roots_agree()) return fatal_error("the nodes' state roots differ: see the windows marked above");
   return {};
 }
 

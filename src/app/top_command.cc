@@ -10,7 +10,6 @@
 #include <thread>
 
 #include "app/command.h"
-#include "app/node_world.h"
 #include "app/stop_signal.h"
 #include "app/top_view.h"
 
@@ -36,19 +35,6 @@ TerminalSize terminal_size() {
   return size;
 }
 
-Result<TopRun> open_run(const fs::path& folder) {
-  const fs::path spec_file = folder / "run_spec.json";
-  if (!fs::is_directory(folder / "metrics") || !fs::is_regular_file(spec_file)) {
-    return fatal_error(fmt::format(
-        "{}: no run is there (a run's folder has run_spec.json and metrics/): name the folder that "
-        "`templar localnet --out` was given",
-        folder.string()));
-  }
-  TRY_ASSIGN(RunSpec spec, load_run_spec(spec_file.string()));
-  std::string title = fmt::format("{} {}", spec.name, run_id(spec).brief());
-  return TopRun{.title = std::move(title), .spec = std::move(spec)};
-}
-
 // The terminal's other screen, so that what was there before is there again afterwards.
 class OtherScreen {
  public:
@@ -72,27 +58,21 @@ class OtherScreen {
 };
 
 Status show_run(const TopOptions& options) {
-  TRY_ASSIGN(TopRun run, open_run(options.run));
-  History history;
-  MetricsTail tail(options.run / "metrics");
-  const auto picture = [&](const TerminalSize& size) -> Result<std::string> {
-    TRY(tail.poll(history));
-    const int64_t done = history.windows.empty() ? 0 : history.windows.rbegin()->first + 1;
-    run.finished = fs::exists(options.run / "summary.json") && done >= history.wanted_windows;
-    return top_picture(run, history, SystemClock().now_ms() * 1'000'000, size);
+  TRY_ASSIGN(RunFollower follower, RunFollower::open(options.run));
+  const auto picture = [&](const TerminalSize& size) {
+    follower.poll_all();
+    return top_picture(follower.knowledge(), SystemClock().now_ms(), size);
   };
   const TerminalSize size = terminal_size();
   if (options.once || !size.colours) {
-    TRY_ASSIGN(const std::string text, picture(size));
-    fmt::print("{}\n", text);
+    fmt::print("{}\n", picture(size));
     return {};
   }
   catch_stop_signals();
   const OtherScreen screen;
   const Stopwatch watch;
   for (int64_t frame = 0; !stop_requested(); ++frame) {
-    TRY_ASSIGN(const std::string text, picture(terminal_size()));
-    OtherScreen::show(text);
+    OtherScreen::show(picture(terminal_size()));
     // In short naps, so that Ctrl-C ends it at once.
     while (!stop_requested() && watch.seconds() < static_cast<double>(frame + 1) * options.interval_seconds) {
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -106,7 +86,7 @@ Status show_run(const TopOptions& options) {
 void add_top_command(CLI::App& root, int& exit_code) {
   auto options = std::make_shared<TopOptions>();
   CLI::App* verb = root.add_subcommand("top",
-                                       "Show a run in the terminal, in progress or finished: loss, nodes, "
+                                       "Show a run in the terminal, in progress or finished: loss, tasks, nodes, "
                                        "miners, state roots, faults. Ctrl-C ends it.\n"
                                        "Example: templar top demo-out");
   verb->add_option("run", options->run, "The run's folder")->required();

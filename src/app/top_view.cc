@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "app/printable.h"
-#include "core/protocol/parameter_layout.h"
 #include "node/window_timeline.h"
 
 namespace templar {
@@ -19,6 +18,8 @@ namespace {
 constexpr double kStalledSeconds = 120;
 constexpr std::array<std::string_view, 8> kBars = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
 constexpr int kVerdictsShown = 12;
+constexpr size_t kRootDigits = 16;
+constexpr size_t kRunIdDigits = 8;
 
 enum class Tone { kPlain, kGood, kBad, kDim, kTitle };
 
@@ -107,77 +108,118 @@ std::string ago(double seconds) {
   return fmt::format("{:.1f} h", seconds / 3600);
 }
 
-std::string state_of(const TopRun& run, const History& history, double idle_seconds) {
-  if (run.finished) return "finished";
-  if (history.newest_ns == 0) return "nothing reported yet";
-  return idle_seconds > kStalledSeconds ? "nothing reported for " + ago(idle_seconds) : "running";
+bool is_stalled(const RunKnowledge& run, double idle_seconds) {
+  return !run.finished() && run.newest_ms() > 0 && idle_seconds > kStalledSeconds;
 }
 
-void add_header(Picture& picture, const TopRun& run, const History& history, int64_t now_ns) {
-  const double idle_seconds = static_cast<double>(now_ns - history.newest_ns) / 1e9;
-  const std::string state = state_of(run, history, idle_seconds);
-  const bool stalled = !run.finished && history.newest_ns > 0 && idle_seconds > kStalledSeconds;
+std::string state_of(const RunKnowledge& run, double idle_seconds) {
+  if (run.finished()) return "finished";
+  if (run.newest_ms() == 0) return "nothing reported yet";
+  if (run.view.call_ended()) return "stopped";
+  return is_stalled(run, idle_seconds) ? "nothing reported for " + ago(idle_seconds) : "running";
+}
+
+void add_header(Picture& picture, const RunKnowledge& run, int64_t now_ms) {
+  const double idle_seconds = static_cast<double>(now_ms - run.newest_ms()) / 1e3;
   picture.add("templar  ", Tone::kTitle)
-      .add(run.title)
+      .add(run.spec ? fmt::format("{} {}", printable(run.spec->name), run.run_id.substr(0, kRunIdDigits)) : "?")
       .add("  ")
-      .add(state, stalled ? Tone::kBad : Tone::kGood);
-  const int64_t done = history.windows.empty() ? 0 : history.windows.rbegin()->first + 1;
-  picture.add(history.wanted_windows > 0 ? fmt::format("  window {}/{}", done, history.wanted_windows)
-                                         : fmt::format("  window {}", done));
+      .add(state_of(run, idle_seconds), is_stalled(run, idle_seconds) ? Tone::kBad : Tone::kGood);
+  const int64_t done = run.view.last_window() + 1;
+  const std::optional<int64_t> wanted = run.view.windows_wanted();
+  picture.add(wanted ? fmt::format("  window {}/{}", done, *wanted) : fmt::format("  window {}", done));
   picture.end_line();
 }
 
-void add_losses(Picture& picture, const TopRun& run, const History& history) {
+void add_losses(Picture& picture, const RunKnowledge& run) {
   std::vector<double> losses;
   double bytes = 0;
-  for (const auto& [window, row] : history.windows) {
-    if (row.loss() && std::isfinite(*row.loss())) losses.push_back(*row.loss());
-    bytes = row.contribution_bytes().value_or(bytes);
+  for (const auto& [window, row] : run.view.windows()) {
+    if (const auto loss = row.spread(&NodeReport::loss).mean()) losses.push_back(*loss);
+    bytes = row.spread(&NodeReport::contribution_bytes).mean().value_or(bytes);
   }
   picture.add("loss ").add(losses.empty() ? "-" : fmt::format("{:.4f}", losses.back()), Tone::kTitle);
-  if (!history.heldout.empty())
-    picture.add(fmt::format("  held-out {:.4f}", history.heldout.rbegin()->second));
-  if (!history.baseline_heldout.empty())
-    picture.add(fmt::format("  alone {:.4f}", history.baseline_heldout.rbegin()->second), Tone::kDim);
-  if (bytes > 0) {
-    const double full = 4.0 * static_cast<double>(parameter_count(parameter_layout(run.spec.model)));
-    picture.add(fmt::format("  {:.1f} kB a contribution, 1/{:.0f} of f32", bytes / 1e3, full / bytes));
+  if (const Curve& heldout = run.view.curve("heldout"); !heldout.empty())
+    picture.add(fmt::format("  held-out {:.4f}", heldout.rbegin()->second.value));
+  if (const Curve& alone = run.view.curve("baseline_heldout"); !alone.empty())
+    picture.add(fmt::format("  alone {:.4f}", alone.rbegin()->second.value), Tone::kDim);
+  if (bytes > 0 && run.parameters > 0) {
+    picture.add(fmt::format("  {:.1f} kB a contribution, 1/{:.0f} of f32", bytes / 1e3, 4.0 * static_cast<double>(run.parameters) / bytes));
   }
   picture.end_line();
   picture.add(sparkline(losses, static_cast<size_t>(std::max(0, picture.columns_left()))));
   picture.end_line();
 }
 
-void add_roots(Picture& picture, const History& history) {
-  if (history.windows.empty()) return;
-  const auto& [window, row] = *history.windows.rbegin();
-  picture.add("state root ").add(row.state_root().value_or("?").substr(0, 16)).add("  ");
-  if (history.roots_agree()) {
+// "tasks  piqa acc 0.6120 ± 0.0110", the newest of each.
+void add_tasks(Picture& picture, const RunView& view) {
+  constexpr std::string_view kTask = "task ";
+  std::vector<std::string> tasks;
+  for (const auto& [name, curve] : view.curves()) {
+    if (!name.starts_with(kTask) || curve.empty()) continue;
+    const auto& [value, error, revision] = curve.rbegin()->second;
+    tasks.push_back(fmt::format("{} {:.4f}", printable(name.substr(kTask.size())), value));
+    if (error) tasks.back() += fmt::format(" ± {:.4f}", *error);
+  }
+  if (tasks.empty()) return;
+  picture.add("tasks  ", Tone::kDim).add(fmt::format("{}", fmt::join(tasks, "   ")));
+  picture.end_line();
+}
+
+void add_roots(Picture& picture, const RunView& view) {
+  if (view.last_window() < 0) return;
+  const std::string_view root = view.windows().at(view.last_window()).state_root();
+  picture.add("state root ").add(root.empty() ? "?" : root.substr(0, kRootDigits)).add("  ");
+  const auto differs = std::ranges::find_if(std::views::reverse(view.windows()),
+                                            [](const auto& entry) { return !entry.second.differing().empty(); });
+  if (differs == std::ranges::end(std::views::reverse(view.windows()))) {
     picture.add("all nodes agree in all windows", Tone::kGood);
   } else {
-    const auto differs = std::ranges::find_if(std::views::reverse(history.windows),
-                                              [](const auto& entry) { return !entry.second.roots_agree(); });
-    picture.add(differs == std::ranges::end(std::views::reverse(history.windows))
-                    ? std::string("AN EVALUATED MODEL DIFFERS")
-                    : fmt::format("NODES DIFFER, last in window {}", differs->first),
-                Tone::kBad);
+    std::vector<std::string> names;
+    for (const size_t node : differs->second.differing()) names.push_back(printable(view.nodes()[node]));
+    picture.add(fmt::format("NODES DIFFER, last in window {}: {}", differs->first, fmt::join(names, " ")), Tone::kBad);
   }
   picture.end_line();
   picture.end_line();
 }
 
-void add_nodes(Picture& picture, const History& history) {
-  if (history.nodes.empty()) return;
+// The newest window of which a node has told what it did.
+struct LastWindow {
+  int64_t window = 0;
+  const NodeReport* report = nullptr;
+  int64_t start_ms = 0;
+  double seconds = 0;  // since it began the one before; 0: not known
+};
+
+int64_t start_of(const NodeReport& report) {
+  return std::ranges::min_element(report.spans, {}, &PhaseSpan::start_ms)->start_ms;
+}
+
+std::map<std::string, LastWindow> last_windows(const RunView& view) {
+  std::map<std::string, LastWindow> all;
+  for (const auto& [window, row] : view.windows()) {
+    for (const NodeReport& report : row.reports) {
+      if (report.spans.empty()) continue;
+      LastWindow& last = all[view.nodes()[report.node]];
+      const int64_t start_ms = start_of(report);
+      last = {window, &report, start_ms, last.report == nullptr ? 0 : static_cast<double>(start_ms - last.start_ms) / 1e3};
+    }
+  }
+  return all;
+}
+
+void add_nodes(Picture& picture, const RunView& view) {
+  const std::map<std::string, LastWindow> nodes = last_windows(view);
+  if (nodes.empty()) return;
   std::string heading = fmt::format("{:<14} {:>6} {:>8}", "node", "window", "seconds");
   for (const char* phase : kWindowPhases) heading += fmt::format(" {:>10}", phase);
   picture.add(heading, Tone::kDim);
   picture.end_line();
-  for (const auto& [name, node] : history.nodes) {
-    picture.add(fmt::format("{:<14} {:>6} {:>8.1f}", printable(name), node.window, node.window_seconds));
-    for (const char* phase : kWindowPhases) {
-      const auto seconds = node.phase_seconds.find(phase);
-      picture.add(seconds == node.phase_seconds.end() ? fmt::format(" {:>10}", "")
-                                                      : fmt::format(" {:>10.3f}", seconds->second));
+  for (const auto& [name, last] : nodes) {
+    picture.add(fmt::format("{:<14} {:>6} {:>8.1f}", printable(name), last.window, last.seconds));
+    for (size_t phase = 0; phase < kWindowPhases.size(); ++phase) {
+      const auto span = std::ranges::find(last.report->spans, phase, &PhaseSpan::phase);
+      picture.add(span == last.report->spans.end() ? fmt::format(" {:>10}", "") : fmt::format(" {:>10.3f}", span->seconds));
     }
     picture.end_line();
   }
@@ -185,36 +227,34 @@ void add_nodes(Picture& picture, const History& history) {
 }
 
 // Of the newest windows, the newest last: a dot for what was accepted.
-void add_verdicts(Picture& picture, const History& history, uint32_t uid) {
+void add_verdicts(Picture& picture, const RunView& view, uint32_t uid) {
   std::vector<bool> accepted;
-  for (const auto& [window, row] : std::views::reverse(history.windows)) {
+  for (const auto& [window, row] : std::views::reverse(view.windows())) {
     if (accepted.size() == kVerdictsShown) break;
-    if (const auto score = row.scores.find(uid); score != row.scores.end())
-      accepted.push_back(score->second.verdict == "accepted");
+    if (const MinerJudgement* judgement = row.judgement_of(uid)) accepted.push_back(judgement->verdict == "accepted");
   }
   for (size_t i = accepted.size(); i < kVerdictsShown; ++i) picture.add(" ");
   for (const bool good : std::views::reverse(accepted))
     picture.add(good ? "·" : "×", good ? Tone::kGood : Tone::kBad);
 }
 
-void add_miners(Picture& picture, const History& history) {
-  const auto scores = history.newest_scores();
-  if (scores.empty()) return;
-  std::vector<std::pair<uint32_t, ScoreRow>> rows(scores.begin(), scores.end());
-  std::ranges::stable_sort(rows, std::greater<>(), [](const auto& row) { return row.second.weight; });
+void add_miners(Picture& picture, const RunView& view) {
+  std::vector<const MinerJudgement*> rows;
+  for (const auto& [uid, newest] : view.newest_judgements()) rows.push_back(newest.judgement);
+  if (rows.empty()) return;
+  std::ranges::stable_sort(rows, std::greater<>(), &MinerJudgement::weight);
   picture.add(fmt::format("{:>5} {:>8} {:>8} {:>8} {:>10} {:>6}  {:<{}}  {}", "miner", "weight", "score",
                           "rating", "indicator", "sync", "verdicts", kVerdictsShown, "last"),
               Tone::kDim);
   picture.end_line();
   const int shown = std::max(1, picture.rows_left() - 4);
-  for (const auto& [uid, score] : rows | std::views::take(shown)) {
-    picture.add(fmt::format("{:>5} {:>8.4f} {:>8.3f} {:>8.3f} {:>+10.3f} {:>6.2f}  ", uid, score.weight,
-                            score.final_score, score.ordinal, score.binary_average, score.sync_score));
-    add_verdicts(picture, history, uid);
-    const bool good = score.verdict == "accepted";
-    picture.add("  ").add(
-        printable(score.reason.empty() ? score.verdict : score.verdict + ": " + score.reason),
-        good ? Tone::kPlain : Tone::kBad);
+  for (const MinerJudgement* row : rows | std::views::take(shown)) {
+    picture.add(fmt::format("{:>5} {:>8.4f} {:>8.3f} {:>8.3f} {:>+10.3f} {:>6.2f}  ", row->uid, row->weight.value_or(0),
+                            row->final_score.value_or(0), row->ordinal.value_or(0), row->binary_average.value_or(0),
+                            row->sync_score.value_or(0)));
+    add_verdicts(picture, view, row->uid);
+    picture.add("  ").add(printable(row->reason.empty() ? row->verdict : row->verdict + ": " + row->reason),
+                          row->verdict == "accepted" ? Tone::kPlain : Tone::kBad);
     picture.end_line();
   }
   if (static_cast<size_t>(shown) < rows.size()) {
@@ -224,27 +264,32 @@ void add_miners(Picture& picture, const History& history) {
   picture.end_line();
 }
 
-void add_faults(Picture& picture, const History& history) {
-  if (history.faults.empty() || picture.rows_left() < 2) return;
-  picture.add(fmt::format("faults, the newest first"), Tone::kDim);
+void add_faults(Picture& picture, const FaultList& list) {
+  if (list.faults().empty() || picture.rows_left() < 2) return;
+  std::vector<const RunFault*> faults;
+  for (const auto& [id, fault] : list.faults()) faults.push_back(&fault);
+  std::ranges::stable_sort(faults, std::greater<>(), &RunFault::revision);
+  picture.add("faults, the newest first", Tone::kDim);
   picture.end_line();
-  for (const Fault& fault : std::views::reverse(history.faults) | std::views::take(picture.rows_left())) {
-    picture.add(
-        fmt::format("window {:>5}  {:<12} {}", fault.window, printable(fault.node), printable(fault.what)));
+  for (const RunFault* fault : faults | std::views::take(picture.rows_left())) {
+    picture.add(fault->last_window ? fmt::format("window {:>5}  ", *fault->last_window) : fmt::format("{:14}", ""))
+        .add(fmt::format("{:<12} {}{}", printable(fault->source), printable(fault->text),
+                         fault->count > 1 ? fmt::format(" ({} times)", fault->count) : ""));
     picture.end_line();
   }
 }
 
 }  // namespace
 
-std::string top_picture(const TopRun& run, const History& history, int64_t now_ns, const TerminalSize& size) {
+std::string top_picture(const RunKnowledge& run, int64_t now_ms, const TerminalSize& size) {
   Picture picture(size);
-  add_header(picture, run, history, now_ns);
-  add_losses(picture, run, history);
-  add_roots(picture, history);
-  add_nodes(picture, history);
-  add_miners(picture, history);
-  add_faults(picture, history);
+  add_header(picture, run, now_ms);
+  add_losses(picture, run);
+  add_tasks(picture, run.view);
+  add_roots(picture, run.view);
+  add_nodes(picture, run.view);
+  add_miners(picture, run.view);
+  add_faults(picture, run.view.faults());
   return picture.text();
 }
 

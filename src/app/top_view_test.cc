@@ -12,13 +12,12 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr int64_t kSecond = 1'000'000'000;
-
 class TopPicture : public ::testing::Test {
  protected:
   TopPicture() {
-    run_.title = "tiny 1dbf60cc";
     run_.spec = preset_run_spec("tiny").value();
+    run_.run_id = "1dbf60cc00112233";
+    run_.parameters = 1'000'000;
     add("localnet", {.name = "localnet_begin", .tags = {}, .fields = {{"windows", int64_t{20}}}});
     for (int64_t window = 0; window < 3; ++window) {
       for (int64_t uid = 1; uid <= 2; ++uid) {
@@ -34,8 +33,8 @@ class TopPicture : public ::testing::Test {
   }
 
   void add(const std::string& node, Measurement measurement) {
-    measurement.time_ns = now_ns_;
-    history_.add(measurement, node);
+    measurement.time_ns = now_ms_ * 1'000'000;
+    run_.view.add(measurement, node);
   }
   void score(int64_t window, const std::string& uid, const std::string& verdict, const std::string& reason,
              double weight) {
@@ -45,7 +44,7 @@ class TopPicture : public ::testing::Test {
          .fields = {{"window", window}, {"verdict", verdict}, {"reason", reason}, {"weight", weight}}});
   }
   [[nodiscard]] std::string picture(const TerminalSize& size = {}) const {
-    return top_picture(run_, history_, now_ns_, size);
+    return top_picture(run_, now_ms_, size);
   }
   [[nodiscard]] std::vector<std::string> lines(const TerminalSize& size = {}) const {
     std::istringstream text(picture(size));
@@ -54,9 +53,8 @@ class TopPicture : public ::testing::Test {
     return all;
   }
 
-  TopRun run_;
-  History history_;
-  int64_t now_ns_ = 1'800'000'000 * kSecond;
+  RunKnowledge run_;
+  int64_t now_ms_ = 1'800'000'000'000;
 };
 
 size_t characters(const std::string& line) {
@@ -75,18 +73,25 @@ TEST_F(TopPicture, ShowsHowFarTheRunIsAndItsLoss) {
 }
 
 TEST_F(TopPicture, SaysThatARunIsFinishedOrSilent) {
-  now_ns_ += 300 * kSecond;
+  now_ms_ += 300'000;
   EXPECT_THAT(picture(), HasSubstr("nothing reported for 5 min"));
-  run_.finished = true;
-  EXPECT_THAT(picture(), HasSubstr("finished"));
-  EXPECT_THAT(top_picture(run_, {}, now_ns_, {}), HasSubstr("finished"));
+  add("localnet", {.name = "localnet_call", .tags = {}, .fields = {{"train_seconds", 1.0}}});
+  EXPECT_THAT(picture(), HasSubstr("stopped  window 3/20"));
+  add("localnet", {.name = "localnet_begin", .tags = {}, .fields = {{"windows", int64_t{3}}}});
+  add("localnet", {.name = "localnet_call", .tags = {}, .fields = {{"train_seconds", 1.0}}});
+  run_.summary_windows = 3;
+  EXPECT_THAT(picture(), HasSubstr("finished  window 3/3"));
+  EXPECT_THAT(top_picture({}, now_ms_, {}), HasSubstr("nothing reported yet"));
 }
 
 TEST_F(TopPicture, RaisesTheAlarmWhereRootsDiffer) {
   add("miner-2", {.name = "training_step_v2",
                   .tags = {{"uid", "2"}},
                   .fields = {{"window", int64_t{1}}, {"state_root", std::string("ffff")}}});
-  EXPECT_THAT(picture(), HasSubstr("NODES DIFFER, last in window 1"));
+  add("validator-0", {.name = "validator_window_v2",
+                      .tags = {},
+                      .fields = {{"window", int64_t{1}}, {"state_root", std::string("00112233445566778899")}}});
+  EXPECT_THAT(picture(), HasSubstr("NODES DIFFER, last in window 1: miner-2"));
 }
 
 TEST_F(TopPicture, ListsMinersByWeightWithTheirLastVerdicts) {
@@ -101,16 +106,37 @@ TEST_F(TopPicture, ListsMinersByWeightWithTheirLastVerdicts) {
   EXPECT_THAT(*first, HasSubstr("··  accepted"));
   EXPECT_TRUE((first + 1)->starts_with("    1   0.2500"));
   EXPECT_THAT(*(first + 1), HasSubstr("·×  too_late: 40 s after the put window"));
-  EXPECT_THAT(picture(), HasSubstr("window     1  validator-0  miner 1 too_late: 40 s after"));
+  EXPECT_THAT(picture(), HasSubstr("window     1  miner-1      too_late: 40 s after"));
 }
 
 TEST_F(TopPicture, ShowsWhatEachNodeDidInItsLastWindow) {
   add("miner-1",
-      {.name = "window_timeline", .tags = {}, .fields = {{"window", int64_t{1}}, {"train_seconds", 1.5}}});
-  now_ns_ += 4 * kSecond;
+      {.name = "window_timeline",
+       .tags = {},
+       .fields = {{"window", int64_t{1}}, {"train_start_ms", now_ms_}, {"train_seconds", 1.5}}});
   add("miner-1",
-      {.name = "window_timeline", .tags = {}, .fields = {{"window", int64_t{2}}, {"train_seconds", 2.5}}});
+      {.name = "window_timeline",
+       .tags = {},
+       .fields = {{"window", int64_t{2}}, {"train_start_ms", now_ms_ + 4000}, {"train_seconds", 2.5}}});
   EXPECT_THAT(picture(), HasSubstr("miner-1             2      4.0      2.500"));
+}
+
+TEST_F(TopPicture, ShowsTheNewestScoreOfEachTask) {
+  EXPECT_THAT(picture(), Not(HasSubstr("tasks")));
+  const auto task = [&](int64_t window, double score) {
+    add("evaluator", {.name = "benchmark_task",
+                      .tags = {{"role", "evaluator"}, {"task", "piqa"}, {"metric", "acc"}},
+                      .fields = {{"window", window}, {"score", score}, {"score_stderr", 0.0125}}});
+  };
+  task(1, 0.5);
+  task(3, 0.625);
+  EXPECT_THAT(picture(), HasSubstr("tasks  piqa acc 0.6250 ± 0.0125"));
+}
+
+TEST_F(TopPicture, CountsAFaultThatComesAgain) {
+  score(1, "1", "too_late", "stored 20 ms late", 0);
+  score(2, "1", "too_late", "stored 31 ms late", 0);
+  EXPECT_THAT(picture(), HasSubstr("window     2  miner-1      too_late: stored 31 ms late (2 times)"));
 }
 
 TEST_F(TopPicture, FitsIntoTheTerminal) {

@@ -17,6 +17,7 @@ constexpr int64_t kMostDetailedWindows = 64;
 constexpr int64_t kMostDetailedReports = 4096;
 constexpr int64_t kMostWindowsAsked = 256;
 constexpr size_t kMostVerdicts = 200;
+constexpr size_t kRootDigits = 16;  // enough to tell roots apart
 
 double shortened(double value, int digits) {
   const std::string text = fmt::format("{:.{}g}", value, digits);
@@ -48,26 +49,6 @@ std::string text_of(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-// Mean, lowest and highest of one number over the nodes that reported it.
-struct Spread {
-  double sum = 0, low = 0, high = 0;
-  int count = 0;
-
-  void add(std::optional<double> value) {
-    if (!value) return;
-    low = count == 0 ? *value : std::min(low, *value);
-    high = count == 0 ? *value : std::max(high, *value);
-    sum += *value;
-    ++count;
-  }
-  [[nodiscard]] std::optional<double> mean() const {
-    return count == 0 ? std::nullopt : std::optional(sum / count);
-  }
-  [[nodiscard]] std::optional<double> of(double value) const {
-    return count == 0 ? std::nullopt : std::optional(value);
-  }
-};
-
 Json window_columns(const Windows& windows, uint64_t since) {
   Json columns = Json::object();
   for (const char* name : {"window", "loss", "loss_low", "loss_high", "tokens", "bytes", "time_step_ms",
@@ -77,17 +58,15 @@ Json window_columns(const Windows& windows, uint64_t since) {
   int64_t before_ms = 0;
   for (const auto& [window, row] : windows) {
     if (row.revision <= since || !row.reported) continue;
-    Spread loss, tokens, bytes;
-    for (const NodeReport& report : row.reports) {
-      loss.add(report.loss);
-      tokens.add(report.tokens);
-      bytes.add(report.contribution_bytes);
-    }
+    const Spread loss = row.spread(&NodeReport::loss);
+    const Spread tokens = row.spread(&NodeReport::tokens);
+    const Spread bytes = row.spread(&NodeReport::contribution_bytes);
+    const auto of = [](const Spread& spread, double value) { return spread.count == 0 ? std::nullopt : std::optional(value); };
     columns["window"].push_back(window);
     columns["loss"].push_back(loss_number(loss.mean()));
-    columns["loss_low"].push_back(loss_number(loss.of(loss.low)));
-    columns["loss_high"].push_back(loss_number(loss.of(loss.high)));
-    columns["tokens"].push_back(number(tokens.of(tokens.sum)));
+    columns["loss_low"].push_back(loss_number(of(loss, loss.low)));
+    columns["loss_high"].push_back(loss_number(of(loss, loss.high)));
+    columns["tokens"].push_back(number(of(tokens, tokens.sum)));
     columns["bytes"].push_back(bytes.count == 0 ? Json() : number(std::round(*bytes.mean())));
     columns["time_step_ms"].push_back(row.time_ms > 0 ? Json(row.time_ms - before_ms) : Json());
     if (row.time_ms > 0) before_ms = row.time_ms;
@@ -116,10 +95,9 @@ Json curve_columns(const std::map<std::string, Curve>& curves, uint64_t since) {
   return all;
 }
 
-const NodeReport* report_of_miner(const RunKnowledge& run, const RunWindow& row, uint32_t uid) {
-  const auto& nodes = run.view.nodes();
-  const auto found = std::ranges::find(nodes, fmt::format("miner-{}", uid));
-  return found == nodes.end() ? nullptr : row.report_of(static_cast<size_t>(found - nodes.begin()));
+const NodeReport* report_of_miner(const RunWindow& row, uint32_t uid) {
+  const auto found = std::ranges::find(row.reports, uid, &NodeReport::miner);
+  return found == row.reports.end() ? nullptr : &*found;
 }
 
 Json miner_row(const MinerJudgement& judgement, int64_t window, const NodeReport* report) {
@@ -139,27 +117,17 @@ Json miner_row(const MinerJudgement& judgement, int64_t window, const NodeReport
           judgement.reason};
 }
 
-// A miner that has not been judged in the newest windows is looked for in older ones, but not for ever.
-Json newest_miner_rows(const RunKnowledge& run) {
-  constexpr int kWindowsBack = 512;
-  std::map<uint32_t, Json> rows;
-  int looked_at = 0;
-  const Windows& windows = run.view.windows();
-  for (auto at = windows.rbegin(); at != windows.rend() && looked_at < kWindowsBack; ++at, ++looked_at) {
-    for (const MinerJudgement& judgement : at->second.judgements) {
-      if (rows.contains(judgement.uid)) continue;
-      rows[judgement.uid] = miner_row(judgement, at->first, report_of_miner(run, at->second, judgement.uid));
-    }
-  }
-  Json all = Json::array();
-  for (auto& [uid, row] : rows) all.push_back(std::move(row));
-  return all;
+Json newest_miner_rows(const RunView& view) {
+  Json rows = Json::array();
+  for (const auto& [uid, newest] : view.newest_judgements())
+    rows.push_back(miner_row(*newest.judgement, newest.window, report_of_miner(*newest.row, uid)));
+  return rows;
 }
 
 Json window_details(int64_t window, const RunWindow& row) {
   Json reports = Json::array(), verdicts = Json::array(), spans = Json::array();
   for (const NodeReport& report : row.reports) {
-    reports.push_back({report.node, report.state_root, number(report.loss), number(report.train_seconds),
+    reports.push_back({report.node, report.state_root.substr(0, kRootDigits), number(report.loss), number(report.train_seconds),
                        number(report.contribution_bytes)});
     for (const PhaseSpan& span : report.spans)
       spans.push_back({report.node, span.phase, span.start_ms, number(span.seconds)});
@@ -253,7 +221,7 @@ std::string news_json(const RunKnowledge& run, uint64_t since, int64_t now_ms) {
                {"malformed_lines", run.malformed_lines}};
   if (const int64_t last = view.last_window(); last >= 0) {
     json["details"] = details_between(windows, last - detailed_windows(run) + 1, last, since);
-    if (!json["windows"]["window"].empty()) json["miners"] = newest_miner_rows(run);
+    if (!json["windows"]["window"].empty()) json["miners"] = newest_miner_rows(view);
   }
   return text_of(json);
 }
@@ -272,9 +240,9 @@ std::string miner_json(const RunKnowledge& run, uint32_t uid) {
   }
   const Windows& windows = run.view.windows();
   for (const auto& [window, row] : windows) {
-    const auto judged = std::ranges::find(row.judgements, uid, &MinerJudgement::uid);
-    if (judged == row.judgements.end()) continue;
-    const NodeReport* report = report_of_miner(run, row, uid);
+    const MinerJudgement* judged = row.judgement_of(uid);
+    if (judged == nullptr) continue;
+    const NodeReport* report = report_of_miner(row, uid);
     json["window"].push_back(window);
     json["weight"].push_back(number(judged->weight));
     json["ordinal"].push_back(number(judged->ordinal));
@@ -288,8 +256,7 @@ std::string miner_json(const RunKnowledge& run, uint32_t uid) {
     json["bytes"].push_back(report == nullptr ? nullptr : number(report->contribution_bytes));
   }
   for (auto at = windows.rbegin(); at != windows.rend() && json["verdicts"].size() < kMostVerdicts; ++at) {
-    const auto judged = std::ranges::find(at->second.judgements, uid, &MinerJudgement::uid);
-    if (judged != at->second.judgements.end())
+    if (const MinerJudgement* judged = at->second.judgement_of(uid))
       json["verdicts"].push_back({at->first, judged->verdict, judged->reason});
   }
   return text_of(json);

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <string>
 
-#include "app/dashboard/run_follower.h"
+#include "app/run/run_follower.h"
 
 namespace templar {
 

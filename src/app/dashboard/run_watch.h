@@ -6,7 +6,7 @@
 #include <mutex>
 #include <thread>
 
-#include "app/dashboard/run_follower.h"
+#include "app/run/run_follower.h"
 
 namespace templar {
 

@@ -5,8 +5,8 @@
 #include <cstdio>
 #include <string>
 
-#include "app/localnet/history.h"
 #include "app/localnet/run_folder.h"
+#include "app/run/run_view.h"
 #include "base/clock.h"
 
 namespace templar {
@@ -16,23 +16,23 @@ class LiveView {
   LiveView(const LocalRun& run, std::FILE* out);
 
   // Nothing is said of the windows that are already there.
-  void skip_to_end(const History& history);
+  void skip_to_end(const RunView& known);
 
   // Prints the windows that all nodes have reported since the last call, and those where somebody's report has been missing for two
   // windows. all: the rest, too.
-  void show(const History& history, bool all = false);
+  void show(const RunView& known, bool all = false);
 
  private:
-  [[nodiscard]] bool is_complete(const History& history, int64_t window) const;
-  void print_window(const History& history, int64_t window);
-  void print_table(const History& history) const;
+  [[nodiscard]] bool is_complete(const RunView& known, int64_t window) const;
+  void print_window(const RunView& known, int64_t window);
+  void print_table(const RunView& known) const;
 
   const LocalRun& run_;
   std::FILE* out_;
   size_t miners_ = 0;
   int64_t parameter_bytes_ = 0;  // of the model in f32
-  int64_t next_window_ = -1;     // the first that is not printed yet; -1: not known
-  int64_t tokens_ = 0;           // of the windows that were printed
+  int64_t next_window_ = 0;      // the first that is not printed yet
+  double tokens_ = 0;            // of the windows that were printed
   Stopwatch since_start_;
 };
 

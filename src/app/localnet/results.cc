@@ -18,29 +18,16 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-double mean_contribution_bytes(const History& history) {
-  double sum = 0;
-  int64_t count = 0;
-  for (const auto& [window, row] : history.windows) {
-    for (const auto& [uid, miner] : row.miners) {
-      if (!miner.trained) continue;
-      sum += static_cast<double>(miner.contribution_bytes);
-      ++count;
-    }
-  }
-  return count == 0 ? 0 : sum / static_cast<double>(count);
-}
+Json last_value(const Curve& curve) { return curve.empty() ? Json(nullptr) : Json(curve.rbegin()->second.value); }
+Json first_value(const Curve& curve) { return curve.empty() ? Json(nullptr) : Json(curve.begin()->second.value); }
 
-Json last_value(const std::map<int64_t, double>& curve) { return curve.empty() ? Json(nullptr) : Json(curve.rbegin()->second); }
-Json first_value(const std::map<int64_t, double>& curve) { return curve.empty() ? Json(nullptr) : Json(curve.begin()->second); }
-
-std::vector<PlotPoint> points_of(const std::map<int64_t, double>& curve) {
+std::vector<PlotPoint> points_of(const Curve& curve) {
   std::vector<PlotPoint> points;
-  for (const auto& [window, loss] : curve) points.push_back({static_cast<double>(window), loss});
+  for (const auto& [window, point] : curve) points.push_back({static_cast<double>(window), point.value});
   return points;
 }
 
-Status write_plot(const LocalRun& run, const History& history) {
+Status write_plot(const LocalRun& run, const RunView& known) {
   const size_t miners = run.nodes.size() - 2;
   LossPlot plot{.title = "Held-out loss",
                 .subtitle = fmt::format("{}, {} miners, {} inner steps a window, {:.2f} M parameters", run.spec.name, miners,
@@ -48,10 +35,10 @@ Status write_plot(const LocalRun& run, const History& history) {
                                         static_cast<double>(parameter_count(parameter_layout(run.spec.model))) / 1e6),
                 .x_label = "window",
                 .y_label = "nats a token",
-                .series = {{.name = fmt::format("network of {} miners", miners), .points = points_of(history.heldout)}},
+                .series = {{.name = fmt::format("network of {} miners", miners), .points = points_of(known.curve("heldout"))}},
                 .references = {{"uniform", std::log(static_cast<double>(run.spec.model.vocab_size))}}};
-  if (!history.baseline_heldout.empty()) {
-    plot.series.push_back({.name = "plain AdamW, one machine", .points = points_of(history.baseline_heldout), .dashed = true});
+  if (const Curve& baseline = known.curve("baseline_heldout"); !baseline.empty()) {
+    plot.series.push_back({.name = "plain AdamW, one machine", .points = points_of(baseline), .dashed = true});
   }
   return write_loss_plot(run.path("loss.svg"), plot);
 }
@@ -93,39 +80,41 @@ Result<std::string> generate_sample(const NodeWorld& world, Engine& engine, cons
 
 }  // namespace
 
-std::string summary_json(const LocalRun& run, const History& history) {
-  const double bytes = mean_contribution_bytes(history);
+std::string summary_json(const LocalRun& run, const RunView& known) {
   const double parameter_bytes = static_cast<double>(parameter_count(parameter_layout(run.spec.model))) * 4;
   int64_t closed = 0;
-  std::string root;
-  for (const auto& [window, row] : history.windows) {
-    const std::optional<std::string> after = row.state_root();
-    if (!after) continue;
+  std::string_view root;
+  double tokens = 0;
+  Spread bytes;
+  for (const auto& [window, row] : known.windows()) {
+    tokens += row.spread(&NodeReport::tokens).sum;
+    for (const NodeReport& report : row.reports) bytes.add(report.contribution_bytes);
+    const std::string_view after = row.state_root();
+    if (after.empty()) continue;
     ++closed;
-    root = *after;
+    root = after;
   }
-  const auto tokens = static_cast<double>(history.tokens());
   Json json;
   json["windows"] = closed;
   json["nodes"] = run.nodes.size();
-  json["roots_agree"] = history.roots_agree();
-  json["heldout_loss_first"] = first_value(history.heldout);
-  json["heldout_loss_last"] = last_value(history.heldout);
-  json["heldout_loss_plain_adamw"] = last_value(history.baseline_heldout);
+  json["roots_agree"] = known.roots_agree();
+  json["heldout_loss_first"] = first_value(known.curve("heldout"));
+  json["heldout_loss_last"] = last_value(known.curve("heldout"));
+  json["heldout_loss_plain_adamw"] = last_value(known.curve("baseline_heldout"));
   json["uniform_loss"] = std::log(static_cast<double>(run.spec.model.vocab_size));
-  json["contribution_bytes_mean"] = bytes;
-  json["ratio_to_f32"] = bytes > 0 ? Json(parameter_bytes / bytes) : Json(nullptr);
-  json["tokens"] = history.tokens();
-  json["tokens_per_second"] = history.train_seconds > 0 ? Json(tokens / history.train_seconds) : Json(nullptr);
-  json["train_seconds"] = history.train_seconds;
-  json["total_seconds"] = history.total_seconds;
+  json["contribution_bytes_mean"] = bytes.mean().value_or(0);
+  json["ratio_to_f32"] = bytes.sum > 0 ? Json(parameter_bytes / *bytes.mean()) : Json(nullptr);
+  json["tokens"] = static_cast<int64_t>(tokens);
+  json["tokens_per_second"] = known.train_seconds() > 0 ? Json(tokens / known.train_seconds()) : Json(nullptr);
+  json["train_seconds"] = known.train_seconds();
+  json["total_seconds"] = known.total_seconds();
   json["state_root"] = root;
   return json.dump(2) + "\n";
 }
 
-Result<std::string> write_results(const LocalRun& run, const History& history) {
-  TRY(write_file_atomically(run.path("summary.json"), summary_json(run, history)));
-  TRY(write_plot(run, history));
+Result<std::string> write_results(const LocalRun& run, const RunView& known) {
+  TRY(write_file_atomically(run.path("summary.json"), summary_json(run, known)));
+  TRY(write_plot(run, known));
   TRY_ASSIGN(const auto world, NodeWorld::open(baseline_config(run)));
   TRY(export_newest_model(*world, run.path("model")));
   TRY_ASSIGN(const auto engine, make_engine(*world));

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include "app/localnet/history.h"
 #include "app/localnet/run_folder.h"
+#include "app/run/run_view.h"
 
 namespace templar {
 
@@ -22,9 +22,9 @@ namespace templar {
 //   tokens_per_second          tokens / train_seconds
 //   train_seconds              wall time while nodes ran, total_seconds: data preparation and results included; over all calls
 //   state_root                 of the last window's end
-[[nodiscard]] std::string summary_json(const LocalRun& run, const History& history);
+[[nodiscard]] std::string summary_json(const LocalRun& run, const RunView& known);
 
 // Writes everything; returns the generated text. Fails where nothing has been trained yet, and as the file system does.
-[[nodiscard]] Result<std::string> write_results(const LocalRun& run, const History& history);
+[[nodiscard]] Result<std::string> write_results(const LocalRun& run, const RunView& known);
 
 }  // namespace templar

@@ -1,4 +1,4 @@
-#include "app/dashboard/run_view.h"
+#include "app/run/run_view.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "app/dashboard/fault_list.h"
+#include "app/run/fault_list.h"
 
 #include <algorithm>
 #include <cctype>

@@ -1,4 +1,4 @@
-#include "app/dashboard/run_view.h"
+#include "app/run/run_view.h"
 
 #include <algorithm>
 #include <charconv>
@@ -10,7 +10,7 @@ namespace {
 constexpr int64_t kLastWindow = 1'000'000'000'000;  // beyond it a page's numbers would not be exact
 constexpr double kLongestPhaseSeconds = 1e9;
 constexpr size_t kSystemSamples = 3072;  // kept of all processes together
-constexpr size_t kRootDigits = 16;       // enough to tell roots apart
+constexpr int kWindowsBack = 512;        // in which a miner's newest judgement is looked for
 
 std::string tag(const Measurement& measurement, const char* name) {
   const auto found = measurement.tags.find(name);
@@ -86,6 +86,36 @@ const NodeReport* RunWindow::report_of(size_t node) const {
   return found == reports.end() ? nullptr : &*found;
 }
 
+const MinerJudgement* RunWindow::judgement_of(uint32_t uid) const {
+  const auto found = std::ranges::lower_bound(judgements, uid, {}, &MinerJudgement::uid);
+  return found == judgements.end() || found->uid != uid ? nullptr : &*found;
+}
+
+void Spread::add(std::optional<double> value) {
+  if (!value) return;
+  low = count == 0 ? *value : std::min(low, *value);
+  high = count == 0 ? *value : std::max(high, *value);
+  sum += *value;
+  ++count;
+}
+
+std::optional<double> Spread::mean() const {
+  if (count == 0) return std::nullopt;
+  return sum / count;
+}
+
+Spread RunWindow::spread(std::optional<double> NodeReport::* number) const {
+  Spread spread;
+  for (const NodeReport& report : reports) spread.add(report.*number);
+  return spread;
+}
+
+std::string_view RunWindow::state_root() const {
+  if (!validator_root.empty()) return validator_root;
+  const auto miner = std::ranges::find_if(reports, [](const NodeReport& report) { return report.miner.has_value(); });
+  return miner == reports.end() ? std::string_view() : miner->state_root;
+}
+
 std::vector<size_t> RunWindow::differing() const {
   std::map<std::string_view, size_t> votes;
   for (const NodeReport& report : reports) {
@@ -111,6 +141,8 @@ void RunView::add(const Measurement& measurement, const std::string& source) {
   if (name == "localnet_begin") windows_wanted_ = integer_field(measurement, "windows");
   if (name == "localnet_begin" || name == "localnet_call") {
     call_ended_ = name == "localnet_call";
+    train_seconds_ += call_ended_ ? number_field(measurement, "train_seconds").value_or(0) : 0;
+    total_seconds_ += call_ended_ ? number_field(measurement, "total_seconds").value_or(0) : 0;
     return;
   }
   const std::optional<int64_t> window = window_field(measurement);
@@ -126,7 +158,7 @@ void RunView::add_to_window(const Measurement& measurement, const std::string& s
   } else if (name == "validator_window_v2") {
     RunWindow& row = reported_window(window, time_ms);
     NodeReport& report = report_at(row, node_of(measurement, source));
-    report.state_root = text_field(measurement, "state_root").substr(0, kRootDigits);
+    report.state_root = text_field(measurement, "state_root");
     row.validator_root = report.state_root;
     row.accepted = number_field(measurement, "accepted");
     row.rejected = number_field(measurement, "rejected");
@@ -165,7 +197,7 @@ void RunView::add_benchmark(const Measurement& measurement, const std::string& s
     add_curve_point("baseline_heldout", window, number_field(measurement, "heldout_loss"));
   } else if (name == "benchmark_metrics") {
     add_curve_point("heldout", window, number_field(measurement, "heldout_loss"));
-    const std::string root = text_field(measurement, "state_root").substr(0, kRootDigits);
+    const std::string root = text_field(measurement, "state_root");
     if (root.empty() || window < 1) return;
     report_at(window_at(window - 1), node_of(measurement, source)).state_root = root;
   } else if (name == "benchmark_task") {
@@ -174,6 +206,26 @@ void RunView::add_benchmark(const Measurement& measurement, const std::string& s
     add_curve_point("task " + task + ' ' + tag(measurement, "metric"), window,
                     number_field(measurement, "score"), number_field(measurement, "score_stderr"));
   }
+}
+
+const Curve& RunView::curve(const std::string& name) const {
+  static const Curve kNone;
+  const auto found = curves_.find(name);
+  return found == curves_.end() ? kNone : found->second;
+}
+
+std::map<uint32_t, NewestJudgement> RunView::newest_judgements() const {
+  std::map<uint32_t, NewestJudgement> newest;
+  int looked_at = 0;
+  for (auto at = windows_.rbegin(); at != windows_.rend() && looked_at < kWindowsBack; ++at, ++looked_at) {
+    for (const MinerJudgement& judgement : at->second.judgements)
+      newest.try_emplace(judgement.uid, at->first, &at->second, &judgement);
+  }
+  return newest;
+}
+
+bool RunView::roots_agree() const {
+  return std::ranges::all_of(windows_, [](const auto& entry) { return entry.second.differing().empty(); });
 }
 
 void RunView::add_log_line(const std::string& source, std::string_view line) {
@@ -236,7 +288,8 @@ NodeReport& RunView::report_at(RunWindow& window, size_t node) {
 }
 
 void RunView::add_miner(const Measurement& measurement, NodeReport& report) {
-  report.state_root = text_field(measurement, "state_root").substr(0, kRootDigits);
+  report.miner = uid_tag(measurement, "uid");
+  report.state_root = text_field(measurement, "state_root");
   report.loss = number_field(measurement, "loss");
   report.tokens = number_field(measurement, "tokens");
   report.train_seconds = number_field(measurement, "train_seconds");

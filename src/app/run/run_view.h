@@ -1,6 +1,5 @@
-// What a dashboard knows of a run: its nodes' measurements and log lines, by window. Everything has the
-// revision at which it last changed, so that somebody who knows the run up to a revision is told only what is
-// newer.
+// What is known of a run: its nodes' measurements and log lines, by window. Everything has the revision at which it last changed, so
+// that somebody who knows the run up to a revision is told only what is newer.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "app/dashboard/fault_list.h"
+#include "app/run/fault_list.h"
 #include "node/window_timeline.h"
 #include "ports/metrics_sink.h"
 
@@ -26,6 +25,7 @@ struct PhaseSpan {
 // What one node says of a window. A number that was not reported, or is none, is absent.
 struct NodeReport {
   size_t node = 0;         // in RunView::nodes
+  std::optional<uint32_t> miner;  // the node's uid, where it is a miner that has closed the window
   std::string state_root;  // after the window; empty: not reported
   std::optional<double> loss;
   std::optional<double> tokens;
@@ -45,6 +45,15 @@ struct MinerJudgement {
       random_gain;  // by how much its contribution lowered the loss on its own and on other samples
 };
 
+// Of one number, over the nodes that reported it.
+struct Spread {
+  double sum = 0, low = 0, high = 0;
+  int count = 0;
+
+  void add(std::optional<double> value);
+  [[nodiscard]] std::optional<double> mean() const;
+};
+
 struct RunWindow {
   uint64_t revision = 0;
   bool reported =
@@ -56,6 +65,10 @@ struct RunWindow {
   std::optional<double> accepted, rejected, baseline_loss;
 
   [[nodiscard]] const NodeReport* report_of(size_t node) const;
+  [[nodiscard]] const MinerJudgement* judgement_of(uint32_t uid) const;
+  [[nodiscard]] Spread spread(std::optional<double> NodeReport::* number) const;
+  // After the window: the validator's; a miner's where the validator was killed before it could report. Empty while nobody has.
+  [[nodiscard]] std::string_view state_root() const;
   // Nodes whose state root is not the validator's; where that is missing, not the one that most have.
   [[nodiscard]] std::vector<size_t> differing() const;
 };
@@ -66,6 +79,13 @@ struct CurvePoint {
   uint64_t revision = 0;
 };
 using Curve = std::map<int64_t, CurvePoint>;  // by the checkpoint's window
+
+// A miner's newest.
+struct NewestJudgement {
+  int64_t window = 0;
+  const RunWindow* row = nullptr;
+  const MinerJudgement* judgement = nullptr;
+};
 
 // Of a process, newest last.
 struct SystemSample {
@@ -94,6 +114,15 @@ class RunView {
   [[nodiscard]] int64_t last_window() const { return last_window_; }
   // "heldout", "baseline_heldout", and "task NAME METRIC" for each of the evaluator's tasks.
   [[nodiscard]] const std::map<std::string, Curve>& curves() const { return curves_; }
+  // Empty where there is none of that name.
+  [[nodiscard]] const Curve& curve(const std::string& name) const;
+  // By uid; a miner that has not been judged in the newest windows is looked for in older ones, but not for ever.
+  [[nodiscard]] std::map<uint32_t, NewestJudgement> newest_judgements() const;
+  // All nodes that have reported a window have come to one model, evaluators included.
+  [[nodiscard]] bool roots_agree() const;
+  // Of all calls that have worked on this run.
+  [[nodiscard]] double train_seconds() const { return train_seconds_; }
+  [[nodiscard]] double total_seconds() const { return total_seconds_; }
   [[nodiscard]] const std::deque<SystemSample>& system() const { return system_; }
   [[nodiscard]] const FaultList& faults() const { return faults_; }
   [[nodiscard]] int64_t newest_ms() const { return newest_ms_; }
@@ -128,6 +157,8 @@ class RunView {
   std::optional<int64_t> windows_wanted_;
   int64_t newest_ms_ = 0;
   int64_t last_window_ = -1;
+  double train_seconds_ = 0;
+  double total_seconds_ = 0;
   bool call_ended_ = false;
 };
 

@@ -1,4 +1,4 @@
-#include "app/dashboard/run_follower.h"
+#include "app/run/run_follower.h"
 
 #include <algorithm>
 #include <chrono>
@@ -100,6 +100,11 @@ bool RunFollower::poll(uint64_t max_bytes) {
   }
   read_summary();
   return read > 0;
+}
+
+void RunFollower::poll_all() {
+  while (poll()) {
+  }
 }
 
 // A file that has become shorter or is gone is another run's.

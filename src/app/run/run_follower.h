@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include "app/dashboard/run_view.h"
+#include "app/run/run_view.h"
 #include "base/result.h"
 #include "core/protocol/run_spec.h"
 
@@ -50,6 +50,8 @@ class RunFollower {
   // Takes in what has been written since the last call, at most about max_bytes of it; true if there is more.
   // A file that can't be read now is read by a later call: nothing here can fail for good.
   bool poll(uint64_t max_bytes = uint64_t{4} << 20);
+  // All of it.
+  void poll_all();
   [[nodiscard]] const RunKnowledge& knowledge() const { return knowledge_; }
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
 
