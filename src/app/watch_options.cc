@@ -1,4 +1,6 @@
 // The options by which a process is watched.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 
 #include "app/watch.h"
@@ -10,114 +12,93 @@ constexpr const char* kInflux = "Measurements to InfluxDB";
 constexpr const char* kLog = "Log";
 constexpr const char* kWatching = "Watching";
 
-void add_influx_options(CLI::App& verb, WatchOptions& options) {
-  InfluxConfig& influx = options.influx;
-  verb.add_option("--influx-url", influx.url,
-                  "Server, e.g. https://metrics.example:8086; without it nothing is sent")
-      ->group(kInflux);
-  verb.add_option("--influx-database", influx.database, "Database (InfluxDB 1.x)")->group(kInflux);
-  verb.add_option("--influx-user", influx.user,
-                  "User (1.x); the password comes from --influx-password-file or TEMPLAR_INFLUX_PASSWORD")
-      ->group(kInflux);
-  verb.add_option("--influx-password-file", options.influx_password_file, "File that holds the password")
-      ->group(kInflux);
-  verb.add_option("--influx-org", influx.org, "Organisation (2.x)")->group(kInflux);
-  verb.add_option("--influx-bucket", influx.bucket,
-                  "Bucket (2.x, 3.x); the token comes from --influx-token-file or TEMPLAR_INFLUX_TOKEN")
-      ->group(kInflux);
-  verb.add_option("--influx-token-file", options.influx_token_file, "File that holds the token")
-      ->group(kInflux);
-  verb.add_option("--influx-ca-file", influx.ca_file, "Certificates to trust instead of the system's")
-      ->group(kInflux);
-  verb.add_option("--influx-batch", influx.batch_size, "Measurements sent at once")
-      ->check(CLI::Range(1, 100'000))
-      ->capture_default_str()
-      ->group(kInflux);
+// Each option once: visit(name, value, group, description).
+template <typename Options, typename Visitor>
+void visit_watching(Options& options, const Visitor& visit) {
+  visit("--prometheus", options.prometheus_port, kWatching, "Serve /metrics to Prometheus on this port (0: any that is free)");
+  visit("--prometheus-host", options.prometheus_host, kWatching, "Address to serve it on; nobody is asked for a password there");
+  visit("--tag", options.tags, kWatching, "KEY=VALUE on every measurement and label of every event for Loki; may be repeated");
+  visit("--system-interval", options.system_seconds, kWatching,
+        "Seconds between two looks at processor, memory, disk, network, GPU (0: none)");
 }
 
-void add_log_options(CLI::App& verb, WatchOptions& options) {
-  verb.add_option("--log-levels", options.log_levels,
-                  "Lowest level, of all rooms and of some: info,gather=debug,miner=warn")
-      ->capture_default_str()
-      ->group(kLog);
-  verb.add_option("--log-format", options.log_format, "text, or json: an object a line")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->capture_default_str()
-      ->group(kLog);
-  verb.add_option("--log-file", options.log_file,
-                  "Also into this file; at 64 MiB it becomes FILE.1, and so on to FILE.4")
-      ->group(kLog);
-  LokiOptions& loki = options.loki;
-  verb.add_option("--loki-url", loki.url, "Also to this Loki server, e.g. http://logs.example:3100")
-      ->group(kLog);
-  verb.add_option("--loki-user", loki.user,
-                  "User; the password comes from --loki-password-file or TEMPLAR_LOKI_PASSWORD")
-      ->group(kLog);
-  verb.add_option("--loki-password-file", options.loki_password_file, "File that holds the password")
-      ->group(kLog);
-  verb.add_option("--loki-token-file", options.loki_token_file,
-                  "File that holds a bearer token (or TEMPLAR_LOKI_TOKEN)")
-      ->group(kLog);
-  verb.add_option("--loki-tenant", loki.tenant, "Tenant, for servers of many")->group(kLog);
-  verb.add_option("--loki-ca-file", loki.ca_file, "Certificates to trust instead of the system's")
-      ->group(kLog);
+template <typename Options, typename Visitor>
+void visit_influx(Options& options, const Visitor& visit) {
+  auto& influx = options.influx;
+  visit("--influx-url", influx.url, kInflux, "Server, e.g. https://metrics.example:8086; without it nothing is sent");
+  visit("--influx-database", influx.database, kInflux, "Database (InfluxDB 1.x)");
+  visit("--influx-user", influx.user, kInflux,
+        "User (1.x); the password comes from --influx-password-file or TEMPLAR_INFLUX_PASSWORD");
+  visit("--influx-password-file", options.influx_password_file, kInflux, "File that holds the password");
+  visit("--influx-org", influx.org, kInflux, "Organisation (2.x)");
+  visit("--influx-bucket", influx.bucket, kInflux,
+        "Bucket (2.x, 3.x); the token comes from --influx-token-file or TEMPLAR_INFLUX_TOKEN");
+  visit("--influx-token-file", options.influx_token_file, kInflux, "File that holds the token");
+  visit("--influx-ca-file", influx.ca_file, kInflux, "Certificates to trust instead of the system's");
+  visit("--influx-batch", influx.batch_size, kInflux, "Measurements sent at once");
+}
+
+template <typename Options, typename Visitor>
+void visit_log(Options& options, const Visitor& visit) {
+  visit("--log-levels", options.log_levels, kLog, "Lowest level, of all rooms and of some: info,gather=debug,miner=warn");
+  visit("--log-format", options.log_format, kLog, "text, or json: an object a line");
+  visit("--log-file", options.log_file, kLog, "Also into this file; at 64 MiB it becomes FILE.1, and so on to FILE.4");
+  auto& loki = options.loki;
+  visit("--loki-url", loki.url, kLog, "Also to this Loki server, e.g. http://logs.example:3100");
+  visit("--loki-user", loki.user, kLog, "User; the password comes from --loki-password-file or TEMPLAR_LOKI_PASSWORD");
+  visit("--loki-password-file", options.loki_password_file, kLog, "File that holds the password");
+  visit("--loki-token-file", options.loki_token_file, kLog, "File that holds a bearer token (or TEMPLAR_LOKI_TOKEN)");
+  visit("--loki-tenant", loki.tenant, kLog, "Tenant, for servers of many");
+  visit("--loki-ca-file", loki.ca_file, kLog, "Certificates to trust instead of the system's");
+}
+
+template <typename Options, typename Visitor>
+void visit_all(Options& options, const Visitor& visit) {
+  visit_watching(options, visit);
+  visit_influx(options, visit);
+  visit_log(options, visit);
+}
+
+// What a value is on a command line: one text, or as many as the option is repeated.
+std::vector<std::string> texts_of(const std::vector<std::string>& values) { return values; }
+std::vector<std::string> texts_of(const std::filesystem::path& value) { return {value.string()}; }
+template <typename T>
+std::vector<std::string> texts_of(const T& value) {
+  return {fmt::format("{}", value)};
+}
+
+using Arguments = std::vector<std::pair<std::string, std::vector<std::string>>>;
+
+Arguments all_arguments(const WatchOptions& options) {
+  Arguments arguments;
+  visit_all(options, [&](const char* name, const auto& value, const char*, const char*) {
+    arguments.emplace_back(name, texts_of(value));
+  });
+  return arguments;
 }
 
 }  // namespace
 
 void add_watch_options(CLI::App& verb, WatchOptions& options) {
-  verb.add_option("--prometheus", options.prometheus_port,
-                  "Serve /metrics to Prometheus on this port (0: any that is free)")
-      ->check(CLI::Range(0, 65535))
-      ->group(kWatching);
-  verb.add_option("--prometheus-host", options.prometheus_host,
-                  "Address to serve it on; nobody is asked for a password there")
-      ->capture_default_str()
-      ->group(kWatching);
-  verb.add_option("--tag", options.tags,
-                  "KEY=VALUE on every measurement and label of every event for Loki; may be repeated")
-      ->take_all()
-      ->group(kWatching);
-  verb.add_option("--system-interval", options.system_seconds,
-                  "Seconds between two looks at processor, memory, disk, network, GPU (0: none)")
-      ->check(CLI::Range(0.0, 86400.0))
-      ->capture_default_str()
-      ->group(kWatching);
-  add_influx_options(verb, options);
-  add_log_options(verb, options);
+  visit_all(options, [&](const char* name, auto& value, const char* group, const char* description) {
+    verb.add_option(name, value, description)->group(group);
+  });
+  for (const char* shown : {"--prometheus-host", "--system-interval", "--influx-batch", "--log-levels", "--log-format"})
+    verb.get_option(shown)->capture_default_str();
+  verb.get_option("--prometheus")->check(CLI::Range(0, 65535));
+  verb.get_option("--tag")->take_all();
+  verb.get_option("--system-interval")->check(CLI::Range(0.0, 86400.0));
+  verb.get_option("--influx-batch")->check(CLI::Range(1, 100'000));
+  verb.get_option("--log-format")->check(CLI::IsMember({"text", "json"}));
 }
 
 std::vector<std::string> watch_arguments(const WatchOptions& options) {
-  std::vector<std::string> arguments = {"--log-levels",      options.log_levels,
-                                        "--log-format",      options.log_format,
-                                        "--system-interval", std::to_string(options.system_seconds)};
-  const auto add = [&](const char* name, const std::string& value) {
-    if (!value.empty()) arguments.insert(arguments.end(), {name, value});
-  };
-  for (const std::string& tag : options.tags) add("--tag", tag);
-  if (options.prometheus_port >= 0) {
-    add("--prometheus", std::to_string(options.prometheus_port));
-    add("--prometheus-host", options.prometheus_host);
-  }
-  if (!options.influx.url.empty()) {
-    add("--influx-url", options.influx.url);
-    add("--influx-database", options.influx.database);
-    add("--influx-user", options.influx.user);
-    add("--influx-password-file", options.influx_password_file.string());
-    add("--influx-org", options.influx.org);
-    add("--influx-bucket", options.influx.bucket);
-    add("--influx-token-file", options.influx_token_file.string());
-    add("--influx-ca-file", options.influx.ca_file.string());
-    // Validators send more at once unless they are told otherwise.
-    if (options.influx.batch_size != InfluxConfig().batch_size) add("--influx-batch", std::to_string(options.influx.batch_size));
-  }
-  if (!options.loki.url.empty()) {
-    add("--loki-url", options.loki.url);
-    add("--loki-user", options.loki.user);
-    add("--loki-password-file", options.loki_password_file.string());
-    add("--loki-token-file", options.loki_token_file.string());
-    add("--loki-tenant", options.loki.tenant);
-    add("--loki-ca-file", options.loki.ca_file.string());
+  const Arguments defaults = all_arguments({});
+  const Arguments wanted = all_arguments(options);
+  std::vector<std::string> arguments;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    if (wanted[i] == defaults[i]) continue;
+    for (const std::string& text : wanted[i].second) arguments.insert(arguments.end(), {wanted[i].first, text});
   }
   return arguments;
 }

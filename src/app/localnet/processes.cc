@@ -131,9 +131,10 @@ class Supervisor {
     return write_file_atomically(node.config.state_folder / "pid", std::to_string(supervised.process->pid()) + "\n");
   }
 
-  // Each process has a port of its own for Prometheus: this one the first, then the nodes in their order.
+  // Each process has a port of its own for Prometheus: this one the first, then the nodes in their order; and a log of its own.
   [[nodiscard]] WatchOptions watch_of(const LocalNode& node) const {
     WatchOptions watch = watch_;
+    watch.log_file.clear();
     if (watch.prometheus_port > 0) watch.prometheus_port += 1 + static_cast<int>(&node - run_.nodes.data());
     return watch;
   }
