@@ -78,6 +78,8 @@ std::map<std::string, std::string> run_tags(const RunSpec& spec) {
           {"config_algorithm", spec.algorithm == Algorithm::kDemo ? "demo" : "sparseloco"}};
 }
 
+uint64_t Watch::process_seed() const { return std::hash<std::string>()(tags_.at("runtime_id")); }
+
 Watch::Watch() : tags_(process_tags()) {}
 
 Watch::~Watch() {
@@ -113,6 +115,7 @@ Status Watch::open_log(const WatchOptions& options, LogSink run_log) {
     TRY_ASSIGN(loki.password, read_secret(options.loki_password_file, "TEMPLAR_LOKI_PASSWORD"));
     TRY_ASSIGN(loki.token, read_secret(options.loki_token_file, "TEMPLAR_LOKI_TOKEN"));
     TRY_ASSIGN(loki.labels, parse_tags(options.tags));
+    loki.seed = process_seed();
     TRY_ASSIGN(loki_, LokiPusher::open(std::move(loki)));
     sinks.push_back(loki_->sink());
   }
@@ -129,8 +132,7 @@ Status Watch::open_outputs(const WatchOptions& options, const std::filesystem::p
     TRY_ASSIGN(config.token, read_secret(options.influx_token_file, "TEMPLAR_INFLUX_TOKEN"));
     const std::filesystem::path spool = state_folder / "influx";
     TRY(make_folder(spool));
-    const uint64_t seed = std::hash<std::string>()(tags_.at("runtime_id"));
-    TRY_ASSIGN(auto influx, InfluxOutput::open(config, {.spool_folder = spool, .seed = seed}, clock_));
+    TRY_ASSIGN(auto influx, InfluxOutput::open(config, {.spool_folder = spool, .seed = process_seed()}, clock_));
     outputs_.push_back(std::move(influx));
   }
   if (options.prometheus_port >= 0) {

@@ -75,6 +75,8 @@ class Watch {
                                                                bool reports_machine);
 
  private:
+  // Another one in each process.
+  [[nodiscard]] uint64_t process_seed() const;
   [[nodiscard]] Status open_log(const WatchOptions& options, LogSink run_log);
   [[nodiscard]] Status open_outputs(const WatchOptions& options, const std::filesystem::path& state_folder);
 

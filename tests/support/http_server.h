@@ -4,6 +4,7 @@
 #include <httplib.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -15,6 +16,12 @@
 
 namespace templar::testing {
 
+struct HttpAnswer {
+  int status = 204;
+  std::string body;
+  std::map<std::string, std::string> headers;
+};
+
 // Thread-safe. Serves until its end; a handler must not wait for longer than the test that made it.
 class HttpServer {
  public:
@@ -25,6 +32,7 @@ class HttpServer {
   // Port 0: any that is free.
   explicit HttpServer(Handler handler, int port = 0)
       : HttpServer(std::make_unique<httplib::Server>(), std::move(handler), port) {}
+  explicit HttpServer(std::function<HttpAnswer(const httplib::Request&)> answer) : HttpServer(as_handler(std::move(answer))) {}
   // Answers everything with that status.
   explicit HttpServer(int status) : HttpServer(always(status)) {}
   // The same by HTTPS, with that certificate.
@@ -52,6 +60,15 @@ class HttpServer {
  private:
   static Handler always(int status) {
     return [status](int, const httplib::Request&, httplib::Response& response) { response.status = status; };
+  }
+
+  static Handler as_handler(std::function<HttpAnswer(const httplib::Request&)> answer) {
+    return [answer = std::move(answer)](int, const httplib::Request& request, httplib::Response& response) {
+      const HttpAnswer said = answer(request);
+      response.status = said.status;
+      response.body = said.body;
+      for (const auto& [name, value] : said.headers) response.set_header(name, value);
+    };
   }
 
   HttpServer(std::unique_ptr<httplib::Server> server, Handler handler, int port)

@@ -7,7 +7,7 @@
 #include "adapters/influx/batch_sender.h"
 #include "adapters/http/gzip.h"
 #include "support/expect_failure.h"
-#include "support/scripted_http_server.h"
+#include "support/http_server.h"
 
 namespace templar::testing {
 namespace {
@@ -20,13 +20,9 @@ InfluxConfig v2(const std::string& url) {
   return {.url = url, .org = "my org", .bucket = "b&c", .token = "the secret"};
 }
 
-std::string lines_of(const HttpRequest& request) {
-  return gunzip(as_bytes(request.body), 1 << 20).value();
-}
-
 // What a client makes of one answer; it never says the secret.
 WriteAnswer answer_to(const InfluxConfig& config, const HttpAnswer& answer) {
-  const ScriptedHttpServer server([&](const HttpRequest&) { return answer; });
+  const HttpServer server([&](const httplib::Request&) { return answer; });
   InfluxConfig there = config;
   there.url = server.url();
   const auto client = InfluxClient::open(there).value();
@@ -42,8 +38,8 @@ bool says(const WriteAnswer& answer, std::string_view words) {
 // A server that can't take lines with "bad" in them, nor more than max_lines at once; it says so as InfluxDB
 // does.
 struct PickyServer {
-  HttpAnswer answer(const HttpRequest& request) {
-    const std::string lines = lines_of(request);
+  HttpAnswer answer(const httplib::Request& request) {
+    const std::string& lines = request.body;
     const auto count = static_cast<size_t>(std::ranges::count(lines, '\n'));
     if (count > max_lines) return {.status = 413, .body = R"({"error":"Request Entity Too Large"})"};
     if (lines.find("bad") != std::string::npos)
@@ -90,7 +86,7 @@ TEST(InfluxConfig, TakesTheVersionFromWhatIsGiven) {
 }
 
 TEST(InfluxClient, SendsPackedLinesAndCredentialsAsEachVersionWantsThem) {
-  ScriptedHttpServer server([](const HttpRequest&) { return HttpAnswer{}; });
+  const HttpServer server(204);
   for (const InfluxConfig& config : {v1(server.url()), v2(server.url())}) {
     const auto client = InfluxClient::open(config).value();
     EXPECT_EQ(client->write(gzip("m f=1 7\n")).outcome, WriteOutcome::kWritten);
@@ -99,11 +95,11 @@ TEST(InfluxClient, SendsPackedLinesAndCredentialsAsEachVersionWantsThem) {
   const auto requests = server.requests();
   ASSERT_EQ(requests.size(), 4u);
   EXPECT_EQ(requests[0].target, "/write?db=a%20db&precision=ns");
-  EXPECT_EQ(requests[0].headers.at("authorization"), "Basic dTp0aGUgc2VjcmV0");
+  EXPECT_EQ(requests[0].get_header_value("Authorization"), "Basic dTp0aGUgc2VjcmV0");
   EXPECT_EQ(requests[2].target, "/api/v2/write?org=my%20org&bucket=b%26c&precision=ns");
-  EXPECT_EQ(requests[2].headers.at("authorization"), "Token the secret");
-  for (const HttpRequest& request : requests) EXPECT_EQ(request.headers.at("content-encoding"), "gzip");
-  EXPECT_EQ(lines_of(requests[3]), "m f=2 8\n");
+  EXPECT_EQ(requests[2].get_header_value("Authorization"), "Token the secret");
+  for (const httplib::Request& request : requests) EXPECT_EQ(request.get_header_value("Content-Encoding"), "gzip");
+  EXPECT_EQ(requests[3].body, "m f=2 8\n");
 }
 
 TEST(InfluxClient, TellsApartWhatServersAnswer) {
@@ -139,7 +135,7 @@ TEST(InfluxClient, SaysWhatToDo) {
 TEST(InfluxClient, SaysThatNobodyIsThere) {
   std::string url;
   {
-    const ScriptedHttpServer gone([](const HttpRequest&) { return HttpAnswer{}; });
+    const HttpServer gone(204);
     url = gone.url();
   }
   const WriteAnswer answer = InfluxClient::open(v1(url)).value()->write(gzip("m f=1 7\n"));
@@ -160,7 +156,7 @@ TEST(InfluxAnswer, FindsTheServersWords) {
 
 TEST(BatchSender, KeepsTheGoodLinesOfABatchWithBadOnes) {
   PickyServer picky;
-  const ScriptedHttpServer server([&](const HttpRequest& request) { return picky.answer(request); });
+  const HttpServer server([&](const httplib::Request& request) { return picky.answer(request); });
   BatchSender sender(InfluxClient::open(v1(server.url())).value());
   std::string lines;
   std::string good;
@@ -180,7 +176,7 @@ TEST(BatchSender, KeepsTheGoodLinesOfABatchWithBadOnes) {
 
 TEST(BatchSender, HalvesWhatIsTooLarge) {
   PickyServer picky{.max_lines = 3};
-  const ScriptedHttpServer server([&](const HttpRequest& request) { return picky.answer(request); });
+  const HttpServer server([&](const httplib::Request& request) { return picky.answer(request); });
   BatchSender sender(InfluxClient::open(v1(server.url())).value());
   std::string lines;
   for (int i = 0; i < 10; ++i) lines += "m f=" + std::to_string(i) + " 7\n";
@@ -190,7 +186,7 @@ TEST(BatchSender, HalvesWhatIsTooLarge) {
 
 TEST(BatchSender, LeavesABatchForLaterWhereTheServerGoesAwayInTheMiddle) {
   int calls = 0;
-  const ScriptedHttpServer server([&](const HttpRequest&) -> HttpAnswer {
+  const HttpServer server([&](const httplib::Request&) -> HttpAnswer {
     ++calls;
     if (calls == 1) return {.status = 413};
     if (calls == 2) return {};
@@ -203,7 +199,7 @@ TEST(BatchSender, LeavesABatchForLaterWhereTheServerGoesAwayInTheMiddle) {
 }
 
 TEST(BatchSender, GivesUpABatchThatIsNotReadable) {
-  const ScriptedHttpServer server([](const HttpRequest&) { return HttpAnswer{.status = 400}; });
+  const HttpServer server(400);
   BatchSender sender(InfluxClient::open(v1(server.url())).value());
   const SendReport report = sender.send({.points = 5, .packed = Bytes{1, 2, 3}});
   EXPECT_EQ(report.outcome, WriteOutcome::kWritten);

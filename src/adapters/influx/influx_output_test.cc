@@ -9,7 +9,7 @@
 #include "support/call_counter.h"
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"
-#include "support/scripted_http_server.h"
+#include "support/http_server.h"
 #include "support/temporary_folder.h"
 
 namespace templar::testing {
@@ -33,14 +33,14 @@ class SwitchedServer {
   CallCounter taken;
 
  private:
-  HttpAnswer answer(const HttpRequest& request) {
+  HttpAnswer answer(const httplib::Request& request) {
     if (!takes_) {
       refused.count_call();
       return {.status = 503, .body = R"({"error":"busy"})"};
     }
     {
       const std::lock_guard lock(mutex_);
-      written_ += gunzip(as_bytes(request.body), 1 << 20).value();
+      written_ += request.body;
     }
     taken.count_call();
     return {};
@@ -49,7 +49,7 @@ class SwitchedServer {
   std::atomic<bool> takes_;
   mutable std::mutex mutex_;
   std::string written_;
-  ScriptedHttpServer server_{[this](const HttpRequest& request) { return answer(request); }};
+  HttpServer server_{[this](const httplib::Request& request) { return answer(request); }};
 };
 
 InfluxConfig config_for(const SwitchedServer& server, size_t batch_size) {
@@ -189,7 +189,7 @@ TEST(InfluxOutput, EndsInTimeThoughTheServerNeverAnswers) {
   CallCounter asked;
   CallCounter ended;
   const TemporaryFolder folder;
-  const ScriptedHttpServer server([&](const HttpRequest&) -> HttpAnswer {
+  const HttpServer server([&](const httplib::Request&) -> HttpAnswer {
     asked.count_call();
     static_cast<void>(ended.wait_for_calls(1));
     return {};

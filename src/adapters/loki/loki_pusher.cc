@@ -11,6 +11,7 @@
 
 #include "adapters/http/http_client.h"
 #include "adapters/loki/push_request.h"
+#include "base/random.h"
 #include "base/secrets.h"
 
 namespace templar {
@@ -122,6 +123,7 @@ class LokiPusher::Worker {
                  .timeout = options.request_timeout,
                  .ca_file = options.ca_file}),
         batch_(options.batch),
+        jitter_(options.seed, "retry"),
         thread_([this] { work(); }) {}
 
   // Gives up what is going on.
@@ -235,7 +237,10 @@ class LokiPusher::Worker {
   // False: the end has come, and its deadline with it.
   bool pause(std::unique_lock<std::mutex>& lock) {
     const auto doubled = options_.first_pause * (int64_t{1} << std::min(failures_ - 1, 20));
-    const auto wanted = std::max<milliseconds>(doubled, wanted_pause_);
+    // Each process for another time, so that not all come at once to a server that is back.
+    const auto jittered =
+        std::chrono::duration_cast<milliseconds>(std::min(doubled, options_.longest_pause) * (0.5 + 0.5 * jitter_.uniform()));
+    const auto wanted = std::max<milliseconds>(jittered, wanted_pause_);
     // At the end there is no time for long pauses.
     if (!queue_->stopping)
       queue_->changed.wait_for(lock, std::min(wanted, options_.longest_pause),
@@ -257,6 +262,7 @@ class LokiPusher::Worker {
   bool refused_ = false;
   uint64_t said_dropped_ = 0;
   milliseconds wanted_pause_{0};
+  Random jitter_;
   std::thread thread_;
 };
 
