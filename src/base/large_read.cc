@@ -37,8 +37,8 @@ ssize_t read_once(int file, uint64_t offset, std::span<uint8_t> out) {
   }
 }
 
-// With O_DIRECT, which wants offsets, lengths and addresses that are multiples of the alignment: whole blocks go to their place, the
-// parts of blocks at both ends over a block of ours.
+// With O_DIRECT, which wants offsets, lengths and (depending on the disk) addresses that are multiples of a block: whole blocks go to
+// their place, the parts of blocks at both ends over a block of ours.
 ReadOutcome read_past_memory(int file, uint64_t offset, std::span<uint8_t> out) {
   alignas(kLargeReadAlignment) std::array<uint8_t, kLargeReadAlignment> block;
   for (size_t done = 0; done < out.size();) {
@@ -62,13 +62,12 @@ ReadOutcome read_past_memory(int file, uint64_t offset, std::span<uint8_t> out) 
 }  // namespace
 
 ReadOutcome read_large(int file, uint64_t offset, std::span<uint8_t> out) {
-  const bool alike = reinterpret_cast<uintptr_t>(out.data()) % kLargeReadAlignment == offset % kLargeReadAlignment;
   const int flags = ::fcntl(file, F_GETFL);
-  if (alike && out.size() >= kWorthIt && flags >= 0 && !is_in_memory(file, offset, out.size()) &&
+  if (out.size() >= kWorthIt && flags >= 0 && !is_in_memory(file, offset, out.size()) &&
       ::fcntl(file, F_SETFL, flags | O_DIRECT) == 0) {
     const ReadOutcome outcome = read_past_memory(file, offset, out);
     if (::fcntl(file, F_SETFL, flags) != 0) return {errno, 0};
-    if (outcome.error != EINVAL) return outcome;  // there are file systems that take the flag and then want longer blocks
+    if (outcome.error != EINVAL) return outcome;  // the disk can't write to such an address, or wants longer blocks
   }
   begin_reading(file, offset, out.size());
   return read_at(file, offset, out);

@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <vector>
@@ -28,6 +30,13 @@ class LargeRead : public ::testing::Test {
   void drop_from_memory() const {
     ASSERT_EQ(::fsync(file_.get()), 0);
     ASSERT_EQ(::posix_fadvise(file_.get(), 0, 0, POSIX_FADV_DONTNEED), 0);
+  }
+  [[nodiscard]] int64_t pages_in_memory() const {
+    void* const mapping = ::mmap(nullptr, kFileBytes, PROT_READ, MAP_SHARED, file_.get(), 0);
+    std::vector<unsigned char> pages((kFileBytes + 4095) / 4096);
+    EXPECT_EQ(::mincore(mapping, kFileBytes, pages.data()), 0);
+    ::munmap(mapping, kFileBytes);
+    return std::ranges::count_if(pages, [](unsigned char page) { return (page & 1) != 0; });
   }
   // Reads to an address that is so far from a multiple of the alignment, and compares; nothing around it may change.
   void expect_reads(uint64_t offset, size_t size, size_t address) const {
@@ -65,6 +74,14 @@ TEST_F(LargeRead, GivesTheSameOfWhatTheSystemHasInMemory) {
   EXPECT_EQ(::fcntl(file_.get(), F_GETFL) & O_DIRECT, 0);
 }
 
+TEST_F(LargeRead, DrivesNothingOutOfMemory) {
+  drop_from_memory();
+  if (pages_in_memory() > 0) GTEST_SKIP() << "this file system keeps its files in memory";
+  expect_reads(0, kLarge, 0);
+  expect_reads(kLarge + 77, kLarge, (kLarge + 77) % kLargeReadAlignment);
+  EXPECT_EQ(pages_in_memory(), 0);
+}
+
 TEST_F(LargeRead, EndsWithTheFile) {
   for (const uint64_t offset : {kFileBytes - kLarge, kFileBytes - kLarge / 2, kFileBytes - 1, kFileBytes, kFileBytes + 100'000}) {
     for (const size_t address : {size_t{5}, size_t{offset % kLargeReadAlignment}}) {
@@ -86,6 +103,9 @@ TEST_F(LargeRead, SaysWhyAFileCanNotBeRead) {
   drop_from_memory();
   Bytes memory(kLarge);
   EXPECT_EQ(read_large(other.get(), 0, memory).error, EBADF);
+  void* const nothing = ::mmap(nullptr, kLarge, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  EXPECT_EQ(read_large(file_.get(), 0, {static_cast<uint8_t*>(nothing), kLarge}).error, EFAULT);
+  ::munmap(nothing, kLarge);
 }
 
 }  // namespace
