@@ -102,8 +102,9 @@ std::string summary_json(const LocalRun& run, const RunView& known) {
   json["heldout_loss_last"] = last_value(known.curve("heldout"));
   json["heldout_loss_plain_adamw"] = last_value(known.curve("baseline_heldout"));
   json["uniform_loss"] = std::log(static_cast<double>(run.spec.model.vocab_size));
-  json["contribution_bytes_mean"] = bytes.mean().value_or(0);
-  json["ratio_to_f32"] = bytes.sum > 0 ? Json(parameter_bytes / *bytes.mean()) : Json(nullptr);
+  const std::optional<double> bytes_mean = bytes.mean();
+  json["contribution_bytes_mean"] = bytes_mean.value_or(0);
+  json["ratio_to_f32"] = bytes_mean ? Json(parameter_bytes / *bytes_mean) : Json(nullptr);
   json["tokens"] = static_cast<int64_t>(tokens);
   json["tokens_per_second"] = known.train_seconds() > 0 ? Json(tokens / known.train_seconds()) : Json(nullptr);
   json["train_seconds"] = known.train_seconds();
