@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <ranges>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -211,13 +213,17 @@ std::map<std::string, LastWindow> last_windows(const RunView& view) {
 void add_nodes(Picture& picture, const RunView& view) {
   const std::map<std::string, LastWindow> nodes = last_windows(view);
   if (nodes.empty()) return;
+  std::set<size_t> phases;  // those that somebody had, so that they fit into the line
+  for (const auto& [name, last] : nodes) {
+    for (const PhaseSpan& span : last.report->spans) phases.insert(span.phase);
+  }
   std::string heading = fmt::format("{:<14} {:>6} {:>8}", "node", "window", "seconds");
-  for (const char* phase : kWindowPhases) heading += fmt::format(" {:>10}", phase);
+  for (const size_t phase : phases) heading += fmt::format(" {:>10}", kWindowPhases[phase]);
   picture.add(heading, Tone::kDim);
   picture.end_line();
   for (const auto& [name, last] : nodes) {
     picture.add(fmt::format("{:<14} {:>6} {:>8.1f}", printable(name), last.window, last.seconds));
-    for (size_t phase = 0; phase < kWindowPhases.size(); ++phase) {
+    for (const size_t phase : phases) {
       const auto span = std::ranges::find(last.report->spans, phase, &PhaseSpan::phase);
       picture.add(span == last.report->spans.end() ? fmt::format(" {:>10}", "") : fmt::format(" {:>10.3f}", span->seconds));
     }

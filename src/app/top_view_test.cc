@@ -119,6 +119,7 @@ TEST_F(TopPicture, ShowsWhatEachNodeDidInItsLastWindow) {
        .tags = {},
        .fields = {{"window", int64_t{2}}, {"train_start_ms", now_ms_ + 4000}, {"train_seconds", 2.5}}});
   EXPECT_THAT(picture(), HasSubstr("miner-1             2      4.0      2.500"));
+  EXPECT_THAT(picture(), Not(HasSubstr("catch_up"))) << "no column for what nobody did";
 }
 
 TEST_F(TopPicture, ShowsTheNewestScoreOfEachTask) {
