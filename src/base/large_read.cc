@@ -13,17 +13,17 @@ namespace templar {
 namespace {
 
 constexpr size_t kWorthIt = size_t{256} << 10;
-constexpr size_t kPageBytes = 4096;
 
 constexpr uint64_t down(uint64_t value) { return value / kLargeReadAlignment * kLargeReadAlignment; }
 
 // Whether the system has most of that range in memory.
 bool is_in_memory(int file, uint64_t offset, uint64_t size_bytes) {
-  const uint64_t begin = down(offset);
+  const auto page_bytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  const uint64_t begin = offset / page_bytes * page_bytes;
   const uint64_t length = offset + size_bytes - begin;
   void* const mapping = ::mmap(nullptr, length, PROT_READ, MAP_SHARED, file, static_cast<off_t>(begin));
   if (mapping == MAP_FAILED) return true;
-  std::vector<unsigned char> pages((length + kPageBytes - 1) / kPageBytes);
+  std::vector<unsigned char> pages((length + page_bytes - 1) / page_bytes);
   const bool known = ::mincore(mapping, length, pages.data()) == 0;
   ::munmap(mapping, length);
   const auto present = std::ranges::count_if(pages, [](unsigned char page) { return (page & 1) != 0; });

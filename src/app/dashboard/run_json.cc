@@ -61,13 +61,12 @@ Json window_columns(const Windows& windows, uint64_t since) {
     const Spread loss = row.spread(&NodeReport::loss);
     const Spread tokens = row.spread(&NodeReport::tokens);
     const Spread bytes = row.spread(&NodeReport::contribution_bytes);
-    const auto of = [](const Spread& spread, double value) { return spread.count == 0 ? std::nullopt : std::optional(value); };
     columns["window"].push_back(window);
     columns["loss"].push_back(loss_number(loss.mean()));
-    columns["loss_low"].push_back(loss_number(of(loss, loss.low)));
-    columns["loss_high"].push_back(loss_number(of(loss, loss.high)));
-    columns["tokens"].push_back(number(of(tokens, tokens.sum)));
-    columns["bytes"].push_back(bytes.count == 0 ? Json() : number(std::round(*bytes.mean())));
+    columns["loss_low"].push_back(loss_number(loss.low));
+    columns["loss_high"].push_back(loss_number(loss.high));
+    columns["tokens"].push_back(number(tokens.sum));
+    columns["bytes"].push_back(bytes.sum ? number(std::round(*bytes.mean())) : Json());
     columns["time_step_ms"].push_back(row.time_ms > 0 ? Json(row.time_ms - before_ms) : Json());
     if (row.time_ms > 0) before_ms = row.time_ms;
     columns["accepted"].push_back(number(row.accepted));

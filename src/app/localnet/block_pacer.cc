@@ -1,23 +1,24 @@
 #include "app/localnet/block_pacer.h"
 
-#include "app/localnet/in_process.h"
+#include "app/localnet/run_folder.h"
 
 namespace templar {
-namespace {
 
-constexpr double kStallSeconds = 120;
-
-}  // namespace
-
-BlockPacer::BlockPacer(const LedgerReader& ledger, BlockMaker& maker, const NetworkSpec& network, int64_t windows)
-    : ledger_(ledger), maker_(maker), network_(network), windows_(windows), clock_(ledger, network) {}
+BlockPacer::BlockPacer(const LedgerReader& ledger, BlockMaker& maker, const NetworkSpec& network, int64_t windows,
+                       double stall_seconds)
+    : ledger_(ledger),
+      maker_(maker),
+      network_(network),
+      windows_(windows),
+      stall_seconds_(stall_seconds),
+      clock_(ledger, network) {}
 
 Status BlockPacer::make_due_blocks(const std::function<Result<bool>(int64_t window)>& all_published) {
   TRY_ASSIGN(const std::optional<int64_t> window, clock_.current_window());
   if (!window) return make_block(kGenesisMs);
   if (*window > 0) TRY(make_blocks_until_closed(*window - 1));
   TRY_ASSIGN(const bool published, all_published(*window));
-  if (!published && since_block_.seconds() < kStallSeconds) return {};
+  if (!published && since_block_.seconds() < stall_seconds_) return {};
   return make_blocks_until_closed(*window);
 }
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "app/localnet/in_process.h"
+#include "app/localnet/run_folder.h"
 #include "support/expect_failure.h"
 
 namespace templar {
@@ -51,6 +51,13 @@ TEST_F(BlockPacerTest, ClosesTheWindowOnceItIsPublished) {
 TEST_F(BlockPacerTest, ClosesAWindowThatAnEarlierCallLeftHalfClosed) {
   make_blocks(4);
   ASSERT_TRUE(pacer_.make_due_blocks(none_published));
+  EXPECT_EQ(latest(), 5);
+}
+
+TEST_F(BlockPacerTest, HoldsUpAWindowThatIsNeverPublishedForSoLongAndNoLonger) {
+  make_blocks(1);
+  BlockPacer impatient(ledger_, ledger_, kNetwork, kWindows, 0);
+  ASSERT_TRUE(impatient.make_due_blocks(none_published));
   EXPECT_EQ(latest(), 5);
 }
 

@@ -7,9 +7,6 @@
 
 namespace templar {
 
-// Virtual time at which block 0 of a localnet is made: 2026-01-01 00:00 UTC.
-inline constexpr TimestampMs kGenesisMs = 1767225600000;
-
 // Runs until all nodes are finished or should_stop says so; every node has then been stopped cleanly. tick is called while no node
 // works, after each block. Fails as the first node that fails for good.
 [[nodiscard]] Status run_in_process(const LocalRun& run, const LocalnetOptions& options, const std::function<void()>& tick,

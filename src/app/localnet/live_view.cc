@@ -84,7 +84,7 @@ void LiveView::print_window(const RunView& known, int64_t window) {
   const Curve& heldout = known.curve("heldout");
   const auto evaluated = heldout.find(window + 1);
   line += evaluated == heldout.end() ? fmt::format("  {:15}", "") : fmt::format("  held-out {:.4f}", evaluated->second.value);
-  tokens_ += row.spread(&NodeReport::tokens).sum;
+  tokens_ += row.spread(&NodeReport::tokens).sum.value_or(0);
   line += fmt::format("  {:>6} tok/s", thousands(tokens_ / since_start_.seconds()));
   if (const auto bytes = row.spread(&NodeReport::contribution_bytes).mean()) {
     line += fmt::format("  {:.1f} kB each, 1/{:.0f} of f32", *bytes / 1e3, static_cast<double>(parameter_bytes_) / *bytes);

@@ -87,7 +87,7 @@ std::string summary_json(const LocalRun& run, const RunView& known) {
   double tokens = 0;
   Spread bytes;
   for (const auto& [window, row] : known.windows()) {
-    tokens += row.spread(&NodeReport::tokens).sum;
+    tokens += row.spread(&NodeReport::tokens).sum.value_or(0);
     for (const NodeReport& report : row.reports) bytes.add(report.contribution_bytes);
     const std::string_view after = row.state_root();
     if (after.empty()) continue;

@@ -40,6 +40,8 @@ struct LocalnetOptions {
   int dashboard_port = -1;             // serve the dashboard while the run goes on; 0: on any free port; below 0: not
 };
 
+// Virtual time at which block 0 of a localnet is made: 2026-01-01 00:00 UTC.
+inline constexpr TimestampMs kGenesisMs = 1767225600000;
 // The one validator's, so any amount makes it the leader.
 inline constexpr double kValidatorStake = 1000;
 

@@ -2,10 +2,8 @@
 // notice that it is watched.
 #pragma once
 
-#include <atomic>
 #include <filesystem>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 

@@ -93,15 +93,15 @@ const MinerJudgement* RunWindow::judgement_of(uint32_t uid) const {
 
 void Spread::add(std::optional<double> value) {
   if (!value) return;
-  low = count == 0 ? *value : std::min(low, *value);
-  high = count == 0 ? *value : std::max(high, *value);
-  sum += *value;
+  sum = sum.value_or(0) + *value;
+  low = std::min(low.value_or(*value), *value);
+  high = std::max(high.value_or(*value), *value);
   ++count;
 }
 
 std::optional<double> Spread::mean() const {
-  if (count == 0) return std::nullopt;
-  return sum / count;
+  if (!sum) return std::nullopt;
+  return *sum / count;
 }
 
 Spread RunWindow::spread(std::optional<double> NodeReport::* number) const {

@@ -45,9 +45,9 @@ struct MinerJudgement {
       random_gain;  // by how much its contribution lowered the loss on its own and on other samples
 };
 
-// Of one number, over the nodes that reported it.
+// Of one number, over the nodes that reported it; nothing where none did.
 struct Spread {
-  double sum = 0, low = 0, high = 0;
+  std::optional<double> sum, low, high;
   int count = 0;
 
   void add(std::optional<double> value);

@@ -29,6 +29,38 @@ Measurement validator_window(int64_t window, const std::string& root) {
                      {{"window", window}, {"state_root", root}, {"accepted", int64_t{2}}});
 }
 
+TEST(Spread, IsOfThoseWhoReportedANumber) {
+  Spread spread;
+  spread.add(std::nullopt);
+  EXPECT_EQ(spread.sum, std::nullopt);
+  EXPECT_EQ(spread.mean(), std::nullopt);
+  for (const double value : {3.0, 7.0, 2.0}) spread.add(value);
+  spread.add(std::nullopt);
+  EXPECT_EQ(spread.sum, 12);
+  EXPECT_EQ(spread.low, 2);
+  EXPECT_EQ(spread.high, 7);
+  EXPECT_EQ(spread.mean(), 4);
+}
+
+TEST(RunView, FindsTheNewestJudgementOfEachMinerAndItsWindow) {
+  RunView view;
+  const auto judge = [&](const std::string& uid, int64_t window, const std::string& verdict) {
+    Measurement score = measurement("validator_scores", "validator", "0", {{"window", window}, {"verdict", verdict}});
+    score.tags["eval_uid"] = uid;
+    view.add(score, "validator-0");
+  };
+  judge("2", 1, "accepted");
+  judge("1", 1, "accepted");
+  judge("2", 4, "too_late");
+  const auto newest = view.newest_judgements();
+  ASSERT_EQ(newest.size(), 2u);
+  EXPECT_EQ(newest.at(1).window, 1);
+  EXPECT_EQ(newest.at(2).window, 4);
+  EXPECT_EQ(newest.at(2).judgement->verdict, "too_late");
+  EXPECT_EQ(view.windows().at(4).judgement_of(2), newest.at(2).judgement);
+  EXPECT_EQ(view.windows().at(4).judgement_of(1), nullptr);
+}
+
 TEST(RunView, NamesTheNodeWhoseStateRootIsNotTheValidators) {
   RunView view;
   view.add(miner_window("1", 3, "bb"), "a");
