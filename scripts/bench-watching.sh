@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # How much all that watches slows training: the same run with nothing switched on and with everything (InfluxDB that is really there,
-# Prometheus' port, the dashboard with somebody looking, the machine sampled every second, the whole log into a file), in turns. Prints
-# both and the ratio. Wants a quiet machine: bench-watching.sh TEMPLAR [ROUNDS]
+# Prometheus' port, the dashboard with somebody looking, the machine sampled every second, the whole log into a file), in turns. Each run
+# with everything is compared with the mean of those before and after it, so that a machine that becomes slower is no slowdown; and so
+# is each run with nothing, which tells how much of it is noise. Wants a quiet machine: bench-watching.sh TEMPLAR [ROUNDS]
 . "$(dirname "$0")/../tests/integration/common.sh" "$1"
 . "$(dirname "$0")/../tests/integration/influx/server.sh"
 rounds=${2:-5}
@@ -12,12 +13,15 @@ everything=(--influx-url "$url" --influx-database templar --influx-user admin --
   --log-levels debug --log-file "$work/debug.log")
 
 "$templar" data prepare /usr/include --extensions h,hpp,hh --max-bytes 4MB --sequence-length 128 --out "$work/data" >"$work/data.log" 2>&1 || exit 1
-run() { # NAME OPTIONS...: its seconds of training, the sum of its miners' inner steps
+TIMEFORMAT='%U %S'
+run() { # NAME OPTIONS...: its seconds of training, the sum of its miners' inner steps; and its process' seconds of processor time
   local out=$work/$1; shift
-  "$templar" localnet --data "$work/data" --miners 2 --windows 16 --no-baseline --out "$out" "$@" >"$out.log" 2>&1 || { tail -n 5 "$out.log" >&2; exit 1; }
+  { time "$templar" localnet --data "$work/data" --miners 2 --windows 16 --no-baseline --out "$out" "$@" >"$out.log" 2>&1; } 2>"$out.time" ||
+    { tail -n 5 "$out.log" >&2; exit 1; }
   measurements "$out" miner-1 training_step_v2 train_seconds >"$out.seconds"
   measurements "$out" miner-2 training_step_v2 train_seconds >>"$out.seconds"
-  awk '{ sum += $1 } END { printf "%.3f\n", sum }' "$out.seconds"
+  awk '{ sum += $1 } END { printf "%.3f", sum }' "$out.seconds"
+  awk '{ printf " %.3f\n", $1 + $2 }' "$out.time"
 }
 # Somebody looks at the page all the time.
 look() {
@@ -27,22 +31,27 @@ look() {
   done
 }
 run warm-up >/dev/null
+off=$(run off-0) || exit 1
+echo "off $off" | tee "$work/rounds"
 for round in $(seq "$rounds"); do
-  off=$(run "off-$round") || exit 1
   look &
   looking=$!
   on=$(run "on-$round" "${everything[@]}") || exit 1
   kill "$looking"; wait "$looking" 2>/dev/null
-  echo "round $round: off $off s, on $on s of training"
-  echo "$off $on" >>"$work/rounds"
+  off=$(run "off-$round") || exit 1
+  printf 'on %s\noff %s\n' "$on" "$off" | tee -a "$work/rounds"
 done
 python3 - "$work/rounds" <<'PYTHON'
 import statistics, sys
-rounds = [tuple(map(float, line.split())) for line in open(sys.argv[1])]
-off, on = zip(*rounds)
-print(f"best of {len(rounds)}: off {min(off):.3f} s, on {min(on):.3f} s: {100 * (min(on) / min(off) - 1):+.2f} %;"
-      f" medians {statistics.median(off):.3f} s, {statistics.median(on):.3f} s: {100 * (statistics.median(on) / statistics.median(off) - 1):+.2f} %;"
-      f" two rounds with nothing on differ by up to {100 * (max(off) / min(off) - 1):.2f} %")
+runs = [line.split() for line in open(sys.argv[1])]
+for column, what in (1, "training"), (2, "processor time of the whole process"):
+    values = [float(run[column]) for run in runs]
+    def slower(i, step):
+        return 100 * (2 * values[i] / (values[i - step] + values[i + step]) - 1)
+    watched = [slower(i, 1) for i in range(1, len(values), 2)]
+    noise = [slower(i, 2) for i in range(2, len(values) - 2, 2)]
+    spread = f"; with nothing on {min(noise):+.2f} to {max(noise):+.2f} %, median {statistics.median(noise):+.2f} %" if noise else ""
+    print(f"{what}: {min(watched):+.2f} to {max(watched):+.2f} %, median {statistics.median(watched):+.2f} %{spread}")
 PYTHON
 PYTHON_STATUS=$?
 for pid in $(processes_of_test); do kill -9 "$pid" 2>/dev/null; done
