@@ -144,8 +144,9 @@ TEST_F(InfluxAway, LeavesForTheNextProcessWhatItCouldNotSend) {
   }
   EXPECT_EQ(logs.field("measurements for InfluxDB stay in their folder for the next start", "folder"),
             (folder / "spool").string());
-  server.set(true);
   const auto next = InfluxOutput::open(config_for(server, 1000), options, clock).value();
+  EXPECT_EQ(next->counts().waiting, 1u);
+  server.set(true);
   EXPECT_TRUE(server.taken.wait_for_calls(1)) << "nothing has to be logged for it";
   EXPECT_EQ(server.written(), lines_of(0, 1));
 }
@@ -183,6 +184,31 @@ TEST(InfluxOutput, SaysOnceForEachFieldThatItIsNoNumber) {
   EXPECT_EQ(output->counts().fields_left_out, 10u);
   EXPECT_EQ(output->counts().written, 5u);
   EXPECT_EQ(output->counts().rejected, 5u) << "nothing was left of them";
+}
+
+TEST(InfluxOutput, DropsTheOldestOfTooManyWhileAnAnswerIsWaitedFor) {
+  CallCounter asked;
+  CallCounter ended;
+  const HttpServer server([&](const httplib::Request&) -> HttpAnswer {
+    asked.count_call();
+    static_cast<void>(ended.wait_for_calls(1));
+    return {};
+  });
+  const SystemClock clock;
+  InfluxOutputOptions options = quick();
+  options.memory_bytes = 4 * gzip(lines_of(10, 11)).size();
+  {
+    const auto output =
+        InfluxOutput::open({.url = server.url(), .database = "d", .batch_size = 1}, options, clock).value();
+    write_number(*output, 0);
+    ASSERT_TRUE(asked.wait_for_calls(1));
+    for (int64_t i = 10; i < 20; ++i) write_number(*output, i);
+    EXPECT_EQ(output->counts().dropped, 6u);
+    ended.count_call();
+  }
+  std::string written;
+  for (const httplib::Request& request : server.requests()) written += request.body;
+  EXPECT_EQ(written, lines_of(0, 1) + lines_of(16, 20));
 }
 
 TEST(InfluxOutput, EndsInTimeThoughTheServerNeverAnswers) {
