@@ -17,12 +17,6 @@ constexpr size_t kMaxFieldsTold = 1000;
 constexpr milliseconds kIdleWait{60'000};
 constexpr milliseconds kLongestRetry{600'000};  // whatever a server asks for
 constexpr TimestampMs kReportEveryMs = 10'000;
-constexpr int kMaxDoublings = 20;
-
-milliseconds jittered(milliseconds interval, double from, double to, Random& random) {
-  return milliseconds(
-      static_cast<int64_t>(static_cast<double>(interval.count()) * (from + (to - from) * random.uniform())));
-}
 
 // How long until then; a clock that was set back makes nobody wait longer than `at_most`.
 milliseconds time_until(TimestampMs then_ms, TimestampMs now_ms, milliseconds at_most) {
@@ -54,7 +48,7 @@ InfluxOutput::InfluxOutput(const InfluxConfig& config, const InfluxOutputOptions
       sender_(std::move(client)),
       write_jitter_(options.seed, "write"),
       backlog_(std::move(spool), options.memory_bytes),
-      jitter_(options.seed, "retry") {
+      back_off_(options.first_retry, options.last_retry, options.seed) {
   waiting_ = backlog_.points();
   shipper_ = std::thread([this] { run(); });
 }
@@ -83,7 +77,7 @@ void InfluxOutput::append(const Measurement& measurement) {
     return;
   }
   if (++lines_points_ == 1) {
-    lines_due_ms_ = clock_.now_ms() + jittered(flush_interval_, 0.5, 1, write_jitter_).count();
+    lines_due_ms_ = clock_.now_ms() + static_cast<int64_t>(static_cast<double>(flush_interval_.count()) * (0.5 + 0.5 * write_jitter_.uniform()));
     wake_.notify_one();  // it has to know when to come
   }
   if (lines_points_ < batch_size_ && lines_.size() < kMaxLinesBytes) return;
@@ -169,7 +163,7 @@ milliseconds InfluxOutput::time_to_wait() const {
 }
 
 void InfluxOutput::send_or_keep(PackedBatch batch) {
-  if (failures_ > 0 || !backlog_.empty()) {
+  if (back_off_.failing() || !backlog_.empty()) {
     keep(std::move(batch));
     return;
   }
@@ -214,7 +208,7 @@ bool InfluxOutput::settle(const SendReport& report, uint64_t points) {
     begin_waiting(report);
     return false;
   }
-  if (failures_ > 0) end_waiting();
+  if (back_off_.failing()) end_waiting();
   const uint64_t rejected = std::min(points, report.rejected_points);
   written_ += points - rejected;
   rejected_ += rejected;
@@ -228,11 +222,8 @@ bool InfluxOutput::settle(const SendReport& report, uint64_t points) {
 }
 
 void InfluxOutput::begin_waiting(const SendReport& report) {
-  const milliseconds doubled = options_.first_retry * (int64_t{1} << std::min(failures_, kMaxDoublings));
-  const milliseconds wait = jittered(std::min(doubled, options_.last_retry), 0.5, 1.5, jitter_);
   const milliseconds asked_for = std::min<milliseconds>(report.retry_after, kLongestRetry);
-  retry_at_ms_ = clock_.now_ms() + std::max(wait, asked_for).count();
-  ++failures_;
+  retry_at_ms_ = clock_.now_ms() + std::max(back_off_.next_pause(), asked_for).count();
   if (report.message == told_failure_) return;
   told_failure_ = report.message;
   log(LogLevel::kWarning, "metrics", "InfluxDB takes no measurements; they are kept for it",
@@ -240,7 +231,7 @@ void InfluxOutput::begin_waiting(const SendReport& report) {
 }
 
 void InfluxOutput::end_waiting() {
-  failures_ = 0;
+  back_off_.succeed();
   retry_at_ms_ = 0;
   told_failure_.clear();
   log(LogLevel::kInfo, "metrics", "InfluxDB takes measurements again",

@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 
+#include "adapters/http/back_off.h"
 #include "adapters/influx/backlog.h"
 #include "adapters/influx/batch_sender.h"
 #include "adapters/metrics_logger/metrics_output.h"
@@ -104,8 +105,7 @@ class InfluxOutput final : public MetricsOutput {
 
   // The shipping thread's own:
   Backlog backlog_;
-  Random jitter_;
-  int failures_ = 0;  // in a row
+  BackOff back_off_;
   TimestampMs retry_at_ms_ = 0;
   std::string told_failure_;
   bool told_disk_failure_ = false;

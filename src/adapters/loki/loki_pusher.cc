@@ -9,9 +9,9 @@
 #include <thread>
 #include <vector>
 
+#include "adapters/http/back_off.h"
 #include "adapters/http/http_client.h"
 #include "adapters/loki/push_request.h"
-#include "base/random.h"
 #include "base/secrets.h"
 
 namespace templar {
@@ -123,7 +123,7 @@ class LokiPusher::Worker {
                  .timeout = options.request_timeout,
                  .ca_file = options.ca_file}),
         batch_(options.batch),
-        jitter_(options.seed, "retry"),
+        back_off_(options.first_pause, options.longest_pause, options.seed),
         thread_([this] { work(); }) {}
 
   // Gives up what is going on.
@@ -204,12 +204,11 @@ class LokiPusher::Worker {
     (pushed ? queue_->counts.pushed : queue_->counts.rejected) += queue_->in_flight.size();
     queue_->in_flight.clear();
     queue_->changed.notify_all();
-    failures_ = 0;
+    back_off_.succeed();
   }
 
   void say_away(const std::string& reason) {
-    if (failures_++ > 0) return;
-    away_ = true;
+    if (std::exchange(away_, true)) return;
     log(LogLevel::kWarning, "loki", "server takes no events: they wait",
         {{"server", shown_address(request_.url)}, {"reason", reason}});
   }
@@ -236,11 +235,7 @@ class LokiPusher::Worker {
 
   // False: the end has come, and its deadline with it.
   bool pause(std::unique_lock<std::mutex>& lock) {
-    const auto doubled = options_.first_pause * (int64_t{1} << std::min(failures_ - 1, 20));
-    // Each process for another time, so that not all come at once to a server that is back.
-    const auto jittered =
-        std::chrono::duration_cast<milliseconds>(std::min(doubled, options_.longest_pause) * (0.5 + 0.5 * jitter_.uniform()));
-    const auto wanted = std::max<milliseconds>(jittered, wanted_pause_);
+    const auto wanted = std::max(back_off_.next_pause(), wanted_pause_);
     // At the end there is no time for long pauses.
     if (!queue_->stopping)
       queue_->changed.wait_for(lock, std::min(wanted, options_.longest_pause),
@@ -257,12 +252,11 @@ class LokiPusher::Worker {
   LokiStreams streams_;
   HttpClient client_;
   size_t batch_;
-  int failures_ = 0;  // in a row
+  BackOff back_off_;
   bool away_ = false;
   bool refused_ = false;
   uint64_t said_dropped_ = 0;
   milliseconds wanted_pause_{0};
-  Random jitter_;
   std::thread thread_;
 };
 

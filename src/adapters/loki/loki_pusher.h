@@ -29,7 +29,7 @@ struct LokiOptions {
       std::chrono::seconds(5);  // for no longer does an event wait for others
   std::chrono::milliseconds request_timeout = std::chrono::seconds(10);
   std::chrono::milliseconds first_pause =
-      std::chrono::milliseconds(500);  // after a failure, or down to half of it; then twice as long each time
+      std::chrono::milliseconds(500);  // after a failure; then twice as long each time (BackOff)
   std::chrono::milliseconds longest_pause = std::chrono::seconds(60);
   uint64_t seed = 0;  // of how long exactly the pauses are: another one in each process
   std::chrono::milliseconds exit_deadline = std::chrono::seconds(5);  // for what is left at the end
