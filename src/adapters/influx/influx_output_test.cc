@@ -63,6 +63,17 @@ InfluxOutputOptions quick() {
   return {.first_retry = std::chrono::milliseconds(1), .last_retry = std::chrono::milliseconds(5)};
 }
 
+// A server that lets everybody wait until ended is counted.
+struct HangingServer {
+  CallCounter asked;
+  CallCounter ended;
+  HttpServer server{[this](const httplib::Request&) -> HttpAnswer {
+    asked.count_call();
+    static_cast<void>(ended.wait_for_calls(1));
+    return {};
+  }};
+};
+
 // A server that refuses for the time being, and a folder for what waits.
 class InfluxAway : public ::testing::Test {
  protected:
@@ -187,50 +198,38 @@ TEST(InfluxOutput, SaysOnceForEachFieldThatItIsNoNumber) {
 }
 
 TEST(InfluxOutput, DropsTheOldestOfTooManyWhileAnAnswerIsWaitedFor) {
-  CallCounter asked;
-  CallCounter ended;
-  const HttpServer server([&](const httplib::Request&) -> HttpAnswer {
-    asked.count_call();
-    static_cast<void>(ended.wait_for_calls(1));
-    return {};
-  });
+  HangingServer hanging;
   const SystemClock clock;
   InfluxOutputOptions options = quick();
   options.memory_bytes = 4 * gzip(lines_of(10, 11)).size();
   {
     const auto output =
-        InfluxOutput::open({.url = server.url(), .database = "d", .batch_size = 1}, options, clock).value();
+        InfluxOutput::open({.url = hanging.server.url(), .database = "d", .batch_size = 1}, options, clock).value();
     write_number(*output, 0);
-    ASSERT_TRUE(asked.wait_for_calls(1));
+    ASSERT_TRUE(hanging.asked.wait_for_calls(1));
     for (int64_t i = 10; i < 20; ++i) write_number(*output, i);
     EXPECT_EQ(output->counts().dropped, 6u);
-    ended.count_call();
+    hanging.ended.count_call();
   }
   std::string written;
-  for (const httplib::Request& request : server.requests()) written += request.body;
+  for (const httplib::Request& request : hanging.server.requests()) written += request.body;
   EXPECT_EQ(written, lines_of(0, 1) + lines_of(16, 20));
 }
 
 TEST(InfluxOutput, EndsInTimeThoughTheServerNeverAnswers) {
-  CallCounter asked;
-  CallCounter ended;
   const TemporaryFolder folder;
-  const HttpServer server([&](const httplib::Request&) -> HttpAnswer {
-    asked.count_call();
-    static_cast<void>(ended.wait_for_calls(1));
-    return {};
-  });
+  HangingServer hanging;
   const SystemClock clock;
   InfluxOutputOptions options = quick();
   options.spool_folder = folder / "spool";
   options.exit_time = std::chrono::milliseconds(10);
   {
     const auto output =
-        InfluxOutput::open({.url = server.url(), .database = "d", .batch_size = 1}, options, clock).value();
+        InfluxOutput::open({.url = hanging.server.url(), .database = "d", .batch_size = 1}, options, clock).value();
     write_number(*output, 0);
-    ASSERT_TRUE(asked.wait_for_calls(1));
+    ASSERT_TRUE(hanging.asked.wait_for_calls(1));
   }
-  ended.count_call();
+  hanging.ended.count_call();
   EXPECT_EQ(Spool::open(folder / "spool", 1 << 20).value().points(), 1u) << "nothing is lost by it";
 }
 
