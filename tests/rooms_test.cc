@@ -89,8 +89,8 @@ TEST(RoomRules, RefuseAnIncludeOfAnotherRoom) {
       "#include <vector>\n#include \"base/hash.h\"\n  #  include \"ports/ledger.h\" // why\n";
   EXPECT_EQ(said(check_rooms, "src/core/codec/x.cc", text), Said{"3: ports/ledger.h"});
   EXPECT_EQ(said(check_rooms, "src/node/x.cc", text), Said{});
-  EXPECT_EQ(said(check_rooms, "src/base/x.cc", "#include \"core/protocol/run_spec.h\"\n"),
-            Said{"1: core/protocol/run_spec.h"});
+  EXPECT_EQ(said(check_rooms, "src/base/x.cc", "#include \"core/run/run_spec.h\"\n"),
+            Said{"1: core/run/run_spec.h"});
   EXPECT_EQ(said(check_rooms, "src/sim/x.cc", "#include \"adapters/x.h\"\n"), Said{"1: adapters/x.h"});
   EXPECT_EQ(said(check_rooms, "src/adapters/x.cc", "#include \"core/data/x.h\"\n"), Said{"1: core/data/x.h"});
   EXPECT_EQ(said(check_rooms, "src/engine/x.cc", "#include \"core/data/x.h\"\n"), Said{});

@@ -17,15 +17,16 @@ struct Room {
 const std::vector<Room>& rooms() {
   static const std::vector<Room> kRooms = {
       {"base", {}},
-      {"core/protocol", {"base"}},
-      {"core/codec", {"base", "core/protocol"}},
-      {"core/consensus", {"base", "core/protocol", "core/codec"}},
-      {"core/scoring", {"base", "core/protocol"}},
-      {"core/data", {"base", "core/protocol"}},
-      {"ports", {"base", "core/protocol"}},
+      {"core/run", {"base"}},
+      {"core/protocol", {"base", "core/run"}},
+      {"core/codec", {"base", "core/run", "core/protocol"}},
+      {"core/consensus", {"base", "core/run", "core/protocol", "core/codec"}},
+      {"core/scoring", {"base", "core/run", "core/protocol"}},
+      {"core/data", {"base", "core/run", "core/protocol"}},
+      {"ports", {"base", "core/run", "core/protocol"}},
       {"engine", {"base", "core"}},
       {"node", {"base", "core", "ports", "engine"}},
-      {"adapters", {"base", "core/protocol", "ports"}},
+      {"adapters", {"base", "core/run", "core/protocol", "ports"}},
       {"sim", {"base", "core", "ports", "engine", "node"}},
       {"app", {"base", "core", "ports", "engine", "node", "adapters", "sim"}},
   };

@@ -11,8 +11,8 @@
 #include "core/protocol/object_keys.h"
 #include "node/checkpoint/checkpoint.h"
 #include "node/checkpoint/checkpoint_contents.h"
-#include "support/small_model.h"
 #include "support/run_verb.h"
+#include "support/small_model.h"
 #include "support/temporary_folder.h"
 
 namespace templar::testing {

@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "base/log_format.h"
 #include "base/log_sinks.h"
-#include "core/protocol/parameter_layout.h"
+#include "core/run/parameter_layout.h"
 
 namespace templar {
 namespace {

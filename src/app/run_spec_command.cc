@@ -5,7 +5,7 @@
 
 #include "app/command.h"
 #include "app/node_world.h"
-#include "core/protocol/parameter_layout.h"
+#include "core/run/parameter_layout.h"
 
 namespace templar {
 namespace {

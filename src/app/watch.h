@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 #include "ports/metrics_sink.h"
 
 namespace CLI {

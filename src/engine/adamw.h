@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "base/thread_team.h"
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 #include "engine/bfloat16.h"
 
 namespace templar {

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "core/protocol/parameter_layout.h"
-#include "core/protocol/run_spec.h"
+#include "core/run/parameter_layout.h"
+#include "core/run/run_spec.h"
 
 namespace templar {
 

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "base/random.h"
-#include "core/protocol/schedule.h"
+#include "core/run/schedule.h"
 #include "support/expect_failure.h"
 
 namespace templar {

@@ -1,5 +1,5 @@
+#include "core/run/schedule.h"
 #include "engine/engine.h"
-#include "core/protocol/schedule.h"
 
 namespace templar {
 

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "core/protocol/parameter_layout.h"
+#include "core/run/parameter_layout.h"
 
 namespace templar {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 #include "engine/engine.h"
 
 namespace templar {

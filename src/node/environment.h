@@ -5,8 +5,8 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "core/protocol/parameter_layout.h"
-#include "core/protocol/run_spec.h"
+#include "core/run/parameter_layout.h"
+#include "core/run/run_spec.h"
 #include "ports/ledger.h"
 #include "ports/metrics_sink.h"
 #include "ports/object_store.h"

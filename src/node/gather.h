@@ -11,7 +11,7 @@
 #include "base/hash.h"
 #include "core/protocol/aggregate_record.h"
 #include "core/protocol/contribution.h"
-#include "core/protocol/window_plan.h"
+#include "core/run/window_plan.h"
 #include "core/scoring/peers.h"
 #include "node/environment.h"
 

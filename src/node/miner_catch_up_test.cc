@@ -1,7 +1,7 @@
 // What a miner keeps, and what it gives up, when it catches up.
 #include <gtest/gtest.h>
 
-#include "core/protocol/schedule.h"
+#include "core/run/schedule.h"
 #include "node/miner.h"
 #include "node/miner_state.h"
 #include "support/captured_logs.h"

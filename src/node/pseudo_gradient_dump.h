@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "core/protocol/parameter_layout.h"
+#include "core/run/parameter_layout.h"
 
 namespace templar {
 

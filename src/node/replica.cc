@@ -1,6 +1,6 @@
 #include "node/replica.h"
 
-#include "core/protocol/schedule.h"
+#include "core/run/schedule.h"
 
 namespace templar {
 

@@ -9,7 +9,7 @@
 #include "base/thread_team.h"
 #include "core/consensus/outer_step.h"
 #include "core/consensus/state_root.h"
-#include "core/protocol/window_plan.h"
+#include "core/run/window_plan.h"
 #include "engine/engine.h"
 #include "node/environment.h"
 

@@ -8,7 +8,7 @@
 
 #include "base/hash.h"
 #include "base/thread_team.h"
-#include "core/protocol/parameter_layout.h"
+#include "core/run/parameter_layout.h"
 
 namespace templar {
 

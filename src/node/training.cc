@@ -5,7 +5,7 @@
 
 #include "core/codec/compressor.h"
 #include "core/codec/demo.h"
-#include "core/protocol/schedule.h"
+#include "core/run/schedule.h"
 
 namespace templar {
 

@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 #include "core/protocol/coded_block.h"
-#include "core/protocol/parameter_layout.h"
+#include "core/run/parameter_layout.h"
 #include "node/replica.h"
 #include "node/window_samples.h"
 

@@ -7,8 +7,8 @@
 #include <numbers>
 
 #include "core/codec/compressor.h"
-#include "core/protocol/chunk_plan.h"
-#include "core/protocol/schedule.h"
+#include "core/run/chunk_plan.h"
+#include "core/run/schedule.h"
 #include "support/expect_failure.h"
 #include "support/node_world.h"
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/keys.h"
-#include "node/checkpoint/checkpoint_publisher.h"
 #include "node/catch_up.h"
+#include "node/checkpoint/checkpoint_publisher.h"
 #include "node/environment.h"
 #include "node/gather.h"
 #include "node/measurement.h"

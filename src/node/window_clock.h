@@ -6,7 +6,7 @@
 
 #include "base/hash.h"
 #include "base/result.h"
-#include "core/protocol/window_plan.h"
+#include "core/run/window_plan.h"
 #include "ports/ledger.h"
 
 namespace templar {

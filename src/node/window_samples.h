@@ -8,7 +8,7 @@
 #include "base/result.h"
 #include "core/data/sample_assignment.h"
 #include "core/protocol/sample_receipt.h"
-#include "core/protocol/window_plan.h"
+#include "core/run/window_plan.h"
 #include "engine/engine.h"
 #include "node/environment.h"
 

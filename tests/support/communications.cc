@@ -10,7 +10,7 @@
 #include "core/data/sample_assignment.h"
 #include "core/data/sample_receipt.h"
 #include "core/protocol/object_keys.h"
-#include "core/protocol/window_plan.h"
+#include "core/run/window_plan.h"
 #include "support/wallet.h"
 
 namespace templar::testing {

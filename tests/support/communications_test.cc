@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/protocol/object_keys.h"
-#include "core/protocol/window_plan.h"
+#include "core/run/window_plan.h"
 
 namespace templar::testing {
 namespace {

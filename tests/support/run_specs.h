@@ -1,7 +1,7 @@
 // Run specs for tests. Both are valid; change a field where a test is about that field.
 #pragma once
 
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 
 namespace templar::testing {
 

@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "core/protocol/parameter_layout.h"
-#include "core/protocol/run_spec.h"
+#include "core/run/parameter_layout.h"
+#include "core/run/run_spec.h"
 #include "support/run_specs.h"
 
 namespace templar::testing {

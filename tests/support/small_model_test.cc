@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/protocol/chunk_plan.h"
+#include "core/run/chunk_plan.h"
 
 namespace templar::testing {
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/protocol/contribution.h"
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 
 namespace templar::testing {
 

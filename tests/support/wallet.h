@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "base/keys.h"
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 
 namespace templar::testing {
 

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "adapters/influx/batch_sender.h"
 #include "adapters/http/gzip.h"
+#include "adapters/influx/batch_sender.h"
 #include "support/expect_failure.h"
 #include "support/http_server.h"
 

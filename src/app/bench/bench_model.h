@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 
-#include "core/protocol/parameter_layout.h"
-#include "core/protocol/run_spec.h"
+#include "core/run/parameter_layout.h"
+#include "core/run/run_spec.h"
 
 namespace templar {
 

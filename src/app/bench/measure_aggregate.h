@@ -9,7 +9,7 @@
 #include "app/bench/bench_model.h"
 #include "app/bench/memcpy_time.h"
 #include "base/result.h"
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 
 namespace templar {
 

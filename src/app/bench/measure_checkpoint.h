@@ -8,7 +8,7 @@
 
 #include "app/bench/memcpy_time.h"
 #include "base/result.h"
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 
 namespace templar {
 

@@ -7,8 +7,8 @@
 
 #include "adapters/file_store/file_object_store.h"
 #include "app/bench/bench_model.h"
-#include "app/bench/memory_watch.h"
 #include "app/bench/memcpy_time.h"
+#include "app/bench/memory_watch.h"
 #include "base/clock.h"
 #include "core/codec/compressor.h"
 #include "core/protocol/object_keys.h"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 
 namespace templar {
 

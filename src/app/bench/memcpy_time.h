@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/thread_team.h"
-#include "core/protocol/parameter_layout.h"
+#include "core/run/parameter_layout.h"
 
 namespace templar {
 

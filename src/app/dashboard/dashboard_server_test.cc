@@ -11,7 +11,7 @@
 
 #include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
 #include "base/file.h"
-#include "core/protocol/parameter_layout.h"
+#include "core/run/parameter_layout.h"
 #include "support/run_specs.h"
 #include "support/temporary_folder.h"
 

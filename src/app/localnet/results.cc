@@ -5,9 +5,9 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "base/file.h"
 #include "app/localnet/in_process.h"
 #include "app/loss_plot.h"
+#include "base/file.h"
 #include "node/checkpoint/checkpoint_download.h"
 #include "node/checkpoint/checkpoint_folder.h"
 #include "node/checkpoint/checkpoint_loader.h"

@@ -10,7 +10,7 @@
 
 #include "app/node_world.h"
 #include "app/watch.h"
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 
 namespace templar {
 

@@ -8,7 +8,7 @@
 
 #include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
 #include "base/file.h"
-#include "core/protocol/parameter_layout.h"
+#include "core/run/parameter_layout.h"
 
 namespace templar {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "app/run/run_view.h"
 #include "base/result.h"
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 
 namespace templar {
 

@@ -5,7 +5,7 @@
 #include <span>
 
 #include "base/thread_team.h"
-#include "core/protocol/chunk_plan.h"
+#include "core/run/chunk_plan.h"
 
 namespace templar {
 

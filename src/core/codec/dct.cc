@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "base/check.h"
-#include "base/exact_cosine.h"
 #include "core/codec/tile_product.h"
+#include "core/run/exact_cosine.h"
 
 namespace templar {
 namespace {

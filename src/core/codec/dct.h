@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "core/protocol/chunk_plan.h"
+#include "core/run/chunk_plan.h"
 
 namespace templar {
 

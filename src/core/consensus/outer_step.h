@@ -9,7 +9,7 @@
 
 #include "base/thread_team.h"
 #include "core/protocol/contribution.h"
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 
 namespace templar {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "base/hash.h"
-#include "core/protocol/parameter_layout.h"
+#include "core/run/parameter_layout.h"
 
 namespace templar {
 

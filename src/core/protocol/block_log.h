@@ -5,12 +5,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/run/run_spec.h"
+
 namespace templar {
 
 // A scale has the sign, exponent and five mantissa bits of an f32: its other bits are 0.
 constexpr int kBlockScaleDroppedBits = 18;
-
-constexpr int64_t kMaxBlockLogBins = 64;
 
 // bins / 2 magnitudes 1, 1.25, 1.5625, ..., then the same with a minus; bins is even, 2 .. kMaxBlockLogBins (CHECK).
 [[nodiscard]] std::vector<float> block_log_codebook(int64_t bins);

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "core/protocol/bit_packing.h"
-#include "core/protocol/chunk_plan.h"
 #include "core/protocol/combinadic.h"
 #include "core/protocol/prefix_code.h"
+#include "core/run/chunk_plan.h"
 
 namespace templar {
 

@@ -11,8 +11,8 @@
 #include "base/bytes.h"
 #include "base/thread_team.h"
 #include "core/protocol/cell_coder.h"
-#include "core/protocol/chunk_plan.h"
 #include "core/protocol/level_code.h"
+#include "core/run/chunk_plan.h"
 
 namespace templar {
 

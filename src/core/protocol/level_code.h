@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/protocol/prefix_code.h"
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 
 namespace templar {
 

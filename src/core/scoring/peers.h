@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 
 namespace templar {
 

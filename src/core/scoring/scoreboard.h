@@ -15,7 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/keys.h"
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 #include "core/scoring/evidence.h"
 #include "core/scoring/openskill.h"
 #include "core/scoring/peers.h"

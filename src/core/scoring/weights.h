@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <map>
 
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 
 namespace templar {
 

@@ -13,7 +13,7 @@
 #include "base/keys.h"
 #include "base/result.h"
 #include "base/thread_team.h"
-#include "core/protocol/parameter_layout.h"
+#include "core/run/parameter_layout.h"
 #include "ports/object_store.h"
 
 namespace templar {

@@ -4,8 +4,8 @@
 #include <atomic>
 #include <iterator>
 
-#include "core/consensus/blake2b_lanes.h"
 #include "base/thread_team.h"
+#include "core/consensus/blake2b_lanes.h"
 #include "node/checkpoint/first_failure.h"
 #include "node/checkpoint/hugging_face_config.h"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/protocol/parameter_layout.h"
+#include "core/run/parameter_layout.h"
 #include "node/checkpoint/checkpoint.h"
 #include "node/checkpoint/manifest.h"
 #include "node/checkpoint/model_shards.h"

@@ -10,8 +10,8 @@
 #include "core/consensus/state_root.h"
 #include "node/checkpoint/checkpoint_folder.h"
 #include "support/expect_failure.h"
-#include "support/wallet.h"
 #include "support/temporary_folder.h"
+#include "support/wallet.h"
 
 namespace templar::testing {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "base/hash.h"
 #include "base/thread_team.h"
-#include "core/protocol/parameter_layout.h"
+#include "core/run/parameter_layout.h"
 #include "node/checkpoint/manifest.h"
 #include "ports/object_store.h"
 

@@ -8,9 +8,9 @@
 #include "core/consensus/state_root.h"
 #include "support/child_process.h"
 #include "support/expect_failure.h"
-#include "support/wallet.h"
 #include "support/small_model.h"
 #include "support/temporary_folder.h"
+#include "support/wallet.h"
 
 namespace templar::testing {
 namespace {

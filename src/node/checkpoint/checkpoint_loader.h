@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "base/thread_team.h"
-#include "core/protocol/parameter_layout.h"
+#include "core/run/parameter_layout.h"
 #include "node/checkpoint/checkpoint.h"
 #include "node/checkpoint/checkpoint_files.h"
 #include "node/checkpoint/manifest.h"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/keys.h"
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 #include "node/checkpoint/checkpoint.h"
 #include "node/checkpoint/model_shards.h"
 #include "node/checkpoint/retention.h"

@@ -4,8 +4,8 @@
 
 #include "core/consensus/state_root.h"
 #include "support/expect_failure.h"
-#include "support/wallet.h"
 #include "support/small_model.h"
+#include "support/wallet.h"
 
 namespace templar::testing {
 namespace {

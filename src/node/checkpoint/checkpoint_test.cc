@@ -11,8 +11,8 @@
 #include "node/checkpoint/checkpoint_contents.h"
 #include "node/checkpoint/checkpoint_files.h"
 #include "support/expect_failure.h"
-#include "support/wallet.h"
 #include "support/small_model.h"
+#include "support/wallet.h"
 
 namespace templar::testing {
 namespace {

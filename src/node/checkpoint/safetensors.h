@@ -10,7 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/file.h"
-#include "core/protocol/parameter_layout.h"
+#include "core/run/parameter_layout.h"
 
 namespace templar {
 

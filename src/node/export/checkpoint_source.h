@@ -1,7 +1,7 @@
 // A checkpoint as the source of an export. The one place of this folder that knows how checkpoints lie.
 #pragma once
 
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 #include "node/checkpoint/checkpoint_files.h"
 #include "node/export/model_source.h"
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/protocol/parameter_layout.h"
+#include "core/run/parameter_layout.h"
 #include "node/export/number_type.h"
 #include "ports/tokenizer.h"
 

@@ -15,6 +15,7 @@ namespace templar {
 
 enum class Algorithm { kSparseLoco, kDemo };
 enum class Quantiser { kMean4 = 0, kBlockLog = 1 };  // numbers of the contribution format
+constexpr int64_t kMaxBlockLogBins = 64;
 enum class AggregationRule { kMeanAll, kMeanPresent, kMeanShrunk };
 
 // A Llama-family decoder; the names are those of Hugging Face's config.json.

@@ -1,4 +1,4 @@
-#include "base/exact_cosine.h"
+#include "core/run/exact_cosine.h"
 
 #include "base/check.h"
 

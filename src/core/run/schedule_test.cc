@@ -1,4 +1,4 @@
-#include "core/protocol/schedule.h"
+#include "core/run/schedule.h"
 
 #include <gtest/gtest.h>
 

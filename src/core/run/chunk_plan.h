@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "core/protocol/parameter_layout.h"
+#include "core/run/parameter_layout.h"
 
 namespace templar {
 

@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 
 namespace templar {
 namespace {

@@ -1,4 +1,4 @@
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "core/protocol/parameter_layout.h"
+#include "core/run/parameter_layout.h"
 
 #include <gtest/gtest.h>
 

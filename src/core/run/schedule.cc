@@ -1,8 +1,8 @@
-#include "core/protocol/schedule.h"
+#include "core/run/schedule.h"
 
 #include <algorithm>
 
-#include "base/exact_cosine.h"
+#include "core/run/exact_cosine.h"
 
 namespace templar {
 

@@ -1,4 +1,4 @@
-#include "core/protocol/window_plan.h"
+#include "core/run/window_plan.h"
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,7 @@
 #include <array>
 #include <limits>
 
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 
 namespace templar {
 

@@ -1,4 +1,4 @@
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 
 #include <fmt/format.h>
 
@@ -6,8 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "core/protocol/block_log.h"
-#include "core/protocol/run_spec_fields.h"
+#include "core/run/run_spec_fields.h"
 
 namespace templar {
 namespace {

@@ -1,4 +1,4 @@
-#include "core/protocol/chunk_plan.h"
+#include "core/run/chunk_plan.h"
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "base/clock.h"
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 
 namespace templar {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/large_pages.h"
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 
 namespace templar {
 

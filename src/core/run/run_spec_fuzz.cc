@@ -1,7 +1,7 @@
 // Whatever the bytes are, parse_run_spec() answers; what it accepts has one canonical form, which it accepts too.
 #include "base/bytes.h"
 #include "base/check.h"
-#include "core/protocol/run_spec.h"
+#include "core/run/run_spec.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto spec = templar::parse_run_spec(templar::as_text({data, size}));
