@@ -2,11 +2,11 @@
 # Consensus must come out the same on 64-bit ARM, whose compilers fuse a product into a sum unless told not to, whose char has no
 # sign and whose vectors are others. Builds base/ and core/ with a cross compiler and runs under qemu: the synthetic run of
 # check-determinism.sh, whose state roots are frozen, and these rooms' unit tests.
-#   scripts/check-aarch64.sh [ROOM ...]      default: base core/run core/protocol core/codec core/consensus core/scoring core/data
+#   scripts/check-aarch64.sh [ROOM ...]      default: base core/run core/coding core/protocol core/codec core/consensus core/scoring core/data
 # The cross compiler and qemu are installed; the libraries for ARM are only unpacked, into build/aarch64-libraries.
 set -eu
 cd "$(dirname "$0")/.."
-rooms=${*:-base core/run core/protocol core/codec core/consensus core/scoring core/data}
+rooms=${*:-base core/run core/coding core/protocol core/codec core/consensus core/scoring core/data}
 packages="libsodium-dev libsodium23 libfmt-dev libfmt9 libspdlog-dev libspdlog1.10 libhwy-dev libhwy1 nlohmann-json3-dev
   libgtest-dev libgmock-dev libbenchmark-dev libbenchmark1debian libcli11-dev"
 libraries=build/aarch64-libraries

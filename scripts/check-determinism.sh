@@ -10,7 +10,7 @@ mkdir -p "$build"
 launcher=$(command -v ccache || true)
 
 # The sources of the consensus path alone: the slow rest of base/ and core/ (log, JSON) does not reach it.
-sources=$(find src/base src/core/run src/core/protocol src/core/codec src/core/consensus -name '*.cc' \
+sources=$(find src/base src/core/run src/core/coding src/core/protocol src/core/codec src/core/consensus -name '*.cc' \
   ! -name '*_test.cc' ! -name '*_bench.cc' ! -name '*_fuzz.cc' ! -name 'run_spec*.cc' ! -name 'presets*.cc' \
   ! -name 'log*.cc' ! -name 'clock.cc' ! -name 'aggregate_record.cc' ! -name 'object_keys.cc' | sort)
 sources="$sources tests/support/synthetic_contribution.cc tests/support/synthetic_run.cc tests/integration/consensus_root.cc"

@@ -18,9 +18,10 @@ const std::vector<Room>& rooms() {
   static const std::vector<Room> kRooms = {
       {"base", {}},
       {"core/run", {"base"}},
-      {"core/protocol", {"base", "core/run"}},
-      {"core/codec", {"base", "core/run", "core/protocol"}},
-      {"core/consensus", {"base", "core/run", "core/protocol", "core/codec"}},
+      {"core/coding", {"base", "core/run"}},
+      {"core/protocol", {"base", "core/run", "core/coding"}},
+      {"core/codec", {"base", "core/run", "core/coding", "core/protocol"}},
+      {"core/consensus", {"base", "core/run", "core/coding", "core/protocol", "core/codec"}},
       {"core/scoring", {"base", "core/run", "core/protocol"}},
       {"core/data", {"base", "core/run", "core/protocol"}},
       {"ports", {"base", "core/run", "core/protocol"}},

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "core/protocol/coded_block.h"
+#include "core/coding/coded_block.h"
 #include "core/run/parameter_layout.h"
 #include "node/replica.h"
 #include "node/window_samples.h"

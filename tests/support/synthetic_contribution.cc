@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "base/random.h"
-#include "core/protocol/block_log.h"
+#include "core/coding/block_log.h"
 
 namespace templar::testing {
 namespace {

@@ -9,7 +9,7 @@
 #include "core/codec/compressor.h"
 #include "core/codec/dct.h"
 #include "core/codec/decoded_tiles.h"
-#include "core/protocol/block_canon.h"
+#include "core/coding/block_canon.h"
 #include "core/protocol/contribution.h"
 
 namespace templar {

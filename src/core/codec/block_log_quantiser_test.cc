@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "base/random.h"
-#include "core/protocol/block_log.h"
-#include "core/protocol/coded_block.h"
+#include "core/coding/block_log.h"
+#include "core/coding/coded_block.h"
 
 namespace templar {
 namespace {

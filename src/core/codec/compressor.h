@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 #include "base/thread_team.h"
-#include "core/protocol/coded_block.h"
+#include "core/coding/coded_block.h"
 #include "core/run/parameter_layout.h"
 
 namespace templar {

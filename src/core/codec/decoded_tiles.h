@@ -6,7 +6,7 @@
 
 #include "base/thread_team.h"
 #include "core/codec/dct.h"
-#include "core/protocol/coded_block.h"
+#include "core/coding/coded_block.h"
 
 namespace templar {
 

@@ -11,7 +11,7 @@
 #include "core/codec/block_log_quantiser.h"
 #include "core/codec/dct.h"
 #include "core/codec/top_k.h"
-#include "core/protocol/block_log.h"
+#include "core/coding/block_log.h"
 
 namespace templar {
 namespace {

@@ -13,7 +13,7 @@
 #include "core/codec/dct.h"
 #include "core/codec/decoded_tiles.h"
 #include "core/codec/top_k.h"
-#include "core/protocol/block_log.h"
+#include "core/coding/block_log.h"
 
 namespace templar {
 namespace {

@@ -7,7 +7,7 @@
 #include "base/thread_team.h"
 #include "core/codec/blended_input.h"
 #include "core/codec/quantiser.h"
-#include "core/protocol/coded_block.h"
+#include "core/coding/coded_block.h"
 
 namespace templar {
 

@@ -6,8 +6,8 @@
 
 #include "base/check.h"
 #include "core/codec/dct.h"
+#include "core/coding/chunk_decoder.h"
 #include "core/consensus/chunk_kernels.h"
-#include "core/protocol/chunk_decoder.h"
 
 namespace templar {
 namespace {

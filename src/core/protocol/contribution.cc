@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "base/check.h"
-#include "core/protocol/block_log.h"
+#include "core/coding/block_log.h"
 
 namespace templar {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "base/hash.h"
 #include "base/keys.h"
-#include "core/protocol/coded_block.h"
+#include "core/coding/coded_block.h"
 #include "core/protocol/sample_receipt.h"
 #include "core/protocol/verdict.h"
 #include "core/run/parameter_layout.h"

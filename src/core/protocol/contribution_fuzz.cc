@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "core/protocol/contribution.h"
-#include "core/protocol/fuzz_run.h"
+#include "support/fuzz_run.h"
 
 namespace templar {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <functional>
 
-#include "core/protocol/fuzz_run.h"
 #include "support/expect_failure.h"
 #include "support/fuzz_corpus.h"
+#include "support/fuzz_run.h"
 #include "support/synthetic_contribution.h"
 
 namespace templar {

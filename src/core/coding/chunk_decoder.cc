@@ -1,11 +1,11 @@
-#include "core/protocol/chunk_decoder.h"
+#include "core/coding/chunk_decoder.h"
 
 #include "base/check.h"
-#include "core/protocol/block_canon.h"
-#include "core/protocol/block_parts.h"
+#include "core/coding/block_canon.h"
+#include "core/coding/block_parts.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "core/protocol/chunk_decoder.cc"
+#define HWY_TARGET_INCLUDE "core/coding/chunk_decoder.cc"
 #include <hwy/foreach_target.h>
 // After foreach_target.h.
 #include <hwy/highway.h>

@@ -1,4 +1,4 @@
-#include "core/protocol/coded_block.h"
+#include "core/coding/coded_block.h"
 
 #include <fmt/format.h>
 
@@ -7,10 +7,10 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "core/protocol/block_canon.h"
-#include "core/protocol/block_parts.h"
-#include "core/protocol/block_validator.h"
-#include "core/protocol/chunk_decoder.h"
+#include "core/coding/block_canon.h"
+#include "core/coding/block_parts.h"
+#include "core/coding/block_validator.h"
+#include "core/coding/chunk_decoder.h"
 
 namespace templar {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "core/protocol/cell_coder.h"
-#include "core/protocol/coded_block.h"
+#include "core/coding/cell_coder.h"
+#include "core/coding/coded_block.h"
 
 namespace templar {
 

@@ -1,4 +1,4 @@
-#include "core/protocol/combinadic.h"
+#include "core/coding/combinadic.h"
 
 #include <gtest/gtest.h>
 

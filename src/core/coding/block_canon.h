@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "core/protocol/cell_coder.h"
+#include "core/coding/cell_coder.h"
 
 namespace templar {
 

@@ -1,4 +1,4 @@
-#include "core/protocol/prefix_code.h"
+#include "core/coding/prefix_code.h"
 
 #include <gtest/gtest.h>
 

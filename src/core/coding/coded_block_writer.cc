@@ -4,10 +4,10 @@
 #include <mutex>
 
 #include "base/check.h"
-#include "core/protocol/block_canon.h"
-#include "core/protocol/block_log.h"
-#include "core/protocol/block_parts.h"
-#include "core/protocol/coded_block.h"
+#include "core/coding/block_canon.h"
+#include "core/coding/block_log.h"
+#include "core/coding/block_parts.h"
+#include "core/coding/coded_block.h"
 
 namespace templar {
 namespace {

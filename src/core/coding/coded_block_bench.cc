@@ -9,8 +9,8 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/random.h"
-#include "core/protocol/block_log.h"
-#include "core/protocol/chunk_decoder.h"
+#include "core/coding/block_log.h"
+#include "core/coding/chunk_decoder.h"
 
 namespace templar {
 namespace {

@@ -1,13 +1,13 @@
-#include "core/protocol/block_validator.h"
+#include "core/coding/block_validator.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 
-#include "core/protocol/block_canon.h"
-#include "core/protocol/block_parts.h"
-#include "core/protocol/chunk_decoder.h"
+#include "core/coding/block_canon.h"
+#include "core/coding/block_parts.h"
+#include "core/coding/chunk_decoder.h"
 
 namespace templar {
 

@@ -1,11 +1,11 @@
-#include "core/protocol/block_log.h"
+#include "core/coding/block_log.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 
-#include "core/protocol/coded_block.h"
+#include "core/coding/coded_block.h"
 
 namespace templar {
 namespace {

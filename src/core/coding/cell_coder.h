@@ -10,9 +10,9 @@
 #include <span>
 #include <vector>
 
-#include "core/protocol/bit_packing.h"
-#include "core/protocol/combinadic.h"
-#include "core/protocol/prefix_code.h"
+#include "core/coding/bit_packing.h"
+#include "core/coding/combinadic.h"
+#include "core/coding/prefix_code.h"
 #include "core/run/chunk_plan.h"
 
 namespace templar {

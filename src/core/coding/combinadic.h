@@ -6,7 +6,7 @@
 #include <bit>
 #include <cstdint>
 
-#include "core/protocol/bit_packing.h"
+#include "core/coding/bit_packing.h"
 
 namespace templar {
 

@@ -1,4 +1,4 @@
-#include "core/protocol/bit_packing.h"
+#include "core/coding/bit_packing.h"
 
 #include <gtest/gtest.h>
 

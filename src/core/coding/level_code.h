@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "core/protocol/prefix_code.h"
+#include "core/coding/prefix_code.h"
 #include "core/run/run_spec.h"
 
 namespace templar {

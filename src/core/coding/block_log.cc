@@ -1,10 +1,10 @@
-#include "core/protocol/block_log.h"
+#include "core/coding/block_log.h"
 
 #include <bit>
 #include <limits>
 
 #include "base/check.h"
-#include "core/protocol/coded_block.h"
+#include "core/coding/coded_block.h"
 
 namespace templar {
 namespace {

@@ -1,4 +1,4 @@
-#include "core/protocol/block_canon.h"
+#include "core/coding/block_canon.h"
 
 namespace templar {
 

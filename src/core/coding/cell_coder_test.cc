@@ -1,4 +1,4 @@
-#include "core/protocol/cell_coder.h"
+#include "core/coding/cell_coder.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "core/protocol/coded_block.h"
+#include "core/coding/coded_block.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 
 #include "base/hash.h"
 #include "base/random.h"
-#include "core/protocol/chunk_decoder.h"
+#include "core/coding/chunk_decoder.h"
 #include "support/expect_failure.h"
 #include "support/synthetic_contribution.h"
 

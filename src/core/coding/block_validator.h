@@ -1,7 +1,7 @@
 // The part of reading a block that looks at every bit of it.
 #pragma once
 
-#include "core/protocol/coded_block.h"
+#include "core/coding/coded_block.h"
 
 namespace templar {
 

@@ -10,8 +10,8 @@
 
 #include "base/bytes.h"
 #include "base/thread_team.h"
-#include "core/protocol/cell_coder.h"
-#include "core/protocol/level_code.h"
+#include "core/coding/cell_coder.h"
+#include "core/coding/level_code.h"
 #include "core/run/chunk_plan.h"
 
 namespace templar {

@@ -1,4 +1,4 @@
-#include "core/protocol/level_code.h"
+#include "core/coding/level_code.h"
 
 #include <gtest/gtest.h>
 

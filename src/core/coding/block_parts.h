@@ -9,8 +9,8 @@
 #include <string>
 
 #include "base/check.h"
-#include "core/protocol/block_log.h"
-#include "core/protocol/coded_block.h"
+#include "core/coding/block_log.h"
+#include "core/coding/coded_block.h"
 
 namespace templar {
 
