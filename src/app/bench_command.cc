@@ -9,9 +9,9 @@
 #include "app/bench/gradient_commands.h"
 #include "app/bench/metrics_bench_command.h"
 #include "app/bench/rejoin_command.h"
+#include "app/bench/train_benchmark.h"
 #include "app/command.h"
 #include "app/options.h"
-#include "engine/train_benchmark.h"
 
 namespace templar {
 namespace {

@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/bfloat16.h"
 #include "base/thread_team.h"
 #include "core/run/run_spec.h"
-#include "engine/bfloat16.h"
 
 namespace templar {
 

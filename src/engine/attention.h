@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
+#include "base/bfloat16.h"
 #include "engine/aligned_buffer.h"
-#include "engine/bfloat16.h"
 #include "engine/rope.h"
 
 namespace templar {

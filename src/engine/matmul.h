@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/bfloat16.h"
 #include "base/thread_team.h"
-#include "engine/bfloat16.h"
 
 namespace templar {
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "engine/bfloat16.h"
+#include "base/bfloat16.h"
 
 namespace templar {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "engine/bfloat16.h"
+#include "base/bfloat16.h"
 
 // NOLINTNEXTLINE
 #if defined(TEMPLAR_ENGINE_SIMD_INL_H_) == defined(HWY_TARGET_TOGGLE)

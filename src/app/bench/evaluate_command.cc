@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "app/bench/measure_evaluate.h"
+#include "app/bench/train_benchmark.h"
 #include "app/command.h"
 #include "app/options.h"
-#include "engine/train_benchmark.h"
 
 namespace templar {
 namespace {

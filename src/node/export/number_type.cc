@@ -7,7 +7,7 @@
 #include <cmath>
 #include <utility>
 
-#include "engine/bfloat16.h"
+#include "base/bfloat16.h"
 
 namespace templar {
 namespace {

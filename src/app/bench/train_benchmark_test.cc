@@ -1,4 +1,4 @@
-#include "engine/train_benchmark.h"
+#include "app/bench/train_benchmark.h"
 
 #include <gtest/gtest.h>
 
