@@ -26,10 +26,12 @@ const std::vector<Room>& rooms() {
       {"core/data", {"base", "core/run", "core/protocol"}},
       {"ports", {"base", "core/run", "core/protocol"}},
       {"engine", {"base", "core"}},
-      {"node", {"base", "core", "ports", "engine"}},
+      {"formats", {"base", "core", "ports"}},
+      {"evaluation", {"base", "core", "ports", "engine"}},
+      {"node", {"base", "core", "ports", "engine", "formats", "evaluation"}},
       {"adapters", {"base", "core/run", "core/protocol", "ports"}},
-      {"sim", {"base", "core", "ports", "engine", "node"}},
-      {"app", {"base", "core", "ports", "engine", "node", "adapters", "sim"}},
+      {"sim", {"base", "core", "ports", "engine", "formats", "evaluation", "node"}},
+      {"app", {"base", "core", "ports", "engine", "formats", "evaluation", "node", "adapters", "sim"}},
   };
   return kRooms;
 }

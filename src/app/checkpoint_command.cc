@@ -13,8 +13,8 @@
 #include "app/command.h"
 #include "app/export_command.h"
 #include "base/file.h"
-#include "node/checkpoint/checkpoint_diff.h"
-#include "node/checkpoint/checkpoint_folder.h"
+#include "formats/checkpoint/checkpoint_diff.h"
+#include "formats/checkpoint/checkpoint_folder.h"
 
 namespace templar {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "adapters/tokenizers/sentencepiece_tokenizer.h"
 #include "core/consensus/state_root.h"
-#include "node/export/tokenizer_files.h"
+#include "formats/sentencepiece/tokenizer_files.h"
 
 namespace templar {
 

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "engine/engine.h"
-#include "node/export/checkpoint_source.h"
+#include "formats/export/checkpoint_source.h"
 #include "ports/tokenizer.h"
 
 namespace templar {

@@ -8,8 +8,8 @@
 
 #include "app/stop_signal.h"
 #include "core/protocol/object_keys.h"
-#include "node/checkpoint/manifest.h"
-#include "node/checkpoint/model_shards.h"
+#include "formats/checkpoint/manifest.h"
+#include "formats/safetensors/model_shards.h"
 
 namespace templar {
 namespace {

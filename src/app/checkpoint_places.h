@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "app/progress_line.h"
-#include "node/export/checkpoint_source.h"
+#include "formats/export/checkpoint_source.h"
 
 namespace templar {
 

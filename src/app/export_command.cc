@@ -12,9 +12,9 @@
 #include "app/progress_line.h"
 #include "app/stop_signal.h"
 #include "base/file.h"
-#include "node/export/gguf_export.h"
-#include "node/export/hugging_face_export.h"
-#include "node/export/safetensors_export.h"
+#include "formats/gguf/gguf_export.h"
+#include "formats/hugging_face/hugging_face_export.h"
+#include "formats/safetensors/safetensors_export.h"
 
 namespace templar {
 namespace {

@@ -8,7 +8,7 @@
 #include "app/checkpoint_model.h"
 #include "base/file.h"
 #include "core/consensus/state_root.h"
-#include "node/checkpoint/checkpoint_folder.h"
+#include "formats/checkpoint/checkpoint_folder.h"
 #include "support/expect_failure.h"
 #include "support/model_source.h"
 #include "support/run_verb.h"

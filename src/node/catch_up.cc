@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/log.h"
-#include "node/checkpoint/checkpoint.h"
-#include "node/checkpoint/checkpoint_search.h"
+#include "formats/checkpoint/checkpoint.h"
+#include "node/catch_up/checkpoint_search.h"
 #include "node/roster.h"
 
 namespace templar {

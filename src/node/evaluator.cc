@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "core/protocol/object_keys.h"
-#include "node/checkpoint/checkpoint.h"
+#include "formats/checkpoint/checkpoint.h"
 #include "node/evaluation/evaluated_windows.h"
 #include "node/first_model.h"
 #include "node/reports.h"

@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "core/protocol/object_keys.h"
-#include "node/checkpoint/checkpoint.h"
+#include "formats/checkpoint/checkpoint.h"
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"
 #include "support/file_content.h"

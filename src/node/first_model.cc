@@ -1,7 +1,7 @@
 #include "node/first_model.h"
 
 #include "base/log.h"
-#include "node/checkpoint/checkpoint_loader.h"
+#include "formats/checkpoint/checkpoint_loader.h"
 
 namespace templar {
 

@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "core/data/sample_receipt.h"
-#include "node/checkpoint/checkpoint.h"
+#include "formats/checkpoint/checkpoint.h"
 #include "node/miner_state.h"
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"

@@ -5,7 +5,7 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "base/file_writer.h"
-#include "node/checkpoint/safetensors.h"
+#include "formats/safetensors/safetensors.h"
 
 namespace templar {
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "node/checkpoint/safetensors.h"
+#include "formats/safetensors/safetensors.h"
 #include "support/temporary_folder.h"
 
 namespace templar {

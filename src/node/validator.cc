@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "core/protocol/object_keys.h"
-#include "node/checkpoint/checkpoint.h"
+#include "formats/checkpoint/checkpoint.h"
 #include "node/evidence_collector.h"
 #include "node/first_model.h"
 #include "node/judgement_report.h"

@@ -10,11 +10,11 @@
 
 #include "base/keys.h"
 #include "node/catch_up.h"
-#include "node/checkpoint/checkpoint_publisher.h"
 #include "node/environment.h"
 #include "node/gather.h"
 #include "node/measurement.h"
 #include "node/replica.h"
+#include "node/validator/checkpoint_publisher.h"
 #include "node/validator_state.h"
 #include "node/window_clock.h"
 #include "node/window_timeline.h"

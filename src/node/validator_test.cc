@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "node/checkpoint/checkpoint.h"
+#include "formats/checkpoint/checkpoint.h"
 #include "node/records.h"
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"

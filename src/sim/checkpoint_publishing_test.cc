@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "node/checkpoint/checkpoint.h"
+#include "formats/checkpoint/checkpoint.h"
 #include "sim/faulty_store.h"
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"

@@ -10,10 +10,10 @@
 #include "adapters/file_store/file_object_store.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "formats/checkpoint/checkpoint_folder.h"
 #include "integration/kill_point.h"
-#include "node/checkpoint/checkpoint_folder.h"
-#include "node/checkpoint/checkpoint_publisher.h"
-#include "node/checkpoint/checkpoint_search.h"
+#include "node/catch_up/checkpoint_search.h"
+#include "node/validator/checkpoint_publisher.h"
 #include "support/node_world.h"
 #include "support/temporary_folder.h"
 

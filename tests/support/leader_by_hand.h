@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/check.h"
+#include "formats/checkpoint/checkpoint.h"
 #include "node/catch_up.h"
-#include "node/checkpoint/checkpoint.h"
 #include "support/node_world.h"
 
 namespace templar::testing {

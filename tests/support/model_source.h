@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "node/export/model_source.h"
+#include "formats/export/model_source.h"
 #include "support/small_model.h"
 
 namespace templar::testing {

@@ -11,7 +11,7 @@
 #include "core/protocol/aggregate_record.h"
 #include "core/protocol/object_keys.h"
 #include "engine/engine.h"
-#include "node/checkpoint/checkpoint_contents.h"
+#include "formats/checkpoint/checkpoint_contents.h"
 #include "node/environment.h"
 #include "node/gather.h"
 #include "node/miner.h"

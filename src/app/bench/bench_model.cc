@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 #include "base/random.h"
-#include "node/checkpoint/safetensors.h"
+#include "formats/safetensors/safetensors.h"
 
 namespace templar {
 namespace {

@@ -11,7 +11,7 @@
 #include "app/bench/bench_progress.h"
 #include "app/bench/measure_checkpoint.h"
 #include "app/command.h"
-#include "node/checkpoint/model_shards.h"
+#include "formats/safetensors/model_shards.h"
 
 namespace templar {
 namespace {

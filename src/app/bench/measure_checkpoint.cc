@@ -17,8 +17,8 @@
 #include "base/file.h"
 #include "base/file_writer.h"
 #include "core/consensus/state_root.h"
-#include "node/checkpoint/checkpoint_download.h"
-#include "node/checkpoint/checkpoint_folder.h"
+#include "formats/checkpoint/checkpoint_download.h"
+#include "formats/checkpoint/checkpoint_folder.h"
 #include "node/start_copy.h"
 
 namespace templar {

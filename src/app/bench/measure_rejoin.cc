@@ -12,10 +12,10 @@
 #include "base/clock.h"
 #include "core/codec/compressor.h"
 #include "core/protocol/object_keys.h"
+#include "formats/checkpoint/checkpoint.h"
+#include "formats/checkpoint/checkpoint_contents.h"
 #include "node/catch_up.h"
-#include "node/checkpoint/checkpoint.h"
-#include "node/checkpoint/checkpoint_contents.h"
-#include "node/checkpoint/checkpoint_search.h"
+#include "node/catch_up/checkpoint_search.h"
 #include "ports/ledger_clock.h"
 
 namespace templar {

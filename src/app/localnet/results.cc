@@ -8,9 +8,9 @@
 #include "app/localnet/in_process.h"
 #include "app/loss_plot.h"
 #include "base/file.h"
-#include "node/checkpoint/checkpoint_download.h"
-#include "node/checkpoint/checkpoint_folder.h"
-#include "node/checkpoint/checkpoint_loader.h"
+#include "formats/checkpoint/checkpoint_download.h"
+#include "formats/checkpoint/checkpoint_folder.h"
+#include "formats/checkpoint/checkpoint_loader.h"
 #include "node/roster.h"
 
 namespace templar {

@@ -15,7 +15,7 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "core/protocol/object_keys.h"
-#include "node/checkpoint/checkpoint_download.h"
+#include "formats/checkpoint/checkpoint_download.h"
 #include "node/roster.h"
 
 namespace templar {

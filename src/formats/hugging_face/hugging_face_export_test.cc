@@ -1,0 +1,113 @@
+#include "formats/hugging_face/hugging_face_export.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "formats/safetensors/safetensors.h"
+#include "support/expect_failure.h"
+#include "support/file_content.h"
+#include "support/model_source.h"
+#include "support/sentencepiece_message.h"
+#include "support/temporary_folder.h"
+
+namespace templar::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::set<std::string> names_in(const fs::path& folder) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) names.insert(entry.path().filename());
+  return names;
+}
+
+class HuggingFaceExport : public ::testing::Test {
+ protected:
+  [[nodiscard]] nlohmann::json json(const std::string& name) const {
+    return nlohmann::json::parse(text_of(out_ / name));
+  }
+
+  SmallModel model_{export_run_spec()};
+  TemporaryFolder folder_;
+  fs::path out_ = folder_ / "model";
+};
+
+TEST_F(HuggingFaceExport, WritesADirectoryOfModelConfigAndTokenizer) {
+  ASSERT_TRUE(export_hugging_face(source_of(model_), NumberType::kF32, out_, 1 << 30, {}));
+  EXPECT_EQ(names_in(out_), (std::set<std::string>{"config.json", "model.safetensors", "tokenizer.json",
+                                                   "tokenizer_config.json"}));
+  const nlohmann::json config = json("config.json");
+  EXPECT_EQ(config["architectures"][0], "LlamaForCausalLM");
+  EXPECT_EQ(config["torch_dtype"], "float32");
+  EXPECT_EQ(config["vocab_size"], 260);
+  EXPECT_EQ(config["num_key_value_heads"], 2);
+  EXPECT_EQ(config["max_position_embeddings"], 16);
+  EXPECT_EQ(config["eos_token_id"], 0) << "the byte tokenizer's separator";
+  EXPECT_EQ(json("tokenizer.json")["model"]["vocab"]["a"], 97);
+}
+
+TEST_F(HuggingFaceExport, NamesTheTypeOfTheNumbers) {
+  ASSERT_TRUE(export_hugging_face(source_of(model_), NumberType::kBf16, out_, 1 << 30, {}));
+  EXPECT_EQ(json("config.json")["torch_dtype"], "bfloat16");
+  ASSERT_TRUE(export_hugging_face(source_of(model_), NumberType::kF16, out_, 1 << 30, {}));
+  EXPECT_EQ(json("config.json")["torch_dtype"], "float16");
+}
+
+TEST_F(HuggingFaceExport, SpreadsALargeModelOverFilesWithAnIndex) {
+  constexpr uint64_t kLargest = 30'000;
+  ASSERT_TRUE(export_hugging_face(source_of(model_), NumberType::kF32, out_, kLargest, {}));
+  const nlohmann::json map = json("model.safetensors.index.json")["weight_map"];
+  EXPECT_EQ(map.size(), model_.layout.size());
+  std::set<std::string> files;
+  for (size_t i = 0; i < model_.layout.size(); ++i) {
+    const std::string file = map[model_.layout[i].name];
+    files.insert(file);
+    const auto mapped = MappedSafetensors::open(out_ / file);
+    ASSERT_TRUE(mapped) << mapped.error().message;
+    std::vector<float> values(model_.parameters.spans()[i].size());
+    ASSERT_TRUE(mapped->copy_f32(model_.layout[i], values));
+    EXPECT_TRUE(std::ranges::equal(values, model_.parameters.spans()[i]));
+  }
+  EXPECT_GT(files.size(), 1);
+  EXPECT_FALSE(fs::exists(out_ / "model.safetensors"));
+}
+
+TEST_F(HuggingFaceExport, LeavesTheOldDirectoryWhereItFails) {
+  ASSERT_TRUE(export_hugging_face(source_of(model_), NumberType::kF32, out_, 1 << 30, {}));
+  const std::string before = text_of(out_ / "model.safetensors");
+  model_.parameters.spans()[2][0] = 1e5F;
+  EXPECT_TRUE(fails(export_hugging_face(source_of(model_), NumberType::kF16, out_, 1 << 30, {}),
+                    ErrorKind::kFatal, "beyond the range of f16"));
+  EXPECT_EQ(text_of(out_ / "model.safetensors"), before);
+  EXPECT_EQ(files_in(folder_.path()), 1);
+}
+
+TEST_F(HuggingFaceExport, TellsHuggingFaceWhetherASpaceIsPutBeforeAText) {
+  const auto bytes = [](const std::string& text) { return Bytes(text.begin(), text.end()); };
+  ModelSource source = source_of(model_);
+  const std::string config = R"({"tokenizer_class": "LlamaTokenizer", "legacy": false})";
+  source.tokenizer = {{"tokenizer.model", bytes(sentencepiece_message())},
+                      {"tokenizer_config.json", bytes(config)}};
+  ASSERT_TRUE(export_hugging_face(source, NumberType::kF32, out_, 1 << 30, {}));
+  EXPECT_EQ(text_of(out_ / "tokenizer.model"), sentencepiece_message());
+  EXPECT_EQ(json("tokenizer_config.json")["tokenizer_class"], "LlamaTokenizer");
+  EXPECT_EQ(json("tokenizer_config.json")["add_prefix_space"], false);
+  EXPECT_EQ(json("config.json")["eos_token_id"], 2);
+  const std::string with_space = sentencepiece_pieces() + sentencepiece_trainer();
+  source.tokenizer[0].content = bytes(with_space);
+  ASSERT_TRUE(export_hugging_face(source, NumberType::kF32, out_, 1 << 30, {}));
+  EXPECT_EQ(json("tokenizer_config.json")["add_prefix_space"], true);
+}
+
+TEST_F(HuggingFaceExport, GoesWithoutATokenizerThatIsNotThere) {
+  ModelSource source = source_of(model_);
+  source.tokenizer.clear();
+  ASSERT_TRUE(export_hugging_face(source, NumberType::kF32, out_, 1 << 30, {}));
+  EXPECT_EQ(files_in(out_), 2);
+  EXPECT_TRUE(json("config.json")["eos_token_id"].is_null());
+}
+
+}  // namespace
+}  // namespace templar::testing

@@ -1,0 +1,82 @@
+#include "node/validator/checkpoint_publisher.h"
+
+#include <gtest/gtest.h>
+
+#include "core/consensus/state_root.h"
+#include "support/expect_failure.h"
+#include "support/small_model.h"
+#include "support/wallet.h"
+
+namespace templar::testing {
+namespace {
+
+class Publisher : public ::testing::Test {
+ protected:
+  void begin(int64_t window, const std::string& bucket = "leader") {
+    auto values = std::make_shared<ParameterBuffers>(random_values(model_.layout, static_cast<uint64_t>(window)));
+    const CheckpointInfo info{.window = window,
+                              .outer_step = window,
+                              .state_root = compute_state_root(model_.layout, std::as_const(*values).spans(), team_)};
+    publisher_.begin(bucket, info, std::move(values));
+  }
+
+  SmallModel model_;
+  VirtualClock clock_;
+  MemoryObjectStore store_{clock_};
+  ThreadTeam team_{1};
+  CheckpointPublisher publisher_{
+      model_.spec, store_, test_key(1), {.threads = 2, .retention = {.keep_last = 2, .keep_every = 0}, .tokenizer = {}}};
+};
+
+}  // namespace
+
+TEST_F(Publisher, PublishesInTheBackgroundWhatLoadsAgain) {
+  EXPECT_FALSE(publisher_.busy());
+  EXPECT_EQ(publisher_.outcome(), std::nullopt);
+  begin(7);
+  EXPECT_TRUE(publisher_.busy()) << "until the outcome is asked for";
+  ASSERT_TRUE(publisher_.wait());
+  EXPECT_FALSE(publisher_.busy());
+  ParameterBuffers loaded(model_.layout);
+  const auto info = load_checkpoint(store_, "leader", 7,
+                                    {model_.layout, run_id(model_.spec), test_key(1).public_key()},
+                                    loaded.spans(), team_);
+  ASSERT_TRUE(info) << info.error().message;
+  EXPECT_EQ(info->window, 7);
+}
+
+TEST_F(Publisher, GivesTheOutcomeOnce) {
+  begin(7);
+  std::optional<Status> outcome;
+  while (!outcome) outcome = publisher_.outcome();
+  EXPECT_TRUE(*outcome);
+  EXPECT_EQ(publisher_.outcome(), std::nullopt);
+  EXPECT_TRUE(publisher_.wait()) << "nothing is under way";
+}
+
+TEST_F(Publisher, SaysWhyItFailed) {
+  begin(7, "no bucket's name");
+  EXPECT_TRUE(fails(publisher_.wait(), ErrorKind::kFatal, "bucket name"));
+  begin(8);
+  EXPECT_TRUE(publisher_.wait()) << "the next one is another matter";
+}
+
+TEST_F(Publisher, RemovesWhatHasExpired) {
+  for (const int64_t window : {2, 4, 6}) {
+    begin(window);
+    ASSERT_TRUE(publisher_.wait());
+  }
+  EXPECT_EQ(list_checkpoints(store_, "leader").value(), (std::vector<int64_t>{4, 6}));
+  EXPECT_EQ(latest_checkpoint(store_, "leader").value(), 6);
+}
+
+TEST_F(Publisher, FinishesBeforeItGoesAway) {
+  {
+    CheckpointPublisher other(model_.spec, store_, test_key(1), {});
+    auto values = std::make_shared<ParameterBuffers>(model_.layout);
+    other.begin("other", {.window = 3}, std::move(values));
+  }
+  EXPECT_EQ(list_checkpoints(store_, "other").value(), std::vector<int64_t>{3});
+}
+
+}  // namespace templar::testing
