@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "core/protocol/object_keys.h"
 #include "formats/checkpoint/checkpoint.h"
-#include "node/evaluation/evaluated_windows.h"
+#include "node/evaluator/evaluated_windows.h"
 #include "node/first_model.h"
 #include "node/reports.h"
 #include "node/roster.h"

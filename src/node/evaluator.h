@@ -9,9 +9,9 @@
 #include <set>
 #include <string>
 
+#include "evaluation/heldout.h"
+#include "evaluation/task.h"
 #include "node/environment.h"
-#include "node/evaluation/heldout.h"
-#include "node/evaluation/task.h"
 #include "node/replica.h"
 #include "node/window_timeline.h"
 

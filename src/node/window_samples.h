@@ -9,19 +9,10 @@
 #include "core/data/sample_assignment.h"
 #include "core/protocol/sample_receipt.h"
 #include "core/run/window_plan.h"
-#include "engine/engine.h"
+#include "engine/sample_tokens.h"
 #include "node/environment.h"
 
 namespace templar {
-
-// The tokens of some samples, laid end to end: [count, sequence_length].
-struct SampleTokens {
-  std::vector<uint32_t> tokens;
-  int64_t sequence_length = 0;
-
-  [[nodiscard]] int64_t count() const { return static_cast<int64_t>(tokens.size()) / sequence_length; }
-  [[nodiscard]] TokenBatch batch() const { return {tokens, count(), sequence_length}; }
-};
 
 // The shard that the window's outer step trains on. Fails as the source does.
 [[nodiscard]] Result<Shard> open_active_shard(const NodeEnvironment& environment, const WindowPlan& plan);

@@ -1,4 +1,4 @@
-#include "node/evaluation/evaluated_windows.h"
+#include "node/evaluator/evaluated_windows.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,6 +1,6 @@
 // The project's own task set, scored by a model whose probabilities are known, so that every score can be
 // worked out by hand.
-#include "node/evaluation/task.h"
+#include "evaluation/task.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "node/evaluation/unicode_text.h"
+#include "evaluation/unicode_text.h"
 
 #include <clocale>
 #include <cwctype>

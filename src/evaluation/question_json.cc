@@ -1,11 +1,11 @@
-#include "node/evaluation/question_json.h"
+#include "evaluation/question_json.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "node/evaluation/unicode_text.h"
+#include "evaluation/unicode_text.h"
 
 namespace templar {
 namespace {

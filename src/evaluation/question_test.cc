@@ -1,9 +1,9 @@
-#include "node/evaluation/question.h"
+#include "evaluation/question.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "node/evaluation/question_json.h"
+#include "evaluation/question_json.h"
 #include "support/expect_failure.h"
 #include "support/file_content.h"
 #include "support/fuzz_corpus.h"

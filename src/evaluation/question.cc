@@ -1,11 +1,11 @@
-#include "node/evaluation/question.h"
+#include "evaluation/question.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "node/evaluation/question_json.h"
-#include "node/evaluation/unicode_text.h"
+#include "evaluation/question_json.h"
+#include "evaluation/unicode_text.h"
 
 namespace templar {
 namespace {

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "node/evaluation/question.h"
+#include "evaluation/question.h"
 
 namespace templar {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "engine/engine.h"
-#include "node/evaluation/question.h"
+#include "evaluation/question.h"
 #include "ports/tokenizer.h"
 
 namespace templar {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "node/evaluation/task.h"
-#include "node/evaluation/unicode_text.h"
+#include "evaluation/task.h"
+#include "evaluation/unicode_text.h"
 
 namespace templar {
 namespace {

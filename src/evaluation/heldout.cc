@@ -1,10 +1,10 @@
-#include "node/evaluation/heldout.h"
+#include "evaluation/heldout.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 
-#include "node/window_samples.h"
+#include "engine/sample_tokens.h"
 
 namespace templar {
 namespace {

@@ -2,8 +2,8 @@
 // what is read can be asked.
 #include "base/bytes.h"
 #include "base/check.h"
-#include "node/evaluation/question.h"
-#include "node/evaluation/unicode_text.h"
+#include "evaluation/question.h"
+#include "evaluation/unicode_text.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace templar;

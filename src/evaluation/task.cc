@@ -1,4 +1,4 @@
-#include "node/evaluation/task.h"
+#include "evaluation/task.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
