@@ -9,10 +9,10 @@
 #include "adapters/shards/data_folder.h"
 #include "base/file.h"
 #include "base/log_context.h"
-#include "node/evaluator.h"
-#include "node/miner.h"
-#include "node/roster.h"
-#include "node/validator.h"
+#include "node/evaluator/evaluator.h"
+#include "node/miner/miner.h"
+#include "node/validator/validator.h"
+#include "node/window/roster.h"
 
 namespace templar {
 namespace {

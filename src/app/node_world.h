@@ -16,7 +16,7 @@
 #include "engine/engine.h"
 #include "formats/checkpoint/retention.h"
 #include "formats/safetensors/model_shards.h"
-#include "node/environment.h"
+#include "node/window/environment.h"
 #include "ports/ledger_clock.h"
 #include "ports/tokenizer.h"
 

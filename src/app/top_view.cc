@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "app/printable.h"
-#include "node/window_timeline.h"
+#include "node/window/window_timeline.h"
 
 namespace templar {
 namespace {

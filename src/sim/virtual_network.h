@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "node/environment.h"
+#include "node/window/environment.h"
 #include "ports/ledger.h"
 
 namespace templar {

@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "node/evaluator.h"
+#include "node/evaluator/evaluator.h"
 #include "sim/faulty_store.h"
 #include "sim/virtual_network.h"
 #include "support/captured_logs.h"

@@ -8,7 +8,7 @@
 
 #include "base/check.h"
 #include "formats/checkpoint/checkpoint.h"
-#include "node/catch_up.h"
+#include "node/catch_up/catch_up.h"
 #include "support/node_world.h"
 
 namespace templar::testing {

@@ -12,11 +12,11 @@
 #include "core/protocol/object_keys.h"
 #include "engine/engine.h"
 #include "formats/checkpoint/checkpoint_contents.h"
-#include "node/environment.h"
-#include "node/gather.h"
-#include "node/miner.h"
-#include "node/validator.h"
-#include "node/window_clock.h"
+#include "node/miner/miner.h"
+#include "node/validator/validator.h"
+#include "node/window/environment.h"
+#include "node/window/gather.h"
+#include "node/window/window_clock.h"
 #include "support/communications.h"
 
 namespace templar::testing {

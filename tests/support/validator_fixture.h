@@ -11,9 +11,9 @@
 #include "engine/engine.h"
 #include "formats/checkpoint/checkpoint.h"
 #include "formats/checkpoint/checkpoint_contents.h"
-#include "node/environment.h"
-#include "node/validator.h"
-#include "node/validator_state.h"
+#include "node/validator/validator.h"
+#include "node/validator/validator_state.h"
+#include "node/window/environment.h"
 #include "support/communications.h"
 #include "support/metagraph.h"
 

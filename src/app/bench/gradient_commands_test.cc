@@ -8,7 +8,7 @@
 
 #include "app/bench/bench_model.h"
 #include "app/command.h"
-#include "node/pseudo_gradient_dump.h"
+#include "node/miner/pseudo_gradient_dump.h"
 #include "support/run_verb.h"
 #include "support/small_model.h"
 #include "support/temporary_folder.h"

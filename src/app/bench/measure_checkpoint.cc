@@ -19,7 +19,7 @@
 #include "core/consensus/state_root.h"
 #include "formats/checkpoint/checkpoint_download.h"
 #include "formats/checkpoint/checkpoint_folder.h"
-#include "node/start_copy.h"
+#include "node/validator/start_copy.h"
 
 namespace templar {
 namespace {

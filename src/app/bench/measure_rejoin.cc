@@ -14,7 +14,7 @@
 #include "core/protocol/object_keys.h"
 #include "formats/checkpoint/checkpoint.h"
 #include "formats/checkpoint/checkpoint_contents.h"
-#include "node/catch_up.h"
+#include "node/catch_up/catch_up.h"
 #include "node/catch_up/checkpoint_search.h"
 #include "ports/ledger_clock.h"
 

@@ -1,10 +1,10 @@
 #include "app/localnet/baseline.h"
 
 #include "base/log_context.h"
-#include "node/evaluator.h"
-#include "node/reports.h"
-#include "node/window_clock.h"
-#include "node/window_samples.h"
+#include "node/evaluator/evaluator.h"
+#include "node/window/node_measurement.h"
+#include "node/window/window_clock.h"
+#include "node/window/window_samples.h"
 
 namespace templar {
 namespace {

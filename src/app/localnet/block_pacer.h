@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "base/clock.h"
-#include "node/window_clock.h"
+#include "node/window/window_clock.h"
 #include "ports/ledger.h"
 
 namespace templar {

@@ -16,7 +16,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "core/protocol/object_keys.h"
-#include "node/roster.h"
+#include "node/window/roster.h"
 
 namespace templar {
 namespace {

@@ -11,7 +11,7 @@
 #include "formats/checkpoint/checkpoint_download.h"
 #include "formats/checkpoint/checkpoint_folder.h"
 #include "formats/checkpoint/checkpoint_loader.h"
-#include "node/roster.h"
+#include "node/window/roster.h"
 
 namespace templar {
 namespace {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "app/run/fault_list.h"
-#include "node/window_timeline.h"
+#include "node/window/window_timeline.h"
 #include "ports/metrics_sink.h"
 
 namespace templar {

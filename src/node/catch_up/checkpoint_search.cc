@@ -12,8 +12,8 @@
 #include "formats/checkpoint/checkpoint_download.h"
 #include "formats/checkpoint/checkpoint_files.h"
 #include "formats/checkpoint/checkpoint_loader.h"
-#include "node/records.h"
-#include "node/roster.h"
+#include "node/window/records.h"
+#include "node/window/roster.h"
 
 namespace templar {
 namespace {

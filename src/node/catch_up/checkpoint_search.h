@@ -8,7 +8,7 @@
 #include <string>
 
 #include "formats/checkpoint/checkpoint.h"
-#include "node/environment.h"
+#include "node/window/environment.h"
 
 namespace templar {
 

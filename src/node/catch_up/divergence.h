@@ -1,0 +1,31 @@
+// What a node says when its model was not the leader's.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/consensus/state_root.h"
+#include "node/window/environment.h"
+
+namespace templar {
+
+// A model that differed from the leader's, kept as the hashes of its blocks until the right one is there to
+// compare with.
+struct Divergence {
+  int64_t window = 0;  // at whose start it was seen
+  StateTree ours;
+  Hash256 leaders;  // root, as the leader's record names it
+};
+
+struct NodeName {
+  std::string_view role;  // "miner", "validator"; must live as long as the node
+  uint32_t uid = 0;
+};
+
+// Names the first parameter block in which the diverged model differed from the right one, which is healed's,
+// and says in how many they differ: on the log, and as a measurement "model_divergence". healed: the tree of
+// the leader's root at the same window.
+void report_healed(const NodeEnvironment& environment, const NodeName& node, const Divergence& divergence,
+                   const StateTree& healed);
+
+}  // namespace templar

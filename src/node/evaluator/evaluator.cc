@@ -1,0 +1,227 @@
+#include "node/evaluator/evaluator.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "core/protocol/object_keys.h"
+#include "formats/checkpoint/checkpoint.h"
+#include "node/catch_up/first_model.h"
+#include "node/evaluator/evaluated_windows.h"
+#include "node/window/node_measurement.h"
+#include "node/window/roster.h"
+#include "ports/metric_fields.h"
+
+namespace templar {
+namespace {
+
+constexpr int64_t kBaselineWindow = 0;
+
+std::optional<int64_t> parse_window(std::string_view text) {
+  int64_t window = 0;
+  const auto [last, error] = std::from_chars(text.data(), text.data() + text.size(), window);
+  const bool whole = error == std::errc() && last == text.data() + text.size() && window >= 0;
+  return whole ? std::optional(window) : std::nullopt;
+}
+
+}  // namespace
+
+Result<WindowRange> parse_window_range(std::string_view text) {
+  const size_t colon = text.find(':');
+  const std::string_view from = text.substr(0, colon);
+  const std::string_view to = colon == std::string_view::npos ? "" : text.substr(colon + 1);
+  const auto first = from.empty() ? std::optional<int64_t>(0) : parse_window(from);
+  const auto last = to.empty() ? std::optional(std::numeric_limits<int64_t>::max()) : parse_window(to);
+  if (colon == std::string_view::npos || !first || !last || (from.empty() && to.empty())) {
+    return fatal_error(fmt::format("windows '{}': must be FROM:TO, FROM: or :TO, two numbers of windows", text));
+  }
+  if (*first > *last) {
+    return fatal_error(
+        fmt::format("windows '{}': the first comes after the last; {}:{} names the windows between them", text, *last, *first));
+  }
+  return WindowRange{*first, *last};
+}
+
+struct Evaluator::Evaluated {
+  int64_t window = 0;
+  int64_t outer_step = 0;
+  double load_seconds = 0;
+};
+
+Evaluator::Evaluator(const NodeEnvironment& environment, Engine& engine, EvaluatorOptions options)
+    : environment_(environment), options_(std::move(options)), replica_(environment, engine, options_.threads) {
+  CHECK(options_.tasks.empty() || options_.tokenizer != nullptr);
+  CHECK(options_.mmlu_every >= 1);
+}
+
+bool Evaluator::is_finished() const {
+  if (!options_.until_window) return false;
+  return done_.contains(*options_.until_window) || passed_over_.contains(*options_.until_window);
+}
+
+Result<Progress> Evaluator::advance() {
+  if (!started_) {
+    TRY(load_state());
+    started_ = true;
+  }
+  if (is_finished()) return Progress::kFinished;
+  TRY_ASSIGN(const std::vector<Registration> roster, environment_.ledger.registrations());
+  const std::optional<Registration> leader = leader_of(roster);
+  TRY_ASSIGN(const std::optional<int64_t> window, next_window(leader));
+  if (!window) return options_.backfill && leader ? Progress::kFinished : Progress::kWaiting;
+  // Asked for before the loading: what arrives meanwhile is a reason to try again.
+  TRY_ASSIGN(const std::string files, files_of(leader, *window));
+  const Stopwatch watch;
+  const auto model = load(leader, *window);
+  const Status evaluated = model ? evaluate(*model) : std::unexpected(model.error());
+  if (!evaluated && evaluated.error().kind != ErrorKind::kSkip) return std::unexpected(evaluated.error());
+  timeline_.add("evaluate", watch);
+  timeline_.report("evaluator", 0, *window, environment_);
+  environment_.metrics.flush();  // a checkpoint that is marked as done must have been reported
+  if (evaluated) {
+    TRY(mark_done(*window));
+    return Progress::kWorked;
+  }
+  log(LogLevel::kWarning, "evaluator", "checkpoint passed over", {{"window", *window}, {"reason", evaluated.error().message}});
+  passed_over_[*window] = files;
+  return Progress::kWorked;
+}
+
+// The oldest that is due. The initial model is, whoever leads and whatever they have published.
+Result<std::optional<int64_t>> Evaluator::next_window(const std::optional<Registration>& leader) {
+  std::vector<int64_t> windows;
+  if (leader) {
+    TRY_ASSIGN(windows, list_checkpoints(environment_.store, leader->bucket));
+  }
+  if (!std::ranges::binary_search(windows, kBaselineWindow)) windows.insert(windows.begin(), kBaselineWindow);
+  for (const int64_t window : windows) {
+    if (done_.contains(window) || (options_.backfill && !options_.backfill->contains(window))) continue;
+    if (const auto before = passed_over_.find(window); before != passed_over_.end()) {
+      TRY_ASSIGN(const std::string files, files_of(leader, window));
+      if (files == before->second) continue;
+    }
+    return window;
+  }
+  return std::nullopt;
+}
+
+// What would be loaded, as far as the store's listing tells.
+Result<std::string> Evaluator::files_of(const std::optional<Registration>& leader, int64_t window) const {
+  if (!leader) return std::string();
+  TRY_ASSIGN(const std::vector<ObjectInfo> objects, environment_.store.list(leader->bucket, checkpoint_prefix(window)));
+  std::string files = leader->bucket;
+  for (const ObjectInfo& object : objects) {
+    files += fmt::format("\n{} {} {}", object.key, object.size_bytes, object.stored_at_ms);
+  }
+  return files;
+}
+
+Result<Evaluator::Evaluated> Evaluator::load(const std::optional<Registration>& leader, int64_t window) {
+  const Stopwatch watch;
+  if (leader) {
+    TRY_ASSIGN(const std::vector<int64_t> windows, list_checkpoints(environment_.store, leader->bucket));
+    if (std::ranges::binary_search(windows, window)) {
+      TRY_ASSIGN(const CheckpointInfo info,
+                 load_checkpoint(environment_.store, leader->bucket, window,
+                                 {environment_.layout, environment_.run_id, leader->key},
+                                 replica_.engine().parameters(), replica_.team()));
+      replica_.begin_loaded(info.window, info.outer_step, info.start_window);
+      return Evaluated{info.window, info.outer_step, watch.seconds()};
+    }
+  }
+  if (window != kBaselineWindow) return skip_error(fmt::format("checkpoint {} is gone", window));
+  TRY(begin_first_model(environment_, replica_, kBaselineWindow));
+  return Evaluated{kBaselineWindow, 0, watch.seconds()};
+}
+
+Status Evaluator::evaluate(const Evaluated& model) {
+  const Stopwatch watch;
+  TRY(report_heldout(model));
+  const double heldout_seconds = watch.seconds();
+  TRY_ASSIGN(const std::vector<double> scores, report_tasks(model));
+  Measurement summary = measurement("benchmark_summary", model);
+  summary.fields.insert({{"num_tasks", static_cast<int64_t>(scores.size())},
+                         {"load_s", model.load_seconds},
+                         {"heldout_s", heldout_seconds},
+                         {"tasks_s", watch.seconds() - heldout_seconds},
+                         {"benchmark_runtime_s", model.load_seconds + watch.seconds()}});
+  if (scores.empty()) {
+    add_missing_field(summary, "mean_score");
+  } else {
+    summary.fields["mean_score"] = mean_of(scores);
+  }
+  environment_.metrics.write(std::move(summary));
+  return {};
+}
+
+Status Evaluator::report_heldout(const Evaluated& model) {
+  const Stopwatch watch;
+  TRY_ASSIGN(const HeldoutReport report,
+             evaluate_heldout(environment_.shards, replica_.engine(), options_.heldout_samples, options_.tokenizer));
+  Measurement metrics = measurement("benchmark_metrics", model);
+  metrics.fields.insert({{"heldout_loss", report.mean_loss()},
+                         {"heldout_tokens", report.predicted_tokens},
+                         {"perplexity", report.perplexity()},
+                         {"seconds", watch.seconds()},
+                         {"state_root", replica_.state_root().hex()}});
+  if (options_.tokenizer != nullptr) {
+    metrics.fields["heldout_bytes"] = report.predicted_bytes;
+    metrics.fields["bits_per_byte"] = report.bits_per_byte();
+  }
+  environment_.metrics.write(std::move(metrics));
+  return {};
+}
+
+Result<std::vector<double>> Evaluator::report_tasks(const Evaluated& model) {
+  std::vector<double> scores;
+  for (const Task& task : options_.tasks) {
+    if (task.kind == TaskKind::kMmlu && evaluations_ % options_.mmlu_every != 0) continue;
+    const Stopwatch watch;
+    TRY_ASSIGN(const TaskScore score,
+               score_task(task, *options_.tokenizer, replica_.engine(), environment_.spec.inner.sequence_length));
+    const TaskForm& form = task_form(task.kind);
+    Measurement result = measurement("benchmark_task", model);
+    result.tags["task"] = form.name;
+    result.tags["metric"] = form.has_acc_norm ? "acc_norm,none" : "acc,none";
+    result.fields.insert({{"score", score.score()},
+                          {"score_stderr", score.standard_error()},
+                          {"acc", score.acc},
+                          {"count", score.questions},
+                          {"num_fewshot", task.example_count},
+                          {"seconds", watch.seconds()}});
+    if (form.has_acc_norm) result.fields.insert({{"acc_norm", score.acc_norm}, {"acc_bytes", score.acc_bytes}});
+    environment_.metrics.write(std::move(result));
+    scores.push_back(score.score());
+  }
+  return scores;
+}
+
+// With what all of an evaluation's measurements have. The tags are the reference's.
+Measurement Evaluator::measurement(std::string_view name, const Evaluated& model) const {
+  Measurement measurement = node_measurement(name, "evaluator", 0, environment_);
+  measurement.tags["window"] = std::to_string(model.window);
+  measurement.tags["global_step"] = std::to_string(model.outer_step);
+  measurement.fields = {{"window", model.window}, {"global_step", model.outer_step}};
+  return measurement;
+}
+
+Status Evaluator::load_state() {
+  TRY_ASSIGN(remembered_, read_evaluated_windows(options_.state_file));
+  evaluations_ = static_cast<int64_t>(remembered_.size());
+  if (!options_.force) done_ = remembered_;
+  return {};
+}
+
+Status Evaluator::mark_done(int64_t window) {
+  ++evaluations_;
+  done_.insert(window);
+  passed_over_.erase(window);
+  remembered_.insert(window);
+  return write_evaluated_windows(options_.state_file, remembered_);
+}
+
+}  // namespace templar

@@ -1,0 +1,76 @@
+// An evaluator: benchmarks every complete checkpoint of the leader once, after the initial model as the baseline. It can write
+// neither to the ledger nor to a store.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "evaluation/heldout.h"
+#include "evaluation/task.h"
+#include "node/window/environment.h"
+#include "node/window/replica.h"
+#include "node/window/window_timeline.h"
+
+namespace templar {
+
+// Windows first to last, both included.
+struct WindowRange {
+  int64_t first = 0;
+  int64_t last = 0;
+  [[nodiscard]] bool contains(int64_t window) const { return first <= window && window <= last; }
+};
+// "FROM:TO"; without FROM from 0 on, without TO to the newest. Fails (fatal) on anything else, and where FROM comes after TO.
+[[nodiscard]] Result<WindowRange> parse_window_range(std::string_view text);
+
+struct EvaluatorOptions {
+  int threads = 1;
+  int64_t heldout_samples = 128;         // at most that many, spread over the held-out set; 0: all
+  std::optional<int64_t> until_window;   // finished once the checkpoint of this window is evaluated, or passed over
+  std::filesystem::path state_file;      // remembers which are done over restarts; empty: in memory only
+  bool force = false;                    // evaluate again what the state file has as done
+  std::optional<WindowRange> backfill;   // only what there is of these windows, then finished
+  const Tokenizer* tokenizer = nullptr;  // must outlive the evaluator; without one there are no bits per byte and no tasks
+  std::vector<Task> tasks;               // needs the tokenizer
+  int64_t mmlu_every = 1;                // MMLU in the first evaluation and in every so many-th after it
+};
+
+class Evaluator {
+ public:
+  // All references must outlive it.
+  Evaluator(const NodeEnvironment& environment, Engine& engine, EvaluatorOptions options);
+
+  // Evaluates the oldest checkpoint that has not been; waits if there is none. Window 0 is the initial model, whether or not
+  // there is a checkpoint of it. One that is incomplete or broken is passed over with its reason, and tried again when its files
+  // change.
+  [[nodiscard]] Result<Progress> advance();
+
+ private:
+  struct Evaluated;  // a model that is in the engine
+
+  [[nodiscard]] bool is_finished() const;
+  [[nodiscard]] Result<std::optional<int64_t>> next_window(const std::optional<Registration>& leader);
+  [[nodiscard]] Result<std::string> files_of(const std::optional<Registration>& leader, int64_t window) const;
+  [[nodiscard]] Result<Evaluated> load(const std::optional<Registration>& leader, int64_t window);
+  [[nodiscard]] Status evaluate(const Evaluated& model);
+  [[nodiscard]] Status report_heldout(const Evaluated& model);
+  [[nodiscard]] Result<std::vector<double>> report_tasks(const Evaluated& model);
+  [[nodiscard]] Measurement measurement(std::string_view name, const Evaluated& model) const;
+  [[nodiscard]] Status load_state();
+  [[nodiscard]] Status mark_done(int64_t window);
+
+  const NodeEnvironment& environment_;
+  const EvaluatorOptions options_;
+  Replica replica_;
+  WindowTimeline timeline_;
+  std::set<int64_t> remembered_;                // evaluated by this evaluator or, as the state file says, before
+  std::set<int64_t> done_;                      // not to be evaluated any more
+  std::map<int64_t, std::string> passed_over_;  // window → which files it was made of
+  int64_t evaluations_ = 0;
+  bool started_ = false;
+};
+
+}  // namespace templar

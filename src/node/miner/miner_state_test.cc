@@ -1,0 +1,147 @@
+#include "node/miner/miner_state.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/file.h"
+#include "support/child_process.h"
+#include "support/expect_failure.h"
+#include "support/node_world.h"
+#include "support/temporary_folder.h"
+
+namespace templar {
+namespace {
+
+using testing::fails;
+using testing::TemporaryFolder;
+
+// Feedback and moments of a small model, filled from a seed.
+struct Values {
+  explicit Values(const RunSpec& spec = testing::node_run_spec(), uint64_t seed = 0)
+      : layout(parameter_layout(spec.model)), feedback(layout), first(layout), second(layout) {
+    if (seed == 0) return;
+    feedback = testing::random_values(layout, seed);
+    first = testing::random_values(layout, seed + 1);
+    second = testing::random_values(layout, seed + 2);
+    updates = static_cast<int64_t>(seed);
+  }
+  [[nodiscard]] OptimiserState optimiser() {
+    return {{first.spans().begin(), first.spans().end()},
+            {second.spans().begin(), second.spans().end()},
+            &updates};
+  }
+  [[nodiscard]] bool equals(const Values& other) const {
+    const auto same = [](const ParameterBuffers& a, const ParameterBuffers& b) {
+      for (size_t i = 0; i < a.spans().size(); ++i) {
+        if (!std::ranges::equal(a.spans()[i], b.spans()[i])) return false;
+      }
+      return true;
+    };
+    return same(feedback, other.feedback) && same(first, other.first) && same(second, other.second) &&
+           updates == other.updates;
+  }
+
+  ParameterLayout layout;
+  ParameterBuffers feedback;
+  ParameterBuffers first;
+  ParameterBuffers second;
+  int64_t updates = 0;
+};
+
+class MinerStateTest : public ::testing::Test {
+ protected:
+  [[nodiscard]] Status save(Values& values, const MinerState& state = {12, 7}) const {
+    return save_miner_state(path_, run_, state, values.feedback.spans(), values.optimiser());
+  }
+  [[nodiscard]] auto load(Values& values) const {
+    return load_miner_state(path_, run_, values.feedback.spans(), values.optimiser());
+  }
+  [[nodiscard]] Bytes content() const { return read_file(path_, 1 << 24).value(); }
+  void expect_refused(std::string_view reason) {
+    Values values(testing::node_run_spec(), 50);
+    EXPECT_TRUE(fails(load(values), ErrorKind::kSkip, reason));
+    EXPECT_TRUE(values.equals(Values(testing::node_run_spec(), 50))) << "it was changed";
+  }
+
+  const TemporaryFolder folder_;
+  const std::filesystem::path path_ = folder_ / "state";
+  Hash256 run_ = blake2b_256(as_bytes("run"));
+};
+
+TEST_F(MinerStateTest, IsReadBackExactly) {
+  Values saved(testing::node_run_spec(), 10);
+  ASSERT_TRUE(save(saved));
+  Values loaded;
+  const auto state = load(loaded);
+  ASSERT_TRUE(state && *state);
+  EXPECT_EQ((*state)->window, 12);
+  EXPECT_EQ((*state)->iterations, 7);
+  EXPECT_TRUE(loaded.equals(saved));
+}
+
+TEST_F(MinerStateTest, IsNothingWithoutAFile) {
+  Values values;
+  const auto state = load(values);
+  ASSERT_TRUE(state) << state.error().message;
+  EXPECT_FALSE(*state);
+}
+
+TEST_F(MinerStateTest, IsRefusedTornOrLonger) {
+  Values saved(testing::node_run_spec(), 10);
+  ASSERT_TRUE(save(saved));
+  const Bytes whole = content();
+  for (const size_t size : {size_t{0}, size_t{1}, whole.size() / 2, whole.size() - 1}) {
+    ASSERT_TRUE(write_file_atomically(path_, ByteView(whole).first(size)));
+    expect_refused(std::to_string(size) + " bytes, a state of this model has " +
+                   std::to_string(whole.size()));
+  }
+  Bytes longer = whole;
+  longer.push_back(0);
+  ASSERT_TRUE(write_file_atomically(path_, longer));
+  expect_refused("bytes, a state of this model has");
+}
+
+TEST_F(MinerStateTest, IsRefusedWithAnyBitFlipped) {
+  Values saved(testing::node_run_spec(), 10);
+  ASSERT_TRUE(save(saved));
+  const Bytes whole = content();
+  for (size_t i = 0; i < whole.size(); i += 1 + whole.size() / 50) {
+    Bytes flipped = whole;
+    flipped[i] ^= 16;
+    ASSERT_TRUE(write_file_atomically(path_, flipped));
+    expect_refused("content does not fit its hash");
+  }
+}
+
+TEST_F(MinerStateTest, IsRefusedFromAnotherRun) {
+  Values saved(testing::node_run_spec(), 10);
+  ASSERT_TRUE(save(saved));
+  run_ = blake2b_256(as_bytes("another run"));
+  expect_refused("of another run");
+}
+
+TEST_F(MinerStateTest, IsRefusedFromAnotherModel) {
+  RunSpec larger = testing::node_run_spec();
+  larger.model.vocab_size = 33;
+  Values saved(larger, 10);
+  ASSERT_TRUE(save(saved));
+  expect_refused("a state of this model has");
+}
+
+TEST_F(MinerStateTest, KeepsTheOldFileWhereTheDiskIsFull) {
+  Values old(testing::node_run_spec(), 10);
+  ASSERT_TRUE(save(old));
+  const int outcome = testing::run_in_child([&] {
+    testing::limit_file_size(1000, /*deadly=*/false);
+    Values next(testing::node_run_spec(), 20);
+    return fails(save(next), ErrorKind::kFatal, path_.string()) ? 0 : 1;
+  });
+  EXPECT_EQ(outcome, 0);
+  Values loaded;
+  ASSERT_TRUE(load(loaded));
+  EXPECT_TRUE(loaded.equals(old));
+}
+
+}  // namespace
+}  // namespace templar

@@ -1,0 +1,100 @@
+#include "node/miner/training.h"
+
+#include <cmath>
+#include <utility>
+
+#include "core/codec/compressor.h"
+#include "core/codec/demo.h"
+#include "core/run/schedule.h"
+
+namespace templar {
+
+namespace {
+
+double norm_of(ParameterSpans values) {
+  double squares = 0;
+  for (const std::span<const float> span : values) {
+    for (const float value : span) squares += static_cast<double>(value) * value;
+  }
+  return std::sqrt(squares);
+}
+
+}  // namespace
+
+Trainer::Trainer(const NodeEnvironment& environment)
+    : environment_(environment), feedback_(environment.layout), start_(environment.layout) {}
+
+Result<TrainedWindow> Trainer::train(Replica& replica, const SampleAssignment& assignment, const Shard& shard) {
+  start_.copy_from(std::as_const(replica.engine()).parameters());
+  auto trained = environment_.spec.algorithm == Algorithm::kDemo ? train_demo(replica, assignment, shard)
+                                                                 : train_sparse_loco(replica, assignment, shard);
+  if (trained) ++iterations;
+  return trained;
+}
+
+void Trainer::forget_feedback() {
+  feedback_.fill_zero();
+  iterations = 0;
+}
+
+void Trainer::restore(Replica& replica) {
+  copy_parameters(std::as_const(start_).spans(), replica.engine().parameters());
+  replica.engine().parameters_changed();
+}
+
+// theta_start - theta_local takes the place of theta_start, which the model gets back.
+void Trainer::take_pseudo_gradient(Replica& replica) {
+  const ParameterSpans parameters = replica.engine().parameters();
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const std::span<float> start = start_.spans()[i];
+    for (size_t j = 0; j < start.size(); ++j) {
+      const float local = parameters[i][j];
+      parameters[i][j] = start[j];
+      start[j] = start[j] - local;
+    }
+  }
+  replica.engine().parameters_changed();
+}
+
+Result<TrainedWindow> Trainer::train_sparse_loco(Replica& replica, const SampleAssignment& assignment, const Shard& shard) {
+  const InnerSpec& inner = environment_.spec.inner;
+  const int64_t first_step = replica.plan().first_inner_step;
+  SampleTokens samples;
+  auto report = inner_steps(replica.engine(), inner, first_step, [&](int64_t step) -> Result<TokenBatch> {
+    samples = read_samples(assignment, shard, (step - first_step) * inner.batch_size, inner.batch_size);
+    return samples.batch();
+  });
+  take_pseudo_gradient(replica);
+  if (!report) return std::unexpected(report.error());
+  if (observe)
+    observe(replica.plan().window, std::as_const(start_).spans(), std::as_const(feedback_).spans());
+  TRY_ASSIGN(auto blocks, compress_with_error_feedback(std::as_const(feedback_).spans(), start_.spans(),
+                                                       environment_.layout, environment_.spec.codec, replica.team()));
+  std::swap(start_, feedback_);
+  return TrainedWindow{std::move(blocks), std::move(*report)};
+}
+
+Result<TrainedWindow> Trainer::train_demo(Replica& replica, const SampleAssignment& assignment, const Shard& shard) {
+  const InnerSpec& inner = environment_.spec.inner;
+  Engine& engine = replica.engine();
+  const SampleTokens samples = read_samples(assignment, shard, 0, inner.batch_size);
+  // Nothing but the decay at its end changes the model.
+  TRY_ASSIGN(const double loss, engine.compute_gradients(samples.batch()));
+  const DemoStep step{.iteration = iterations,
+                      .learning_rate = scheduled_learning_rate(inner, replica.plan().first_inner_step),
+                      .weight_decay = inner.weight_decay};
+  const ParameterSpans gradients = engine.gradients();
+  const std::vector<std::span<const float>> gradient_views(gradients.begin(), gradients.end());
+  const double gradient_norm = norm_of(gradients);  // before they are used up
+  if (observe) observe(replica.plan().window, gradient_views, std::as_const(feedback_).spans());
+  TRY_ASSIGN(auto blocks, prepare_demo(step, engine.parameters(), feedback_.spans(), gradients, environment_.layout,
+                                       environment_.spec.codec, replica.team()));
+  restore(replica);
+  InnerReport report{.losses = {loss},
+                     .gradient_norm_mean = gradient_norm,
+                     .learning_rate_last = step.learning_rate,
+                     .tokens = static_cast<int64_t>(samples.tokens.size())};
+  return TrainedWindow{std::move(blocks), std::move(report)};
+}
+
+}  // namespace templar

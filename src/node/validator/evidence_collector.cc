@@ -1,0 +1,92 @@
+#include "node/validator/evidence_collector.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "node/window/roster.h"
+#include "node/window/window_samples.h"
+
+namespace templar {
+namespace {
+
+struct Draw {
+  std::set<uint32_t> uids;              // drawn for evaluation
+  std::vector<Contribution> outside;    // of drawn miners that are not in the gather
+  std::vector<RejectedContribution> rejected_outside;
+};
+
+bool in_gather(const Gathered& gathered, uint32_t uid) {
+  const auto accepted = [](const Contribution& c) { return c.header().uid; };
+  return std::ranges::find(gathered.accepted, uid, accepted) != gathered.accepted.end() ||
+         std::ranges::find(gathered.rejected, uid, &RejectedContribution::uid) != gathered.rejected.end();
+}
+
+Draw draw_miners(const NodeEnvironment& environment, const Shard& shard, const EvidenceRequest& request) {
+  std::vector<uint32_t> miners;
+  for (const Registration& node : request.request.roster) {
+    if (node.role == NodeRole::kMiner) miners.push_back(node.uid);
+  }
+  const auto chosen = choose_evaluated_uids(evaluation_candidates(request.scoreboard, miners), environment.spec.scoring,
+                                            environment.spec.seed, request.request.plan.window);
+  Draw draw;
+  for (const uint32_t uid : chosen) {
+    draw.uids.insert(uid);
+    if (in_gather(request.gathered, uid)) continue;
+    auto result = read_contribution(environment, request.request, shard, uid);
+    if (auto* contribution = std::get_if<Contribution>(&result)) {
+      draw.outside.push_back(std::move(*contribution));
+    } else {
+      draw.rejected_outside.push_back({uid, std::get<Verdict>(std::move(result))});
+    }
+  }
+  return draw;
+}
+
+MinerEvidence accepted_evidence(const Contribution& contribution) {
+  return {.uid = contribution.header().uid,
+          .key = contribution.header().public_key,
+          .verdict = {},
+          .evaluation = std::nullopt,
+          .steps_behind = 0,  // the gather takes only contributions that start from our root, with a fitting proof
+          .possession_proof_fits = true};
+}
+
+}  // namespace
+
+Result<Evidence> collect_evidence(const NodeEnvironment& environment, Replica& replica, LossMeter& meter,
+                                  const EvidenceRequest& request) {
+  TRY_ASSIGN(const Shard shard, open_active_shard(environment, request.request.plan));
+  const Draw draw = draw_miners(environment, shard, request);
+
+  std::vector<const Contribution*> contributions = as_list(request.gathered.accepted);
+  for (const Contribution& contribution : draw.outside) contributions.push_back(&contribution);
+  std::ranges::sort(contributions, {}, [](const Contribution* c) { return c->header().uid; });
+
+  Evidence evidence{.window = request.request.plan.window, .outer_step = request.request.plan.outer_step, .miners = {}};
+  std::vector<uint32_t> measured;
+  for (const Contribution* contribution : contributions) {
+    evidence.miners.push_back(accepted_evidence(*contribution));
+    if (draw.uids.contains(contribution->header().uid)) measured.push_back(contribution->header().uid);
+  }
+  TRY_ASSIGN(const std::vector<Evaluation> evaluations, meter.measure(replica, contributions, measured, request.sampling_key));
+  for (size_t i = 0; i < measured.size(); ++i) {
+    std::ranges::find(evidence.miners, measured[i], &MinerEvidence::uid)->evaluation = evaluations[i];
+  }
+
+  const auto add_rejected = [&](const RejectedContribution& rejected) {
+    const Registration* node = find_uid(request.request.roster, rejected.uid);
+    if (node == nullptr) return;  // not on the ledger any more
+    evidence.miners.push_back({.uid = rejected.uid,
+                               .key = node->key,
+                               .verdict = rejected.verdict,
+                               .evaluation = std::nullopt,
+                               .steps_behind = std::nullopt,
+                               .possession_proof_fits = false});
+  };
+  std::ranges::for_each(request.gathered.rejected, add_rejected);
+  std::ranges::for_each(draw.rejected_outside, add_rejected);
+  return evidence;
+}
+
+}  // namespace templar

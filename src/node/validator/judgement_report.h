@@ -1,0 +1,28 @@
+// What a validator tells about a window that it has judged, under the names that the reference system's
+// dashboards know.
+#pragma once
+
+#include <cstdint>
+
+#include "core/scoring/evidence.h"
+#include "core/scoring/scoreboard.h"
+#include "node/window/environment.h"
+#include "node/window/replica.h"
+
+namespace templar {
+
+// A window's judgement; replica is the model after it.
+struct Judgement {
+  const Evidence& evidence;
+  const AdvanceResult& result;
+  const Replica& replica;
+  double seconds = 0;  // that it took
+};
+
+// Writes validator_window_v2 and, of each miner of the evidence (tag eval_uid): validator_scores;
+// validator_openskill and the losses where it was measured; validator_sync_score where its contribution was
+// accepted; validator_slash (invalid or out of sync) and validator_inactivity (missing) where it lost score
+// by a penalty, with the reason.
+void report_judgement(const NodeEnvironment& environment, uint32_t uid, const Judgement& judgement);
+
+}  // namespace templar

@@ -1,0 +1,34 @@
+// What a validator measures: the loss with and without one contribution, on samples that its miner was assigned and on others.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "base/result.h"
+#include "core/protocol/contribution.h"
+#include "core/scoring/evidence.h"
+#include "node/validator/start_copy.h"
+#include "node/window/replica.h"
+
+namespace templar {
+
+// Measures contributions one by one against the model at the window's start.
+class LossMeter {
+ public:
+  explicit LossMeter(const NodeEnvironment& environment) : environment_(environment), start_copy_(environment.layout) {}
+
+  // sampling_key: bytes that miners don't know; they choose the unassigned samples. accepted: the window's, ascending uid (their
+  // clip factors are those of the gather); uids: which of them to measure. The result has one evaluation for each of uids, in
+  // their order. The replica's parameters are the same, bit for bit, before and after. Fails as the engine and the shards do.
+  [[nodiscard]] Result<std::vector<Evaluation>> measure(Replica& replica, ContributionList accepted,
+                                                        std::span<const uint32_t> uids, ByteView sampling_key);
+
+  // What the parameters are put back from.
+  [[nodiscard]] StartCopy& start_copy() { return start_copy_; }
+
+ private:
+  const NodeEnvironment& environment_;
+  StartCopy start_copy_;
+};
+
+}  // namespace templar

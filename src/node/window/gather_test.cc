@@ -1,0 +1,333 @@
+#include "node/window/gather.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "support/expect_failure.h"
+#include "support/node_world.h"
+#include "support/synthetic_contribution.h"
+
+namespace templar {
+namespace {
+
+using ::testing::ElementsAre;
+using testing::fails;
+using ::testing::IsEmpty;
+
+constexpr int64_t kWindow = 1;
+
+// Validator 0 and miners 1 to 5: three gather peers and two in reserve, in an order that is not that of the
+// uids.
+class Gather : public ::testing::Test {
+ protected:
+  Gather() { world_.communications.enter_window(kWindow); }
+
+  void publish(std::initializer_list<uint32_t> uids) {
+    for (const uint32_t uid : uids) world_.communications.publish_contribution(uid, kWindow);
+  }
+  void put(uint32_t uid, ByteView bytes) {
+    ASSERT_TRUE(world_.store().put(world_.bucket(uid), contribution_key(kWindow), bytes));
+  }
+  [[nodiscard]] Bytes sealed(uint32_t uid) const {
+    return world_.communications.sealed_contribution(uid, kWindow);
+  }
+  // A contribution of that uid that is right but for what change does to its header, signed with the key.
+  [[nodiscard]] Bytes sealed_with(uint32_t uid, const std::function<void(ContributionHeader&)>& change,
+                                  const KeyPair& key) const {
+    const NodeEnvironment& environment = world_.environment;
+    ContributionHeader header =
+        parse_contribution(sealed(uid), environment.layout, world_.spec().codec)->header();
+    change(header);
+    const auto blocks = testing::synthetic_blocks(environment.layout, world_.spec().codec, uid);
+    return seal_contribution(header, blocks, environment.layout, world_.spec().codec, key);
+  }
+  [[nodiscard]] Bytes sealed_with(uint32_t uid,
+                                  const std::function<void(ContributionHeader&)>& change) const {
+    return sealed_with(uid, change, world_.communications.key(uid));
+  }
+
+  [[nodiscard]] Gathered gather_all(PeerSelection peers = {{3, 1, 2}, {5, 4}}) {
+    world_.communications.close_window(kWindow);
+    auto gathered = gather(world_.environment, world_.request(kWindow, std::move(peers)));
+    EXPECT_TRUE(gathered.has_value());
+    return *std::move(gathered);
+  }
+  static std::vector<uint32_t> accepted_uids(const Gathered& gathered) {
+    std::vector<uint32_t> uids;
+    for (const Contribution& contribution : gathered.accepted) uids.push_back(contribution.header().uid);
+    return uids;
+  }
+  static std::vector<uint32_t> rejected_uids(const Gathered& gathered) {
+    std::vector<uint32_t> uids;
+    for (const RejectedContribution& rejected : gathered.rejected) uids.push_back(rejected.uid);
+    return uids;
+  }
+  // Miner 2 has published something wrong: it alone is rejected, for that reason.
+  void expect_only_2_rejected(VerdictCode code, const std::string& reason) {
+    publish({1, 3});
+    const Gathered gathered = gather_all({{1, 2, 3}, {}});
+    EXPECT_THAT(accepted_uids(gathered), ElementsAre(1, 3));
+    ASSERT_THAT(rejected_uids(gathered), ElementsAre(2));
+    EXPECT_EQ(gathered.rejected[0].verdict.code, code);
+    EXPECT_THAT(gathered.rejected[0].verdict.reason, ::testing::HasSubstr(reason));
+  }
+
+  testing::NodeWorld world_{5};
+};
+
+TEST_F(Gather, TakesTheGatherPeersAloneWhereNoneIsMissing) {
+  publish({1, 2, 3, 4, 5});
+  const Gathered gathered = gather_all();
+  EXPECT_THAT(accepted_uids(gathered), ElementsAre(1, 2, 3));
+  EXPECT_THAT(gathered.rejected, IsEmpty());
+}
+
+TEST_F(Gather, TakesTheNextReservePeerForEachHole) {
+  publish({1, 2, 4, 5});
+  const Gathered gathered = gather_all();
+  EXPECT_THAT(accepted_uids(gathered), ElementsAre(1, 2, 5)) << "the first in reserve is 5";
+  EXPECT_THAT(rejected_uids(gathered), ElementsAre(3));
+}
+
+TEST_F(Gather, PassesOverAReservePeerThatHasNothingEither) {
+  publish({1, 4});
+  const Gathered gathered = gather_all();
+  EXPECT_THAT(accepted_uids(gathered), ElementsAre(1, 4));
+  EXPECT_THAT(rejected_uids(gathered), ElementsAre(2, 3, 5));
+}
+
+TEST_F(Gather, IsEmptyWhereNobodyPublished) {
+  const Gathered gathered = gather_all();
+  EXPECT_THAT(gathered.accepted, IsEmpty());
+  EXPECT_THAT(rejected_uids(gathered), ElementsAre(1, 2, 3, 4, 5));
+  for (const RejectedContribution& rejected : gathered.rejected) {
+    EXPECT_EQ(rejected.verdict, (Verdict{VerdictCode::kMissing, "nothing stored"}));
+  }
+}
+
+TEST_F(Gather, ComesToTheSameFromTheSameStore) {
+  publish({1, 5});
+  put(2, as_bytes("rubbish"));
+  const Gathered first = gather_all();
+  const Gathered second = gather_all();
+  ASSERT_EQ(accepted_uids(first), accepted_uids(second));
+  for (size_t i = 0; i < first.accepted.size(); ++i) {
+    EXPECT_EQ(first.accepted[i].content_hash(), second.accepted[i].content_hash());
+  }
+  EXPECT_EQ(first.rejected, second.rejected);
+}
+
+TEST_F(Gather, MissesAPeerThatIsNotOnTheLedger) {
+  publish({1});
+  const Gathered gathered = gather_all({{1, 77}, {}});
+  EXPECT_THAT(accepted_uids(gathered), ElementsAre(1));
+  ASSERT_THAT(rejected_uids(gathered), ElementsAre(77));
+  EXPECT_EQ(gathered.rejected[0].verdict, (Verdict{VerdictCode::kMissing, "not on the ledger"}));
+}
+
+TEST_F(Gather, RejectsWhatWasStoredBeforeTheWindow) {
+  testing::NodeWorld early(1);
+  early.communications.publish_contribution(1, kWindow);  // at time 0, in window 0
+  early.communications.close_window(kWindow);
+  const auto gathered = gather(early.environment, early.request(kWindow, {{1}, {}}));
+  ASSERT_TRUE(gathered && gathered->rejected.size() == 1);
+  EXPECT_EQ(gathered->rejected[0].verdict,
+            (Verdict{VerdictCode::kTooEarly, "stored 60000 ms before the window began"}));
+}
+
+TEST_F(Gather, RejectsWhatWasStoredAfterThePutWindow) {
+  publish({1, 3});
+  world_.communications.close_window(kWindow);  // first block after 132 s, the end
+  publish({2});
+  const Gathered gathered = gather_all({{1, 2, 3}, {}});
+  EXPECT_THAT(accepted_uids(gathered), ElementsAre(1, 3));
+  ASSERT_THAT(rejected_uids(gathered), ElementsAre(2));
+  EXPECT_EQ(gathered.rejected[0].verdict,
+            (Verdict{VerdictCode::kTooLate, "stored 12000 ms after the put window closed"}));
+}
+
+TEST_F(Gather, TakesWhatWasStoredUntilJustBeforeTheEnd) {
+  publish({1, 2});
+  world_.communications.close_window(kWindow);
+  const Shard shard = world_.communications.shards->open_shard(0).value();
+  const auto counts_if_closed_at = [&](TimestampMs closes_ms) {
+    GatherRequest request = world_.request(kWindow, {{1}, {}});
+    request.times.closes_ms = closes_ms;
+    return std::holds_alternative<Contribution>(read_contribution(world_.environment, request, shard, 1));
+  };
+  EXPECT_TRUE(counts_if_closed_at(60001));  // it was stored at 60 s
+  EXPECT_FALSE(counts_if_closed_at(60000));
+}
+
+TEST_F(Gather, RejectsWhatIsLargerThanAnyContributionWithoutReadingIt) {
+  const int64_t limit = max_contribution_size(world_.environment.layout, world_.spec().codec);
+  put(2, Bytes(static_cast<size_t>(limit) + 1));
+  expect_only_2_rejected(VerdictCode::kInvalid,
+                         std::to_string(limit + 1) + " bytes, at most " + std::to_string(limit));
+}
+
+TEST_F(Gather, RejectsAFlippedBit) {
+  Bytes bytes = sealed(2);
+  bytes[bytes.size() / 2] ^= 4;
+  put(2, bytes);
+  expect_only_2_rejected(VerdictCode::kInvalid, "hash");
+}
+
+TEST_F(Gather, RejectsWhatIsCutShort) {
+  Bytes bytes = sealed(2);
+  bytes.resize(bytes.size() - 1);
+  put(2, bytes);
+  expect_only_2_rejected(VerdictCode::kInvalid, "");
+}
+
+TEST_F(Gather, RejectsAnEmptyObject) {
+  put(2, {});
+  expect_only_2_rejected(VerdictCode::kInvalid, "size");
+}
+
+TEST_F(Gather, RejectsAnothersKey) {
+  put(2, sealed_with(2, [](ContributionHeader&) {}, world_.communications.key(5)));
+  expect_only_2_rejected(VerdictCode::kInvalid, "public key");
+}
+
+TEST_F(Gather, RejectsAnothersContribution) {
+  put(2, sealed(4));
+  expect_only_2_rejected(VerdictCode::kInvalid, "uid: 4 instead of 2");
+}
+
+TEST_F(Gather, RejectsOneThatIsReplayedFromAnotherWindow) {
+  put(2, world_.communications.sealed_contribution(2, kWindow - 1));
+  expect_only_2_rejected(VerdictCode::kInvalid, "window: made for 0, not for 1");
+}
+
+TEST_F(Gather, RejectsOneOfAnotherRun) {
+  RunSpec other = testing::node_run_spec();
+  other.name = "another run";
+  put(2, testing::NodeWorld(5, 1, other).communications.sealed_contribution(2, kWindow));
+  expect_only_2_rejected(VerdictCode::kInvalid, "run id");
+}
+
+TEST_F(Gather, RejectsAReceiptOfOtherSamples) {
+  put(2, sealed_with(2, [](ContributionHeader& header) { header.samples.digest[3] ^= 1; }));
+  expect_only_2_rejected(VerdictCode::kInvalid, "sample digest");
+}
+
+TEST_F(Gather, RejectsAReceiptOfFewerSamples) {
+  put(2, sealed_with(2, [](ContributionHeader& header) { --header.samples.count; }));
+  expect_only_2_rejected(VerdictCode::kInvalid, "sample count: 3 instead of 4");
+}
+
+TEST_F(Gather, RejectsAStartFromAnotherState) {
+  put(2, sealed_with(2, [](ContributionHeader& header) { header.state_root.bytes[0] ^= 1; }));
+  expect_only_2_rejected(VerdictCode::kInvalid, "started from state");
+}
+
+TEST_F(Gather, RejectsAPossessionProofThatWasCopied) {
+  const Contribution other = *parse_contribution(sealed(1), world_.environment.layout, world_.spec().codec);
+  put(2, sealed_with(2, [&](ContributionHeader& header) {
+        header.possession_proof = other.header().possession_proof;
+      }));
+  expect_only_2_rejected(VerdictCode::kInvalid, "possession proof");
+}
+
+TEST_F(Gather, AcceptsASealedHeaderThatNobodyChanged) {
+  publish({1, 3});
+  put(2, sealed_with(2, [](ContributionHeader&) {}));
+  EXPECT_THAT(accepted_uids(gather_all({{1, 2, 3}, {}})), ElementsAre(1, 2, 3));
+}
+
+class FetchNamed : public Gather {
+ protected:
+  FetchNamed() { publish({1, 2, 3}); }
+  [[nodiscard]] AggregateRecord record(const std::vector<uint32_t>& accepted) const {
+    return world_.record_of(kWindow, 0, world_.initial_root(), accepted);
+  }
+  [[nodiscard]] Result<NamedContributions> fetch(const AggregateRecord& record,
+                                                 std::vector<Contribution> at_hand = {}) const {
+    return fetch_named(world_.environment, record, world_.roster(), std::move(at_hand));
+  }
+  void expect_missing(const Result<NamedContributions>& named, uint32_t uid, const std::string& reason) {
+    ASSERT_TRUE(named) << named.error().message;
+    ASSERT_EQ(named->missing.size(), 1u);
+    EXPECT_EQ(named->missing[0].wanted.uid, uid);
+    EXPECT_THAT(named->missing[0].reason, ::testing::HasSubstr(reason));
+  }
+  void put_copy(uint32_t uid, ByteView bytes) {
+    ASSERT_TRUE(world_.store().put(world_.bucket(0), accepted_contribution_key(kWindow, uid), bytes));
+  }
+  static std::vector<uint32_t> uids(const std::vector<Contribution>& contributions) {
+    std::vector<uint32_t> uids;
+    for (const Contribution& contribution : contributions) uids.push_back(contribution.header().uid);
+    return uids;
+  }
+};
+
+TEST_F(FetchNamed, FetchesWhatTheRecordNamesAndNothingElse) {
+  const auto named = fetch(record({1, 3}));
+  ASSERT_TRUE(named) << named.error().message;
+  EXPECT_THAT(uids(named->found), ElementsAre(1, 3));
+}
+
+TEST_F(FetchNamed, TakesWhatIsAtHandWithoutTheStore) {
+  const AggregateRecord names = record({1, 2});
+  std::vector<Contribution> at_hand;
+  at_hand.push_back(world_.stored_contribution(2, kWindow));
+  at_hand.push_back(world_.stored_contribution(3, kWindow));
+  ASSERT_TRUE(world_.store().remove(world_.bucket(2), contribution_key(kWindow)));
+  const auto named = fetch(names, std::move(at_hand));
+  ASSERT_TRUE(named) << named.error().message;
+  EXPECT_THAT(uids(named->found), ElementsAre(1, 2));
+}
+
+TEST_F(FetchNamed, RefusesOtherContentUnderTheName) {
+  const AggregateRecord names = record({1, 2});
+  put(2, sealed_with(2, [](ContributionHeader& header) { header.inner_steps = 1; }));
+  const auto named = fetch(names);
+  expect_missing(named, 2, "window 1: contribution of uid 2: content ");
+  EXPECT_THAT(uids(named->found), ElementsAre(1)) << "the others are there all the same";
+}
+
+TEST_F(FetchNamed, SaysWhatIsMissingOrBroken) {
+  const AggregateRecord names = record({2});
+  put(2, as_bytes("rubbish"));
+  expect_missing(fetch(names), 2, "window 1: contribution of uid 2: ");
+  ASSERT_TRUE(world_.store().remove(world_.bucket(2), contribution_key(kWindow)));
+  expect_missing(fetch(names), 2, "contribution of uid 2: object node-2/contributions/0000000001: missing");
+  AggregateRecord stranger = names;
+  stranger.accepted[0].uid = 77;
+  expect_missing(fetch(stranger), 77, "uid 77: the uid is not on the ledger");
+}
+
+TEST_F(FetchNamed, TakesTheLeadersCopyWhereTheMinerHasSomethingElseOrNothing) {
+  const AggregateRecord names = record({1, 2});
+  put_copy(2, sealed(2));
+  put(2, as_bytes("rubbish"));
+  EXPECT_THAT(uids(fetch(names)->found), ElementsAre(1, 2));
+  ASSERT_TRUE(world_.store().remove(world_.bucket(2), contribution_key(kWindow)));
+  EXPECT_THAT(uids(fetch(names)->found), ElementsAre(1, 2));
+}
+
+TEST_F(FetchNamed, TakesNoCopyThatIsNotWhatTheRecordNames) {
+  const AggregateRecord names = record({2});
+  put_copy(2, sealed(3));
+  put(2, as_bytes("rubbish"));
+  expect_missing(fetch(names), 2, "the leader's copy: content ");
+}
+
+// The outer step takes ascending uids; a record must not bring it others by giving one uid another's hash.
+TEST_F(FetchNamed, RefusesAHashThatBelongsToAnotherUid) {
+  AggregateRecord crossed = record({1, 2});
+  std::swap(crossed.accepted[0].content_hash, crossed.accepted[1].content_hash);
+  std::vector<Contribution> at_hand;
+  at_hand.push_back(world_.stored_contribution(1, kWindow));
+  at_hand.push_back(world_.stored_contribution(2, kWindow));
+  const auto named = fetch(crossed, std::move(at_hand));
+  ASSERT_TRUE(named) << named.error().message;
+  EXPECT_THAT(named->found, IsEmpty());
+  EXPECT_EQ(named->missing.size(), 2u);
+}
+
+}  // namespace
+}  // namespace templar

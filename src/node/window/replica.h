@@ -1,0 +1,63 @@
+// A node's copy of the shared model: the parameters in its engine, and which window they are the start of. Only close_window and
+// the two ways to begin move it, so it is never between two states: it stands at a window's start, or is of no use until it begins
+// again.
+#pragma once
+
+#include <cstdint>
+
+#include "base/hash.h"
+#include "base/thread_team.h"
+#include "core/consensus/outer_step.h"
+#include "core/consensus/state_root.h"
+#include "core/run/window_plan.h"
+#include "engine/engine.h"
+#include "node/window/environment.h"
+
+namespace templar {
+
+class Replica {
+ public:
+  // Both must outlive it. threads: for the outer step and hashing.
+  Replica(const NodeEnvironment& environment, Engine& engine, int threads)
+      : environment_(environment), engine_(engine), team_(threads) {}
+
+  // The run's initial model, as the start of that window.
+  void begin_initial(int64_t window);
+  // The engine's parameters as somebody has just loaded them.
+  void begin_loaded(int64_t window, int64_t outer_step, int64_t start_window = 0);
+  // The parameters are wrong, or about to be overwritten: to be called before they are loaded.
+  void discard() { begun_ = false; }
+  // Whether it stands at a window's start.
+  [[nodiscard]] bool begun() const { return begun_; }
+
+  [[nodiscard]] WindowPlan plan() const { return plan_window(environment_.spec, window_, outer_step_); }
+  [[nodiscard]] int64_t window() const { return window_; }
+  [[nodiscard]] int64_t outer_step() const { return outer_step_; }
+  // The run's first.
+  [[nodiscard]] int64_t start_window() const { return start_window_; }
+  // Of the parameters at the window's start: the root, and the hash of each block below it.
+  [[nodiscard]] const Hash256& state_root() const { return state_tree_.root; }
+  [[nodiscard]] const StateTree& state_tree() const { return state_tree_; }
+  [[nodiscard]] Engine& engine() { return engine_; }
+  [[nodiscard]] ThreadTeam& team() { return team_; }
+  // What the outer step of this window is scaled with: outer.learning_rate, or the schedule's in demo.
+  [[nodiscard]] double outer_learning_rate() const;
+
+  // Applies the window's accepted contributions and moves on to the next window. Without contributions (a null round) the model
+  // and the count of outer steps stay. The parameters must be those of the window's start.
+  void close_window(ContributionList accepted);
+
+ private:
+  void refresh();
+
+  const NodeEnvironment& environment_;
+  Engine& engine_;
+  ThreadTeam team_;
+  int64_t window_ = 0;
+  int64_t outer_step_ = 0;
+  int64_t start_window_ = 0;
+  StateTree state_tree_;
+  bool begun_ = false;
+};
+
+}  // namespace templar

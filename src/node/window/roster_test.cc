@@ -1,0 +1,45 @@
+#include "node/window/roster.h"
+
+#include <gtest/gtest.h>
+
+#include "support/wallet.h"
+
+namespace templar {
+namespace {
+
+Registration node(uint32_t uid, NodeRole role, double stake) {
+  return {.uid = uid,
+          .role = role,
+          .key = testing::test_key(uid).public_key(),
+          .bucket = "bucket",
+          .stake = stake};
+}
+
+TEST(Leader, IsTheValidatorWithTheMostStake) {
+  const std::vector<Registration> roster = {node(0, NodeRole::kMiner, 9), node(1, NodeRole::kValidator, 3),
+                                            node(4, NodeRole::kValidator, 5),
+                                            node(6, NodeRole::kEvaluator, 7)};
+  EXPECT_EQ(leader_of(roster).value().uid, 4u);
+}
+
+TEST(Leader, IsTheLowestUidOfThoseWithEqualStake) {
+  const std::vector<Registration> roster = {node(2, NodeRole::kValidator, 0),
+                                            node(3, NodeRole::kValidator, 0)};
+  EXPECT_EQ(leader_of(roster).value().uid, 2u);
+}
+
+TEST(Leader, IsNobodyWhereNobodyValidates) {
+  EXPECT_FALSE(leader_of({}));
+  EXPECT_FALSE(leader_of(std::vector{node(0, NodeRole::kMiner, 9)}));
+}
+
+TEST(Roster, FindsNodesByUidAndKey) {
+  const std::vector<Registration> roster = {node(0, NodeRole::kMiner, 0), node(5, NodeRole::kMiner, 0)};
+  EXPECT_EQ(find_uid(roster, 5), &roster[1]);
+  EXPECT_EQ(find_uid(roster, 1), nullptr);
+  EXPECT_EQ(uid_of(roster, testing::test_key(5).public_key()), 5u);
+  EXPECT_EQ(uid_of(roster, testing::test_key(1).public_key()), std::nullopt);
+}
+
+}  // namespace
+}  // namespace templar

@@ -1,0 +1,34 @@
+#include "node/window/window_clock.h"
+
+#include <fmt/format.h>
+
+namespace templar {
+
+Result<std::optional<int64_t>> WindowClock::current_window() const {
+  TRY_ASSIGN(const std::optional<Block> latest, ledger_.latest_block());
+  if (!latest) return std::nullopt;
+  return window_of_block(network_, latest->number);
+}
+
+Result<std::optional<PutWindow>> WindowClock::put_window_of(int64_t window) const {
+  TRY_ASSIGN(const std::optional<Block> first, ledger_.block(first_block_of_window(network_, window)));
+  TRY_ASSIGN(const std::optional<Block> next, ledger_.block(first_block_of_window(network_, window + 1)));
+  if (!first || !next) return std::nullopt;
+  return put_window(network_, first->time_ms, next->time_ms);
+}
+
+Result<bool> WindowClock::is_closed(int64_t window, int64_t since_seconds) const {
+  TRY_ASSIGN(const std::optional<PutWindow> times, put_window_of(window));
+  if (!times) return false;
+  TRY_ASSIGN(const std::optional<Block> latest, ledger_.latest_block());
+  return latest && latest->time_ms >= times->closes_ms + since_seconds * 1000;
+}
+
+Result<Hash256> WindowClock::block_hash(int64_t window) const {
+  const int64_t number = first_block_of_window(network_, window);
+  TRY_ASSIGN(const std::optional<Block> first, ledger_.block(number));
+  if (!first) return retry_error(fmt::format("ledger: block {}, the first of window {}, is not made yet", number, window));
+  return first->hash;
+}
+
+}  // namespace templar
