@@ -1,3 +1,3 @@
-#include "app/templar.h"
+#include "app/verbs/templar.h"
 
 int main(int argc, char** argv) { return templar::run_templar(argc, argv); }

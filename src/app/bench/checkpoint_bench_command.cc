@@ -10,7 +10,7 @@
 #include "app/bench/bench_model.h"
 #include "app/bench/bench_progress.h"
 #include "app/bench/measure_checkpoint.h"
-#include "app/command.h"
+#include "app/verbs/command.h"
 #include "formats/safetensors/model_shards.h"
 
 namespace templar {

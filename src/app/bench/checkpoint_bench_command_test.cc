@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "app/command.h"
+#include "app/verbs/command.h"
 #include "support/run_verb.h"
 #include "support/temporary_folder.h"
 

@@ -8,8 +8,8 @@
 
 #include "app/bench/measure_evaluate.h"
 #include "app/bench/train_benchmark.h"
-#include "app/command.h"
-#include "app/options.h"
+#include "app/verbs/command.h"
+#include "app/world/options.h"
 
 namespace templar {
 namespace {

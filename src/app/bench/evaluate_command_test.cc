@@ -5,7 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include "app/command.h"
+#include "app/verbs/command.h"
 #include "support/run_verb.h"
 
 namespace templar::testing {

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/bench/bench_model.h"
-#include "app/command.h"
+#include "app/verbs/command.h"
 #include "node/miner/pseudo_gradient_dump.h"
 #include "support/run_verb.h"
 #include "support/small_model.h"

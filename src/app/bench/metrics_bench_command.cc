@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/bench/measure_metrics.h"
-#include "app/command.h"
+#include "app/verbs/command.h"
 
 namespace templar {
 namespace {

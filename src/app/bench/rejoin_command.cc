@@ -8,8 +8,8 @@
 #include "app/bench/bench_model.h"
 #include "app/bench/bench_progress.h"
 #include "app/bench/measure_rejoin.h"
-#include "app/command.h"
-#include "app/node_world.h"
+#include "app/verbs/command.h"
+#include "app/world/node_world.h"
 
 namespace templar {
 namespace {

@@ -1,7 +1,7 @@
 // What one machine alone would have reached: plain AdamW on one miner's samples, as many steps as the miner took, the same schedule.
 #pragma once
 
-#include "app/node_world.h"
+#include "app/world/node_world.h"
 
 namespace templar {
 

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/localnet/in_process.h"
-#include "app/loss_plot.h"
+#include "app/localnet/loss_plot.h"
 #include "base/file.h"
 #include "formats/checkpoint/checkpoint_download.h"
 #include "formats/checkpoint/checkpoint_folder.h"

@@ -9,8 +9,8 @@
 #include <thread>
 
 #include "adapters/shards/data_folder.h"
-#include "app/prepare_progress.h"
-#include "app/stop_signal.h"
+#include "app/terminal/prepare_progress.h"
+#include "app/terminal/stop_signal.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/random.h"

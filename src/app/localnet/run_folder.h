@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "app/node_world.h"
-#include "app/watch.h"
+#include "app/world/node_world.h"
+#include "app/world/watch.h"
 #include "core/run/run_spec.h"
 
 namespace templar {

@@ -1,0 +1,42 @@
+#include "app/terminal/prepare_progress.h"
+
+#include <fmt/format.h>
+
+#include "app/terminal/progress_line.h"
+#include "app/terminal/stop_signal.h"
+
+namespace templar {
+namespace {
+
+std::string megabytes(uint64_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
+
+std::string progress_text(const PrepareProgress& progress) {
+  switch (progress.phase) {
+    case PrepareProgress::Phase::kTrainingTokenizer:
+      return "training the tokenizer";
+    case PrepareProgress::Phase::kHashing:
+      return "computing hashes";
+    case PrepareProgress::Phase::kReading:
+      break;
+  }
+  std::string text = "read " + megabytes(progress.bytes_read);
+  if (progress.bytes_total > 0) {
+    text += fmt::format(
+        " of {} ({:.0f} %)", megabytes(progress.bytes_total),
+        100.0 * static_cast<double>(progress.bytes_read) / static_cast<double>(progress.bytes_total));
+  }
+  return text + fmt::format(", {} documents, {:.1f} M tokens", progress.documents,
+                            static_cast<double>(progress.tokens) / 1e6);
+}
+
+}  // namespace
+
+Result<PrepareReport> prepare_with_progress(const PrepareOptions& options) {
+  ProgressLine line;
+  return prepare_data(options, [&line](const PrepareProgress& progress) {
+    line.show([&] { return progress_text(progress); });
+    return !stop_requested();
+  });
+}
+
+}  // namespace templar

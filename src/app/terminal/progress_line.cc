@@ -1,0 +1,37 @@
+#include "app/terminal/progress_line.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace templar {
+namespace {
+
+constexpr double kQuietSeconds = 2.0;
+constexpr double kTerminalSeconds = 0.1;
+constexpr double kLineSeconds = 5.0;
+
+}  // namespace
+
+std::string human_bytes(uint64_t bytes) {
+  const auto value = static_cast<double>(bytes);
+  return value < 1e9 ? fmt::format("{:.1f} MB", value / 1e6) : fmt::format("{:.2f} GB", value / 1e9);
+}
+
+ProgressLine::ProgressLine() : next_seconds_(kQuietSeconds), is_terminal_(::isatty(STDERR_FILENO) == 1) {}
+
+ProgressLine::~ProgressLine() {
+  if (is_terminal_ && shown_) fmt::print(stderr, "\r\x1b[K");
+}
+
+void ProgressLine::show(const std::function<std::string()>& text) {
+  if (watch_.seconds() < next_seconds_) return;
+  next_seconds_ = watch_.seconds() + (is_terminal_ ? kTerminalSeconds : kLineSeconds);
+  shown_ = true;
+  if (is_terminal_) {
+    fmt::print(stderr, "\r{}\x1b[K", text());
+  } else {
+    fmt::print(stderr, "{}\n", text());
+  }
+}
+
+}  // namespace templar

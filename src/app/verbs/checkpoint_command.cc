@@ -1,0 +1,197 @@
+#include "app/verbs/checkpoint_command.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/verbs/command.h"
+#include "app/verbs/export_command.h"
+#include "app/world/checkpoint_places.h"
+#include "base/file.h"
+#include "formats/checkpoint/checkpoint_diff.h"
+#include "formats/checkpoint/checkpoint_folder.h"
+
+namespace templar {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kMaxRunSpecBytes = size_t{1} << 20;
+
+std::string megabytes(uint64_t bytes) {
+  return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
+}
+
+Result<std::vector<fs::path>> find_all(const std::vector<std::string>& places) {
+  std::vector<fs::path> all;
+  for (const std::string& place : places) {
+    TRY_ASSIGN(const auto found, find_checkpoints(place));
+    all.insert(all.end(), found.begin(), found.end());
+  }
+  return all;
+}
+
+uint64_t total_bytes(const CheckpointManifest& manifest) {
+  uint64_t total = 0;
+  for (const CheckpointFile& file : manifest.files) total += file.size_bytes;
+  return total;
+}
+
+void print_report(const fs::path& folder, const CheckpointReport& report) {
+  fmt::print("{}\n", folder.string());
+  const auto line = [](bool ok, std::string_view name, const std::string& text) {
+    fmt::print("  {:<3}  {:<24}  {}\n", ok ? "OK" : "BAD", name, text);
+  };
+  const std::string signer = report.manifest ? "signed by " + report.manifest->signer.hex() : "";
+  line(!report.manifest_problem, kManifestName, report.manifest_problem.value_or(signer));
+  for (const CheckedFile& file : report.files) {
+    line(!file.problem, file.name, file.problem.value_or(fmt::format("{} bytes", file.size_bytes)));
+  }
+  if (!report.manifest) return;
+  const CheckpointManifest& manifest = *report.manifest;
+  line(!report.model_problem, "model",
+       report.model_problem.value_or(fmt::format("window {}, outer step {}, state root {}", manifest.window,
+                                                 manifest.outer_step, manifest.state_root.hex())));
+}
+
+Status verify(const std::vector<std::string>& places, const std::string& leader_hex, int threads) {
+  std::optional<PublicKey> leader;
+  if (!leader_hex.empty()) {
+    TRY_ASSIGN(leader, parse_public_key(leader_hex));
+  }
+  TRY_ASSIGN(const std::vector<fs::path> folders, find_all(places));
+  ThreadTeam team(threads);
+  size_t bad = 0;
+  for (const fs::path& folder : folders) {
+    TRY_ASSIGN(const CheckpointReport report, verify_checkpoint(checkpoint_in_folder(folder), leader, team));
+    print_report(folder, report);
+    bad += report.ok() ? 0 : 1;
+  }
+  if (bad > 0) return fatal_error(fmt::format("{} of {} checkpoints BAD", bad, folders.size()));
+  fmt::print("{} of {} checkpoints OK\n", folders.size(), folders.size());
+  return {};
+}
+
+Status list(const std::vector<std::string>& places) {
+  TRY_ASSIGN(const std::vector<fs::path> folders, find_all(places));
+  fmt::print("{:>10} {:>10} {:>12}  {:<8}  {:<8}  {:<8}  {}\n", "window", "outer step", "size", "run", "root",
+             "signer", "folder");
+  for (const fs::path& folder : folders) {
+    const auto manifest = read_manifest(checkpoint_in_folder(folder));
+    if (!manifest) {
+      fmt::print("{:>10} {}: {}\n", "-", folder.string(), manifest.error().message);
+      continue;
+    }
+    fmt::print("{:>10} {:>10} {:>12}  {}  {}  {}  {}\n", manifest->window, manifest->outer_step,
+               megabytes(total_bytes(*manifest)), manifest->run_id.brief(), manifest->state_root.brief(),
+               manifest->signer.hex().substr(0, 8), folder.string());
+  }
+  return {};
+}
+
+Status print_model(const fs::path& folder) {
+  TRY_ASSIGN(const Bytes text, read_file(folder / kRunSpecName, kMaxRunSpecBytes));
+  TRY_ASSIGN(const RunSpec spec, parse_run_spec(as_text(text)));
+  const ModelSpec& model = spec.model;
+  fmt::print("run name     {}\n", spec.name);
+  fmt::print(
+      "model        {} parameters: vocabulary {}, hidden {}, {} layers, {} heads ({} key-value), "
+      "intermediate {}\n",
+      parameter_count(parameter_layout(model)), model.vocab_size, model.hidden_size, model.num_hidden_layers,
+      model.num_attention_heads, model.num_key_value_heads, model.intermediate_size);
+  return {};
+}
+
+Status show(const std::string& place) {
+  TRY_ASSIGN(const CheckpointManifest manifest, read_manifest(checkpoint_in_folder(place)));
+  fmt::print("run          {}\n", manifest.run_id.hex());
+  fmt::print("window       {}, the first that starts from this model\n", manifest.window);
+  fmt::print("outer step   {}\n", manifest.outer_step);
+  fmt::print("began at     window {}\n", manifest.start_window);
+  fmt::print("state root   {}\n", manifest.state_root.hex());
+  fmt::print("signed by    {}\n", manifest.signer.hex());
+  TRY(print_model(place));
+  fmt::print("\n{:<32} {:>14}  BLAKE2b-256\n", "file", "bytes");
+  for (const CheckpointFile& file : manifest.files) {
+    const std::string hash = file.pieces.size() == 1 ? file.pieces[0].hex()
+                                                     : fmt::format("{} pieces of 4 MiB", file.pieces.size());
+    fmt::print("{:<32} {:>14}  {}\n", file.name, file.size_bytes, hash);
+  }
+  return {};
+}
+
+// True if they are equal to the last bit.
+Result<bool> diff(const std::string& a, const std::string& b, bool all) {
+  const CheckpointFiles files_a = checkpoint_in_folder(a);
+  const CheckpointFiles files_b = checkpoint_in_folder(b);
+  TRY_ASSIGN(const CheckpointDifference difference, compare_checkpoints(files_a, files_b));
+  for (const auto* manifest : {&difference.a, &difference.b}) {
+    fmt::print("{}  run {}  window {:>6}  outer step {:>6}  state root {}\n", manifest == &difference.a ? "a" : "b",
+               manifest->run_id.brief(), manifest->window, manifest->outer_step, manifest->state_root.brief());
+  }
+  fmt::print("\n{:<52} {:>12} {:>12} {:>12} {:>12}\n", "parameter", "values", "different", "largest", "relative");
+  size_t differing = 0;
+  for (const ParameterDifference& parameter : difference.parameters) {
+    differing += parameter.different > 0 ? 1 : 0;
+    if (parameter.different == 0 && !all) continue;
+    fmt::print("{:<52} {:>12} {:>12} {:>12.4g} {:>12.4g}\n", parameter.name, parameter.values, parameter.different,
+               parameter.largest, parameter.relative);
+  }
+  if (differing == 0) fmt::print("equal to the last bit\n");
+  if (differing > 0)
+    fmt::print("{} of {} parameters differ; ||b - a|| / ||a|| = {:.4g}\n", differing, difference.parameters.size(),
+               difference.relative);
+  return differing == 0;
+}
+
+}  // namespace
+
+void add_checkpoint_command(CLI::App& root, int& exit_code) {
+  CLI::App* verb = root.add_subcommand("checkpoint", "Look at checkpoints, check them, take the model away")
+                       ->require_subcommand(1);
+  struct Options {
+    std::vector<std::string> places;
+    std::string place, other, leader;
+    int threads = 1;
+    bool all = false;
+  };
+  auto options = std::make_shared<Options>();
+
+  CLI::App* check = verb->add_subcommand("verify", "Check every file, the signature and the state root");
+  check->add_option("PLACE", options->places, kCheckpointPlaceHelp)->required();
+  check->add_option("--leader", options->leader, "Public key that must have signed (default: any)");
+  check->add_option("--threads", options->threads, "Threads for the state root")->check(CLI::Range(1, 1024));
+  check->callback([options, &exit_code] {
+    exit_code = run_command([&] { return verify(options->places, options->leader, options->threads); });
+  });
+
+  CLI::App* ls = verb->add_subcommand("ls", "List checkpoints, a line each");
+  ls->add_option("PLACE", options->places, kCheckpointPlaceHelp)->required();
+  ls->callback([options, &exit_code] { exit_code = run_command([&] { return list(options->places); }); });
+
+  CLI::App* details = verb->add_subcommand("show", "Show a checkpoint's manifest");
+  details->add_option("FOLDER", options->place, "A checkpoint's folder")->required();
+  details->callback([options, &exit_code] { exit_code = run_command([&] { return show(options->place); }); });
+
+  CLI::App* compare = verb->add_subcommand("diff", "Compare the models of two checkpoints; exit code 1 if they differ");
+  compare->add_option("A", options->place, "A checkpoint's folder")->required();
+  compare->add_option("B", options->other, "Another one's")->required();
+  compare->add_flag("--all", options->all, "Also list parameters that are equal");
+  compare->callback([options, &exit_code] {
+    bool equal = false;
+    exit_code = run_command([&]() -> Status {
+      TRY_ASSIGN(equal, diff(options->place, options->other, options->all));
+      return {};
+    });
+    if (exit_code == 0 && !equal) exit_code = 1;
+  });
+
+  add_export_verb(*verb, exit_code);
+}
+
+}  // namespace templar

@@ -1,0 +1,177 @@
+#include "app/verbs/data_command.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "adapters/corpus/prepare.h"
+#include "adapters/shards/data_folder.h"
+#include "app/terminal/prepare_progress.h"
+#include "app/terminal/printable.h"
+#include "app/terminal/stop_signal.h"
+#include "app/verbs/command.h"
+#include "base/clock.h"
+
+namespace templar {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string megabytes(uint64_t bytes) {
+  return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
+}
+
+void print_manifest(const DataManifest& manifest) {
+  fmt::print("source      {}\n", manifest.source);
+  fmt::print("text        {} in {} documents\n", megabytes(manifest.totals.text_bytes),
+             manifest.totals.documents);
+  fmt::print("tokenizer   {}, {} tokens\n", manifest.tokenizer, manifest.vocab_size);
+  fmt::print("samples of  {} tokens\n", manifest.sequence_length);
+  uint64_t samples = 0;
+  for (const ShardEntry& shard : manifest.shards) samples += shard.samples;
+  fmt::print("training    {} samples, {:.2f} M tokens, {} shard{}\n", samples,
+             static_cast<double>(manifest.totals.train_tokens) / 1e6, manifest.shards.size(),
+             manifest.shards.size() == 1 ? "" : "s");
+  if (manifest.heldout) {
+    fmt::print("held out    {} samples, {:.2f} M tokens\n", manifest.heldout->samples,
+               static_cast<double>(manifest.totals.heldout_tokens) / 1e6);
+  }
+}
+
+Status run_prepare(const PrepareOptions& options) {
+  catch_stop_signals();
+  const Stopwatch watch;
+  const Result<PrepareReport> report = prepare_with_progress(options);
+  if (!report) return std::unexpected(report.error());
+  print_manifest(report->manifest);
+  fmt::print("manifest    {}\n", report->manifest_hash.hex());
+  if (report->binary_files_skipped > 0)
+    fmt::print("skipped     {} binary files\n", report->binary_files_skipped);
+  if (report->bad_lines_skipped > 0) fmt::print("skipped     {} unusable lines\n", report->bad_lines_skipped);
+  if (report->tokens_dropped > 0) fmt::print("left over   {} tokens\n", report->tokens_dropped);
+  fmt::print("written     {} in {:.1f} s\n", options.out.string(), watch.seconds());
+  return {};
+}
+
+std::string sample_text(const fs::path& folder, const ShardSource& source, std::span<const uint32_t> sample) {
+  if (source.manifest_hash()) {
+    const auto tokenizer = open_data_tokenizer(folder);
+    if (tokenizer) return printable((*tokenizer)->decode(sample));
+    fmt::print(stderr, "warning: {}\n", tokenizer.error().message);
+  }
+  std::string ids;
+  for (const uint32_t id : sample) ids += fmt::format("{} ", id);
+  return ids;
+}
+
+struct ShowOptions {
+  std::string folder;
+  uint64_t sequence_length = 0;
+  uint64_t shard = 0;
+  uint64_t sample = 0;
+};
+
+Status run_show(const ShowOptions& options) {
+  TRY_ASSIGN(const auto source, open_data_folder(options.folder, {.sequence_length = options.sequence_length}));
+  if (options.shard >= source->shard_count()) {
+    return fatal_error(fmt::format("shard {} of {} does not exist", options.shard, source->shard_count()));
+  }
+  TRY_ASSIGN(const Shard shard, source->open_shard(options.shard));
+  if (options.sample >= shard.sample_count()) {
+    return fatal_error(fmt::format("sample {} of {} does not exist", options.sample, shard.sample_count()));
+  }
+  if (const auto hash = source->manifest_hash()) {
+    TRY_ASSIGN(const DataManifest manifest, read_manifest(options.folder));
+    print_manifest(manifest);
+    fmt::print("manifest    {}\n", hash->hex());
+  } else {
+    fmt::print("no manifest; {} shards, samples of {} tokens\n", source->shard_count(), source->sequence_length());
+  }
+  fmt::print("\nshard {}, sample {}, id {:016x}:\n{}\n", options.shard, options.sample, shard.sample_id(options.sample),
+             sample_text(options.folder, *source, shard.sample(options.sample)));
+  return {};
+}
+
+Status run_verify(const std::string& folder) {
+  const Stopwatch watch;
+  TRY(verify_data_folder(folder, [&](const std::string& file) {
+    if (watch.seconds() > 2) fmt::print(stderr, "checking {}\n", file);
+  }));
+  fmt::print("{}: every file is as the manifest says\n", folder);
+  return {};
+}
+
+void add_prepare(CLI::App& data, int& exit_code) {
+  auto options = std::make_shared<PrepareOptions>();
+  auto out = std::make_shared<std::string>();
+  CLI::App* command = data.add_subcommand("prepare", "Turn text into token shards with a held-out part");
+  command
+      ->add_option("inputs", options->inputs,
+                   "Files, folders (taken recursively, hidden names left out), or - for standard input; "
+                   ".gz and .zst are decompressed")
+      ->required();
+  command->add_option("--out", *out, "Folder for the data set; a finished one that is there is replaced")
+      ->required();
+  command
+      ->add_option("--sequence-length", options->sequence_length,
+                   "Tokens of a sample, as the run's inner.sequence_length")
+      ->required();
+  command->add_option("--tokenizer", options->tokenizer, "bytes, sentencepiece:FILE, or train:VOCAB")
+      ->capture_default_str();
+  command->add_option("--shard-samples", options->shard_samples, "Samples of a shard")->capture_default_str();
+  command
+      ->add_option("--held-out-fraction", options->held_out_fraction,
+                   "Share of the documents that is held out")
+      ->capture_default_str();
+  command->add_option("--held-out-samples", options->held_out_samples,
+                      "Hold out this many samples instead of a share");
+  command->add_option("--max-bytes", options->max_bytes, "Take only so much text, e.g. 16MB")
+      ->transform(CLI::AsSizeValue(true));
+  command
+      ->add_option("--extensions", options->extensions, "Take only these files of a folder, as in h,hpp,c,cc")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  command->add_option("--jsonl-field", options->jsonl_field,
+                      "The inputs are JSON lines with the text in this field");
+  command->add_flag("--skip-bad-lines", options->skip_bad_lines,
+                    "Count unusable JSON lines instead of failing");
+  command->add_option("--seed", options->seed, "Order of the files and choice of the held-out documents")
+      ->capture_default_str();
+  command->callback([options, out, &exit_code] {
+    options->out = *out;
+    exit_code = run_command([&] { return run_prepare(*options); });
+  });
+}
+
+void add_show(CLI::App& data, int& exit_code) {
+  auto options = std::make_shared<ShowOptions>();
+  CLI::App* command = data.add_subcommand("show", "Summarise a data set and print one of its samples");
+  command->add_option("folder", options->folder, "The data set")->required();
+  command->add_option("--sequence-length", options->sequence_length,
+                      "Tokens of a sample, where there is no manifest");
+  command->add_option("--shard", options->shard, "Which shard")->capture_default_str();
+  command->add_option("--sample", options->sample, "Which of its samples")->capture_default_str();
+  command->callback([options, &exit_code] { exit_code = run_command([&] { return run_show(*options); }); });
+}
+
+void add_verify(CLI::App& data, int& exit_code) {
+  auto folder = std::make_shared<std::string>();
+  CLI::App* command = data.add_subcommand("verify", "Compare every file of a data set with its manifest");
+  command->add_option("folder", *folder, "The data set")->required();
+  command->callback([folder, &exit_code] { exit_code = run_command([&] { return run_verify(*folder); }); });
+}
+
+}  // namespace
+
+void add_data_command(CLI::App& root, int& exit_code) {
+  CLI::App* data = root.add_subcommand("data", "Prepare, show and verify training data");
+  data->require_subcommand(1);
+  add_prepare(*data, exit_code);
+  add_show(*data, exit_code);
+  add_verify(*data, exit_code);
+}
+
+}  // namespace templar

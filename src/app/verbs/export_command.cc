@@ -1,0 +1,113 @@
+#include "app/verbs/export_command.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "app/terminal/progress_line.h"
+#include "app/terminal/stop_signal.h"
+#include "app/verbs/command.h"
+#include "app/world/checkpoint_places.h"
+#include "base/file.h"
+#include "formats/gguf/gguf_export.h"
+#include "formats/hugging_face/hugging_face_export.h"
+#include "formats/safetensors/safetensors_export.h"
+
+namespace templar {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ExportOptions {
+  std::string place, out;
+  std::string format = "hf";
+  std::string dtype = "f32";
+  uint64_t shard_bytes = 5'000'000'000;
+  bool force = false;
+};
+
+// A folder goes only where nothing is lost: over an empty one, or with --force over an exported model.
+Status check_folder(const fs::path& out, bool force) {
+  if (!fs::is_directory(out)) return fatal_error(out.string() + ": is a file; a folder is to go there");
+  if (fs::is_empty(out)) return {};
+  if (!force) return fatal_error(out.string() + ": exists; --force replaces a model that was exported there");
+  if (fs::exists(out / kManifestName))
+    return fatal_error(out.string() + ": is a checkpoint; it is not replaced");
+  if (!fs::exists(out / kConfigName))
+    return fatal_error(out.string() + ": is no exported model (it has no config.json); it is not replaced");
+  return {};
+}
+
+Status check_target(const ExportOptions& options) {
+  const fs::path out = options.out;
+  if (!fs::exists(fs::symlink_status(out))) return {};
+  if (options.format == "hf") return check_folder(out, options.force);
+  if (fs::is_directory(out)) return fatal_error(out.string() + ": is a folder; a file is to go there");
+  if (!options.force) return fatal_error(out.string() + ": exists; --force replaces it");
+  return {};
+}
+
+Status write_out(const ExportOptions& options, const ModelSource& model, NumberType type,
+                 const ExportProgress& progress) {
+  if (options.format == "hf")
+    return export_hugging_face(model, type, options.out, options.shard_bytes, progress);
+  TRY(make_folder(fs::absolute(options.out).parent_path()));
+  if (options.format == "gguf") return export_gguf(model, type, options.out, progress);
+  return export_safetensors(model, type, options.out, progress);
+}
+
+Status run_export(const ExportOptions& options) {
+  catch_stop_signals();
+  TRY_ASSIGN(const NumberType type, parse_number_type(options.dtype));
+  TRY(check_target(options));
+  ProgressLine line;
+  TRY_ASSIGN(const NewestCheckpoint newest,
+             open_newest_checkpoint(options.place, progress_on(line, "checked")));
+  const ModelSource& model = newest.source.model;
+  if (model.tokenizer.empty())
+    fmt::print(stderr, "note: the checkpoint has no tokenizer, so the model goes without one\n");
+  TRY(write_out(options, model, type, progress_on(line, "wrote")));
+  const CheckpointManifest& manifest = newest.source.manifest;
+  fmt::print("{} -> {}: window {}, state root {}; {} parameters as {}\n", newest.folder.string(), options.out,
+             manifest.window, manifest.state_root.hex(), parameter_count(parameter_layout(model.model)),
+             name_of(type));
+  return {};
+}
+
+constexpr const char* kDetails =
+    "Formats:\n"
+    "  hf           a directory for Hugging Face's transformers, vLLM and the like: config.json,\n"
+    "               model.safetensors, tokenizer\n"
+    "  gguf         one file for llama.cpp, Ollama and the like, tokenizer included\n"
+    "  safetensors  the parameters alone, one file\n\n"
+    "The newest whole checkpoint of PLACE is taken; what is skipped is named with its reason.\n"
+    "Example: templar checkpoint export demo-out model.gguf --format gguf --dtype bf16";
+
+}  // namespace
+
+void add_export_verb(CLI::App& checkpoint, int& exit_code) {
+  auto options = std::make_shared<ExportOptions>();
+  CLI::App* verb =
+      checkpoint.add_subcommand("export", "Take the model away as files that other programs open")
+          ->footer(kDetails);
+  verb->add_option("PLACE", options->place, kCheckpointPlaceHelp)->required();
+  verb->add_option("OUT", options->out, "Where it goes: a folder for hf, else a file")->required();
+  verb->add_option("--format", options->format, "hf, gguf or safetensors")
+      ->check(CLI::IsMember({"hf", "gguf", "safetensors"}))
+      ->capture_default_str();
+  verb->add_option(
+          "--dtype", options->dtype,
+          "f32 (exact), or bf16 or f16, rounded to nearest even; a value beyond f16's range is an error")
+      ->check(CLI::IsMember({"f32", "bf16", "f16"}))
+      ->capture_default_str();
+  verb->add_option("--shard-size", options->shard_bytes,
+                   "hf: cut a larger model into files of at most this size, e.g. 2GB (default: 5GB)")
+      ->transform(CLI::AsSizeValue(true));
+  verb->add_flag("--force", options->force, "Replace an exported model that is there already");
+  verb->callback([options, &exit_code] { exit_code = run_command([&] { return run_export(*options); }); });
+}
+
+}  // namespace templar

@@ -1,0 +1,181 @@
+#include "app/verbs/export_command.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "adapters/tokenizers/sentencepiece_tokenizer.h"
+#include "app/verbs/checkpoint_command.h"
+#include "base/file.h"
+#include "core/consensus/state_root.h"
+#include "core/protocol/object_keys.h"
+#include "formats/checkpoint/checkpoint_folder.h"
+#include "formats/safetensors/safetensors.h"
+#include "support/file_content.h"
+#include "support/gguf_reader.h"
+#include "support/model_source.h"
+#include "support/run_verb.h"
+#include "support/temporary_folder.h"
+
+namespace templar::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+// A bucket with the checkpoints of windows 4 and 12.
+class ExportCommand : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    write(4, make_byte_tokenizer()->files());
+    write(12, make_byte_tokenizer()->files());
+  }
+  void write(int64_t window, const std::vector<TokenizerFile>& tokenizer) {
+    ThreadTeam team(1);
+    const auto parameters = std::as_const(model_.parameters).spans();
+    const CheckpointInfo info{window, window, compute_state_root(model_.layout, parameters, team)};
+    ASSERT_TRUE(write_checkpoint(
+        checkpoint(window),
+        {.spec = model_.spec, .info = info, .parameters = parameters, .tokenizer = tokenizer},
+        KeyPair::from_seed({}), team));
+  }
+  [[nodiscard]] VerbOutcome run(std::vector<std::string> options) {
+    std::vector<std::string> arguments = {"checkpoint", "export", (folder_ / "bucket").string(),
+                                          out_.string()};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    return run_verb(add_checkpoint_command, std::move(arguments));
+  }
+  [[nodiscard]] fs::path checkpoint(int64_t window) const {
+    return folder_ / "bucket" / checkpoint_prefix(window);
+  }
+  void expect_parameters(const fs::path& file) {
+    const auto mapped = MappedSafetensors::open(file);
+    ASSERT_TRUE(mapped) << mapped.error().message;
+    for (size_t i = 0; i < model_.layout.size(); ++i) {
+      std::vector<float> values(model_.parameters.spans()[i].size());
+      ASSERT_TRUE(mapped->copy_f32(model_.layout[i], values));
+      EXPECT_TRUE(std::ranges::equal(values, model_.parameters.spans()[i]));
+    }
+  }
+
+  SmallModel model_{export_run_spec()};
+  TemporaryFolder folder_;
+  fs::path out_ = folder_ / "out/model";
+};
+
+}  // namespace
+
+TEST_F(ExportCommand, MakesAHuggingFaceDirectoryOfTheNewestCheckpoint) {
+  const VerbOutcome outcome = run({});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+  EXPECT_THAT(outcome.output, AllOf(HasSubstr("window 12"), HasSubstr("parameters as f32")));
+  EXPECT_EQ(files_in(out_), 4);
+  expect_parameters(out_ / "model.safetensors");
+}
+
+TEST_F(ExportCommand, SkipsACheckpointThatIsNotWholeAndSaysWhy) {
+  ASSERT_TRUE(write_file_atomically(checkpoint(12) / "config.json", "{}"));
+  VerbOutcome outcome = run({});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+  EXPECT_THAT(outcome.output, HasSubstr("window 4"));
+  EXPECT_THAT(outcome.errors, AllOf(HasSubstr("skipped: "), HasSubstr("0000000012: config.json: 2 bytes")));
+  fs::remove(checkpoint(4) / "manifest.json");
+  outcome = run({"--force"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.errors, HasSubstr("no whole checkpoint"));
+  expect_parameters(out_ / "model.safetensors");
+}
+
+TEST_F(ExportCommand, WritesOneFileOfSafetensors) {
+  const VerbOutcome outcome = run({"--format", "safetensors"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+  expect_parameters(out_);
+}
+
+TEST_F(ExportCommand, WritesGgufInTheWantedType) {
+  const VerbOutcome outcome = run({"--format", "gguf", "--dtype", "f16"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+  const GgufFile file = GgufReader(text_of(out_)).read();
+  EXPECT_EQ(file.tensors.at("output.weight").type, 1);
+  EXPECT_EQ(file.get<std::string>("tokenizer.ggml.model"), "gpt2");
+}
+
+// What is written to the file is what SentencePiece itself says of each token.
+TEST_F(ExportCommand, WritesATrainedSentencePieceModelIntoGguf) {
+  const std::vector<std::string> texts(50, "the window of the miner\n and the root of the window\n");
+  const Bytes trained = train_sentencepiece_model(texts, 290).value();
+  const auto tokenizer = make_sentencepiece_tokenizer(trained, "test").value();
+  fs::remove_all(folder_ / "bucket");
+  model_ = SmallModel([&] {
+    RunSpec spec = export_run_spec();
+    spec.model.vocab_size = static_cast<int64_t>(tokenizer->vocab_size());
+    return spec;
+  }());
+  write(12, tokenizer->files());
+  const VerbOutcome outcome = run({"--format", "gguf"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+  const GgufFile file = GgufReader(text_of(out_)).read();
+  const auto& tokens = file.get<std::vector<std::string>>("tokenizer.ggml.tokens");
+  ASSERT_EQ(tokens.size(), tokenizer->vocab_size());
+  EXPECT_EQ(file.get<uint64_t>("tokenizer.ggml.eos_token_id"), tokenizer->separator_id());
+  for (uint32_t id = 259; id < tokens.size(); ++id) {
+    std::string text = tokens[id];
+    for (size_t at = text.find("\u2581"); at != std::string::npos; at = text.find("\u2581"))
+      text.replace(at, 3, " ");
+    EXPECT_EQ(tokenizer->decode({&id, 1}), text);
+  }
+}
+
+TEST_F(ExportCommand, CutsTheModelIntoFilesOfTheWantedSize) {
+  const VerbOutcome outcome = run({"--shard-size", "30KB"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+  EXPECT_TRUE(fs::exists(out_ / "model.safetensors.index.json"));
+  EXPECT_GT(files_in(out_), 5);
+}
+
+TEST_F(ExportCommand, OverwritesNothingWithoutForce) {
+  for (const char* format : {"hf", "gguf"}) {
+    fs::remove_all(out_);
+    ASSERT_EQ(run({"--format", format}).exit_code, 0);
+    const VerbOutcome outcome = run({"--format", format});
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_THAT(outcome.errors, HasSubstr("exists; --force replaces"));
+    EXPECT_EQ(run({"--format", format, "--force"}).exit_code, 0);
+    EXPECT_EQ(files_in(folder_ / "out"), 1);
+  }
+}
+
+TEST_F(ExportCommand, ReplacesNothingButAnExportedModelEvenWithForce) {
+  fs::create_directories(out_);
+  EXPECT_EQ(run({}).exit_code, 0) << "an empty folder is nobody's loss";
+  fs::remove_all(out_);
+  fs::create_directories(out_);
+  ASSERT_TRUE(write_file_atomically(out_ / "thesis.txt", "x"));
+  VerbOutcome outcome = run({"--force"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.errors, HasSubstr("is no exported model"));
+  EXPECT_EQ(text_of(out_ / "thesis.txt"), "x");
+  EXPECT_THAT(run({"--force", "--format", "gguf"}).errors, HasSubstr("is a folder; a file is to go there"));
+  out_ = checkpoint(4);
+  EXPECT_THAT(run({"--force"}).errors, HasSubstr("is a checkpoint; it is not replaced"));
+  out_ = folder_ / "file";
+  ASSERT_TRUE(write_file_atomically(out_, "x"));
+  EXPECT_THAT(run({"--force"}).errors, HasSubstr("is a file; a folder is to go there"));
+}
+
+TEST_F(ExportCommand, SaysThatThereIsNoTokenizer) {
+  write(12, {});
+  const VerbOutcome outcome = run({"--format", "gguf"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+  EXPECT_THAT(outcome.errors, HasSubstr("has no tokenizer"));
+  EXPECT_EQ(GgufReader(text_of(out_)).read().get<std::string>("tokenizer.ggml.model"), "no_vocab");
+}
+
+TEST_F(ExportCommand, RefusesTypesAndFormatsThatDoNotExist) {
+  EXPECT_EQ(run({"--dtype", "int4"}).exit_code, 2);
+  EXPECT_EQ(run({"--format", "onnx"}).exit_code, 2);
+}
+
+}  // namespace templar::testing

@@ -1,0 +1,215 @@
+#include "app/verbs/generate_command.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+
+#include "app/terminal/printable.h"
+#include "app/terminal/stop_signal.h"
+#include "app/terminal/text_stream.h"
+#include "app/verbs/command.h"
+#include "app/world/checkpoint_model.h"
+#include "app/world/checkpoint_places.h"
+#include "app/world/options.h"
+#include "base/file.h"
+
+namespace templar {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr size_t kMaxPromptBytes = size_t{64} << 20;
+
+struct GenerateOptions {
+  std::string place, prompt, prompt_file;
+  GenerationOptions generation;
+  std::string precision = "f32";
+  int threads = 1;
+  bool ignore_end = false;
+  bool tokens = false;
+  bool json = false;
+};
+
+Result<NewestCheckpoint> open_at(const std::string& place) {
+  ProgressLine line;
+  return open_newest_checkpoint(place, progress_on(line, "checked"));
+}
+
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// Where generated tokens go, in the form that was asked for.
+class Printer {
+ public:
+  Printer(const GenerateOptions& options, const Tokenizer& tokenizer, std::span<const uint32_t> prompt)
+      : options_(options), tokenizer_(tokenizer), stream_(tokenizer, prompt) {
+    json_["prompt_tokens"] = prompt;
+    json_["tokens"] = Json::array();
+  }
+
+  void print(const GeneratedToken& token) {
+    if (options_.json) {
+      json_["tokens"].push_back({{"id", token.id}, {"log_probability", token.log_probability}});
+      ids_.push_back(token.id);
+    } else if (options_.tokens) {
+      const std::string text = tokenizer_.decode({&token.id, 1});
+      fmt::print("{:>8} {:>10.4f}  {}\n", token.id, token.log_probability, dump(text));
+    } else {
+      print_text(stream_.append(token.id));
+    }
+    std::fflush(stdout);
+  }
+
+  void finish() {
+    if (options_.json) {
+      json_["text"] = tokenizer_.decode(ids_);
+      fmt::print("{}\n", dump(json_));
+    } else if (!options_.tokens) {
+      print_text(stream_.finish() + "\n");
+    }
+    std::fflush(stdout);
+  }
+
+ private:
+  // A terminal must not be commanded by what a model writes; a file gets the bytes as they are.
+  void print_text(const std::string& text) const {
+    const std::string shown = is_terminal_ ? printable(text) : text;
+    std::fwrite(shown.data(), 1, shown.size(), stdout);
+  }
+
+  const GenerateOptions& options_;
+  const Tokenizer& tokenizer_;
+  TextStream stream_;
+  Json json_;
+  std::vector<uint32_t> ids_;
+  bool is_terminal_ = ::isatty(STDOUT_FILENO) == 1;
+};
+
+std::string read_standard_input() {
+  return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+}
+
+Result<std::string> read_text(const std::string& file) {
+  if (file == "-") return read_standard_input();
+  TRY_ASSIGN(const Bytes content, read_file(file, kMaxPromptBytes));
+  return std::string(as_text(content));
+}
+
+// Without a prompt a document begins: what stands between two documents comes before it.
+Result<std::vector<uint32_t>> prompt_tokens(const GenerateOptions& options, const Tokenizer& tokenizer) {
+  std::string text = options.prompt;
+  if (!options.prompt_file.empty()) {
+    TRY_ASSIGN(text, read_text(options.prompt_file));
+  }
+  std::vector<uint32_t> tokens = tokenizer.encode(text);
+  if (tokens.empty()) tokens.push_back(tokenizer.separator_id());
+  return tokens;
+}
+
+Status run_generate(const GenerateOptions& options) {
+  catch_stop_signals();
+  TRY_ASSIGN(const NewestCheckpoint newest, open_at(options.place));
+  TRY_ASSIGN(const std::unique_ptr<Tokenizer> tokenizer, make_checkpoint_tokenizer(newest.source.model));
+  TRY_ASSIGN(const std::vector<uint32_t> prompt, prompt_tokens(options, *tokenizer));
+  TRY_ASSIGN(const std::unique_ptr<Engine> engine,
+             make_checkpoint_engine(newest.source, {.threads = options.threads,
+                                                    .precision = parse_precision(options.precision),
+                                                    .micro_batch = 1}));
+  Printer printer(options, *tokenizer, prompt);
+  TRY(engine->generate_each(prompt, options.generation, [&](const GeneratedToken& token) {
+    if (token.id == tokenizer->separator_id() && !options.ignore_end) return false;
+    printer.print(token);
+    return !stop_requested();
+  }));
+  printer.finish();
+  return {};
+}
+
+Status run_tokenize(const std::string& place, const std::string& file) {
+  catch_stop_signals();
+  TRY_ASSIGN(const NewestCheckpoint newest, open_at(place));
+  TRY_ASSIGN(const std::unique_ptr<Tokenizer> tokenizer, make_checkpoint_tokenizer(newest.source.model));
+  TRY_ASSIGN(const std::string text, read_text(file));
+  std::string_view rest = text;
+  while (!rest.empty() && !stop_requested()) {
+    const size_t end = std::min(rest.find('\n'), rest.size());
+    fmt::print("{}\n", dump(tokenizer->encode(rest.substr(0, end))));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return {};
+}
+
+constexpr const char* kGenerateDetails =
+    "The text appears as it is generated, until the model ends the document, the token limit, or Ctrl-C.\n"
+    "Examples: templar generate demo-out --prompt '#include <'\n"
+    "          templar generate my-run --prompt-file beginning.txt --temperature 0 --json";
+
+int default_threads() {
+  return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 1024U));
+}
+
+void add_sampling_options(CLI::App& verb, GenerationOptions& options) {
+  verb.add_option("--max-new-tokens", options.max_new_tokens, "Stop after this many tokens")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
+      ->capture_default_str();
+  verb.add_option("--temperature", options.temperature,
+                  "Below 1: keeps to what is probable; 0: always the most probable token")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  verb.add_option("--top-k", options.top_k, "Choose among the k most probable tokens only; 0: among all")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
+      ->capture_default_str();
+  verb.add_option("--seed", options.seed, "The same seed, prompt and model give the same text")
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void add_generate_command(CLI::App& root, int& exit_code) {
+  auto options = std::make_shared<GenerateOptions>();
+  options->threads = default_threads();
+  CLI::App* verb =
+      root.add_subcommand("generate", "Let a trained model continue a text")->footer(kGenerateDetails);
+  verb->add_option("CHECKPOINT", options->place, kCheckpointPlaceHelp)->required();
+  CLI::Option* prompt =
+      verb->add_option("--prompt", options->prompt, "The text's beginning (default: none, a new document)");
+  verb->add_option("--prompt-file", options->prompt_file, "A file with it, or - for standard input")
+      ->excludes(prompt);
+  add_sampling_options(*verb, options->generation);
+  verb->add_flag("--ignore-end", options->ignore_end, "Go on where the model ends the document");
+  CLI::Option* tokens = verb->add_flag("--tokens", options->tokens,
+                                       "A line for each token: its id, its log-probability (natural, of the "
+                                       "model itself: at temperature 1, among all) and its text");
+  verb->add_flag("--json", options->json,
+                 "At the end, one JSON object: prompt_tokens, tokens (id and log_probability each), text")
+      ->excludes(tokens);
+  add_precision_option(*verb, options->precision);
+  verb->add_option("--threads", options->threads, "Threads")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  verb->callback([options, &exit_code] { exit_code = run_command([&] { return run_generate(*options); }); });
+}
+
+void add_tokenize_command(CLI::App& root, int& exit_code) {
+  auto place = std::make_shared<std::string>();
+  auto file = std::make_shared<std::string>("-");
+  CLI::App* verb = root.add_subcommand(
+      "tokenize",
+      "Show the tokens of a text: for each line the ids that a checkpoint's tokenizer makes of it");
+  verb->add_option("CHECKPOINT", *place, kCheckpointPlaceHelp)->required();
+  verb->add_option("FILE", *file, "The text, or - for standard input")->capture_default_str();
+  verb->callback(
+      [place, file, &exit_code] { exit_code = run_command([&] { return run_tokenize(*place, *file); }); });
+}
+
+}  // namespace templar

@@ -1,0 +1,101 @@
+// `templar top`: what goes on in a run, in a terminal.
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <thread>
+
+#include "app/run/top_view.h"
+#include "app/terminal/stop_signal.h"
+#include "app/verbs/command.h"
+
+namespace templar {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct TopOptions {
+  fs::path run;
+  double interval_seconds = 1;
+  bool once = false;
+};
+
+TerminalSize terminal_size() {
+  TerminalSize size;
+  struct winsize window{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0 && window.ws_row > 0) {
+    size.columns = window.ws_col;
+    size.rows = window.ws_row;
+  }
+  size.colours = ::isatty(STDOUT_FILENO) == 1;
+  return size;
+}
+
+// The terminal's other screen, so that what was there before is there again afterwards.
+class OtherScreen {
+ public:
+  OtherScreen() { fmt::print("\x1b[?1049h\x1b[?25l"); }
+  ~OtherScreen() {
+    fmt::print("\x1b[?25h\x1b[?1049l");
+    std::fflush(stdout);
+  }
+  OtherScreen(const OtherScreen&) = delete;
+  OtherScreen& operator=(const OtherScreen&) = delete;
+
+  static void show(const std::string& picture) {
+    std::string lines = "\x1b[H";
+    for (const char character : picture) {
+      if (character == '\n') lines += "\x1b[K";
+      lines += character == '\n' ? std::string("\r\n") : std::string(1, character);
+    }
+    fmt::print("{}\x1b[J", lines);
+    std::fflush(stdout);
+  }
+};
+
+Status show_run(const TopOptions& options) {
+  TRY_ASSIGN(RunFollower follower, RunFollower::open(options.run));
+  const auto picture = [&](const TerminalSize& size) {
+    follower.poll_all();
+    return top_picture(follower.knowledge(), SystemClock().now_ms(), size);
+  };
+  const TerminalSize size = terminal_size();
+  if (options.once || !size.colours) {
+    fmt::print("{}\n", picture(size));
+    return {};
+  }
+  catch_stop_signals();
+  const OtherScreen screen;
+  const Stopwatch watch;
+  for (int64_t frame = 0; !stop_requested(); ++frame) {
+    OtherScreen::show(picture(terminal_size()));
+    // In short naps, so that Ctrl-C ends it at once.
+    while (!stop_requested() && watch.seconds() < static_cast<double>(frame + 1) * options.interval_seconds) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_top_command(CLI::App& root, int& exit_code) {
+  auto options = std::make_shared<TopOptions>();
+  CLI::App* verb = root.add_subcommand("top",
+                                       "Show a run in the terminal, in progress or finished: loss, tasks, nodes, "
+                                       "miners, state roots, faults. Ctrl-C ends it.\n"
+                                       "Example: templar top demo-out");
+  verb->add_option("run", options->run, "The run's folder")->required();
+  verb->add_option("--interval", options->interval_seconds, "Seconds between two looks")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
+  verb->add_flag("--once", options->once,
+                 "Print it once and end (also where standard output is no terminal)");
+  verb->callback([options, &exit_code] { exit_code = run_command([&] { return show_run(*options); }); });
+}
+
+}  // namespace templar

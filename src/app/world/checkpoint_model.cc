@@ -1,0 +1,45 @@
+#include "app/world/checkpoint_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "adapters/tokenizers/sentencepiece_tokenizer.h"
+#include "core/consensus/state_root.h"
+#include "formats/sentencepiece/tokenizer_files.h"
+
+namespace templar {
+
+Result<std::unique_ptr<Tokenizer>> make_checkpoint_tokenizer(const ModelSource& model) {
+  TRY_ASSIGN(const TokenizerKind kind, kind_of_tokenizer(model.tokenizer));
+  switch (kind) {
+    case TokenizerKind::kNone:
+      return fatal_error("the checkpoint has no tokenizer, so there is no text for its tokens");
+    case TokenizerKind::kBytes:
+      return make_byte_tokenizer();
+    case TokenizerKind::kSentencePiece:
+      return make_sentencepiece_tokenizer(find_file(model.tokenizer, kSentencePieceName)->content,
+                                          "the checkpoint's tokenizer.model");
+  }
+  return fatal_error("unknown kind of tokenizer");
+}
+
+Result<std::unique_ptr<Engine>> make_checkpoint_engine(const CheckpointSource& source,
+                                                       const EngineOptions& options) {
+  TRY_ASSIGN(std::unique_ptr<Engine> engine, make_cpu_engine(source.spec.model, source.spec.inner, options));
+  const ParameterSpans parameters = engine->parameters();
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    TRY_ASSIGN(const std::span<const float> values, source.model.read(i));
+    std::ranges::copy(values, parameters[i].begin());
+  }
+  engine->parameters_changed();
+  ThreadTeam team(options.threads);
+  const Hash256 root = compute_state_root(engine->layout(), std::as_const(*engine).parameters(), team);
+  if (root != source.manifest.state_root) {
+    return fatal_error(fmt::format("the checkpoint's parameters have state root {}, its manifest says {}",
+                                   root.brief(), source.manifest.state_root.brief()));
+  }
+  return engine;
+}
+
+}  // namespace templar

@@ -1,0 +1,87 @@
+#include "app/world/checkpoint_places.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <system_error>
+
+#include "app/terminal/stop_signal.h"
+#include "core/protocol/object_keys.h"
+#include "formats/checkpoint/manifest.h"
+#include "formats/safetensors/model_shards.h"
+
+namespace templar {
+namespace {
+
+namespace fs = std::filesystem;
+
+// As it lies in a file store: .../checkpoints/0000000012.
+bool is_stored_checkpoint(const fs::path& folder) {
+  const std::string key = folder.parent_path().filename().string() + "/" + folder.filename().string();
+  return window_in_key(kCheckpointsPrefix, key).has_value();
+}
+
+bool holds_model(const fs::path& folder) {
+  return fs::exists(folder / kModelName) || fs::exists(folder / kModelIndexName);
+}
+
+}  // namespace
+
+Result<std::vector<fs::path>> find_checkpoints(const fs::path& place) {
+  if (!fs::is_directory(place)) return fatal_error(place.string() + ": no such folder");
+  // One that was named is looked at whatever it lacks; among those below, data sets have manifests of their
+  // own.
+  if (fs::exists(place / kManifestName) || holds_model(place) ||
+      is_stored_checkpoint(fs::absolute(place).lexically_normal())) {
+    return std::vector{place};
+  }
+  std::vector<fs::path> found;
+  std::error_code error;
+  fs::recursive_directory_iterator entry(place, fs::directory_options::skip_permission_denied, error);
+  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+    if (entry->is_directory() &&
+        (is_stored_checkpoint(entry->path()) || holds_model(entry->path()))) {
+      found.push_back(entry->path());
+      entry.disable_recursion_pending();
+    }
+  }
+  if (error) return fatal_error(place.string() + ": " + error.message());
+  if (found.empty()) return fatal_error(place.string() + ": no checkpoint here or below");
+  std::ranges::sort(found);
+  return found;
+}
+
+ExportProgress progress_on(ProgressLine& line, std::string what) {
+  return [&line, what = std::move(what)](uint64_t done, uint64_t total) {
+    line.show([&] {
+      return fmt::format(
+          "{} {} of {} ({:.0f} %)", what, human_bytes(done), human_bytes(total),
+          100.0 * static_cast<double>(done) / static_cast<double>(std::max<uint64_t>(total, 1)));
+    });
+    return !stop_requested();
+  };
+}
+
+Result<NewestCheckpoint> open_newest_checkpoint(const fs::path& place, const ExportProgress& progress) {
+  TRY_ASSIGN(const std::vector<fs::path> folders, find_checkpoints(place));
+  std::vector<std::pair<int64_t, fs::path>> by_window;
+  for (const fs::path& folder : folders) {
+    const auto manifest = read_manifest(checkpoint_in_folder(folder));
+    if (manifest) {
+      by_window.emplace_back(manifest->window, folder);
+    } else {
+      fmt::print(stderr, "skipped: {}\n", manifest.error().message);
+    }
+  }
+  std::ranges::sort(by_window, std::greater());
+  for (const auto& [window, folder] : by_window) {
+    auto opened = open_checkpoint(checkpoint_in_folder(folder), progress);
+    if (opened) return NewestCheckpoint{folder, std::move(*opened)};
+    if (opened.error().kind != ErrorKind::kSkip) return std::unexpected(std::move(opened).error());
+    fmt::print(stderr, "skipped: {}\n", opened.error().message);
+  }
+  return fatal_error(place.string() + ": no whole checkpoint");
+}
+
+}  // namespace templar

@@ -1,0 +1,216 @@
+#include "app/world/node_world.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "adapters/file_store/file_object_store.h"
+#include "adapters/shards/data_folder.h"
+#include "base/file.h"
+#include "base/log_context.h"
+#include "node/evaluator/evaluator.h"
+#include "node/miner/miner.h"
+#include "node/validator/validator.h"
+#include "node/window/roster.h"
+
+namespace templar {
+namespace {
+
+constexpr size_t kMaxSpecBytes = size_t{1} << 20;
+
+// A key that the ledger knows keeps its registration; a new one is registered.
+Status register_if_new(NodeWorld& world, const KeyPair& key, NodeRole role, double stake) {
+  TRY_ASSIGN(const std::vector<Registration> roster, world.ledger->registrations());
+  const auto uid = uid_of(roster, key.public_key());
+  if (uid && find_uid(roster, *uid)->role != role) {
+    return fatal_error(fmt::format("key file {}: its key is registered in another role, as uid {}",
+                                   world.config.key_file.string(), *uid));
+  }
+  if (uid) return {};
+  const auto registered = world.ledger->register_node(
+      {.uid = 0, .role = role, .key = key.public_key(), .bucket = bucket_of(key.public_key()), .stake = stake});
+  if (!registered) return std::unexpected(registered.error());
+  return {};
+}
+
+// Owns a node with all that it refers to, destroyed in the reverse order.
+template <typename Node>
+struct OwnedNode final : RunningNode {
+  std::unique_ptr<NodeWorld> world;
+  std::unique_ptr<Engine> engine;
+  std::unique_ptr<Node> node;
+  std::vector<LogField> who;  // role, and uid of those who have one
+
+  Result<Progress> advance() override {
+    const LogContext scope(context());
+    return node->advance();
+  }
+  Status stop() override {
+    const LogContext scope(context());
+    world->metrics->flush();
+    if constexpr (std::is_same_v<Node, Miner>) return node->save();
+    if constexpr (std::is_same_v<Node, Validator>) return node->finish();
+    return {};
+  }
+
+  // What all events of the node have; the window is the one that its model stands at.
+  [[nodiscard]] std::vector<LogField> context() const {
+    std::vector<LogField> fields = who;
+    if constexpr (!std::is_same_v<Node, Evaluator>) {
+      if (node->replica().begun()) fields.emplace_back("window", node->replica().window());
+    }
+    return fields;
+  }
+};
+
+std::vector<LogField> who_is(std::string_view role, const NodeWorld& world, const KeyPair& key) {
+  std::vector<LogField> who = {{"role", role}};
+  const auto roster = world.ledger->registrations();
+  const auto uid = roster ? uid_of(*roster, key.public_key()) : std::nullopt;
+  if (uid) who.emplace_back("uid", *uid);
+  return who;
+}
+
+template <typename Node>
+Result<std::unique_ptr<OwnedNode<Node>>> open_world(const NodeConfig& config) {
+  auto owned = std::make_unique<OwnedNode<Node>>();
+  TRY_ASSIGN(owned->world, NodeWorld::open(config));
+  TRY_ASSIGN(owned->engine, make_engine(*owned->world));
+  return owned;
+}
+
+}  // namespace
+
+NodeWorld::NodeWorld(const NodeConfig& node_config, FolderLock lock, RunSpec run_spec, std::unique_ptr<SqliteLedger> opened_ledger,
+                     std::unique_ptr<ShardSource> opened_shards, std::unique_ptr<Tokenizer> opened_tokenizer,
+                     std::unique_ptr<MetricsSink> opened_metrics)
+    : config(node_config),
+      spec(std::move(run_spec)),
+      ledger(std::move(opened_ledger)),
+      clock(*ledger),
+      store(std::make_unique<FileObjectStore>(config.store_root, clock)),
+      shards(std::move(opened_shards)),
+      tokenizer(std::move(opened_tokenizer)),
+      metrics(std::move(opened_metrics)),
+      environment(spec, *store, *ledger, *shards, *metrics,
+                  config.copy_checkpoints ? config.state_folder / "checkpoints" : std::filesystem::path()),
+      lock_(std::move(lock)) {}
+
+Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config) {
+  TRY_ASSIGN(RunSpec spec, load_run_spec(config.spec_file.string()));
+  TRY_ASSIGN(auto ledger, SqliteLedger::open_existing(config.ledger_file));
+  TRY_ASSIGN(auto shards,
+             open_data_folder(config.data_folder, {.sequence_length = static_cast<uint64_t>(spec.inner.sequence_length)}));
+  TRY(check_data(spec, *shards, config.data_folder));
+  TRY_ASSIGN(auto tokenizer, open_data_tokenizer(config.data_folder));
+  TRY(make_folder(config.state_folder));
+  TRY_ASSIGN(FolderLock lock, FolderLock::take(config.state_folder, LockScope::kProcess));
+  TRY_ASSIGN(auto metrics, config.watch->open_sink(config.metrics_file, run_tags(spec), config.reports_machine));
+  return std::unique_ptr<NodeWorld>(new NodeWorld(config, std::move(lock), std::move(spec), std::move(ledger), std::move(shards),
+                                                  std::move(tokenizer), std::move(metrics)));
+}
+
+Result<std::unique_ptr<RunningNode>> open_miner(const NodeConfig& config) {
+  TRY_ASSIGN(const KeyPair key, KeyPair::load(config.key_file));
+  TRY_ASSIGN(auto owned, open_world<Miner>(config));
+  NodeWorld& world = *owned->world;
+  TRY(register_if_new(world, key, NodeRole::kMiner, 0));
+  owned->who = who_is("miner", world, key);
+  owned->node = std::make_unique<Miner>(world.environment, *world.store, *owned->engine, key,
+                                        MinerOptions{.threads = config.threads,
+                                                     .until_window = config.until_window,
+                                                     .state_file = config.state_folder / "miner.state",
+                                                     .dump_folder = config.dump_folder});
+  return owned;
+}
+
+Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config, double stake) {
+  TRY_ASSIGN(const KeyPair key, KeyPair::load(config.key_file));
+  TRY_ASSIGN(auto owned, open_world<Validator>(config));
+  NodeWorld& world = *owned->world;
+  TRY(register_if_new(world, key, NodeRole::kValidator, stake));
+  owned->who = who_is("validator", world, key);
+  owned->node = std::make_unique<Validator>(world.environment, *world.store, *world.ledger, *owned->engine, key,
+                                            ValidatorOptions{.threads = config.threads,
+                                                             .until_window = config.until_window,
+                                                             .tokenizer = world.tokenizer->files(),
+                                                             .checkpoint_shard_bytes = config.checkpoint_shard_bytes,
+                                                             .retention = config.retention,
+                                                             .background_checkpoints = config.background_checkpoints});
+  return owned;
+}
+
+Result<std::unique_ptr<RunningNode>> open_evaluator(const NodeConfig& config) {
+  EvaluatorOptions options{.threads = config.threads,
+                           .heldout_samples = config.heldout_samples,
+                           .until_window = config.until_window,
+                           .state_file = config.state_folder / "evaluated.txt",
+                           .force = config.evaluation.force,
+                           .mmlu_every = config.evaluation.mmlu_every};
+  if (!config.evaluation.backfill.empty()) {
+    TRY_ASSIGN(options.backfill, parse_window_range(config.evaluation.backfill));
+  }
+  if (!config.evaluation.tasks_folder.empty()) {
+    TRY_ASSIGN(const ExampleCounts examples, parse_example_counts(config.evaluation.num_fewshot));
+    TRY_ASSIGN(options.tasks, load_tasks(config.evaluation.tasks_folder, {config.evaluation.task_limit, examples}));
+  }
+  TRY_ASSIGN(auto owned, open_world<Evaluator>(config));
+  owned->who = {{"role", "evaluator"}};
+  options.tokenizer = owned->world->tokenizer.get();
+  owned->node = std::make_unique<Evaluator>(owned->world->environment, *owned->engine, std::move(options));
+  return owned;
+}
+
+Result<std::unique_ptr<Engine>> make_engine(const NodeWorld& world) {
+  return make_cpu_engine(world.spec.model, world.spec.inner,
+                         {.threads = world.config.threads,
+                          .precision = world.config.precision,
+                          .micro_batch = std::min<int64_t>(8, world.spec.inner.batch_size)});
+}
+
+std::string bucket_of(const PublicKey& key) { return "node-" + key.hex().substr(0, 32); }
+
+Status check_data(const RunSpec& spec, const ShardSource& shards, const std::filesystem::path& folder) {
+  const std::string what = "data folder " + folder.string();
+  if (shards.sequence_length() != static_cast<uint64_t>(spec.inner.sequence_length)) {
+    return fatal_error(fmt::format("{0}: its samples have {1} tokens, the run's inner.sequence_length is {2}: prepare data with "
+                                   "--sequence-length {2}, or change the run with --set inner.sequence_length={1}",
+                                   what, shards.sequence_length(), spec.inner.sequence_length));
+  }
+  if (shards.vocab_size() > static_cast<uint64_t>(spec.model.vocab_size)) {
+    return fatal_error(fmt::format("{0}: its tokenizer has {1} tokens, the run's model.vocab_size is {2}: prepare data with another "
+                                   "--tokenizer, or change the run with --set model.vocab_size={1}",
+                                   what, shards.vocab_size(), spec.model.vocab_size));
+  }
+  if (spec.data.manifest_hash.empty()) return {};
+  const auto hash = shards.manifest_hash();
+  if (hash && hash->hex() == spec.data.manifest_hash) return {};
+  return fatal_error(fmt::format("{}: its manifest hash is {}, the run trains on {} (data.manifest_hash): name the folder that the run "
+                                 "was started with",
+                                 what, hash ? hash->hex() : "missing", spec.data.manifest_hash));
+}
+
+Result<RunSpec> load_run_spec(const std::string& preset_or_file) {
+  const std::vector<std::string> presets = preset_names();
+  if (std::ranges::find(presets, preset_or_file) != presets.end()) return preset_run_spec(preset_or_file);
+  const auto text = read_file(preset_or_file, kMaxSpecBytes);
+  if (!text) {
+    return fatal_error(fmt::format("run spec '{}': neither a preset ({}) nor a readable file: {}", preset_or_file,
+                                   fmt::join(presets, ", "), text.error().message));
+  }
+  auto spec = parse_run_spec(as_text(*text));
+  if (!spec) return annotate(spec.error(), preset_or_file);
+  return spec;
+}
+
+Status apply_changes(RunSpec& spec, const std::vector<std::string>& changes) {
+  for (const std::string& change : changes) {
+    const size_t equals = change.find('=');
+    if (equals == std::string::npos) return fatal_error(fmt::format("--set {}: must be FIELD=VALUE", change));
+    TRY(set_field(spec, change.substr(0, equals), change.substr(equals + 1)));
+  }
+  return {};
+}
+
+}  // namespace templar

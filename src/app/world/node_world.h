@@ -1,0 +1,109 @@
+// Wiring: what a node needs of the outside world, made from files and folders, and the three kinds of node upon it. A localnet in
+// one process and the separate verbs use the same.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "adapters/sqlite_ledger/sqlite_ledger.h"
+#include "app/world/watch.h"
+#include "base/folder_lock.h"
+#include "base/keys.h"
+#include "engine/engine.h"
+#include "formats/checkpoint/retention.h"
+#include "formats/safetensors/model_shards.h"
+#include "node/window/environment.h"
+#include "ports/ledger_clock.h"
+#include "ports/tokenizer.h"
+
+namespace templar {
+
+// What an evaluator does beyond measuring each checkpoint's held-out loss once.
+struct EvaluationConfig {
+  std::filesystem::path tasks_folder;    // see load_tasks; empty: no tasks
+  int64_t task_limit = 0;                // see TaskOptions
+  std::vector<std::string> num_fewshot;  // see parse_example_counts
+  int64_t mmlu_every = 1;
+  bool force = false;
+  std::string backfill;  // see parse_window_range; empty: none
+};
+
+struct NodeConfig {
+  std::filesystem::path spec_file;
+  std::filesystem::path data_folder;
+  std::filesystem::path store_root;
+  std::filesystem::path ledger_file;
+  std::filesystem::path key_file;      // of miners and validators
+  std::filesystem::path state_folder;  // the node's own; made if missing
+  std::filesystem::path metrics_file;
+  std::filesystem::path dump_folder;  // of miners: for pseudo-gradients; empty: none
+  int threads = 1;
+  Precision precision = Precision::kF32;
+  std::optional<int64_t> until_window;
+  int64_t heldout_samples = 128;
+  bool copy_checkpoints = false;       // into the state folder, before they are loaded
+  bool background_checkpoints = true;  // of validators, see ValidatorOptions
+  CheckpointRetention retention;  // of a validator's own
+  uint64_t checkpoint_shard_bytes = kDefaultShardBytes;
+  EvaluationConfig evaluation;  // of evaluators
+  std::shared_ptr<Watch> watch = std::make_shared<Watch>();  // of the process
+  bool reports_machine = true;                               // see Watch::open_sink
+};
+
+// Owns everything that a node's environment refers to.
+class NodeWorld {
+ public:
+  // Opens all of it and checks that the data fits the run. Fails (fatal) and says what to do; fails (retry) while another process
+  // works in the state folder.
+  [[nodiscard]] static Result<std::unique_ptr<NodeWorld>> open(const NodeConfig& config);
+
+  const NodeConfig config;
+  const RunSpec spec;
+  const std::unique_ptr<SqliteLedger> ledger;
+  const LedgerClock clock;
+  const std::unique_ptr<ObjectStore> store;
+  const std::unique_ptr<ShardSource> shards;
+  const std::unique_ptr<Tokenizer> tokenizer;
+  const std::unique_ptr<MetricsSink> metrics;
+  const NodeEnvironment environment;
+
+ private:
+  NodeWorld(const NodeConfig& node_config, FolderLock lock, RunSpec run_spec, std::unique_ptr<SqliteLedger> opened_ledger,
+            std::unique_ptr<ShardSource> opened_shards, std::unique_ptr<Tokenizer> opened_tokenizer,
+            std::unique_ptr<MetricsSink> opened_metrics);
+
+  const FolderLock lock_;  // of the state folder: two nodes with one key would contradict each other
+};
+
+// A node that somebody drives: advance() as the nodes' own; stop() once, before a clean end.
+class RunningNode {
+ public:
+  virtual ~RunningNode() = default;
+  [[nodiscard]] virtual Result<Progress> advance() = 0;
+  [[nodiscard]] virtual Status stop() = 0;
+};
+
+// Each opens its world, loads its key, registers it on the ledger where that has not been done, and makes its engine.
+[[nodiscard]] Result<std::unique_ptr<RunningNode>> open_miner(const NodeConfig& config);
+[[nodiscard]] Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config, double stake);
+[[nodiscard]] Result<std::unique_ptr<RunningNode>> open_evaluator(const NodeConfig& config);
+
+// The engine of a node in that world, by its configuration.
+[[nodiscard]] Result<std::unique_ptr<Engine>> make_engine(const NodeWorld& world);
+
+// The bucket of a key in a local store.
+[[nodiscard]] std::string bucket_of(const PublicKey& key);
+
+// Checks that shards are what the run trains on: sequence length, vocabulary, manifest. Fails (fatal).
+[[nodiscard]] Status check_data(const RunSpec& spec, const ShardSource& shards, const std::filesystem::path& folder);
+
+// Reads and validates a run spec: a preset's name or a JSON file.
+[[nodiscard]] Result<RunSpec> load_run_spec(const std::string& preset_or_file);
+// Applies "FIELD=VALUE" texts in their order.
+[[nodiscard]] Status apply_changes(RunSpec& spec, const std::vector<std::string>& changes);
+
+}  // namespace templar

@@ -1,0 +1,164 @@
+#include "app/world/watch.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "adapters/influx/influx_output.h"
+#include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
+#include "adapters/metrics_logger/metrics_logger.h"
+#include "adapters/prometheus/prometheus_exporter.h"
+#include "base/file.h"
+#include "base/log_format.h"
+#include "base/log_levels.h"
+#include "base/log_sinks.h"
+#include "base/secrets.h"
+#include "base/uuid.h"
+
+namespace templar {
+namespace {
+
+constexpr size_t kMaxSecretBytes = 4096;
+
+// Every measurement's newest value, for Prometheus.
+class PrometheusOutput final : public MetricsOutput {
+ public:
+  explicit PrometheusOutput(std::unique_ptr<PrometheusExporter> exporter) : exporter_(std::move(exporter)) {}
+  void write(std::span<const Measurement> measurements) override {
+    for (const Measurement& measurement : measurements) exporter_->observe(measurement);
+  }
+  void flush() override {}
+  [[nodiscard]] uint64_t dropped() const override { return 0; }
+
+ private:
+  std::unique_ptr<PrometheusExporter> exporter_;
+};
+
+// From the file, else from the environment; nothing where neither is there. Registered as a secret.
+Result<std::string> read_secret(const std::filesystem::path& file, const char* variable) {
+  std::string secret;
+  if (!file.empty()) {
+    const auto content = read_file(file, kMaxSecretBytes);
+    if (!content) return fatal_error(fmt::format("{}: {}", file.string(), content.error().message));
+    secret = as_text(*content);
+    while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.pop_back();
+    if (secret.empty())
+      return fatal_error(fmt::format("{}: it is empty, and a password or token is wanted", file.string()));
+  } else if (const char* value = std::getenv(variable); value != nullptr) {
+    secret = value;
+  }
+  register_secret(secret);
+  return secret;
+}
+
+Result<std::map<std::string, std::string>> parse_tags(const std::vector<std::string>& texts) {
+  std::map<std::string, std::string> tags;
+  for (const std::string& text : texts) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
+      return fatal_error(fmt::format("--tag {}: must be KEY=VALUE", text));
+    }
+    tags[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  return tags;
+}
+
+std::map<std::string, std::string> process_tags() {
+  return {{"version", TEMPLAR_VERSION}, {"runtime_id", random_uuid()}};
+}
+
+}  // namespace
+
+std::map<std::string, std::string> run_tags(const RunSpec& spec) {
+  return {{"config_spec", spec.name},
+          {"config_algorithm", spec.algorithm == Algorithm::kDemo ? "demo" : "sparseloco"}};
+}
+
+uint64_t Watch::process_seed() const { return std::hash<std::string>()(tags_.at("runtime_id")); }
+
+Watch::Watch() : tags_(process_tags()) {}
+
+Watch::~Watch() {
+  if (has_log_) set_log_sink({});
+}
+
+Result<std::shared_ptr<Watch>> Watch::open(const WatchOptions& options,
+                                           const std::filesystem::path& state_folder, LogSink run_log) {
+  auto watch = std::make_shared<Watch>();
+  TRY_ASSIGN(const auto tags, parse_tags(options.tags));
+  watch->tags_.insert(tags.begin(), tags.end());
+  TRY(watch->open_log(options, std::move(run_log)));
+  TRY(watch->open_outputs(options, state_folder));
+  if (options.system_seconds > 0) {
+    watch->system_interval_ = std::chrono::milliseconds(static_cast<int64_t>(options.system_seconds * 1000));
+    watch->system_ = std::make_unique<SystemMetrics>(SystemMetricsOptions{.disk_folder = state_folder});
+    watch->gpu_ = open_gpu_metrics();
+  }
+  return watch;
+}
+
+Status Watch::open_log(const WatchOptions& options, LogSink run_log) {
+  TRY_ASSIGN(LogLevels levels, parse_log_levels(options.log_levels));
+  TRY_ASSIGN(const LogFormat format, parse_log_format(options.log_format));
+  std::vector<LogSink> sinks;
+  sinks.push_back(run_log ? std::move(run_log) : stderr_log_sink({.format = format}));
+  if (!options.log_file.empty()) {
+    TRY_ASSIGN(LogSink file, file_log_sink({.path = options.log_file, .format = format}));
+    sinks.push_back(std::move(file));
+  }
+  if (!options.loki.url.empty()) {
+    LokiOptions loki = options.loki;
+    TRY_ASSIGN(loki.password, read_secret(options.loki_password_file, "TEMPLAR_LOKI_PASSWORD"));
+    TRY_ASSIGN(loki.token, read_secret(options.loki_token_file, "TEMPLAR_LOKI_TOKEN"));
+    TRY_ASSIGN(loki.labels, parse_tags(options.tags));
+    loki.seed = process_seed();
+    TRY_ASSIGN(loki_, LokiPusher::open(std::move(loki)));
+    sinks.push_back(loki_->sink());
+  }
+  set_log_levels(std::move(levels));
+  set_log_sink(all_log_sinks(std::move(sinks)));
+  has_log_ = true;
+  return {};
+}
+
+Status Watch::open_outputs(const WatchOptions& options, const std::filesystem::path& state_folder) {
+  if (!options.influx.url.empty()) {
+    InfluxConfig config = options.influx;
+    TRY_ASSIGN(config.password, read_secret(options.influx_password_file, "TEMPLAR_INFLUX_PASSWORD"));
+    TRY_ASSIGN(config.token, read_secret(options.influx_token_file, "TEMPLAR_INFLUX_TOKEN"));
+    const std::filesystem::path spool = state_folder / "influx";
+    TRY(make_folder(spool));
+    TRY_ASSIGN(auto influx, InfluxOutput::open(config, {.spool_folder = spool, .seed = process_seed()}, clock_));
+    outputs_.push_back(std::move(influx));
+  }
+  if (options.prometheus_port >= 0) {
+    TRY_ASSIGN(auto exporter,
+               PrometheusExporter::open({.host = options.prometheus_host, .port = options.prometheus_port}));
+    log(LogLevel::kInfo, "metrics", "served to Prometheus",
+        {{"address", fmt::format("http://{}:{}/metrics", options.prometheus_host, exporter->port())}});
+    outputs_.push_back(std::make_shared<PrometheusOutput>(std::move(exporter)));
+  }
+  return {};
+}
+
+Result<std::unique_ptr<MetricsSink>> Watch::open_sink(const std::filesystem::path& metrics_file,
+                                                      std::map<std::string, std::string> tags,
+                                                      bool reports_machine) {
+  TRY(make_folder(metrics_file.parent_path()));
+  TRY_ASSIGN(auto file, JsonlMetricsSink::open(metrics_file));
+  std::vector<std::shared_ptr<MetricsOutput>> outputs = outputs_;
+  outputs.insert(outputs.begin(), std::move(file));
+  tags.insert(tags_.begin(), tags_.end());
+  tags.emplace("node", metrics_file.stem().string());
+  MetricsLoggerOptions options{.tags = std::move(tags)};
+  if (system_) options.system_metrics = [this] { return system_->sample(); };
+  if (gpu_) options.gpu_metrics = [this] { return gpu_->sample(); };
+  if (reports_machine) options.system_interval = system_interval_;
+  return std::make_unique<MetricsLogger>(std::move(options), clock_, std::move(outputs));
+}
+
+}  // namespace templar
