@@ -45,7 +45,8 @@ Status KeyPair::save(const std::filesystem::path& path) const {
     return fatal_error("key file " + path.string() + ": " +
                        (errno == EEXIST ? "exists already, and a key is never overwritten" : std::strerror(errno)));
   }
-  const std::string line = to_hex(ByteView(secret_).first(32)) + "\n";  // the seed is the first half of the secret
+  // The seed is the first half of the secret.
+  const std::string line = to_hex(ByteView(secret_).first(32)) + "\n";
   const bool written = ::write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fsync(file) == 0;
   const int failure = errno;
   ::close(file);

@@ -67,7 +67,8 @@ ReadOutcome read_large(int file, uint64_t offset, std::span<uint8_t> out) {
       ::fcntl(file, F_SETFL, flags | O_DIRECT) == 0) {
     const ReadOutcome outcome = read_past_memory(file, offset, out);
     if (::fcntl(file, F_SETFL, flags) != 0) return {errno, 0};
-    if (outcome.error != EINVAL) return outcome;  // the disk can't write to such an address, or wants longer blocks
+    // The disk can't write to such an address, or wants longer blocks.
+    if (outcome.error != EINVAL) return outcome;
   }
   begin_reading(file, offset, out.size());
   return read_at(file, offset, out);

@@ -40,7 +40,8 @@ uint64_t Random::next() {
 
 uint64_t Random::below(uint64_t bound) {
   CHECK(bound > 0);
-  const uint64_t unbiased_from = (0 - bound) % bound;  // 2^64 mod bound: draws below it would favour small results
+  // 2^64 mod bound: draws below it would favour small results.
+  const uint64_t unbiased_from = (0 - bound) % bound;
   for (;;) {
     const uint64_t draw = next();
     if (draw >= unbiased_from) return draw % bound;

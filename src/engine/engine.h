@@ -63,8 +63,8 @@ struct ContinuationScore {
 
 // The moments of AdamW and the number of updates made: what a miner saves to resume exactly.
 struct OptimiserState {
-  std::vector<std::span<float>>
-      first_moment;  // one span a parameter, canonical order; the engine's own memory
+  // One span a parameter, canonical order; the engine's own memory.
+  std::vector<std::span<float>> first_moment;
   std::vector<std::span<float>> second_moment;
   int64_t* updates = nullptr;
 };
@@ -79,7 +79,8 @@ struct GenerationOptions {
 // A token that generation chose.
 struct GeneratedToken {
   uint32_t id = 0;
-  double log_probability = 0;  // natural, of the model's own distribution, whatever temperature and top_k chose by
+  // Natural, of the model's own distribution, whatever temperature and top_k chose by.
+  double log_probability = 0;
 };
 
 class Engine {

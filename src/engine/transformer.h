@@ -121,8 +121,8 @@ class Transformer {
   AlignedBuffer<float> inverse_rms_final_;
   // Used by one step after the other.
   AlignedBuffer<Scalar> normed_;  // [tokens, hidden], what the last norm gave
-  AlignedBuffer<Scalar>
-      projected_;  // [tokens, hidden], what a block adds to the residual stream; its attention's gradient
+  // [tokens, hidden], what a block adds to the residual stream; its attention's gradient.
+  AlignedBuffer<Scalar> projected_;
   AlignedBuffer<Scalar> activated_;    // [tokens, intermediate]
   AlignedBuffer<float> d_x_;           // [tokens, hidden], the residual stream's gradient
   AlignedBuffer<Scalar> d_x_scalar_;   // the same for matrix products

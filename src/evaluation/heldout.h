@@ -10,8 +10,8 @@
 namespace templar {
 
 struct HeldoutReport : EvaluationReport {
-  int64_t predicted_bytes =
-      0;  // of text that the predicted tokens stand for; a document separator stands for none
+  // Of text that the predicted tokens stand for; a document separator stands for none.
+  int64_t predicted_bytes = 0;
   [[nodiscard]] double perplexity() const;
   [[nodiscard]] double bits_per_byte() const;  // infinite without bytes
 };

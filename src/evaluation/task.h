@@ -31,8 +31,8 @@ struct Task {
   TaskKind kind = TaskKind::kArcEasy;
   std::vector<Question> questions;
   int64_t example_count = 0;
-  std::map<std::string, std::string>
-      preambles;  // by subject ("" where there is none): description and solved examples
+  // By subject ("" where there is none): description and solved examples.
+  std::map<std::string, std::string> preambles;
   // Before a question's own context.
   [[nodiscard]] const std::string& preamble_of(const Question& question) const {
     return preambles.at(question.subject);

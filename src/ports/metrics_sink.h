@@ -15,7 +15,8 @@ namespace templar {
 using MetricValue = std::variant<int64_t, double, std::string>;
 
 struct Measurement {
-  std::string name;  // the reference's names: "training_step_v2", "validator_window_v2", "benchmark_metrics", ...
+  // The reference's names: "training_step_v2", "validator_window_v2", "benchmark_metrics", ...
+  std::string name;
   std::map<std::string, std::string> tags;
   std::map<std::string, MetricValue> fields;
   int64_t time_ns = 0;  // since the Unix epoch; 0: when it is written

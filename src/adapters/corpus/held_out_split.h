@@ -17,8 +17,8 @@ namespace templar {
 
 struct HeldOutRule {
   double fraction = 0;  // documents whose draw is below this share of the range are held out
-  uint64_t least_tokens =
-      0;  // where those hold fewer tokens than this, documents with the next smallest draws are added
+  // Where those hold fewer tokens than this, documents with the next smallest draws are added.
+  uint64_t least_tokens = 0;
 };
 
 // Takes documents as token lists, in order, and passes each one on to the one side or the other. Keeps the

@@ -21,8 +21,8 @@ struct InputFile {
 };
 
 struct InputOptions {
-  std::vector<std::string>
-      extensions;  // without dot; of files in folders; a .gz or .zst behind them is overlooked; empty: all
+  // Without dot; of files in folders; a .gz or .zst behind them is overlooked; empty: all.
+  std::vector<std::string> extensions;
   std::filesystem::path excluded;  // a folder that is not entered (where the result goes); may not exist
   uint64_t seed = 0;
 };

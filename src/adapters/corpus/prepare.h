@@ -18,8 +18,8 @@ struct PrepareOptions {
   std::filesystem::path out;
   std::string tokenizer = "bytes";  // bytes | sentencepiece:FILE | train:VOCAB
   uint64_t sequence_length = 0;     // no default: the run decides
-  uint64_t shard_samples =
-      65536;  // samples of a shard; the last one holds between half and one and a half times as many
+  // Samples of a shard; the last one holds between half and one and a half times as many.
+  uint64_t shard_samples = 65536;
   double held_out_fraction = 0.05;  // share of the documents, chosen by their hash, that no shard contains
   uint64_t held_out_samples = 0;    // at most this many held-out samples; 0: no limit
   uint64_t max_bytes = 0;           // stop after this much text; 0: all of it

@@ -23,8 +23,8 @@ struct HttpClientOptions {
 
 struct HttpPost {
   std::string url;  // http:// or https://
-  std::vector<std::pair<std::string, std::string>>
-      headers;       // Content-Type is application/octet-stream unless one of them says
+  // Content-Type is application/octet-stream unless one of them says.
+  std::vector<std::pair<std::string, std::string>> headers;
   std::string user;  // Basic authentication; empty: none
   std::string password;
   std::string body;

@@ -18,8 +18,8 @@
 namespace templar {
 
 struct InfluxOutputOptions {
-  std::filesystem::path
-      spool_folder;  // of this process alone; empty: what waits stays in memory and ends with it
+  // Of this process alone; empty: what waits stays in memory and ends with it.
+  std::filesystem::path spool_folder;
   uint64_t spool_bytes = uint64_t{256} << 20;
   uint64_t memory_bytes = uint64_t{64} << 20;    // packed
   std::chrono::milliseconds first_retry{1'000};  // doubled from failure to failure, with jitter

@@ -25,11 +25,11 @@ struct LokiOptions {
 
   size_t max_queued = 10'000;  // events that wait; then the oldest go
   size_t batch = 1'000;        // events of one request
-  std::chrono::milliseconds interval =
-      std::chrono::seconds(5);  // for no longer does an event wait for others
+  // For no longer does an event wait for others.
+  std::chrono::milliseconds interval = std::chrono::seconds(5);
   std::chrono::milliseconds request_timeout = std::chrono::seconds(10);
-  std::chrono::milliseconds first_pause =
-      std::chrono::milliseconds(500);  // after a failure; then twice as long each time (BackOff)
+  // After a failure; then twice as long each time (BackOff)
+  std::chrono::milliseconds first_pause = std::chrono::milliseconds(500);
   std::chrono::milliseconds longest_pause = std::chrono::seconds(60);
   uint64_t seed = 0;  // of how long exactly the pauses are: another one in each process
   std::chrono::milliseconds exit_deadline = std::chrono::seconds(5);  // for what is left at the end

@@ -13,8 +13,8 @@
 namespace templar {
 
 struct ExpositionOptions {
-  size_t max_series = 10'000;  // a field of a measurement with its tags is one; those that come later are
-                               // left out, and counted
+  // A field of a measurement with its tags is one; those that come later are left out, and counted.
+  size_t max_series = 10'000;
   // Tags whose values have no end, or that say the same everywhere: without them the newest value counts.
   std::set<std::string, std::less<>> left_out_tags = {"window", "global_step", "outer_step", "runtime_id"};
   std::string left_out_prefix = "config_";

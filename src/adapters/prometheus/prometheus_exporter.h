@@ -11,8 +11,8 @@
 namespace templar {
 
 struct PrometheusOptions {
-  std::string host = "127.0.0.1";  // of this machine's addresses; nobody is asked for a password, so think
-                                   // before giving another one
+  // Of this machine's addresses; nobody is asked for a password, so think before giving another one.
+  std::string host = "127.0.0.1";
   int port = 0;                    // 0: any that is free
   ExpositionOptions exposition;
   std::function<uint64_t()>

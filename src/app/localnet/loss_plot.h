@@ -32,8 +32,8 @@ struct LossPlot {
   std::string subtitle;  // may be empty
   std::string x_label;
   std::string y_label;
-  std::vector<PlotSeries>
-      series;  // told apart by colours that colour-blind people see; beyond five they repeat
+  // Told apart by colours that colour-blind people see; beyond five they repeat.
+  std::vector<PlotSeries> series;
   std::vector<PlotReference> references;
 };
 

@@ -109,7 +109,8 @@ Result<std::filesystem::path> find_data(const LocalnetOptions& options, const Ru
 
 // A shard that was damaged would be trained on without anybody noticing.
 Status verify_data(const std::filesystem::path& folder, const ProgressLine& progress) {
-  if (!std::filesystem::exists(folder / kManifestName)) return {};  // shards from elsewhere: there is nothing to compare with
+  // Shards from elsewhere: there is nothing to compare with.
+  if (!std::filesystem::exists(folder / kManifestName)) return {};
   const Stopwatch watch;
   return verify_data_folder(folder, [&](const std::string& file) {
     if (watch.seconds() > 2) progress("checking " + file);
@@ -148,7 +149,8 @@ LocalNode make_node(const LocalnetOptions& options, const LocalRun& run, NodeRol
                     .precision = options.precision,
                     .until_window = options.windows,
                     .heldout_samples = options.heldout_samples,
-                    .background_checkpoints = false,  // in one process the same seed gives the same checkpoints
+                    // In one process the same seed gives the same checkpoints.
+                    .background_checkpoints = false,
                     .evaluation = {.tasks_folder = options.tasks_folder}};
   return {.name = std::move(name), .role = role, .uid = uid, .config = std::move(config)};
 }

@@ -37,7 +37,8 @@ struct LocalnetOptions {
   int64_t heldout_samples = 128;
   std::filesystem::path tasks_folder;  // for the evaluator; empty: none
   WatchOptions watch;                  // of all its processes
-  int dashboard_port = -1;             // serve the dashboard while the run goes on; 0: on any free port; below 0: not
+  // Serve the dashboard while the run goes on; 0: on any free port; below 0: not.
+  int dashboard_port = -1;
 };
 
 // Virtual time at which block 0 of a localnet is made: 2026-01-01 00:00 UTC.

@@ -41,8 +41,8 @@ struct MinerJudgement {
   std::string reason;
   std::optional<double> gradient_score, binary_average, rating_mu, rating_sigma, ordinal, sync_score,
       final_score, weight;
-  std::optional<double> own_gain,
-      random_gain;  // by how much its contribution lowered the loss on its own and on other samples
+  // By how much its contribution lowered the loss on its own and on other samples.
+  std::optional<double> own_gain, random_gain;
 };
 
 // Of one number, over the nodes that reported it; nothing where none did.
@@ -56,8 +56,8 @@ struct Spread {
 
 struct RunWindow {
   uint64_t revision = 0;
-  bool reported =
-      false;            // by a miner or validator; a baseline's or a timeline's numbers alone make no window
+  // By a miner or validator; a baseline's or a timeline's numbers alone make no window.
+  bool reported = false;
   int64_t time_ms = 0;  // of the newest report; 0: nobody has said
   std::vector<NodeReport> reports;
   std::vector<MinerJudgement> judgements;  // by uid

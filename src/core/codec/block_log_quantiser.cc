@@ -40,8 +40,8 @@ float best_scale(std::span<const float> values, std::span<const float> magnitude
 // Where the refinement begins. The kept largest of many lie close together, and level 0 stands for most of
 // them; what is kept whole spreads down to zero, and level 0 has to lie lower.
 float first_scale(std::span<const float> values) {
-  constexpr double kWideSpread =
-      1.15;  // root mean square over mean: 1 for equal magnitudes, 1.25 for a normal's
+  // Root mean square over mean: 1 for equal magnitudes, 1.25 for a normal's.
+  constexpr double kWideSpread = 1.15;
   constexpr double kLowerStart = 0.4;
   double sum = 0;
   double squares = 0;

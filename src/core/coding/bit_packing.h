@@ -152,8 +152,8 @@ class BitReader {
   ByteView memory_;
   size_t next_ = 0;  // byte that is loaded next
   size_t end_ = 0;
-  uint64_t word_ =
-      0;  // bits that were loaded; above the first filled_ ones, those of the same place in memory or 0
+  // Bits that were loaded; above the first filled_ ones, those of the same place in memory or 0.
+  uint64_t word_ = 0;
   int filled_ = 0;
 };
 

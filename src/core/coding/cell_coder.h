@@ -140,8 +140,8 @@ class CellCoder {
   int class_;
   uint32_t kept_;
   size_t max_items_;      // of a split's table
-  bool has_early_cells_;  // cells of 64 positions only, of which those with one or two come first, in fixed
-                          // lengths
+  // Cells of 64 positions only, of which those with one or two come first, in fixed lengths.
+  bool has_early_cells_;
   uint32_t stride_ = 1;   // between a cell's positions
   uint32_t line_length_ = 0;
   uint32_t cells_a_line_ = 0;

@@ -37,8 +37,8 @@ struct AggregateRecord {
   int64_t window = 0;      // >= 0
   int64_t outer_step = 0;  // outer steps done before this window, >= 0
   Hash256 state_root;      // at the window's START, before this record is applied
-  std::vector<uint32_t>
-      gather_peers;  // in force in this window, in order of preference; no uid twice in the two lists
+  // In force in this window, in order of preference; no uid twice in the two lists.
+  std::vector<uint32_t> gather_peers;
   std::vector<uint32_t> reserve_peers;
   std::vector<AcceptedContribution> accepted;  // ascending uid; empty in a null round
   std::vector<RejectedContribution> rejected;  // ascending uid, none that was accepted

@@ -13,7 +13,8 @@ namespace templar {
 
 struct ParameterInfo {
   std::string name;            // as Hugging Face has it: "model.layers.0.self_attn.q_proj.weight"
-  std::vector<int64_t> shape;  // [rows, columns] or [size]; a weight matrix is [out_features, in_features], row-major
+  // [rows, columns] or [size]; a weight matrix is [out_features, in_features], row-major.
+  std::vector<int64_t> shape;
 
   [[nodiscard]] int64_t count() const {
     int64_t product = 1;

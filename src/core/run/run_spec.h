@@ -101,14 +101,16 @@ struct ScoringSpec {
 };
 
 struct DataSpec {
-  std::string manifest_hash;          // BLAKE2b-256 of the data set's manifest, hexadecimal; empty: any data set
+  // BLAKE2b-256 of the data set's manifest, hexadecimal; empty: any data set.
+  std::string manifest_hash;
   int64_t outer_steps_per_shard = 0;  // the active shard changes this often
 };
 
 // Weights that the run begins with: a checkpoint of another run, of a model of the same shape. Its windows and steps are not
 // taken over.
 struct BootstrapSpec {
-  std::string bucket;      // where the checkpoint lies in the store; empty: the model is initialised from the seed
+  // Where the checkpoint lies in the store; empty: the model is initialised from the seed.
+  std::string bucket;
   int64_t window = 0;      // which of the bucket's checkpoints
   std::string state_root;  // that it must have, hexadecimal
 };

@@ -20,7 +20,8 @@ namespace templar {
 // closes_ms on sees all that counts.
 struct PutWindow {
   TimestampMs opens_ms = 0;   // the window's first block
-  TimestampMs closes_ms = 0;  // the next window's first block + put_window_seconds; the first moment that is too late
+  // The next window's first block + put_window_seconds; the first moment that is too late.
+  TimestampMs closes_ms = 0;
 };
 [[nodiscard]] inline PutWindow put_window(const NetworkSpec& network, TimestampMs first_block_ms, TimestampMs next_first_block_ms) {
   return {first_block_ms, next_first_block_ms + network.put_window_seconds * 1000};

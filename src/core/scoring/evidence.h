@@ -30,8 +30,8 @@ struct MinerEvidence {
   PublicKey key;
   Verdict verdict = {VerdictCode::kMissing, ""};  // of the gather
   std::optional<Evaluation> evaluation;           // only of accepted ones, if it was chosen for evaluation
-  std::optional<int64_t>
-      steps_behind;  // outer steps between the contribution's state root and ours; none: root unknown
+  // Outer steps between the contribution's state root and ours; none: root unknown.
+  std::optional<int64_t> steps_behind;
   bool possession_proof_fits = false;
 };
 

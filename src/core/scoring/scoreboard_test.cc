@@ -102,8 +102,8 @@ TEST(Scoreboard, TakesEqualImprovementOnOwnSamplesForAMinus) {
 }
 
 TEST(Scoreboard, CountsALowBinaryAverageAsZeroOnceWarm) {
-  const RunSpec spec =
-      testing::scoring_run_spec();  // alpha 0.05: the average is 0.05 after one win, 0.0975, 0.1426
+  // Alpha 0.05: the average is 0.05 after one win, 0.0975, 0.1426.
+  const RunSpec spec = testing::scoring_run_spec();
   const std::vector<MinerEvidence> miners = {evaluated(1, 0.05, 0.03), evaluated(2, 0.01, 0.02)};
   Evidence evidence = window_of(0, miners);
   evidence.outer_step = 9;

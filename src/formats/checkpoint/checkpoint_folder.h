@@ -33,8 +33,8 @@ struct CheckpointReport {
   std::optional<CheckpointManifest> manifest;  // nothing: it can't be used, and no file was looked at
   std::optional<std::string> manifest_problem;
   std::vector<CheckedFile> files;
-  std::optional<std::string>
-      model_problem;  // run spec, parameters and state root don't fit each other; or were not looked at
+  // Run spec, parameters and state root don't fit each other; or were not looked at.
+  std::optional<std::string> model_problem;
 
   [[nodiscard]] bool ok() const;
 };

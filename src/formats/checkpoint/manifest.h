@@ -17,7 +17,8 @@ inline constexpr std::string_view kModelName = "model.safetensors";  // of a mod
 inline constexpr std::string_view kConfigName = "config.json";
 inline constexpr std::string_view kRunSpecName = "run_spec.json";
 inline constexpr size_t kMaxManifestBytes = size_t{16} << 20;
-inline constexpr uint64_t kMaxHeaderBytesOfFile = uint64_t{1} << 20;  // of a model file, beyond its parameters
+// Of a model file, beyond its parameters.
+inline constexpr uint64_t kMaxHeaderBytesOfFile = uint64_t{1} << 20;
 
 // A file is hashed in pieces of this size, so that each can be fetched, checked and fetched again by itself.
 inline constexpr uint64_t kPieceBytes = uint64_t{4} << 20;
@@ -25,7 +26,8 @@ inline constexpr uint64_t kPieceBytes = uint64_t{4} << 20;
 struct CheckpointFile {
   std::string name;
   uint64_t size_bytes = 0;
-  std::vector<Hash256> pieces;  // BLAKE2b-256 of each kPieceBytes, the last one shorter; none of an empty file
+  // BLAKE2b-256 of each kPieceBytes, the last one shorter; none of an empty file.
+  std::vector<Hash256> pieces;
   bool operator==(const CheckpointFile&) const = default;
 };
 

@@ -26,8 +26,8 @@ struct PrefetchLimits {
 
 struct FetchedWindow {
   int64_t window = 0;
-  std::optional<AggregateRecord>
-      record;           // nothing: it is missing or unusable, although the leader has published later ones
+  // nothing: it is missing or unusable, although the leader has published later ones.
+  std::optional<AggregateRecord> record;
   std::string problem;  // then why
   NamedContributions contributions;  // that the record names, parsed
 };

@@ -29,11 +29,13 @@ struct WindowRange {
 struct EvaluatorOptions {
   int threads = 1;
   int64_t heldout_samples = 128;         // at most that many, spread over the held-out set; 0: all
-  std::optional<int64_t> until_window;   // finished once the checkpoint of this window is evaluated, or passed over
+  // Finished once the checkpoint of this window is evaluated, or passed over.
+  std::optional<int64_t> until_window;
   std::filesystem::path state_file;      // remembers which are done over restarts; empty: in memory only
   bool force = false;                    // evaluate again what the state file has as done
   std::optional<WindowRange> backfill;   // only what there is of these windows, then finished
-  const Tokenizer* tokenizer = nullptr;  // must outlive the evaluator; without one there are no bits per byte and no tasks
+  // Must outlive the evaluator; without one there are no bits per byte and no tasks.
+  const Tokenizer* tokenizer = nullptr;
   std::vector<Task> tasks;               // needs the tokenizer
   int64_t mmlu_every = 1;                // MMLU in the first evaluation and in every so many-th after it
 };
@@ -66,7 +68,8 @@ class Evaluator {
   const EvaluatorOptions options_;
   Replica replica_;
   WindowTimeline timeline_;
-  std::set<int64_t> remembered_;                // evaluated by this evaluator or, as the state file says, before
+  // Evaluated by this evaluator or, as the state file says, before.
+  std::set<int64_t> remembered_;
   std::set<int64_t> done_;                      // not to be evaluated any more
   std::map<int64_t, std::string> passed_over_;  // window → which files it was made of
   int64_t evaluations_ = 0;

@@ -23,8 +23,8 @@ struct MinerOptions {
   int threads = 1;                      // for codec, outer step and hashing; the engine has its own
   std::optional<int64_t> until_window;  // finished once the model is the start of this window
   std::filesystem::path state_file;     // the miner's own part of its state; empty: kept in memory only
-  std::filesystem::path
-      dump_folder;  // for pseudo-gradients as they are before compression; empty: none are written
+  // For pseudo-gradients as they are before compression; empty: none are written.
+  std::filesystem::path dump_folder;
 };
 
 class Miner {
@@ -85,7 +85,8 @@ class Miner {
   Registration self_;
   bool started_ = false;
   bool state_loaded_ = false;         // from the file, where there is one
-  std::optional<int64_t> untrained_;  // untrained_window() when the catch-up began; nothing: what we hold back does not count
+  // untrained_window() when the catch-up began; nothing: what we hold back does not count.
+  std::optional<int64_t> untrained_;
   int64_t no_record_of_ = -1;         // catching up from this window has found no record of it
   int64_t contributed_window_ = -1;  // the newest window that we have published in, or tried to
   struct {

@@ -46,7 +46,8 @@ class Trainer {
 
   const NodeEnvironment& environment_;
   ParameterBuffers feedback_;
-  ParameterBuffers start_;  // the parameters at the window's start, until the pseudo-gradient takes their place
+  // The parameters at the window's start, until the pseudo-gradient takes their place.
+  ParameterBuffers start_;
 };
 
 }  // namespace templar

@@ -48,7 +48,8 @@ MinerEvidence accepted_evidence(const Contribution& contribution) {
           .key = contribution.header().public_key,
           .verdict = {},
           .evaluation = std::nullopt,
-          .steps_behind = 0,  // the gather takes only contributions that start from our root, with a fitting proof
+          // The gather takes only contributions that start from our root, with a fitting proof.
+          .steps_behind = 0,
           .possession_proof_fits = true};
 }
 

@@ -28,7 +28,8 @@ struct ValidatorOptions {
   std::vector<TokenizerFile> tokenizer;   // goes beside the checkpoints
   uint64_t checkpoint_shard_bytes = kDefaultShardBytes;
   CheckpointRetention retention;
-  bool background_checkpoints = true;  // false: a window waits for its checkpoint, so that the run does not depend on the disk's speed
+  // false: a window waits for its checkpoint, so that the run does not depend on the disk's speed.
+  bool background_checkpoints = true;
 };
 
 class Validator {

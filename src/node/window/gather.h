@@ -30,7 +30,8 @@ struct GatherRequest {
 struct Gathered {
   std::vector<Contribution> accepted;          // ascending uid
   std::vector<RejectedContribution> rejected;  // ascending uid
-  std::vector<uint32_t> unanswered;            // of the rejected, those whose store was away: asked again, it may have them
+  // Of the rejected, those whose store was away: asked again, it may have them.
+  std::vector<uint32_t> unanswered;
 };
 
 struct MissingContribution {
@@ -39,7 +40,8 @@ struct MissingContribution {
 };
 struct NamedContributions {
   std::vector<Contribution> found;           // ascending uid
-  std::vector<MissingContribution> missing;  // ascending uid; with all of found they are what the record names
+  // Ascending uid; with all of found they are what the record names.
+  std::vector<MissingContribution> missing;
 };
 
 // One peer's contribution of the window, or why it does not count. A contribution counts if it was stored in time, parses, is of
