@@ -1,3 +1,5 @@
 #include "app/verbs/templar.h"
 
-int main(int argc, char** argv) { return templar::run_templar(argc, argv); }
+int main(int argc, char** argv) {
+  return templar::run_templar(argc, argv);
+}

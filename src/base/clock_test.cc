@@ -29,7 +29,9 @@ TEST(SystemClock, CountsTheSameTimeInNanoseconds) {
   EXPECT_LE(now_ns / 1'000'000, clock.now_ms());
 }
 
-TEST(VirtualClock, TellsItsTimeInNanosecondsToo) { EXPECT_EQ(VirtualClock(7).now_ns(), 7'000'000); }
+TEST(VirtualClock, TellsItsTimeInNanosecondsToo) {
+  EXPECT_EQ(VirtualClock(7).now_ns(), 7'000'000);
+}
 
 TEST(Stopwatch, NeverRunsBackwards) {
   const Stopwatch watch;

@@ -53,7 +53,8 @@ void begin_writeback(int file, uint64_t offset, uint64_t size_bytes) {
 }
 
 void begin_reading(int file, uint64_t offset, uint64_t size_bytes) {
-  (void)::posix_fadvise(file, static_cast<off_t>(offset), static_cast<off_t>(size_bytes), POSIX_FADV_WILLNEED);
+  (void)::posix_fadvise(file, static_cast<off_t>(offset), static_cast<off_t>(size_bytes),
+                        POSIX_FADV_WILLNEED);
 }
 
 ReadOutcome read_at(int file, uint64_t offset, std::span<uint8_t> out) {

@@ -29,8 +29,8 @@ class Descriptor {
 // The same at that offset.
 [[nodiscard]] int write_at(int file, uint64_t offset, ByteView content);
 
-// Lets the disk begin with what was written there, where the range is large enough to be worth it: a sync at the
-// end then finds little left to do. A hint, without promises.
+// Lets the disk begin with what was written there, where the range is large enough to be worth it: a sync at
+// the end then finds little left to do. A hint, without promises.
 void begin_writeback(int file, uint64_t offset, uint64_t size_bytes);
 
 // Lets the disk fetch all of what is about to be read there. A hint, without promises.

@@ -34,8 +34,8 @@ Result<Bytes> read_file(const std::filesystem::path& path, size_t max_bytes) {
   if (S_ISDIR(info.st_mode)) return file_error(path, EISDIR);
   const auto size = static_cast<size_t>(info.st_size);
   if (size > max_bytes) {
-    return fatal_error(path.string() + ": " + std::to_string(size) + " bytes, at most " + std::to_string(max_bytes) +
-                       " are allowed");
+    return fatal_error(path.string() + ": " + std::to_string(size) + " bytes, at most " +
+                       std::to_string(max_bytes) + " are allowed");
   }
   Bytes content(size);
   size_t position = 0;
@@ -98,7 +98,8 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
   if (size == 0) return mapped;
   void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (address == MAP_FAILED) return file_error(path, errno);
-  mapped.mapping_ = std::shared_ptr<const void>(address, [size](const void* start) { ::munmap(const_cast<void*>(start), size); });
+  mapped.mapping_ = std::shared_ptr<const void>(
+      address, [size](const void* start) { ::munmap(const_cast<void*>(start), size); });
   mapped.bytes_ = {static_cast<const uint8_t*>(address), size};
   return mapped;
 }

@@ -12,11 +12,12 @@ namespace templar {
 // The whole file. Fails (fatal) if it is missing, unreadable or larger than max_bytes.
 [[nodiscard]] Result<Bytes> read_file(const std::filesystem::path& path, size_t max_bytes);
 
-// Readers see the old content or the new, never a part, even after a power cut: written beside the target, synced,
-// renamed over it, folder synced. Fails (fatal) and leaves the old content where the disk is full or the folder unwritable.
-// The folder must exist.
+// Readers see the old content or the new, never a part, even after a power cut: written beside the target,
+// synced, renamed over it, folder synced. Fails (fatal) and leaves the old content where the disk is full or
+// the folder unwritable. The folder must exist.
 [[nodiscard]] Status write_file_atomically(const std::filesystem::path& path, ByteView content);
-[[nodiscard]] inline Status write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+[[nodiscard]] inline Status write_file_atomically(const std::filesystem::path& path,
+                                                  std::string_view content) {
   return write_file_atomically(path, as_bytes(content));
 }
 

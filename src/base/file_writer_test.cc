@@ -13,8 +13,8 @@ namespace {
 
 using testing::fails;
 using testing::files_in;
-using testing::text_of;
 using testing::TemporaryFolder;
+using testing::text_of;
 
 TEST(AtomicFileWriter, ShowsThePiecesTogetherAtTheCommitAndNotBefore) {
   const TemporaryFolder folder;

@@ -31,7 +31,7 @@ class FirstFailure {
  private:
   mutable std::mutex mutex_;
   std::atomic<uint64_t> failed_ = UINT64_MAX;  // the lowest that has
-  std::optional<Error> error_;  // guarded by mutex_
+  std::optional<Error> error_;                 // guarded by mutex_
 };
 
 }  // namespace templar

@@ -15,7 +15,8 @@ TEST(FolderLock, IsHeldByOneAtATime) {
   const TemporaryFolder folder;
   auto first = FolderLock::take(folder.path(), LockScope::kProcess);
   ASSERT_TRUE(first);
-  EXPECT_TRUE(fails(FolderLock::take(folder.path(), LockScope::kProcess), ErrorKind::kRetry, "another process works in this folder"));
+  EXPECT_TRUE(fails(FolderLock::take(folder.path(), LockScope::kProcess), ErrorKind::kRetry,
+                    "another process works in this folder"));
   first = FolderLock::take(TemporaryFolder().path(), LockScope::kProcess);
   EXPECT_TRUE(FolderLock::take(folder.path(), LockScope::kWithChildren));
 }

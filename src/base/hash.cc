@@ -30,7 +30,8 @@ Blake2b::Blake2b(size_t digest_size, ByteView key) : digest_size_(digest_size) {
   static const bool ready = sodium_init() >= 0;
   CHECK(ready);
   CHECK(digest_size >= 16 && digest_size <= 64 && key.size() <= 64);
-  CHECK(crypto_generichash_blake2b_init(as_state(state_), key.empty() ? nullptr : key.data(), key.size(), digest_size) == 0);
+  CHECK(crypto_generichash_blake2b_init(as_state(state_), key.empty() ? nullptr : key.data(), key.size(),
+                                        digest_size) == 0);
 }
 
 Blake2b& Blake2b::update(ByteView bytes) {
@@ -49,6 +50,8 @@ Hash256 Blake2b::finish256() {
   return hash;
 }
 
-Hash256 blake2b_256(ByteView bytes) { return Blake2b().update(bytes).finish256(); }
+Hash256 blake2b_256(ByteView bytes) {
+  return Blake2b().update(bytes).finish256();
+}
 
 }  // namespace templar

@@ -31,23 +31,28 @@ KeyPair KeyPair::from_seed(const std::array<uint8_t, 32>& seed) {
   return pair;
 }
 
-KeyPair::~KeyPair() { sodium_memzero(secret_.data(), secret_.size()); }
+KeyPair::~KeyPair() {
+  sodium_memzero(secret_.data(), secret_.size());
+}
 
 Signature KeyPair::sign(ByteView message) const {
   Signature signature;
-  CHECK(crypto_sign_detached(signature.bytes.data(), nullptr, message.data(), message.size(), secret_.data()) == 0);
+  CHECK(crypto_sign_detached(signature.bytes.data(), nullptr, message.data(), message.size(),
+                             secret_.data()) == 0);
   return signature;
 }
 
 Status KeyPair::save(const std::filesystem::path& path) const {
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (file < 0) {
-    return fatal_error("key file " + path.string() + ": " +
-                       (errno == EEXIST ? "exists already, and a key is never overwritten" : std::strerror(errno)));
+    return fatal_error(
+        "key file " + path.string() + ": " +
+        (errno == EEXIST ? "exists already, and a key is never overwritten" : std::strerror(errno)));
   }
   // The seed is the first half of the secret.
   const std::string line = to_hex(ByteView(secret_).first(32)) + "\n";
-  const bool written = ::write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fsync(file) == 0;
+  const bool written =
+      ::write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fsync(file) == 0;
   const int failure = errno;
   ::close(file);
   if (written) return {};
@@ -70,7 +75,8 @@ Result<KeyPair> KeyPair::load(const std::filesystem::path& path) {
 }
 
 bool verify(const PublicKey& key, ByteView message, const Signature& signature) {
-  return crypto_sign_verify_detached(signature.bytes.data(), message.data(), message.size(), key.bytes.data()) == 0;
+  return crypto_sign_verify_detached(signature.bytes.data(), message.data(), message.size(),
+                                     key.bytes.data()) == 0;
 }
 
 Result<PublicKey> parse_public_key(std::string_view hex) {

@@ -33,9 +33,9 @@ class KeyPair {
   [[nodiscard]] const PublicKey& public_key() const { return public_key_; }
   [[nodiscard]] Signature sign(ByteView message) const;
 
-  // The file holds the 32-byte seed as one line of hexadecimal digits and is readable by its owner alone. save fails (fatal)
-  // where a file exists already: a key is never overwritten. load fails (fatal) on anything but such a file; from then on
-  // the seed is a secret that no log shows (base/secrets.h).
+  // The file holds the 32-byte seed as one line of hexadecimal digits and is readable by its owner alone.
+  // save fails (fatal) where a file exists already: a key is never overwritten. load fails (fatal) on
+  // anything but such a file; from then on the seed is a secret that no log shows (base/secrets.h).
   [[nodiscard]] Status save(const std::filesystem::path& path) const;
   [[nodiscard]] static Result<KeyPair> load(const std::filesystem::path& path);
 

@@ -1,5 +1,6 @@
-// Memory for arrays that are read in strides far apart, such as the tiles of a large matrix: on the processor's
-// large pages, where the system has them, so that a tile's rows don't each cost a walk through the page tables.
+// Memory for arrays that are read in strides far apart, such as the tiles of a large matrix: on the
+// processor's large pages, where the system has them, so that a tile's rows don't each cost a walk through
+// the page tables.
 #pragma once
 
 #include <cstddef>

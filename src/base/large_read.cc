@@ -14,7 +14,9 @@ namespace {
 
 constexpr size_t kWorthIt = size_t{256} << 10;
 
-constexpr uint64_t down(uint64_t value) { return value / kLargeReadAlignment * kLargeReadAlignment; }
+constexpr uint64_t down(uint64_t value) {
+  return value / kLargeReadAlignment * kLargeReadAlignment;
+}
 
 // Whether the system has most of that range in memory.
 bool is_in_memory(int file, uint64_t offset, uint64_t size_bytes) {
@@ -37,8 +39,8 @@ ssize_t read_once(int file, uint64_t offset, std::span<uint8_t> out) {
   }
 }
 
-// With O_DIRECT, which wants offsets, lengths and (depending on the disk) addresses that are multiples of a block: whole blocks go to
-// their place, the parts of blocks at both ends over a block of ours.
+// With O_DIRECT, which wants offsets, lengths and (depending on the disk) addresses that are multiples of a
+// block: whole blocks go to their place, the parts of blocks at both ends over a block of ours.
 ReadOutcome read_past_memory(int file, uint64_t offset, std::span<uint8_t> out) {
   alignas(kLargeReadAlignment) std::array<uint8_t, kLargeReadAlignment> block;
   for (size_t done = 0; done < out.size();) {
@@ -46,7 +48,8 @@ ReadOutcome read_past_memory(int file, uint64_t offset, std::span<uint8_t> out) 
     const std::span<uint8_t> rest = out.subspan(done);
     const uint64_t skipped = position % kLargeReadAlignment;
     const bool whole = skipped == 0 && rest.size() >= kLargeReadAlignment;
-    const ssize_t count = read_once(file, position - skipped, whole ? rest.first(down(rest.size())) : std::span<uint8_t>(block));
+    const ssize_t count = read_once(file, position - skipped,
+                                    whole ? rest.first(down(rest.size())) : std::span<uint8_t>(block));
     if (count < 0) return {errno, done};
     if (static_cast<uint64_t>(count) <= skipped) return {0, done};
     size_t used = static_cast<size_t>(count) - skipped;

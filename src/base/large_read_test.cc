@@ -45,11 +45,13 @@ class LargeRead : public ::testing::Test {
     const Descriptor direct(::open((folder_ / "file").c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC));
     return direct.valid() && read_at(direct.get(), 0, block).size == block.size() && pages_in_memory() == 0;
   }
-  // Reads to an address that is so far from a multiple of the alignment, and compares; nothing around it may change.
+  // Reads to an address that is so far from a multiple of the alignment, and compares; nothing around it may
+  // change.
   void expect_reads(uint64_t offset, size_t size, size_t address) const {
     SCOPED_TRACE(::testing::Message() << size << " bytes from " << offset << " to address " << address);
     Bytes memory(size + 3 * kLargeReadAlignment, 0xEE);
-    const size_t first = kLargeReadAlignment - reinterpret_cast<uintptr_t>(memory.data()) % kLargeReadAlignment + address;
+    const size_t first =
+        kLargeReadAlignment - reinterpret_cast<uintptr_t>(memory.data()) % kLargeReadAlignment + address;
     const ReadOutcome outcome = read_large(file_.get(), offset, std::span(memory).subspan(first, size));
     const size_t there = offset < kFileBytes ? std::min(size, kFileBytes - offset) : 0;
     EXPECT_EQ(outcome.error, 0);
@@ -90,7 +92,8 @@ TEST_F(LargeRead, DrivesNothingOutOfMemory) {
 }
 
 TEST_F(LargeRead, EndsWithTheFile) {
-  for (const uint64_t offset : {kFileBytes - kLarge, kFileBytes - kLarge / 2, kFileBytes - 1, kFileBytes, kFileBytes + 100'000}) {
+  for (const uint64_t offset :
+       {kFileBytes - kLarge, kFileBytes - kLarge / 2, kFileBytes - 1, kFileBytes, kFileBytes + 100'000}) {
     for (const size_t address : {size_t{5}, size_t{offset % kLargeReadAlignment}}) {
       drop_from_memory();
       expect_reads(offset, kLarge, address);

@@ -73,7 +73,9 @@ LogSink set_log_sink(LogSink sink) {
   return next ? *next : LogSink{};
 }
 
-void set_log_level(LogLevel lowest) { set_log_levels({.lowest = lowest, .rooms = {}}); }
+void set_log_level(LogLevel lowest) {
+  set_log_levels({.lowest = lowest, .rooms = {}});
+}
 
 void set_log_levels(LogLevels levels) {
   LogLevel lowest = levels.lowest;
@@ -84,7 +86,8 @@ void set_log_levels(LogLevels levels) {
   lowest_of_all = lowest;
 }
 
-void log(LogLevel level, std::string_view room, std::string_view message, std::initializer_list<LogField> fields) {
+void log(LogLevel level, std::string_view room, std::string_view message,
+         std::initializer_list<LogField> fields) {
   if (level < lowest_of_all.load(std::memory_order_relaxed)) return;
   // Whatever goes wrong from here on, a full disk or memory, is the log's trouble and not the caller's.
   try {
@@ -107,7 +110,9 @@ LogCounts log_counts() {
   return counts;
 }
 
-void count_unwritten_log_events(uint64_t events) { unwritten += events; }
+void count_unwritten_log_events(uint64_t events) {
+  unwritten += events;
+}
 
 std::string format_log_event(const LogEvent& event) {
   std::string line = event.room + ": " + event.message;

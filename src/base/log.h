@@ -1,5 +1,6 @@
-// Structured logging: one event per fact, with named fields. Goes to standard error unless a sink is set (base/log_sinks.h).
-// Logging never stops the caller: what can't be written is counted. No sink ever sees a registered secret (base/secrets.h).
+// Structured logging: one event per fact, with named fields. Goes to standard error unless a sink is set
+// (base/log_sinks.h). Logging never stops the caller: what can't be written is counted. No sink ever sees a
+// registered secret (base/secrets.h).
 #pragma once
 
 #include <array>
@@ -38,17 +39,18 @@ struct LogField {
 
 struct LogEvent {
   LogLevel level = LogLevel::kInfo;
-  std::string room;     // which part speaks: "miner", "gather", ...
-  std::string message;  // the fact, the same words every time
+  std::string room;              // which part speaks: "miner", "gather", ...
+  std::string message;           // the fact, the same words every time
   std::vector<LogField> fields;  // the call's own, then those of the contexts that it lacks
   TimestampMs time_ms = 0;       // when it was said
 };
 
-// May be called by several threads at once. What it throws as a std::exception is counted as an event that could not be written.
+// May be called by several threads at once. What it throws as a std::exception is counted as an event that
+// could not be written.
 using LogSink = std::function<void(const LogEvent&)>;
 
-// Both are process-wide and thread-safe. set_log_sink returns the sink that was in place; an empty sink restores standard error.
-// A sink may still be running on another thread when it has been taken away.
+// Both are process-wide and thread-safe. set_log_sink returns the sink that was in place; an empty sink
+// restores standard error. A sink may still be running on another thread when it has been taken away.
 LogSink set_log_sink(LogSink sink);
 void set_log_level(LogLevel lowest);  // of every room
 
@@ -60,7 +62,8 @@ struct LogLevels {
 };
 void set_log_levels(LogLevels levels);
 
-void log(LogLevel level, std::string_view room, std::string_view message, std::initializer_list<LogField> fields = {});
+void log(LogLevel level, std::string_view room, std::string_view message,
+         std::initializer_list<LogField> fields = {});
 
 // Events since the process began.
 struct LogCounts {
@@ -71,8 +74,8 @@ struct LogCounts {
 // For sinks that know of a failure without throwing.
 void count_unwritten_log_events(uint64_t events = 1);
 
-// "room: message name=value ...", as text sinks print it. One line: control characters, which could forge lines or command a
-// terminal, as \n or \xNN.
+// "room: message name=value ...", as text sinks print it. One line: control characters, which could forge
+// lines or command a terminal, as \n or \xNN.
 [[nodiscard]] std::string format_log_event(const LogEvent& event);
 
 }  // namespace templar

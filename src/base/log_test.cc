@@ -71,14 +71,16 @@ TEST_F(Log, CallsTheSinkWithoutHoldingIt) {
 }
 
 TEST_F(Log, KeepsEachRoomFromItsOwnLevelOn) {
-  set_log_levels({.lowest = LogLevel::kInfo, .rooms = {{"gather", LogLevel::kDebug}, {"miner", LogLevel::kWarning}}});
+  set_log_levels(
+      {.lowest = LogLevel::kInfo, .rooms = {{"gather", LogLevel::kDebug}, {"miner", LogLevel::kWarning}}});
   for (const char* room : {"gather", "miner", "validator"}) {
-    for (const LogLevel level : {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning}) log(level, room, "fact");
+    for (const LogLevel level : {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning})
+      log(level, room, "fact");
   }
   std::vector<std::string> kept;
   for (const LogEvent& event : events_) kept.push_back(event.room + " " + std::string(name_of(event.level)));
-  EXPECT_EQ(kept, (std::vector<std::string>{"gather debug", "gather info", "gather warning", "miner warning", "validator info",
-                                            "validator warning"}));
+  EXPECT_EQ(kept, (std::vector<std::string>{"gather debug", "gather info", "gather warning", "miner warning",
+                                            "validator info", "validator warning"}));
 }
 
 TEST_F(Log, StampsEachEventWithTheTime) {
@@ -110,8 +112,10 @@ TEST_F(Log, CountsASinkThatThrowsAndReturnsToTheCaller) {
 
 TEST_F(Log, ShowsNoSinkASecret) {
   register_secret("log-test-hunter2");
-  log(LogLevel::kInfo, "room", "signed in with log-test-hunter2", {{"reason", "bad key log-test-hunter2!"}, {"token", "abc"}});
-  EXPECT_EQ(format_log_event(events_.at(0)), "room: signed in with <secret> reason=bad key <secret>! token=<secret>");
+  log(LogLevel::kInfo, "room", "signed in with log-test-hunter2",
+      {{"reason", "bad key log-test-hunter2!"}, {"token", "abc"}});
+  EXPECT_EQ(format_log_event(events_.at(0)),
+            "room: signed in with <secret> reason=bad key <secret>! token=<secret>");
 }
 
 TEST(LogFormat, KeepsAnEventInOneLine) {

@@ -6,7 +6,9 @@
 namespace templar {
 namespace {
 
-constexpr uint64_t rotate_left(uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }
+constexpr uint64_t rotate_left(uint64_t x, int k) {
+  return (x << k) | (x >> (64 - k));
+}
 
 uint64_t derive_seed(uint64_t seed, std::string_view purpose, uint64_t index) {
   const Hash256 hash = Blake2b().update_value(seed).update_value(index).update(as_bytes(purpose)).finish256();
@@ -24,7 +26,8 @@ Random::Random(uint64_t seed) {
   }
 }
 
-Random::Random(uint64_t seed, std::string_view purpose, uint64_t index) : Random(derive_seed(seed, purpose, index)) {}
+Random::Random(uint64_t seed, std::string_view purpose, uint64_t index)
+    : Random(derive_seed(seed, purpose, index)) {}
 
 uint64_t Random::next() {
   const uint64_t result = rotate_left(state_[1] * 5, 7) * 9;
@@ -48,7 +51,9 @@ uint64_t Random::below(uint64_t bound) {
   }
 }
 
-double Random::uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
+double Random::uniform() {
+  return static_cast<double>(next() >> 11) * 0x1.0p-53;
+}
 
 double Random::normal() {
   int64_t sum = 0;

@@ -26,7 +26,8 @@ class Random {
   [[nodiscard]] uint64_t below(uint64_t bound);
   // Uniform in [0, 1), a multiple of 2^-53.
   [[nodiscard]] double uniform();
-  // Mean 0, variance 1, by the sum of twelve uniform numbers (Irwin-Hall): only additions, so exact everywhere. |x| < 6.
+  // Mean 0, variance 1, by the sum of twelve uniform numbers (Irwin-Hall): only additions, so exact
+  // everywhere. |x| < 6.
   [[nodiscard]] double normal();
 
  private:

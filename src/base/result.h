@@ -40,17 +40,18 @@ using Status = Result<void>;
 }  // namespace templar
 
 // TRY(expression): returns the expression's error from the enclosing function, if it has one.
-#define TRY(expression)                                                            \
-  do {                                                                             \
-    if (auto try_status_ = (expression); !try_status_)                             \
-      return std::unexpected(std::move(try_status_).error());                      \
+#define TRY(expression)                                       \
+  do {                                                        \
+    if (auto try_status_ = (expression); !try_status_)        \
+      return std::unexpected(std::move(try_status_).error()); \
   } while (false)
 
 // TRY_ASSIGN(declaration, expression): as TRY; on success the value initialises the declaration.
-#define TRY_ASSIGN(declaration, expression) TRY_ASSIGN_IMPL(TRY_CONCAT(try_result_, __LINE__), declaration, expression)
-#define TRY_ASSIGN_IMPL(result, declaration, expression)               \
-  auto result = (expression);                                          \
-  if (!result) return std::unexpected(std::move(result).error());      \
+#define TRY_ASSIGN(declaration, expression) \
+  TRY_ASSIGN_IMPL(TRY_CONCAT(try_result_, __LINE__), declaration, expression)
+#define TRY_ASSIGN_IMPL(result, declaration, expression)          \
+  auto result = (expression);                                     \
+  if (!result) return std::unexpected(std::move(result).error()); \
   declaration = std::move(result).value()
 #define TRY_CONCAT(a, b) TRY_CONCAT_IMPL(a, b)
 #define TRY_CONCAT_IMPL(a, b) a##b

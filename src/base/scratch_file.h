@@ -28,7 +28,8 @@ class ScratchFile {
   std::shared_ptr<const void> mapping_;
 };
 
-// The same bytes in a scratch file of their own, mapped: they stay readable, and the system can take their memory back.
+// The same bytes in a scratch file of their own, mapped: they stay readable, and the system can take their
+// memory back.
 [[nodiscard]] Result<SharedBytes> move_to_scratch_file(ByteView bytes);
 
 }  // namespace templar

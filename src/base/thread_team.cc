@@ -10,7 +10,8 @@
 namespace templar {
 namespace {
 
-// Jobs of an engine follow each other within microseconds: a short spin catches the next one, a longer wait sleeps.
+// Jobs of an engine follow each other within microseconds: a short spin catches the next one, a longer wait
+// sleeps.
 constexpr int kSpinsBeforeSleep = 2000;
 
 void wait_while_equal(const std::atomic<uint32_t>& value, uint32_t old) {

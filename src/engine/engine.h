@@ -130,7 +130,8 @@ class Engine {
                                                                const GenerationOptions& options) = 0;
 
   // The same, handing over each token as soon as it is chosen; ends early when on_token returns false.
-  [[nodiscard]] virtual Status generate_each(std::span<const uint32_t> prompt, const GenerationOptions& options,
+  [[nodiscard]] virtual Status generate_each(std::span<const uint32_t> prompt,
+                                             const GenerationOptions& options,
                                              const std::function<bool(const GeneratedToken&)>& on_token) = 0;
 
   [[nodiscard]] virtual OptimiserState optimiser_state() = 0;

@@ -1,5 +1,5 @@
-// The first byte, a digit, chooses the task, the rest is its file: whatever it is, it is read or refused with a reason;
-// what is read can be asked.
+// The first byte, a digit, chooses the task, the rest is its file: whatever it is, it is read or refused with
+// a reason; what is read can be asked.
 #include "base/bytes.h"
 #include "base/check.h"
 #include "evaluation/question.h"

@@ -58,13 +58,14 @@ class LedgerWriter {
  public:
   virtual ~LedgerWriter() = default;
 
-  // Registers a node; the same key again updates its role, bucket and stake and keeps its uid. Returns the uid, the lowest that
-  // is free. Fails (fatal) on a bucket that another key has, a name that no bucket can have, or a stake that is negative or not
-  // finite.
+  // Registers a node; the same key again updates its role, bucket and stake and keeps its uid. Returns the
+  // uid, the lowest that is free. Fails (fatal) on a bucket that another key has, a name that no bucket can
+  // have, or a stake that is negative or not finite.
   [[nodiscard]] virtual Result<uint32_t> register_node(const Registration& wanted) = 0;
-  // Replaces all weights of that validator. Fails (fatal) if no validator has that uid, or if a weight is negative, not finite
-  // or for one uid twice.
-  [[nodiscard]] virtual Status set_weights(uint32_t validator_uid, const std::vector<WeightEntry>& weights) = 0;
+  // Replaces all weights of that validator. Fails (fatal) if no validator has that uid, or if a weight is
+  // negative, not finite or for one uid twice.
+  [[nodiscard]] virtual Status set_weights(uint32_t validator_uid,
+                                           const std::vector<WeightEntry>& weights) = 0;
 };
 
 // Makes blocks: only for ledgers of our own, and only one maker at a time.
@@ -72,8 +73,8 @@ class BlockMaker {
  public:
   virtual ~BlockMaker() = default;
 
-  // Appends the next block (the first has number 0) with that time. Its hash follows from the ledger's seed and its number.
-  // Fails (fatal) if the time is before the newest block's.
+  // Appends the next block (the first has number 0) with that time. Its hash follows from the ledger's seed
+  // and its number. Fails (fatal) if the time is before the newest block's.
   [[nodiscard]] virtual Result<Block> make_block(TimestampMs time_ms) = 0;
 };
 
@@ -82,7 +83,8 @@ class BlockMaker {
 // Checks what LedgerWriter::set_weights demands of the values themselves.
 [[nodiscard]] Status check_weights(const std::vector<WeightEntry>& weights);
 // The rules of a ledger of our own, for its implementations. registered is ascending by uid.
-[[nodiscard]] Result<uint32_t> assign_uid(const std::vector<Registration>& registered, const Registration& wanted);
+[[nodiscard]] Result<uint32_t> assign_uid(const std::vector<Registration>& registered,
+                                          const Registration& wanted);
 [[nodiscard]] Status check_is_validator(const std::vector<Registration>& registered, uint32_t uid);
 [[nodiscard]] Status check_block_time(const std::optional<Block>& latest, TimestampMs time_ms);
 

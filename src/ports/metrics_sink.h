@@ -1,5 +1,5 @@
-// Where measurements go. Watching never stops training: write() returns at once, keeps nothing of the caller's, and what can't
-// be written is counted, not thrown back.
+// Where measurements go. Watching never stops training: write() returns at once, keeps nothing of the
+// caller's, and what can't be written is counted, not thrown back.
 #pragma once
 
 #include <cstdint>

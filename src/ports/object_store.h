@@ -28,33 +28,40 @@ struct ByteRange {
   uint64_t end = 0;
 };
 
-// Bucket names: 3 to 63 characters of a-z, 0-9 and '-'. Keys: parts of A-Z a-z 0-9 . _ - joined by '/', no part empty, made
-// of dots alone or longer than 255 bytes, at most 512 bytes in all. Other names are refused (fatal). All calls are thread-safe.
+// Bucket names: 3 to 63 characters of a-z, 0-9 and '-'. Keys: parts of A-Z a-z 0-9 . _ - joined by '/', no
+// part empty, made of dots alone or longer than 255 bytes, at most 512 bytes in all. Other names are refused
+// (fatal). All calls are thread-safe.
 class ObjectReader {
  public:
   virtual ~ObjectReader() = default;
 
   // Nothing if there is no such object (or bucket); fails (retry) if the store could not be asked.
-  [[nodiscard]] virtual Result<std::optional<ObjectInfo>> head(std::string_view bucket, std::string_view key) const = 0;
-  // The whole object. Fails (skip) if it is missing, or larger than max_bytes: nothing larger is ever held in memory.
-  [[nodiscard]] virtual Result<Bytes> get(std::string_view bucket, std::string_view key, uint64_t max_bytes) const = 0;
+  [[nodiscard]] virtual Result<std::optional<ObjectInfo>> head(std::string_view bucket,
+                                                               std::string_view key) const = 0;
+  // The whole object. Fails (skip) if it is missing, or larger than max_bytes: nothing larger is ever held in
+  // memory.
+  [[nodiscard]] virtual Result<Bytes> get(std::string_view bucket, std::string_view key,
+                                          uint64_t max_bytes) const = 0;
   // Exactly the range. Fails (skip) if the object is missing or ends before range.end.
-  [[nodiscard]] virtual Result<Bytes> get_range(std::string_view bucket, std::string_view key, ByteRange range) const = 0;
+  [[nodiscard]] virtual Result<Bytes> get_range(std::string_view bucket, std::string_view key,
+                                                ByteRange range) const = 0;
   // The objects whose key starts with prefix, ascending by key. A bucket that does not exist is empty.
-  [[nodiscard]] virtual Result<std::vector<ObjectInfo>> list(std::string_view bucket, std::string_view prefix) const = 0;
+  [[nodiscard]] virtual Result<std::vector<ObjectInfo>> list(std::string_view bucket,
+                                                             std::string_view prefix) const = 0;
 };
 
-// Hands an object's content to the sink, from its beginning, in pieces of any size; stops at the sink's first error.
+// Hands an object's content to the sink, from its beginning, in pieces of any size; stops at the sink's first
+// error.
 using ContentWriter = std::function<Status(const std::function<Status(ByteView piece)>& sink)>;
 
 class ObjectStore : public ObjectReader {
  public:
-  // Readers see the old object or the new one, never a part. Success means that it is stored durably. Fails with nothing
-  // changed: retry if the store was away, fatal if it is full or unwritable.
+  // Readers see the old object or the new one, never a part. Success means that it is stored durably. Fails
+  // with nothing changed: retry if the store was away, fatal if it is full or unwritable.
   [[nodiscard]] virtual Status put(std::string_view bucket, std::string_view key, ByteView content) = 0;
-  // As put, for content that is too large to be held in memory: write is called once, and what it hands over is stored if it
-  // succeeds and comes to size_bytes (fatal if not). Its errors are returned as they are. This one collects the pieces and puts
-  // them: a store that can do better overrides it.
+  // As put, for content that is too large to be held in memory: write is called once, and what it hands over
+  // is stored if it succeeds and comes to size_bytes (fatal if not). Its errors are returned as they are.
+  // This one collects the pieces and puts them: a store that can do better overrides it.
   [[nodiscard]] virtual Status put_pieces(std::string_view bucket, std::string_view key, uint64_t size_bytes,
                                           const ContentWriter& write);
   // Succeeds also if there is no such object.
@@ -66,21 +73,28 @@ class ObjectStore : public ObjectReader {
 [[nodiscard]] Status check_object_key(std::string_view key);
 // A prefix is the beginning of some allowed key, or empty.
 [[nodiscard]] Status check_key_prefix(std::string_view prefix);
-// What every implementation says of an object that is too large, and of a range that the object doesn't have (skip; a range
-// whose begin is after its end: fatal).
-[[nodiscard]] Status check_object_size(std::string_view bucket, std::string_view key, uint64_t size_bytes, uint64_t max_bytes);
-[[nodiscard]] Status check_pieces_size(std::string_view bucket, std::string_view key, uint64_t size_bytes, uint64_t written_bytes);
-[[nodiscard]] Status check_object_range(std::string_view bucket, std::string_view key, ByteRange range, uint64_t size_bytes);
+// What every implementation says of an object that is too large, and of a range that the object doesn't have
+// (skip; a range whose begin is after its end: fatal).
+[[nodiscard]] Status check_object_size(std::string_view bucket, std::string_view key, uint64_t size_bytes,
+                                       uint64_t max_bytes);
+[[nodiscard]] Status check_pieces_size(std::string_view bucket, std::string_view key, uint64_t size_bytes,
+                                       uint64_t written_bytes);
+[[nodiscard]] Status check_object_range(std::string_view bucket, std::string_view key, ByteRange range,
+                                        uint64_t size_bytes);
 
 // Keeps everything in memory; its clock is the one it is given, which must outlive it.
 class MemoryObjectStore final : public ObjectStore {
  public:
   explicit MemoryObjectStore(const Clock& clock) : clock_(clock) {}
 
-  [[nodiscard]] Result<std::optional<ObjectInfo>> head(std::string_view bucket, std::string_view key) const override;
-  [[nodiscard]] Result<Bytes> get(std::string_view bucket, std::string_view key, uint64_t max_bytes) const override;
-  [[nodiscard]] Result<Bytes> get_range(std::string_view bucket, std::string_view key, ByteRange range) const override;
-  [[nodiscard]] Result<std::vector<ObjectInfo>> list(std::string_view bucket, std::string_view prefix) const override;
+  [[nodiscard]] Result<std::optional<ObjectInfo>> head(std::string_view bucket,
+                                                       std::string_view key) const override;
+  [[nodiscard]] Result<Bytes> get(std::string_view bucket, std::string_view key,
+                                  uint64_t max_bytes) const override;
+  [[nodiscard]] Result<Bytes> get_range(std::string_view bucket, std::string_view key,
+                                        ByteRange range) const override;
+  [[nodiscard]] Result<std::vector<ObjectInfo>> list(std::string_view bucket,
+                                                     std::string_view prefix) const override;
   [[nodiscard]] Status put(std::string_view bucket, std::string_view key, ByteView content) override;
   [[nodiscard]] Status remove(std::string_view bucket, std::string_view key) override;
 

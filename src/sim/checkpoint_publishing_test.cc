@@ -39,8 +39,8 @@ class PublishingCheckpoints : public ::testing::Test {
   const testing::CapturedLogs logs_;
   testing::NodeWorld world_{1};
   FaultyStore store_{world_.store()};
-  const NodeEnvironment environment_{world_.spec(), store_, world_.communications.ledger, *world_.communications.shards,
-                                     world_.communications.metrics};
+  const NodeEnvironment environment_{world_.spec(), store_, world_.communications.ledger,
+                                     *world_.communications.shards, world_.communications.metrics};
   std::unique_ptr<Engine> engine_ = testing::make_node_engine(world_.spec());
 };
 

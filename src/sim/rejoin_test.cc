@@ -185,8 +185,8 @@ class RejoiningNetwork : public ::testing::Test {
     const auto latest = world_.communications.ledger.latest_block().value();
     return latest->number == first_block_of_window(world_.spec().network, window) + block_in_window;
   }
-  // In the middle of window 3 the sign of one element changes. (In a window that begins with a checkpoint a validator would
-  // put the parameters back from the copy that was taken for it.)
+  // In the middle of window 3 the sign of one element changes. (In a window that begins with a checkpoint a
+  // validator would put the parameters back from the copy that was taken for it.)
   void run_with_a_flipped_bit(Engine& engine) {
     run([&] {
       if (!is_block_of_window(3, 3)) return;

@@ -53,7 +53,8 @@ VirtualNetwork::Slot* VirtualNetwork::next_ready() {
 void VirtualNetwork::settle(Slot& slot, const Result<Progress>& result, uint64_t round_at_start) {
   if (!result) {
     if (result.error().kind == ErrorKind::kRetry && ++slot.retries <= kMaxRetries) {
-      log(LogLevel::kWarning, "network", "node will try again", {{"node", slot.node.name}, {"reason", result.error().message}});
+      log(LogLevel::kWarning, "network", "node will try again",
+          {{"node", slot.node.name}, {"reason", result.error().message}});
       slot.state = State::kRetrying;
     } else {
       slot.state = State::kFinished;

@@ -1,5 +1,5 @@
-// Runs all nodes of a network in one process, on a clock that moves when nobody has anything left to do: as fast as the machine,
-// and the same run for the same seed, whatever the number of threads.
+// Runs all nodes of a network in one process, on a clock that moves when nobody has anything left to do: as
+// fast as the machine, and the same run for the same seed, whatever the number of threads.
 #pragma once
 
 #include <condition_variable>
@@ -24,9 +24,9 @@ struct DrivenNode {
 struct VirtualNetworkOptions {
   int threads = 1;  // nodes that work at once
   int64_t block_seconds = 12;
-  TimestampMs genesis_ms = 0;           // time of block 0, where the ledger is empty
-  std::function<void()> on_block;       // after each block, while no node works; may be empty
-  std::function<bool()> should_stop;    // asked between two steps of a node; may be empty
+  TimestampMs genesis_ms = 0;         // time of block 0, where the ledger is empty
+  std::function<void()> on_block;     // after each block, while no node works; may be empty
+  std::function<bool()> should_stop;  // asked between two steps of a node; may be empty
 };
 
 class VirtualNetwork {
@@ -37,8 +37,8 @@ class VirtualNetwork {
 
   void add(DrivenNode node) { nodes_.push_back({std::move(node)}); }
 
-  // Returns when all nodes have finished, or should_stop said so. Fails as the first node that fails for good: at once if its error
-  // is not a retry, else after kMaxRetries in a row, each a block later.
+  // Returns when all nodes have finished, or should_stop said so. Fails as the first node that fails for
+  // good: at once if its error is not a retry, else after kMaxRetries in a row, each a block later.
   [[nodiscard]] Status run();
 
   static constexpr int kMaxRetries = 100;
@@ -64,9 +64,9 @@ class VirtualNetwork {
   std::vector<Slot> nodes_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  size_t next_ = 0;        // where next_ready() looks first
+  size_t next_ = 0;  // where next_ready() looks first
   int running_ = 0;
-  uint64_t round_ = 0;     // counts what may have given waiting nodes something to do
+  uint64_t round_ = 0;  // counts what may have given waiting nodes something to do
   bool done_ = false;
   Status outcome_;
 };

@@ -1,5 +1,6 @@
-// Logs measurements to a server as a node does, through MetricsLogger. tests/integration/influx_test.sh builds and drives it; the
-// same measurements go to a JSONL file, to be compared with what the server answers.
+// Logs measurements to a server as a node does, through MetricsLogger. tests/integration/influx_test.sh
+// builds and drives it; the same measurements go to a JSONL file, to be compared with what the server
+// answers.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -56,18 +57,22 @@ void log_kinds(MetricsLogger& logger) {
              {.time_ns = 1'784'800'000'123'456'789});
   const std::string crab = "\xf0\x9f\xa6\x80";
   for (const std::string& name :
-       {std::string("with space"), std::string("with,comma"), std::string("with=equals"), std::string("with\"quote"),
-        std::string("with'quote"), std::string("back\\slash"), "crab " + crab, std::string("\xc3\xa4\xe2\x82\xac")}) {
-    logger.log("m " + name, {{"tag " + name, "value " + name}}, {{"field " + name, "text " + name}, {"number", 1}});
+       {std::string("with space"), std::string("with,comma"), std::string("with=equals"),
+        std::string("with\"quote"), std::string("with'quote"), std::string("back\\slash"), "crab " + crab,
+        std::string("\xc3\xa4\xe2\x82\xac")}) {
+    logger.log("m " + name, {{"tag " + name, "value " + name}},
+               {{"field " + name, "text " + name}, {"number", 1}});
   }
-  logger.log("text", {}, {{"text", "lines\nand \"quotes\" and \\ and \\\" and\ttabs, commas = signs " + crab}});
+  logger.log("text", {},
+             {{"text", "lines\nand \"quotes\" and \\ and \\\" and\ttabs, commas = signs " + crab}});
   logger.log("text", {}, {{"text", "ends with a backslash\\"}});
   logger.log("text", {}, {{"text", ""}});
 }
 
 // What can't come back equal: influx_test.sh says what it becomes.
 void log_replaced(MetricsLogger& logger) {
-  logger.log("replaced", {{"t", "line\nend"}, {"empty", ""}, {"time", "tag"}}, {{"time", 1}, {"new\nline", 2}});
+  logger.log("replaced", {{"t", "line\nend"}, {"empty", ""}, {"time", "tag"}},
+             {{"time", 1}, {"new\nline", 2}});
   logger.log("#replaced", {{"t", "ends with\\"}}, {{"number", 3}});
   logger.log("replaced", {{"t", "wrong \xff byte"}}, {{"number", 4}});
   logger.log("replaced a\\,b", {{"t", "c\\,d\\\\=e\\ f"}}, {{"g\\\"h", 5}});
@@ -77,7 +82,8 @@ void log_replaced(MetricsLogger& logger) {
 void log_stream(MetricsLogger& logger, const InfluxOutput& output, const Arguments& arguments) {
   const Stopwatch watch;
   for (int64_t i = 0; i < arguments.points; ++i) {
-    logger.log("stream", {{"series", std::to_string(i % 10)}}, {{"number", i}, {"half", static_cast<double>(i) / 2}});
+    logger.log("stream", {{"series", std::to_string(i % 10)}},
+               {{"number", i}, {"half", static_cast<double>(i) / 2}});
     if (i % 500 != 499) continue;
     const double ahead = static_cast<double>(i) / arguments.rate - watch.seconds();
     if (ahead > 0) wait_seconds(ahead);

@@ -20,9 +20,10 @@ namespace {
 
 constexpr int kSystemCallStop = SIGTRAP | 0x80;  // with PTRACE_O_TRACESYSGOOD
 
-constexpr std::array kStepCalls = {SYS_write,    SYS_pwrite64,  SYS_writev,    SYS_rename,     SYS_renameat2, SYS_renameat,
-                                   SYS_fsync,    SYS_fdatasync, SYS_unlink,    SYS_unlinkat,   SYS_mkdir,     SYS_mkdirat,
-                                   SYS_rmdir,    SYS_ftruncate, SYS_utimensat, SYS_link,       SYS_linkat};
+constexpr std::array kStepCalls = {SYS_write,    SYS_pwrite64, SYS_writev,    SYS_rename,    SYS_renameat2,
+                                   SYS_renameat, SYS_fsync,    SYS_fdatasync, SYS_unlink,    SYS_unlinkat,
+                                   SYS_mkdir,    SYS_mkdirat,  SYS_rmdir,     SYS_ftruncate, SYS_utimensat,
+                                   SYS_link,     SYS_linkat};
 
 // rdi, rsi, rdx, ... as the call got them.
 bool is_step(const user_regs_struct& registers) {

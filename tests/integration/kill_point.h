@@ -11,9 +11,9 @@ struct KilledRun {
   int steps = 0;        // that it began, the one before which it was killed included
 };
 
-// Runs work in a child process and kills it (SIGKILL) as it is about to begin its n-th step, from 1: a system call, of any of
-// its threads, that writes, syncs, makes, renames or removes a file or a folder, or changes its length or times. The calling
-// process must have one thread. CHECKs that it may trace its child.
+// Runs work in a child process and kills it (SIGKILL) as it is about to begin its n-th step, from 1: a system
+// call, of any of its threads, that writes, syncs, makes, renames or removes a file or a folder, or changes
+// its length or times. The calling process must have one thread. CHECKs that it may trace its child.
 [[nodiscard]] KilledRun run_and_kill_at(int step, const std::function<int()>& work);
 
 }  // namespace templar::testing

@@ -1,6 +1,7 @@
-// Kills a node's process at every step at which it changes the disk while it publishes checkpoints, fetches one, catches up and
-// saves its own state, and leads a run; and holds each time that nobody sees a part of anything and that the next start ends
-// where it would have ended without the kill. Prints how many kill points there were.
+// Kills a node's process at every step at which it changes the disk while it publishes checkpoints, fetches
+// one, catches up and saves its own state, and leads a run; and holds each time that nobody sees a part of
+// anything and that the next start ends where it would have ended without the kill. Prints how many kill
+// points there were.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -31,12 +32,13 @@ void require(bool holds, const std::string& what) {
   std::exit(1);
 }
 
-// One kind of work, its folder empty at first. Kills it at its first step, lets the next run end; then at the second, and so on.
+// One kind of work, its folder empty at first. Kills it at its first step, lets the next run end; then at the
+// second, and so on.
 struct Work {
   std::string name;
   std::function<void(const fs::path& folder)> prepare;
-  std::function<int(const fs::path& folder)> run;             // in a child; 0: done
-  std::function<void(const fs::path& folder)> check_killed;   // what must hold at any instant
+  std::function<int(const fs::path& folder)> run;            // in a child; 0: done
+  std::function<void(const fs::path& folder)> check_killed;  // what must hold at any instant
   std::function<void(const fs::path& folder)> check_finished;
 };
 
@@ -49,7 +51,8 @@ int sweep(const Work& work) {
     work.check_killed(folder.path());
     if (first.killed) {
       const KilledRun second = run_and_kill_at(kMaxSteps, [&] { return work.run(folder.path()); });
-      require(second.status == 0, fmt::format("{}: after a kill at step {}: ended with {}", work.name, step, second.status));
+      require(second.status == 0,
+              fmt::format("{}: after a kill at step {}: ended with {}", work.name, step, second.status));
     }
     work.check_finished(folder.path());
     if (!first.killed) {
@@ -78,13 +81,16 @@ class KillPoints {
  private:
   static constexpr int64_t kWindows = 4;
 
-  // What a run without kills makes of four windows, three miners and a leader: contributions, records, checkpoints and the
-  // last state root, all in memory.
+  // What a run without kills makes of four windows, three miners and a leader: contributions, records,
+  // checkpoints and the last state root, all in memory.
   void play_run() {
     ValidatorNode leader(world_, 0, {.until_window = kWindows});
     std::vector<std::unique_ptr<MinerNode>> miners;
-    for (uint32_t uid = 1; uid <= 3; ++uid) miners.push_back(std::make_unique<MinerNode>(world_, uid, MinerOptions{.until_window = kWindows}));
-    const auto work = [](auto& node) { require(work_until_waiting(node).has_value(), "the run without kills failed"); };
+    for (uint32_t uid = 1; uid <= 3; ++uid)
+      miners.push_back(std::make_unique<MinerNode>(world_, uid, MinerOptions{.until_window = kWindows}));
+    const auto work = [](auto& node) {
+      require(work_until_waiting(node).has_value(), "the run without kills failed");
+    };
     work(leader.validator);
     for (int64_t window = 0; window < kWindows; ++window) {
       world_.communications.enter_window(window);
@@ -110,8 +116,10 @@ class KillPoints {
     ParameterBuffers parameters(world_.environment.layout);
     ThreadTeam team(1);
     for (const int64_t window : *windows) {
-      const auto loaded = load_checkpoint(store, world_.bucket(0), window, expected(), parameters.spans(), team);
-      require(loaded.has_value(), fmt::format("checkpoint {} is half visible: {}", window, loaded ? "" : loaded.error().message));
+      const auto loaded =
+          load_checkpoint(store, world_.bucket(0), window, expected(), parameters.spans(), team);
+      require(loaded.has_value(),
+              fmt::format("checkpoint {} is half visible: {}", window, loaded ? "" : loaded.error().message));
     }
     const auto pointed = latest_checkpoint(store, world_.bucket(0));
     require(pointed.has_value(), "the pointer can't be read");
@@ -127,15 +135,17 @@ class KillPoints {
             .run =
                 [this](const fs::path& folder) {
                   FileObjectStore store(folder / "store", clock_);
-                  CheckpointPublisher publisher(world_.spec(), store, world_.communications.key(0),
-                                                {.shard_bytes = kShardBytes, .retention = {.keep_last = 2}, .tokenizer = {}});
+                  CheckpointPublisher publisher(
+                      world_.spec(), store, world_.communications.key(0),
+                      {.shard_bytes = kShardBytes, .retention = {.keep_last = 2}, .tokenizer = {}});
                   ThreadTeam team(1);
                   for (const int64_t window : {2, 4, 6, 8}) {
                     auto values = std::make_shared<ParameterBuffers>(
                         random_values(world_.environment.layout, static_cast<uint64_t>(window)));
                     const Hash256 root =
                         compute_state_root(world_.environment.layout, std::as_const(*values).spans(), team);
-                    publisher.begin(world_.bucket(0), {.window = window, .outer_step = window, .state_root = root},
+                    publisher.begin(world_.bucket(0),
+                                    {.window = window, .outer_step = window, .state_root = root},
                                     std::move(values));
                     if (!publisher.wait()) return 1;
                   }
@@ -162,7 +172,8 @@ class KillPoints {
     }
   }
   [[nodiscard]] NodeEnvironment environment_at(const fs::path& folder, const ObjectReader& store) const {
-    return {world_.spec(), store, world_.communications.ledger, *world_.communications.shards, metrics_, folder / "cache"};
+    return {world_.spec(), store,           world_.communications.ledger, *world_.communications.shards,
+            metrics_,      folder / "cache"};
   }
 
   // A node copies the leader's newest checkpoint, where it has an older one already.
@@ -186,11 +197,15 @@ class KillPoints {
                     hidden.push_back(world_.store().get(world_.bucket(0), key, 1 << 20).value());
                     require(world_.store().remove(world_.bucket(0), key).has_value(), "remove");
                   }
-                  const auto found = load_newest_checkpoint(environment, world_.roster(), parameters.spans(), team);
+                  const auto found =
+                      load_newest_checkpoint(environment, world_.roster(), parameters.spans(), team);
                   require(found && *found && (*found)->info.window == 0, "the older copy");
                   for (const int64_t window : {int64_t{2}, kWindows}) {
                     const Bytes& manifest = hidden[window == 2 ? 0 : 1];
-                    require(world_.store().put(world_.bucket(0), checkpoint_manifest_key(window), manifest).has_value(), "put");
+                    require(world_.store()
+                                .put(world_.bucket(0), checkpoint_manifest_key(window), manifest)
+                                .has_value(),
+                            "put");
                   }
                 },
             .run = run,
@@ -200,25 +215,28 @@ class KillPoints {
 
   // A miner starts from the checkpoint of window 2, replays two windows and saves what is its own.
   [[nodiscard]] Work catching_up() {
-    return {.name = "catching up",
-            .prepare =
-                [this](const fs::path&) {
-                  for (const char* name : {"manifest.json", "model.safetensors"})
-                    require(world_.store().remove(world_.bucket(0), checkpoint_prefix(kWindows) + name).has_value(), "remove");
-                  require(world_.store().remove(world_.bucket(0), kLatestCheckpointKey).has_value(), "remove");
-                },
-            .run =
-                [this](const fs::path& folder) {
-                  const NodeEnvironment environment = environment_at(folder, world_.communications.store);
-                  const auto engine = make_node_engine(world_.spec());
-                  Miner miner(environment, world_.store(), *engine, world_.communications.key(1),
-                              {.until_window = kWindows, .state_file = folder / "miner.state"});
-                  const auto progress = work_until_waiting(miner);
-                  if (!progress || *progress != Progress::kFinished || !miner.save()) return 1;
-                  return miner.replica().state_root() == root_ ? 0 : 2;
-                },
-            .check_killed = [this](const fs::path& folder) { check_cache(folder); },
-            .check_finished = [this](const fs::path& folder) { check_cache(folder); }};
+    return {
+        .name = "catching up",
+        .prepare =
+            [this](const fs::path&) {
+              for (const char* name : {"manifest.json", "model.safetensors"})
+                require(
+                    world_.store().remove(world_.bucket(0), checkpoint_prefix(kWindows) + name).has_value(),
+                    "remove");
+              require(world_.store().remove(world_.bucket(0), kLatestCheckpointKey).has_value(), "remove");
+            },
+        .run =
+            [this](const fs::path& folder) {
+              const NodeEnvironment environment = environment_at(folder, world_.communications.store);
+              const auto engine = make_node_engine(world_.spec());
+              Miner miner(environment, world_.store(), *engine, world_.communications.key(1),
+                          {.until_window = kWindows, .state_file = folder / "miner.state"});
+              const auto progress = work_until_waiting(miner);
+              if (!progress || *progress != Progress::kFinished || !miner.save()) return 1;
+              return miner.replica().state_root() == root_ ? 0 : 2;
+            },
+        .check_killed = [this](const fs::path& folder) { check_cache(folder); },
+        .check_finished = [this](const fs::path& folder) { check_cache(folder); }};
   }
 
   // A node's objects with that prefix into a file store, stamped as they were.
@@ -232,7 +250,8 @@ class KillPoints {
     }
   }
 
-  // The leader of a run that has begun and all of whose windows are over: it decides and judges them one after the other.
+  // The leader of a run that has begun and all of whose windows are over: it decides and judges them one
+  // after the other.
   [[nodiscard]] Work leading() {
     return {.name = "leading",
             .prepare =
@@ -245,8 +264,9 @@ class KillPoints {
                   FileObjectStore store(folder / "store", clock_);
                   const NodeEnvironment environment = environment_at(folder, store);
                   const auto engine = make_node_engine(world_.spec());
-                  Validator validator(environment, store, world_.communications.ledger, *engine, world_.communications.key(0),
-                                      {.until_window = kWindows, .tokenizer = {}, .checkpoint_shard_bytes = kShardBytes});
+                  Validator validator(
+                      environment, store, world_.communications.ledger, *engine, world_.communications.key(0),
+                      {.until_window = kWindows, .tokenizer = {}, .checkpoint_shard_bytes = kShardBytes});
                   const auto progress = work_until_waiting(validator);
                   if (!progress) fmt::print(stderr, "leading: {}\n", progress.error().message);
                   if (!progress || *progress != Progress::kFinished) return 1;
@@ -254,11 +274,13 @@ class KillPoints {
                 },
             .check_killed = [this](const fs::path& folder) { check_bucket(folder, false); },
             // Killed before it named the last checkpoint, it has nothing left to do: the pointer is a hint.
-            .check_finished = [this](const fs::path& folder) {
-              check_bucket(folder, false);
-              const FileObjectStore store(folder / "store", clock_);
-              require(list_checkpoints(store, world_.bucket(0)).value().back() == kWindows, "the last checkpoint is missing");
-            }};
+            .check_finished =
+                [this](const fs::path& folder) {
+                  check_bucket(folder, false);
+                  const FileObjectStore store(folder / "store", clock_);
+                  require(list_checkpoints(store, world_.bucket(0)).value().back() == kWindows,
+                          "the last checkpoint is missing");
+                }};
   }
 
   NodeWorld world_{3, 1};

@@ -32,7 +32,8 @@ class HttpServer {
   // Port 0: any that is free.
   explicit HttpServer(Handler handler, int port = 0)
       : HttpServer(std::make_unique<httplib::Server>(), std::move(handler), port) {}
-  explicit HttpServer(std::function<HttpAnswer(const httplib::Request&)> answer) : HttpServer(as_handler(std::move(answer))) {}
+  explicit HttpServer(std::function<HttpAnswer(const httplib::Request&)> answer)
+      : HttpServer(as_handler(std::move(answer))) {}
   // Answers everything with that status.
   explicit HttpServer(int status) : HttpServer(always(status)) {}
   // The same by HTTPS, with that certificate.

@@ -17,6 +17,7 @@ struct VerbOutcome {
 };
 
 // add: the function that adds the verb to the program. arguments: from the verb's name on.
-[[nodiscard]] VerbOutcome run_verb(void (*add)(CLI::App& root, int& exit_code), std::vector<std::string> arguments);
+[[nodiscard]] VerbOutcome run_verb(void (*add)(CLI::App& root, int& exit_code),
+                                   std::vector<std::string> arguments);
 
 }  // namespace templar::testing

@@ -97,7 +97,8 @@ class ValidatorFixture {
     CHECK(communications.store.put(bucket, kScoreboardKey, as_bytes(text)).has_value());
   }
 
-  // A run that has begun has a checkpoint: here the initial model, as if all windows so far had been null rounds.
+  // A run that has begun has a checkpoint: here the initial model, as if all windows so far had been null
+  // rounds.
   void store_checkpoint() {
     Replica replica(environment_, *engine_, 1);
     replica.begin_initial(kStartWindow);

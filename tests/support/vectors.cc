@@ -22,6 +22,8 @@ nlohmann::json load_vector_json(std::string_view name) {
   return json;
 }
 
-std::filesystem::path source_path(std::string_view relative) { return std::filesystem::path(TEMPLAR_SOURCE_DIR) / relative; }
+std::filesystem::path source_path(std::string_view relative) {
+  return std::filesystem::path(TEMPLAR_SOURCE_DIR) / relative;
+}
 
 }  // namespace templar::testing

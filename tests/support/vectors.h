@@ -1,5 +1,6 @@
-// Where the reference numbers are: the folder in the environment variable TEMPLAR_TEST_VECTORS if it is set, so that other
-// numbers of the same form can be tried against the same binary; else tests/vectors/ of the source tree.
+// Where the reference numbers are: the folder in the environment variable TEMPLAR_TEST_VECTORS if it is set,
+// so that other numbers of the same form can be tried against the same binary; else tests/vectors/ of the
+// source tree.
 #pragma once
 
 #include <filesystem>

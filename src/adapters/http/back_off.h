@@ -8,8 +8,9 @@
 
 namespace templar {
 
-// After the first failure in a row about `first`, after each further one twice as long, at most about `longest`; each pause times a
-// random factor from 0.5 to 1.5 that follows from the seed, so that processes with other seeds do not all come back at once.
+// After the first failure in a row about `first`, after each further one twice as long, at most about
+// `longest`; each pause times a random factor from 0.5 to 1.5 that follows from the seed, so that processes
+// with other seeds do not all come back at once.
 class BackOff {
  public:
   BackOff(std::chrono::milliseconds first, std::chrono::milliseconds longest, uint64_t seed)

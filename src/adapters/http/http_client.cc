@@ -63,8 +63,8 @@ bool tells_of_the_request(CURLcode code) {
          code == CURLE_BAD_FUNCTION_ARGUMENT;
 }
 
-// curl's own words name host and port, never what was sent. Where they tell how long it took, each failure would read as another
-// one, to those who tell each only once: the code's words say the same.
+// curl's own words name host and port, never what was sent. Where they tell how long it took, each failure
+// would read as another one, to those who tell each only once: the code's words say the same.
 const char* description(CURLcode code, const char* detail) {
   const bool tells_a_time = code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT;
   return tells_a_time || detail[0] == '\0' ? curl_easy_strerror(code) : detail;

@@ -93,7 +93,8 @@ TEST(HttpClient, SaysThatNobodyAnswers) {
   }
   const auto nobody = client.post({.url = address});
   ASSERT_TRUE(fails(nobody, ErrorKind::kRetry));
-  EXPECT_EQ(nobody.error().message, address + ": Couldn't connect to server") << "the same each time, without how long it took";
+  EXPECT_EQ(nobody.error().message, address + ": Couldn't connect to server")
+      << "the same each time, without how long it took";
   EXPECT_TRUE(fails(client.post({.url = "http://no-such-host.invalid/x"}), ErrorKind::kRetry,
                     "no-such-host.invalid"));
 }

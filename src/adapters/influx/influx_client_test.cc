@@ -98,7 +98,8 @@ TEST(InfluxClient, SendsPackedLinesAndCredentialsAsEachVersionWantsThem) {
   EXPECT_EQ(requests[0].get_header_value("Authorization"), "Basic dTp0aGUgc2VjcmV0");
   EXPECT_EQ(requests[2].target, "/api/v2/write?org=my%20org&bucket=b%26c&precision=ns");
   EXPECT_EQ(requests[2].get_header_value("Authorization"), "Token the secret");
-  for (const httplib::Request& request : requests) EXPECT_EQ(request.get_header_value("Content-Encoding"), "gzip");
+  for (const httplib::Request& request : requests)
+    EXPECT_EQ(request.get_header_value("Content-Encoding"), "gzip");
   EXPECT_EQ(requests[3].body, "m f=2 8\n");
 }
 

@@ -77,7 +77,8 @@ void InfluxOutput::append(const Measurement& measurement) {
     return;
   }
   if (++lines_points_ == 1) {
-    lines_due_ms_ = clock_.now_ms() + static_cast<int64_t>(static_cast<double>(flush_interval_.count()) * (0.5 + 0.5 * write_jitter_.uniform()));
+    lines_due_ms_ = clock_.now_ms() + static_cast<int64_t>(static_cast<double>(flush_interval_.count()) *
+                                                           (0.5 + 0.5 * write_jitter_.uniform()));
     wake_.notify_one();  // it has to know when to come
   }
   if (lines_points_ < batch_size_ && lines_.size() < kMaxLinesBytes) return;

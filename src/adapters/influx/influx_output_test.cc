@@ -204,7 +204,8 @@ TEST(InfluxOutput, DropsTheOldestOfTooManyWhileAnAnswerIsWaitedFor) {
   options.memory_bytes = 4 * gzip(lines_of(10, 11)).size();
   {
     const auto output =
-        InfluxOutput::open({.url = hanging.server.url(), .database = "d", .batch_size = 1}, options, clock).value();
+        InfluxOutput::open({.url = hanging.server.url(), .database = "d", .batch_size = 1}, options, clock)
+            .value();
     write_number(*output, 0);
     ASSERT_TRUE(hanging.asked.wait_for_calls(1));
     for (int64_t i = 10; i < 20; ++i) write_number(*output, i);
@@ -225,7 +226,8 @@ TEST(InfluxOutput, EndsInTimeThoughTheServerNeverAnswers) {
   options.exit_time = std::chrono::milliseconds(10);
   {
     const auto output =
-        InfluxOutput::open({.url = hanging.server.url(), .database = "d", .batch_size = 1}, options, clock).value();
+        InfluxOutput::open({.url = hanging.server.url(), .database = "d", .batch_size = 1}, options, clock)
+            .value();
     write_number(*output, 0);
     ASSERT_TRUE(hanging.asked.wait_for_calls(1));
   }

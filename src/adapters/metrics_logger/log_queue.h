@@ -17,15 +17,15 @@ struct LoggedMeasurement {
 };
 
 // Bounded; the oldest goes where a newer one finds no room. The memory is reserved once and touched as it is
-// first used, so adding allocates nothing. What was visited stays in its place until an add finds it there and
-// hands it back: measurements die on the threads that made them, and so no two threads fight over one heap.
-// Not thread-safe.
+// first used, so adding allocates nothing. What was visited stays in its place until an add finds it there
+// and hands it back: measurements die on the threads that made them, and so no two threads fight over one
+// heap. Not thread-safe.
 class LogQueue {
  public:
   explicit LogQueue(size_t capacity) : capacity_(capacity) { slots_.reserve(capacity); }
 
-  // `added` holds afterwards what had the place before, for the caller to destroy where it likes. Returns false
-  // if that had not been visited.
+  // `added` holds afterwards what had the place before, for the caller to destroy where it likes. Returns
+  // false if that had not been visited.
   bool push(LoggedMeasurement& added) {
     const bool has_room = size_ < capacity_;
     const size_t place = (oldest_ + (has_room ? size_ : 0)) % capacity_;

@@ -8,7 +8,9 @@ namespace {
 
 using ::testing::ElementsAre;
 
-LoggedMeasurement named(const std::string& name) { return {.measurement = {.name = name, .tags = {}, .fields = {}}}; }
+LoggedMeasurement named(const std::string& name) {
+  return {.measurement = {.name = name, .tags = {}, .fields = {}}};
+}
 
 // What push hands back; "!" where the oldest was dropped.
 std::string push(LogQueue& queue, const std::string& name) {

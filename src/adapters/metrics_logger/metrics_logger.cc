@@ -105,8 +105,9 @@ void MetricsLogger::run() {
   }
 }
 
-// Without work the thread sleeps until there is some, or until the system is due; so an idle logger costs nobody anything, and what
-// comes seldom is handed on at once. What comes in a stream is handed on in batches.
+// Without work the thread sleeps until there is some, or until the system is due; so an idle logger costs
+// nobody anything, and what comes seldom is handed on at once. What comes in a stream is handed on in
+// batches.
 void MetricsLogger::wait_for_work(std::unique_lock<std::mutex>& lock) {
   const auto urgent = [&] {
     return stopping_ || flushes_wanted_ > flushes_done_ || queue_.size() >= (queue_.capacity() + 1) / 2;

@@ -36,9 +36,9 @@ struct MetricsLoggerOptions {
 };
 
 // A call to log() or write() stamps the measurement, moves it into a bounded queue and returns: it waits for
-// no output, allocates nothing, makes no system call (but one to wake a worker that had nothing to do, or when
-// the queue is half full), and no failure reaches it. A full queue drops its oldest, which is counted and, now and then, said
-// on the log.
+// no output, allocates nothing, makes no system call (but one to wake a worker that had nothing to do, or
+// when the queue is half full), and no failure reaches it. A full queue drops its oldest, which is counted
+// and, now and then, said on the log.
 //
 // Stamps given by the logger strictly increase, whatever the clock does: a time-series database tells points
 // of one series apart by their time alone. A time that the caller gives stays as it is.

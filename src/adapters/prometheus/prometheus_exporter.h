@@ -13,7 +13,7 @@ namespace templar {
 struct PrometheusOptions {
   // Of this machine's addresses; nobody is asked for a password, so think before giving another one.
   std::string host = "127.0.0.1";
-  int port = 0;                    // 0: any that is free
+  int port = 0;  // 0: any that is free
   ExpositionOptions exposition;
   std::function<uint64_t()>
       metrics_dropped;  // for templar_metrics_dropped_total; called on the server's threads; may be empty

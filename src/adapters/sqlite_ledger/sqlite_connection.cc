@@ -101,7 +101,9 @@ Result<SqliteConnection> SqliteConnection::open(const std::filesystem::path& pat
   return SqliteConnection(std::move(connection), std::make_unique<std::string>(path.string()));
 }
 
-void SqliteConnection::pause(int milliseconds) { sqlite3_sleep(milliseconds); }
+void SqliteConnection::pause(int milliseconds) {
+  sqlite3_sleep(milliseconds);
+}
 
 Status SqliteConnection::execute(const char* sql) {
   const int code = sqlite3_exec(connection_.get(), sql, nullptr, nullptr, nullptr);

@@ -71,7 +71,8 @@ constexpr int kModeRetryMs = 5;
 
 // Settings that belong to the connection, and the journal's mode, which stays with the file.
 Status configure(SqliteConnection& connection) {
-  // While several processes open a new file at once, SQLite refuses the change of mode without waiting as it does elsewhere.
+  // While several processes open a new file at once, SQLite refuses the change of mode without waiting as it
+  // does elsewhere.
   auto changed = connection.text("PRAGMA journal_mode = WAL");
   for (int waited_ms = 0; !changed && changed.error().kind == ErrorKind::kRetry && waited_ms < kBusyTimeoutMs;
        waited_ms += kModeRetryMs) {

@@ -26,11 +26,14 @@ ModelSpec bench_model(int64_t millions) {
     spec->model.intermediate_size = 704;  // a multiple of the chunk, as 150M has
   }
   spec->model.num_hidden_layers = 1;
-  while (parameter_count(parameter_layout(spec->model)) < millions * 1'000'000) ++spec->model.num_hidden_layers;
+  while (parameter_count(parameter_layout(spec->model)) < millions * 1'000'000)
+    ++spec->model.num_hidden_layers;
   return spec->model;
 }
 
-ParameterLayout bench_layout(int64_t millions) { return parameter_layout(bench_model(millions)); }
+ParameterLayout bench_layout(int64_t millions) {
+  return parameter_layout(bench_model(millions));
+}
 
 BenchGradient synthetic_gradient(const ParameterLayout& layout, uint64_t seed) {
   // Drawing as many as a large model has would take longer than what is measured.
@@ -52,14 +55,16 @@ BenchGradient synthetic_gradient(const ParameterLayout& layout, uint64_t seed) {
 Result<BenchGradient> load_gradient(const std::filesystem::path& file) {
   TRY_ASSIGN(const MappedSafetensors tensors, MappedSafetensors::open(file));
   const auto& entries = tensors.header().tensors;
-  const auto has_prefix = [](const SafetensorsEntry& entry) { return entry.name.starts_with(kGradientPrefix); };
+  const auto has_prefix = [](const SafetensorsEntry& entry) {
+    return entry.name.starts_with(kGradientPrefix);
+  };
   const bool is_dump = std::ranges::any_of(entries, has_prefix);
   ParameterLayout layout;
   for (const SafetensorsEntry& entry : entries) {
     if (is_dump && !has_prefix(entry)) continue;
     if (entry.shape.empty() || entry.shape.size() > 2 || entry.dtype != "F32") {
-      return fatal_error(fmt::format("{}: {} is {} with {} dimensions; F32 with one or two can be compressed", file.string(),
-                                     entry.name, entry.dtype, entry.shape.size()));
+      return fatal_error(fmt::format("{}: {} is {} with {} dimensions; F32 with one or two can be compressed",
+                                     file.string(), entry.name, entry.dtype, entry.shape.size()));
     }
     layout.push_back({is_dump ? entry.name.substr(kGradientPrefix.size()) : entry.name, entry.shape});
   }

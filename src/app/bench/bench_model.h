@@ -16,16 +16,17 @@ struct BenchGradient {
   ParameterBuffers error_feedback;
 };
 
-// The preset 150M's model with as many layers as make at least so many million parameters; below 30, of a quarter of
-// its width; and its layout.
+// The preset 150M's model with as many layers as make at least so many million parameters; below 30, of a
+// quarter of its width; and its layout.
 [[nodiscard]] ModelSpec bench_model(int64_t millions);
 [[nodiscard]] ParameterLayout bench_layout(int64_t millions);
 
-// Normal values, other ones for each seed: the kept positions are uniform, the most expensive ones that there are.
+// Normal values, other ones for each seed: the kept positions are uniform, the most expensive ones that there
+// are.
 [[nodiscard]] BenchGradient synthetic_gradient(const ParameterLayout& layout, uint64_t seed);
 
-// A safetensors file with F32 tensors of one or two dimensions: what --dump-pseudo-gradients has written, or a
-// checkpoint's model. Fails as the file's parser does.
+// A safetensors file with F32 tensors of one or two dimensions: what --dump-pseudo-gradients has written, or
+// a checkpoint's model. Fails as the file's parser does.
 [[nodiscard]] Result<BenchGradient> load_gradient(const std::filesystem::path& file);
 
 }  // namespace templar

@@ -1,4 +1,5 @@
-// What a benchmark is doing, on standard error: one line that is overwritten, or a line each where nobody watches.
+// What a benchmark is doing, on standard error: one line that is overwritten, or a line each where nobody
+// watches.
 #pragma once
 
 #include <string>

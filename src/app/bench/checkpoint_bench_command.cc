@@ -25,7 +25,9 @@ struct Arguments {
   bool json = false;
 };
 
-double megabytes(int64_t bytes) { return static_cast<double>(bytes) / 1e6; }
+double megabytes(int64_t bytes) {
+  return static_cast<double>(bytes) / 1e6;
+}
 
 void print_row(const char* what, double seconds, int64_t bytes, double base_seconds) {
   fmt::print("  {:<44} {:>9.1f} ms {:>8.2f} GB/s {:>7.2f}\n", what, seconds * 1e3,
@@ -39,11 +41,13 @@ void print_report(const CheckpointBenchReport& report, const Arguments& argument
   fmt::print("  {:<44} {:>12} {:>13} {:>7}\n", "", "time", "speed", "ratio");
   print_row("memcpy, one call", report.memcpy.one_call, bytes, report.memcpy.one_call);
   print_row("copying the window's start (the pause)", report.pause_seconds, bytes, report.memcpy.one_call);
-  print_row("disk alone: write, one file, synced", report.disk_write_seconds, bytes, report.disk_write_seconds);
+  print_row("disk alone: write, one file, synced", report.disk_write_seconds, bytes,
+            report.disk_write_seconds);
   print_row("save", report.save_seconds, bytes, report.disk_write_seconds);
   print_row("disk alone: read", report.disk_read_seconds, bytes, report.disk_read_seconds);
   print_row("load", report.load_seconds, bytes, report.disk_read_seconds);
-  print_row("copy to another folder", report.copy_seconds, bytes, report.disk_read_seconds + report.disk_write_seconds);
+  print_row("copy to another folder", report.copy_seconds, bytes,
+            report.disk_read_seconds + report.disk_write_seconds);
   fmt::print("\n  memory besides the model: {:.1f} MB while saving, {:.1f} MB while loading\n",
              megabytes(report.save_memory_bytes), megabytes(report.load_memory_bytes));
 }
@@ -64,12 +68,13 @@ std::string report_json(const CheckpointBenchReport& report) {
 }
 
 Status bench_checkpoint(const Arguments& arguments) {
-  const CheckpointBenchOptions options{.model = bench_model(arguments.millions),
-                                       .folder = arguments.folder / fmt::format("templar-bench-{}", ::getpid()),
-                                       .shard_bytes = arguments.shard_bytes,
-                                       .threads = arguments.threads,
-                                       .rounds = arguments.rounds,
-                                       .on_step = show_progress};
+  const CheckpointBenchOptions options{
+      .model = bench_model(arguments.millions),
+      .folder = arguments.folder / fmt::format("templar-bench-{}", ::getpid()),
+      .shard_bytes = arguments.shard_bytes,
+      .threads = arguments.threads,
+      .rounds = arguments.rounds,
+      .on_step = show_progress};
   TRY_ASSIGN(const CheckpointBenchReport report, run_checkpoint_bench(options));
   end_progress();
   if (arguments.json) {
@@ -85,7 +90,8 @@ Status bench_checkpoint(const Arguments& arguments) {
 void add_bench_checkpoint_command(CLI::App& bench, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* verb = bench.add_subcommand(
-      "checkpoint", "Checkpoints: the pause in training, saving and loading beside the disk's own speed, memory");
+      "checkpoint",
+      "Checkpoints: the pause in training, saving and loading beside the disk's own speed, memory");
   verb->add_option("--millions", arguments->millions, "Parameters, in millions")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
@@ -95,12 +101,15 @@ void add_bench_checkpoint_command(CLI::App& bench, int& exit_code) {
   verb->add_option("--shard-size", arguments->shard_bytes, "Largest file of the checkpoint, e.g. 512MB")
       ->transform(CLI::AsSizeValue(true))
       ->check(CLI::PositiveNumber);
-  verb->add_option("--threads", arguments->threads, "Threads")->check(CLI::Range(1, 1024))->capture_default_str();
+  verb->add_option("--threads", arguments->threads, "Threads")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
   verb->add_option("--rounds", arguments->rounds, "Rounds, of which the best counts")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   verb->add_flag("--json", arguments->json, "Print the report as JSON");
-  verb->callback([arguments, &exit_code] { exit_code = run_command([&] { return bench_checkpoint(*arguments); }); });
+  verb->callback(
+      [arguments, &exit_code] { exit_code = run_command([&] { return bench_checkpoint(*arguments); }); });
 }
 
 }  // namespace templar

@@ -12,14 +12,15 @@ namespace templar::testing {
 
 TEST(BenchCheckpoint, ReportsRatiosAndMemoryAndLeavesNothing) {
   const TemporaryFolder folder;
-  const VerbOutcome outcome = run_verb(add_bench_command,
-                                       {"bench", "checkpoint", "--millions", "5", "--rounds", "1", "--shard-size", "8MB",
-                                        "--folder", folder.path().string(), "--json"});
+  const VerbOutcome outcome =
+      run_verb(add_bench_command, {"bench", "checkpoint", "--millions", "5", "--rounds", "1", "--shard-size",
+                                   "8MB", "--folder", folder.path().string(), "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
   const auto report = nlohmann::json::parse(outcome.output);
   const auto model_bytes = report.at("model_bytes").get<int64_t>();
   EXPECT_GE(model_bytes, 20'000'000);
-  for (const char* ratio : {"pause_over_memcpy", "save_of_disk_speed", "load_of_disk_speed", "copy_of_disk_speed"})
+  for (const char* ratio :
+       {"pause_over_memcpy", "save_of_disk_speed", "load_of_disk_speed", "copy_of_disk_speed"})
     EXPECT_GT(report.at(ratio).get<double>(), 0) << ratio;
   EXPECT_LT(report.at("save_memory_bytes").get<int64_t>(), 256 << 20) << "what is allowed besides the model";
   EXPECT_LT(report.at("load_memory_bytes").get<int64_t>(), 256 << 20);

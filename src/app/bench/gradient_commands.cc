@@ -36,8 +36,9 @@ Result<RunSpec> spec_of(const GradientArguments& arguments) {
 }
 
 void print_row(const char* what, double seconds, const MemcpySeconds& memcpy, int64_t parameters) {
-  fmt::print("  {:<44} {:>9.1f} ms {:>7.2f} {:>7.2f} {:>9.0f}\n", what, seconds * 1e3, seconds / memcpy.one_call,
-             seconds / memcpy.team, static_cast<double>(parameters) / seconds / 1e6);
+  fmt::print("  {:<44} {:>9.1f} ms {:>7.2f} {:>7.2f} {:>9.0f}\n", what, seconds * 1e3,
+             seconds / memcpy.one_call, seconds / memcpy.team,
+             static_cast<double>(parameters) / seconds / 1e6);
 }
 
 void print_head(int64_t parameters, const MemcpySeconds& memcpy, int threads, int rounds) {
@@ -56,8 +57,8 @@ void print_report(const CodecBenchReport& report, const GradientArguments& argum
   print_row("compress DCT coefficients", report.dct.compress_seconds, report.memcpy, report.parameters);
   print_row("  and code", report.dct.seconds(), report.memcpy, report.parameters);
   const double density = static_cast<double>(report.kept) / static_cast<double>(report.parameters);
-  fmt::print("\n  {:.3f} bits a position, {:.3f} bits a value with all headers: 1/{:.1f} of f32\n", report.index_bits,
-             report.bits_per_value, kBitsOfF32 / (report.bits_per_value * density));
+  fmt::print("\n  {:.3f} bits a position, {:.3f} bits a value with all headers: 1/{:.1f} of f32\n",
+             report.index_bits, report.bits_per_value, kBitsOfF32 / (report.bits_per_value * density));
 }
 
 std::string report_json(const CodecBenchReport& report, const GradientArguments& arguments) {
@@ -77,8 +78,8 @@ std::string report_json(const CodecBenchReport& report, const GradientArguments&
 }
 
 void print_quantisers(const std::string& file, const std::vector<QuantiserReport>& reports) {
-  fmt::print("\n{}\n  {:<14} {:<6} {:>14} {:>14} {:>12}\n", file, "quantiser", "", "relative error", "bits a position",
-             "bits a value");
+  fmt::print("\n{}\n  {:<14} {:<6} {:>14} {:>14} {:>12}\n", file, "quantiser", "", "relative error",
+             "bits a position", "bits a value");
   for (const QuantiserReport& report : reports) {
     fmt::print("  {:<14} {:<6} {:>14.4f} {:>15.3f} {:>12.3f}\n", report.name, report.use_dct ? "DCT" : "",
                report.relative_error, report.index_bits, report.bits_per_value);
@@ -114,8 +115,11 @@ Status bench_quantisers(const GradientArguments& arguments, const CodecSpec& cod
 Status bench_codec(const GradientArguments& arguments) {
   TRY_ASSIGN(const RunSpec spec, spec_of(arguments));
   if (arguments.files.size() > 1) return bench_quantisers(arguments, spec.codec);
-  CodecBenchOptions options{.codec = spec.codec, .threads = arguments.threads, .rounds = arguments.rounds, .on_round = {}};
-  options.on_round = [&](int round) { show_progress(fmt::format("round {} of {}", round + 1, arguments.rounds)); };
+  CodecBenchOptions options{
+      .codec = spec.codec, .threads = arguments.threads, .rounds = arguments.rounds, .on_round = {}};
+  options.on_round = [&](int round) {
+    show_progress(fmt::format("round {} of {}", round + 1, arguments.rounds));
+  };
   if (arguments.files.empty()) show_progress("making a pseudo-gradient");
   BenchGradient gradient = synthetic_gradient({{"none", {1}}}, 0);
   if (arguments.files.empty()) {
@@ -135,22 +139,27 @@ Status bench_codec(const GradientArguments& arguments) {
 }
 
 int64_t memory_growth(const AggregateBenchReport& report) {
-  return report.growth.empty() ? 0 : report.growth.back().peak_memory_bytes - report.growth.front().peak_memory_bytes;
+  return report.growth.empty()
+             ? 0
+             : report.growth.back().peak_memory_bytes - report.growth.front().peak_memory_bytes;
 }
 
 void print_report(const AggregateBenchReport& report, const GradientArguments& arguments) {
   print_head(report.parameters, report.memcpy, arguments.threads, arguments.rounds);
-  print_row(fmt::format("decode, add and step, {} contributions", arguments.contributions).c_str(), report.plain_seconds,
-            report.memcpy, report.parameters);
+  print_row(fmt::format("decode, add and step, {} contributions", arguments.contributions).c_str(),
+            report.plain_seconds, report.memcpy, report.parameters);
   print_row("  of DCT coefficients", report.dct_seconds, report.memcpy, report.parameters);
-  fmt::print("\n  {:.1f} ns a value on each thread; checking one contribution takes {:.1f} ms on one thread\n",
-             report.plain_seconds * arguments.threads / static_cast<double>(report.kept) * 1e9,
-             report.parse_seconds * 1e3);
+  fmt::print(
+      "\n  {:.1f} ns a value on each thread; checking one contribution takes {:.1f} ms on one thread\n",
+      report.plain_seconds * arguments.threads / static_cast<double>(report.kept) * 1e9,
+      report.parse_seconds * 1e3);
   if (report.growth.empty()) return;
-  fmt::print("\n  {:>13} {:>10} {:>12} {:>12} {:>14}\n", "contributions", "time", "ns a value", "peak memory", "growth");
+  fmt::print("\n  {:>13} {:>10} {:>12} {:>12} {:>14}\n", "contributions", "time", "ns a value", "peak memory",
+             "growth");
   for (const GrowthPoint& point : report.growth) {
-    fmt::print("  {:>13} {:>7.1f} ms {:>12.2f} {:>9.2f} MB {:>11.2f} MB\n", point.contributions, point.seconds * 1e3,
-               point.seconds / static_cast<double>(point.kept) * 1e9, static_cast<double>(point.peak_memory_bytes) / 1e6,
+    fmt::print("  {:>13} {:>7.1f} ms {:>12.2f} {:>9.2f} MB {:>11.2f} MB\n", point.contributions,
+               point.seconds * 1e3, point.seconds / static_cast<double>(point.kept) * 1e9,
+               static_cast<double>(point.peak_memory_bytes) / 1e6,
                static_cast<double>(point.peak_memory_bytes - report.growth.front().peak_memory_bytes) / 1e6);
   }
   fmt::print("  ({:.1f} M parameters; memory besides the model and the files that contributions lie in)\n",
@@ -217,12 +226,16 @@ Status bench_aggregate(const GradientArguments& arguments) {
 }
 
 void add_shared_options(CLI::App& verb, GradientArguments& arguments) {
-  verb.add_option("--millions", arguments.millions, "Parameters, in millions: layers of the preset 150M's shapes")
+  verb.add_option("--millions", arguments.millions,
+                  "Parameters, in millions: layers of the preset 150M's shapes")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
-  verb.add_option("--spec", arguments.spec, "Preset whose codec and outer step are measured")->capture_default_str();
+  verb.add_option("--spec", arguments.spec, "Preset whose codec and outer step are measured")
+      ->capture_default_str();
   verb.add_option("--set", arguments.set, "Change a field of it, FIELD=VALUE; may be repeated")->take_all();
-  verb.add_option("--threads", arguments.threads, "Threads")->check(CLI::Range(1, 1024))->capture_default_str();
+  verb.add_option("--threads", arguments.threads, "Threads")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
   verb.add_option("--rounds", arguments.rounds, "Rounds, of which the best counts")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
@@ -233,33 +246,41 @@ void add_shared_options(CLI::App& verb, GradientArguments& arguments) {
 
 void add_bench_codec_command(CLI::App& bench, int& exit_code) {
   auto arguments = std::make_shared<GradientArguments>();
-  CLI::App* codec = bench.add_subcommand(
-      "codec", "Compression: time beside a memcpy of the same bytes, bits a position and a value; of files also what each "
-               "quantiser makes of them");
+  CLI::App* codec = bench.add_subcommand("codec",
+                                         "Compression: time beside a memcpy of the same bytes, bits a "
+                                         "position and a value; of files also what each "
+                                         "quantiser makes of them");
   add_shared_options(*codec, *arguments);
   codec->add_option("--gradient", arguments->files,
-                    "Measure on these safetensors files instead: written by --dump-pseudo-gradients, or a model's; with several, "
+                    "Measure on these safetensors files instead: written by --dump-pseudo-gradients, or a "
+                    "model's; with several, "
                     "quantisers are compared and nothing is timed");
-  codec->callback([arguments, &exit_code] { exit_code = run_command([&] { return bench_codec(*arguments); }); });
+  codec->callback(
+      [arguments, &exit_code] { exit_code = run_command([&] { return bench_codec(*arguments); }); });
 }
 
 void add_bench_aggregate_command(CLI::App& bench, int& exit_code) {
   auto arguments = std::make_shared<GradientArguments>();
-  CLI::App* aggregate = bench.add_subcommand(
-      "aggregate", "Decoding, aggregation and outer step: time beside a memcpy of the same bytes, and how time and memory grow "
-                   "with the number of contributions");
+  CLI::App* aggregate = bench.add_subcommand("aggregate",
+                                             "Decoding, aggregation and outer step: time beside a memcpy of "
+                                             "the same bytes, and how time and memory grow "
+                                             "with the number of contributions");
   add_shared_options(*aggregate, *arguments);
-  aggregate->add_option("--gradient", arguments->files,
-                        "Contributions carry what these safetensors files hold, in turn: one a miner, written by "
-                        "--dump-pseudo-gradients, or a model's");
+  aggregate->add_option(
+      "--gradient", arguments->files,
+      "Contributions carry what these safetensors files hold, in turn: one a miner, written by "
+      "--dump-pseudo-gradients, or a model's");
   aggregate->add_option("--contributions", arguments->contributions, "Contributions")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  aggregate->add_flag("--growth,!--no-growth", arguments->growth, "Also with 8, 64 and 512 contributions to a smaller model");
-  aggregate->add_option("--growth-millions", arguments->growth_millions, "That model's parameters, in millions")
+  aggregate->add_flag("--growth,!--no-growth", arguments->growth,
+                      "Also with 8, 64 and 512 contributions to a smaller model");
+  aggregate
+      ->add_option("--growth-millions", arguments->growth_millions, "That model's parameters, in millions")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
-  aggregate->callback([arguments, &exit_code] { exit_code = run_command([&] { return bench_aggregate(*arguments); }); });
+  aggregate->callback(
+      [arguments, &exit_code] { exit_code = run_command([&] { return bench_aggregate(*arguments); }); });
 }
 
 }  // namespace templar

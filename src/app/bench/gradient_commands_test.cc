@@ -36,11 +36,13 @@ VerbOutcome bench(std::vector<std::string> arguments) {
 }
 
 TEST(BenchCodec, ReportsRatiosAndBits) {
-  const VerbOutcome outcome = bench({"codec", "--millions", "1", "--rounds", "1", "--threads", "1", "--json"});
+  const VerbOutcome outcome =
+      bench({"codec", "--millions", "1", "--rounds", "1", "--threads", "1", "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
   const Json report = Json::parse(outcome.output);
   EXPECT_GT(report.at("compress_over_memcpy").get<double>(), 0);
-  EXPECT_GT(report.at("compress_dct_over_memcpy").get<double>(), report.at("compress_over_memcpy").get<double>());
+  EXPECT_GT(report.at("compress_dct_over_memcpy").get<double>(),
+            report.at("compress_over_memcpy").get<double>());
   // log2 C(4096, 64) / 64 = 7.364, and two percent.
   EXPECT_GT(report.at("index_bits").get<double>(), 7.364);
   EXPECT_LT(report.at("index_bits").get<double>(), 7.52);
@@ -55,8 +57,8 @@ TEST(BenchCodec, PrintsATable) {
 }
 
 TEST(BenchAggregate, ReportsRatiosAndGrowth) {
-  const VerbOutcome outcome =
-      bench({"aggregate", "--millions", "1", "--growth-millions", "1", "--rounds", "1", "--contributions", "2", "--json"});
+  const VerbOutcome outcome = bench({"aggregate", "--millions", "1", "--growth-millions", "1", "--rounds",
+                                     "1", "--contributions", "2", "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
   const Json report = Json::parse(outcome.output);
   EXPECT_GT(report.at("aggregate2_over_memcpy").get<double>(), 0);
@@ -64,7 +66,8 @@ TEST(BenchAggregate, ReportsRatiosAndGrowth) {
   ASSERT_EQ(report.at("growth").size(), 3u);
   // 504 contributions more, of 23 kB each: in memory they would be 12 MB.
   if (!kKeepsFreedMemory) EXPECT_LT(report.at("peak_memory_growth_bytes_8_to_512").get<int64_t>(), 4'000'000);
-  EXPECT_EQ(report.at("growth")[2].at("kept").get<int64_t>(), 64 * report.at("growth")[0].at("kept").get<int64_t>());
+  EXPECT_EQ(report.at("growth")[2].at("kept").get<int64_t>(),
+            64 * report.at("growth")[0].at("kept").get<int64_t>());
 }
 
 TEST(BenchCodec, MeasuresDumpedPseudoGradients) {
@@ -83,7 +86,8 @@ TEST(BenchCodec, MeasuresDumpedPseudoGradients) {
     EXPECT_TRUE(std::ranges::equal(loaded->error_feedback.spans()[p], feedback.spans()[p]));
   }
 
-  const VerbOutcome aggregated = bench({"aggregate", "--gradient", file, "--no-growth", "--rounds", "1", "--json"});
+  const VerbOutcome aggregated =
+      bench({"aggregate", "--gradient", file, "--no-growth", "--rounds", "1", "--json"});
   ASSERT_EQ(aggregated.exit_code, 0) << aggregated.errors;
   EXPECT_EQ(Json::parse(aggregated.output).at("parameters").get<int64_t>(), parameter_count(model.layout));
 

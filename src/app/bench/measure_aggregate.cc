@@ -33,8 +33,8 @@ Result<std::vector<std::vector<EncodedParameter>>> make_blocks(const GradientSou
 
 // Sealed, moved to a file and parsed, as a node gathers it.
 Result<Contribution> make_contribution(std::span<const EncodedParameter> blocks, uint32_t uid,
-                                       const ParameterLayout& layout, const CodecSpec& codec, ThreadTeam& team,
-                                       double& parse_seconds) {
+                                       const ParameterLayout& layout, const CodecSpec& codec,
+                                       ThreadTeam& team, double& parse_seconds) {
   ContributionHeader header;
   header.uid = uid;
   const Bytes sealed = seal_contribution(header, blocks, layout, codec, KeyPair::from_seed({}), &team);
@@ -46,15 +46,16 @@ Result<Contribution> make_contribution(std::span<const EncodedParameter> blocks,
 }
 
 // One under each uid below count.
-Result<std::vector<Contribution>> make_contributions(std::span<const std::vector<EncodedParameter>> blocks, int count,
-                                                     const ParameterLayout& layout, const CodecSpec& codec,
-                                                     ThreadTeam& team, double& parse_seconds) {
+Result<std::vector<Contribution>> make_contributions(std::span<const std::vector<EncodedParameter>> blocks,
+                                                     int count, const ParameterLayout& layout,
+                                                     const CodecSpec& codec, ThreadTeam& team,
+                                                     double& parse_seconds) {
   std::vector<Contribution> contributions;
   contributions.reserve(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i) {
     TRY_ASSIGN(Contribution contribution,
-               make_contribution(blocks[static_cast<size_t>(i) % blocks.size()], static_cast<uint32_t>(i), layout, codec,
-                                 team, parse_seconds));
+               make_contribution(blocks[static_cast<size_t>(i) % blocks.size()], static_cast<uint32_t>(i),
+                                 layout, codec, team, parse_seconds));
     contributions.push_back(std::move(contribution));
   }
   return contributions;
@@ -84,7 +85,8 @@ Result<GrowthPoint> measure_growth(const AggregateBenchOptions& options, int cou
   TRY_ASSIGN(const auto blocks, make_blocks(drawn, kDifferent, spec.codec, team));
   malloc_trim(0);  // what an earlier point has freed would hide what this one takes
   const int64_t before = own_memory_bytes();
-  TRY_ASSIGN(const auto contributions, make_contributions(blocks, count, layout, spec.codec, team, parse_seconds));
+  TRY_ASSIGN(const auto contributions,
+             make_contributions(blocks, count, layout, spec.codec, team, parse_seconds));
   GrowthPoint point{.contributions = count, .kept = kept_by_all(layout, spec.codec, count)};
   MemoryWatch watch;
   for (int round = 0; round < 2; ++round) {
@@ -96,14 +98,17 @@ Result<GrowthPoint> measure_growth(const AggregateBenchOptions& options, int cou
   return point;
 }
 
-Status measure_steps(const AggregateBenchOptions& options, bool use_dct, ThreadTeam& team, AggregateBenchReport& report) {
+Status measure_steps(const AggregateBenchOptions& options, bool use_dct, ThreadTeam& team,
+                     AggregateBenchReport& report) {
   RunSpec spec = options.spec;
   spec.codec.use_dct = use_dct;
-  say(options, fmt::format("making {} contributions{}", options.contributions, use_dct ? " of DCT coefficients" : ""));
+  say(options,
+      fmt::format("making {} contributions{}", options.contributions, use_dct ? " of DCT coefficients" : ""));
   TRY_ASSIGN(const auto blocks,
-             make_blocks(options.gradient, std::min(options.contributions, options.different_gradients), spec.codec, team));
-  TRY_ASSIGN(const auto contributions, make_contributions(blocks, options.contributions, options.layout, spec.codec, team,
-                                                          report.parse_seconds));
+             make_blocks(options.gradient, std::min(options.contributions, options.different_gradients),
+                         spec.codec, team));
+  TRY_ASSIGN(const auto contributions, make_contributions(blocks, options.contributions, options.layout,
+                                                          spec.codec, team, report.parse_seconds));
   ParameterBuffers theta(options.layout);
   ParameterBuffers copy(options.layout);
   double& best = use_dct ? report.dct_seconds : report.plain_seconds;

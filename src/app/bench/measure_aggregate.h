@@ -18,13 +18,14 @@ using GradientSource = std::function<Result<BenchGradient>(int number)>;
 
 struct AggregateBenchOptions {
   ParameterLayout layout;
-  GradientSource gradient;     // of that layout
-  int different_gradients = 8; // contributions beyond carry one of them again, under their own uid
-  RunSpec spec;  // codec (use_dct is set to both), aggregation rule and rate
+  GradientSource gradient;      // of that layout
+  int different_gradients = 8;  // contributions beyond carry one of them again, under their own uid
+  RunSpec spec;                 // codec (use_dct is set to both), aggregation rule and rate
   int contributions = 8;
   int threads = 2;
   int rounds = 5;
-  // The growth of time and memory with the number of contributions is measured on a smaller model; empty: not at all.
+  // The growth of time and memory with the number of contributions is measured on a smaller model; empty: not
+  // at all.
   ParameterLayout growth_layout;
   std::vector<int> growth_counts = {8, 64, 512};
   std::function<void(const std::string& what)> on_step;  // may be empty
@@ -32,9 +33,9 @@ struct AggregateBenchOptions {
 
 struct GrowthPoint {
   int contributions = 0;
-  int64_t kept = 0;                // values in all contributions
-  double seconds = 0;              // of an outer step
-  int64_t peak_memory_bytes = 0;   // of the process, mapped files left out, over what it had before
+  int64_t kept = 0;               // values in all contributions
+  double seconds = 0;             // of an outer step
+  int64_t peak_memory_bytes = 0;  // of the process, mapped files left out, over what it had before
 };
 
 struct AggregateBenchReport {

@@ -99,7 +99,9 @@ class CheckpointBench {
   void say(const std::string& what) const {
     if (options_.on_step) options_.on_step(what);
   }
-  [[nodiscard]] ConstParameterSpans parameters() const { return std::as_const(gradient_).pseudo_gradient.spans(); }
+  [[nodiscard]] ConstParameterSpans parameters() const {
+    return std::as_const(gradient_).pseudo_gradient.spans();
+  }
 
   void measure_pause() {
     if (copy_ == nullptr) {
@@ -113,7 +115,9 @@ class CheckpointBench {
 
   [[nodiscard]] Status measure_disk(int round) {
     copy_.reset();
-    const auto step = [&](const char* what) { say(fmt::format("round {} of {}: {}", round + 1, options_.rounds, what)); };
+    const auto step = [&](const char* what) {
+      say(fmt::format("round {} of {}: {}", round + 1, options_.rounds, what));
+    };
     const fs::path raw = options_.folder / "raw";
     step("writing to the disk");
     TRY_ASSIGN(const double write_seconds, time_disk_write(raw, parameters()));
@@ -151,9 +155,9 @@ class CheckpointBench {
     const int64_t before = own_memory_bytes();
     MemoryWatch memory;
     const Stopwatch watch;
-    const auto info = load_checkpoint_folder(options_.folder / "checkpoint",
-                                             {layout_, run_id(spec_), key_.public_key()},
-                                             gradient_.pseudo_gradient.spans(), team_);
+    const auto info =
+        load_checkpoint_folder(options_.folder / "checkpoint", {layout_, run_id(spec_), key_.public_key()},
+                               gradient_.pseudo_gradient.spans(), team_);
     if (!info) return std::unexpected(info.error());
     take_best(report_.load_seconds, watch.seconds());
     report_.load_memory_bytes = std::max(report_.load_memory_bytes, memory.stop() - before);

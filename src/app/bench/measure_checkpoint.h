@@ -1,4 +1,5 @@
-// What a checkpoint costs: the pause it puts into training, saving and loading beside the disk's own speed, memory.
+// What a checkpoint costs: the pause it puts into training, saving and loading beside the disk's own speed,
+// memory.
 #pragma once
 
 #include <cstdint>

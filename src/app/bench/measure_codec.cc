@@ -17,11 +17,14 @@ namespace {
 
 using Encoded = std::vector<EncodedParameter>;
 
-BlockCoding coding_of(const CodecSpec& codec) { return {codec.quantiser, codec.quantiser_bins}; }
+BlockCoding coding_of(const CodecSpec& codec) {
+  return {codec.quantiser, codec.quantiser_bins};
+}
 
 Bytes code(const Encoded& encoded, const CodecSpec& codec, ThreadTeam& team) {
   ByteWriter writer;
-  for (const EncodedParameter& parameter : encoded) write_coded_block(parameter, coding_of(codec), writer, &team);
+  for (const EncodedParameter& parameter : encoded)
+    write_coded_block(parameter, coding_of(codec), writer, &team);
   return writer.take();
 }
 
@@ -70,8 +73,8 @@ Status measure_round(const BenchGradient& gradient, const CodecSpec& codec, Thre
                      ParameterBuffers& work, CodecBenchTimes& best, Encoded& encoded) {
   work.copy_from(gradient.pseudo_gradient.spans());
   const Stopwatch compress_watch;
-  TRY_ASSIGN(encoded, compress_with_error_feedback(gradient.error_feedback.spans(), work.spans(), gradient.layout,
-                                                   codec, team));
+  TRY_ASSIGN(encoded, compress_with_error_feedback(gradient.error_feedback.spans(), work.spans(),
+                                                   gradient.layout, codec, team));
   take_best(best.compress_seconds, compress_watch.seconds());
   const Stopwatch code_watch;
   const Bytes bytes = code(encoded, codec, team);
@@ -105,21 +108,24 @@ Squares quantiser_error(const BlendedInput& input, const EncodedParameter& encod
   return squares;
 }
 
-Result<QuantiserReport> judge_quantiser(const BenchGradient& gradient, const CodecSpec& codec, ThreadTeam& team) {
+Result<QuantiserReport> judge_quantiser(const BenchGradient& gradient, const CodecSpec& codec,
+                                        ThreadTeam& team) {
   ParameterBuffers work(gradient.layout);
   work.copy_from(gradient.pseudo_gradient.spans());
-  TRY_ASSIGN(const Encoded encoded, compress_with_error_feedback(gradient.error_feedback.spans(), work.spans(),
-                                                                 gradient.layout, codec, team));
+  TRY_ASSIGN(const Encoded encoded, compress_with_error_feedback(gradient.error_feedback.spans(),
+                                                                 work.spans(), gradient.layout, codec, team));
   Squares squares;
   for (size_t p = 0; p < encoded.size(); ++p) {
-    const BlendedInput input{gradient.error_feedback.spans()[p], static_cast<float>(codec.error_feedback_decay),
+    const BlendedInput input{gradient.error_feedback.spans()[p],
+                             static_cast<float>(codec.error_feedback_decay),
                              gradient.pseudo_gradient.spans()[p], 1.0f};
     const Squares of_parameter = quantiser_error(input, encoded[p], codec);
     squares.error += of_parameter.error;
     squares.length += of_parameter.length;
   }
   QuantiserReport report;
-  report.name = fmt::format("{} {}", codec.quantiser == Quantiser::kMean4 ? "mean4" : "block_log", codec.quantiser_bins);
+  report.name = fmt::format("{} {}", codec.quantiser == Quantiser::kMean4 ? "mean4" : "block_log",
+                            codec.quantiser_bins);
   report.use_dct = codec.use_dct;
   report.relative_error = std::sqrt(squares.error / squares.length);
   report.index_bits = index_bits(encoded);
@@ -157,8 +163,9 @@ Result<std::vector<QuantiserReport>> compare_quantisers(const BenchGradient& gra
     Quantiser quantiser;
     int64_t bins;
   };
-  constexpr Choice kChoices[] = {{Quantiser::kMean4, 4},    {Quantiser::kMean4, 16},   {Quantiser::kBlockLog, 2},
-                                 {Quantiser::kBlockLog, 4}, {Quantiser::kBlockLog, 6}, {Quantiser::kBlockLog, 8},
+  constexpr Choice kChoices[] = {{Quantiser::kMean4, 4},     {Quantiser::kMean4, 16},
+                                 {Quantiser::kBlockLog, 2},  {Quantiser::kBlockLog, 4},
+                                 {Quantiser::kBlockLog, 6},  {Quantiser::kBlockLog, 8},
                                  {Quantiser::kBlockLog, 12}, {Quantiser::kBlockLog, 16}};
   std::vector<QuantiserReport> reports;
   for (const bool use_dct : {false, true}) {

@@ -31,13 +31,15 @@ struct CodecBenchReport {
   MemcpySeconds memcpy;
   CodecBenchTimes plain;
   CodecBenchTimes dct;
-  // Without the transform: bits of a position in chunks that are not sent whole, and of a value with all headers.
+  // Without the transform: bits of a position in chunks that are not sent whole, and of a value with all
+  // headers.
   double index_bits = 0;
   double bits_per_value = 0;
 };
 
 // Fails as compress() does.
-[[nodiscard]] Result<CodecBenchReport> run_codec_bench(const BenchGradient& gradient, const CodecBenchOptions& options);
+[[nodiscard]] Result<CodecBenchReport> run_codec_bench(const BenchGradient& gradient,
+                                                       const CodecBenchOptions& options);
 
 // What the quantisers make of a pseudo-gradient with its error feedback.
 struct QuantiserReport {
@@ -49,6 +51,7 @@ struct QuantiserReport {
 };
 
 [[nodiscard]] Result<std::vector<QuantiserReport>> compare_quantisers(const BenchGradient& gradient,
-                                                                      const CodecSpec& codec, ThreadTeam& team);
+                                                                      const CodecSpec& codec,
+                                                                      ThreadTeam& team);
 
 }  // namespace templar

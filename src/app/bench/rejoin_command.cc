@@ -50,12 +50,12 @@ void print_report(const RejoinBenchReport& report, const RejoinBenchOptions& opt
              static_cast<double>(report.parameters) / 1e6, options.contributions,
              static_cast<double>(report.contribution_bytes) / 1e6, options.threads,
              options.threads == 1 ? "" : "s", options.rounds);
-  fmt::print("  {:>7} {:>11} {:>14} {:>12} {:>12} {:>7} {:>10}  {}\n", "windows", "load", "decode a window", "step",
-             "catch-up", "ratio", "memory", "root");
+  fmt::print("  {:>7} {:>11} {:>14} {:>12} {:>12} {:>7} {:>10}  {}\n", "windows", "load", "decode a window",
+             "step", "catch-up", "ratio", "memory", "root");
   for (const RejoinPoint& point : report.points) {
     const auto windows = static_cast<double>(point.windows);
-    fmt::print("  {:>7} {:>8.1f} ms {:>12.1f} ms {:>9.1f} ms {:>9.1f} ms {:>7.2f} {:>7.1f} MB  {}\n", point.windows,
-               point.load_seconds * 1e3, point.decode_seconds / windows * 1e3,
+    fmt::print("  {:>7} {:>8.1f} ms {:>12.1f} ms {:>9.1f} ms {:>9.1f} ms {:>7.2f} {:>7.1f} MB  {}\n",
+               point.windows, point.load_seconds * 1e3, point.decode_seconds / windows * 1e3,
                point.step_seconds / windows * 1e3, point.catch_up_seconds * 1e3,
                point.catch_up_seconds / point.expected_seconds(),
                static_cast<double>(point.memory_bytes) / 1e6, point.in_sync ? "the leader's" : "ANOTHER");

@@ -126,8 +126,8 @@ Json newest_miner_rows(const RunView& view) {
 Json window_details(int64_t window, const RunWindow& row) {
   Json reports = Json::array(), verdicts = Json::array(), spans = Json::array();
   for (const NodeReport& report : row.reports) {
-    reports.push_back({report.node, report.state_root.substr(0, kRootDigits), number(report.loss), number(report.train_seconds),
-                       number(report.contribution_bytes)});
+    reports.push_back({report.node, report.state_root.substr(0, kRootDigits), number(report.loss),
+                       number(report.train_seconds), number(report.contribution_bytes)});
     for (const PhaseSpan& span : report.spans)
       spans.push_back({report.node, span.phase, span.start_ms, number(span.seconds)});
   }

@@ -20,7 +20,8 @@ class Baseline final : public RunningNode {
   Result<Progress> advance() override {
     const LogContext scope({{"role", "baseline"}, {"window", window_}});
     if (!began_) {
-      initialise_parameters(world_->environment.layout, world_->spec.model, world_->spec.seed, engine_->parameters());
+      initialise_parameters(world_->environment.layout, world_->spec.model, world_->spec.seed,
+                            engine_->parameters());
       engine_->parameters_changed();
       TRY(report_heldout());
       began_ = true;
@@ -30,7 +31,8 @@ class Baseline final : public RunningNode {
     TRY_ASSIGN(const std::optional<int64_t> current, clock_.current_window());
     if (!current || *current < window_) return Progress::kWaiting;
     TRY(train_window());
-    if (window_ % world_->spec.network.checkpoint_interval == 0 || window_ == world_->config.until_window) TRY(report_heldout());
+    if (window_ % world_->spec.network.checkpoint_interval == 0 || window_ == world_->config.until_window)
+      TRY(report_heldout());
     return Progress::kWorked;
   }
 
@@ -48,7 +50,8 @@ class Baseline final : public RunningNode {
     SampleTokens samples;
     TRY_ASSIGN(const InnerReport report,
                inner_steps(*engine_, inner, plan.first_inner_step, [&](int64_t step) -> Result<TokenBatch> {
-                 samples = read_samples(assignment, shard, (step - plan.first_inner_step) * inner.batch_size, inner.batch_size);
+                 samples = read_samples(assignment, shard, (step - plan.first_inner_step) * inner.batch_size,
+                                        inner.batch_size);
                  return samples.batch();
                }));
     Measurement measurement = node_measurement("baseline_metrics", "baseline", uid_, world_->environment);
@@ -59,7 +62,8 @@ class Baseline final : public RunningNode {
   }
 
   Status report_heldout() {
-    TRY_ASSIGN(const EvaluationReport report, evaluate_heldout(*world_->shards, *engine_, world_->config.heldout_samples));
+    TRY_ASSIGN(const EvaluationReport report,
+               evaluate_heldout(*world_->shards, *engine_, world_->config.heldout_samples));
     Measurement measurement = node_measurement("baseline_heldout", "baseline", uid_, world_->environment);
     measurement.fields = {{"window", window_}, {"heldout_loss", report.mean_loss()}};
     world_->metrics->write(std::move(measurement));

@@ -4,8 +4,8 @@
 
 namespace templar {
 
-BlockPacer::BlockPacer(const LedgerReader& ledger, BlockMaker& maker, const NetworkSpec& network, int64_t windows,
-                       double stall_seconds)
+BlockPacer::BlockPacer(const LedgerReader& ledger, BlockMaker& maker, const NetworkSpec& network,
+                       int64_t windows, double stall_seconds)
     : ledger_(ledger),
       maker_(maker),
       network_(network),

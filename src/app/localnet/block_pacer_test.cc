@@ -10,12 +10,18 @@ namespace {
 
 using testing::fails;
 
-// Windows of three blocks of 10 s; the put window ends 15 s after the next window's first block, so two blocks later.
-constexpr NetworkSpec kNetwork{.blocks_per_window = 3, .block_seconds = 10, .put_window_seconds = 15, .record_wait_seconds = 40};
+// Windows of three blocks of 10 s; the put window ends 15 s after the next window's first block, so two
+// blocks later.
+constexpr NetworkSpec kNetwork{
+    .blocks_per_window = 3, .block_seconds = 10, .put_window_seconds = 15, .record_wait_seconds = 40};
 constexpr int64_t kWindows = 3;
 
-Result<bool> all_published(int64_t /*window*/) { return true; }
-Result<bool> none_published(int64_t /*window*/) { return false; }
+Result<bool> all_published(int64_t /*window*/) {
+  return true;
+}
+Result<bool> none_published(int64_t /*window*/) {
+  return false;
+}
 
 class BlockPacerTest : public ::testing::Test {
  protected:
@@ -70,8 +76,9 @@ TEST_F(BlockPacerTest, MakesNoBlockOnceTheLastWindowsRecordCanComeNoMore) {
 
 TEST_F(BlockPacerTest, FailsAsTheQuestionDoes) {
   make_blocks(1);
-  EXPECT_TRUE(fails(pacer_.make_due_blocks([](int64_t) -> Result<bool> { return retry_error("the store is away"); }), ErrorKind::kRetry,
-                    "the store is away"));
+  EXPECT_TRUE(
+      fails(pacer_.make_due_blocks([](int64_t) -> Result<bool> { return retry_error("the store is away"); }),
+            ErrorKind::kRetry, "the store is away"));
   EXPECT_EQ(latest(), 0);
 }
 

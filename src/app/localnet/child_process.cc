@@ -21,7 +21,8 @@ std::string describe(int status) {
 
 }  // namespace
 
-Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& arguments, const std::filesystem::path& log) {
+Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& arguments,
+                                         const std::filesystem::path& log) {
   const int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (output < 0) return fatal_error(log.string() + ": " + std::strerror(errno));
   std::vector<char*> argv;

@@ -15,7 +15,8 @@ namespace templar {
 class ChildProcess {
  public:
   // Starts it, its output appended to the log file. It gets SIGTERM when this process ends in whatever way.
-  [[nodiscard]] static Result<ChildProcess> start(const std::vector<std::string>& arguments, const std::filesystem::path& log);
+  [[nodiscard]] static Result<ChildProcess> start(const std::vector<std::string>& arguments,
+                                                  const std::filesystem::path& log);
 
   [[nodiscard]] pid_t pid() const { return pid_; }
   // How it ended ("exit code 1", "signal 9"; empty text for exit code 0), or nothing while it runs.

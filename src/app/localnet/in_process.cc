@@ -10,9 +10,12 @@ namespace templar {
 
 Result<std::unique_ptr<RunningNode>> open_node(const LocalNode& node) {
   switch (node.role) {
-    case NodeRole::kMiner: return open_miner(node.config);
-    case NodeRole::kValidator: return open_validator(node.config, kValidatorStake);
-    case NodeRole::kEvaluator: return open_evaluator(node.config);
+    case NodeRole::kMiner:
+      return open_miner(node.config);
+    case NodeRole::kValidator:
+      return open_validator(node.config, kValidatorStake);
+    case NodeRole::kEvaluator:
+      return open_evaluator(node.config);
   }
   return fatal_error("unknown role");
 }
@@ -28,12 +31,13 @@ Status run_in_process(const LocalRun& run, const LocalnetOptions& options, const
                       const std::function<bool()>& should_stop) {
   TRY_ASSIGN(const auto ledger, SqliteLedger::open_existing(run.path("ledger.db")));
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  VirtualNetwork network(*ledger, *ledger,
-                         {.threads = options.threads > 0 ? options.threads : std::max(1, cores / options.node_threads),
-                          .block_seconds = run.spec.network.block_seconds,
-                          .genesis_ms = kGenesisMs,
-                          .on_block = tick,
-                          .should_stop = should_stop});
+  VirtualNetwork network(
+      *ledger, *ledger,
+      {.threads = options.threads > 0 ? options.threads : std::max(1, cores / options.node_threads),
+       .block_seconds = run.spec.network.block_seconds,
+       .genesis_ms = kGenesisMs,
+       .on_block = tick,
+       .should_stop = should_stop});
   std::vector<std::unique_ptr<RunningNode>> nodes;
   for (const LocalNode& node : run.nodes) {
     TRY_ASSIGN(nodes.emplace_back(), open_node(node));

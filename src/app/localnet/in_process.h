@@ -7,9 +7,10 @@
 
 namespace templar {
 
-// Runs until all nodes are finished or should_stop says so; every node has then been stopped cleanly. tick is called while no node
-// works, after each block. Fails as the first node that fails for good.
-[[nodiscard]] Status run_in_process(const LocalRun& run, const LocalnetOptions& options, const std::function<void()>& tick,
+// Runs until all nodes are finished or should_stop says so; every node has then been stopped cleanly. tick is
+// called while no node works, after each block. Fails as the first node that fails for good.
+[[nodiscard]] Status run_in_process(const LocalRun& run, const LocalnetOptions& options,
+                                    const std::function<void()>& tick,
                                     const std::function<bool()>& should_stop);
 
 // The node's program, by its role.

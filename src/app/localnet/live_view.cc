@@ -24,7 +24,8 @@ std::string gathered_text(const RunWindow& row) {
   for (const MinerJudgement& judgement : row.judgements) {
     if (judgement.verdict == "accepted") accepted.push_back(judgement.uid);
   }
-  std::string text = accepted.empty() ? "gathered nobody" : fmt::format("gathered {}", fmt::join(accepted, " "));
+  std::string text =
+      accepted.empty() ? "gathered nobody" : fmt::format("gathered {}", fmt::join(accepted, " "));
   size_t named = 0;
   for (const MinerJudgement& judgement : row.judgements) {
     if (judgement.verdict == "accepted" || ++named > kRejectedNamed) continue;
@@ -65,13 +66,14 @@ void LiveView::show(const RunView& known, bool all) {
 
 bool LiveView::is_complete(const RunView& known, int64_t window) const {
   const RunWindow& row = known.windows().at(window);
-  const bool has_checkpoint = (window + 1) % run_.spec.network.checkpoint_interval == 0 || window + 1 == run_.windows;
+  const bool has_checkpoint =
+      (window + 1) % run_.spec.network.checkpoint_interval == 0 || window + 1 == run_.windows;
   const bool is_evaluated = !has_checkpoint || known.curve("heldout").contains(window + 1);
   const auto miners = static_cast<size_t>(
       std::ranges::count_if(row.reports, [](const NodeReport& report) { return report.miner.has_value(); }));
   if (!row.validator_root.empty() && miners == miners_ && is_evaluated) return true;
-  // A node that was away for the window never reports it, and an evaluator may be slow: what is missing two windows later is not
-  // waited for any longer.
+  // A node that was away for the window never reports it, and an evaluator may be slow: what is missing two
+  // windows later is not waited for any longer.
   return std::any_of(known.windows().upper_bound(window + 1), known.windows().end(),
                      [](const auto& later) { return !later.second.validator_root.empty(); });
 }
@@ -83,15 +85,18 @@ void LiveView::print_window(const RunView& known, int64_t window) {
   line += loss ? fmt::format("  loss {:.4f}", *loss) : "  loss      -";
   const Curve& heldout = known.curve("heldout");
   const auto evaluated = heldout.find(window + 1);
-  line += evaluated == heldout.end() ? fmt::format("  {:15}", "") : fmt::format("  held-out {:.4f}", evaluated->second.value);
+  line += evaluated == heldout.end() ? fmt::format("  {:15}", "")
+                                     : fmt::format("  held-out {:.4f}", evaluated->second.value);
   tokens_ += row.spread(&NodeReport::tokens).sum.value_or(0);
   line += fmt::format("  {:>6} tok/s", thousands(tokens_ / since_start_.seconds()));
   if (const auto bytes = row.spread(&NodeReport::contribution_bytes).mean()) {
-    line += fmt::format("  {:.1f} kB each, 1/{:.0f} of f32", *bytes / 1e3, static_cast<double>(parameter_bytes_) / *bytes);
+    line += fmt::format("  {:.1f} kB each, 1/{:.0f} of f32", *bytes / 1e3,
+                        static_cast<double>(parameter_bytes_) / *bytes);
   }
   line += "  " + gathered_text(row);
   const std::string_view root = row.state_root();
-  line += fmt::format("  root {} {}", root.empty() ? "?" : root.substr(0, 8), row.differing().empty() ? "all agree" : "NODES DIFFER");
+  line += fmt::format("  root {} {}", root.empty() ? "?" : root.substr(0, 8),
+                      row.differing().empty() ? "all agree" : "NODES DIFFER");
   fmt::print(out_, "{}\n", line);
 }
 
@@ -99,12 +104,12 @@ void LiveView::print_table(const RunView& known) const {
   std::vector<MinerJudgement> rows;
   for (const auto& [uid, newest] : known.newest_judgements()) rows.push_back(*newest.judgement);
   std::ranges::stable_sort(rows, std::greater<>(), &MinerJudgement::weight);
-  fmt::print(out_, "\n  {:>5} {:>8} {:>8} {:>8} {:>10} {:>10}  {}\n", "miner", "weight", "score", "rating", "indicator", "gradient",
-             "last window");
+  fmt::print(out_, "\n  {:>5} {:>8} {:>8} {:>8} {:>10} {:>10}  {}\n", "miner", "weight", "score", "rating",
+             "indicator", "gradient", "last window");
   for (const MinerJudgement& row : rows) {
-    fmt::print(out_, "  {:>5} {:>8.4f} {:>8.3f} {:>8.3f} {:>+10.3f} {:>+10.5f}  {}\n", row.uid, row.weight.value_or(0),
-               row.final_score.value_or(0), row.ordinal.value_or(0), row.binary_average.value_or(0), row.gradient_score.value_or(0),
-               row.verdict);
+    fmt::print(out_, "  {:>5} {:>8.4f} {:>8.3f} {:>8.3f} {:>+10.3f} {:>+10.5f}  {}\n", row.uid,
+               row.weight.value_or(0), row.final_score.value_or(0), row.ordinal.value_or(0),
+               row.binary_average.value_or(0), row.gradient_score.value_or(0), row.verdict);
   }
   fmt::print(out_, "\n");
 }

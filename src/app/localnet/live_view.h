@@ -18,8 +18,8 @@ class LiveView {
   // Nothing is said of the windows that are already there.
   void skip_to_end(const RunView& known);
 
-  // Prints the windows that all nodes have reported since the last call, and those where somebody's report has been missing for two
-  // windows. all: the rest, too.
+  // Prints the windows that all nodes have reported since the last call, and those where somebody's report
+  // has been missing for two windows. all: the rest, too.
   void show(const RunView& known, bool all = false);
 
  private:

@@ -106,7 +106,8 @@ struct Axes {
 
 double right_edge(const LossPlot& plot) {
   double widest = 0;
-  for (const PlotSeries& series : plot.series) widest = std::max(widest, text_width(series.name, kEndLabelSize));
+  for (const PlotSeries& series : plot.series)
+    widest = std::max(widest, text_width(series.name, kEndLabelSize));
   for (const PlotReference& reference : plot.references) {
     widest = std::max(widest, text_width(reference.name, kEndLabelSize));
   }

@@ -38,18 +38,27 @@ std::vector<std::string> arguments_of(const LocalNode& node, const WatchOptions&
   static constexpr const char* kVerbs[] = {"miner", "validator", "evaluator"};
   const NodeConfig& config = node.config;
   std::vector<std::string> arguments = {kVerbs[static_cast<int>(node.role)],
-                                        "--spec", config.spec_file.string(),
-                                        "--data", config.data_folder.string(),
-                                        "--store", config.store_root.string(),
-                                        "--ledger", config.ledger_file.string(),
-                                        "--state", config.state_folder.string(),
-                                        "--metrics", config.metrics_file.string(),
-                                        "--threads", std::to_string(config.threads),
-                                        "--precision", config.precision == Precision::kBf16 ? "bf16" : "f32"};
+                                        "--spec",
+                                        config.spec_file.string(),
+                                        "--data",
+                                        config.data_folder.string(),
+                                        "--store",
+                                        config.store_root.string(),
+                                        "--ledger",
+                                        config.ledger_file.string(),
+                                        "--state",
+                                        config.state_folder.string(),
+                                        "--metrics",
+                                        config.metrics_file.string(),
+                                        "--threads",
+                                        std::to_string(config.threads),
+                                        "--precision",
+                                        config.precision == Precision::kBf16 ? "bf16" : "f32"};
   if (node.role == NodeRole::kMiner && !config.dump_folder.empty()) {
     arguments.insert(arguments.end(), {"--dump-pseudo-gradients", config.dump_folder.string()});
   }
-  if (config.until_window) arguments.insert(arguments.end(), {"--until-window", std::to_string(*config.until_window)});
+  if (config.until_window)
+    arguments.insert(arguments.end(), {"--until-window", std::to_string(*config.until_window)});
   if (node.role == NodeRole::kEvaluator) {
     arguments.insert(arguments.end(), {"--heldout-samples", std::to_string(config.heldout_samples)});
     const std::string tasks = config.evaluation.tasks_folder.string();
@@ -85,18 +94,24 @@ std::string bucket_in(const LedgerReader& ledger, const LocalNode& node) {
 class Supervisor {
  public:
   Supervisor(const LocalRun& run, const WatchOptions& watch, SqliteLedger& ledger)
-      : run_(run), watch_(watch), clock_(ledger), store_(run.path("store"), clock_),
+      : run_(run),
+        watch_(watch),
+        clock_(ledger),
+        store_(run.path("store"), clock_),
         pacer_(ledger, ledger, run.spec.network, run.windows) {
-    for (const LocalNode& node : run.nodes) nodes_.push_back({.node = &node, .bucket = bucket_in(ledger, node)});
+    for (const LocalNode& node : run.nodes)
+      nodes_.push_back({.node = &node, .bucket = bucket_in(ledger, node)});
   }
   ~Supervisor() { stop_all(); }
 
-  // Starts what is to run and does not. Fails where a node ended by itself with an error, or was killed too often.
+  // Starts what is to run and does not. Fails where a node ended by itself with an error, or was killed too
+  // often.
   Status keep_running() {
     for (Supervised& supervised : nodes_) {
       if (supervised.finished) continue;
       if (!supervised.process) {
-        if (supervised.restarts == 0 || supervised.since_end.seconds() > kRestartDelaySeconds) TRY(start(supervised));
+        if (supervised.restarts == 0 || supervised.since_end.seconds() > kRestartDelaySeconds)
+          TRY(start(supervised));
         continue;
       }
       const std::optional<std::string> ended = supervised.process->ended();
@@ -126,12 +141,15 @@ class Supervisor {
  private:
   Status start(Supervised& supervised) {
     const LocalNode& node = *supervised.node;
-    TRY_ASSIGN(supervised.process, ChildProcess::start(arguments_of(node, watch_of(node)), run_.path("logs") / (node.name + ".log")));
+    TRY_ASSIGN(supervised.process, ChildProcess::start(arguments_of(node, watch_of(node)),
+                                                       run_.path("logs") / (node.name + ".log")));
     TRY(make_folder(node.config.state_folder));
-    return write_file_atomically(node.config.state_folder / "pid", std::to_string(supervised.process->pid()) + "\n");
+    return write_file_atomically(node.config.state_folder / "pid",
+                                 std::to_string(supervised.process->pid()) + "\n");
   }
 
-  // Each process has a port of its own for Prometheus: this one the first, then the nodes in their order; and a log of its own.
+  // Each process has a port of its own for Prometheus: this one the first, then the nodes in their order; and
+  // a log of its own.
   [[nodiscard]] WatchOptions watch_of(const LocalNode& node) const {
     WatchOptions watch = watch_;
     watch.log_file.clear();
@@ -150,10 +168,11 @@ class Supervisor {
     if (!outcome.starts_with("signal") || ++supervised.restarts > kMaxRestarts) {
       const std::filesystem::path file = run_.path("logs") / (node.name + ".log");
       const std::string reason = last_error_in(file);
-      return fatal_error(fmt::format("{} ended with {}{}{}; see {}", node.name, outcome, reason.empty() ? "" : ": ", reason,
-                                     file.string()));
+      return fatal_error(fmt::format("{} ended with {}{}{}; see {}", node.name, outcome,
+                                     reason.empty() ? "" : ": ", reason, file.string()));
     }
-    log(LogLevel::kWarning, "localnet", "node was killed and is started again", {{"node", node.name}, {"by", outcome}});
+    log(LogLevel::kWarning, "localnet", "node was killed and is started again",
+        {{"node", node.name}, {"by", outcome}});
     return {};
   }
 
@@ -182,7 +201,8 @@ class BaselineThread {
           while (!stop.stop_requested()) {
             const auto progress = node_->advance();
             if (!progress) {
-              log(LogLevel::kWarning, "localnet", "the baseline ended early", {{"reason", progress.error().message}});
+              log(LogLevel::kWarning, "localnet", "the baseline ended early",
+                  {{"reason", progress.error().message}});
               break;
             }
             if (*progress == Progress::kFinished) break;

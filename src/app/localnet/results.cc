@@ -18,8 +18,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json last_value(const Curve& curve) { return curve.empty() ? Json(nullptr) : Json(curve.rbegin()->second.value); }
-Json first_value(const Curve& curve) { return curve.empty() ? Json(nullptr) : Json(curve.begin()->second.value); }
+Json last_value(const Curve& curve) {
+  return curve.empty() ? Json(nullptr) : Json(curve.rbegin()->second.value);
+}
+Json first_value(const Curve& curve) {
+  return curve.empty() ? Json(nullptr) : Json(curve.begin()->second.value);
+}
 
 std::vector<PlotPoint> points_of(const Curve& curve) {
   std::vector<PlotPoint> points;
@@ -29,16 +33,19 @@ std::vector<PlotPoint> points_of(const Curve& curve) {
 
 Status write_plot(const LocalRun& run, const RunView& known) {
   const size_t miners = run.nodes.size() - 2;
-  LossPlot plot{.title = "Held-out loss",
-                .subtitle = fmt::format("{}, {} miners, {} inner steps a window, {:.2f} M parameters", run.spec.name, miners,
-                                        run.spec.inner.steps,
-                                        static_cast<double>(parameter_count(parameter_layout(run.spec.model))) / 1e6),
-                .x_label = "window",
-                .y_label = "nats a token",
-                .series = {{.name = fmt::format("network of {} miners", miners), .points = points_of(known.curve("heldout"))}},
-                .references = {{"uniform", std::log(static_cast<double>(run.spec.model.vocab_size))}}};
+  LossPlot plot{
+      .title = "Held-out loss",
+      .subtitle = fmt::format("{}, {} miners, {} inner steps a window, {:.2f} M parameters", run.spec.name,
+                              miners, run.spec.inner.steps,
+                              static_cast<double>(parameter_count(parameter_layout(run.spec.model))) / 1e6),
+      .x_label = "window",
+      .y_label = "nats a token",
+      .series = {{.name = fmt::format("network of {} miners", miners),
+                  .points = points_of(known.curve("heldout"))}},
+      .references = {{"uniform", std::log(static_cast<double>(run.spec.model.vocab_size))}}};
   if (const Curve& baseline = known.curve("baseline_heldout"); !baseline.empty()) {
-    plot.series.push_back({.name = "plain AdamW, one machine", .points = points_of(baseline), .dashed = true});
+    plot.series.push_back(
+        {.name = "plain AdamW, one machine", .points = points_of(baseline), .dashed = true});
   }
   return write_loss_plot(run.path("loss.svg"), plot);
 }
@@ -65,7 +72,8 @@ Status export_newest_model(const NodeWorld& world, const std::filesystem::path& 
 }
 
 // The model continues the beginning of a held-out sample.
-Result<std::string> generate_sample(const NodeWorld& world, Engine& engine, const std::filesystem::path& model) {
+Result<std::string> generate_sample(const NodeWorld& world, Engine& engine,
+                                    const std::filesystem::path& model) {
   TRY_ASSIGN(const Registration leader, find_leader(world));
   ThreadTeam team(world.config.threads);
   const auto loaded = load_checkpoint_folder(model, expected_of(world, leader), engine.parameters(), team);
@@ -74,8 +82,10 @@ Result<std::string> generate_sample(const NodeWorld& world, Engine& engine, cons
   TRY_ASSIGN(const Shard heldout, world.shards->open_heldout());
   const auto prompt = heldout.sample(0).first(static_cast<size_t>(world.spec.inner.sequence_length) / 2);
   TRY_ASSIGN(const std::vector<uint32_t> continuation,
-             engine.generate(prompt, {.max_new_tokens = 2 * world.spec.inner.sequence_length, .seed = world.spec.seed}));
-  return world.tokenizer->decode(prompt) + "\n--- the model continues ---\n" + world.tokenizer->decode(continuation) + "\n";
+             engine.generate(
+                 prompt, {.max_new_tokens = 2 * world.spec.inner.sequence_length, .seed = world.spec.seed}));
+  return world.tokenizer->decode(prompt) + "\n--- the model continues ---\n" +
+         world.tokenizer->decode(continuation) + "\n";
 }
 
 }  // namespace
@@ -106,7 +116,8 @@ std::string summary_json(const LocalRun& run, const RunView& known) {
   json["contribution_bytes_mean"] = bytes_mean.value_or(0);
   json["ratio_to_f32"] = bytes_mean ? Json(parameter_bytes / *bytes_mean) : Json(nullptr);
   json["tokens"] = static_cast<int64_t>(tokens);
-  json["tokens_per_second"] = known.train_seconds() > 0 ? Json(tokens / known.train_seconds()) : Json(nullptr);
+  json["tokens_per_second"] =
+      known.train_seconds() > 0 ? Json(tokens / known.train_seconds()) : Json(nullptr);
   json["train_seconds"] = known.train_seconds();
   json["total_seconds"] = known.total_seconds();
   json["state_root"] = root;

@@ -1,4 +1,5 @@
-// What a localnet leaves behind at its end: summary.json, the model directory, the loss curve and a few lines of generated text.
+// What a localnet leaves behind at its end: summary.json, the model directory, the loss curve and a few lines
+// of generated text.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +21,12 @@ namespace templar {
 //   ratio_to_f32               the model's f32 bytes divided by that
 //   tokens                     trained on, by all miners
 //   tokens_per_second          tokens / train_seconds
-//   train_seconds              wall time while nodes ran, total_seconds: data preparation and results included; over all calls
-//   state_root                 of the last window's end
+//   train_seconds              wall time while nodes ran, total_seconds: data preparation and results
+//   included; over all calls state_root                 of the last window's end
 [[nodiscard]] std::string summary_json(const LocalRun& run, const RunView& known);
 
-// Writes everything; returns the generated text. Fails where nothing has been trained yet, and as the file system does.
+// Writes everything; returns the generated text. Fails where nothing has been trained yet, and as the file
+// system does.
 [[nodiscard]] Result<std::string> write_results(const LocalRun& run, const RunView& known);
 
 }  // namespace templar

@@ -10,12 +10,19 @@ namespace {
 Measurement window_of_miner(int64_t uid, int64_t window, const std::string& root, int64_t bytes) {
   return {.name = "training_step_v2",
           .tags = {{"role", "miner"}, {"uid", std::to_string(uid)}},
-          .fields = {{"window", window}, {"loss", 3.0}, {"tokens", int64_t{500}}, {"contribution_bytes", bytes}, {"state_root", root}},
+          .fields = {{"window", window},
+                     {"loss", 3.0},
+                     {"tokens", int64_t{500}},
+                     {"contribution_bytes", bytes},
+                     {"state_root", root}},
           .time_ns = 1};
 }
 
 Measurement heldout(const std::string& name, int64_t window, double loss) {
-  return {.name = name, .tags = {{"role", "evaluator"}}, .fields = {{"window", window}, {"heldout_loss", loss}}, .time_ns = 1};
+  return {.name = name,
+          .tags = {{"role", "evaluator"}},
+          .fields = {{"window", window}, {"heldout_loss", loss}},
+          .time_ns = 1};
 }
 
 Measurement call(double train_seconds, double total_seconds) {

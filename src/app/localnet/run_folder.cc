@@ -28,8 +28,9 @@ using ProgressLine = std::function<void(const std::string&)>;
 
 // An earlier run's files, and nothing else that may lie in the folder.
 Status remove_earlier_run(const std::filesystem::path& folder) {
-  for (const char* name : {"run_spec.json", "ledger.db", "ledger.db-wal", "ledger.db-shm", "keys", "store", "state", "metrics",
-                           "logs", "model", "data", "summary.json", "loss.svg", "sample.txt"}) {
+  for (const char* name :
+       {"run_spec.json", "ledger.db", "ledger.db-wal", "ledger.db-shm", "keys", "store", "state", "metrics",
+        "logs", "model", "data", "summary.json", "loss.svg", "sample.txt"}) {
     std::error_code error;
     std::filesystem::remove_all(folder / name, error);
     if (error) return fatal_error((folder / name).string() + ": " + error.message());
@@ -48,7 +49,8 @@ Result<RunSpec> wanted_spec(const LocalnetOptions& options) {
 
 constexpr std::string_view kBootstrapBucket = "bootstrap";
 
-// The spec names the checkpoint as it lies in the run's own store; a run that has one already needs its source no more.
+// The spec names the checkpoint as it lies in the run's own store; a run that has one already needs its
+// source no more.
 Status name_bootstrap(const LocalnetOptions& options, const std::filesystem::path& spec_file, RunSpec& spec) {
   if (std::filesystem::exists(spec_file)) {
     TRY_ASSIGN(const RunSpec there, load_run_spec(spec_file.string()));
@@ -81,26 +83,31 @@ Status copy_bootstrap(const LocalnetOptions& options, const LocalRun& run) {
 Status prepare_text(const LocalnetOptions& options, const RunSpec& spec, const std::filesystem::path& folder,
                     const ProgressLine& progress) {
   progress(fmt::format("preparing data from {}", fmt::join(options.data, ", ")));
-  const auto prepared = prepare_with_progress({.inputs = options.data,
-                                      .out = folder,
-                                      .tokenizer = options.tokenizer,
-                                      .sequence_length = static_cast<uint64_t>(spec.inner.sequence_length),
-                                      .held_out_samples = kHeldOutSamples,
-                                      .max_bytes = options.max_bytes,
-                                      .extensions = options.extensions,
-                                      .seed = spec.seed});
+  const auto prepared =
+      prepare_with_progress({.inputs = options.data,
+                             .out = folder,
+                             .tokenizer = options.tokenizer,
+                             .sequence_length = static_cast<uint64_t>(spec.inner.sequence_length),
+                             .held_out_samples = kHeldOutSamples,
+                             .max_bytes = options.max_bytes,
+                             .extensions = options.extensions,
+                             .seed = spec.seed});
   if (!prepared) return std::unexpected(prepared.error());
   return {};
 }
 
-// The data folder of the run: the one that was given, or the one that is prepared from text inside the run's folder.
-Result<std::filesystem::path> find_data(const LocalnetOptions& options, const RunSpec& spec, const ProgressLine& progress) {
+// The data folder of the run: the one that was given, or the one that is prepared from text inside the run's
+// folder.
+Result<std::filesystem::path> find_data(const LocalnetOptions& options, const RunSpec& spec,
+                                        const ProgressLine& progress) {
   const std::filesystem::path own = options.out / "data";
   const bool prepared = std::filesystem::exists(own / kManifestName);
   if (options.data.empty() && !prepared) {
-    return fatal_error("--data is needed: a folder made by `templar data prepare`, or files and folders of text");
+    return fatal_error(
+        "--data is needed: a folder made by `templar data prepare`, or files and folders of text");
   }
-  if (options.data.size() == 1 && std::filesystem::exists(std::filesystem::path(options.data[0]) / kManifestName)) {
+  if (options.data.size() == 1 &&
+      std::filesystem::exists(std::filesystem::path(options.data[0]) / kManifestName)) {
     return std::filesystem::path(options.data[0]);
   }
   if (!prepared) TRY(prepare_text(options, spec, own, progress));
@@ -122,12 +129,14 @@ Status agree_on_spec(const std::filesystem::path& file, const RunSpec& spec) {
   if (!std::filesystem::exists(file)) return write_file_atomically(file, pretty_json(spec));
   TRY_ASSIGN(const RunSpec there, load_run_spec(file.string()));
   if (run_id(there) == run_id(spec)) return {};
-  return fatal_error(fmt::format("{} holds another run (id {}, wanted {}): give the same options to resume it, another --out for a "
-                                 "new one, or --fresh to begin anew there",
-                                 file.parent_path().string(), run_id(there).brief(), run_id(spec).brief()));
+  return fatal_error(fmt::format(
+      "{} holds another run (id {}, wanted {}): give the same options to resume it, another --out for a "
+      "new one, or --fresh to begin anew there",
+      file.parent_path().string(), run_id(there).brief(), run_id(spec).brief()));
 }
 
-// Keys of a localnet guard nothing: they follow from the run's seed, so that the same seed gives the same run.
+// Keys of a localnet guard nothing: they follow from the run's seed, so that the same seed gives the same
+// run.
 Status make_key(const std::filesystem::path& file, uint64_t seed, const std::string& name) {
   if (std::filesystem::exists(file)) return {};
   Random random(seed, "key of " + name);
@@ -136,7 +145,8 @@ Status make_key(const std::filesystem::path& file, uint64_t seed, const std::str
   return KeyPair::from_seed(key_seed).save(file);
 }
 
-LocalNode make_node(const LocalnetOptions& options, const LocalRun& run, NodeRole role, uint32_t uid, std::string name) {
+LocalNode make_node(const LocalnetOptions& options, const LocalRun& run, NodeRole role, uint32_t uid,
+                    std::string name) {
   NodeConfig config{.spec_file = run.path("run_spec.json"),
                     .data_folder = run.data_folder,
                     .store_root = run.path("store"),
@@ -158,8 +168,8 @@ LocalNode make_node(const LocalnetOptions& options, const LocalRun& run, NodeRol
 void list_nodes(const LocalnetOptions& options, LocalRun& run) {
   run.nodes.push_back(make_node(options, run, NodeRole::kValidator, 0, "validator-0"));
   for (int miner = 1; miner <= options.miners; ++miner) {
-    run.nodes.push_back(
-        make_node(options, run, NodeRole::kMiner, static_cast<uint32_t>(miner), fmt::format("miner-{}", miner)));
+    run.nodes.push_back(make_node(options, run, NodeRole::kMiner, static_cast<uint32_t>(miner),
+                                  fmt::format("miner-{}", miner)));
   }
   run.nodes.push_back(make_node(options, run, NodeRole::kEvaluator, 0, "evaluator"));
 }
@@ -173,14 +183,15 @@ Status register_nodes(const LocalRun& run) {
     TRY(make_key(node.config.key_file, run.spec.seed, node.name));
     TRY_ASSIGN(const KeyPair key, KeyPair::load(node.config.key_file));
     if (uid_of(roster, key.public_key())) continue;
-    TRY_ASSIGN(const uint32_t uid, ledger->register_node({.uid = 0,
-                                                          .role = node.role,
-                                                          .key = key.public_key(),
-                                                          .bucket = bucket_of(key.public_key()),
-                                                          .stake = node.role == NodeRole::kValidator ? kValidatorStake : 0.0}));
+    TRY_ASSIGN(const uint32_t uid,
+               ledger->register_node({.uid = 0,
+                                      .role = node.role,
+                                      .key = key.public_key(),
+                                      .bucket = bucket_of(key.public_key()),
+                                      .stake = node.role == NodeRole::kValidator ? kValidatorStake : 0.0}));
     if (uid != node.uid) {
-      return fatal_error(fmt::format("{}: {} was to have uid {}, the ledger gave {}", run.path("ledger.db").string(), node.name,
-                                     node.uid, uid));
+      return fatal_error(fmt::format("{}: {} was to have uid {}, the ledger gave {}",
+                                     run.path("ledger.db").string(), node.name, node.uid, uid));
     }
   }
   return {};
@@ -191,7 +202,9 @@ Result<FolderLock> wait_for_folder(const std::filesystem::path& folder, const Pr
   const Stopwatch watch;
   for (bool told = false;; told = true) {
     auto lock = FolderLock::take(folder, LockScope::kWithChildren);
-    if (lock || lock.error().kind != ErrorKind::kRetry || watch.seconds() > kLongestWaitSeconds || stop_requested()) return lock;
+    if (lock || lock.error().kind != ErrorKind::kRetry || watch.seconds() > kLongestWaitSeconds ||
+        stop_requested())
+      return lock;
     if (!told) progress(folder.string() + ": another localnet works in this folder; waiting for its end");
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
@@ -206,7 +219,8 @@ void use_demo_settings(RunSpec& spec) {
   spec.inner.batch_size *= std::min<int64_t>(steps_before, 4);
   spec.inner.learning_rate = 1e-3;
   spec.inner.warmup_steps = std::max<int64_t>(1, spec.inner.warmup_steps / steps_before);
-  spec.inner.schedule_steps = std::max<int64_t>(spec.inner.warmup_steps, spec.inner.schedule_steps / steps_before);
+  spec.inner.schedule_steps =
+      std::max<int64_t>(spec.inner.warmup_steps, spec.inner.schedule_steps / steps_before);
   spec.codec.use_dct = true;
   spec.codec.topk = 32;
   spec.codec.error_feedback_decay = 0.999;

@@ -1,4 +1,5 @@
-// The folder of a localnet: everything that a run is made of and leaves behind, so that a second call resumes where it was.
+// The folder of a localnet: everything that a run is made of and leaves behind, so that a second call resumes
+// where it was.
 #pragma once
 
 #include <cstdint>
@@ -15,25 +16,25 @@
 namespace templar {
 
 struct LocalnetOptions {
-  std::string spec = "tiny";                 // preset or file
-  std::vector<std::string> changes;          // "inner.steps=6", applied to the spec
+  std::string spec = "tiny";         // preset or file
+  std::vector<std::string> changes;  // "inner.steps=6", applied to the spec
   std::optional<uint64_t> seed;
   std::optional<Algorithm> algorithm;
-  std::filesystem::path bootstrap;           // a checkpoint's folder to begin from; empty: none
-  std::vector<std::string> data;             // a data folder, or text to prepare one from
-  std::vector<std::string> extensions;       // of text folders' files
-  uint64_t max_bytes = 0;                    // of text; 0: all
+  std::filesystem::path bootstrap;      // a checkpoint's folder to begin from; empty: none
+  std::vector<std::string> data;        // a data folder, or text to prepare one from
+  std::vector<std::string> extensions;  // of text folders' files
+  uint64_t max_bytes = 0;               // of text; 0: all
   std::string tokenizer = "bytes";
   std::filesystem::path out = "localnet-out";
   std::filesystem::path dump_folder;  // for the miners' pseudo-gradients; empty: none
   int miners = 4;
   int64_t windows = 160;
-  int threads = 0;                           // nodes that work at once; 0: as many as there are cores
-  int node_threads = 1;                      // of each node
+  int threads = 0;       // nodes that work at once; 0: as many as there are cores
+  int node_threads = 1;  // of each node
   Precision precision = Precision::kF32;
   bool processes = false;
   bool baseline = true;
-  bool fresh = false;                        // remove what an earlier run left in the folder
+  bool fresh = false;  // remove what an earlier run left in the folder
   int64_t heldout_samples = 128;
   std::filesystem::path tasks_folder;  // for the evaluator; empty: none
   WatchOptions watch;                  // of all its processes
@@ -66,12 +67,14 @@ struct LocalRun {
   [[nodiscard]] std::filesystem::path path(std::string_view name) const { return folder / name; }
 };
 
-// Makes the folder or opens the one that is there: spec, data set, keys, ledger with its registrations. Fails (fatal) where the
-// folder holds another run, or where something is missing, and says what to do; (retry) where another localnet works in it. progress gets lines for people.
+// Makes the folder or opens the one that is there: spec, data set, keys, ledger with its registrations. Fails
+// (fatal) where the folder holds another run, or where something is missing, and says what to do; (retry)
+// where another localnet works in it. progress gets lines for people.
 [[nodiscard]] Result<LocalRun> open_local_run(const LocalnetOptions& options,
                                               const std::function<void(const std::string&)>& progress);
 
-// DeMo's own settings where a spec was made for SparseLoCo: one gradient a window, DCT, top-32, slowly decaying momentum.
+// DeMo's own settings where a spec was made for SparseLoCo: one gradient a window, DCT, top-32, slowly
+// decaying momentum.
 void use_demo_settings(RunSpec& spec);
 
 }  // namespace templar

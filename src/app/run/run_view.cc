@@ -112,7 +112,8 @@ Spread RunWindow::spread(std::optional<double> NodeReport::* number) const {
 
 std::string_view RunWindow::state_root() const {
   if (!validator_root.empty()) return validator_root;
-  const auto miner = std::ranges::find_if(reports, [](const NodeReport& report) { return report.miner.has_value(); });
+  const auto miner =
+      std::ranges::find_if(reports, [](const NodeReport& report) { return report.miner.has_value(); });
   return miner == reports.end() ? std::string_view() : miner->state_root;
 }
 

@@ -1,5 +1,5 @@
-// What is known of a run: its nodes' measurements and log lines, by window. Everything has the revision at which it last changed, so
-// that somebody who knows the run up to a revision is told only what is newer.
+// What is known of a run: its nodes' measurements and log lines, by window. Everything has the revision at
+// which it last changed, so that somebody who knows the run up to a revision is told only what is newer.
 #pragma once
 
 #include <cstdint>
@@ -24,9 +24,9 @@ struct PhaseSpan {
 
 // What one node says of a window. A number that was not reported, or is none, is absent.
 struct NodeReport {
-  size_t node = 0;         // in RunView::nodes
+  size_t node = 0;                // in RunView::nodes
   std::optional<uint32_t> miner;  // the node's uid, where it is a miner that has closed the window
-  std::string state_root;  // after the window; empty: not reported
+  std::string state_root;         // after the window; empty: not reported
   std::optional<double> loss;
   std::optional<double> tokens;
   std::optional<double> train_seconds;
@@ -67,7 +67,8 @@ struct RunWindow {
   [[nodiscard]] const NodeReport* report_of(size_t node) const;
   [[nodiscard]] const MinerJudgement* judgement_of(uint32_t uid) const;
   [[nodiscard]] Spread spread(std::optional<double> NodeReport::* number) const;
-  // After the window: the validator's; a miner's where the validator was killed before it could report. Empty while nobody has.
+  // After the window: the validator's; a miner's where the validator was killed before it could report. Empty
+  // while nobody has.
   [[nodiscard]] std::string_view state_root() const;
   // Nodes whose state root is not the validator's; where that is missing, not the one that most have.
   [[nodiscard]] std::vector<size_t> differing() const;
@@ -116,7 +117,8 @@ class RunView {
   [[nodiscard]] const std::map<std::string, Curve>& curves() const { return curves_; }
   // Empty where there is none of that name.
   [[nodiscard]] const Curve& curve(const std::string& name) const;
-  // By uid; a miner that has not been judged in the newest windows is looked for in older ones, but not for ever.
+  // By uid; a miner that has not been judged in the newest windows is looked for in older ones, but not for
+  // ever.
   [[nodiscard]] std::map<uint32_t, NewestJudgement> newest_judgements() const;
   // All nodes that have reported a window have come to one model, evaluators included.
   [[nodiscard]] bool roots_agree() const;

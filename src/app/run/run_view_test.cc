@@ -45,7 +45,8 @@ TEST(Spread, IsOfThoseWhoReportedANumber) {
 TEST(RunView, FindsTheNewestJudgementOfEachMinerAndItsWindow) {
   RunView view;
   const auto judge = [&](const std::string& uid, int64_t window, const std::string& verdict) {
-    Measurement score = measurement("validator_scores", "validator", "0", {{"window", window}, {"verdict", verdict}});
+    Measurement score =
+        measurement("validator_scores", "validator", "0", {{"window", window}, {"verdict", verdict}});
     score.tags["eval_uid"] = uid;
     view.add(score, "validator-0");
   };

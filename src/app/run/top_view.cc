@@ -124,7 +124,8 @@ std::string state_of(const RunKnowledge& run, double idle_seconds) {
 void add_header(Picture& picture, const RunKnowledge& run, int64_t now_ms) {
   const double idle_seconds = static_cast<double>(now_ms - run.newest_ms()) / 1e3;
   picture.add("templar  ", Tone::kTitle)
-      .add(run.spec ? fmt::format("{} {}", printable(run.spec->name), run.run_id.substr(0, kRunIdDigits)) : "?")
+      .add(run.spec ? fmt::format("{} {}", printable(run.spec->name), run.run_id.substr(0, kRunIdDigits))
+                    : "?")
       .add("  ")
       .add(state_of(run, idle_seconds), is_stalled(run, idle_seconds) ? Tone::kBad : Tone::kGood);
   const int64_t done = run.view.last_window() + 1;
@@ -146,7 +147,8 @@ void add_losses(Picture& picture, const RunKnowledge& run) {
   if (const Curve& alone = run.view.curve("baseline_heldout"); !alone.empty())
     picture.add(fmt::format("  alone {:.4f}", alone.rbegin()->second.value), Tone::kDim);
   if (bytes > 0 && run.parameters > 0) {
-    picture.add(fmt::format("  {:.1f} kB a contribution, 1/{:.0f} of f32", bytes / 1e3, 4.0 * static_cast<double>(run.parameters) / bytes));
+    picture.add(fmt::format("  {:.1f} kB a contribution, 1/{:.0f} of f32", bytes / 1e3,
+                            4.0 * static_cast<double>(run.parameters) / bytes));
   }
   picture.end_line();
   picture.add(sparkline(losses, static_cast<size_t>(std::max(0, picture.columns_left()))));
@@ -172,14 +174,16 @@ void add_roots(Picture& picture, const RunView& view) {
   if (view.last_window() < 0) return;
   const std::string_view root = view.windows().at(view.last_window()).state_root();
   picture.add("state root ").add(root.empty() ? "?" : root.substr(0, kRootDigits)).add("  ");
-  const auto differs = std::ranges::find_if(std::views::reverse(view.windows()),
-                                            [](const auto& entry) { return !entry.second.differing().empty(); });
+  const auto differs = std::ranges::find_if(std::views::reverse(view.windows()), [](const auto& entry) {
+    return !entry.second.differing().empty();
+  });
   if (differs == std::ranges::end(std::views::reverse(view.windows()))) {
     picture.add("all nodes agree in all windows", Tone::kGood);
   } else {
     std::vector<std::string> names;
     for (const size_t node : differs->second.differing()) names.push_back(printable(view.nodes()[node]));
-    picture.add(fmt::format("NODES DIFFER, last in window {}: {}", differs->first, fmt::join(names, " ")), Tone::kBad);
+    picture.add(fmt::format("NODES DIFFER, last in window {}: {}", differs->first, fmt::join(names, " ")),
+                Tone::kBad);
   }
   picture.end_line();
   picture.end_line();
@@ -204,7 +208,8 @@ std::map<std::string, LastWindow> last_windows(const RunView& view) {
       if (report.spans.empty()) continue;
       LastWindow& last = all[view.nodes()[report.node]];
       const int64_t start_ms = start_of(report);
-      last = {window, &report, start_ms, last.report == nullptr ? 0 : static_cast<double>(start_ms - last.start_ms) / 1e3};
+      last = {window, &report, start_ms,
+              last.report == nullptr ? 0 : static_cast<double>(start_ms - last.start_ms) / 1e3};
     }
   }
   return all;
@@ -225,7 +230,8 @@ void add_nodes(Picture& picture, const RunView& view) {
     picture.add(fmt::format("{:<14} {:>6} {:>8.1f}", printable(name), last.window, last.seconds));
     for (const size_t phase : phases) {
       const auto span = std::ranges::find(last.report->spans, phase, &PhaseSpan::phase);
-      picture.add(span == last.report->spans.end() ? fmt::format(" {:>10}", "") : fmt::format(" {:>10.3f}", span->seconds));
+      picture.add(span == last.report->spans.end() ? fmt::format(" {:>10}", "")
+                                                   : fmt::format(" {:>10.3f}", span->seconds));
     }
     picture.end_line();
   }
@@ -237,7 +243,8 @@ void add_verdicts(Picture& picture, const RunView& view, uint32_t uid) {
   std::vector<bool> accepted;
   for (const auto& [window, row] : std::views::reverse(view.windows())) {
     if (accepted.size() == kVerdictsShown) break;
-    if (const MinerJudgement* judgement = row.judgement_of(uid)) accepted.push_back(judgement->verdict == "accepted");
+    if (const MinerJudgement* judgement = row.judgement_of(uid))
+      accepted.push_back(judgement->verdict == "accepted");
   }
   for (size_t i = accepted.size(); i < kVerdictsShown; ++i) picture.add(" ");
   for (const bool good : std::views::reverse(accepted))
@@ -255,9 +262,9 @@ void add_miners(Picture& picture, const RunView& view) {
   picture.end_line();
   const int shown = std::max(1, picture.rows_left() - 4);
   for (const MinerJudgement* row : rows | std::views::take(shown)) {
-    picture.add(fmt::format("{:>5} {:>8.4f} {:>8.3f} {:>8.3f} {:>+10.3f} {:>6.2f}  ", row->uid, row->weight.value_or(0),
-                            row->final_score.value_or(0), row->ordinal.value_or(0), row->binary_average.value_or(0),
-                            row->sync_score.value_or(0)));
+    picture.add(fmt::format("{:>5} {:>8.4f} {:>8.3f} {:>8.3f} {:>+10.3f} {:>6.2f}  ", row->uid,
+                            row->weight.value_or(0), row->final_score.value_or(0), row->ordinal.value_or(0),
+                            row->binary_average.value_or(0), row->sync_score.value_or(0)));
     add_verdicts(picture, view, row->uid);
     picture.add("  ").add(printable(row->reason.empty() ? row->verdict : row->verdict + ": " + row->reason),
                           row->verdict == "accepted" ? Tone::kPlain : Tone::kBad);
@@ -278,7 +285,9 @@ void add_faults(Picture& picture, const FaultList& list) {
   picture.add("faults, the newest first", Tone::kDim);
   picture.end_line();
   for (const RunFault* fault : faults | std::views::take(picture.rows_left())) {
-    picture.add(fault->last_window ? fmt::format("window {:>5}  ", *fault->last_window) : fmt::format("{:14}", ""))
+    picture
+        .add(fault->last_window ? fmt::format("window {:>5}  ", *fault->last_window)
+                                : fmt::format("{:14}", ""))
         .add(fmt::format("{:<12} {}{}", printable(fault->source), printable(fault->text),
                          fault->count > 1 ? fmt::format(" ({} times)", fault->count) : ""));
     picture.end_line();

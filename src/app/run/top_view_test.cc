@@ -88,9 +88,10 @@ TEST_F(TopPicture, RaisesTheAlarmWhereRootsDiffer) {
   add("miner-2", {.name = "training_step_v2",
                   .tags = {{"uid", "2"}},
                   .fields = {{"window", int64_t{1}}, {"state_root", std::string("ffff")}}});
-  add("validator-0", {.name = "validator_window_v2",
-                      .tags = {},
-                      .fields = {{"window", int64_t{1}}, {"state_root", std::string("00112233445566778899")}}});
+  add("validator-0",
+      {.name = "validator_window_v2",
+       .tags = {},
+       .fields = {{"window", int64_t{1}}, {"state_root", std::string("00112233445566778899")}}});
   EXPECT_THAT(picture(), HasSubstr("NODES DIFFER, last in window 1: miner-2"));
 }
 
@@ -110,10 +111,9 @@ TEST_F(TopPicture, ListsMinersByWeightWithTheirLastVerdicts) {
 }
 
 TEST_F(TopPicture, ShowsWhatEachNodeDidInItsLastWindow) {
-  add("miner-1",
-      {.name = "window_timeline",
-       .tags = {},
-       .fields = {{"window", int64_t{1}}, {"train_start_ms", now_ms_}, {"train_seconds", 1.5}}});
+  add("miner-1", {.name = "window_timeline",
+                  .tags = {},
+                  .fields = {{"window", int64_t{1}}, {"train_start_ms", now_ms_}, {"train_seconds", 1.5}}});
   add("miner-1",
       {.name = "window_timeline",
        .tags = {},

@@ -8,7 +8,9 @@
 namespace templar {
 namespace {
 
-std::string megabytes(uint64_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
+std::string megabytes(uint64_t bytes) {
+  return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
+}
 
 std::string progress_text(const PrepareProgress& progress) {
   switch (progress.phase) {

@@ -5,8 +5,8 @@
 
 namespace templar {
 
-// prepare_data with a progress line on standard error once it takes more than two seconds (in place on a terminal, else as
-// lines), ended by stop_requested().
+// prepare_data with a progress line on standard error once it takes more than two seconds (in place on a
+// terminal, else as lines), ended by stop_requested().
 [[nodiscard]] Result<PrepareReport> prepare_with_progress(const PrepareOptions& options);
 
 }  // namespace templar

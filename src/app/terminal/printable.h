@@ -6,7 +6,8 @@
 
 namespace templar {
 
-// Control characters but newline and tab as "\xNN", so that the text can't command a terminal; bytes that are no UTF-8 as U+FFFD.
+// Control characters but newline and tab as "\xNN", so that the text can't command a terminal; bytes that are
+// no UTF-8 as U+FFFD.
 [[nodiscard]] std::string printable(std::string_view text);
 
 }  // namespace templar

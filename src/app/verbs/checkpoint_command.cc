@@ -131,21 +131,23 @@ Result<bool> diff(const std::string& a, const std::string& b, bool all) {
   const CheckpointFiles files_b = checkpoint_in_folder(b);
   TRY_ASSIGN(const CheckpointDifference difference, compare_checkpoints(files_a, files_b));
   for (const auto* manifest : {&difference.a, &difference.b}) {
-    fmt::print("{}  run {}  window {:>6}  outer step {:>6}  state root {}\n", manifest == &difference.a ? "a" : "b",
-               manifest->run_id.brief(), manifest->window, manifest->outer_step, manifest->state_root.brief());
+    fmt::print("{}  run {}  window {:>6}  outer step {:>6}  state root {}\n",
+               manifest == &difference.a ? "a" : "b", manifest->run_id.brief(), manifest->window,
+               manifest->outer_step, manifest->state_root.brief());
   }
-  fmt::print("\n{:<52} {:>12} {:>12} {:>12} {:>12}\n", "parameter", "values", "different", "largest", "relative");
+  fmt::print("\n{:<52} {:>12} {:>12} {:>12} {:>12}\n", "parameter", "values", "different", "largest",
+             "relative");
   size_t differing = 0;
   for (const ParameterDifference& parameter : difference.parameters) {
     differing += parameter.different > 0 ? 1 : 0;
     if (parameter.different == 0 && !all) continue;
-    fmt::print("{:<52} {:>12} {:>12} {:>12.4g} {:>12.4g}\n", parameter.name, parameter.values, parameter.different,
-               parameter.largest, parameter.relative);
+    fmt::print("{:<52} {:>12} {:>12} {:>12.4g} {:>12.4g}\n", parameter.name, parameter.values,
+               parameter.different, parameter.largest, parameter.relative);
   }
   if (differing == 0) fmt::print("equal to the last bit\n");
   if (differing > 0)
-    fmt::print("{} of {} parameters differ; ||b - a|| / ||a|| = {:.4g}\n", differing, difference.parameters.size(),
-               difference.relative);
+    fmt::print("{} of {} parameters differ; ||b - a|| / ||a|| = {:.4g}\n", differing,
+               difference.parameters.size(), difference.relative);
   return differing == 0;
 }
 
@@ -178,7 +180,8 @@ void add_checkpoint_command(CLI::App& root, int& exit_code) {
   details->add_option("FOLDER", options->place, "A checkpoint's folder")->required();
   details->callback([options, &exit_code] { exit_code = run_command([&] { return show(options->place); }); });
 
-  CLI::App* compare = verb->add_subcommand("diff", "Compare the models of two checkpoints; exit code 1 if they differ");
+  CLI::App* compare =
+      verb->add_subcommand("diff", "Compare the models of two checkpoints; exit code 1 if they differ");
   compare->add_option("A", options->place, "A checkpoint's folder")->required();
   compare->add_option("B", options->other, "Another one's")->required();
   compare->add_flag("--all", options->all, "Also list parameters that are equal");

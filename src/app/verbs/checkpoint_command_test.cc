@@ -38,7 +38,8 @@ class CheckpointCommand : public ::testing::Test {
     const ConstParameterSpans parameters = std::as_const(model.parameters).spans();
     const CheckpointInfo info{window, window, compute_state_root(model.layout, parameters, team)};
     ASSERT_TRUE(publish_checkpoint(
-        store_, "leader", {.spec = model.spec, .info = info, .parameters = parameters, .tokenizer = {}}, key_, team));
+        store_, "leader", {.spec = model.spec, .info = info, .parameters = parameters, .tokenizer = {}}, key_,
+        team));
   }
   static Outcome run(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "checkpoint");
@@ -126,8 +127,9 @@ TEST_F(CheckpointCommand, ComparesTwoModels) {
   publish(20, 1);
   outcome = run({"diff", checkpoint(4).string(), checkpoint(20).string()});
   EXPECT_EQ(outcome.exit_code, 1);
-  EXPECT_THAT(outcome.output, AllOf(HasSubstr("1 of " + std::to_string(model_.layout.size()) + " parameters differ"),
-                                    HasSubstr(model_.layout.back().name)));
+  EXPECT_THAT(outcome.output,
+              AllOf(HasSubstr("1 of " + std::to_string(model_.layout.size()) + " parameters differ"),
+                    HasSubstr(model_.layout.back().name)));
   EXPECT_EQ(run({"diff", checkpoint(4).string(), root()}).exit_code, 1);
   EXPECT_EQ(run({"diff", checkpoint(4).string()}).exit_code, 2);
 }

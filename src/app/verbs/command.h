@@ -11,8 +11,8 @@ class App;
 
 namespace templar {
 
-// Runs a verb's work and turns its outcome into an exit code: 0; 1 with the error's message on standard error; 130 where the work
-// ended because somebody interrupted it.
+// Runs a verb's work and turns its outcome into an exit code: 0; 1 with the error's message on standard
+// error; 130 where the work ended because somebody interrupted it.
 [[nodiscard]] int run_command(const std::function<Status()>& work);
 
 // Each adds one verb. When it (or one of its own verbs) has run, exit_code holds its result.

@@ -24,20 +24,24 @@ void print_header(const ContributionSummary& summary) {
   fmt::print("  possession proof {}\n", header.possession_proof.hex());
   fmt::print("  samples          {}, digest {}\n", header.samples.count, to_hex(header.samples.digest));
   fmt::print("  inner steps      {}\n", header.inner_steps);
-  fmt::print("  codec            {}, {} bins{}\n", summary.codec_id, summary.bins, summary.use_dct ? ", DCT" : "");
-  fmt::print("  content hash     {}  {}\n", summary.content_hash.hex(), summary.hash_ok ? "fits" : "DOES NOT FIT");
+  fmt::print("  codec            {}, {} bins{}\n", summary.codec_id, summary.bins,
+             summary.use_dct ? ", DCT" : "");
+  fmt::print("  content hash     {}  {}\n", summary.content_hash.hex(),
+             summary.hash_ok ? "fits" : "DOES NOT FIT");
   fmt::print("  signature        {}\n", summary.signature_ok ? "good" : "BAD");
 }
 
 void print_blocks(const ContributionSummary& summary) {
-  fmt::print("\n  {:>5} {:>9} {:>7} {:>6} {:>10} {:>12} {:>9}\n", "block", "chunks", "tile", "kept", "norm", "bytes", "bits/value");
+  fmt::print("\n  {:>5} {:>9} {:>7} {:>6} {:>10} {:>12} {:>9}\n", "block", "chunks", "tile", "kept", "norm",
+             "bytes", "bits/value");
   int64_t kept = 0;
   for (size_t i = 0; i < summary.blocks.size(); ++i) {
     const BlockSummary& block = summary.blocks[i];
     const int64_t values = block.plan.kept_total();
     kept += values;
     fmt::print("  {:>5} {:>9} {:>7} {:>6} {:>10.4g} {:>12} {:>9.2f}\n", i, block.plan.chunk_count(),
-               fmt::format("{}x{}", block.plan.tile_rows, block.plan.tile_columns), block.plan.kept, block.norm, block.size_bytes,
+               fmt::format("{}x{}", block.plan.tile_rows, block.plan.tile_columns), block.plan.kept,
+               block.norm, block.size_bytes,
                8.0 * static_cast<double>(block.size_bytes) / static_cast<double>(values));
   }
   fmt::print("  {} values in {} blocks, {:.2f} bits a value with all headers\n", kept, summary.blocks.size(),
@@ -61,8 +65,10 @@ Status inspect(const std::string& file) {
 void add_contribution_command(CLI::App& root, int& exit_code) {
   CLI::App* verb = root.add_subcommand("contribution", "Look at what miners publish")->require_subcommand(1);
   auto file = std::make_shared<std::string>();
-  CLI::App* show = verb->add_subcommand("inspect", "Show a contribution's header and blocks and check its hash and signature");
-  show->add_option("FILE", *file, "A contribution, e.g. out/store/node-.../contributions/0000000003")->required();
+  CLI::App* show = verb->add_subcommand(
+      "inspect", "Show a contribution's header and blocks and check its hash and signature");
+  show->add_option("FILE", *file, "A contribution, e.g. out/store/node-.../contributions/0000000003")
+      ->required();
   show->callback([file, &exit_code] { exit_code = run_command([&] { return inspect(*file); }); });
 }
 

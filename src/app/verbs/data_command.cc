@@ -75,7 +75,8 @@ struct ShowOptions {
 };
 
 Status run_show(const ShowOptions& options) {
-  TRY_ASSIGN(const auto source, open_data_folder(options.folder, {.sequence_length = options.sequence_length}));
+  TRY_ASSIGN(const auto source,
+             open_data_folder(options.folder, {.sequence_length = options.sequence_length}));
   if (options.shard >= source->shard_count()) {
     return fatal_error(fmt::format("shard {} of {} does not exist", options.shard, source->shard_count()));
   }
@@ -88,9 +89,11 @@ Status run_show(const ShowOptions& options) {
     print_manifest(manifest);
     fmt::print("manifest    {}\n", hash->hex());
   } else {
-    fmt::print("no manifest; {} shards, samples of {} tokens\n", source->shard_count(), source->sequence_length());
+    fmt::print("no manifest; {} shards, samples of {} tokens\n", source->shard_count(),
+               source->sequence_length());
   }
-  fmt::print("\nshard {}, sample {}, id {:016x}:\n{}\n", options.shard, options.sample, shard.sample_id(options.sample),
+  fmt::print("\nshard {}, sample {}, id {:016x}:\n{}\n", options.shard, options.sample,
+             shard.sample_id(options.sample),
              sample_text(options.folder, *source, shard.sample(options.sample)));
   return {};
 }

@@ -17,10 +17,12 @@ Status print_key(const std::string& file) {
 }  // namespace
 
 void add_key_command(CLI::App& root, int& exit_code) {
-  CLI::App* verb = root.add_subcommand("key", "Make and show the key that a node signs with")->require_subcommand(1);
+  CLI::App* verb =
+      root.add_subcommand("key", "Make and show the key that a node signs with")->require_subcommand(1);
 
   auto new_file = std::make_shared<std::string>();
-  CLI::App* make = verb->add_subcommand("new", "Make a new key; the file is readable by its owner alone and never overwritten");
+  CLI::App* make = verb->add_subcommand(
+      "new", "Make a new key; the file is readable by its owner alone and never overwritten");
   make->add_option("FILE", *new_file, "Where the key goes")->required();
   make->callback([new_file, &exit_code] {
     exit_code = run_command([&]() -> Status {
@@ -32,7 +34,8 @@ void add_key_command(CLI::App& root, int& exit_code) {
   auto shown_file = std::make_shared<std::string>();
   CLI::App* show = verb->add_subcommand("show", "Show a key's public half and its bucket");
   show->add_option("FILE", *shown_file, "The key file")->required();
-  show->callback([shown_file, &exit_code] { exit_code = run_command([&] { return print_key(*shown_file); }); });
+  show->callback(
+      [shown_file, &exit_code] { exit_code = run_command([&] { return print_key(*shown_file); }); });
 }
 
 }  // namespace templar

@@ -25,10 +25,12 @@ namespace {
 
 void introduce(const LocalRun& run, const LocalnetOptions& options) {
   const RunSpec& spec = run.spec;
-  const std::string rule = spec.algorithm == Algorithm::kDemo ? "DeMo, one gradient"
-                                                              : fmt::format("SparseLoCo, {} inner steps", spec.inner.steps);
-  fmt::print("{} run {} in {}: {} miners, 1 validator, 1 evaluator, {}\n", run.resumed ? "resuming" : "new", run_id(spec).brief(),
-             run.folder.string(), options.miners, options.processes ? "a process each" : "in one process");
+  const std::string rule = spec.algorithm == Algorithm::kDemo
+                               ? "DeMo, one gradient"
+                               : fmt::format("SparseLoCo, {} inner steps", spec.inner.steps);
+  fmt::print("{} run {} in {}: {} miners, 1 validator, 1 evaluator, {}\n", run.resumed ? "resuming" : "new",
+             run_id(spec).brief(), run.folder.string(), options.miners,
+             options.processes ? "a process each" : "in one process");
   fmt::print("model {}: {:.2f} M parameters; {} a window; {} windows\n\n", spec.name,
              static_cast<double>(parameter_count(parameter_layout(spec.model))) / 1e6, rule, run.windows);
   std::fflush(stdout);
@@ -40,7 +42,8 @@ Result<std::shared_ptr<Watch>> open_watch(const LocalRun& run, const WatchOption
   TRY_ASSIGN(LogSink file, file_log_sink({.path = run.path("logs") / "localnet.log", .format = format}));
   const std::filesystem::path state = run.path("state") / "localnet";
   TRY(make_folder(state));
-  return Watch::open(options, state, all_log_sinks({std::move(file), stderr_log_sink({.lowest = LogLevel::kWarning})}));
+  return Watch::open(options, state,
+                     all_log_sinks({std::move(file), stderr_log_sink({.lowest = LogLevel::kWarning})}));
 }
 
 // All windows are there, and all that is measured at the last one.
@@ -53,18 +56,21 @@ bool is_finished(const LocalRun& run, const RunKnowledge& known, const LocalnetO
 
 void say_end(const LocalRun& run, const RunView& known) {
   fmt::print("\n{}", summary_json(run, known));
-  fmt::print("\nmodel     {}\ncurve     {}\ntext      {}\nsummary   {}\nmetrics   {}\n", run.path("model").string(),
-             run.path("loss.svg").string(), run.path("sample.txt").string(), run.path("summary.json").string(),
-             run.path("metrics").string());
+  fmt::print("\nmodel     {}\ncurve     {}\ntext      {}\nsummary   {}\nmetrics   {}\n",
+             run.path("model").string(), run.path("loss.svg").string(), run.path("sample.txt").string(),
+             run.path("summary.json").string(), run.path("metrics").string());
 }
 
 // The page that shows this run, on threads of its own until the call ends; nothing if it was not asked for.
-Result<std::unique_ptr<DashboardServer>> serve_dashboard(const LocalRun& run, const LocalnetOptions& options) {
+Result<std::unique_ptr<DashboardServer>> serve_dashboard(const LocalRun& run,
+                                                         const LocalnetOptions& options) {
   if (options.dashboard_port < 0) return nullptr;
   if (dashboard_page().empty()) return fatal_error(fmt::format("--dashboard: {}", kNoDashboardPage));
-  auto server = DashboardServer::start({.folder = run.folder, .port = options.dashboard_port, .page = dashboard_page()});
+  auto server = DashboardServer::start(
+      {.folder = run.folder, .port = options.dashboard_port, .page = dashboard_page()});
   if (!server) return annotate(std::move(server).error(), "--dashboard");
-  fmt::print("dashboard {} while it trains; afterwards: templar dashboard {}\n\n", (*server)->address(), run.folder.string());
+  fmt::print("dashboard {} while it trains; afterwards: templar dashboard {}\n\n", (*server)->address(),
+             run.folder.string());
   std::fflush(stdout);
   return server;
 }
@@ -86,14 +92,17 @@ Status run_localnet(const LocalnetOptions& options) {
   follower.poll_all();
   const RunView& known = follower.knowledge().view;
   if (is_finished(run, follower.knowledge(), options)) {
-    fmt::print("trained for {} windows already, nothing is left to do: give more --windows to go on, or --fresh to begin anew\n",
-               known.last_window() + 1);
+    fmt::print(
+        "trained for {} windows already, nothing is left to do: give more --windows to go on, or --fresh to "
+        "begin anew\n",
+        known.last_window() + 1);
     say_end(run, known);
     return {};
   }
   std::map<std::string, std::string> tags = run_tags(run.spec);
   tags.insert({{"run", run_id(run.spec).brief()}, {"role", "localnet"}});
-  TRY_ASSIGN(const auto metrics, watch->open_sink(run.path("metrics") / "localnet.jsonl", std::move(tags), true));
+  TRY_ASSIGN(const auto metrics,
+             watch->open_sink(run.path("metrics") / "localnet.jsonl", std::move(tags), true));
   metrics->write({.name = "localnet_begin",
                   .tags = {},
                   .fields = {{"windows", run.windows}, {"miners", static_cast<int64_t>(options.miners)}}});
@@ -135,14 +144,22 @@ struct Arguments {
 
 void add_what_options(CLI::App& verb, Arguments& arguments) {
   LocalnetOptions& options = arguments.options;
-  verb.add_option("--data", options.data, "A folder made by `templar data prepare`, or text: files and folders")->take_all();
-  verb.add_option("--extensions", options.extensions, "Of the files taken from text folders, e.g. h,hpp (default: all text)")
+  verb.add_option("--data", options.data,
+                  "A folder made by `templar data prepare`, or text: files and folders")
+      ->take_all();
+  verb.add_option("--extensions", options.extensions,
+                  "Of the files taken from text folders, e.g. h,hpp (default: all text)")
       ->delimiter(',');
-  verb.add_option("--max-bytes", options.max_bytes, "Take only this much text (e.g. 16MB; 0: all)")->transform(CLI::AsSizeValue(true));
-  verb.add_option("--tokenizer", options.tokenizer, "For text: bytes, sentencepiece:FILE or train:VOCABULARY")->capture_default_str();
-  verb.add_option("--spec", options.spec, "Run spec: a preset or a file (see `templar run`)")->capture_default_str();
-  verb.add_option("--set", options.changes, "Change a field of the spec, FIELD=VALUE; may be repeated")->take_all();
-  verb.add_option("--bootstrap", options.bootstrap, "Checkpoint folder of another run, whose weights the run begins with");
+  verb.add_option("--max-bytes", options.max_bytes, "Take only this much text (e.g. 16MB; 0: all)")
+      ->transform(CLI::AsSizeValue(true));
+  verb.add_option("--tokenizer", options.tokenizer, "For text: bytes, sentencepiece:FILE or train:VOCABULARY")
+      ->capture_default_str();
+  verb.add_option("--spec", options.spec, "Run spec: a preset or a file (see `templar run`)")
+      ->capture_default_str();
+  verb.add_option("--set", options.changes, "Change a field of the spec, FIELD=VALUE; may be repeated")
+      ->take_all();
+  verb.add_option("--bootstrap", options.bootstrap,
+                  "Checkpoint folder of another run, whose weights the run begins with");
   verb.add_option("--seed", arguments.seed, "The run's seed (default: the spec's)");
   verb.add_option("--algorithm", arguments.algorithm, "sparseloco or demo (default: the spec's)")
       ->check(CLI::IsMember({"sparseloco", "demo"}));
@@ -151,25 +168,36 @@ void add_what_options(CLI::App& verb, Arguments& arguments) {
 void add_how_options(CLI::App& verb, Arguments& arguments) {
   LocalnetOptions& options = arguments.options;
   verb.add_option("--miners", options.miners, "Miners")->check(CLI::Range(1, 1000))->capture_default_str();
-  verb.add_option("--windows", options.windows, "Windows to train for")->check(CLI::PositiveNumber)->capture_default_str();
-  verb.add_option("--out", options.out, "Everything goes here; an unfinished run there is resumed")->capture_default_str();
+  verb.add_option("--windows", options.windows, "Windows to train for")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  verb.add_option("--out", options.out, "Everything goes here; an unfinished run there is resumed")
+      ->capture_default_str();
   verb.add_flag("--fresh", options.fresh, "Remove an earlier run from --out first");
   verb.add_flag("--processes", options.processes, "Each node as a process of its own");
-  verb.add_option("--threads", options.threads, "Nodes that work at once in one process (0: one for each core)")
+  verb.add_option("--threads", options.threads,
+                  "Nodes that work at once in one process (0: one for each core)")
       ->check(CLI::NonNegativeNumber);
-  verb.add_option("--node-threads", options.node_threads, "Threads of each node")->check(CLI::Range(1, 1024))->capture_default_str();
+  verb.add_option("--node-threads", options.node_threads, "Threads of each node")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
   add_precision_option(verb, arguments.precision);
   verb.add_option("--dump-pseudo-gradients", options.dump_folder,
                   "Write what each miner compresses each window into this folder, as safetensors: 8 bytes a "
                   "parameter each time");
-  verb.add_flag_callback("--no-baseline", [&options] { options.baseline = false; }, "Leave out the plain AdamW run that the network is compared with");
-  verb.add_option("--heldout-samples", options.heldout_samples, "Held-out samples that checkpoints are measured on (0: all)")
+  verb.add_flag_callback(
+      "--no-baseline", [&options] { options.baseline = false; },
+      "Leave out the plain AdamW run that the network is compared with");
+  verb.add_option("--heldout-samples", options.heldout_samples,
+                  "Held-out samples that checkpoints are measured on (0: all)")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  verb.add_option("--tasks", options.tasks_folder, "Folder of multiple-choice questions for the evaluator (see `templar evaluator`)")
+  verb.add_option("--tasks", options.tasks_folder,
+                  "Folder of multiple-choice questions for the evaluator (see `templar evaluator`)")
       ->check(CLI::ExistingDirectory);
   add_watch_options(verb, options.watch);
-  verb.add_option("--dashboard", options.dashboard_port, "Show the run in the browser on this port of this machine (0: any free one)")
+  verb.add_option("--dashboard", options.dashboard_port,
+                  "Show the run in the browser on this port of this machine (0: any free one)")
       ->check(CLI::Range(0, 65535));
 }
 
@@ -178,8 +206,9 @@ void add_how_options(CLI::App& verb, Arguments& arguments) {
 void add_localnet_command(CLI::App& root, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* verb = root.add_subcommand(
-      "localnet", "Train a model with a whole network on this machine: miners, a validator, an evaluator.\n"
-                  "Example: templar localnet --data ~/texts --miners 4 --windows 60 --out my-run");
+      "localnet",
+      "Train a model with a whole network on this machine: miners, a validator, an evaluator.\n"
+      "Example: templar localnet --data ~/texts --miners 4 --windows 60 --out my-run");
   add_what_options(*verb, *arguments);
   add_how_options(*verb, *arguments);
   verb->callback([arguments, verb, &exit_code] {

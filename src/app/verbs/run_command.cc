@@ -12,7 +12,8 @@ namespace {
 
 void print_fields() {
   for (const FieldDocumentation& field : run_spec_fields()) {
-    fmt::print("{}\n    {}{}\n    {}\n", field.path, field.type, field.range.empty() ? "" : ", " + field.range, field.effect);
+    fmt::print("{}\n    {}{}\n    {}\n", field.path, field.type,
+               field.range.empty() ? "" : ", " + field.range, field.effect);
   }
 }
 
@@ -34,22 +35,29 @@ Status check_spec(const std::string& source) {
 
 void add_run_command(CLI::App& root, int& exit_code) {
   CLI::App* verb =
-      root.add_subcommand("run", "Show, check and document run specs: what all nodes of a run agree on")->require_subcommand(1);
+      root.add_subcommand("run", "Show, check and document run specs: what all nodes of a run agree on")
+          ->require_subcommand(1);
 
   struct Arguments {
     std::string source;
     std::vector<std::string> changes;
   };
   auto shown = std::make_shared<Arguments>();
-  CLI::App* show = verb->add_subcommand("show", "Print a preset or a file as a complete run spec (JSON), to be edited or saved");
-  show->add_option("SPEC", shown->source, "A preset (" + CLI::detail::join(preset_names(), ", ") + ") or a file")->required();
+  CLI::App* show = verb->add_subcommand(
+      "show", "Print a preset or a file as a complete run spec (JSON), to be edited or saved");
+  show->add_option("SPEC", shown->source,
+                   "A preset (" + CLI::detail::join(preset_names(), ", ") + ") or a file")
+      ->required();
   show->add_option("--set", shown->changes, "FIELD=VALUE, e.g. inner.steps=6; may be repeated")->take_all();
-  show->callback([shown, &exit_code] { exit_code = run_command([&] { return print_spec(shown->source, shown->changes); }); });
+  show->callback([shown, &exit_code] {
+    exit_code = run_command([&] { return print_spec(shown->source, shown->changes); });
+  });
 
   auto checked = std::make_shared<Arguments>();
   CLI::App* check = verb->add_subcommand("check", "Validate a run spec; print its id and the model's size");
   check->add_option("SPEC", checked->source, "A preset or a file")->required();
-  check->callback([checked, &exit_code] { exit_code = run_command([&] { return check_spec(checked->source); }); });
+  check->callback(
+      [checked, &exit_code] { exit_code = run_command([&] { return check_spec(checked->source); }); });
 
   CLI::App* fields = verb->add_subcommand("fields", "Document every field: type, range, effect");
   fields->callback([&exit_code] {

@@ -3,8 +3,8 @@
 
 namespace templar {
 
-// Parses the command line, runs the verb and returns the exit code: 0 success, 1 failure (said on standard error), 2 usage,
-// 130 interrupted.
+// Parses the command line, runs the verb and returns the exit code: 0 success, 1 failure (said on standard
+// error), 2 usage, 130 interrupted.
 int run_templar(int argc, char** argv);
 
 }  // namespace templar

@@ -85,10 +85,11 @@ Status show_run(const TopOptions& options) {
 
 void add_top_command(CLI::App& root, int& exit_code) {
   auto options = std::make_shared<TopOptions>();
-  CLI::App* verb = root.add_subcommand("top",
-                                       "Show a run in the terminal, in progress or finished: loss, tasks, nodes, "
-                                       "miners, state roots, faults. Ctrl-C ends it.\n"
-                                       "Example: templar top demo-out");
+  CLI::App* verb =
+      root.add_subcommand("top",
+                          "Show a run in the terminal, in progress or finished: loss, tasks, nodes, "
+                          "miners, state roots, faults. Ctrl-C ends it.\n"
+                          "Example: templar top demo-out");
   verb->add_option("run", options->run, "The run's folder")->required();
   verb->add_option("--interval", options->interval_seconds, "Seconds between two looks")
       ->check(CLI::Range(0.1, 3600.0))

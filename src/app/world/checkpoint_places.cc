@@ -40,8 +40,7 @@ Result<std::vector<fs::path>> find_checkpoints(const fs::path& place) {
   std::error_code error;
   fs::recursive_directory_iterator entry(place, fs::directory_options::skip_permission_denied, error);
   for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
-    if (entry->is_directory() &&
-        (is_stored_checkpoint(entry->path()) || holds_model(entry->path()))) {
+    if (entry->is_directory() && (is_stored_checkpoint(entry->path()) || holds_model(entry->path()))) {
       found.push_back(entry->path());
       entry.disable_recursion_pending();
     }

@@ -28,8 +28,11 @@ Status register_if_new(NodeWorld& world, const KeyPair& key, NodeRole role, doub
                                    world.config.key_file.string(), *uid));
   }
   if (uid) return {};
-  const auto registered = world.ledger->register_node(
-      {.uid = 0, .role = role, .key = key.public_key(), .bucket = bucket_of(key.public_key()), .stake = stake});
+  const auto registered = world.ledger->register_node({.uid = 0,
+                                                       .role = role,
+                                                       .key = key.public_key(),
+                                                       .bucket = bucket_of(key.public_key()),
+                                                       .stake = stake});
   if (!registered) return std::unexpected(registered.error());
   return {};
 }
@@ -82,9 +85,9 @@ Result<std::unique_ptr<OwnedNode<Node>>> open_world(const NodeConfig& config) {
 
 }  // namespace
 
-NodeWorld::NodeWorld(const NodeConfig& node_config, FolderLock lock, RunSpec run_spec, std::unique_ptr<SqliteLedger> opened_ledger,
-                     std::unique_ptr<ShardSource> opened_shards, std::unique_ptr<Tokenizer> opened_tokenizer,
-                     std::unique_ptr<MetricsSink> opened_metrics)
+NodeWorld::NodeWorld(const NodeConfig& node_config, FolderLock lock, RunSpec run_spec,
+                     std::unique_ptr<SqliteLedger> opened_ledger, std::unique_ptr<ShardSource> opened_shards,
+                     std::unique_ptr<Tokenizer> opened_tokenizer, std::unique_ptr<MetricsSink> opened_metrics)
     : config(node_config),
       spec(std::move(run_spec)),
       ledger(std::move(opened_ledger)),
@@ -101,14 +104,17 @@ Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config) {
   TRY_ASSIGN(RunSpec spec, load_run_spec(config.spec_file.string()));
   TRY_ASSIGN(auto ledger, SqliteLedger::open_existing(config.ledger_file));
   TRY_ASSIGN(auto shards,
-             open_data_folder(config.data_folder, {.sequence_length = static_cast<uint64_t>(spec.inner.sequence_length)}));
+             open_data_folder(config.data_folder,
+                              {.sequence_length = static_cast<uint64_t>(spec.inner.sequence_length)}));
   TRY(check_data(spec, *shards, config.data_folder));
   TRY_ASSIGN(auto tokenizer, open_data_tokenizer(config.data_folder));
   TRY(make_folder(config.state_folder));
   TRY_ASSIGN(FolderLock lock, FolderLock::take(config.state_folder, LockScope::kProcess));
-  TRY_ASSIGN(auto metrics, config.watch->open_sink(config.metrics_file, run_tags(spec), config.reports_machine));
-  return std::unique_ptr<NodeWorld>(new NodeWorld(config, std::move(lock), std::move(spec), std::move(ledger), std::move(shards),
-                                                  std::move(tokenizer), std::move(metrics)));
+  TRY_ASSIGN(auto metrics,
+             config.watch->open_sink(config.metrics_file, run_tags(spec), config.reports_machine));
+  return std::unique_ptr<NodeWorld>(new NodeWorld(config, std::move(lock), std::move(spec), std::move(ledger),
+                                                  std::move(shards), std::move(tokenizer),
+                                                  std::move(metrics)));
 }
 
 Result<std::unique_ptr<RunningNode>> open_miner(const NodeConfig& config) {
@@ -131,13 +137,14 @@ Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config, do
   NodeWorld& world = *owned->world;
   TRY(register_if_new(world, key, NodeRole::kValidator, stake));
   owned->who = who_is("validator", world, key);
-  owned->node = std::make_unique<Validator>(world.environment, *world.store, *world.ledger, *owned->engine, key,
-                                            ValidatorOptions{.threads = config.threads,
-                                                             .until_window = config.until_window,
-                                                             .tokenizer = world.tokenizer->files(),
-                                                             .checkpoint_shard_bytes = config.checkpoint_shard_bytes,
-                                                             .retention = config.retention,
-                                                             .background_checkpoints = config.background_checkpoints});
+  owned->node =
+      std::make_unique<Validator>(world.environment, *world.store, *world.ledger, *owned->engine, key,
+                                  ValidatorOptions{.threads = config.threads,
+                                                   .until_window = config.until_window,
+                                                   .tokenizer = world.tokenizer->files(),
+                                                   .checkpoint_shard_bytes = config.checkpoint_shard_bytes,
+                                                   .retention = config.retention,
+                                                   .background_checkpoints = config.background_checkpoints});
   return owned;
 }
 
@@ -153,7 +160,8 @@ Result<std::unique_ptr<RunningNode>> open_evaluator(const NodeConfig& config) {
   }
   if (!config.evaluation.tasks_folder.empty()) {
     TRY_ASSIGN(const ExampleCounts examples, parse_example_counts(config.evaluation.num_fewshot));
-    TRY_ASSIGN(options.tasks, load_tasks(config.evaluation.tasks_folder, {config.evaluation.task_limit, examples}));
+    TRY_ASSIGN(options.tasks,
+               load_tasks(config.evaluation.tasks_folder, {config.evaluation.task_limit, examples}));
   }
   TRY_ASSIGN(auto owned, open_world<Evaluator>(config));
   owned->who = {{"role", "evaluator"}};
@@ -169,26 +177,31 @@ Result<std::unique_ptr<Engine>> make_engine(const NodeWorld& world) {
                           .micro_batch = std::min<int64_t>(8, world.spec.inner.batch_size)});
 }
 
-std::string bucket_of(const PublicKey& key) { return "node-" + key.hex().substr(0, 32); }
+std::string bucket_of(const PublicKey& key) {
+  return "node-" + key.hex().substr(0, 32);
+}
 
 Status check_data(const RunSpec& spec, const ShardSource& shards, const std::filesystem::path& folder) {
   const std::string what = "data folder " + folder.string();
   if (shards.sequence_length() != static_cast<uint64_t>(spec.inner.sequence_length)) {
-    return fatal_error(fmt::format("{0}: its samples have {1} tokens, the run's inner.sequence_length is {2}: prepare data with "
-                                   "--sequence-length {2}, or change the run with --set inner.sequence_length={1}",
-                                   what, shards.sequence_length(), spec.inner.sequence_length));
+    return fatal_error(fmt::format(
+        "{0}: its samples have {1} tokens, the run's inner.sequence_length is {2}: prepare data with "
+        "--sequence-length {2}, or change the run with --set inner.sequence_length={1}",
+        what, shards.sequence_length(), spec.inner.sequence_length));
   }
   if (shards.vocab_size() > static_cast<uint64_t>(spec.model.vocab_size)) {
-    return fatal_error(fmt::format("{0}: its tokenizer has {1} tokens, the run's model.vocab_size is {2}: prepare data with another "
-                                   "--tokenizer, or change the run with --set model.vocab_size={1}",
-                                   what, shards.vocab_size(), spec.model.vocab_size));
+    return fatal_error(fmt::format(
+        "{0}: its tokenizer has {1} tokens, the run's model.vocab_size is {2}: prepare data with another "
+        "--tokenizer, or change the run with --set model.vocab_size={1}",
+        what, shards.vocab_size(), spec.model.vocab_size));
   }
   if (spec.data.manifest_hash.empty()) return {};
   const auto hash = shards.manifest_hash();
   if (hash && hash->hex() == spec.data.manifest_hash) return {};
-  return fatal_error(fmt::format("{}: its manifest hash is {}, the run trains on {} (data.manifest_hash): name the folder that the run "
-                                 "was started with",
-                                 what, hash ? hash->hex() : "missing", spec.data.manifest_hash));
+  return fatal_error(fmt::format(
+      "{}: its manifest hash is {}, the run trains on {} (data.manifest_hash): name the folder that the run "
+      "was started with",
+      what, hash ? hash->hex() : "missing", spec.data.manifest_hash));
 }
 
 Result<RunSpec> load_run_spec(const std::string& preset_or_file) {
@@ -196,8 +209,8 @@ Result<RunSpec> load_run_spec(const std::string& preset_or_file) {
   if (std::ranges::find(presets, preset_or_file) != presets.end()) return preset_run_spec(preset_or_file);
   const auto text = read_file(preset_or_file, kMaxSpecBytes);
   if (!text) {
-    return fatal_error(fmt::format("run spec '{}': neither a preset ({}) nor a readable file: {}", preset_or_file,
-                                   fmt::join(presets, ", "), text.error().message));
+    return fatal_error(fmt::format("run spec '{}': neither a preset ({}) nor a readable file: {}",
+                                   preset_or_file, fmt::join(presets, ", "), text.error().message));
   }
   auto spec = parse_run_spec(as_text(*text));
   if (!spec) return annotate(spec.error(), preset_or_file);

@@ -1,5 +1,5 @@
-// Wiring: what a node needs of the outside world, made from files and folders, and the three kinds of node upon it. A localnet in
-// one process and the separate verbs use the same.
+// Wiring: what a node needs of the outside world, made from files and folders, and the three kinds of node
+// upon it. A localnet in one process and the separate verbs use the same.
 #pragma once
 
 #include <cstdint>
@@ -47,9 +47,9 @@ struct NodeConfig {
   int64_t heldout_samples = 128;
   bool copy_checkpoints = false;       // into the state folder, before they are loaded
   bool background_checkpoints = true;  // of validators, see ValidatorOptions
-  CheckpointRetention retention;  // of a validator's own
+  CheckpointRetention retention;       // of a validator's own
   uint64_t checkpoint_shard_bytes = kDefaultShardBytes;
-  EvaluationConfig evaluation;  // of evaluators
+  EvaluationConfig evaluation;                               // of evaluators
   std::shared_ptr<Watch> watch = std::make_shared<Watch>();  // of the process
   bool reports_machine = true;                               // see Watch::open_sink
 };
@@ -57,8 +57,8 @@ struct NodeConfig {
 // Owns everything that a node's environment refers to.
 class NodeWorld {
  public:
-  // Opens all of it and checks that the data fits the run. Fails (fatal) and says what to do; fails (retry) while another process
-  // works in the state folder.
+  // Opens all of it and checks that the data fits the run. Fails (fatal) and says what to do; fails (retry)
+  // while another process works in the state folder.
   [[nodiscard]] static Result<std::unique_ptr<NodeWorld>> open(const NodeConfig& config);
 
   const NodeConfig config;
@@ -72,9 +72,9 @@ class NodeWorld {
   const NodeEnvironment environment;
 
  private:
-  NodeWorld(const NodeConfig& node_config, FolderLock lock, RunSpec run_spec, std::unique_ptr<SqliteLedger> opened_ledger,
-            std::unique_ptr<ShardSource> opened_shards, std::unique_ptr<Tokenizer> opened_tokenizer,
-            std::unique_ptr<MetricsSink> opened_metrics);
+  NodeWorld(const NodeConfig& node_config, FolderLock lock, RunSpec run_spec,
+            std::unique_ptr<SqliteLedger> opened_ledger, std::unique_ptr<ShardSource> opened_shards,
+            std::unique_ptr<Tokenizer> opened_tokenizer, std::unique_ptr<MetricsSink> opened_metrics);
 
   const FolderLock lock_;  // of the state folder: two nodes with one key would contradict each other
 };
@@ -87,7 +87,8 @@ class RunningNode {
   [[nodiscard]] virtual Status stop() = 0;
 };
 
-// Each opens its world, loads its key, registers it on the ledger where that has not been done, and makes its engine.
+// Each opens its world, loads its key, registers it on the ledger where that has not been done, and makes its
+// engine.
 [[nodiscard]] Result<std::unique_ptr<RunningNode>> open_miner(const NodeConfig& config);
 [[nodiscard]] Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config, double stake);
 [[nodiscard]] Result<std::unique_ptr<RunningNode>> open_evaluator(const NodeConfig& config);
@@ -99,7 +100,8 @@ class RunningNode {
 [[nodiscard]] std::string bucket_of(const PublicKey& key);
 
 // Checks that shards are what the run trains on: sequence length, vocabulary, manifest. Fails (fatal).
-[[nodiscard]] Status check_data(const RunSpec& spec, const ShardSource& shards, const std::filesystem::path& folder);
+[[nodiscard]] Status check_data(const RunSpec& spec, const ShardSource& shards,
+                                const std::filesystem::path& folder);
 
 // Reads and validates a run spec: a preset's name or a JSON file.
 [[nodiscard]] Result<RunSpec> load_run_spec(const std::string& preset_or_file);

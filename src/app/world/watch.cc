@@ -78,7 +78,9 @@ std::map<std::string, std::string> run_tags(const RunSpec& spec) {
           {"config_algorithm", spec.algorithm == Algorithm::kDemo ? "demo" : "sparseloco"}};
 }
 
-uint64_t Watch::process_seed() const { return std::hash<std::string>()(tags_.at("runtime_id")); }
+uint64_t Watch::process_seed() const {
+  return std::hash<std::string>()(tags_.at("runtime_id"));
+}
 
 Watch::Watch() : tags_(process_tags()) {}
 
@@ -132,7 +134,8 @@ Status Watch::open_outputs(const WatchOptions& options, const std::filesystem::p
     TRY_ASSIGN(config.token, read_secret(options.influx_token_file, "TEMPLAR_INFLUX_TOKEN"));
     const std::filesystem::path spool = state_folder / "influx";
     TRY(make_folder(spool));
-    TRY_ASSIGN(auto influx, InfluxOutput::open(config, {.spool_folder = spool, .seed = process_seed()}, clock_));
+    TRY_ASSIGN(auto influx,
+               InfluxOutput::open(config, {.spool_folder = spool, .seed = process_seed()}, clock_));
     outputs_.push_back(std::move(influx));
   }
   if (options.prometheus_port >= 0) {

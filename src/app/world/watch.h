@@ -44,8 +44,8 @@ struct WatchOptions {
 
 void add_watch_options(CLI::App& verb, WatchOptions& options);
 
-// What a process is given on its command line to be watched in the same way: what is not the default. Passwords and tokens are not
-// among it: they come by files or by the environment, which it inherits.
+// What a process is given on its command line to be watched in the same way: what is not the default.
+// Passwords and tokens are not among it: they come by files or by the environment, which it inherits.
 [[nodiscard]] std::vector<std::string> watch_arguments(const WatchOptions& options);
 
 // The standard tags of a run's measurements: what it trains.

@@ -15,9 +15,12 @@ constexpr const char* kWatching = "Watching";
 // Each option once: visit(name, value, group, description).
 template <typename Options, typename Visitor>
 void visit_watching(Options& options, const Visitor& visit) {
-  visit("--prometheus", options.prometheus_port, kWatching, "Serve /metrics to Prometheus on this port (0: any that is free)");
-  visit("--prometheus-host", options.prometheus_host, kWatching, "Address to serve it on; nobody is asked for a password there");
-  visit("--tag", options.tags, kWatching, "KEY=VALUE on every measurement and label of every event for Loki; may be repeated");
+  visit("--prometheus", options.prometheus_port, kWatching,
+        "Serve /metrics to Prometheus on this port (0: any that is free)");
+  visit("--prometheus-host", options.prometheus_host, kWatching,
+        "Address to serve it on; nobody is asked for a password there");
+  visit("--tag", options.tags, kWatching,
+        "KEY=VALUE on every measurement and label of every event for Loki; may be repeated");
   visit("--system-interval", options.system_seconds, kWatching,
         "Seconds between two looks at processor, memory, disk, network, GPU (0: none)");
 }
@@ -25,7 +28,8 @@ void visit_watching(Options& options, const Visitor& visit) {
 template <typename Options, typename Visitor>
 void visit_influx(Options& options, const Visitor& visit) {
   auto& influx = options.influx;
-  visit("--influx-url", influx.url, kInflux, "Server, e.g. https://metrics.example:8086; without it nothing is sent");
+  visit("--influx-url", influx.url, kInflux,
+        "Server, e.g. https://metrics.example:8086; without it nothing is sent");
   visit("--influx-database", influx.database, kInflux, "Database (InfluxDB 1.x)");
   visit("--influx-user", influx.user, kInflux,
         "User (1.x); the password comes from --influx-password-file or TEMPLAR_INFLUX_PASSWORD");
@@ -40,14 +44,18 @@ void visit_influx(Options& options, const Visitor& visit) {
 
 template <typename Options, typename Visitor>
 void visit_log(Options& options, const Visitor& visit) {
-  visit("--log-levels", options.log_levels, kLog, "Lowest level, of all rooms and of some: info,gather=debug,miner=warn");
+  visit("--log-levels", options.log_levels, kLog,
+        "Lowest level, of all rooms and of some: info,gather=debug,miner=warn");
   visit("--log-format", options.log_format, kLog, "text, or json: an object a line");
-  visit("--log-file", options.log_file, kLog, "Also into this file; at 64 MiB it becomes FILE.1, and so on to FILE.4");
+  visit("--log-file", options.log_file, kLog,
+        "Also into this file; at 64 MiB it becomes FILE.1, and so on to FILE.4");
   auto& loki = options.loki;
   visit("--loki-url", loki.url, kLog, "Also to this Loki server, e.g. http://logs.example:3100");
-  visit("--loki-user", loki.user, kLog, "User; the password comes from --loki-password-file or TEMPLAR_LOKI_PASSWORD");
+  visit("--loki-user", loki.user, kLog,
+        "User; the password comes from --loki-password-file or TEMPLAR_LOKI_PASSWORD");
   visit("--loki-password-file", options.loki_password_file, kLog, "File that holds the password");
-  visit("--loki-token-file", options.loki_token_file, kLog, "File that holds a bearer token (or TEMPLAR_LOKI_TOKEN)");
+  visit("--loki-token-file", options.loki_token_file, kLog,
+        "File that holds a bearer token (or TEMPLAR_LOKI_TOKEN)");
   visit("--loki-tenant", loki.tenant, kLog, "Tenant, for servers of many");
   visit("--loki-ca-file", loki.ca_file, kLog, "Certificates to trust instead of the system's");
 }
@@ -60,8 +68,12 @@ void visit_all(Options& options, const Visitor& visit) {
 }
 
 // What a value is on a command line: one text, or as many as the option is repeated.
-std::vector<std::string> texts_of(const std::vector<std::string>& values) { return values; }
-std::vector<std::string> texts_of(const std::filesystem::path& value) { return {value.string()}; }
+std::vector<std::string> texts_of(const std::vector<std::string>& values) {
+  return values;
+}
+std::vector<std::string> texts_of(const std::filesystem::path& value) {
+  return {value.string()};
+}
 template <typename T>
 std::vector<std::string> texts_of(const T& value) {
   return {fmt::format("{}", value)};
@@ -83,7 +95,8 @@ void add_watch_options(CLI::App& verb, WatchOptions& options) {
   visit_all(options, [&](const char* name, auto& value, const char* group, const char* description) {
     verb.add_option(name, value, description)->group(group);
   });
-  for (const char* shown : {"--prometheus-host", "--system-interval", "--influx-batch", "--log-levels", "--log-format"})
+  for (const char* shown :
+       {"--prometheus-host", "--system-interval", "--influx-batch", "--log-levels", "--log-format"})
     verb.get_option(shown)->capture_default_str();
   verb.get_option("--prometheus")->check(CLI::Range(0, 65535));
   verb.get_option("--tag")->take_all();
@@ -98,7 +111,8 @@ std::vector<std::string> watch_arguments(const WatchOptions& options) {
   std::vector<std::string> arguments;
   for (size_t i = 0; i < wanted.size(); ++i) {
     if (wanted[i] == defaults[i]) continue;
-    for (const std::string& text : wanted[i].second) arguments.insert(arguments.end(), {wanted[i].first, text});
+    for (const std::string& text : wanted[i].second)
+      arguments.insert(arguments.end(), {wanted[i].first, text});
   }
   return arguments;
 }

@@ -88,7 +88,9 @@ TEST(BlockLogQuantiser, StaysLegalAtTheEdgesOfTheRange) {
     const QuantisedValues quantised = *quantise_block_log(values, codec(), 4);
     EXPECT_TRUE(is_block_scale(quantised.scales[0], 16)) << size;
     for (const float value : decoded(quantised, 4)) EXPECT_LE(std::fabs(value), kMaxCodebookMagnitude);
-    if (quantised.scales[0] == 0) { EXPECT_EQ(quantised.codes, (std::vector<uint8_t>(4, 0))); }
+    if (quantised.scales[0] == 0) {
+      EXPECT_EQ(quantised.codes, (std::vector<uint8_t>(4, 0)));
+    }
   }
 }
 

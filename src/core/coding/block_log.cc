@@ -19,7 +19,8 @@ std::vector<float> block_log_codebook(int64_t bins) {
   std::vector<float> codebook;
   float magnitude = 1.0f;
   for (int64_t level = 0; level < bins / 2; ++level, magnitude *= kRatio) codebook.push_back(magnitude);
-  for (int64_t level = 0; level < bins / 2; ++level) codebook.push_back(-codebook[static_cast<size_t>(level)]);
+  for (int64_t level = 0; level < bins / 2; ++level)
+    codebook.push_back(-codebook[static_cast<size_t>(level)]);
   return codebook;
 }
 

@@ -1,5 +1,5 @@
-// The values that the quantiser block_log can say: a chunk's scale, and the codebook that all its blocks share.
-// docs/protocol.md, "Block".
+// The values that the quantiser block_log can say: a chunk's scale, and the codebook that all its blocks
+// share. docs/protocol.md, "Block".
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,8 @@ namespace templar {
 // A scale has the sign, exponent and five mantissa bits of an f32: its other bits are 0.
 constexpr int kBlockScaleDroppedBits = 18;
 
-// bins / 2 magnitudes 1, 1.25, 1.5625, ..., then the same with a minus; bins is even, 2 .. kMaxBlockLogBins (CHECK).
+// bins / 2 magnitudes 1, 1.25, 1.5625, ..., then the same with a minus; bins is even, 2 .. kMaxBlockLogBins
+// (CHECK).
 [[nodiscard]] std::vector<float> block_log_codebook(int64_t bins);
 
 // The nearest scale, half up; 0 below the smallest normal number. value is finite and not negative.

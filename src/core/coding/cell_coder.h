@@ -57,11 +57,11 @@ class CellCoder {
     return (position - row * columns_) * rows_ + row;
   }
 
-  // Counts what scratch.cells hold: what the two below code. Coders of one plan that differ only in their class count
-  // alike.
+  // Counts what scratch.cells hold: what the two below code. Coders of one plan that differ only in their
+  // class count alike.
   void count_cells(CellScratch& scratch) const;
-  // First the counts, then the places. Sink is BitWriter or BitCounter. The places of one plan's coders that differ only
-  // in their class are coded alike.
+  // First the counts, then the places. Sink is BitWriter or BitCounter. The places of one plan's coders that
+  // differ only in their class are coded alike.
   template <typename Sink>
   void put_counts(const CellScratch& scratch, Sink& sink) const;
   template <typename Sink>
@@ -139,10 +139,10 @@ class CellCoder {
   bool transposed_;
   int class_;
   uint32_t kept_;
-  size_t max_items_;      // of a split's table
+  size_t max_items_;  // of a split's table
   // Cells of 64 positions only, of which those with one or two come first, in fixed lengths.
   bool has_early_cells_;
-  uint32_t stride_ = 1;   // between a cell's positions
+  uint32_t stride_ = 1;  // between a cell's positions
   uint32_t line_length_ = 0;
   uint32_t cells_a_line_ = 0;
   size_t interval_count_ = 0;

@@ -15,17 +15,23 @@ namespace hn = hwy::HWY_NAMESPACE;
 constexpr size_t kBlockBytes = 128;
 constexpr uint64_t kHashBytes = 32;
 
-constexpr uint64_t kInitial[8] = {0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b, 0xa54ff53a5f1d36f1,
-                                  0x510e527fade682d1, 0x9b05688c2b3e6c1f, 0x1f83d9abfb41bd6b, 0x5be0cd19137e2179};
+constexpr uint64_t kInitial[8] = {0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b,
+                                  0xa54ff53a5f1d36f1, 0x510e527fade682d1, 0x9b05688c2b3e6c1f,
+                                  0x1f83d9abfb41bd6b, 0x5be0cd19137e2179};
 
 // Which word of the block each mixing takes, round by round (RFC 7693, 2.7; rounds 10 and 11 repeat 0 and 1).
-constexpr uint8_t kSchedule[12][16] = {
-    {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, {14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3},
-    {11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4}, {7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8},
-    {9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13}, {2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9},
-    {12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11}, {13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10},
-    {6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5}, {10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0},
-    {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, {14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3}};
+constexpr uint8_t kSchedule[12][16] = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+                                       {14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3},
+                                       {11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4},
+                                       {7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8},
+                                       {9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13},
+                                       {2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9},
+                                       {12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11},
+                                       {13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10},
+                                       {6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5},
+                                       {10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0},
+                                       {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+                                       {14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3}};
 
 // The hashes of as many equally long messages as a vector has lanes.
 class Lanes {
@@ -101,12 +107,16 @@ class Lanes {
   // Takes block_ in, after total_ bytes.
   HWY_NOINLINE void compress(bool last) {
     const D d;
-    V v0 = hn::Load(d, state_[0]), v1 = hn::Load(d, state_[1]), v2 = hn::Load(d, state_[2]), v3 = hn::Load(d, state_[3]);
-    V v4 = hn::Load(d, state_[4]), v5 = hn::Load(d, state_[5]), v6 = hn::Load(d, state_[6]), v7 = hn::Load(d, state_[7]);
-    V v8 = hn::Set(d, kInitial[0]), v9 = hn::Set(d, kInitial[1]), v10 = hn::Set(d, kInitial[2]), v11 = hn::Set(d, kInitial[3]);
+    V v0 = hn::Load(d, state_[0]), v1 = hn::Load(d, state_[1]), v2 = hn::Load(d, state_[2]),
+      v3 = hn::Load(d, state_[3]);
+    V v4 = hn::Load(d, state_[4]), v5 = hn::Load(d, state_[5]), v6 = hn::Load(d, state_[6]),
+      v7 = hn::Load(d, state_[7]);
+    V v8 = hn::Set(d, kInitial[0]), v9 = hn::Set(d, kInitial[1]), v10 = hn::Set(d, kInitial[2]),
+      v11 = hn::Set(d, kInitial[3]);
     V v12 = hn::Set(d, kInitial[4] ^ total_), v13 = hn::Set(d, kInitial[5]);
     V v14 = hn::Set(d, last ? ~kInitial[6] : kInitial[6]), v15 = hn::Set(d, kInitial[7]);
-    const auto word = [&](size_t round, size_t i) HWY_ATTR { return hn::Load(d, block_[kSchedule[round][i]]); };
+    const auto word = [&](size_t round, size_t i)
+                          HWY_ATTR { return hn::Load(d, block_[kSchedule[round][i]]); };
     HWY_UNROLL(12)
     for (size_t r = 0; r < 12; ++r) {
       mix(v0, v4, v8, v12, word(r, 0), word(r, 1));

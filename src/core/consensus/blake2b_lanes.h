@@ -1,5 +1,6 @@
-// BLAKE2b-256 (RFC 7693) of many messages at once: a message in each lane of the processor's vectors. One message after the
-// other, as libsodium takes them, hashing is what loading a model and proving its state root wait for.
+// BLAKE2b-256 (RFC 7693) of many messages at once: a message in each lane of the processor's vectors. One
+// message after the other, as libsodium takes them, hashing is what loading a model and proving its state
+// root wait for.
 #pragma once
 
 #include <span>
@@ -9,8 +10,9 @@
 
 namespace templar {
 
-// hashes[i] is that of messages[i], keyed if key is not empty (at most 64 bytes); both spans have one length (CHECK). Messages of
-// equal length that follow each other share vectors. What Blake2b(32, key) gives, on every processor.
+// hashes[i] is that of messages[i], keyed if key is not empty (at most 64 bytes); both spans have one length
+// (CHECK). Messages of equal length that follow each other share vectors. What Blake2b(32, key) gives, on
+// every processor.
 void blake2b_256_each(std::span<const ByteView> messages, ByteView key, std::span<Hash256> hashes);
 
 // As many equally long messages as are worth handing over at once, or a multiple of it.

@@ -59,7 +59,8 @@ TEST_P(Blake2bLanes, GiveLibsodiumsHashesForEveryNumberOfMessages) {
 TEST_P(Blake2bLanes, TakeMessagesOfDifferentLengthsAndEmptyOnes) {
   draw({0, 0, 5, 5, 5, 1, 2, 3, 128, 128, 129, 0, 300, 300, 300, 300, 300, 300, 300, 300, 300, 7});
   expect_libsodiums({});
-  expect_libsodiums(as_bytes(std::string_view("0123456789012345678901234567890123456789012345678901234567890123")));
+  expect_libsodiums(
+      as_bytes(std::string_view("0123456789012345678901234567890123456789012345678901234567890123")));
 }
 
 }  // namespace

@@ -84,7 +84,8 @@ std::vector<std::vector<Hash256>> state_block_places(const ParameterLayout& layo
 
 StateTree compute_state_tree(const ParameterLayout& layout, ConstParameterSpans values, ThreadTeam& team) {
   CHECK(values.size() == layout.size());
-  for (size_t p = 0; p < layout.size(); ++p) CHECK(static_cast<int64_t>(values[p].size()) == layout[p].count());
+  for (size_t p = 0; p < layout.size(); ++p)
+    CHECK(static_cast<int64_t>(values[p].size()) == layout[p].count());
   std::vector<std::vector<Hash256>> blocks = state_block_places(layout);
   const std::vector<BlockGroup> groups = group_blocks(values);
   team.for_ranges(groups.size(), 1, [&](size_t begin, size_t end) {
@@ -113,11 +114,12 @@ std::optional<StateDifference> first_difference(const ParameterLayout& layout, c
     const size_t first = block * (kStateBlockBytes / sizeof(float));
     const size_t end =
         std::min(first + kStateBlockBytes / sizeof(float), static_cast<size_t>(layout[p].count()));
-    return StateDifference{.parameter = p,
-                           .block = block,
-                           .first_byte = first * sizeof(float),
-                           .end_byte = end * sizeof(float),
-                           .description = fmt::format("{}, elements {} to {}", layout[p].name, first, end - 1)};
+    return StateDifference{
+        .parameter = p,
+        .block = block,
+        .first_byte = first * sizeof(float),
+        .end_byte = end * sizeof(float),
+        .description = fmt::format("{}, elements {} to {}", layout[p].name, first, end - 1)};
   }
   return std::nullopt;
 }

@@ -34,11 +34,13 @@ struct StateTree {
 [[nodiscard]] Hash256 compute_state_root(const ParameterLayout& layout, ConstParameterSpans values,
                                          ThreadTeam& team);
 
-// For those who hash a model while they read it: places for the hashes of every parameter's blocks, the hashes of blocks that
-// follow each other (bytes begin with one; one hash a block), and the tree over them all.
+// For those who hash a model while they read it: places for the hashes of every parameter's blocks, the
+// hashes of blocks that follow each other (bytes begin with one; one hash a block), and the tree over them
+// all.
 [[nodiscard]] std::vector<std::vector<Hash256>> state_block_places(const ParameterLayout& layout);
 void hash_state_blocks(ByteView bytes, std::span<Hash256> hashes);
-[[nodiscard]] StateTree assemble_state_tree(const ParameterLayout& layout, std::vector<std::vector<Hash256>> blocks);
+[[nodiscard]] StateTree assemble_state_tree(const ParameterLayout& layout,
+                                            std::vector<std::vector<Hash256>> blocks);
 
 struct StateDifference {
   size_t parameter = 0;     // index in the layout

@@ -8,19 +8,27 @@ namespace templar {
 namespace {
 
 // Ten digits, so that keys sort as windows do.
-std::string padded(int64_t window) { return fmt::format("{:010}", window); }
+std::string padded(int64_t window) {
+  return fmt::format("{:010}", window);
+}
 
 }  // namespace
 
-std::string contribution_key(int64_t window) { return std::string(kContributionPrefix) + padded(window); }
+std::string contribution_key(int64_t window) {
+  return std::string(kContributionPrefix) + padded(window);
+}
 
-std::string aggregate_record_key(int64_t window) { return std::string(kAggregateRecordPrefix) + padded(window); }
+std::string aggregate_record_key(int64_t window) {
+  return std::string(kAggregateRecordPrefix) + padded(window);
+}
 
 std::string accepted_contribution_key(int64_t window, uint32_t uid) {
   return fmt::format("{}{}/{}", kAcceptedContributionPrefix, padded(window), uid);
 }
 
-std::string checkpoint_prefix(int64_t window) { return std::string(kCheckpointsPrefix) + padded(window) + "/"; }
+std::string checkpoint_prefix(int64_t window) {
+  return std::string(kCheckpointsPrefix) + padded(window) + "/";
+}
 
 std::optional<int64_t> window_in_key(std::string_view prefix, std::string_view key) {
   constexpr size_t kDigits = 10;

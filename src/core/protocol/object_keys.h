@@ -16,15 +16,16 @@ inline constexpr std::string_view kContributionPrefix = "contributions/";
 [[nodiscard]] std::string aggregate_record_key(int64_t window);
 inline constexpr std::string_view kAggregateRecordPrefix = "records/";
 
-// In the leader's bucket: its copy of a contribution that the window's record names, put there before the record.
+// In the leader's bucket: its copy of a contribution that the window's record names, put there before the
+// record.
 [[nodiscard]] std::string accepted_contribution_key(int64_t window, uint32_t uid);
 inline constexpr std::string_view kAcceptedContributionPrefix = "accepted/";
 
 // In a validator's bucket: its scoreboard after the newest window that it closed.
 inline constexpr std::string_view kScoreboardKey = "scoreboard.json";
 
-// In the leader's bucket: a checkpoint's files, and the pointer to the newest one, written last. window is the first window
-// that starts from the checkpoint's model.
+// In the leader's bucket: a checkpoint's files, and the pointer to the newest one, written last. window is
+// the first window that starts from the checkpoint's model.
 [[nodiscard]] std::string checkpoint_prefix(int64_t window);  // ends with '/'
 inline constexpr std::string_view kCheckpointsPrefix = "checkpoints/";
 inline constexpr std::string_view kLatestCheckpointKey = "checkpoints/latest";

@@ -13,7 +13,8 @@ double quarter_cosine(int64_t m, int64_t n) {
   const double x = kPi * static_cast<double>(near_zero ? m : n - m) / static_cast<double>(2 * n);
   const double square = x * x;
   double sum = 1.0;
-  for (int power = near_zero ? 20 : 21; power > 1; power -= 2) sum = 1.0 - sum * square / (power * (power - 1));
+  for (int power = near_zero ? 20 : 21; power > 1; power -= 2)
+    sum = 1.0 - sum * square / (power * (power - 1));
   return near_zero ? sum : sum * x;
 }
 

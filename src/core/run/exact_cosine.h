@@ -1,4 +1,5 @@
-// A cosine that is the same on every machine: only additions, multiplications and divisions in a written order, no library.
+// A cosine that is the same on every machine: only additions, multiplications and divisions in a written
+// order, no library.
 #pragma once
 
 #include <cstdint>

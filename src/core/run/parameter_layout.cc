@@ -54,9 +54,12 @@ ParameterBuffers::ParameterBuffers(const ParameterLayout& layout)
   }
 }
 
-void ParameterBuffers::fill_zero() { std::ranges::fill(values_, 0.0f); }
+void ParameterBuffers::fill_zero() {
+  std::ranges::fill(values_, 0.0f);
+}
 
-void initialise_parameters(const ParameterLayout& layout, const ModelSpec& model, uint64_t seed, ParameterSpans parameters) {
+void initialise_parameters(const ParameterLayout& layout, const ModelSpec& model, uint64_t seed,
+                           ParameterSpans parameters) {
   CHECK(layout.size() == parameters.size());
   for (size_t i = 0; i < layout.size(); ++i) {
     if (layout[i].shape.size() == 1) {

@@ -1,4 +1,5 @@
-// Which parameters the model has: names, shapes, and the canonical order in which all nodes hash, send and add them.
+// Which parameters the model has: names, shapes, and the canonical order in which all nodes hash, send and
+// add them.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,7 @@
 namespace templar {
 
 struct ParameterInfo {
-  std::string name;            // as Hugging Face has it: "model.layers.0.self_attn.q_proj.weight"
+  std::string name;  // as Hugging Face has it: "model.layers.0.self_attn.q_proj.weight"
   // [rows, columns] or [size]; a weight matrix is [out_features, in_features], row-major.
   std::vector<int64_t> shape;
 
@@ -26,8 +27,8 @@ struct ParameterInfo {
 
 using ParameterLayout = std::vector<ParameterInfo>;
 
-// Canonical order: embed_tokens; per layer q, k, v, o, gate, up, down, input_layernorm, post_attention_layernorm; norm;
-// lm_head unless it is tied to the embedding.
+// Canonical order: embed_tokens; per layer q, k, v, o, gate, up, down, input_layernorm,
+// post_attention_layernorm; norm; lm_head unless it is tied to the embedding.
 [[nodiscard]] ParameterLayout parameter_layout(const ModelSpec& model);
 [[nodiscard]] int64_t parameter_count(const ParameterLayout& layout);
 
@@ -38,7 +39,8 @@ using ConstParameterSpans = std::span<const std::span<const float>>;
 // Both must have the same layout (CHECK).
 void copy_parameters(ConstParameterSpans from, ParameterSpans to);
 
-// Storage for one set of values of a layout, zero at first; spans stay valid as long as the object (also when moved).
+// Storage for one set of values of a layout, zero at first; spans stay valid as long as the object (also when
+// moved).
 class ParameterBuffers {
  public:
   explicit ParameterBuffers(const ParameterLayout& layout);
@@ -58,8 +60,9 @@ class ParameterBuffers {
   std::vector<std::span<const float>> const_spans_;
 };
 
-// The model that every node starts from: matrices normal with model.initializer_range, norms 1; bit-exact on every machine
-// (a stream of our own generator for each parameter's name).
-void initialise_parameters(const ParameterLayout& layout, const ModelSpec& model, uint64_t seed, ParameterSpans parameters);
+// The model that every node starts from: matrices normal with model.initializer_range, norms 1; bit-exact on
+// every machine (a stream of our own generator for each parameter's name).
+void initialise_parameters(const ParameterLayout& layout, const ModelSpec& model, uint64_t seed,
+                           ParameterSpans parameters);
 
 }  // namespace templar

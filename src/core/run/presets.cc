@@ -1,4 +1,5 @@
-// The presets. tiny learns visibly within minutes on two cores; the others have the sizes of the reference system's runs.
+// The presets. tiny learns visibly within minutes on two cores; the others have the sizes of the reference
+// system's runs.
 #include <fmt/format.h>
 
 #include <array>
@@ -65,8 +66,8 @@ RunSpec common() {
   return spec;
 }
 
-ModelSpec llama(const RunSpec& base, int64_t vocab, int64_t hidden, int64_t layers, int64_t heads, int64_t key_value_heads,
-                int64_t intermediate) {
+ModelSpec llama(const RunSpec& base, int64_t vocab, int64_t hidden, int64_t layers, int64_t heads,
+                int64_t key_value_heads, int64_t intermediate) {
   ModelSpec model = base.model;
   model.vocab_size = vocab;
   model.hidden_size = hidden;

@@ -53,7 +53,8 @@ struct JsonReader {
   void integer(const char* path, int64_t& place, int64_t, int64_t, const char*) {
     const Json* value = find(path);
     if (value == nullptr) return;
-    const bool fits = value->is_number_integer() && !(value->is_number_unsigned() && value->get<uint64_t>() > INT64_MAX);
+    const bool fits =
+        value->is_number_integer() && !(value->is_number_unsigned() && value->get<uint64_t>() > INT64_MAX);
     if (!fits) return refuse(path, "must be an integer");
     place = value->get<int64_t>();
   }
@@ -127,7 +128,8 @@ struct RangeChecker {
   template <typename T>
   void in_range(const char* path, T value, T lowest, T highest) {
     const bool inside = value >= lowest && value <= highest;  // false for NaN
-    if (!inside && status) status = field_error(path, fmt::format("{} is out of range {} .. {}", value, lowest, highest));
+    if (!inside && status)
+      status = field_error(path, fmt::format("{} is out of range {} .. {}", value, lowest, highest));
   }
   void integer(const char* path, int64_t value, int64_t lowest, int64_t highest, const char*) {
     in_range(path, value, lowest, highest);
@@ -153,9 +155,15 @@ struct Documenter {
   void number(const char* path, double, double lowest, double highest, const char* effect) {
     fields.push_back({path, "number", fmt::format("{} .. {}", lowest, highest), effect});
   }
-  void seed(const char* path, uint64_t, const char* effect) { fields.push_back({path, "integer", "0 .. 2^64 - 1", effect}); }
-  void flag(const char* path, bool, const char* effect) { fields.push_back({path, "true | false", "", effect}); }
-  void text(const char* path, const std::string&, const char* effect) { fields.push_back({path, "text", "", effect}); }
+  void seed(const char* path, uint64_t, const char* effect) {
+    fields.push_back({path, "integer", "0 .. 2^64 - 1", effect});
+  }
+  void flag(const char* path, bool, const char* effect) {
+    fields.push_back({path, "true | false", "", effect});
+  }
+  void text(const char* path, const std::string&, const char* effect) {
+    fields.push_back({path, "text", "", effect});
+  }
   template <typename Enum, size_t N>
   void choice(const char* path, Enum, const std::array<Choice<Enum>, N>& choices, const char* effect) {
     fields.push_back({path, choice_names(choices), "", effect});
@@ -165,12 +173,14 @@ struct Documenter {
 Status refuse_unknown(const Json& document, const std::set<std::string>& known) {
   for (const auto& [section, content] : document.items()) {
     if (!content.is_object()) {
-      if (!known.contains(section)) return field_error(section, "unknown field; `templar run fields` lists them all");
+      if (!known.contains(section))
+        return field_error(section, "unknown field; `templar run fields` lists them all");
       continue;
     }
     for (const auto& [field, value] : content.items()) {
       const std::string path = section + "." + field;
-      if (!known.contains(path)) return field_error(path, "unknown field; `templar run fields` lists them all");
+      if (!known.contains(path))
+        return field_error(path, "unknown field; `templar run fields` lists them all");
     }
   }
   return {};
@@ -178,14 +188,17 @@ Status refuse_unknown(const Json& document, const std::set<std::string>& known) 
 
 Status validate_model(const ModelSpec& model) {
   if (model.hidden_size % model.num_attention_heads != 0)
-    return field_error("model.num_attention_heads", fmt::format("{} does not divide model.hidden_size {}",
-                                                                model.num_attention_heads, model.hidden_size));
+    return field_error(
+        "model.num_attention_heads",
+        fmt::format("{} does not divide model.hidden_size {}", model.num_attention_heads, model.hidden_size));
   if (model.head_dim() % 2 != 0)
-    return field_error("model.num_attention_heads",
-                       fmt::format("gives heads of {} elements; rotary embeddings need an even number", model.head_dim()));
+    return field_error(
+        "model.num_attention_heads",
+        fmt::format("gives heads of {} elements; rotary embeddings need an even number", model.head_dim()));
   if (model.num_attention_heads % model.num_key_value_heads != 0)
-    return field_error("model.num_key_value_heads", fmt::format("{} does not divide model.num_attention_heads {}",
-                                                                model.num_key_value_heads, model.num_attention_heads));
+    return field_error("model.num_key_value_heads",
+                       fmt::format("{} does not divide model.num_attention_heads {}",
+                                   model.num_key_value_heads, model.num_attention_heads));
   return {};
 }
 
@@ -206,18 +219,21 @@ Status validate(const RunSpec& spec) {
   TRY(validate_model(spec.model));
   if (spec.name.empty()) return field_error("name", "must not be empty");
   if (spec.inner.warmup_steps > spec.inner.schedule_steps)
-    return field_error("inner.warmup_steps", fmt::format("{} is more than inner.schedule_steps {}", spec.inner.warmup_steps,
-                                                         spec.inner.schedule_steps));
+    return field_error("inner.warmup_steps", fmt::format("{} is more than inner.schedule_steps {}",
+                                                         spec.inner.warmup_steps, spec.inner.schedule_steps));
   if (spec.algorithm == Algorithm::kDemo && spec.inner.steps != 1)
     return field_error("inner.steps", "must be 1 where algorithm is demo: a window is one gradient");
   if (spec.codec.quantiser == Quantiser::kBlockLog && spec.codec.quantiser_bins > kMaxBlockLogBins)
-    return field_error("codec.quantiser_bins", fmt::format("must be at most {} for block_log", kMaxBlockLogBins));
+    return field_error("codec.quantiser_bins",
+                       fmt::format("must be at most {} for block_log", kMaxBlockLogBins));
   if (spec.codec.quantiser_bins % 2 != 0) return field_error("codec.quantiser_bins", "must be even");
   if (spec.network.contribution_retention_windows <= spec.network.checkpoint_interval)
-    return field_error("network.contribution_retention_windows",
-                       "must be more than network.checkpoint_interval, or nobody could catch up from a checkpoint");
+    return field_error(
+        "network.contribution_retention_windows",
+        "must be more than network.checkpoint_interval, or nobody could catch up from a checkpoint");
   if (spec.network.peer_list_window_margin > spec.network.peer_replacement_frequency)
-    return field_error("network.peer_list_window_margin", "must be at most network.peer_replacement_frequency");
+    return field_error("network.peer_list_window_margin",
+                       "must be at most network.peer_replacement_frequency");
   if (!spec.data.manifest_hash.empty() && !parse_hash256(spec.data.manifest_hash))
     return field_error("data.manifest_hash", "must be empty or 64 lower-case hexadecimal digits");
   return validate_bootstrap(spec.bootstrap);
@@ -248,7 +264,9 @@ std::string pretty_json(const RunSpec& spec) {
   return writer.document.dump(2) + "\n";
 }
 
-Hash256 run_id(const RunSpec& spec) { return blake2b_256(as_bytes(canonical_json(spec))); }
+Hash256 run_id(const RunSpec& spec) {
+  return blake2b_256(as_bytes(canonical_json(spec)));
+}
 
 Status set_field(RunSpec& spec, std::string_view path, std::string_view text) {
   JsonWriter<Json> writer;

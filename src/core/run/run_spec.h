@@ -1,6 +1,7 @@
-// The run spec: everything that all nodes of a run must agree on. Nothing else decides it, and nothing local is in it.
-// Its fields, their ranges and their effects stand in one table, visit_fields() in run_spec_fields.h, which parsing,
-// validation, the canonical form and the documentation (`templar run fields`) all read.
+// The run spec: everything that all nodes of a run must agree on. Nothing else decides it, and nothing local
+// is in it. Its fields, their ranges and their effects stand in one table, visit_fields() in
+// run_spec_fields.h, which parsing, validation, the canonical form and the documentation (`templar run
+// fields`) all read.
 #pragma once
 
 #include <cstdint>
@@ -45,16 +46,16 @@ struct InnerSpec {
   double epsilon = 0;
   double weight_decay = 0;
   double clip_grad_norm = 0;
-  int64_t warmup_steps = 0;     // linear, in inner steps of the run
-  int64_t schedule_steps = 0;   // inner steps until the cosine has reached its end
-  double eta_min_factor = 0;    // the cosine's end as a share of the peak
+  int64_t warmup_steps = 0;    // linear, in inner steps of the run
+  int64_t schedule_steps = 0;  // inner steps until the cosine has reached its end
+  double eta_min_factor = 0;   // the cosine's end as a share of the peak
 
   [[nodiscard]] int64_t samples_per_window() const { return batch_size * steps; }
 };
 
 struct CodecSpec {
-  int64_t chunk = 0;       // target edge of a tile
-  int64_t topk = 0;        // values kept of each chunk
+  int64_t chunk = 0;  // target edge of a tile
+  int64_t topk = 0;   // values kept of each chunk
   bool use_dct = false;
   Quantiser quantiser = Quantiser::kMean4;
   int64_t quantiser_bins = 0;
@@ -106,8 +107,8 @@ struct DataSpec {
   int64_t outer_steps_per_shard = 0;  // the active shard changes this often
 };
 
-// Weights that the run begins with: a checkpoint of another run, of a model of the same shape. Its windows and steps are not
-// taken over.
+// Weights that the run begins with: a checkpoint of another run, of a model of the same shape. Its windows
+// and steps are not taken over.
 struct BootstrapSpec {
   // Where the checkpoint lies in the store; empty: the model is initialised from the seed.
   std::string bucket;
@@ -129,13 +130,14 @@ struct RunSpec {
   BootstrapSpec bootstrap;
 };
 
-// Parses and validates. Every field must be there; an unknown field, a wrong type or a value out of its range fails (fatal)
-// and is named by its path ("inner.steps").
+// Parses and validates. Every field must be there; an unknown field, a wrong type or a value out of its range
+// fails (fatal) and is named by its path ("inner.steps").
 [[nodiscard]] Result<RunSpec> parse_run_spec(std::string_view json);
 // The rules that join several fields (heads divide the hidden size, ...) and every field's range.
 [[nodiscard]] Status validate(const RunSpec& spec);
 
-// The canonical form: JSON without spaces, keys sorted, numbers in their shortest exact form. Equal specs give equal text.
+// The canonical form: JSON without spaces, keys sorted, numbers in their shortest exact form. Equal specs
+// give equal text.
 [[nodiscard]] std::string canonical_json(const RunSpec& spec);
 // The same content for people, in the table's order, indented.
 [[nodiscard]] std::string pretty_json(const RunSpec& spec);

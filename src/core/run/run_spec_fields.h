@@ -1,5 +1,5 @@
-// The table of the run spec's fields, once: a visitor is called for each field with its path, its place, its range and its
-// effect. Internal to the run spec's own files.
+// The table of the run spec's fields, once: a visitor is called for each field with its path, its place, its
+// range and its effect. Internal to the run spec's own files.
 #pragma once
 
 #include <array>
@@ -15,7 +15,8 @@ struct Choice {
   const char* name;
 };
 
-inline constexpr std::array kAlgorithmChoices{Choice{Algorithm::kSparseLoco, "sparseloco"}, Choice{Algorithm::kDemo, "demo"}};
+inline constexpr std::array kAlgorithmChoices{Choice{Algorithm::kSparseLoco, "sparseloco"},
+                                              Choice{Algorithm::kDemo, "demo"}};
 inline constexpr std::array kQuantiserChoices{Choice{Quantiser::kMean4, "mean4"},
                                               Choice{Quantiser::kBlockLog, "block_log"}};
 inline constexpr std::array kAggregationChoices{Choice{AggregationRule::kMeanAll, "mean_all"},
@@ -28,7 +29,8 @@ void visit_run_fields(Spec& s, Visitor& v) {
   v.text("name", s.name, "What people call the run; part of its id");
   v.seed("seed", s.seed, "Initial model, sample assignment and every drawn lot follow from it");
   v.choice("algorithm", s.algorithm, kAlgorithmChoices,
-           "sparseloco: several local AdamW steps a window, error feedback, outer SGD; demo: one gradient a window, decoupled "
+           "sparseloco: several local AdamW steps a window, error feedback, outer SGD; demo: one gradient a "
+           "window, decoupled "
            "momentum, sign step");
 }
 
@@ -37,14 +39,18 @@ void visit_model_fields(Spec& s, Visitor& v) {
   v.integer("model.vocab_size", s.model.vocab_size, 2, 1 << 22, "Token ids are 0 to vocab_size - 1");
   v.integer("model.hidden_size", s.model.hidden_size, 1, 1 << 17, "Width of the residual stream");
   v.integer("model.num_hidden_layers", s.model.num_hidden_layers, 1, 1024, "Decoder layers");
-  v.integer("model.num_attention_heads", s.model.num_attention_heads, 1, 1024, "Query heads; divides hidden_size");
+  v.integer("model.num_attention_heads", s.model.num_attention_heads, 1, 1024,
+            "Query heads; divides hidden_size");
   v.integer("model.num_key_value_heads", s.model.num_key_value_heads, 1, 1024,
             "Key and value heads, shared by groups of query heads; divides num_attention_heads");
-  v.integer("model.intermediate_size", s.model.intermediate_size, 1, 1 << 19, "Width inside the SwiGLU block");
+  v.integer("model.intermediate_size", s.model.intermediate_size, 1, 1 << 19,
+            "Width inside the SwiGLU block");
   v.number("model.rope_theta", s.model.rope_theta, 1, 1e9, "Base of the rotary embedding's wavelengths");
-  v.number("model.rms_norm_eps", s.model.rms_norm_eps, 1e-12, 1e-2, "Added to the mean square before its root");
+  v.number("model.rms_norm_eps", s.model.rms_norm_eps, 1e-12, 1e-2,
+           "Added to the mean square before its root");
   v.flag("model.tie_word_embeddings", s.model.tie_word_embeddings, "The head uses the embedding's matrix");
-  v.number("model.initializer_range", s.model.initializer_range, 1e-6, 1, "Standard deviation of the initial matrices");
+  v.number("model.initializer_range", s.model.initializer_range, 1e-6, 1,
+           "Standard deviation of the initial matrices");
 }
 
 template <typename Spec, typename Visitor>
@@ -52,20 +58,26 @@ void visit_inner_fields(Spec& s, Visitor& v) {
   v.integer("inner.sequence_length", s.inner.sequence_length, 2, 1 << 20, "Tokens of a sample");
   v.integer("inner.batch_size", s.inner.batch_size, 1, 1 << 20, "Samples of an inner step");
   v.integer("inner.steps", s.inner.steps, 1, 100000, "Inner steps of a window (1 in demo)");
-  v.number("inner.learning_rate", s.inner.learning_rate, 1e-9, 10, "Peak learning rate of the inner optimiser");
+  v.number("inner.learning_rate", s.inner.learning_rate, 1e-9, 10,
+           "Peak learning rate of the inner optimiser");
   v.number("inner.beta1", s.inner.beta1, 0, 0.999999, "AdamW: decay of the first moment");
   v.number("inner.beta2", s.inner.beta2, 0, 0.9999999, "AdamW: decay of the second moment");
   v.number("inner.epsilon", s.inner.epsilon, 1e-16, 1, "AdamW: added to the root of the second moment");
-  v.number("inner.weight_decay", s.inner.weight_decay, 0, 10, "Decoupled weight decay, times the learning rate");
-  v.number("inner.clip_grad_norm", s.inner.clip_grad_norm, 1e-6, 1e9, "Gradients longer than this are scaled down to it");
+  v.number("inner.weight_decay", s.inner.weight_decay, 0, 10,
+           "Decoupled weight decay, times the learning rate");
+  v.number("inner.clip_grad_norm", s.inner.clip_grad_norm, 1e-6, 1e9,
+           "Gradients longer than this are scaled down to it");
   v.integer("inner.warmup_steps", s.inner.warmup_steps, 0, 1000000000, "Inner steps of linear warm-up");
-  v.integer("inner.schedule_steps", s.inner.schedule_steps, 1, 1000000000, "Inner step at which the cosine ends");
-  v.number("inner.eta_min_factor", s.inner.eta_min_factor, 0, 1, "Learning rate at the cosine's end, as a share of the peak");
+  v.integer("inner.schedule_steps", s.inner.schedule_steps, 1, 1000000000,
+            "Inner step at which the cosine ends");
+  v.number("inner.eta_min_factor", s.inner.eta_min_factor, 0, 1,
+           "Learning rate at the cosine's end, as a share of the peak");
 }
 
 template <typename Spec, typename Visitor>
 void visit_exchange_fields(Spec& s, Visitor& v) {
-  v.integer("codec.chunk", s.codec.chunk, 1, 256, "Target edge of a tile: its sides are the largest divisors up to this");
+  v.integer("codec.chunk", s.codec.chunk, 1, 256,
+            "Target edge of a tile: its sides are the largest divisors up to this");
   v.integer("codec.topk", s.codec.topk, 2, 1 << 24, "Values kept of each chunk");
   v.flag("codec.use_dct", s.codec.use_dct, "Tiles are sent in DCT-II coefficients");
   v.choice("codec.quantiser", s.codec.quantiser, kQuantiserChoices,
@@ -81,7 +93,8 @@ void visit_exchange_fields(Spec& s, Visitor& v) {
            "the number that sent it; "
            "mean_shrunk: by the root of the two numbers' product");
   v.number("outer.learning_rate", s.outer.learning_rate, 1e-9, 100,
-           "Share of the aggregated pseudo-gradient that a window applies (demo uses the inner schedule's rate instead)");
+           "Share of the aggregated pseudo-gradient that a window applies (demo uses the inner schedule's "
+           "rate instead)");
 }
 
 template <typename Spec, typename Visitor>
@@ -91,15 +104,19 @@ void visit_network_fields(Spec& s, Visitor& v) {
   v.integer("network.block_seconds", n.block_seconds, 1, 100000, "Time between blocks");
   v.integer("network.put_window_seconds", n.put_window_seconds, 0, 1000000,
             "A contribution counts if stored this long after the next window's first block at the latest");
-  v.integer("network.record_wait_seconds", n.record_wait_seconds, 0, 1000000,
-            "How long after that a node waits for the leader's aggregate record before its own gather stands");
-  v.integer("network.gather_peer_count", n.gather_peer_count, 1, 100000, "Contributions that a window takes in");
-  v.integer("network.reserve_peer_count", n.reserve_peer_count, 0, 100000, "Peers that fill holes in the gather, in order");
+  v.integer(
+      "network.record_wait_seconds", n.record_wait_seconds, 0, 1000000,
+      "How long after that a node waits for the leader's aggregate record before its own gather stands");
+  v.integer("network.gather_peer_count", n.gather_peer_count, 1, 100000,
+            "Contributions that a window takes in");
+  v.integer("network.reserve_peer_count", n.reserve_peer_count, 0, 100000,
+            "Peers that fill holes in the gather, in order");
   v.integer("network.peer_replacement_frequency", n.peer_replacement_frequency, 1, 1000000,
             "Windows between two replacements of the peer list");
   v.integer("network.peer_list_window_margin", n.peer_list_window_margin, 1, 1000,
             "Windows between a new peer list's making and its taking effect");
-  v.integer("network.checkpoint_interval", n.checkpoint_interval, 1, 1000000, "Windows between two checkpoints of the leader");
+  v.integer("network.checkpoint_interval", n.checkpoint_interval, 1, 1000000,
+            "Windows between two checkpoints of the leader");
   v.integer("network.contribution_retention_windows", n.contribution_retention_windows, 2, 10000000,
             "Windows that a miner keeps its contributions for, so that others can catch up");
 }
@@ -107,39 +124,51 @@ void visit_network_fields(Spec& s, Visitor& v) {
 template <typename Spec, typename Visitor>
 void visit_scoring_fields(Spec& s, Visitor& v) {
   auto& c = s.scoring;
-  v.integer("scoring.uids_per_window", c.uids_per_window, 1, 100000, "Miners whose contribution a validator measures a window");
-  v.integer("scoring.num_evaluation_bins", c.num_evaluation_bins, 1, 1000, "Rating bins from which the sample is drawn");
-  v.integer("scoring.evaluation_samples", c.evaluation_samples, 1, 1 << 20, "Samples of each loss measurement");
+  v.integer("scoring.uids_per_window", c.uids_per_window, 1, 100000,
+            "Miners whose contribution a validator measures a window");
+  v.integer("scoring.num_evaluation_bins", c.num_evaluation_bins, 1, 1000,
+            "Rating bins from which the sample is drawn");
+  v.integer("scoring.evaluation_samples", c.evaluation_samples, 1, 1 << 20,
+            "Samples of each loss measurement");
   v.number("scoring.eval_lr_factor", c.eval_lr_factor, 1e-6, 100,
            "A contribution is measured at this share of outer.learning_rate");
-  v.number("scoring.binary_score_alpha", c.binary_score_alpha, 0, 1, "Weight of the newest indicator in its moving average");
-  v.number("scoring.binary_score_threshold", c.binary_score_threshold, 0, 1, "A moving average below this counts as 0");
+  v.number("scoring.binary_score_alpha", c.binary_score_alpha, 0, 1,
+           "Weight of the newest indicator in its moving average");
+  v.number("scoring.binary_score_threshold", c.binary_score_threshold, 0, 1,
+           "A moving average below this counts as 0");
   v.integer("scoring.binary_score_warmup_windows", c.binary_score_warmup_windows, 0, 1000000,
             "Windows before the threshold holds");
   v.number("scoring.openskill_beta", c.openskill_beta, 1e-3, 1000, "Rating: performance's own spread");
   v.number("scoring.openskill_tau", c.openskill_tau, 0, 100, "Rating: uncertainty added each round");
   v.number("scoring.missing_contribution_score", c.missing_contribution_score, -1e6, 0,
            "With what a missing or invalid contribution enters the rating");
-  v.integer("scoring.sync_max_steps_behind", c.sync_max_steps_behind, 0, 100, "Beyond this the final score is cut");
+  v.integer("scoring.sync_max_steps_behind", c.sync_max_steps_behind, 0, 100,
+            "Beyond this the final score is cut");
   v.number("scoring.burn_rate", c.burn_rate, 0, 1, "Share of the weight that goes to burn_uid");
   v.integer("scoring.burn_uid", c.burn_uid, 0, 1 << 20, "Who gets what is burnt");
-  v.number("scoring.gather_share", c.gather_share, 0, 1, "The gather peers' share of the rest; the reserve gets what is left");
-  v.number("scoring.gather_top_ratio", c.gather_top_ratio, 1, 1000, "Weight of the first gather peer relative to the last");
-  v.number("scoring.reserve_decay_ratio", c.reserve_decay_ratio, 0, 1, "Weight of each reserve peer relative to the one before");
-  v.integer("scoring.windows_per_weights", c.windows_per_weights, 1, 1000000, "Windows between two settings of the weights");
+  v.number("scoring.gather_share", c.gather_share, 0, 1,
+           "The gather peers' share of the rest; the reserve gets what is left");
+  v.number("scoring.gather_top_ratio", c.gather_top_ratio, 1, 1000,
+           "Weight of the first gather peer relative to the last");
+  v.number("scoring.reserve_decay_ratio", c.reserve_decay_ratio, 0, 1,
+           "Weight of each reserve peer relative to the one before");
+  v.integer("scoring.windows_per_weights", c.windows_per_weights, 1, 1000000,
+            "Windows between two settings of the weights");
 }
 
 template <typename Spec, typename Visitor>
 void visit_data_fields(Spec& s, Visitor& v) {
   v.text("data.manifest_hash", s.data.manifest_hash,
          "BLAKE2b-256 of the data set's manifest, so that all train on the same; empty: not checked");
-  v.integer("data.outer_steps_per_shard", s.data.outer_steps_per_shard, 1, 1000000000, "Outer steps before the next shard");
+  v.integer("data.outer_steps_per_shard", s.data.outer_steps_per_shard, 1, 1000000000,
+            "Outer steps before the next shard");
 }
 
 template <typename Spec, typename Visitor>
 void visit_bootstrap_fields(Spec& s, Visitor& v) {
   v.text("bootstrap.bucket", s.bootstrap.bucket,
-         "Bucket with a checkpoint of another run whose weights this run begins with; empty: initialised from the seed");
+         "Bucket with a checkpoint of another run whose weights this run begins with; empty: initialised "
+         "from the seed");
   v.integer("bootstrap.window", s.bootstrap.window, 0, 9999999999, "Which of the bucket's checkpoints");
   v.text("bootstrap.state_root", s.bootstrap.state_root, "The state root that its model must have");
 }

@@ -1,4 +1,5 @@
-// Whatever the bytes are, parse_run_spec() answers; what it accepts has one canonical form, which it accepts too.
+// Whatever the bytes are, parse_run_spec() answers; what it accepts has one canonical form, which it accepts
+// too.
 #include "base/bytes.h"
 #include "base/check.h"
 #include "core/run/run_spec.h"

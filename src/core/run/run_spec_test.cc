@@ -237,9 +237,8 @@ INSTANTIATE_TEST_SUITE_P(
         JoinedRule{"TheBootstrapHasABucket",
                    {{"bootstrap.window", 3}},
                    "bootstrap.bucket: must be given where another"},
-        JoinedRule{"TheBootstrapHasARoot",
-                   {{"bootstrap.bucket", "other-run"}},
-                   "bootstrap.state_root: must be 64"}),
+        JoinedRule{
+            "TheBootstrapHasARoot", {{"bootstrap.bucket", "other-run"}}, "bootstrap.state_root: must be 64"}),
     [](const auto& rule) { return rule.param.name; });
 
 TEST(RunSpec, ChangesOneFieldByItsPath) {

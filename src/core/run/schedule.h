@@ -1,4 +1,5 @@
-// The inner learning rate over a run. Miners train with it, and DeMo's outer step is scaled with it, so it is on the consensus path.
+// The inner learning rate over a run. Miners train with it, and DeMo's outer step is scaled with it, so it is
+// on the consensus path.
 #pragma once
 
 #include <cstdint>
@@ -7,9 +8,9 @@
 
 namespace templar {
 
-// Linear warm-up from 0 to inner.learning_rate, then a cosine to learning_rate * eta_min_factor at schedule_steps, flat after.
-// step counts inner steps of the run from 0 and comes from the global step, never from how often somebody called this. The same
-// bits on every machine.
+// Linear warm-up from 0 to inner.learning_rate, then a cosine to learning_rate * eta_min_factor at
+// schedule_steps, flat after. step counts inner steps of the run from 0 and comes from the global step, never
+// from how often somebody called this. The same bits on every machine.
 [[nodiscard]] double scheduled_learning_rate(const InnerSpec& inner, int64_t step);
 
 }  // namespace templar

@@ -1,5 +1,5 @@
-// Which window it is, when its contributions count, and where it stands in the schedule: pure functions of the run spec and
-// the ledger's blocks.
+// Which window it is, when its contributions count, and where it stands in the schedule: pure functions of
+// the run spec and the ledger's blocks.
 #pragma once
 
 #include <cstdint>
@@ -16,29 +16,31 @@ namespace templar {
   return window * network.blocks_per_window;
 }
 
-// When a contribution must have been stored, in the ledger's time: opens_ms <= stored < closes_ms. Whoever looks from
-// closes_ms on sees all that counts.
+// When a contribution must have been stored, in the ledger's time: opens_ms <= stored < closes_ms. Whoever
+// looks from closes_ms on sees all that counts.
 struct PutWindow {
-  TimestampMs opens_ms = 0;   // the window's first block
+  TimestampMs opens_ms = 0;  // the window's first block
   // The next window's first block + put_window_seconds; the first moment that is too late.
   TimestampMs closes_ms = 0;
 };
-[[nodiscard]] inline PutWindow put_window(const NetworkSpec& network, TimestampMs first_block_ms, TimestampMs next_first_block_ms) {
+[[nodiscard]] inline PutWindow put_window(const NetworkSpec& network, TimestampMs first_block_ms,
+                                          TimestampMs next_first_block_ms) {
   return {first_block_ms, next_first_block_ms + network.put_window_seconds * 1000};
 }
 
 // What a window is, once its first block is made.
 struct WindowPlan {
   int64_t window = 0;
-  int64_t outer_step = 0;      // outer steps that were made before it (a null round makes none)
+  int64_t outer_step = 0;        // outer steps that were made before it (a null round makes none)
   int64_t first_inner_step = 0;  // position in the learning rate's schedule
 };
 [[nodiscard]] inline WindowPlan plan_window(const RunSpec& spec, int64_t window, int64_t outer_step) {
   return {window, outer_step, outer_step * spec.inner.steps};
 }
 
-// The first window from which a peer list holds that the leader makes when it closes the given window, and whether it makes
-// one then. Lists are replaced at multiples of peer_replacement_frequency, peer_list_window_margin windows after their making.
+// The first window from which a peer list holds that the leader makes when it closes the given window, and
+// whether it makes one then. Lists are replaced at multiples of peer_replacement_frequency,
+// peer_list_window_margin windows after their making.
 [[nodiscard]] inline bool makes_peer_list(const NetworkSpec& network, int64_t closed_window) {
   return (closed_window + network.peer_list_window_margin) % network.peer_replacement_frequency == 0;
 }

@@ -1,6 +1,6 @@
-// A checkpoint in a bucket: publishing it, listing and loading. An ordinary Hugging Face directory (model.safetensors,
-// config.json, tokenizer files) with run_spec.json and a signed manifest.json, which is written last; docs/protocol.md,
-// "Checkpoint".
+// A checkpoint in a bucket: publishing it, listing and loading. An ordinary Hugging Face directory
+// (model.safetensors, config.json, tokenizer files) with run_spec.json and a signed manifest.json, which is
+// written last; docs/protocol.md, "Checkpoint".
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,8 @@ struct CheckpointContents;
 // kLatestCheckpointKey. Repeating it for the same window is harmless. Fails as the store does; a reader then
 // sees no new checkpoint.
 [[nodiscard]] Status publish_checkpoint(ObjectStore& store, std::string_view bucket,
-                                        const CheckpointContents& contents, const KeyPair& key, ThreadTeam& team);
+                                        const CheckpointContents& contents, const KeyPair& key,
+                                        ThreadTeam& team);
 
 // The manifest's key in a bucket.
 [[nodiscard]] std::string checkpoint_manifest_key(int64_t window);
@@ -48,13 +49,15 @@ struct ExpectedCheckpoint {
 [[nodiscard]] Result<std::vector<int64_t>> list_checkpoints(const ObjectReader& store,
                                                             std::string_view bucket);
 
-// Loads that checkpoint's parameters and checks signature, run id and every byte (see load_model). Fails (skip) with the reason,
-// parameters then undefined; fails (retry) where the store was away.
+// Loads that checkpoint's parameters and checks signature, run id and every byte (see load_model). Fails
+// (skip) with the reason, parameters then undefined; fails (retry) where the store was away.
 [[nodiscard]] Result<CheckpointInfo> load_checkpoint(const ObjectReader& store, std::string_view bucket,
                                                      int64_t window, const ExpectedCheckpoint& expected,
                                                      ParameterSpans parameters, ThreadTeam& team);
 
-// The window that the bucket's pointer names; nothing if there is none or it names no checkpoint. A hint only.
-[[nodiscard]] Result<std::optional<int64_t>> latest_checkpoint(const ObjectReader& store, std::string_view bucket);
+// The window that the bucket's pointer names; nothing if there is none or it names no checkpoint. A hint
+// only.
+[[nodiscard]] Result<std::optional<int64_t>> latest_checkpoint(const ObjectReader& store,
+                                                               std::string_view bucket);
 
 }  // namespace templar

@@ -14,7 +14,8 @@ namespace {
 
 // Pieces that are hashed together.
 constexpr uint64_t kPiecesOfGroup = kBlake2bLanes;
-// Files that are put at once: while one waits for the disk another is hashed. More would take memory, and no disk is faster.
+// Files that are put at once: while one waits for the disk another is hashed. More would take memory, and no
+// disk is faster.
 constexpr int kMostPuts = 5;
 
 TokenizerFile text_file(std::string_view name, std::string_view text) {
@@ -22,7 +23,8 @@ TokenizerFile text_file(std::string_view name, std::string_view text) {
   return {std::string(name), Bytes(bytes.begin(), bytes.end())};
 }
 
-// Puts a shard's file group after group of pieces: hashed together, handed on. buffer: room for a group of them.
+// Puts a shard's file group after group of pieces: hashed together, handed on. buffer: room for a group of
+// them.
 Result<CheckpointFile> put_shard(const CheckpointContents& contents, const ParameterLayout& layout,
                                  const ModelShard& shard, Bytes& buffer, const PutFile& put) {
   const ModelShardContent content(layout, contents.parameters, shard);
@@ -35,7 +37,8 @@ Result<CheckpointFile> put_shard(const CheckpointContents& contents, const Param
       std::vector<ByteView> pieces;
       buffer.clear();
       for (uint64_t piece = first; piece < end; ++piece)
-        pieces.push_back(content.range(piece * kPieceBytes, std::min((piece + 1) * kPieceBytes, file.size_bytes), buffer));
+        pieces.push_back(
+            content.range(piece * kPieceBytes, std::min((piece + 1) * kPieceBytes, file.size_bytes), buffer));
       blake2b_256_each(pieces, {}, std::span(file.pieces).subspan(first, end - first));
       for (const ByteView piece : pieces) TRY(sink(piece));
     }
@@ -46,8 +49,10 @@ Result<CheckpointFile> put_shard(const CheckpointContents& contents, const Param
 }
 
 // Several at once; in the order of the shards.
-Result<std::vector<CheckpointFile>> put_shards(const CheckpointContents& contents, const ParameterLayout& layout,
-                                               const std::vector<ModelShard>& shards, int threads, const PutFile& put) {
+Result<std::vector<CheckpointFile>> put_shards(const CheckpointContents& contents,
+                                               const ParameterLayout& layout,
+                                               const std::vector<ModelShard>& shards, int threads,
+                                               const PutFile& put) {
   std::vector<CheckpointFile> files(shards.size());
   FirstFailure failure;
   std::atomic<size_t> next{0};
@@ -78,8 +83,7 @@ std::vector<TokenizerFile> small_files(const CheckpointContents& contents, const
 
 }  // namespace
 
-Result<CheckpointManifest> put_contents(const CheckpointContents& contents, int threads,
-                                        const PutFile& put) {
+Result<CheckpointManifest> put_contents(const CheckpointContents& contents, int threads, const PutFile& put) {
   CheckpointManifest manifest{.run_id = run_id(contents.spec),
                               .window = contents.info.window,
                               .outer_step = contents.info.outer_step,

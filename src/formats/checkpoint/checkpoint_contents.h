@@ -24,13 +24,13 @@ struct CheckpointContents {
   uint64_t shard_bytes = kDefaultShardBytes;  // see plan_shards
 };
 
-// Puts one file under its name: write is called once, as with ObjectStore::put_pieces. Called for several files at once.
-using PutFile =
-    std::function<Status(std::string_view name, uint64_t size_bytes, const ContentWriter& write)>;
+// Puts one file under its name: write is called once, as with ObjectStore::put_pieces. Called for several
+// files at once.
+using PutFile = std::function<Status(std::string_view name, uint64_t size_bytes, const ContentWriter& write)>;
 
-// Puts all files but the manifest, hashing them on the way, those of the model several at once: two more than threads, at most
-// five. Holds 32 MiB for each of them besides the parameters. Returns the manifest, not yet signed; fails
-// as put does, and (fatal) where a file has a name that it can't have.
+// Puts all files but the manifest, hashing them on the way, those of the model several at once: two more than
+// threads, at most five. Holds 32 MiB for each of them besides the parameters. Returns the manifest, not yet
+// signed; fails as put does, and (fatal) where a file has a name that it can't have.
 [[nodiscard]] Result<CheckpointManifest> put_contents(const CheckpointContents& contents, int threads,
                                                       const PutFile& put);
 

@@ -45,8 +45,8 @@ double relative(const Squares& squares) {
   return std::sqrt(squares.of_difference) / std::sqrt(squares.of_a);
 }
 
-void compare_values(std::span<const float> a, std::span<const float> b, size_t first, ParameterDifference& difference,
-                    Squares& squares) {
+void compare_values(std::span<const float> a, std::span<const float> b, size_t first,
+                    ParameterDifference& difference, Squares& squares) {
   for (size_t i = 0; i < a.size(); ++i) {
     squares.of_a += double{a[i]} * a[i];
     if (std::bit_cast<uint32_t>(a[i]) == std::bit_cast<uint32_t>(b[i])) continue;
@@ -57,7 +57,8 @@ void compare_values(std::span<const float> a, std::span<const float> b, size_t f
   }
 }
 
-Result<ParameterDifference> compare_parameter(const Side& a, const Side& b, size_t parameter, Squares& total) {
+Result<ParameterDifference> compare_parameter(const Side& a, const Side& b, size_t parameter,
+                                              Squares& total) {
   constexpr size_t kValues = kPieceBytes / sizeof(float);
   const ParameterInfo& info = a.layout[parameter];
   ParameterDifference difference{.name = info.name, .values = info.count()};
@@ -87,7 +88,8 @@ bool CheckpointDifference::equal() const {
 Result<RunSpec> read_run_spec(const CheckpointFiles& files, const CheckpointManifest& manifest) {
   const CheckpointFile& file = *manifest.find(kRunSpecName);
   if (file.size_bytes > kMaxRunSpecBytes)
-    return skip_error(fmt::format("{}: {}: {} bytes are too many", files.where, kRunSpecName, file.size_bytes));
+    return skip_error(
+        fmt::format("{}: {}: {} bytes are too many", files.where, kRunSpecName, file.size_bytes));
   Bytes text;
   TRY(read_checked(files, file, [&](ByteView piece) {
     text.insert(text.end(), piece.begin(), piece.end());
@@ -107,7 +109,8 @@ Result<CheckpointDifference> compare_checkpoints(const CheckpointFiles& a, const
   TRY(open_side(side_b));
   if (side_a.layout != side_b.layout)
     return skip_error(fmt::format("{} and {} hold models of different shapes", a.where, b.where));
-  CheckpointDifference difference{.a = side_a.manifest, .b = side_b.manifest, .parameters = {}, .relative = 0};
+  CheckpointDifference difference{
+      .a = side_a.manifest, .b = side_b.manifest, .parameters = {}, .relative = 0};
   Squares total;
   for (size_t i = 0; i < side_a.layout.size(); ++i) {
     TRY_ASSIGN(ParameterDifference parameter, compare_parameter(side_a, side_b, i, total));

@@ -15,17 +15,15 @@ namespace {
 
 class CheckpointDiff : public ::testing::Test {
  protected:
-  CheckpointFiles write(const std::string& name, const SmallModel& model, uint64_t shard_bytes = kDefaultShardBytes) {
+  CheckpointFiles write(const std::string& name, const SmallModel& model,
+                        uint64_t shard_bytes = kDefaultShardBytes) {
     ThreadTeam team(1);
     const ConstParameterSpans values = model.parameters.spans();
     const CheckpointInfo info{1, 1, compute_state_root(model.layout, values, team)};
-    const Status status = write_checkpoint(folder_ / name,
-                                           {.spec = model.spec,
-                                            .info = info,
-                                            .parameters = values,
-                                            .tokenizer = {},
-                                            .shard_bytes = shard_bytes},
-                                           KeyPair::from_seed({}), team);
+    const Status status = write_checkpoint(
+        folder_ / name,
+        {.spec = model.spec, .info = info, .parameters = values, .tokenizer = {}, .shard_bytes = shard_bytes},
+        KeyPair::from_seed({}), team);
     EXPECT_TRUE(status) << status.error().message;
     return checkpoint_in_folder(folder_ / name);
   }
@@ -61,15 +59,18 @@ TEST_F(CheckpointDiff, NamesWhatDiffersAndByHowMuch) {
   double square = 0;
   for (const float value : std::as_const(model_.parameters).spans().back()) square += double{value} * value;
   EXPECT_NEAR(parameter.relative, std::sqrt(0.3125 / square), 1e-6);
-  for (size_t i = 0; i + 1 < difference->parameters.size(); ++i) EXPECT_EQ(difference->parameters[i].different, 0);
+  for (size_t i = 0; i + 1 < difference->parameters.size(); ++i)
+    EXPECT_EQ(difference->parameters[i].different, 0);
 }
 
 TEST_F(CheckpointDiff, RefusesModelsOfOtherShapesAndWhatIsNoCheckpoint) {
   RunSpec wider = model_.spec;
   wider.model.intermediate_size *= 2;
   const CheckpointFiles a = write("a", model_);
-  EXPECT_TRUE(fails(compare_checkpoints(a, write("b", SmallModel(wider))), ErrorKind::kSkip, "different shapes"));
-  EXPECT_TRUE(fails(compare_checkpoints(a, checkpoint_in_folder(folder_ / "none")), ErrorKind::kSkip, "manifest.json"));
+  EXPECT_TRUE(
+      fails(compare_checkpoints(a, write("b", SmallModel(wider))), ErrorKind::kSkip, "different shapes"));
+  EXPECT_TRUE(fails(compare_checkpoints(a, checkpoint_in_folder(folder_ / "none")), ErrorKind::kSkip,
+                    "manifest.json"));
 }
 
 }  // namespace templar::testing

@@ -34,7 +34,8 @@ struct Target {
 
 Result<Target> open_target(const std::filesystem::path& folder, const CheckpointFile& file) {
   Target target{.file = &file, .path = folder / file.name, .descriptor = {}, .was_there = false};
-  target.descriptor = Descriptor(::open(target.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
+  target.descriptor =
+      Descriptor(::open(target.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (!target.descriptor.valid()) return file_error(target.path, errno);
   target.was_there = ::lseek(target.descriptor.get(), 0, SEEK_END) > 0;
   if (::ftruncate(target.descriptor.get(), static_cast<off_t>(file.size_bytes)) != 0)
@@ -80,8 +81,8 @@ class Progress {
 };
 
 // Several pieces at once; durable on success.
-Status fetch_file(const CheckpointFiles& files, const CheckpointFile& file, const std::filesystem::path& folder,
-                  ThreadTeam& team, Progress& progress) {
+Status fetch_file(const CheckpointFiles& files, const CheckpointFile& file,
+                  const std::filesystem::path& folder, ThreadTeam& team, Progress& progress) {
   TRY_ASSIGN(const Target target, open_target(folder, file));
   FirstFailure failure;
   std::atomic<uint64_t> next{0};

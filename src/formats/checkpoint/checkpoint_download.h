@@ -1,4 +1,5 @@
-// Copies a checkpoint's files into a folder: in ranges, several at once, going on where an earlier attempt ended.
+// Copies a checkpoint's files into a folder: in ranges, several at once, going on where an earlier attempt
+// ended.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +17,14 @@ struct DownloadOptions {
   std::function<void(uint64_t done_bytes, uint64_t total_bytes)> progress;
 };
 
-// On success the folder is that checkpoint, durable, its manifest written last; other files in it stay. A piece that is
-// there already is kept if its hash is right, whatever ended the attempt that fetched it. Fails (skip) where the checkpoint
-// is not whole or a piece is wrong, (retry) where somebody could not be asked or the manifest was replaced meanwhile,
-// (fatal) where the folder can't be written. What is in the folder after a failure is no checkpoint.
+// On success the folder is that checkpoint, durable, its manifest written last; other files in it stay. A
+// piece that is there already is kept if its hash is right, whatever ended the attempt that fetched it. Fails
+// (skip) where the checkpoint is not whole or a piece is wrong, (retry) where somebody could not be asked or
+// the manifest was replaced meanwhile, (fatal) where the folder can't be written. What is in the folder after
+// a failure is no checkpoint.
 [[nodiscard]] Status download_checkpoint(const CheckpointFiles& files, const CheckpointManifest& manifest,
-                                         const std::filesystem::path& folder, const DownloadOptions& options = {});
+                                         const std::filesystem::path& folder,
+                                         const DownloadOptions& options = {});
 
 // From here until its manifest is written, the folder is no checkpoint. Makes it if need be; fails (fatal).
 [[nodiscard]] Status begin_checkpoint_folder(const std::filesystem::path& folder);

@@ -24,7 +24,13 @@ class Download : public ::testing::Test {
   void SetUp() override {
     large_.resize(2 * kPieceBytes + kPieceBytes / 2);
     for (size_t i = 0; i < large_.size(); ++i) large_[i] = static_cast<uint8_t>(i * 31 + (i >> 16));
-    CheckpointManifest manifest{.run_id = {}, .window = 5, .outer_step = 5, .start_window = 0, .state_root = {}, .files = {}, .signer = {}};
+    CheckpointManifest manifest{.run_id = {},
+                                .window = 5,
+                                .outer_step = 5,
+                                .start_window = 0,
+                                .state_root = {},
+                                .files = {},
+                                .signer = {}};
     put("model.safetensors", large_, manifest);
     put("config.json", Bytes{'{', '}'}, manifest);
     put("run_spec.json", Bytes{'{', '}'}, manifest);
@@ -47,7 +53,8 @@ class Download : public ::testing::Test {
   // The source, counting what is read of it, away after so many reads.
   [[nodiscard]] CheckpointFiles source(int reads = 1 << 30) {
     CheckpointFiles files = checkpoint_in_folder(source_);
-    files.read = [this, reads, read = files.read](std::string_view name, uint64_t offset, std::span<uint8_t> out) -> Status {
+    files.read = [this, reads, read = files.read](std::string_view name, uint64_t offset,
+                                                  std::span<uint8_t> out) -> Status {
       const std::scoped_lock lock(mutex_);
       if (static_cast<int>(reads_.size()) >= reads) return retry_error("away");
       reads_.emplace_back(name, offset);
@@ -57,7 +64,8 @@ class Download : public ::testing::Test {
   }
   [[nodiscard]] Status download(int reads = 1 << 30, int connections = 4) {
     reads_.clear();
-    return download_checkpoint(source(reads), manifest_, target_, {.connections = connections, .progress = {}});
+    return download_checkpoint(source(reads), manifest_, target_,
+                               {.connections = connections, .progress = {}});
   }
   [[nodiscard]] bool is_whole() const {
     for (const auto& [name, content] : contents_) {
@@ -98,7 +106,8 @@ TEST_F(Download, GoesOnWhereItWasCutShort) {
     const Status status = download(1 << 30, 1);
     ASSERT_TRUE(status) << status.error().message;
     EXPECT_TRUE(is_whole());
-    for (const auto& read : reads_) EXPECT_FALSE(read.first != "manifest.json" && first.contains(read)) << read.first;
+    for (const auto& read : reads_)
+      EXPECT_FALSE(read.first != "manifest.json" && first.contains(read)) << read.first;
   }
 }
 
@@ -111,8 +120,9 @@ TEST_F(Download, FetchesOnlyThePiecesThatAreDamaged) {
   ASSERT_TRUE(download());
   EXPECT_TRUE(is_whole());
   std::erase_if(reads_, [](const auto& read) { return read.first == "manifest.json"; });
-  EXPECT_THAT(reads_, ::testing::UnorderedElementsAre(std::pair<std::string, uint64_t>("model.safetensors", kPieceBytes),
-                                                      std::pair<std::string, uint64_t>("config.json", 0)));
+  EXPECT_THAT(reads_, ::testing::UnorderedElementsAre(
+                          std::pair<std::string, uint64_t>("model.safetensors", kPieceBytes),
+                          std::pair<std::string, uint64_t>("config.json", 0)));
 }
 
 TEST_F(Download, LeavesNoCheckpointWhereAPieceIsWrong) {
@@ -120,7 +130,8 @@ TEST_F(Download, LeavesNoCheckpointWhereAPieceIsWrong) {
   large_[2 * kPieceBytes] ^= 1;
   ASSERT_TRUE(write_file_atomically(source_ / "model.safetensors", large_));
   fs::remove(target_ / "model.safetensors");
-  EXPECT_TRUE(fails(download(), ErrorKind::kSkip, "model.safetensors: bytes 8388608 to 10485760 have the hash"));
+  EXPECT_TRUE(
+      fails(download(), ErrorKind::kSkip, "model.safetensors: bytes 8388608 to 10485760 have the hash"));
   EXPECT_FALSE(fs::exists(target_ / "manifest.json"));
   large_.pop_back();
   ASSERT_TRUE(write_file_atomically(source_ / "model.safetensors", large_));

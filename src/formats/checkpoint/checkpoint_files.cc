@@ -47,8 +47,8 @@ Status read_file_at(const std::filesystem::path& path, uint64_t offset, std::spa
   const ReadOutcome outcome = read_large(open.file.get(), offset, out);
   if (outcome.error != 0) return folder_error(path, outcome.error);
   if (outcome.size == out.size()) return {};
-  return skip_error(fmt::format("{}: has {} bytes, bytes {} to {} were wanted", path.string(), open.size_bytes, offset,
-                                offset + out.size()));
+  return skip_error(fmt::format("{}: has {} bytes, bytes {} to {} were wanted", path.string(),
+                                open.size_bytes, offset, offset + out.size()));
 }
 
 }  // namespace

@@ -32,13 +32,14 @@ struct CheckpointFiles {
 [[nodiscard]] Result<CheckpointManifest> read_manifest(const CheckpointFiles& files);
 
 // One piece of a file, checked against its hash. Fails (skip) where it is another.
-[[nodiscard]] Result<Bytes> read_piece(const CheckpointFiles& files, const CheckpointFile& file, uint64_t piece);
+[[nodiscard]] Result<Bytes> read_piece(const CheckpointFiles& files, const CheckpointFile& file,
+                                       uint64_t piece);
 
 // Fails (skip) unless the file has the manifest's size.
 [[nodiscard]] Status check_size(const CheckpointFiles& files, const CheckpointFile& file);
 
-// Hands a file to the sink piece by piece, each checked before. Fails (skip) where size or a hash are not those of the
-// manifest.
+// Hands a file to the sink piece by piece, each checked before. Fails (skip) where size or a hash are not
+// those of the manifest.
 [[nodiscard]] Status read_checked(const CheckpointFiles& files, const CheckpointFile& file,
                                   const std::function<Status(ByteView)>& sink);
 

@@ -27,7 +27,8 @@ Status verify_model(const CheckpointFiles& files, const CheckpointManifest& mani
   const ParameterLayout layout = parameter_layout(spec.model);
   const auto wanted = static_cast<uint64_t>(parameter_count(layout)) * sizeof(float);
   uint64_t model_bytes = 0;
-  for (const CheckpointFile& file : manifest.files) model_bytes += is_model_file(file.name) ? file.size_bytes : 0;
+  for (const CheckpointFile& file : manifest.files)
+    model_bytes += is_model_file(file.name) ? file.size_bytes : 0;
   if (model_bytes < wanted) {
     return skip_error(
         fmt::format("model: {} bytes in all, the run spec's parameters take {}", model_bytes, wanted));

@@ -22,7 +22,8 @@ constexpr uint64_t kHeaderBytesOfTensor = 1024;
 constexpr int kReadersWaiting = 6;  // for the disk or the store, while as many as the team's threads hash
 
 // Reads pieces from the file's beginning until that much is there.
-Status extend(const CheckpointFiles& files, const CheckpointFile& file, uint64_t wanted_bytes, Bytes& content) {
+Status extend(const CheckpointFiles& files, const CheckpointFile& file, uint64_t wanted_bytes,
+              Bytes& content) {
   while (content.size() < std::min(wanted_bytes, file.size_bytes)) {
     TRY_ASSIGN(const Bytes piece, read_piece(files, file, content.size() / kPieceBytes));
     content.insert(content.end(), piece.begin(), piece.end());
@@ -80,7 +81,8 @@ std::vector<Slice> cut(const std::vector<TensorPlace>& places, ParameterSpans pa
                        std::vector<std::vector<Hash256>>& hashes) {
   std::vector<Slice> slices;
   for (size_t i = 0; i < places.size(); ++i) {
-    const std::span<uint8_t> bytes(reinterpret_cast<uint8_t*>(parameters[i].data()), parameters[i].size_bytes());
+    const std::span<uint8_t> bytes(reinterpret_cast<uint8_t*>(parameters[i].data()),
+                                   parameters[i].size_bytes());
     for (uint64_t begin = 0; begin < bytes.size(); begin += kSliceBytes) {
       const uint64_t size = std::min<uint64_t>(kSliceBytes, bytes.size() - begin);
       slices.push_back({{places[i].file, places[i].offset + begin},
@@ -175,12 +177,12 @@ Status load_model(const CheckpointFiles& files, const CheckpointManifest& manife
   return root == manifest.state_root ? Status() : explain(files, manifest, root, team);
 }
 
-Status load_bootstrap(const CheckpointFiles& files, const BootstrapSpec& bootstrap, const ParameterLayout& layout,
-                      ParameterSpans parameters, ThreadTeam& team) {
+Status load_bootstrap(const CheckpointFiles& files, const BootstrapSpec& bootstrap,
+                      const ParameterLayout& layout, ParameterSpans parameters, ThreadTeam& team) {
   TRY_ASSIGN(const CheckpointManifest manifest, read_manifest(files));
   if (manifest.state_root.hex() != bootstrap.state_root) {
-    return skip_error(fmt::format("{}: state root {}, the run spec says {}", files.where, manifest.state_root.hex(),
-                                  bootstrap.state_root));
+    return skip_error(fmt::format("{}: state root {}, the run spec says {}", files.where,
+                                  manifest.state_root.hex(), bootstrap.state_root));
   }
   return load_model(files, manifest, layout, parameters, team);
 }

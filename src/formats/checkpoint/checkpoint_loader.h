@@ -17,9 +17,10 @@ namespace templar {
                                                                 std::optional<int64_t> window,
                                                                 const ExpectedCheckpoint& expected);
 
-// Reads the model of a checkpoint straight into the parameters, on all threads of the team. Every byte of every file of the
-// manifest is covered: tensors by the state root, all else by the hashes of pieces. Fails (skip), parameters then undefined,
-// and names the file that is not as it should be; (retry) where nobody could be asked.
+// Reads the model of a checkpoint straight into the parameters, on all threads of the team. Every byte of
+// every file of the manifest is covered: tensors by the state root, all else by the hashes of pieces. Fails
+// (skip), parameters then undefined, and names the file that is not as it should be; (retry) where nobody
+// could be asked.
 [[nodiscard]] Status load_model(const CheckpointFiles& files, const CheckpointManifest& manifest,
                                 const ParameterLayout& layout, ParameterSpans parameters, ThreadTeam& team);
 
@@ -29,10 +30,11 @@ namespace templar {
                                                            const ExpectedCheckpoint& expected,
                                                            ParameterSpans parameters, ThreadTeam& team);
 
-// The weights of another run's checkpoint, whoever signed it: the spec's state root says what they must be. Fails as
-// load_model does.
+// The weights of another run's checkpoint, whoever signed it: the spec's state root says what they must be.
+// Fails as load_model does.
 [[nodiscard]] Status load_bootstrap(const CheckpointFiles& files, const BootstrapSpec& bootstrap,
-                                    const ParameterLayout& layout, ParameterSpans parameters, ThreadTeam& team);
+                                    const ParameterLayout& layout, ParameterSpans parameters,
+                                    ThreadTeam& team);
 
 // What a manifest says of its model.
 [[nodiscard]] CheckpointInfo info_of(const CheckpointManifest& manifest);
@@ -42,8 +44,8 @@ struct TensorPlace {
   const CheckpointFile* file = nullptr;
   uint64_t offset = 0;  // in the file
 };
-// One entry a parameter, in the layout's order. Reads and checks the headers only. Fails (skip) where the files' tensors are
-// not exactly those of the layout.
+// One entry a parameter, in the layout's order. Reads and checks the headers only. Fails (skip) where the
+// files' tensors are not exactly those of the layout.
 [[nodiscard]] Result<std::vector<TensorPlace>> locate_tensors(const CheckpointFiles& files,
                                                               const CheckpointManifest& manifest,
                                                               const ParameterLayout& layout);

@@ -154,8 +154,8 @@ TEST_F(Checkpoint, RefusesAnotherLeaderRunAndWindow) {
                     "checkpoint 12 in leader: signed by " + key_.public_key().hex().substr(0, 8)));
   RunSpec other = model_.spec;
   ++other.seed;
-  EXPECT_TRUE(fails(load_with({model_.layout, run_id(other), key_.public_key()}), ErrorKind::kSkip,
-                    "of run "));
+  EXPECT_TRUE(
+      fails(load_with({model_.layout, run_id(other), key_.public_key()}), ErrorKind::kSkip, "of run "));
   for (const std::string& name : kFileNames)
     put(checkpoint_prefix(13) + name, object(checkpoint_prefix(12) + name));
   EXPECT_TRUE(fails(load(13), ErrorKind::kSkip, "its manifest is that of window 12"));
@@ -181,8 +181,8 @@ TEST_F(Checkpoint, RefusesASignedModelOfAnotherShape) {
                                   .parameters = std::as_const(other.parameters).spans(),
                                   .tokenizer = tokenizer_},
                                  key_, team_));
-  const auto loaded = load_checkpoint(
-      store_, kBucket, 12, {model_.layout, run_id(wider), key_.public_key()}, loaded_.spans(), team_);
+  const auto loaded = load_checkpoint(store_, kBucket, 12, {model_.layout, run_id(wider), key_.public_key()},
+                                      loaded_.spans(), team_);
   EXPECT_TRUE(fails(loaded, ErrorKind::kSkip,
                     "model.safetensors: tensor 'model.layers.0.mlp.gate_proj.weight': shape"));
 }
@@ -219,7 +219,8 @@ TEST_F(Checkpoint, IsCutIntoShardsThatOthersOpen) {
     EXPECT_LT(info.size_bytes, largest + 10000);
   }
   EXPECT_EQ(found, shards);
-  const auto index = nlohmann::json::parse(as_text(object(checkpoint_prefix(12) + "model.safetensors.index.json")));
+  const auto index =
+      nlohmann::json::parse(as_text(object(checkpoint_prefix(12) + "model.safetensors.index.json")));
   EXPECT_EQ(index["weight_map"].size(), model_.layout.size());
   const auto info = load(12);
   ASSERT_TRUE(info) << info.error().message;
@@ -283,7 +284,8 @@ TEST_F(Checkpoint, HasEachTensorOnce) {
   });
   EXPECT_TRUE(fails(load(12), ErrorKind::kSkip, "also in " + first.name));
   reseal([&](CheckpointManifest& changed) { std::erase(changed.files, first); });
-  EXPECT_TRUE(fails(load(12), ErrorKind::kSkip, "checkpoint 12 in leader: tensor 'model.embed_tokens.weight': missing"));
+  EXPECT_TRUE(fails(load(12), ErrorKind::kSkip,
+                    "checkpoint 12 in leader: tensor 'model.embed_tokens.weight': missing"));
 }
 
 }  // namespace templar::testing

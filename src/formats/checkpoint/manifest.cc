@@ -72,7 +72,8 @@ Result<Hash256> hash_field(const Json& json, const char* field) {
 
 Result<std::vector<Hash256>> pieces_field(const Json& item, const CheckpointFile& file) {
   const auto found = item.find("blake2b");
-  if (found == item.end() || !found->is_array()) return field_error("blake2b", file.name + ": missing or no list");
+  if (found == item.end() || !found->is_array())
+    return field_error("blake2b", file.name + ": missing or no list");
   if (found->size() != piece_count(file.size_bytes)) {
     return field_error("blake2b", fmt::format("{}: {} hashes, its size makes {}", file.name, found->size(),
                                               piece_count(file.size_bytes)));
@@ -183,7 +184,8 @@ std::string seal_manifest(CheckpointManifest manifest, const KeyPair& key) {
 Result<CheckpointManifest> open_manifest(std::string_view text) {
   if (text.size() > kMaxManifestBytes)
     return skip_error(fmt::format("manifest: {} bytes are too many", text.size()));
-  // What is nested deeper than a list of hashes is none of ours, and costs many times its own size once it is parsed.
+  // What is nested deeper than a list of hashes is none of ours, and costs many times its own size once it is
+  // parsed.
   bool too_deep = false;
   const auto watch_depth = [&](int depth, Json::parse_event_t, Json&) {
     too_deep = too_deep || depth > kMaxDepth;
@@ -200,7 +202,8 @@ Result<CheckpointManifest> open_manifest(std::string_view text) {
   TRY_ASSIGN(manifest.outer_step, count_field(json, "outer_step"));
   TRY_ASSIGN(manifest.start_window, count_field(json, "start_window"));
   if (manifest.start_window > manifest.window)
-    return field_error("start_window", fmt::format("{} is after window {}", manifest.start_window, manifest.window));
+    return field_error("start_window",
+                       fmt::format("{} is after window {}", manifest.start_window, manifest.window));
   if (manifest.outer_step > manifest.window - manifest.start_window) {
     return field_error("outer_step", fmt::format("{} steps in {} windows", manifest.outer_step,
                                                  manifest.window - manifest.start_window));

@@ -1,4 +1,5 @@
-// A checkpoint's manifest: what it is and which bytes belong to it, signed by the validator whose bucket it lies in.
+// A checkpoint's manifest: what it is and which bytes belong to it, signed by the validator whose bucket it
+// lies in.
 #pragma once
 
 #include <cstdint>
@@ -37,8 +38,8 @@ struct CheckpointFile {
 
 struct CheckpointManifest {
   Hash256 run_id;
-  int64_t window = 0;      // the first window that starts from the model
-  int64_t outer_step = 0;  // outer steps that made it, at most one a window
+  int64_t window = 0;        // the first window that starts from the model
+  int64_t outer_step = 0;    // outer steps that made it, at most one a window
   int64_t start_window = 0;  // the run's first window, at most window
   Hash256 state_root;
   std::vector<CheckpointFile> files;  // ascending by name; all but the manifest itself
@@ -59,7 +60,8 @@ struct CheckpointManifest {
 // (fatal).
 [[nodiscard]] Status check_checkpoint_file_name(std::string_view name);
 
-// Fails (skip) on more or larger files than a checkpoint of that model can have: before anything is read or made of that size.
+// Fails (skip) on more or larger files than a checkpoint of that model can have: before anything is read or
+// made of that size.
 [[nodiscard]] Status check_plausible(const CheckpointManifest& manifest, const ParameterLayout& layout);
 
 // The manifest file's text, with the signature of that key, whose public half becomes the signer. Sorts the

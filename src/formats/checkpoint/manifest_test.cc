@@ -82,15 +82,18 @@ TEST(Manifest, IsPlausibleOnlyInTheSizeOfAModelsCheckpoint) {
   EXPECT_TRUE(fails(check_plausible(with("config.json", 0, 67), layout), ErrorKind::kSkip, "67 files"));
   EXPECT_TRUE(fails(check_plausible(with("model.safetensors", 2 << 20, 1), layout), ErrorKind::kSkip,
                     "2097152 bytes of model, the parameters take 8000"));
-  EXPECT_TRUE(fails(check_plausible(with("model.safetensors", 2 << 20, 3), layout), ErrorKind::kSkip, "of model"));
+  EXPECT_TRUE(
+      fails(check_plausible(with("model.safetensors", 2 << 20, 3), layout), ErrorKind::kSkip, "of model"));
   EXPECT_TRUE(fails(check_plausible(with("tokenizer.json", uint64_t{1} << 40, 1), layout), ErrorKind::kSkip,
                     "tokenizer.json: 1099511627776 bytes"));
 }
 
 // Each level would cost many times its one byte.
 TEST(Manifest, RefusesWhatIsNestedDeeplyBeforeItIsHeld) {
-  EXPECT_TRUE(fails(open_manifest(std::string(kMaxManifestBytes, '[')), ErrorKind::kSkip, "nested too deeply"));
-  EXPECT_TRUE(fails(open_manifest(R"({"a":{"b":{"c":{"d":{"e":1}}}}})"), ErrorKind::kSkip, "nested too deeply"));
+  EXPECT_TRUE(
+      fails(open_manifest(std::string(kMaxManifestBytes, '[')), ErrorKind::kSkip, "nested too deeply"));
+  EXPECT_TRUE(
+      fails(open_manifest(R"({"a":{"b":{"c":{"d":{"e":1}}}}})"), ErrorKind::kSkip, "nested too deeply"));
 }
 
 TEST(Manifest, NamesTheFieldThatIsWrong) {
@@ -118,9 +121,11 @@ TEST(Manifest, NamesTheFieldThatIsWrong) {
   expect_refused([](auto& j) { j["files"][0]["size"] = "1"; }, "size: missing or no integer");
   expect_refused([](auto& j) { j["files"].erase(2); }, "files: run_spec.json is missing");
   expect_refused([](auto& j) { j["files"][0]["blake2b"] = 5; }, "blake2b: config.json: missing or no list");
-  expect_refused([](auto& j) { j["files"][0]["blake2b"][0] = 5; }, "blake2b: config.json: an item is no text");
+  expect_refused([](auto& j) { j["files"][0]["blake2b"][0] = 5; },
+                 "blake2b: config.json: an item is no text");
   expect_refused([](auto& j) { j["files"][0]["blake2b"][0] = "00"; }, "blake2b: config.json: ");
-  expect_refused([](auto& j) { j["files"][0]["size"] = (4 << 20) + 1; }, "config.json: 1 hashes, its size makes 2");
+  expect_refused([](auto& j) { j["files"][0]["size"] = (4 << 20) + 1; },
+                 "config.json: 1 hashes, its size makes 2");
   expect_refused([](auto& j) { j["files"][0]["size"] = 0; }, "config.json: 1 hashes, its size makes 0");
   expect_refused([](auto& j) { j["files"][0]["size"] = (uint64_t{1} << 62) + 1; }, "is too large");
   expect_refused([](auto& j) { j["outer_step"] = 12; }, "outer_step: 12 steps in 11 windows");

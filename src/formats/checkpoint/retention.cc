@@ -37,7 +37,8 @@ Status remove_expired_checkpoints(ObjectStore& store, std::string_view bucket,
   TRY_ASSIGN(const std::vector<ObjectInfo> objects, store.list(bucket, kCheckpointsPrefix));
   std::map<int64_t, std::vector<std::string>> keys_of;
   for (const ObjectInfo& object : objects) {
-    if (const auto window = window_in_key(kCheckpointsPrefix, object.key)) keys_of[*window].push_back(object.key);
+    if (const auto window = window_in_key(kCheckpointsPrefix, object.key))
+      keys_of[*window].push_back(object.key);
   }
   std::vector<int64_t> complete;
   for (const auto& [window, keys] : keys_of) {

@@ -17,8 +17,9 @@ struct CheckpointRetention {
 [[nodiscard]] std::vector<int64_t> expired_checkpoints(std::vector<int64_t> windows,
                                                        const CheckpointRetention& retention);
 
-// Removes expired checkpoints, each one's manifest first, so that nobody sees a part of one; and what is left of uploads and
-// removals that were cut short, where it is older than the newest checkpoint. Fails as the store does; repeating it goes on.
+// Removes expired checkpoints, each one's manifest first, so that nobody sees a part of one; and what is left
+// of uploads and removals that were cut short, where it is older than the newest checkpoint. Fails as the
+// store does; repeating it goes on.
 [[nodiscard]] Status remove_expired_checkpoints(ObjectStore& store, std::string_view bucket,
                                                 const CheckpointRetention& retention);
 

@@ -14,7 +14,8 @@ class Retention : public ::testing::Test {
  protected:
   void put(const std::string& key) { ASSERT_TRUE(store_.put("bucket", key, as_bytes("x"))); }
   void put_checkpoint(int64_t window) {
-    for (const char* name : {"a.json", "manifest.json", "model.safetensors"}) put(checkpoint_prefix(window) + name);
+    for (const char* name : {"a.json", "manifest.json", "model.safetensors"})
+      put(checkpoint_prefix(window) + name);
   }
   [[nodiscard]] std::vector<std::string> keys() const {
     std::vector<std::string> found;

@@ -58,7 +58,8 @@ class ParameterReader {
   [[nodiscard]] Result<std::span<const float>> read(size_t parameter) {
     values_.resize(static_cast<size_t>(layout_[parameter].count()));
     const auto& [name, offset] = places_[parameter];
-    TRY(files_.read(name, offset, {reinterpret_cast<uint8_t*>(values_.data()), values_.size() * sizeof(float)}));
+    TRY(files_.read(name, offset,
+                    {reinterpret_cast<uint8_t*>(values_.data()), values_.size() * sizeof(float)}));
     return std::span<const float>(values_);
   }
 

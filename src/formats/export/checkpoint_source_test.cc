@@ -22,7 +22,8 @@ class CheckpointSourceTest : public ::testing::Test {
     const CheckpointInfo info{5, 4, compute_state_root(model_.layout, parameters, team)};
     const std::vector<TokenizerFile> tokenizer = make_byte_tokenizer()->files();
     ASSERT_TRUE(write_checkpoint(
-        path_, {.spec = model_.spec, .info = info, .parameters = parameters, .tokenizer = tokenizer}, key_, team));
+        path_, {.spec = model_.spec, .info = info, .parameters = parameters, .tokenizer = tokenizer}, key_,
+        team));
   }
   [[nodiscard]] Result<CheckpointSource> opened() { return open_checkpoint(checkpoint_in_folder(path_), {}); }
   // Signs anew a manifest of the files that are there now.

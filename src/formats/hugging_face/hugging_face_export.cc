@@ -15,7 +15,6 @@
 namespace templar {
 namespace {
 
-
 std::string_view torch_name(NumberType type) {
   switch (type) {
     case NumberType::kF32:
@@ -69,7 +68,8 @@ Status export_hugging_face(const ModelSource& source, NumberType type, const std
     TRY(file.commit());
   }
   if (shards.size() > 1)
-    TRY(write_file_atomically(out.path() / kModelIndexName, model_index(layout, shards, safetensors_type(type))));
+    TRY(write_file_atomically(out.path() / kModelIndexName,
+                              model_index(layout, shards, safetensors_type(type))));
   TRY(write_file_atomically(out.path() / kConfigName, config_of(source, type)));
   for (const TokenizerFile& file : tokenizer_files_of(source)) {
     TRY(write_file_atomically(out.path() / file.name, ByteView(file.content)));

@@ -42,7 +42,8 @@ std::vector<ModelShard> plan_shards(const ParameterLayout& layout, uint64_t max_
   return shards;
 }
 
-std::string model_index(const ParameterLayout& layout, const std::vector<ModelShard>& shards, SafetensorsType type) {
+std::string model_index(const ParameterLayout& layout, const std::vector<ModelShard>& shards,
+                        SafetensorsType type) {
   nlohmann::ordered_json index;
   uint64_t total = 0;
   for (const ParameterInfo& parameter : layout) total += bytes_of(parameter, type);
@@ -54,7 +55,8 @@ std::string model_index(const ParameterLayout& layout, const std::vector<ModelSh
   return index.dump(2) + "\n";
 }
 
-ModelShardContent::ModelShardContent(const ParameterLayout& layout, ConstParameterSpans values, const ModelShard& shard) {
+ModelShardContent::ModelShardContent(const ParameterLayout& layout, ConstParameterSpans values,
+                                     const ModelShard& shard) {
   CHECK(layout.size() == values.size());
   const ParameterLayout own = shard.of(layout);
   header_ = safetensors_header_of(own);
@@ -77,7 +79,8 @@ ByteView ModelShardContent::range(uint64_t begin, uint64_t end, Bytes& buffer) c
     const uint64_t from = std::clamp(begin, position, part_end) - position;
     const uint64_t to = std::clamp(end, position, part_end) - position;
     CHECK(buffer.capacity() - buffer.size() >= to - from);
-    buffer.insert(buffer.end(), part.begin() + static_cast<ptrdiff_t>(from), part.begin() + static_cast<ptrdiff_t>(to));
+    buffer.insert(buffer.end(), part.begin() + static_cast<ptrdiff_t>(from),
+                  part.begin() + static_cast<ptrdiff_t>(to));
     position = part_end;
   }
   return ByteView(buffer).subspan(appended_from);

@@ -34,15 +34,16 @@ struct ModelShard {
 [[nodiscard]] std::string model_index(const ParameterLayout& layout, const std::vector<ModelShard>& shards,
                                       SafetensorsType type = {});
 
-// A shard's whole file, as views of its header and of the parameters: nothing of them is copied. Views last as
-// long as this and the values.
+// A shard's whole file, as views of its header and of the parameters: nothing of them is copied. Views last
+// as long as this and the values.
 class ModelShardContent {
  public:
   ModelShardContent(const ParameterLayout& layout, ConstParameterSpans values, const ModelShard& shard);
 
   [[nodiscard]] uint64_t size_bytes() const { return size_bytes_; }
-  // The bytes [begin, end) of the file: a view of the parameter that they lie in, or, where they cross from one to the next, of
-  // the buffer that they are appended to, which must have room for them (CHECK: other views of it stay valid).
+  // The bytes [begin, end) of the file: a view of the parameter that they lie in, or, where they cross from
+  // one to the next, of the buffer that they are appended to, which must have room for them (CHECK: other
+  // views of it stay valid).
   [[nodiscard]] ByteView range(uint64_t begin, uint64_t end, Bytes& buffer) const;
 
  private:

@@ -64,8 +64,12 @@ TEST(ModelShards, AreFilesOfTheirOwnParameters) {
   EXPECT_TRUE(std::ranges::equal(ByteView(whole).last(200), as_bytes(values.spans()[2])));
   // Any range is that part of the whole; one within a parameter is not copied.
   const uint64_t data = header->data_begin;
-  for (const auto& [begin, end] : {std::pair<uint64_t, uint64_t>{0, 0}, {3, 9}, {100, data + 700}, {data, data + 400},
-                                   {data + 399, data + 401}, {whole.size() - 1, whole.size()}}) {
+  for (const auto& [begin, end] : {std::pair<uint64_t, uint64_t>{0, 0},
+                                   {3, 9},
+                                   {100, data + 700},
+                                   {data, data + 400},
+                                   {data + 399, data + 401},
+                                   {whole.size() - 1, whole.size()}}) {
     Bytes buffer;
     buffer.reserve(whole.size());
     const ByteView range = content.range(begin, end, buffer);

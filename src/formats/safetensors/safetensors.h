@@ -69,8 +69,8 @@ struct SafetensorsType {
 };
 
 // Length and header of a file that holds the layout's parameters in its order, padded so that the data
-// begins at a multiple of kLargeReadAlignment: a disk then puts a model's matrices straight into their memory.
-// Its metadata says {"format": "pt"}, without which Hugging Face does not open it.
+// begins at a multiple of kLargeReadAlignment: a disk then puts a model's matrices straight into their
+// memory. Its metadata says {"format": "pt"}, without which Hugging Face does not open it.
 [[nodiscard]] Bytes safetensors_header_of(const ParameterLayout& layout, SafetensorsType type = {});
 // Hands the whole file to the sink, piece by piece; stops at its first error.
 [[nodiscard]] Status write_safetensors(const ParameterLayout& layout, ConstParameterSpans values,

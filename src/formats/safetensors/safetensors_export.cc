@@ -19,7 +19,9 @@ std::string_view dtype_of(NumberType type) {
 
 }  // namespace
 
-SafetensorsType safetensors_type(NumberType type) { return {dtype_of(type), bytes_of(type)}; }
+SafetensorsType safetensors_type(NumberType type) {
+  return {dtype_of(type), bytes_of(type)};
+}
 
 uint64_t parameter_bytes(const ParameterLayout& layout, NumberType type) {
   return static_cast<uint64_t>(parameter_count(layout)) * bytes_of(type);
@@ -29,7 +31,8 @@ Status write_safetensors_file(const ModelSource& source, NumberType type, const 
                               const ByteSink& sink) {
   const ParameterLayout own = shard.of(parameter_layout(source.model));
   TRY(sink(safetensors_header_of(own, safetensors_type(type))));
-  for (size_t i = 0; i < own.size(); ++i) TRY(write_parameter(source, own[i], shard.first + i, type, {}, sink));
+  for (size_t i = 0; i < own.size(); ++i)
+    TRY(write_parameter(source, own[i], shard.first + i, type, {}, sink));
   return {};
 }
 

@@ -11,8 +11,8 @@ namespace templar {
 [[nodiscard]] SafetensorsType safetensors_type(NumberType type);
 
 // Hands the whole file with that shard's parameters to the sink. Fails as write_parameter does.
-[[nodiscard]] Status write_safetensors_file(const ModelSource& source, NumberType type, const ModelShard& shard,
-                                            const ByteSink& sink);
+[[nodiscard]] Status write_safetensors_file(const ModelSource& source, NumberType type,
+                                            const ModelShard& shard, const ByteSink& sink);
 
 // The whole model as one file of that name, which appears whole or not at all. Fails (fatal) where it can't
 // be written, and as write_safetensors_file.

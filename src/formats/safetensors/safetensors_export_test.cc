@@ -22,7 +22,8 @@ TEST(SafetensorsExport, CutsByTheSizeThatParametersHaveInTheirType) {
   EXPECT_EQ(files(NumberType::kF32, 599), 2u);
   EXPECT_EQ(files(NumberType::kBf16, 300), 1u);
   EXPECT_EQ(files(NumberType::kF16, 299), 2u);
-  const auto index = nlohmann::json::parse(model_index(layout, plan_shards(layout, 600), safetensors_type(NumberType::kBf16)));
+  const auto index = nlohmann::json::parse(
+      model_index(layout, plan_shards(layout, 600), safetensors_type(NumberType::kBf16)));
   EXPECT_EQ(index["metadata"]["total_size"], 300);
 }
 

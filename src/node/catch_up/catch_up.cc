@@ -14,7 +14,8 @@ namespace templar {
 namespace {
 
 // The one place from which checkpoints are looked for and loaded. Overwrites the replica's parameters.
-Result<std::optional<FoundCheckpoint>> load_checkpoint_into(const NodeEnvironment& environment, Replica& replica) {
+Result<std::optional<FoundCheckpoint>> load_checkpoint_into(const NodeEnvironment& environment,
+                                                            Replica& replica) {
   replica.discard();
   TRY_ASSIGN(const std::vector<Registration> roster, environment.ledger.registrations());
   return load_newest_checkpoint(environment, roster, replica.engine().parameters(), replica.team());

@@ -224,7 +224,8 @@ TEST_F(CatchingUp, WaitsForTheNextCheckpointWhereWhatItGatheredLedElsewhere) {
 TEST_F(CatchingUp, PassesOverACheckpointThatTheRecordOfItsWindowContradicts) {
   world_.publish_record(world_.record_of(1, 1, leader_.root_at(0), {1, 2, 3}));
   expect_state(CatchUpState::kNoCheckpoint);
-  EXPECT_THAT(logs_.field("skipped", "reason"), ::testing::HasSubstr("the leader's record of window 1 names"));
+  EXPECT_THAT(logs_.field("skipped", "reason"),
+              ::testing::HasSubstr("the leader's record of window 1 names"));
   leader_.publish_checkpoint();
   make_block();
   expect_in_sync();

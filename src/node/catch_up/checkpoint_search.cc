@@ -87,7 +87,8 @@ class Search {
   [[nodiscard]] Found search_cache() {
     if (environment_.checkpoint_folder.empty()) return std::nullopt;
     for (const int64_t window : cached_windows(environment_.checkpoint_folder)) {
-      const CheckpointFiles files = checkpoint_in_folder(cached_folder(environment_.checkpoint_folder, window));
+      const CheckpointFiles files =
+          checkpoint_in_folder(cached_folder(environment_.checkpoint_folder, window));
       TRY_ASSIGN(auto found, usable(files, load_cached(files, window)));
       if (found) return found;
     }
@@ -97,7 +98,8 @@ class Search {
   [[nodiscard]] Result<CheckpointInfo> load_cached(const CheckpointFiles& files, int64_t window) {
     TRY_ASSIGN(const CheckpointManifest manifest, read_manifest(files));
     const auto signer = std::ranges::find(validators_, manifest.signer, &Registration::key);
-    if (signer == validators_.end()) return skip_error(files.where + ": signed by no validator of the ledger");
+    if (signer == validators_.end())
+      return skip_error(files.where + ": signed by no validator of the ledger");
     return load_files(files, window, *signer);
   }
 
@@ -115,12 +117,14 @@ class Search {
   }
 
   // The copy that is there already stays until the new one has been loaded.
-  [[nodiscard]] Result<CheckpointInfo> load_copied(const CheckpointFiles& files, const CheckpointManifest& manifest,
-                                                   int64_t window, const Registration& validator) {
+  [[nodiscard]] Result<CheckpointInfo> load_copied(const CheckpointFiles& files,
+                                                   const CheckpointManifest& manifest, int64_t window,
+                                                   const Registration& validator) {
     const fs::path& cache = environment_.checkpoint_folder;
     const fs::path arriving = arriving_folder(cache, window);
     log(LogLevel::kInfo, "checkpoint", "copying", {{"what", files.where}, {"to", arriving.string()}});
-    Status copied = download_checkpoint(files, manifest, arriving, {.connections = 8, .progress = report_progress()});
+    Status copied =
+        download_checkpoint(files, manifest, arriving, {.connections = 8, .progress = report_progress()});
     auto loaded = copied ? load_files(checkpoint_in_folder(arriving), window, validator)
                          : Result<CheckpointInfo>(std::unexpected(std::move(copied).error()));
     std::error_code error;
@@ -141,23 +145,27 @@ class Search {
     return info_of(manifest);
   }
 
-  // Also holds the manifest against the leader's record of its window, without which only the leader's own word counts.
+  // Also holds the manifest against the leader's record of its window, without which only the leader's own
+  // word counts.
   [[nodiscard]] Result<CheckpointManifest> expected_manifest(const CheckpointFiles& files, int64_t window,
                                                              const Registration& validator) {
-    TRY_ASSIGN(CheckpointManifest manifest,
-               read_expected_manifest(files, window, {environment_.layout, environment_.run_id, validator.key}));
+    TRY_ASSIGN(
+        CheckpointManifest manifest,
+        read_expected_manifest(files, window, {environment_.layout, environment_.run_id, validator.key}));
     if (Status plausible = check_plausible(manifest, environment_.layout); !plausible)
       return annotate(std::move(plausible).error(), files.where);
     const auto record = read_record(environment_, validators_.front(), window);
     if (!record && record.error().kind == ErrorKind::kRetry) return std::unexpected(record.error());
     if (!record || !*record) {
       if (validator.key == validators_.front().key) return manifest;
-      return skip_error(fmt::format("{}: the leader has no record of window {} that bears it out", files.where, window));
+      return skip_error(
+          fmt::format("{}: the leader has no record of window {} that bears it out", files.where, window));
     }
     if ((*record)->state_root != manifest.state_root || (*record)->outer_step != manifest.outer_step) {
       return skip_error(fmt::format(
-          "{}: state root {} after {} outer steps, the leader's record of window {} names {} after {}", files.where,
-          manifest.state_root.brief(), manifest.outer_step, window, (*record)->state_root.brief(), (*record)->outer_step));
+          "{}: state root {} after {} outer steps, the leader's record of window {} names {} after {}",
+          files.where, manifest.state_root.brief(), manifest.outer_step, window,
+          (*record)->state_root.brief(), (*record)->outer_step));
     }
     return manifest;
   }
@@ -183,7 +191,8 @@ class Search {
     };
   }
 
-  // What can't be removed costs space and nothing else. The manifest goes first: without it the rest is no checkpoint.
+  // What can't be removed costs space and nothing else. The manifest goes first: without it the rest is no
+  // checkpoint.
   void remove_copy(const fs::path& folder) const {
     std::error_code error;
     fs::remove(folder / kManifestName, error);

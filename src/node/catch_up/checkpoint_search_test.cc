@@ -31,8 +31,9 @@ class CheckpointSearch : public ::testing::Test {
     ASSERT_TRUE(status) << status.error().message;
   }
   [[nodiscard]] Result<std::optional<FoundCheckpoint>> load(const fs::path& cache = {}) {
-    const NodeEnvironment environment(world_.spec(), world_.communications.store, world_.communications.ledger,
-                                      *world_.communications.shards, world_.communications.metrics, cache);
+    const NodeEnvironment environment(world_.spec(), world_.communications.store,
+                                      world_.communications.ledger, *world_.communications.shards,
+                                      world_.communications.metrics, cache);
     return load_newest_checkpoint(environment, world_.roster(), loaded_.spans(), team_);
   }
   // The window that was found; -1: none.
@@ -62,8 +63,7 @@ class CheckpointSearch : public ::testing::Test {
   }
   void remove_all(uint32_t uid) {
     const auto objects = world_.store().list(world_.bucket(uid), "checkpoints/").value();
-    for (const ObjectInfo& info : objects)
-      ASSERT_TRUE(world_.store().remove(world_.bucket(uid), info.key));
+    for (const ObjectInfo& info : objects) ASSERT_TRUE(world_.store().remove(world_.bucket(uid), info.key));
   }
 
   NodeWorld world_{1, 2};
@@ -193,7 +193,8 @@ TEST_F(CheckpointSearch, GoesOnWithACopyThatWasCutShort) {
   publish(12, 2);
   // What a killed start leaves: some of the files, no manifest.
   ASSERT_TRUE(make_folder(cache / "0000000012.part"));
-  const Bytes model = world_.store().get(world_.bucket(0), checkpoint_prefix(12) + "model.safetensors", 1 << 24).value();
+  const Bytes model =
+      world_.store().get(world_.bucket(0), checkpoint_prefix(12) + "model.safetensors", 1 << 24).value();
   ASSERT_TRUE(write_file_atomically(cache / "0000000012.part/model.safetensors", ByteView(model)));
   EXPECT_EQ(found(cache), 12);
   EXPECT_TRUE(loaded_is(2));
@@ -208,9 +209,10 @@ TEST_F(CheckpointSearch, KeepsTheGoodCopyWhereAnotherOfTheSameWindowIsBad) {
   const ParameterBuffers values = random_values(world_.environment.layout, 3);
   CheckpointInfo wrong = info_at(12, values);
   wrong.state_root.bytes[0] ^= 1;
-  ASSERT_TRUE(publish_checkpoint(world_.store(), world_.bucket(0),
-                                 {.spec = world_.spec(), .info = wrong, .parameters = values.spans(), .tokenizer = {}},
-                                 world_.communications.key(0), team_));
+  ASSERT_TRUE(publish_checkpoint(
+      world_.store(), world_.bucket(0),
+      {.spec = world_.spec(), .info = wrong, .parameters = values.spans(), .tokenizer = {}},
+      world_.communications.key(0), team_));
   const CapturedLogs logs;
   EXPECT_EQ(found(cache), 12);
   EXPECT_TRUE(loaded_is(2)) << "from the copy";

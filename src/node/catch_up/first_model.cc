@@ -16,7 +16,8 @@ Status begin_first_model(const NodeEnvironment& environment, Replica& replica, i
   const Status loaded =
       load_bootstrap(files, bootstrap, environment.layout, replica.engine().parameters(), replica.team());
   if (!loaded && loaded.error().kind == ErrorKind::kSkip)
-    return fatal_error("the checkpoint that the run spec begins with can't be used: " + loaded.error().message);
+    return fatal_error("the checkpoint that the run spec begins with can't be used: " +
+                       loaded.error().message);
   TRY(loaded);
   replica.begin_loaded(window, 0, window);
   log(LogLevel::kInfo, "checkpoint", "another run's weights", {{"where", files.where}, {"window", window}});

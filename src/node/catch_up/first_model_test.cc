@@ -9,7 +9,8 @@
 namespace templar::testing {
 namespace {
 
-// Another run, of another name and seed but a model of the same shape, has published a checkpoint in the same store.
+// Another run, of another name and seed but a model of the same shape, has published a checkpoint in the same
+// store.
 class FirstModel : public ::testing::Test {
  protected:
   [[nodiscard]] static RunSpec other_spec() {
@@ -22,18 +23,19 @@ class FirstModel : public ::testing::Test {
     ThreadTeam team(1);
     const ParameterBuffers values = random_values(world_.environment.layout, 5);
     root_ = compute_state_root(world_.environment.layout, values.spans(), team);
-    ASSERT_TRUE(publish_checkpoint(world_.store(), "other-run",
-                                   {.spec = other_spec(),
-                                    .info = {.window = 70, .outer_step = 60, .state_root = root_, .start_window = 3},
-                                    .parameters = values.spans(),
-                                    .tokenizer = {}},
-                                   world_.communications.key(3), team));
+    ASSERT_TRUE(
+        publish_checkpoint(world_.store(), "other-run",
+                           {.spec = other_spec(),
+                            .info = {.window = 70, .outer_step = 60, .state_root = root_, .start_window = 3},
+                            .parameters = values.spans(),
+                            .tokenizer = {}},
+                           world_.communications.key(3), team));
   }
   [[nodiscard]] Status begin(const BootstrapSpec& bootstrap) {
     RunSpec spec = world_.spec();
     spec.bootstrap = bootstrap;
-    const NodeEnvironment environment(spec, world_.store(), world_.communications.ledger, *world_.communications.shards,
-                                      world_.communications.metrics);
+    const NodeEnvironment environment(spec, world_.store(), world_.communications.ledger,
+                                      *world_.communications.shards, world_.communications.metrics);
     Replica replica(environment, *engine_, 1);
     const Status begun = begin_first_model(environment, replica, 9);
     begun_ = replica.begun();
@@ -67,17 +69,18 @@ TEST_F(FirstModel, IsTheOtherRunsWhereTheSpecNamesIt) {
 }
 
 TEST_F(FirstModel, EndsWhereTheCheckpointIsNotWhatTheSpecSays) {
-  EXPECT_TRUE(fails(begin({.bucket = "other-run", .window = 71, .state_root = root_.hex()}), ErrorKind::kFatal, "missing"));
+  EXPECT_TRUE(fails(begin({.bucket = "other-run", .window = 71, .state_root = root_.hex()}),
+                    ErrorKind::kFatal, "missing"));
   EXPECT_FALSE(begun_);
-  EXPECT_TRUE(fails(begin({.bucket = "other-run", .window = 70, .state_root = Hash256().hex()}), ErrorKind::kFatal,
-                    "the run spec says 0000"));
+  EXPECT_TRUE(fails(begin({.bucket = "other-run", .window = 70, .state_root = Hash256().hex()}),
+                    ErrorKind::kFatal, "the run spec says 0000"));
   EXPECT_FALSE(begun_);
   const std::string model = checkpoint_prefix(70) + "model.safetensors";
   Bytes content = world_.store().get("other-run", model, 1 << 24).value();
   content.back() ^= 1;
   ASSERT_TRUE(world_.store().put("other-run", model, content));
-  EXPECT_TRUE(fails(begin({.bucket = "other-run", .window = 70, .state_root = root_.hex()}), ErrorKind::kFatal,
-                    "model.safetensors"));
+  EXPECT_TRUE(fails(begin({.bucket = "other-run", .window = 70, .state_root = root_.hex()}),
+                    ErrorKind::kFatal, "model.safetensors"));
   EXPECT_FALSE(begun_);
 }
 

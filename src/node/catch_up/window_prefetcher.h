@@ -28,7 +28,7 @@ struct FetchedWindow {
   int64_t window = 0;
   // nothing: it is missing or unusable, although the leader has published later ones.
   std::optional<AggregateRecord> record;
-  std::string problem;  // then why
+  std::string problem;               // then why
   NamedContributions contributions;  // that the record names, parsed
 };
 

@@ -37,11 +37,13 @@ Result<WindowRange> parse_window_range(std::string_view text) {
   const auto first = from.empty() ? std::optional<int64_t>(0) : parse_window(from);
   const auto last = to.empty() ? std::optional(std::numeric_limits<int64_t>::max()) : parse_window(to);
   if (colon == std::string_view::npos || !first || !last || (from.empty() && to.empty())) {
-    return fatal_error(fmt::format("windows '{}': must be FROM:TO, FROM: or :TO, two numbers of windows", text));
+    return fatal_error(
+        fmt::format("windows '{}': must be FROM:TO, FROM: or :TO, two numbers of windows", text));
   }
   if (*first > *last) {
     return fatal_error(
-        fmt::format("windows '{}': the first comes after the last; {}:{} names the windows between them", text, *last, *first));
+        fmt::format("windows '{}': the first comes after the last; {}:{} names the windows between them",
+                    text, *last, *first));
   }
   return WindowRange{*first, *last};
 }
@@ -53,7 +55,9 @@ struct Evaluator::Evaluated {
 };
 
 Evaluator::Evaluator(const NodeEnvironment& environment, Engine& engine, EvaluatorOptions options)
-    : environment_(environment), options_(std::move(options)), replica_(environment, engine, options_.threads) {
+    : environment_(environment),
+      options_(std::move(options)),
+      replica_(environment, engine, options_.threads) {
   CHECK(options_.tasks.empty() || options_.tokenizer != nullptr);
   CHECK(options_.mmlu_every >= 1);
 }
@@ -86,7 +90,8 @@ Result<Progress> Evaluator::advance() {
     TRY(mark_done(*window));
     return Progress::kWorked;
   }
-  log(LogLevel::kWarning, "evaluator", "checkpoint passed over", {{"window", *window}, {"reason", evaluated.error().message}});
+  log(LogLevel::kWarning, "evaluator", "checkpoint passed over",
+      {{"window", *window}, {"reason", evaluated.error().message}});
   passed_over_[*window] = files;
   return Progress::kWorked;
 }
@@ -112,7 +117,8 @@ Result<std::optional<int64_t>> Evaluator::next_window(const std::optional<Regist
 // What would be loaded, as far as the store's listing tells.
 Result<std::string> Evaluator::files_of(const std::optional<Registration>& leader, int64_t window) const {
   if (!leader) return std::string();
-  TRY_ASSIGN(const std::vector<ObjectInfo> objects, environment_.store.list(leader->bucket, checkpoint_prefix(window)));
+  TRY_ASSIGN(const std::vector<ObjectInfo> objects,
+             environment_.store.list(leader->bucket, checkpoint_prefix(window)));
   std::string files = leader->bucket;
   for (const ObjectInfo& object : objects) {
     files += fmt::format("\n{} {} {}", object.key, object.size_bytes, object.stored_at_ms);
@@ -160,8 +166,8 @@ Status Evaluator::evaluate(const Evaluated& model) {
 
 Status Evaluator::report_heldout(const Evaluated& model) {
   const Stopwatch watch;
-  TRY_ASSIGN(const HeldoutReport report,
-             evaluate_heldout(environment_.shards, replica_.engine(), options_.heldout_samples, options_.tokenizer));
+  TRY_ASSIGN(const HeldoutReport report, evaluate_heldout(environment_.shards, replica_.engine(),
+                                                          options_.heldout_samples, options_.tokenizer));
   Measurement metrics = measurement("benchmark_metrics", model);
   metrics.fields.insert({{"heldout_loss", report.mean_loss()},
                          {"heldout_tokens", report.predicted_tokens},
@@ -181,8 +187,8 @@ Result<std::vector<double>> Evaluator::report_tasks(const Evaluated& model) {
   for (const Task& task : options_.tasks) {
     if (task.kind == TaskKind::kMmlu && evaluations_ % options_.mmlu_every != 0) continue;
     const Stopwatch watch;
-    TRY_ASSIGN(const TaskScore score,
-               score_task(task, *options_.tokenizer, replica_.engine(), environment_.spec.inner.sequence_length));
+    TRY_ASSIGN(const TaskScore score, score_task(task, *options_.tokenizer, replica_.engine(),
+                                                 environment_.spec.inner.sequence_length));
     const TaskForm& form = task_form(task.kind);
     Measurement result = measurement("benchmark_task", model);
     result.tags["task"] = form.name;
@@ -193,7 +199,8 @@ Result<std::vector<double>> Evaluator::report_tasks(const Evaluated& model) {
                           {"count", score.questions},
                           {"num_fewshot", task.example_count},
                           {"seconds", watch.seconds()}});
-    if (form.has_acc_norm) result.fields.insert({{"acc_norm", score.acc_norm}, {"acc_bytes", score.acc_bytes}});
+    if (form.has_acc_norm)
+      result.fields.insert({{"acc_norm", score.acc_norm}, {"acc_bytes", score.acc_bytes}});
     environment_.metrics.write(std::move(result));
     scores.push_back(score.score());
   }

@@ -1,5 +1,5 @@
-// An evaluator: benchmarks every complete checkpoint of the leader once, after the initial model as the baseline. It can write
-// neither to the ledger nor to a store.
+// An evaluator: benchmarks every complete checkpoint of the leader once, after the initial model as the
+// baseline. It can write neither to the ledger nor to a store.
 #pragma once
 
 #include <cstdint>
@@ -23,21 +23,22 @@ struct WindowRange {
   int64_t last = 0;
   [[nodiscard]] bool contains(int64_t window) const { return first <= window && window <= last; }
 };
-// "FROM:TO"; without FROM from 0 on, without TO to the newest. Fails (fatal) on anything else, and where FROM comes after TO.
+// "FROM:TO"; without FROM from 0 on, without TO to the newest. Fails (fatal) on anything else, and where FROM
+// comes after TO.
 [[nodiscard]] Result<WindowRange> parse_window_range(std::string_view text);
 
 struct EvaluatorOptions {
   int threads = 1;
-  int64_t heldout_samples = 128;         // at most that many, spread over the held-out set; 0: all
+  int64_t heldout_samples = 128;  // at most that many, spread over the held-out set; 0: all
   // Finished once the checkpoint of this window is evaluated, or passed over.
   std::optional<int64_t> until_window;
-  std::filesystem::path state_file;      // remembers which are done over restarts; empty: in memory only
-  bool force = false;                    // evaluate again what the state file has as done
-  std::optional<WindowRange> backfill;   // only what there is of these windows, then finished
+  std::filesystem::path state_file;     // remembers which are done over restarts; empty: in memory only
+  bool force = false;                   // evaluate again what the state file has as done
+  std::optional<WindowRange> backfill;  // only what there is of these windows, then finished
   // Must outlive the evaluator; without one there are no bits per byte and no tasks.
   const Tokenizer* tokenizer = nullptr;
-  std::vector<Task> tasks;               // needs the tokenizer
-  int64_t mmlu_every = 1;                // MMLU in the first evaluation and in every so many-th after it
+  std::vector<Task> tasks;  // needs the tokenizer
+  int64_t mmlu_every = 1;   // MMLU in the first evaluation and in every so many-th after it
 };
 
 class Evaluator {
@@ -45,9 +46,9 @@ class Evaluator {
   // All references must outlive it.
   Evaluator(const NodeEnvironment& environment, Engine& engine, EvaluatorOptions options);
 
-  // Evaluates the oldest checkpoint that has not been; waits if there is none. Window 0 is the initial model, whether or not
-  // there is a checkpoint of it. One that is incomplete or broken is passed over with its reason, and tried again when its files
-  // change.
+  // Evaluates the oldest checkpoint that has not been; waits if there is none. Window 0 is the initial model,
+  // whether or not there is a checkpoint of it. One that is incomplete or broken is passed over with its
+  // reason, and tried again when its files change.
   [[nodiscard]] Result<Progress> advance();
 
  private:

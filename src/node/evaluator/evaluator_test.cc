@@ -156,7 +156,8 @@ TEST_F(EvaluatorTest, FillsInTheWindowsThatItIsAskedFor) {
   EXPECT_EQ(evaluated_windows(), (std::vector<int64_t>{4, 6, 4, 6}));
   options = {.state_file = folder_ / "done"};
   EXPECT_EQ(work_until_waiting(options).value(), Progress::kWaiting);
-  EXPECT_EQ(evaluated_windows(), (std::vector<int64_t>{4, 6, 4, 6, 0, 2, 8})) << "the others, when it runs on";
+  EXPECT_EQ(evaluated_windows(), (std::vector<int64_t>{4, 6, 4, 6, 0, 2, 8}))
+      << "the others, when it runs on";
 }
 
 TEST_F(EvaluatorTest, PassesOverWhatIsBrokenAmongThem) {
@@ -186,7 +187,8 @@ TEST_F(EvaluatorTest, ReportsTheLossOnTheHeldOutSamples) {
     bytes += std::ranges::count_if(predicted, [](uint32_t token) { return token != 0; });
   }
   EXPECT_EQ(std::get<int64_t>(fields.at("heldout_bytes")), bytes);
-  EXPECT_NEAR(std::get<double>(fields.at("bits_per_byte")), loss * 140 / std::log(2) / static_cast<double>(bytes), 1e-9);
+  EXPECT_NEAR(std::get<double>(fields.at("bits_per_byte")),
+              loss * 140 / std::log(2) / static_cast<double>(bytes), 1e-9);
 }
 
 TEST(HeldoutReport, GivesPerplexityAndBitsAByte) {
@@ -218,10 +220,13 @@ class EvaluatorTaskTest : public ::testing::Test {
     ASSERT_TRUE(testing::work_until_waiting(evaluator));
   }
   void publish(int64_t window) {
-    const CheckpointInfo info{.window = window, .outer_step = window - 1, .state_root = world_.initial_root()};
+    const CheckpointInfo info{
+        .window = window, .outer_step = window - 1, .state_root = world_.initial_root()};
     world_.publish_checkpoint(info, world_.communications.model.parameters.spans());
   }
-  [[nodiscard]] std::vector<Measurement> named(std::string_view name) const { return world_.communications.metrics.named(name); }
+  [[nodiscard]] std::vector<Measurement> named(std::string_view name) const {
+    return world_.communications.metrics.named(name);
+  }
 
   const std::unique_ptr<Tokenizer> tokenizer_ = make_byte_tokenizer();
   const testing::TemporaryFolder folder_;
@@ -273,9 +278,11 @@ TEST_F(EvaluatorTaskTest, MeasuresMmluEverySoManyTimesAlsoOverARestart) {
 
 TEST_F(EvaluatorTaskTest, FailsWhereAQuestionCanNotBeScored) {
   const Question question{.context = "Q", .choices = {std::string(64, 'x'), "y"}, .answer = 0};
-  const Task task{.kind = TaskKind::kPiqa, .questions = {question}, .example_count = 0, .preambles = {{"", ""}}};
+  const Task task{
+      .kind = TaskKind::kPiqa, .questions = {question}, .example_count = 0, .preambles = {{"", ""}}};
   Evaluator evaluator(world_.environment, *engine_, {.tokenizer = tokenizer_.get(), .tasks = {task}});
-  EXPECT_TRUE(fails(evaluator.advance(), ErrorKind::kFatal, "task piqa: question 1, choice 1: it has 65 tokens"));
+  EXPECT_TRUE(
+      fails(evaluator.advance(), ErrorKind::kFatal, "task piqa: question 1, choice 1: it has 65 tokens"));
 }
 
 TEST(WindowRange, IsWrittenFromTo) {
@@ -293,7 +300,8 @@ TEST(WindowRange, IsWrittenFromTo) {
 }
 
 TEST(WindowRange, SaysWhenItsEndsAreFlipped) {
-  EXPECT_TRUE(fails(parse_window_range("6:3"), ErrorKind::kFatal, "the first comes after the last; 3:6 names"));
+  EXPECT_TRUE(
+      fails(parse_window_range("6:3"), ErrorKind::kFatal, "the first comes after the last; 3:6 names"));
 }
 
 TEST_F(EvaluatorTest, TakesAllHeldOutSamplesWhereAskedAndNeverMoreThanThereAre) {

@@ -83,9 +83,11 @@ Result<Progress> Miner::start() {
 
 Result<Progress> Miner::train_window() {
   const WindowPlan plan = replica_.plan();
-  // Training twice for one window would enter it twice into the feedback: where the store was away, only the put is repeated.
+  // Training twice for one window would enter it twice into the feedback: where the store was away, only the
+  // put is repeated.
   if (trained_.window != plan.window) {
-    // A contribution is written once: after a restart another one would no longer be what the leader's record may already name.
+    // A contribution is written once: after a restart another one would no longer be what the leader's record
+    // may already name.
     TRY_ASSIGN(const auto published, store_.head(self_.bucket, contribution_key(plan.window)));
     if (published) {
       finish_saving();
@@ -137,7 +139,8 @@ Result<std::optional<Bytes>> Miner::make_contribution(const WindowPlan& plan) {
           prove_possession(std::as_const(replica_.engine()).parameters(), block_hash, self_.uid, plan.window),
       .samples = receipt_of(assignment, shard),
       .inner_steps = static_cast<uint32_t>(trained->inner.losses.size())};
-  Bytes sealed = seal_contribution(header, trained->blocks, environment_.layout, environment_.spec.codec, key_);
+  Bytes sealed =
+      seal_contribution(header, trained->blocks, environment_.layout, environment_.spec.codec, key_);
   trained_ = {.window = plan.window,
               .inner = std::move(trained->inner),
               .seconds = watch.seconds(),
@@ -158,7 +161,9 @@ Result<Progress> Miner::close_window() {
     TRY_ASSIGN(const bool waited, clock_.is_closed(window, environment_.spec.network.record_wait_seconds));
     if (!waited) return Progress::kWaiting;
     log(LogLevel::kWarning, "miner", "no record of the leader: own gather stands",
-        {{"uid", self_.uid}, {"window", window}, {"reason", record ? "not published" : record.error().message}});
+        {{"uid", self_.uid},
+         {"window", window},
+         {"reason", record ? "not published" : record.error().message}});
     TRY_ASSIGN(peers, peers_without_record(*leader));
   } else if ((*record)->state_root != replica_.state_root()) {
     start_again();
@@ -168,7 +173,8 @@ Result<Progress> Miner::close_window() {
     peers = selection_of(**record);
   }
 
-  TRY_ASSIGN(const std::optional<Gathered> gathered, gather_window(peers, roster, confirmed ? &**record : nullptr));
+  TRY_ASSIGN(const std::optional<Gathered> gathered,
+             gather_window(peers, roster, confirmed ? &**record : nullptr));
   if (!gathered) return Progress::kWorked;
   apply(*gathered);
   report(window, *gathered, confirmed);
@@ -176,19 +182,21 @@ Result<Progress> Miner::close_window() {
   return Progress::kWorked;
 }
 
-Result<std::optional<Gathered>> Miner::gather_window(const PeerSelection& peers, std::span<const Registration> roster,
+Result<std::optional<Gathered>> Miner::gather_window(const PeerSelection& peers,
+                                                     std::span<const Registration> roster,
                                                      const AggregateRecord* record) {
   const auto phase = timeline_.phase("gather");
   const int64_t window = replica_.window();
   TRY_ASSIGN(const std::optional<PutWindow> times, clock_.put_window_of(window));
   TRY_ASSIGN(const Hash256 block_hash, clock_.block_hash(window));
-  TRY_ASSIGN(Gathered gathered, gather(environment_, {.plan = replica_.plan(),
-                                                      .peers = peers,
-                                                      .roster = {roster.begin(), roster.end()},
-                                                      .times = *times,
-                                                      .block_hash = block_hash,
-                                                      .state_root = replica_.state_root(),
-                                                      .parameters = std::as_const(replica_.engine()).parameters()}));
+  TRY_ASSIGN(Gathered gathered,
+             gather(environment_, {.plan = replica_.plan(),
+                                   .peers = peers,
+                                   .roster = {roster.begin(), roster.end()},
+                                   .times = *times,
+                                   .block_hash = block_hash,
+                                   .state_root = replica_.state_root(),
+                                   .parameters = std::as_const(replica_.engine()).parameters()}));
   if (record == nullptr) return gathered;
   log_differences(gathered, *record, "miner", self_.uid);
   TRY_ASSIGN(auto named, fetch_named(environment_, *record, roster, std::move(gathered.accepted)));
@@ -218,7 +226,8 @@ Result<PeerSelection> Miner::peers_without_record(const Registration& leader) co
 // What fails here leaves an old object behind: the window itself is done.
 void Miner::housekeeping() {
   const int64_t keep_from = replica_.window() - environment_.spec.network.contribution_retention_windows;
-  const Status dropped = keep_from > 0 ? store_.remove(self_.bucket, contribution_key(keep_from - 1)) : Status{};
+  const Status dropped =
+      keep_from > 0 ? store_.remove(self_.bucket, contribution_key(keep_from - 1)) : Status{};
   if (dropped) return;
   log(LogLevel::kWarning, "miner", "old contribution not removed",
       {{"uid", self_.uid}, {"window", replica_.window()}, {"reason", dropped.error().message}});
@@ -236,7 +245,8 @@ void Miner::drop_old_contributions() {
     return {};
   }();
   if (dropped) return;
-  log(LogLevel::kWarning, "miner", "old contributions stay", {{"uid", self_.uid}, {"reason", dropped.error().message}});
+  log(LogLevel::kWarning, "miner", "old contributions stay",
+      {{"uid", self_.uid}, {"reason", dropped.error().message}});
 }
 
 Status Miner::save() {
@@ -271,8 +281,8 @@ Status Miner::save_state() {
 void Miner::load_state() {
   state_loaded_ = true;
   if (options_.state_file.empty()) return;
-  const auto state =
-      load_miner_state(options_.state_file, environment_.run_id, trainer_.feedback(), replica_.engine().optimiser_state());
+  const auto state = load_miner_state(options_.state_file, environment_.run_id, trainer_.feedback(),
+                                      replica_.engine().optimiser_state());
   if (!state) {
     log(LogLevel::kWarning, "miner", "own state is unusable: starting with fresh moments",
         {{"uid", self_.uid}, {"reason", state.error().message}});
@@ -282,8 +292,9 @@ void Miner::load_state() {
   }
 }
 
-// After a catch-up the optimiser's moments stay. What was held back counts only where it goes up to the window that the model has
-// come to, and no null round since has ended it: else it has been sent since, or belongs to windows that nobody has any more.
+// After a catch-up the optimiser's moments stay. What was held back counts only where it goes up to the
+// window that the model has come to, and no null round since has ended it: else it has been sent since, or
+// belongs to windows that nobody has any more.
 void Miner::settle_own_state(const CatchUpReport& report) {
   finish_saving();
   if (!state_loaded_) {
@@ -313,7 +324,8 @@ void Miner::report(int64_t window, const Gathered& gathered, bool confirmed) {
     measurement.fields["gradient_norm"] = trained_.inner.gradient_norm_mean;
     measurement.fields["tokens"] = trained_.inner.tokens;
     measurement.fields["train_seconds"] = trained_.seconds;
-    measurement.fields["tokens_per_sec"] = static_cast<double>(trained_.inner.tokens) / std::max(trained_.seconds, 1e-9);
+    measurement.fields["tokens_per_sec"] =
+        static_cast<double>(trained_.inner.tokens) / std::max(trained_.seconds, 1e-9);
     measurement.fields["contribution_bytes"] = trained_.contribution_bytes;
   }
   environment_.metrics.write(std::move(measurement));

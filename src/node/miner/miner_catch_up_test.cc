@@ -87,7 +87,8 @@ TEST_F(MinerAway, SchedulesByTheOuterStepAfterACatchUp) {
   const InnerSpec& inner = world_.spec().inner;
   EXPECT_EQ(std::get<double>(reports[0].fields.at("learning_rate")), scheduled_learning_rate(inner, 7));
   EXPECT_NE(scheduled_learning_rate(inner, 7), scheduled_learning_rate(inner, 9)) << "nor do windows count";
-  EXPECT_EQ(*node.engine->optimiser_state().updates, 4) << "those of the two windows that it has trained itself";
+  EXPECT_EQ(*node.engine->optimiser_state().updates, 4)
+      << "those of the two windows that it has trained itself";
 }
 
 TEST_F(MinerAway, KeepsItsMomentsOverACatchUpAndForgetsWhatItHeldBack) {

@@ -61,7 +61,8 @@ TEST_F(MinersOwnState, TrainsOnFromItsSavedStateAsIfItHadNeverStopped) {
   EXPECT_EQ(contribution_of(1, 1), without_a_stop);
 }
 
-// Windows 0 and 1, the second of which ends where a checkpoint is due; nobody asks the miner to save anything.
+// Windows 0 and 1, the second of which ends where a checkpoint is due; nobody asks the miner to save
+// anything.
 TEST_F(MinersOwnState, SavesItsStateInTheBackgroundBeforeACheckpointsWindow) {
   const auto play = [](testing::NodeWorld& world, MinerNode& node) {
     for (int64_t window = 0; window < 2; ++window) {

@@ -1,5 +1,5 @@
-// The file, little-endian: magic, run id, window, iterations, updates, then for each of feedback, first and second moment all
-// parameters in canonical order (f32), then BLAKE2b-256 of everything before.
+// The file, little-endian: magic, run id, window, iterations, updates, then for each of feedback, first and
+// second moment all parameters in canonical order (f32), then BLAKE2b-256 of everything before.
 #include "node/miner/miner_state.h"
 
 #include <fmt/format.h>
@@ -15,7 +15,9 @@ namespace {
 
 constexpr std::string_view kMagic = "TMINER01";
 
-ByteView bytes_of(std::span<const float> values) { return as_bytes(values); }
+ByteView bytes_of(std::span<const float> values) {
+  return as_bytes(values);
+}
 
 std::array<ParameterSpans, 3> sections(ParameterSpans feedback, const OptimiserState& optimiser) {
   return {feedback, optimiser.first_moment, optimiser.second_moment};
@@ -33,8 +35,8 @@ Bytes encode_header(const Hash256& run_id, const MinerState& state, int64_t upda
 
 }  // namespace
 
-Status save_miner_state(const std::filesystem::path& file, const Hash256& run_id, const MinerState& state, ParameterSpans feedback,
-                        const OptimiserState& optimiser) {
+Status save_miner_state(const std::filesystem::path& file, const Hash256& run_id, const MinerState& state,
+                        ParameterSpans feedback, const OptimiserState& optimiser) {
   TRY_ASSIGN(AtomicFileWriter writer, AtomicFileWriter::create(file));
   Blake2b hash;
   const auto append = [&](ByteView piece) {
@@ -49,21 +51,25 @@ Status save_miner_state(const std::filesystem::path& file, const Hash256& run_id
   return writer.commit();
 }
 
-Result<std::optional<MinerState>> load_miner_state(const std::filesystem::path& file, const Hash256& run_id, ParameterSpans feedback,
-                                                   const OptimiserState& optimiser) {
+Result<std::optional<MinerState>> load_miner_state(const std::filesystem::path& file, const Hash256& run_id,
+                                                   ParameterSpans feedback, const OptimiserState& optimiser) {
   std::error_code unknown;
   if (!std::filesystem::exists(file, unknown) && !unknown) return std::nullopt;
   TRY_ASSIGN(const MappedFile mapped, MappedFile::open(file));
   const ByteView content = mapped.bytes();
-  const auto refuse = [&](std::string_view what) { return skip_error(fmt::format("{}: {}", file.string(), what)); };
+  const auto refuse = [&](std::string_view what) {
+    return skip_error(fmt::format("{}: {}", file.string(), what));
+  };
 
   size_t expected = encode_header(run_id, {}, 0).size() + sizeof(Hash256);
   for (const ParameterSpans section : sections(feedback, optimiser)) {
     for (const std::span<float> values : section) expected += values.size_bytes();
   }
-  if (content.size() != expected) return refuse(fmt::format("{} bytes, a state of this model has {}", content.size(), expected));
+  if (content.size() != expected)
+    return refuse(fmt::format("{} bytes, a state of this model has {}", content.size(), expected));
   const ByteView body = content.first(content.size() - sizeof(Hash256));
-  if (!std::ranges::equal(blake2b_256(body).bytes, content.last(sizeof(Hash256)))) return refuse("content does not fit its hash");
+  if (!std::ranges::equal(blake2b_256(body).bytes, content.last(sizeof(Hash256))))
+    return refuse("content does not fit its hash");
 
   ByteReader reader(body);
   TRY_ASSIGN(const ByteView magic, reader.get_bytes(kMagic.size(), "magic"));

@@ -1,5 +1,5 @@
-// A miner's own part of its state on disk: error feedback (or momentum), the optimiser's moments, and how far they had come.
-// The shared model is not in it: that follows from checkpoint and records.
+// A miner's own part of its state on disk: error feedback (or momentum), the optimiser's moments, and how far
+// they had come. The shared model is not in it: that follows from checkpoint and records.
 #pragma once
 
 #include <cstdint>
@@ -16,13 +16,17 @@ struct MinerState {
   int64_t iterations = 0;  // see Trainer
 };
 
-// Streams everything into the file, atomically. Fails (fatal) as the file system does; the old file then stays.
-[[nodiscard]] Status save_miner_state(const std::filesystem::path& file, const Hash256& run_id, const MinerState& state,
-                                      ParameterSpans feedback, const OptimiserState& optimiser);
+// Streams everything into the file, atomically. Fails (fatal) as the file system does; the old file then
+// stays.
+[[nodiscard]] Status save_miner_state(const std::filesystem::path& file, const Hash256& run_id,
+                                      const MinerState& state, ParameterSpans feedback,
+                                      const OptimiserState& optimiser);
 
-// Fills feedback and optimiser from the file; nothing if there is no file. Fails (skip), both then untouched, if it is of another
-// run or model, torn or changed.
-[[nodiscard]] Result<std::optional<MinerState>> load_miner_state(const std::filesystem::path& file, const Hash256& run_id,
-                                                                 ParameterSpans feedback, const OptimiserState& optimiser);
+// Fills feedback and optimiser from the file; nothing if there is no file. Fails (skip), both then untouched,
+// if it is of another run or model, torn or changed.
+[[nodiscard]] Result<std::optional<MinerState>> load_miner_state(const std::filesystem::path& file,
+                                                                 const Hash256& run_id,
+                                                                 ParameterSpans feedback,
+                                                                 const OptimiserState& optimiser);
 
 }  // namespace templar

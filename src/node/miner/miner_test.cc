@@ -323,13 +323,14 @@ class MinerInDemo : public MinerTest {
  protected:
   MinerInDemo() : MinerTest(testing::demo_node_run_spec()) {}
 
-  // The miner's state before window 0, after three windows whose momentum, in the last parameter, has grown to that size.
+  // The miner's state before window 0, after three windows whose momentum, in the last parameter, has grown
+  // to that size.
   void save_momentum(float size) const {
     const auto engine = testing::make_node_engine(world_.spec());
     ParameterBuffers momentum(world_.environment.layout);
     std::ranges::fill(momentum.spans().back(), size);
-    CHECK(save_miner_state(folder_ / "state", world_.environment.run_id, {.window = 0, .iterations = 3}, momentum.spans(),
-                           engine->optimiser_state())
+    CHECK(save_miner_state(folder_ / "state", world_.environment.run_id, {.window = 0, .iterations = 3},
+                           momentum.spans(), engine->optimiser_state())
               .has_value());
   }
 };
@@ -359,7 +360,8 @@ TEST_F(MinerInDemo, SealsWindowAndSampleReceiptIntoItsContribution) {
   // Two of the shard's samples, by the assignment's own rule.
   const Shard shard = world_.communications.shards->open_shard(0).value();
   const SampleAssignment assignment = assign_samples(world_.spec().seed, 1, 1, shard.sample_count(), 2);
-  EXPECT_EQ(header.samples, make_receipt(std::vector{shard.sample_id(assignment.at(0)), shard.sample_id(assignment.at(1))}));
+  EXPECT_EQ(header.samples,
+            make_receipt(std::vector{shard.sample_id(assignment.at(0)), shard.sample_id(assignment.at(1))}));
   EXPECT_EQ(header.samples.count, 2u);
 }
 
@@ -374,9 +376,11 @@ TEST_F(MinerInDemo, ReportsTheWindow) {
   EXPECT_EQ(std::get<int64_t>(fields.at("inner_steps")), 1);
   EXPECT_EQ(std::get<int64_t>(fields.at("tokens")), 2 * 8);
   EXPECT_NEAR(std::get<double>(fields.at("loss")), std::log(32), 0.2);
-  EXPECT_EQ(std::get<double>(fields.at("learning_rate")), world_.spec().inner.learning_rate / 2) << "step 1 of 2 to warm up";
+  EXPECT_EQ(std::get<double>(fields.at("learning_rate")), world_.spec().inner.learning_rate / 2)
+      << "step 1 of 2 to warm up";
   EXPECT_GT(std::get<double>(fields.at("gradient_norm")), 0);
-  EXPECT_EQ(std::get<int64_t>(fields.at("contribution_bytes")), world_.stored_contribution(1, 1).size_bytes());
+  EXPECT_EQ(std::get<int64_t>(fields.at("contribution_bytes")),
+            world_.stored_contribution(1, 1).size_bytes());
 }
 
 TEST_F(MinerInDemo, SkipsAWindowWhoseMomentumCannotBeSentAndSaysWhy) {
@@ -388,7 +392,8 @@ TEST_F(MinerInDemo, SkipsAWindowWhoseMomentumCannotBeSentAndSaysWhy) {
   EXPECT_EQ(logs_.count("window skipped"), 2u);
   EXPECT_EQ(logs_.field("window skipped", "uid"), "1");
   EXPECT_EQ(logs_.field("window skipped", "window"), "1");
-  EXPECT_THAT(logs_.field("window skipped", "reason"), ::testing::HasSubstr("compress model.norm.weight: a value of inf"));
+  EXPECT_THAT(logs_.field("window skipped", "reason"),
+              ::testing::HasSubstr("compress model.norm.weight: a value of inf"));
   const auto reports = world_.communications.metrics.named("training_step_v2");
   ASSERT_EQ(reports.size(), 1u);
   EXPECT_FALSE(reports[0].fields.contains("loss")) << "there is none of that window";

@@ -24,10 +24,12 @@ double norm_of(ParameterSpans values) {
 Trainer::Trainer(const NodeEnvironment& environment)
     : environment_(environment), feedback_(environment.layout), start_(environment.layout) {}
 
-Result<TrainedWindow> Trainer::train(Replica& replica, const SampleAssignment& assignment, const Shard& shard) {
+Result<TrainedWindow> Trainer::train(Replica& replica, const SampleAssignment& assignment,
+                                     const Shard& shard) {
   start_.copy_from(std::as_const(replica.engine()).parameters());
-  auto trained = environment_.spec.algorithm == Algorithm::kDemo ? train_demo(replica, assignment, shard)
-                                                                 : train_sparse_loco(replica, assignment, shard);
+  auto trained = environment_.spec.algorithm == Algorithm::kDemo
+                     ? train_demo(replica, assignment, shard)
+                     : train_sparse_loco(replica, assignment, shard);
   if (trained) ++iterations;
   return trained;
 }
@@ -56,7 +58,8 @@ void Trainer::take_pseudo_gradient(Replica& replica) {
   replica.engine().parameters_changed();
 }
 
-Result<TrainedWindow> Trainer::train_sparse_loco(Replica& replica, const SampleAssignment& assignment, const Shard& shard) {
+Result<TrainedWindow> Trainer::train_sparse_loco(Replica& replica, const SampleAssignment& assignment,
+                                                 const Shard& shard) {
   const InnerSpec& inner = environment_.spec.inner;
   const int64_t first_step = replica.plan().first_inner_step;
   SampleTokens samples;
@@ -68,13 +71,15 @@ Result<TrainedWindow> Trainer::train_sparse_loco(Replica& replica, const SampleA
   if (!report) return std::unexpected(report.error());
   if (observe)
     observe(replica.plan().window, std::as_const(start_).spans(), std::as_const(feedback_).spans());
-  TRY_ASSIGN(auto blocks, compress_with_error_feedback(std::as_const(feedback_).spans(), start_.spans(),
-                                                       environment_.layout, environment_.spec.codec, replica.team()));
+  TRY_ASSIGN(auto blocks,
+             compress_with_error_feedback(std::as_const(feedback_).spans(), start_.spans(),
+                                          environment_.layout, environment_.spec.codec, replica.team()));
   std::swap(start_, feedback_);
   return TrainedWindow{std::move(blocks), std::move(*report)};
 }
 
-Result<TrainedWindow> Trainer::train_demo(Replica& replica, const SampleAssignment& assignment, const Shard& shard) {
+Result<TrainedWindow> Trainer::train_demo(Replica& replica, const SampleAssignment& assignment,
+                                          const Shard& shard) {
   const InnerSpec& inner = environment_.spec.inner;
   Engine& engine = replica.engine();
   const SampleTokens samples = read_samples(assignment, shard, 0, inner.batch_size);
@@ -87,8 +92,8 @@ Result<TrainedWindow> Trainer::train_demo(Replica& replica, const SampleAssignme
   const std::vector<std::span<const float>> gradient_views(gradients.begin(), gradients.end());
   const double gradient_norm = norm_of(gradients);  // before they are used up
   if (observe) observe(replica.plan().window, gradient_views, std::as_const(feedback_).spans());
-  TRY_ASSIGN(auto blocks, prepare_demo(step, engine.parameters(), feedback_.spans(), gradients, environment_.layout,
-                                       environment_.spec.codec, replica.team()));
+  TRY_ASSIGN(auto blocks, prepare_demo(step, engine.parameters(), feedback_.spans(), gradients,
+                                       environment_.layout, environment_.spec.codec, replica.team()));
   restore(replica);
   InnerReport report{.losses = {loss},
                      .gradient_norm_mean = gradient_norm,

@@ -1,4 +1,5 @@
-// From the window's samples to the values that a contribution carries: inner steps and compression, by the run's algorithm.
+// From the window's samples to the values that a contribution carries: inner steps and compression, by the
+// run's algorithm.
 #pragma once
 
 #include <cstdint>
@@ -18,14 +19,17 @@ struct TrainedWindow {
   InnerReport inner;
 };
 
-// What a miner keeps from window to window besides its optimiser's moments: the error feedback, or DeMo's momentum.
+// What a miner keeps from window to window besides its optimiser's moments: the error feedback, or DeMo's
+// momentum.
 class Trainer {
  public:
   explicit Trainer(const NodeEnvironment& environment);
 
-  // Trains on the assigned samples and compresses what was learnt. The replica's parameters are those of the window's start
-  // before and after, also on failure; the feedback then is as it was. Fails as the engine and the codec do.
-  [[nodiscard]] Result<TrainedWindow> train(Replica& replica, const SampleAssignment& assignment, const Shard& shard);
+  // Trains on the assigned samples and compresses what was learnt. The replica's parameters are those of the
+  // window's start before and after, also on failure; the feedback then is as it was. Fails as the engine and
+  // the codec do.
+  [[nodiscard]] Result<TrainedWindow> train(Replica& replica, const SampleAssignment& assignment,
+                                            const Shard& shard);
 
   // After a null round nothing of what was held back counts any more.
   void forget_feedback();
@@ -39,8 +43,10 @@ class Trainer {
   int64_t iterations = 0;
 
  private:
-  [[nodiscard]] Result<TrainedWindow> train_sparse_loco(Replica& replica, const SampleAssignment& assignment, const Shard& shard);
-  [[nodiscard]] Result<TrainedWindow> train_demo(Replica& replica, const SampleAssignment& assignment, const Shard& shard);
+  [[nodiscard]] Result<TrainedWindow> train_sparse_loco(Replica& replica, const SampleAssignment& assignment,
+                                                        const Shard& shard);
+  [[nodiscard]] Result<TrainedWindow> train_demo(Replica& replica, const SampleAssignment& assignment,
+                                                 const Shard& shard);
   void take_pseudo_gradient(Replica& replica);
   void restore(Replica& replica);
 

@@ -155,7 +155,8 @@ TEST_F(Training, LeadsToTheSameFromTheSameStart) {
   }
 }
 
-// The run's fourth outer step, in window 7: by its number past the warm-up of two steps, by the window's elsewhere.
+// The run's fourth outer step, in window 7: by its number past the warm-up of two steps, by the window's
+// elsewhere.
 class TrainingInDemo : public Training {
  protected:
   TrainingInDemo() : Training(testing::demo_node_run_spec()) { replica_.begin_loaded(7, 3); }
@@ -184,7 +185,8 @@ class TrainingInDemo : public Training {
     const auto rate = static_cast<float>(learning_rate_at(outer_step));
     std::vector<float> expected;
     for (const std::span<float> gradient : other->gradients()) {
-      for (const float value : gradient) expected.push_back(0.999f * momentum[expected.size()] + rate * value);
+      for (const float value : gradient)
+        expected.push_back(0.999f * momentum[expected.size()] + rate * value);
     }
     return expected;
   }
@@ -239,7 +241,8 @@ TEST_F(TrainingInDemo, SendsTheMomentumOfEveryParameter) {
 TEST_F(TrainingInDemo, ReportsLossAndGradientOfItsWindow) {
   const std::unique_ptr<Engine> other = differentiated_engine();
   std::vector<float> gradient;
-  for (const std::span<float> values : other->gradients()) gradient.insert(gradient.end(), values.begin(), values.end());
+  for (const std::span<float> values : other->gradients())
+    gradient.insert(gradient.end(), values.begin(), values.end());
   const auto trained = train(shard());
   ASSERT_TRUE(trained) << trained.error().message;
   EXPECT_NEAR(trained->inner.losses[0], std::log(32), 0.2) << "an untrained model knows nothing of 32 tokens";
@@ -258,11 +261,13 @@ TEST_F(TrainingInDemo, LeavesParametersAndMomentumAloneWhereTheEngineFails) {
 
 TEST_F(TrainingInDemo, LeavesParametersAndMomentumAloneWhereTheCodecFails) {
   ASSERT_TRUE(train(shard()));
-  // Of the last parameter, so that all others are compressed before. Either is finite; only the first one's transform is too.
+  // Of the last parameter, so that all others are compressed before. Either is finite; only the first one's
+  // transform is too.
   for (const float size : {1e20f, 3e38f}) {
     std::ranges::fill(trainer_.feedback().back(), size);
     const std::vector<float> before = feedback();
-    EXPECT_TRUE(fails(train(shard()), ErrorKind::kSkip, "compress " + world_.environment.layout.back().name + ": a value of"));
+    EXPECT_TRUE(fails(train(shard()), ErrorKind::kSkip,
+                      "compress " + world_.environment.layout.back().name + ": a value of"));
     EXPECT_EQ(root_now(), world_.initial_root());
     EXPECT_EQ(feedback(), before);
     EXPECT_EQ(trainer_.iterations, 1);

@@ -1,4 +1,5 @@
-// Publishes checkpoints in the background: a window goes on while the copy of its start is written, hashed and uploaded.
+// Publishes checkpoints in the background: a window goes on while the copy of its start is written, hashed
+// and uploaded.
 #pragma once
 
 #include <atomic>
@@ -37,7 +38,8 @@ class CheckpointPublisher {
   // Whether a checkpoint is under way, or its outcome has not been asked for yet.
   [[nodiscard]] bool busy() const { return worker_.joinable(); }
   // Begins to publish and returns at once. Must not be busy (CHECK).
-  void begin(std::string bucket, const CheckpointInfo& info, std::shared_ptr<const ParameterBuffers> parameters);
+  void begin(std::string bucket, const CheckpointInfo& info,
+             std::shared_ptr<const ParameterBuffers> parameters);
   // The outcome of what was begun, once; nothing while it is under way, or if nothing was begun.
   [[nodiscard]] std::optional<Status> outcome();
   // The same, waiting for it; success if nothing was begun.
@@ -51,7 +53,7 @@ class CheckpointPublisher {
   ObjectStore& store_;
   const KeyPair key_;
   const PublisherOptions options_;
-  Status result_;                  // written by the worker before done_
+  Status result_;  // written by the worker before done_
   std::atomic<bool> done_ = false;
   std::jthread worker_;  // last: joined before the rest goes away
 };

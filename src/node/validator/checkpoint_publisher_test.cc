@@ -13,10 +13,12 @@ namespace {
 class Publisher : public ::testing::Test {
  protected:
   void begin(int64_t window, const std::string& bucket = "leader") {
-    auto values = std::make_shared<ParameterBuffers>(random_values(model_.layout, static_cast<uint64_t>(window)));
-    const CheckpointInfo info{.window = window,
-                              .outer_step = window,
-                              .state_root = compute_state_root(model_.layout, std::as_const(*values).spans(), team_)};
+    auto values =
+        std::make_shared<ParameterBuffers>(random_values(model_.layout, static_cast<uint64_t>(window)));
+    const CheckpointInfo info{
+        .window = window,
+        .outer_step = window,
+        .state_root = compute_state_root(model_.layout, std::as_const(*values).spans(), team_)};
     publisher_.begin(bucket, info, std::move(values));
   }
 
@@ -25,7 +27,10 @@ class Publisher : public ::testing::Test {
   MemoryObjectStore store_{clock_};
   ThreadTeam team_{1};
   CheckpointPublisher publisher_{
-      model_.spec, store_, test_key(1), {.threads = 2, .retention = {.keep_last = 2, .keep_every = 0}, .tokenizer = {}}};
+      model_.spec,
+      store_,
+      test_key(1),
+      {.threads = 2, .retention = {.keep_last = 2, .keep_every = 0}, .tokenizer = {}}};
 };
 
 }  // namespace
@@ -38,9 +43,9 @@ TEST_F(Publisher, PublishesInTheBackgroundWhatLoadsAgain) {
   ASSERT_TRUE(publisher_.wait());
   EXPECT_FALSE(publisher_.busy());
   ParameterBuffers loaded(model_.layout);
-  const auto info = load_checkpoint(store_, "leader", 7,
-                                    {model_.layout, run_id(model_.spec), test_key(1).public_key()},
-                                    loaded.spans(), team_);
+  const auto info =
+      load_checkpoint(store_, "leader", 7, {model_.layout, run_id(model_.spec), test_key(1).public_key()},
+                      loaded.spans(), team_);
   ASSERT_TRUE(info) << info.error().message;
   EXPECT_EQ(info->window, 7);
 }

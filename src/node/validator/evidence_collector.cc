@@ -11,8 +11,8 @@ namespace templar {
 namespace {
 
 struct Draw {
-  std::set<uint32_t> uids;              // drawn for evaluation
-  std::vector<Contribution> outside;    // of drawn miners that are not in the gather
+  std::set<uint32_t> uids;            // drawn for evaluation
+  std::vector<Contribution> outside;  // of drawn miners that are not in the gather
   std::vector<RejectedContribution> rejected_outside;
 };
 
@@ -27,8 +27,9 @@ Draw draw_miners(const NodeEnvironment& environment, const Shard& shard, const E
   for (const Registration& node : request.request.roster) {
     if (node.role == NodeRole::kMiner) miners.push_back(node.uid);
   }
-  const auto chosen = choose_evaluated_uids(evaluation_candidates(request.scoreboard, miners), environment.spec.scoring,
-                                            environment.spec.seed, request.request.plan.window);
+  const auto chosen =
+      choose_evaluated_uids(evaluation_candidates(request.scoreboard, miners), environment.spec.scoring,
+                            environment.spec.seed, request.request.plan.window);
   Draw draw;
   for (const uint32_t uid : chosen) {
     draw.uids.insert(uid);
@@ -64,13 +65,15 @@ Result<Evidence> collect_evidence(const NodeEnvironment& environment, Replica& r
   for (const Contribution& contribution : draw.outside) contributions.push_back(&contribution);
   std::ranges::sort(contributions, {}, [](const Contribution* c) { return c->header().uid; });
 
-  Evidence evidence{.window = request.request.plan.window, .outer_step = request.request.plan.outer_step, .miners = {}};
+  Evidence evidence{
+      .window = request.request.plan.window, .outer_step = request.request.plan.outer_step, .miners = {}};
   std::vector<uint32_t> measured;
   for (const Contribution* contribution : contributions) {
     evidence.miners.push_back(accepted_evidence(*contribution));
     if (draw.uids.contains(contribution->header().uid)) measured.push_back(contribution->header().uid);
   }
-  TRY_ASSIGN(const std::vector<Evaluation> evaluations, meter.measure(replica, contributions, measured, request.sampling_key));
+  TRY_ASSIGN(const std::vector<Evaluation> evaluations,
+             meter.measure(replica, contributions, measured, request.sampling_key));
   for (size_t i = 0; i < measured.size(); ++i) {
     std::ranges::find(evidence.miners, measured[i], &MinerEvidence::uid)->evaluation = evaluations[i];
   }

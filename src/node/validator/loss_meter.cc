@@ -9,7 +9,8 @@
 namespace templar {
 namespace {
 
-// count of the assignment's samples, spread evenly over it, so that early and late inner steps are both among them.
+// count of the assignment's samples, spread evenly over it, so that early and late inner steps are both among
+// them.
 SampleTokens spread_samples(const SampleAssignment& assignment, const Shard& shard, int64_t count) {
   SampleTokens samples{.tokens = {}, .sequence_length = static_cast<int64_t>(shard.sequence_length())};
   const auto total = static_cast<int64_t>(assignment.size());
@@ -28,20 +29,22 @@ Result<double> mean_loss(Engine& engine, const SampleTokens& samples) {
 
 }  // namespace
 
-Result<std::vector<Evaluation>> LossMeter::measure(Replica& replica, ContributionList accepted, std::span<const uint32_t> uids,
-                                                   ByteView sampling_key) {
+Result<std::vector<Evaluation>> LossMeter::measure(Replica& replica, ContributionList accepted,
+                                                   std::span<const uint32_t> uids, ByteView sampling_key) {
   const WindowPlan plan = replica.plan();
   const int64_t count = environment_.spec.scoring.evaluation_samples;
   const double rate = replica.outer_learning_rate() * environment_.spec.scoring.eval_lr_factor;
   Engine& engine = replica.engine();
   TRY_ASSIGN(const Shard shard, open_active_shard(environment_, plan));
-  const SampleAssignment others = unassigned_samples(environment_.spec.seed, sampling_key, static_cast<uint64_t>(plan.window),
-                                                     shard.sample_count(), static_cast<uint64_t>(count));
+  const SampleAssignment others =
+      unassigned_samples(environment_.spec.seed, sampling_key, static_cast<uint64_t>(plan.window),
+                         shard.sample_count(), static_cast<uint64_t>(count));
   const SampleTokens unassigned = read_samples(others, shard, 0, count);
   TRY_ASSIGN(const double unassigned_before, mean_loss(engine, unassigned));
 
   const ClipFactors factors = clip_factors(accepted);
-  const auto start = start_copy_.take(replica.state_root(), std::as_const(engine).parameters(), replica.team());
+  const auto start =
+      start_copy_.take(replica.state_root(), std::as_const(engine).parameters(), replica.team());
   const auto restore = [&] {
     copy_parameters(start->spans(), engine.parameters(), replica.team());
     engine.parameters_changed();
@@ -49,7 +52,8 @@ Result<std::vector<Evaluation>> LossMeter::measure(Replica& replica, Contributio
 
   std::vector<Evaluation> evaluations;
   for (uint32_t uid : uids) {
-    const auto found = std::ranges::find(accepted, uid, [](const Contribution* c) { return c->header().uid; });
+    const auto found =
+        std::ranges::find(accepted, uid, [](const Contribution* c) { return c->header().uid; });
     CHECK(found != accepted.end());
     const SampleTokens own = spread_samples(assigned_samples(environment_, plan, shard, uid), shard, count);
     TRY_ASSIGN(const double own_before, mean_loss(engine, own));
@@ -61,7 +65,8 @@ Result<std::vector<Evaluation>> LossMeter::measure(Replica& replica, Contributio
     restore();
     if (!own_after) return std::unexpected(own_after.error());
     if (!unassigned_after) return std::unexpected(unassigned_after.error());
-    evaluations.push_back({.own = {own_before, *own_after}, .unassigned = {unassigned_before, *unassigned_after}});
+    evaluations.push_back(
+        {.own = {own_before, *own_after}, .unassigned = {unassigned_before, *unassigned_after}});
   }
   return evaluations;
 }

@@ -1,4 +1,5 @@
-// What a validator measures: the loss with and without one contribution, on samples that its miner was assigned and on others.
+// What a validator measures: the loss with and without one contribution, on samples that its miner was
+// assigned and on others.
 #pragma once
 
 #include <cstdint>
@@ -15,13 +16,16 @@ namespace templar {
 // Measures contributions one by one against the model at the window's start.
 class LossMeter {
  public:
-  explicit LossMeter(const NodeEnvironment& environment) : environment_(environment), start_copy_(environment.layout) {}
+  explicit LossMeter(const NodeEnvironment& environment)
+      : environment_(environment), start_copy_(environment.layout) {}
 
-  // sampling_key: bytes that miners don't know; they choose the unassigned samples. accepted: the window's, ascending uid (their
-  // clip factors are those of the gather); uids: which of them to measure. The result has one evaluation for each of uids, in
-  // their order. The replica's parameters are the same, bit for bit, before and after. Fails as the engine and the shards do.
+  // sampling_key: bytes that miners don't know; they choose the unassigned samples. accepted: the window's,
+  // ascending uid (their clip factors are those of the gather); uids: which of them to measure. The result
+  // has one evaluation for each of uids, in their order. The replica's parameters are the same, bit for bit,
+  // before and after. Fails as the engine and the shards do.
   [[nodiscard]] Result<std::vector<Evaluation>> measure(Replica& replica, ContributionList accepted,
-                                                        std::span<const uint32_t> uids, ByteView sampling_key);
+                                                        std::span<const uint32_t> uids,
+                                                        ByteView sampling_key);
 
   // What the parameters are put back from.
   [[nodiscard]] StartCopy& start_copy() { return start_copy_; }

@@ -19,16 +19,17 @@ std::unique_ptr<ParameterBuffers> StartCopy::free_buffer() {
   return buffer;
 }
 
-std::shared_ptr<const ParameterBuffers> StartCopy::take(const Hash256& state_root, ConstParameterSpans parameters,
-                                                        ThreadTeam& team) {
+std::shared_ptr<const ParameterBuffers> StartCopy::take(const Hash256& state_root,
+                                                        ConstParameterSpans parameters, ThreadTeam& team) {
   if (copy_ != nullptr && state_root_ == state_root) return copy_;
   copy_.reset();
   std::unique_ptr<ParameterBuffers> buffer = free_buffer();
   copy_parameters(parameters, buffer->spans(), team);
-  copy_ = std::shared_ptr<const ParameterBuffers>(buffer.release(), [free = free_](const ParameterBuffers* held) {
-    const std::scoped_lock lock(free->mutex);
-    free->buffers.emplace_back(const_cast<ParameterBuffers*>(held));
-  });
+  copy_ =
+      std::shared_ptr<const ParameterBuffers>(buffer.release(), [free = free_](const ParameterBuffers* held) {
+        const std::scoped_lock lock(free->mutex);
+        free->buffers.emplace_back(const_cast<ParameterBuffers*>(held));
+      });
   state_root_ = state_root;
   return copy_;
 }
@@ -38,8 +39,8 @@ void copy_parameters(ConstParameterSpans from, ParameterSpans to, ThreadTeam& te
   for (size_t i = 0; i < from.size(); ++i) {
     CHECK(from[i].size() == to[i].size());
     team.for_ranges(from[i].size(), kGrain, [&](size_t begin, size_t end) {
-      std::copy(from[i].begin() + static_cast<ptrdiff_t>(begin), from[i].begin() + static_cast<ptrdiff_t>(end),
-                to[i].begin() + static_cast<ptrdiff_t>(begin));
+      std::copy(from[i].begin() + static_cast<ptrdiff_t>(begin),
+                from[i].begin() + static_cast<ptrdiff_t>(end), to[i].begin() + static_cast<ptrdiff_t>(begin));
     });
   }
 }

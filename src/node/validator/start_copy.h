@@ -1,5 +1,5 @@
-// A copy of the model at a window's start, shared by all who need one: what measures contributions puts the parameters back
-// from it, a checkpoint is written from it while the window goes on.
+// A copy of the model at a window's start, shared by all who need one: what measures contributions puts the
+// parameters back from it, a checkpoint is written from it while the window goes on.
 #pragma once
 
 #include <memory>
@@ -16,15 +16,16 @@ class StartCopy {
  public:
   explicit StartCopy(const ParameterLayout& layout) : layout_(layout) {}
 
-  // The parameters of that state root, copied on all threads of the team unless the last copy is of the same. Nobody changes
-  // what is returned, which may be held on any thread. Memory for a second copy is taken only while somebody holds the one
-  // before; it is kept for the next time.
-  [[nodiscard]] std::shared_ptr<const ParameterBuffers> take(const Hash256& state_root, ConstParameterSpans parameters,
+  // The parameters of that state root, copied on all threads of the team unless the last copy is of the same.
+  // Nobody changes what is returned, which may be held on any thread. Memory for a second copy is taken only
+  // while somebody holds the one before; it is kept for the next time.
+  [[nodiscard]] std::shared_ptr<const ParameterBuffers> take(const Hash256& state_root,
+                                                             ConstParameterSpans parameters,
                                                              ThreadTeam& team);
 
  private:
-  // Buffers that nobody holds. Whoever lets the last reference go puts its buffer back, under the mutex: who takes it
-  // afterwards sees that it is no longer read.
+  // Buffers that nobody holds. Whoever lets the last reference go puts its buffer back, under the mutex: who
+  // takes it afterwards sees that it is no longer read.
   struct Free {
     std::mutex mutex;
     std::vector<std::unique_ptr<ParameterBuffers>> buffers;  // guarded by mutex

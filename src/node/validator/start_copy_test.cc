@@ -7,7 +7,9 @@
 namespace templar::testing {
 namespace {
 
-Hash256 root(const char* name) { return blake2b_256(as_bytes(std::string_view(name))); }
+Hash256 root(const char* name) {
+  return blake2b_256(as_bytes(std::string_view(name)));
+}
 
 bool equal(ConstParameterSpans a, ConstParameterSpans b) {
   return std::ranges::equal(a, b, [](auto x, auto y) { return std::ranges::equal(x, y); });

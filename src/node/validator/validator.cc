@@ -18,9 +18,11 @@ namespace templar {
 namespace {
 
 // The scoreboard's candidates, and with no weight the registered miners that it has not seen yet.
-std::vector<PeerCandidate> with_newcomers(std::vector<PeerCandidate> candidates, std::span<const Registration> roster) {
+std::vector<PeerCandidate> with_newcomers(std::vector<PeerCandidate> candidates,
+                                          std::span<const Registration> roster) {
   for (const Registration& node : roster) {
-    if (node.role != NodeRole::kMiner || std::ranges::find(candidates, node.uid, &PeerCandidate::uid) != candidates.end()) {
+    if (node.role != NodeRole::kMiner ||
+        std::ranges::find(candidates, node.uid, &PeerCandidate::uid) != candidates.end()) {
       continue;
     }
     candidates.push_back({.uid = node.uid, .weight = 0, .excluded = false});
@@ -30,8 +32,8 @@ std::vector<PeerCandidate> with_newcomers(std::vector<PeerCandidate> candidates,
 
 }  // namespace
 
-Validator::Validator(const NodeEnvironment& environment, ObjectStore& store, LedgerWriter& ledger, Engine& engine,
-                     const KeyPair& key, const ValidatorOptions& options)
+Validator::Validator(const NodeEnvironment& environment, ObjectStore& store, LedgerWriter& ledger,
+                     Engine& engine, const KeyPair& key, const ValidatorOptions& options)
     : environment_(environment),
       store_(store),
       ledger_(ledger),
@@ -68,12 +70,15 @@ Result<Progress> Validator::advance() {
 Result<Progress> Validator::start() {
   TRY_ASSIGN(const std::vector<Registration> roster, environment_.ledger.registrations());
   const auto uid = uid_of(roster, key_.public_key());
-  if (!uid) return fatal_error("validator: key " + key_.public_key().hex() + " is not registered on the ledger");
+  if (!uid)
+    return fatal_error("validator: key " + key_.public_key().hex() + " is not registered on the ledger");
   self_ = *find_uid(roster, *uid);
   if (!state_loaded_) TRY(load_state());
-  // A window that was decided but not judged before a restart is judged now, so the replay ends at the first unjudged one.
+  // A window that was decided but not judged before a restart is judged now, so the replay ends at the first
+  // unjudged one.
   const Stopwatch watch;
-  TRY_ASSIGN(const CatchUpState state, catch_up_.advance(has_state_ ? std::optional(state_.next_window) : std::nullopt));
+  TRY_ASSIGN(const CatchUpState state,
+             catch_up_.advance(has_state_ ? std::optional(state_.next_window) : std::nullopt));
   if (state == CatchUpState::kWorking) {
     timeline_.add("catch_up", watch);
     return Progress::kWorked;
@@ -115,9 +120,10 @@ Status Validator::load_state() {
 Result<bool> Validator::begin_run(std::span<const Registration> roster) {
   if (!leads(roster)) return false;
   if (state_.scoreboard.window >= 0) {
-    return fatal_error(fmt::format("validator: bucket {} has a scoreboard up to window {} but no usable checkpoint: a run "
-                                   "that has begun is not begun again",
-                                   self_.bucket, state_.next_window));
+    return fatal_error(
+        fmt::format("validator: bucket {} has a scoreboard up to window {} but no usable checkpoint: a run "
+                    "that has begun is not begun again",
+                    self_.bucket, state_.next_window));
   }
   TRY_ASSIGN(const std::optional<int64_t> current, clock_.current_window());
   if (!current) return false;
@@ -172,7 +178,8 @@ Result<Progress> Validator::decide_window() {
 Result<bool> Validator::take_record(const AggregateRecord& record, Decision& decision) {
   Gathered& gathered = decision.gathered;
   log_differences(gathered, record, "validator", self_.uid);
-  TRY_ASSIGN(NamedContributions named, fetch_named(environment_, record, decision.request.roster, std::move(gathered.accepted)));
+  TRY_ASSIGN(NamedContributions named,
+             fetch_named(environment_, record, decision.request.roster, std::move(gathered.accepted)));
   if (!named.missing.empty()) {
     catch_up_.wait_for(record, std::move(named.missing));
     started_ = false;
@@ -183,23 +190,26 @@ Result<bool> Validator::take_record(const AggregateRecord& record, Decision& dec
   return true;
 }
 
-// What a record names must stay to be had, whatever becomes of its miners' buckets: copies of it come before the record.
+// What a record names must stay to be had, whatever becomes of its miners' buckets: copies of it come before
+// the record.
 Status Validator::publish_record(const Decision& decision) {
-  AggregateRecord record{.run_id = environment_.run_id,
-                         .window = replica_.window(),
-                         .outer_step = replica_.outer_step(),
-                         .state_root = replica_.state_root(),
-                         .gather_peers = {decision.request.peers.gather.begin(), decision.request.peers.gather.end()},
-                         .reserve_peers = {decision.request.peers.reserve.begin(), decision.request.peers.reserve.end()},
-                         .accepted = {},
-                         .rejected = decision.gathered.rejected,
-                         .leader = key_.public_key()};
+  AggregateRecord record{
+      .run_id = environment_.run_id,
+      .window = replica_.window(),
+      .outer_step = replica_.outer_step(),
+      .state_root = replica_.state_root(),
+      .gather_peers = {decision.request.peers.gather.begin(), decision.request.peers.gather.end()},
+      .reserve_peers = {decision.request.peers.reserve.begin(), decision.request.peers.reserve.end()},
+      .accepted = {},
+      .rejected = decision.gathered.rejected,
+      .leader = key_.public_key()};
   for (const Contribution& contribution : decision.gathered.accepted) {
     const uint32_t uid = contribution.header().uid;
     TRY(store_.put(self_.bucket, accepted_contribution_key(record.window, uid), contribution.bytes()));
     record.accepted.push_back({uid, contribution.content_hash(), contribution.size_bytes()});
   }
-  return store_.put(self_.bucket, aggregate_record_key(record.window), seal_aggregate_record(std::move(record), key_));
+  return store_.put(self_.bucket, aggregate_record_key(record.window),
+                    seal_aggregate_record(std::move(record), key_));
 }
 
 Result<Progress> Validator::judge_window() {
@@ -238,8 +248,8 @@ void Validator::finish_window() {
   if (checkpoint_due_) drop_old_copies();
 }
 
-// Those that are older than what miners have to keep, and than the checkpoint from which somebody would catch up. What can't be
-// removed now is removed the next time.
+// Those that are older than what miners have to keep, and than the checkpoint from which somebody would catch
+// up. What can't be removed now is removed the next time.
 void Validator::drop_old_copies() {
   if (!newest_checkpoint_) return;
   const int64_t retained_from = replica_.window() - environment_.spec.network.contribution_retention_windows;
@@ -295,7 +305,8 @@ Status Validator::observe_publisher() {
   return outcome ? take_outcome(*outcome) : Status();
 }
 
-// What could not be published is published with the next window's model; a person has to act on anything else.
+// What could not be published is published with the next window's model; a person has to act on anything
+// else.
 Status Validator::take_outcome(const Status& outcome) {
   const std::optional<UnderWay> checkpoint = std::exchange(under_way_, std::nullopt);
   if (checkpoint) timeline_.add("checkpoint", checkpoint->since);
@@ -305,7 +316,9 @@ Status Validator::take_outcome(const Status& outcome) {
   }
   if (outcome.error().kind != ErrorKind::kRetry) return outcome;
   log(LogLevel::kWarning, "validator", "checkpoint not published: will try with the next window's",
-      {{"uid", self_.uid}, {"window", checkpoint ? checkpoint->window : -1}, {"reason", outcome.error().message}});
+      {{"uid", self_.uid},
+       {"window", checkpoint ? checkpoint->window : -1},
+       {"reason", outcome.error().message}});
   retry_checkpoint_ = true;
   return {};
 }
@@ -316,7 +329,8 @@ void Validator::begin_checkpoint() {
                             .state_root = replica_.state_root(),
                             .start_window = replica_.start_window()};
   publisher_.begin(self_.bucket, info,
-                   meter_.start_copy().take(info.state_root, std::as_const(replica_.engine()).parameters(), replica_.team()));
+                   meter_.start_copy().take(info.state_root, std::as_const(replica_.engine()).parameters(),
+                                            replica_.team()));
   under_way_ = {.window = info.window, .since = {}};
   checkpoint_due_ = false;
 }
@@ -334,7 +348,9 @@ Status Validator::publish_checkpoint_now() {
   return take_outcome(published);
 }
 
-Status Validator::finish() { return take_outcome(publisher_.wait()); }
+Status Validator::finish() {
+  return take_outcome(publisher_.wait());
+}
 
 bool Validator::leads(std::span<const Registration> roster) const {
   const auto leader = leader_of(roster);

@@ -10,12 +10,16 @@ namespace {
 
 using Json = nlohmann::json;
 
-Json peers_json(const PeerSelection& peers) { return {{"gather", peers.gather}, {"reserve", peers.reserve}}; }
+Json peers_json(const PeerSelection& peers) {
+  return {{"gather", peers.gather}, {"reserve", peers.reserve}};
+}
 
-constexpr std::array<std::string_view, 5> kFields{"next_window", "next_peers_from", "peers", "next_peers", "scoreboard"};
+constexpr std::array<std::string_view, 5> kFields{"next_window", "next_peers_from", "peers", "next_peers",
+                                                  "scoreboard"};
 
 Result<int64_t> read_window(const Json& json, const char* field) {
-  if (!json.contains(field) || !json.at(field).is_number_unsigned() || json.at(field).get<uint64_t>() > INT64_MAX) {
+  if (!json.contains(field) || !json.at(field).is_number_unsigned() ||
+      json.at(field).get<uint64_t>() > INT64_MAX) {
     return fatal_error(std::string("validator state: ") + field + ": missing or not a window");
   }
   return json.at(field).get<int64_t>();
@@ -25,7 +29,9 @@ Result<int64_t> read_window(const Json& json, const char* field) {
 constexpr int kMaxDepth = 16;
 
 Result<std::vector<uint32_t>> read_uids(const Json& json, const std::string& list, const char* field) {
-  const auto wrong = [&] { return fatal_error("validator state: " + list + "." + field + ": must be a list of uids"); };
+  const auto wrong = [&] {
+    return fatal_error("validator state: " + list + "." + field + ": must be a list of uids");
+  };
   if (!json.contains(list) || !json.at(list).is_object() || !json.at(list).contains(field)) return wrong();
   const Json& values = json.at(list).at(field);
   if (!values.is_array()) return wrong();
@@ -41,7 +47,8 @@ Result<PeerSelection> read_peers(const Json& json, const std::string& list) {
   PeerSelection peers;
   TRY_ASSIGN(peers.gather, read_uids(json, list, "gather"));
   TRY_ASSIGN(peers.reserve, read_uids(json, list, "reserve"));
-  if (json.at(list).size() != 2) return fatal_error("validator state: " + list + ": must have gather and reserve alone");
+  if (json.at(list).size() != 2)
+    return fatal_error("validator state: " + list + ": must have gather and reserve alone");
   return peers;
 }
 
@@ -66,7 +73,8 @@ Result<ValidatorState> parse_validator_state(ByteView bytes) {
   if (too_deep) return fatal_error("validator state: nested too deeply");
   if (json.is_discarded() || !json.is_object()) return fatal_error("validator state: not a JSON object");
   for (const auto& [field, value] : json.items()) {
-    if (std::ranges::find(kFields, field) == kFields.end()) return fatal_error("validator state: " + field + ": unknown field");
+    if (std::ranges::find(kFields, field) == kFields.end())
+      return fatal_error("validator state: " + field + ": unknown field");
   }
   ValidatorState state;
   TRY_ASSIGN(state.next_window, read_window(json, "next_window"));

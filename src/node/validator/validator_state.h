@@ -18,7 +18,9 @@ struct ValidatorState {
   PeerSelection next_peers;  // in force from then on
   int64_t next_peers_from = 0;
 
-  [[nodiscard]] const PeerSelection& peers_in(int64_t window) const { return window < next_peers_from ? peers : next_peers; }
+  [[nodiscard]] const PeerSelection& peers_in(int64_t window) const {
+    return window < next_peers_from ? peers : next_peers;
+  }
   bool operator==(const ValidatorState&) const = default;
 };
 

@@ -16,8 +16,9 @@ namespace templar {
 
 // References must outlive the node. Nobody can write to a store or a ledger through it.
 struct NodeEnvironment {
-  NodeEnvironment(const RunSpec& run_spec, const ObjectReader& object_reader, const LedgerReader& ledger_reader,
-                  const ShardSource& shard_source, MetricsSink& metrics_sink, std::filesystem::path checkpoints = {})
+  NodeEnvironment(const RunSpec& run_spec, const ObjectReader& object_reader,
+                  const LedgerReader& ledger_reader, const ShardSource& shard_source,
+                  MetricsSink& metrics_sink, std::filesystem::path checkpoints = {})
       : spec(run_spec),
         layout(parameter_layout(run_spec.model)),
         run_id(templar::run_id(run_spec)),
@@ -34,8 +35,8 @@ struct NodeEnvironment {
   const LedgerReader& ledger;
   const ShardSource& shards;
   MetricsSink& metrics;
-  // Where checkpoints that are fetched are kept; empty: they are read from where they lie, as it suits a store on
-  // the same machine.
+  // Where checkpoints that are fetched are kept; empty: they are read from where they lie, as it suits a
+  // store on the same machine.
   const std::filesystem::path checkpoint_folder;
 };
 

@@ -22,19 +22,24 @@ constexpr int kStoreAttempts = 3;
 template <typename Call>
 auto with_retries(const Call& call) {
   auto result = call();
-  for (int attempt = 1; attempt < kStoreAttempts && !result && result.error().kind == ErrorKind::kRetry; ++attempt) {
+  for (int attempt = 1; attempt < kStoreAttempts && !result && result.error().kind == ErrorKind::kRetry;
+       ++attempt) {
     result = call();
   }
   return result;
 }
 
-Verdict missing_verdict(std::string reason) { return {VerdictCode::kMissing, std::move(reason)}; }
+Verdict missing_verdict(std::string reason) {
+  return {VerdictCode::kMissing, std::move(reason)};
+}
 
-// What was downloaded, parsed. Until the outer step all of a window's contributions are kept, so they move out of memory
-// into files; where there is no room for a file, they stay.
+// What was downloaded, parsed. Until the outer step all of a window's contributions are kept, so they move
+// out of memory into files; where there is no room for a file, they stay.
 Result<Contribution> parse(const NodeEnvironment& environment, Bytes bytes) {
   auto in_file = move_to_scratch_file(bytes);
-  if (!in_file) log(LogLevel::kWarning, "gather", "a contribution stays in memory", {{"reason", in_file.error().message}});
+  if (!in_file)
+    log(LogLevel::kWarning, "gather", "a contribution stays in memory",
+        {{"reason", in_file.error().message}});
   SharedBytes shared = in_file ? *std::move(in_file) : SharedBytes(std::move(bytes));
   return parse_contribution(std::move(shared), environment.layout, environment.spec.codec);
 }
@@ -42,10 +47,12 @@ Result<Contribution> parse(const NodeEnvironment& environment, Bytes bytes) {
 // Whether the object was stored in the put window; the reason says by how much it was not.
 Verdict judge_time(const ObjectInfo& info, const PutWindow& times) {
   if (info.stored_at_ms < times.opens_ms) {
-    return {VerdictCode::kTooEarly, fmt::format("stored {} ms before the window began", times.opens_ms - info.stored_at_ms)};
+    return {VerdictCode::kTooEarly,
+            fmt::format("stored {} ms before the window began", times.opens_ms - info.stored_at_ms)};
   }
   if (info.stored_at_ms >= times.closes_ms) {
-    return {VerdictCode::kTooLate, fmt::format("stored {} ms after the put window closed", info.stored_at_ms - times.closes_ms)};
+    return {VerdictCode::kTooLate,
+            fmt::format("stored {} ms after the put window closed", info.stored_at_ms - times.closes_ms)};
   }
   return {};
 }
@@ -65,20 +72,24 @@ Verdict judge_content(const NodeEnvironment& environment, const GatherRequest& r
     return invalid_verdict(fmt::format("started from state {}, the window's is {}", header.state_root.brief(),
                                        request.state_root.brief()));
   }
-  if (header.possession_proof != prove_possession(request.parameters, request.block_hash, peer.uid, request.plan.window)) {
+  if (header.possession_proof !=
+      prove_possession(request.parameters, request.block_hash, peer.uid, request.plan.window)) {
     return invalid_verdict("the possession proof does not fit the model");
   }
   return {};
 }
 
-uint32_t uid_in(const Contribution& contribution) { return contribution.header().uid; }
+uint32_t uid_in(const Contribution& contribution) {
+  return contribution.header().uid;
+}
 
 bool is(const Contribution& contribution, const AcceptedContribution& wanted) {
   return uid_in(contribution) == wanted.uid && contribution.content_hash() == wanted.content_hash;
 }
 
 // As read_contribution; fails (retry) where the store was away.
-Result<std::variant<Contribution, Verdict>> ask_for_contribution(const NodeEnvironment& environment, const GatherRequest& request,
+Result<std::variant<Contribution, Verdict>> ask_for_contribution(const NodeEnvironment& environment,
+                                                                 const GatherRequest& request,
                                                                  const Shard& shard, uint32_t uid) {
   const Registration* peer = find_uid(request.roster, uid);
   if (peer == nullptr) return missing_verdict("not on the ledger");
@@ -96,40 +107,47 @@ Result<std::variant<Contribution, Verdict>> ask_for_contribution(const NodeEnvir
   if (!bytes) return missing_verdict("store: " + bytes.error().message);
   auto contribution = parse(environment, std::move(*bytes));
   if (!contribution) return invalid_verdict(contribution.error().message);
-  if (Verdict verdict = judge_content(environment, request, shard, *contribution, *peer); !verdict.accepted()) return verdict;
+  if (Verdict verdict = judge_content(environment, request, shard, *contribution, *peer); !verdict.accepted())
+    return verdict;
   return std::move(*contribution);
 }
 
-// That object, if it is what a record names. Fails (retry) where the store was away, (skip) where it has something else or nothing.
-Result<Contribution> fetch_object(const NodeEnvironment& environment, std::string_view bucket, const std::string& key,
-                                  const AcceptedContribution& wanted) {
+// That object, if it is what a record names. Fails (retry) where the store was away, (skip) where it has
+// something else or nothing.
+Result<Contribution> fetch_object(const NodeEnvironment& environment, std::string_view bucket,
+                                  const std::string& key, const AcceptedContribution& wanted) {
   const auto limit = static_cast<uint64_t>(max_contribution_size(environment.layout, environment.spec.codec));
   TRY_ASSIGN(Bytes bytes, with_retries([&] { return environment.store.get(bucket, key, limit); }));
   TRY_ASSIGN(Contribution contribution, parse(environment, std::move(bytes)));
   if (is(contribution, wanted)) return contribution;
-  return skip_error(fmt::format("content {} is stored, the leader's record names {}", contribution.content_hash().brief(),
-                                wanted.content_hash.brief()));
+  return skip_error(fmt::format("content {} is stored, the leader's record names {}",
+                                contribution.content_hash().brief(), wanted.content_hash.brief()));
 }
 
 // From the miner's bucket, else the leader's copy.
 Result<Contribution> fetch_accepted(const NodeEnvironment& environment, const AggregateRecord& record,
-                                    const AcceptedContribution& wanted, std::span<const Registration> roster) {
+                                    const AcceptedContribution& wanted,
+                                    std::span<const Registration> roster) {
   const Registration* peer = find_uid(roster, wanted.uid);
-  auto own = peer == nullptr ? skip_error("the uid is not on the ledger")
-                             : fetch_object(environment, peer->bucket, contribution_key(record.window), wanted);
+  auto own = peer == nullptr
+                 ? skip_error("the uid is not on the ledger")
+                 : fetch_object(environment, peer->bucket, contribution_key(record.window), wanted);
   const std::optional<uint32_t> leader = uid_of(roster, record.leader);
   if (own || !leader) return own;
-  auto copy = fetch_object(environment, find_uid(roster, *leader)->bucket, accepted_contribution_key(record.window, wanted.uid), wanted);
+  auto copy = fetch_object(environment, find_uid(roster, *leader)->bucket,
+                           accepted_contribution_key(record.window, wanted.uid), wanted);
   if (copy) return copy;
   const bool away = own.error().kind == ErrorKind::kRetry || copy.error().kind == ErrorKind::kRetry;
-  return std::unexpected(Error{.kind = away ? ErrorKind::kRetry : ErrorKind::kSkip,
-                               .message = own.error().message + "; the leader's copy: " + copy.error().message});
+  return std::unexpected(
+      Error{.kind = away ? ErrorKind::kRetry : ErrorKind::kSkip,
+            .message = own.error().message + "; the leader's copy: " + copy.error().message});
 }
 
 }  // namespace
 
-std::variant<Contribution, Verdict> read_contribution(const NodeEnvironment& environment, const GatherRequest& request,
-                                                      const Shard& shard, uint32_t uid) {
+std::variant<Contribution, Verdict> read_contribution(const NodeEnvironment& environment,
+                                                      const GatherRequest& request, const Shard& shard,
+                                                      uint32_t uid) {
   auto result = ask_for_contribution(environment, request, shard, uid);
   if (!result) return missing_verdict("store: " + result.error().message);
   return *std::move(result);
@@ -160,10 +178,12 @@ Result<Gathered> gather(const NodeEnvironment& environment, const GatherRequest&
 }
 
 Result<NamedContributions> fetch_named(const NodeEnvironment& environment, const AggregateRecord& record,
-                                       std::span<const Registration> roster, std::vector<Contribution> at_hand) {
+                                       std::span<const Registration> roster,
+                                       std::vector<Contribution> at_hand) {
   NamedContributions named;
   for (const AcceptedContribution& wanted : record.accepted) {
-    const auto found = std::ranges::find_if(at_hand, [&](const Contribution& contribution) { return is(contribution, wanted); });
+    const auto found = std::ranges::find_if(
+        at_hand, [&](const Contribution& contribution) { return is(contribution, wanted); });
     if (found != at_hand.end()) {
       named.found.push_back(std::move(*found));
       at_hand.erase(found);
@@ -174,7 +194,9 @@ Result<NamedContributions> fetch_named(const NodeEnvironment& environment, const
       named.found.push_back(*std::move(fetched));
       continue;
     }
-    const Error reason = annotate(fetched.error(), fmt::format("window {}: contribution of uid {}", record.window, wanted.uid)).error();
+    const Error reason =
+        annotate(fetched.error(), fmt::format("window {}: contribution of uid {}", record.window, wanted.uid))
+            .error();
     if (reason.kind == ErrorKind::kRetry) return std::unexpected(reason);
     named.missing.push_back({wanted, reason.message});
   }

@@ -1,5 +1,6 @@
-// The gather: which contributions of a window count. Every node decides it by the same rule from the same store, so all come to
-// the same set; where they don't (a store that answered one and not the other), the leader's record decides.
+// The gather: which contributions of a window count. Every node decides it by the same rule from the same
+// store, so all come to the same set; where they don't (a store that answered one and not the other), the
+// leader's record decides.
 #pragma once
 
 #include <cstdint>
@@ -19,12 +20,12 @@ namespace templar {
 
 struct GatherRequest {
   WindowPlan plan;
-  PeerSelection peers;                  // in force in this window
-  std::vector<Registration> roster;     // the ledger's registrations
+  PeerSelection peers;               // in force in this window
+  std::vector<Registration> roster;  // the ledger's registrations
   PutWindow times;
-  Hash256 block_hash;                   // of the window's first block
-  Hash256 state_root;                   // of our model at the window's start
-  ConstParameterSpans parameters;       // that model
+  Hash256 block_hash;              // of the window's first block
+  Hash256 state_root;              // of our model at the window's start
+  ConstParameterSpans parameters;  // that model
 };
 
 struct Gathered {
@@ -39,25 +40,29 @@ struct MissingContribution {
   std::string reason;  // names window and uid
 };
 struct NamedContributions {
-  std::vector<Contribution> found;           // ascending uid
+  std::vector<Contribution> found;  // ascending uid
   // Ascending uid; with all of found they are what the record names.
   std::vector<MissingContribution> missing;
 };
 
-// One peer's contribution of the window, or why it does not count. A contribution counts if it was stored in time, parses, is of
-// this run, window and registered key, starts from our state root with a fitting possession proof, and its receipt is that of the
-// samples that the window assigns to its uid. shard: the window's active one.
+// One peer's contribution of the window, or why it does not count. A contribution counts if it was stored in
+// time, parses, is of this run, window and registered key, starts from our state root with a fitting
+// possession proof, and its receipt is that of the samples that the window assigns to its uid. shard: the
+// window's active one.
 [[nodiscard]] std::variant<Contribution, Verdict> read_contribution(const NodeEnvironment& environment,
-                                                                    const GatherRequest& request, const Shard& shard, uint32_t uid);
+                                                                    const GatherRequest& request,
+                                                                    const Shard& shard, uint32_t uid);
 
-// The gather peers' contributions, each hole filled with that of the next reserve peer whose own counts. A wrong or missing one is
-// rejected with its reason and stops nobody. Fails only where the active shard can't be opened.
+// The gather peers' contributions, each hole filled with that of the next reserve peer whose own counts. A
+// wrong or missing one is rejected with its reason and stops nobody. Fails only where the active shard can't
+// be opened.
 [[nodiscard]] Result<Gathered> gather(const NodeEnvironment& environment, const GatherRequest& request);
 
-// The contributions that a record names, by content hash; those already at hand are taken out of it. Each other one is read from
-// its miner's bucket, and where that has it no more, or something else in its place, from the leader's copy. Fails (retry) where
-// a store was away.
-[[nodiscard]] Result<NamedContributions> fetch_named(const NodeEnvironment& environment, const AggregateRecord& record,
+// The contributions that a record names, by content hash; those already at hand are taken out of it. Each
+// other one is read from its miner's bucket, and where that has it no more, or something else in its place,
+// from the leader's copy. Fails (retry) where a store was away.
+[[nodiscard]] Result<NamedContributions> fetch_named(const NodeEnvironment& environment,
+                                                     const AggregateRecord& record,
                                                      std::span<const Registration> roster,
                                                      std::vector<Contribution> at_hand);
 

@@ -15,14 +15,19 @@ void add_gathered(Measurement& measurement, const Gathered& gathered) {
   const size_t all = accepted.size() + rejected.size();
   measurement.fields["gather_accepted"] = static_cast<int64_t>(accepted.size());
   measurement.fields["gather_rejected"] = static_cast<int64_t>(rejected.size());
-  if (all > 0) measurement.fields["gather_success_rate"] = 100.0 * static_cast<double>(accepted.size()) / static_cast<double>(all);
+  if (all > 0)
+    measurement.fields["gather_success_rate"] =
+        100.0 * static_cast<double>(accepted.size()) / static_cast<double>(all);
   add_list_field(measurement, "gather_peers", accepted);
   add_list_field(measurement, "skipped_peers", rejected);
 }
 
-void log_differences(const Gathered& own, const AggregateRecord& record, std::string_view room, uint32_t uid) {
+void log_differences(const Gathered& own, const AggregateRecord& record, std::string_view room,
+                     uint32_t uid) {
   for (const AcceptedContribution& accepted : record.accepted) {
-    if (std::ranges::find(own.accepted, accepted.content_hash, &Contribution::content_hash) != own.accepted.end()) continue;
+    if (std::ranges::find(own.accepted, accepted.content_hash, &Contribution::content_hash) !=
+        own.accepted.end())
+      continue;
     const auto rejected = std::ranges::find(own.rejected, accepted.uid, &RejectedContribution::uid);
     log(LogLevel::kWarning, room, "the leader accepted what our gather did not: taken",
         {{"uid", uid},
@@ -31,8 +36,8 @@ void log_differences(const Gathered& own, const AggregateRecord& record, std::st
          {"our_reason", rejected == own.rejected.end() ? "other content" : rejected->verdict.reason}});
   }
   for (const Contribution& contribution : own.accepted) {
-    if (std::ranges::find(record.accepted, contribution.content_hash(), &AcceptedContribution::content_hash) !=
-        record.accepted.end()) {
+    if (std::ranges::find(record.accepted, contribution.content_hash(),
+                          &AcceptedContribution::content_hash) != record.accepted.end()) {
       continue;
     }
     log(LogLevel::kWarning, room, "our gather accepted what the leader did not: left out",

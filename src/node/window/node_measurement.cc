@@ -4,10 +4,12 @@
 
 namespace templar {
 
-Measurement node_measurement(std::string_view name, std::string_view role, uint32_t uid, const NodeEnvironment& environment) {
+Measurement node_measurement(std::string_view name, std::string_view role, uint32_t uid,
+                             const NodeEnvironment& environment) {
   Measurement measurement;
   measurement.name = name;
-  measurement.tags = {{"role", std::string(role)}, {"uid", std::to_string(uid)}, {"run", environment.run_id.brief()}};
+  measurement.tags = {
+      {"role", std::string(role)}, {"uid", std::to_string(uid)}, {"run", environment.run_id.brief()}};
   return measurement;
 }
 

@@ -8,8 +8,8 @@
 
 namespace templar {
 
-Result<std::optional<AggregateRecord>> read_record(const NodeEnvironment& environment, const Registration& leader,
-                                                   int64_t window) {
+Result<std::optional<AggregateRecord>> read_record(const NodeEnvironment& environment,
+                                                   const Registration& leader, int64_t window) {
   const std::string key = aggregate_record_key(window);
   TRY_ASSIGN(const std::optional<ObjectInfo> info, environment.store.head(leader.bucket, key));
   if (!info) return std::nullopt;
@@ -19,13 +19,16 @@ Result<std::optional<AggregateRecord>> read_record(const NodeEnvironment& enviro
   auto record = parse_aggregate_record(*bytes);
   if (!record) return annotate(record.error(), what);
   const Status expected = check_aggregate_record(
-      *record, {.run_id = environment.run_id, .window = window, .leader = leader.key, .state_root = std::nullopt});
+      *record,
+      {.run_id = environment.run_id, .window = window, .leader = leader.key, .state_root = std::nullopt});
   if (!expected) return annotate(expected.error(), what);
   return std::move(*record);
 }
 
-Result<std::optional<int64_t>> newest_record_window(const NodeEnvironment& environment, const Registration& leader) {
-  TRY_ASSIGN(const std::vector<ObjectInfo> objects, environment.store.list(leader.bucket, kAggregateRecordPrefix));
+Result<std::optional<int64_t>> newest_record_window(const NodeEnvironment& environment,
+                                                    const Registration& leader) {
+  TRY_ASSIGN(const std::vector<ObjectInfo> objects,
+             environment.store.list(leader.bucket, kAggregateRecordPrefix));
   std::optional<int64_t> newest;
   for (const ObjectInfo& object : objects) {
     if (const auto window = window_in_key(kAggregateRecordPrefix, object.key)) newest = window;
@@ -33,8 +36,8 @@ Result<std::optional<int64_t>> newest_record_window(const NodeEnvironment& envir
   return newest;
 }
 
-Result<std::optional<PeerSelection>> peers_in_force(const NodeEnvironment& environment, const Registration& leader,
-                                                    int64_t window) {
+Result<std::optional<PeerSelection>> peers_in_force(const NodeEnvironment& environment,
+                                                    const Registration& leader, int64_t window) {
   const int64_t frequency = environment.spec.network.peer_replacement_frequency;
   const int64_t begin = window / frequency * frequency;
   std::vector<int64_t> candidates;
@@ -42,7 +45,8 @@ Result<std::optional<PeerSelection>> peers_in_force(const NodeEnvironment& envir
     if (window - distance >= begin) candidates.push_back(window - distance);
     if (window + distance < begin + frequency) candidates.push_back(window + distance);
   }
-  for (int64_t before = begin - 1; before >= std::max<int64_t>(begin - frequency, 0); --before) candidates.push_back(before);
+  for (int64_t before = begin - 1; before >= std::max<int64_t>(begin - frequency, 0); --before)
+    candidates.push_back(before);
   for (const int64_t candidate : candidates) {
     const auto record = read_record(environment, leader, candidate);
     if (record && record->has_value()) return selection_of(**record);

@@ -5,7 +5,8 @@
 namespace templar {
 
 void Replica::begin_initial(int64_t window) {
-  initialise_parameters(environment_.layout, environment_.spec.model, environment_.spec.seed, engine_.parameters());
+  initialise_parameters(environment_.layout, environment_.spec.model, environment_.spec.seed,
+                        engine_.parameters());
   begin_loaded(window, 0, window);
 }
 
@@ -24,7 +25,8 @@ double Replica::outer_learning_rate() const {
 
 void Replica::close_window(ContributionList accepted) {
   if (!accepted.empty()) {
-    templar::outer_step(engine_.parameters(), environment_.layout, environment_.spec, accepted, outer_learning_rate(), team_);
+    templar::outer_step(engine_.parameters(), environment_.layout, environment_.spec, accepted,
+                        outer_learning_rate(), team_);
     ++outer_step_;
     refresh();
   }

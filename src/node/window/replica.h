@@ -1,6 +1,6 @@
-// A node's copy of the shared model: the parameters in its engine, and which window they are the start of. Only close_window and
-// the two ways to begin move it, so it is never between two states: it stands at a window's start, or is of no use until it begins
-// again.
+// A node's copy of the shared model: the parameters in its engine, and which window they are the start of.
+// Only close_window and the two ways to begin move it, so it is never between two states: it stands at a
+// window's start, or is of no use until it begins again.
 #pragma once
 
 #include <cstdint>
@@ -43,8 +43,9 @@ class Replica {
   // What the outer step of this window is scaled with: outer.learning_rate, or the schedule's in demo.
   [[nodiscard]] double outer_learning_rate() const;
 
-  // Applies the window's accepted contributions and moves on to the next window. Without contributions (a null round) the model
-  // and the count of outer steps stay. The parameters must be those of the window's start.
+  // Applies the window's accepted contributions and moves on to the next window. Without contributions (a
+  // null round) the model and the count of outer steps stay. The parameters must be those of the window's
+  // start.
   void close_window(ContributionList accepted);
 
  private:

@@ -81,8 +81,8 @@ TEST_F(ReplicaTest, HasNoModelBeforeItBeginsAndAfterItWasDiscarded) {
 TEST_F(ReplicaTest, KeepsTheHashesOfItsModelsBlocks) {
   replica_.begin_initial(0);
   ThreadTeam team(1);
-  EXPECT_EQ(replica_.state_tree(),
-            compute_state_tree(world_.environment.layout, world_.communications.model.parameters.spans(), team));
+  EXPECT_EQ(replica_.state_tree(), compute_state_tree(world_.environment.layout,
+                                                      world_.communications.model.parameters.spans(), team));
 }
 
 TEST(ReplicaInDemo, TakesTheOuterStepsRateFromTheSchedule) {

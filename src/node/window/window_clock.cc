@@ -27,7 +27,9 @@ Result<bool> WindowClock::is_closed(int64_t window, int64_t since_seconds) const
 Result<Hash256> WindowClock::block_hash(int64_t window) const {
   const int64_t number = first_block_of_window(network_, window);
   TRY_ASSIGN(const std::optional<Block> first, ledger_.block(number));
-  if (!first) return retry_error(fmt::format("ledger: block {}, the first of window {}, is not made yet", number, window));
+  if (!first)
+    return retry_error(
+        fmt::format("ledger: block {}, the first of window {}, is not made yet", number, window));
   return first->hash;
 }
 

@@ -5,12 +5,13 @@
 namespace templar {
 
 Result<Shard> open_active_shard(const NodeEnvironment& environment, const WindowPlan& plan) {
-  return environment.shards.open_shard(active_shard(static_cast<uint64_t>(plan.outer_step),
-                                                    static_cast<uint64_t>(environment.spec.data.outer_steps_per_shard),
-                                                    environment.shards.shard_count()));
+  return environment.shards.open_shard(active_shard(
+      static_cast<uint64_t>(plan.outer_step),
+      static_cast<uint64_t>(environment.spec.data.outer_steps_per_shard), environment.shards.shard_count()));
 }
 
-SampleAssignment assigned_samples(const NodeEnvironment& environment, const WindowPlan& plan, const Shard& shard, uint32_t uid) {
+SampleAssignment assigned_samples(const NodeEnvironment& environment, const WindowPlan& plan,
+                                  const Shard& shard, uint32_t uid) {
   return assign_samples(environment.spec.seed, uid, static_cast<uint64_t>(plan.window), shard.sample_count(),
                         static_cast<uint64_t>(environment.spec.inner.samples_per_window()));
 }
@@ -22,7 +23,8 @@ SampleReceipt receipt_of(const SampleAssignment& assignment, const Shard& shard)
   return make_receipt(ids);
 }
 
-SampleTokens read_samples(const SampleAssignment& assignment, const Shard& shard, int64_t first, int64_t count) {
+SampleTokens read_samples(const SampleAssignment& assignment, const Shard& shard, int64_t first,
+                          int64_t count) {
   SampleTokens samples{.tokens = {}, .sequence_length = static_cast<int64_t>(shard.sequence_length())};
   samples.tokens.reserve(static_cast<size_t>(count) * shard.sequence_length());
   for (int64_t i = 0; i < count; ++i) {

@@ -25,6 +25,7 @@ namespace templar {
 [[nodiscard]] SampleReceipt receipt_of(const SampleAssignment& assignment, const Shard& shard);
 
 // The samples at positions [first, first + count) of the assignment.
-[[nodiscard]] SampleTokens read_samples(const SampleAssignment& assignment, const Shard& shard, int64_t first, int64_t count);
+[[nodiscard]] SampleTokens read_samples(const SampleAssignment& assignment, const Shard& shard, int64_t first,
+                                        int64_t count);
 
 }  // namespace templar

@@ -71,7 +71,8 @@ TYPED_TEST_P(ObjectStoreContract, PutsAnObjectPieceByPiece) {
       return end;
     });
   };
-  EXPECT_TRUE(fails(put(11, {}), ErrorKind::kFatal, "bucket/pieces: 12 bytes were handed over, 11 were announced"));
+  EXPECT_TRUE(
+      fails(put(11, {}), ErrorKind::kFatal, "bucket/pieces: 12 bytes were handed over, 11 were announced"));
   EXPECT_TRUE(fails(put(12, skip_error("the source broke")), ErrorKind::kSkip, "the source broke"));
   EXPECT_EQ(this->store().head("bucket", "pieces").value(), std::nullopt);
   const Status status = put(12, {});
@@ -262,10 +263,11 @@ TYPED_TEST_P(ObjectStoreContract, TakesPutsAndRemovesFromManyThreads) {
   EXPECT_EQ(this->text_at("kept/3-24"), "3-24");
 }
 
-REGISTER_TYPED_TEST_SUITE_P(ObjectStoreContract, GivesBackWhatWasPut, KeepsEveryByteValueAndEmptyContent, PutsAnObjectPieceByPiece,
-                            ReplacesAnObjectWhole, SaysWhatIsMissing, RefusesAnObjectLargerThanAllowed,
-                            GivesExactlyTheRange, ListsByPrefixInTheOrderOfKeys, ListsSizes,
-                            KeepsBucketsApart, RemovesAlsoWhatIsNotThere, StampsObjectsByItsOwnClock,
+REGISTER_TYPED_TEST_SUITE_P(ObjectStoreContract, GivesBackWhatWasPut, KeepsEveryByteValueAndEmptyContent,
+                            PutsAnObjectPieceByPiece, ReplacesAnObjectWhole, SaysWhatIsMissing,
+                            RefusesAnObjectLargerThanAllowed, GivesExactlyTheRange,
+                            ListsByPrefixInTheOrderOfKeys, ListsSizes, KeepsBucketsApart,
+                            RemovesAlsoWhatIsNotThere, StampsObjectsByItsOwnClock,
                             RefusesNamesThatTheRulesForbid, AllowsEveryNameThatTheRulesAllow,
                             ShowsReadersTheOldObjectOrTheNewNeverAPart, TakesPutsAndRemovesFromManyThreads);
 
