@@ -9,6 +9,7 @@ option(TEMPLAR_TESTS "Build the tests" ON)
 option(TEMPLAR_ONLY_CORE "Leave out the rooms that the consensus does not need, and their libraries" OFF)
 option(TEMPLAR_FUZZERS "Build the libFuzzer targets (clang only)" OFF)
 option(TEMPLAR_PRECOMPILED_HEADERS "Compile each target's common headers once (clang; GCC gains nothing by it)" OFF)
+option(TEMPLAR_QUICK "Optimise only the rooms that compute: for working on the code" OFF)
 set(TEMPLAR_SANITIZE "" CACHE STRING "Sanitizers for every target, as -fsanitize= takes them")
 
 find_program(CCACHE_PROGRAM ccache)

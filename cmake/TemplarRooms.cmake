@@ -30,7 +30,7 @@ function(templar_room path)
     add_library(${target} STATIC ${sources})
     target_link_libraries(${target} PUBLIC ${links})
     templar_precompile(${target} ${large_headers})
-    if(TEMPLAR_SANITIZE AND NOT path MATCHES "^(base|core/|engine)")
+    if((TEMPLAR_SANITIZE OR TEMPLAR_QUICK) AND NOT path MATCHES "^(base|core/|engine)")
       # Sanitizers' code is slow to optimise, and outside these rooms nothing computes for long.
       target_compile_options(${target} PRIVATE -O0)
     endif()
