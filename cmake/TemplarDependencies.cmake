@@ -16,9 +16,6 @@ templar_dependency(spdlog spdlog::spdlog fmt::fmt)
 templar_dependency(json nlohmann_json::nlohmann_json)
 templar_dependency(highway PkgConfig::HIGHWAY)
 templar_dependency(cli11)  # header only
-# Those that take long to compile and that many sources of a room include: see templar_precompile.
-set(templar_large_headers_of_json <nlohmann/json.hpp>)
-set(templar_large_headers_of_cli11 <CLI/CLI.hpp>)
 
 if(TEMPLAR_ONLY_CORE)
   return()
