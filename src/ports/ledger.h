@@ -18,7 +18,9 @@ namespace templar {
 struct Block {
   int64_t number = 0;
   TimestampMs time_ms = 0;  // the ledger's own time
-  Hash256 hash;             // not known to anybody before the block is made
+  // Of a chain: known to nobody before the block is made. Of a ledger of our own: follows from the ledger's
+  // seed and the number, so whoever knows the seed knows it before.
+  Hash256 hash;
   bool operator==(const Block&) const = default;
 };
 
