@@ -66,7 +66,7 @@ float quantise_chunk(std::span<const float> values, std::span<const float> codeb
     assign_levels(values, scale, magnitudes, codes);
     scale = best_scale(values, magnitudes, codes);
   }
-  scale = std::min(round_block_scale(scale), largest_block_scale(static_cast<int64_t>(codebook.size())));
+  scale = std::min(round_block_scale(scale), largest_block_scale(std::ssize(codebook)));
   if (scale == 0.0f) {
     std::ranges::fill(codes, 0);
     return scale;
@@ -76,20 +76,6 @@ float quantise_chunk(std::span<const float> values, std::span<const float> codeb
     codes[i] = static_cast<uint8_t>(codes[i] + (values[i] < 0.0f ? level_count : 0));
   }
   return scale;
-}
-
-Result<QuantisedValues> quantise_block_log(std::span<const float> values, const CodecSpec& codec,
-                                           int64_t kept) {
-  CHECK(kept >= 1 && !values.empty() && values.size() % static_cast<size_t>(kept) == 0);
-  QuantisedValues result;
-  result.codebook = block_log_codebook(codec.quantiser_bins);
-  result.codes.resize(values.size());
-  for (size_t first = 0; first < values.size(); first += static_cast<size_t>(kept)) {
-    result.scales.push_back(
-        quantise_chunk(values.subspan(first, static_cast<size_t>(kept)), result.codebook,
-                       std::span(result.codes).subspan(first, static_cast<size_t>(kept))));
-  }
-  return result;
 }
 
 }  // namespace templar

@@ -6,10 +6,6 @@
 
 #include <cstdint>
 #include <span>
-#include <vector>
-
-#include "base/result.h"
-#include "core/codec/quantiser.h"
 
 namespace templar {
 
@@ -17,9 +13,5 @@ namespace templar {
 // their scale. codebook: block_log_codebook(bins).
 [[nodiscard]] float quantise_chunk(std::span<const float> values, std::span<const float> codebook,
                                    std::span<uint8_t> codes);
-
-// values: those of whole chunks, kept of them each. Never fails.
-[[nodiscard]] Result<QuantisedValues> quantise_block_log(std::span<const float> values,
-                                                         const CodecSpec& codec, int64_t kept);
 
 }  // namespace templar

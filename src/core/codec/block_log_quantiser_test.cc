@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/random.h"
+#include "core/codec/mean4_quantiser.h"
 #include "core/coding/block_log.h"
 #include "core/coding/coded_block.h"
 
@@ -18,7 +19,24 @@ CodecSpec codec() {
   return {.quantiser = Quantiser::kBlockLog, .quantiser_bins = 16, .quantiser_range_sigmas = 6};
 }
 
-Values decoded(const QuantisedValues& quantised, size_t kept) {
+struct QuantisedChunks {
+  Values codebook;
+  Values scales;               // one a chunk
+  std::vector<uint8_t> codes;  // one a value
+};
+
+// values: those of whole chunks, kept of them each.
+QuantisedChunks quantise(const Values& values, int64_t kept) {
+  QuantisedChunks result{.codebook = block_log_codebook(codec().quantiser_bins), .scales = {}, .codes = {}};
+  result.codes.resize(values.size());
+  for (int64_t first = 0; first < std::ssize(values); first += kept) {
+    result.scales.push_back(quantise_chunk(std::span(values).subspan(first, kept), result.codebook,
+                                           std::span(result.codes).subspan(first, kept)));
+  }
+  return result;
+}
+
+Values decoded(const QuantisedChunks& quantised, size_t kept) {
   Values values;
   for (size_t i = 0; i < quantised.codes.size(); ++i)
     values.push_back(quantised.scales[i / kept] * quantised.codebook[quantised.codes[i]]);
@@ -50,14 +68,14 @@ Values top_of_normal(int chunks) {
 }
 
 TEST(BlockLogQuantiser, SendsValuesOfOneMagnitudeExactly) {
-  const QuantisedValues quantised = *quantise_block_log(Values{0.5f, -0.5f, 0.5f, 0.5f}, codec(), 4);
+  const QuantisedChunks quantised = quantise(Values{0.5f, -0.5f, 0.5f, 0.5f}, 4);
   EXPECT_EQ(quantised.scales, (Values{0.5f}));
   EXPECT_EQ(quantised.codes, (std::vector<uint8_t>{0, 8, 0, 0}));
 }
 
 TEST(BlockLogQuantiser, GivesEveryChunkItsOwnScale) {
   const Values values{1, -1, 1024, 1024, 0, 0};
-  const QuantisedValues quantised = *quantise_block_log(values, codec(), 2);
+  const QuantisedChunks quantised = quantise(values, 2);
   EXPECT_EQ(quantised.scales, (Values{1, 1024, 0}));
   EXPECT_EQ(decoded(quantised, 2), values);
 }
@@ -66,7 +84,7 @@ TEST(BlockLogQuantiser, RaisesLargeValuesByQuarters) {
   Values values(62, 1.0f);
   values.push_back(-1.25f);
   values.push_back(1.953125f);
-  const QuantisedValues quantised = *quantise_block_log(values, codec(), 64);
+  const QuantisedChunks quantised = quantise(values, 64);
   EXPECT_EQ(quantised.codes[0], 0);
   EXPECT_EQ(quantised.codes[62], 9);
   EXPECT_EQ(quantised.codes[63], 3);
@@ -75,8 +93,8 @@ TEST(BlockLogQuantiser, RaisesLargeValuesByQuarters) {
 
 TEST(BlockLogQuantiser, IsCloserThanMean4WithTheSameSizeOfValues) {
   const Values values = top_of_normal(40);
-  const QuantisedValues fine = *quantise_block_log(values, codec(), 64);
-  const QuantisedValues coarse = *quantise_mean4(values, {.quantiser_bins = 4, .quantiser_range_sigmas = 6});
+  const QuantisedChunks fine = quantise(values, 64);
+  const QuantisedValues coarse = quantise_mean4(values, {.quantiser_bins = 4, .quantiser_range_sigmas = 6});
   Values reference;
   for (const uint8_t code : coarse.codes) reference.push_back(coarse.codebook[code]);
   EXPECT_LT(relative_error(values, decoded(fine, 64)), 0.8 * relative_error(values, reference));
@@ -85,7 +103,7 @@ TEST(BlockLogQuantiser, IsCloserThanMean4WithTheSameSizeOfValues) {
 TEST(BlockLogQuantiser, StaysLegalAtTheEdgesOfTheRange) {
   for (const float size : {kMaxCodebookMagnitude, 1e-38f, 1e-44f}) {
     const Values values{size, -size, size, 0};
-    const QuantisedValues quantised = *quantise_block_log(values, codec(), 4);
+    const QuantisedChunks quantised = quantise(values, 4);
     EXPECT_TRUE(is_block_scale(quantised.scales[0], 16)) << size;
     for (const float value : decoded(quantised, 4)) EXPECT_LE(std::fabs(value), kMaxCodebookMagnitude);
     if (quantised.scales[0] == 0) {
@@ -98,7 +116,7 @@ TEST(BlockLogQuantiser, FollowsAChunkThatIsKeptWhole) {
   Random random(9);
   Values values(64 * 50);
   for (float& value : values) value = static_cast<float>(random.normal());
-  const QuantisedValues quantised = *quantise_block_log(values, codec(), 64);
+  const QuantisedChunks quantised = quantise(values, 64);
   EXPECT_LT(relative_error(values, decoded(quantised, 64)), 0.2);
 }
 

@@ -10,7 +10,7 @@ namespace templar {
 Result<std::vector<EncodedParameter>> prepare_demo(const DemoStep& step, ParameterSpans parameters,
                                                    ParameterSpans momentum, ParameterSpans gradients,
                                                    const ParameterLayout& layout, const CodecSpec& codec,
-                                                   ThreadTeam& team, QuantiseFunction* quantise) {
+                                                   ThreadTeam& team) {
   CHECK(parameters.size() == layout.size() && momentum.size() == layout.size() &&
         gradients.size() == layout.size());
   CHECK(step.iteration >= 0);
@@ -24,8 +24,8 @@ Result<std::vector<EncodedParameter>> prepare_demo(const DemoStep& step, Paramet
                                gradients[i],
                                static_cast<float>(step.learning_rate)};
     if (step.iteration > 0) next_momentum.base = momentum[i];
-    TRY_ASSIGN(EncodedParameter parameter, encode_parameter(next_momentum, layout[i], codec, team,
-                                                            {gradients[i], subtract_sent}, quantise));
+    TRY_ASSIGN(EncodedParameter parameter,
+               encode_parameter(next_momentum, layout[i], codec, team, {gradients[i], subtract_sent}));
     encoded.push_back(std::move(parameter));
   }
 

@@ -6,7 +6,6 @@
 
 #include "base/result.h"
 #include "base/thread_team.h"
-#include "core/codec/quantiser.h"
 #include "core/coding/coded_block.h"
 #include "core/run/parameter_layout.h"
 
@@ -25,12 +24,11 @@ struct DemoStep {
 // q = compress(m); m <- m - decompress(q) from iteration kDemoIterationsWithoutSubtraction on: what is
 // subtracted is what the peers decode. decay is codec.error_feedback_decay. The parameters are the miner's
 // own: the shared model decays in the outer step, so a node puts its model back afterwards. gradients are
-// used up: what they hold afterwards is unspecified. Fails (skip) if a gradient is missing (an empty span) or
-// not finite, or as the quantiser does, which the codec spec names where none is given: parameters and
-// momentum are then untouched.
+// used up: what they hold afterwards is unspecified. Fails (skip) if a gradient is missing (an empty span),
+// or if a value of the new momentum is not finite or too large to be sent: parameters and momentum are then
+// untouched.
 [[nodiscard]] Result<std::vector<EncodedParameter>> prepare_demo(
     const DemoStep& step, ParameterSpans parameters, ParameterSpans momentum, ParameterSpans gradients,
-    const ParameterLayout& layout, const CodecSpec& codec, ThreadTeam& team,
-    QuantiseFunction* quantise = nullptr);
+    const ParameterLayout& layout, const CodecSpec& codec, ThreadTeam& team);
 
 }  // namespace templar

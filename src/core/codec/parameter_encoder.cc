@@ -5,46 +5,18 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <mutex>
-#include <string>
 
 #include "base/check.h"
+#include "base/first_failure.h"
 #include "core/codec/block_log_quantiser.h"
 #include "core/codec/dct.h"
 #include "core/codec/decoded_tiles.h"
+#include "core/codec/mean4_quantiser.h"
 #include "core/codec/top_k.h"
 #include "core/coding/block_log.h"
 
 namespace templar {
 namespace {
-
-// Why a parameter can't be compressed: of several reasons the first one.
-class FirstFailure {
- public:
-  // Elements that are not finite come before values that are too large.
-  void report_element(int64_t element, float value) {
-    report(element, fmt::format("element {} is {}", element, value));
-  }
-  void report_value(int64_t chunk, float value) {
-    report(kValues + chunk,
-           fmt::format("a value of {}, at most {} can be sent", value, kMaxCodebookMagnitude));
-  }
-  [[nodiscard]] const std::string& reason() const { return reason_; }
-
- private:
-  static constexpr int64_t kValues = int64_t{1} << 62;
-
-  void report(int64_t order, std::string reason) {
-    const std::lock_guard lock(mutex_);
-    if (order >= order_) return;
-    order_ = order;
-    reason_ = std::move(reason);
-  }
-
-  std::mutex mutex_;
-  int64_t order_ = std::numeric_limits<int64_t>::max();
-  std::string reason_;
-};
 
 // Encodes chunks one after the other. One a thread.
 class ChunkEncoder {
@@ -85,7 +57,10 @@ class ChunkEncoder {
                                            : std::max(largest, std::fabs(kept_values[i]));
     }
     if (largest <= kMaxCodebookMagnitude) return true;
-    failure_.report_value(chunk, largest);
+    // Of several failures the first element that is not finite is told, before any value that is too large.
+    failure_.note(input_.size() + chunk,
+                  {ErrorKind::kSkip,
+                   fmt::format("a value of {}, at most {} can be sent", largest, kMaxCodebookMagnitude)});
     return false;
   }
 
@@ -144,7 +119,7 @@ class ChunkEncoder {
     const int64_t offset = bad - tile_.begin();
     const int64_t element = plan_.first_element(chunk) + offset / plan_.tile_columns * plan_.columns +
                             offset % plan_.tile_columns;
-    failure_.report_element(element, *bad);
+    failure_.note(element, {ErrorKind::kSkip, fmt::format("element {} is {}", element, *bad)});
     return false;
   }
 
@@ -180,7 +155,7 @@ void subtract_all_sent(const EncodedParameter& encoded, const CodecSpec& codec, 
 
 Result<EncodedParameter> encode_parameter(const BlendedInput& input, const ParameterInfo& parameter,
                                           const CodecSpec& codec, ThreadTeam& team,
-                                          const Remainder& remainder, QuantiseFunction* quantise) {
+                                          const Remainder& remainder) {
   CHECK(static_cast<int64_t>(input.size()) == parameter.count());
   CHECK(remainder.out.empty() || remainder.out.size() == input.size());
   EncodedParameter encoded;
@@ -188,7 +163,7 @@ Result<EncodedParameter> encode_parameter(const BlendedInput& input, const Param
   const auto chunks = static_cast<size_t>(encoded.plan.chunk_count());
   const auto kept = static_cast<size_t>(encoded.plan.kept);
   encoded.positions.resize(chunks * kept);
-  const bool chunk_by_chunk = quantise == nullptr && codec.quantiser == Quantiser::kBlockLog;
+  const bool chunk_by_chunk = codec.quantiser == Quantiser::kBlockLog;
   std::vector<float> values;  // of all chunks, where they are quantised together
   if (chunk_by_chunk) {
     encoded.codebook = block_log_codebook(codec.quantiser_bins);
@@ -211,15 +186,13 @@ Result<EncodedParameter> encode_parameter(const BlendedInput& input, const Param
       }
     }
   });
-  if (!failure.reason().empty())
-    return skip_error(fmt::format("compress {}: {}", parameter.name, failure.reason()));
+  if (const Status status = failure.status(); !status)
+    return annotate(status.error(), "compress " + parameter.name);
   if (chunk_by_chunk) return encoded;
 
-  auto quantised = (quantise == nullptr ? quantiser_of(codec) : quantise)(values, codec, encoded.plan.kept);
-  if (!quantised) return annotate(quantised.error(), "compress " + parameter.name);
-  encoded.codes = std::move(quantised->codes);
-  encoded.codebook = std::move(quantised->codebook);
-  encoded.scales = std::move(quantised->scales);
+  QuantisedValues quantised = quantise_mean4(values, codec);
+  encoded.codes = std::move(quantised.codes);
+  encoded.codebook = std::move(quantised.codebook);
   // A bin's mean of values at the limit may round to one step beyond it.
   for (float& entry : encoded.codebook)
     entry = std::clamp(entry, -kMaxCodebookMagnitude, kMaxCodebookMagnitude);

@@ -6,7 +6,6 @@
 #include "base/result.h"
 #include "base/thread_team.h"
 #include "core/codec/blended_input.h"
-#include "core/codec/quantiser.h"
 #include "core/coding/coded_block.h"
 
 namespace templar {
@@ -18,13 +17,13 @@ struct Remainder {
   bool subtract_sent = true;
 };
 
-// Without a quantiser the codec spec names it; block_log works chunk by chunk, others need all values of a
-// parameter first, and what was sent is then subtracted in a second, sparse pass. Fails as compress() does,
-// or as the quantiser does; what remainder.out holds is then unspecified.
+// The quantiser is the codec spec's: block_log works chunk by chunk; mean4 needs all values of a parameter
+// first, and what was sent is then subtracted in a second, sparse pass. Fails (skip) if a value is not
+// finite, or so large that the codebook leaves its range or the transform overflows, and names the parameter
+// and the element; what remainder.out holds is then unspecified.
 [[nodiscard]] Result<EncodedParameter> encode_parameter(const BlendedInput& input,
                                                         const ParameterInfo& parameter,
                                                         const CodecSpec& codec, ThreadTeam& team,
-                                                        const Remainder& remainder = {},
-                                                        QuantiseFunction* quantise = nullptr);
+                                                        const Remainder& remainder = {});
 
 }  // namespace templar

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "core/codec/compressor.h"
-#include "core/codec/quantiser.h"
+#include "support/exact_values.h"
 #include "support/simd_targets.h"
 #include "support/synthetic_contribution.h"
 #include "support/synthetic_run.h"
@@ -31,7 +31,7 @@ Contribution contribution_from(const nlohmann::json& peer, const ParameterLayout
   EncodedParameter block;
   block.plan = plan_chunks(layout[0].shape, codec);
   block.positions = peer["indices_sorted"].get<std::vector<uint16_t>>();
-  const QuantisedValues values = *quantise_exactly(peer["values_sorted"].get<Values>(), codec);
+  const QuantisedValues values = testing::exact_values(peer["values_sorted"].get<Values>());
   block.codes = values.codes;
   block.codebook = values.codebook;
   block.codebook.resize(static_cast<size_t>(codec.quantiser_bins), 0.0f);
