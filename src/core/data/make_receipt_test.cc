@@ -1,4 +1,4 @@
-#include "core/data/sample_receipt.h"
+#include "core/data/make_receipt.h"
 
 #include <gtest/gtest.h>
 

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/file.h"
-#include "core/data/sample_receipt.h"
+#include "core/data/make_receipt.h"
 #include "formats/checkpoint/checkpoint.h"
 #include "node/miner/miner_state.h"
 #include "support/captured_logs.h"

@@ -1,6 +1,6 @@
 #include "node/window/window_samples.h"
 
-#include "core/data/sample_receipt.h"
+#include "core/data/make_receipt.h"
 
 namespace templar {
 
