@@ -25,7 +25,7 @@ struct EngineOptions {
   int threads = 1;
   Precision precision = Precision::kF32;
   // Rows [sequences] of a forward and backward pass; a larger batch is accumulated in parts of this size. A
-  // local choice: it bounds memory and does not change the mathematics.
+  // local choice: it bounds memory (activations grow with it) and does not change the mathematics.
   int64_t micro_batch = 8;
 };
 

@@ -37,14 +37,18 @@ template <typename Matrix, typename Vector>
   for (const ParameterInfo& parameter : layout) offsets.push_back(offsets.back() + parameter.count());
   ModelTensors<Matrix, Vector> tensors;
   tensors.embedding = vectors;
-  size_t next = 1;
-  for (int64_t layer = 0; layer < model.num_hidden_layers; ++layer, next += 9) {
-    tensors.layers.push_back({matrices + offsets[next], matrices + offsets[next + 3],
-                              matrices + offsets[next + 4], matrices + offsets[next + 6],
-                              vectors + offsets[next + 7], vectors + offsets[next + 8]});
+  for (int64_t layer = 0; layer < model.num_hidden_layers; ++layer) {
+    const auto at = [&](LayerParameter parameter) { return offsets[index_of(layer, parameter)]; };
+    tensors.layers.push_back({.qkv = matrices + at(LayerParameter::kQuery),
+                              .output = matrices + at(LayerParameter::kAttentionOutput),
+                              .gate_up = matrices + at(LayerParameter::kGate),
+                              .down = matrices + at(LayerParameter::kDown),
+                              .input_norm = vectors + at(LayerParameter::kInputNorm),
+                              .post_attention_norm = vectors + at(LayerParameter::kPostAttentionNorm)});
   }
-  tensors.norm = vectors + offsets[next];
-  tensors.head = model.tie_word_embeddings ? matrices : matrices + offsets[next + 1];
+  const int64_t norm = first_of_layer(model.num_hidden_layers);
+  tensors.norm = vectors + offsets[norm];
+  tensors.head = model.tie_word_embeddings ? matrices : matrices + offsets[norm + 1];
   return tensors;
 }
 

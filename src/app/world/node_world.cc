@@ -174,7 +174,7 @@ Result<std::unique_ptr<Engine>> make_engine(const NodeWorld& world) {
   return make_cpu_engine(world.spec.model, world.spec.inner,
                          {.threads = world.config.threads,
                           .precision = world.config.precision,
-                          .micro_batch = std::min<int64_t>(8, world.spec.inner.batch_size)});
+                          .micro_batch = std::min(EngineOptions{}.micro_batch, world.spec.inner.batch_size)});
 }
 
 std::string bucket_of(const PublicKey& key) {

@@ -34,13 +34,15 @@ class CoderCache {
   std::map<Key, std::shared_ptr<const CellCoder>> coders_;
 };
 
-// A composition's number: its counts but the last as digits.
+// A composition's number: its counts but the last (which follows from the sum) as digits, each 0 ..
+// kMaxGroupItems.
+constexpr uint32_t kDigits = kMaxGroupItems + 1;
+constexpr size_t kCompositionNumbers = size_t{kDigits} * kDigits * kDigits;
+static_assert(kGroupCells == 4, "three digits are the counts of four cells but the last");
 uint32_t composition_number(uint32_t packed_counts) {
-  constexpr uint32_t kDigits = kMaxGroupItems + 1;
   return (packed_counts & 0xff) +
          kDigits * ((packed_counts >> 8 & 0xff) + kDigits * (packed_counts >> 16 & 0xff));
 }
-constexpr size_t kCompositionNumbers = 9 * 9 * 9;
 
 }  // namespace
 

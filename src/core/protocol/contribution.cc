@@ -13,8 +13,9 @@ namespace {
 
 constexpr std::string_view kMagic = "TPLC";
 constexpr int64_t kPrologueBytes = 178;  // all fields before the first block
-constexpr int64_t kHashBytes = 32;
-constexpr int64_t kTrailerBytes = kHashBytes + 64;
+constexpr int64_t kHashBytes = sizeof(Hash256);
+constexpr int64_t kSignatureBytes = sizeof(Signature);
+constexpr int64_t kTrailerBytes = kHashBytes + kSignatureBytes;
 
 // Everything before the first block.
 struct Prologue {
@@ -81,7 +82,7 @@ ByteView hashed_part(ByteView bytes) {
   return bytes.first(bytes.size() - kTrailerBytes);
 }
 ByteView signed_part(ByteView bytes) {
-  return bytes.first(bytes.size() - 64);
+  return bytes.first(bytes.size() - kSignatureBytes);
 }
 Hash256 stated_hash(ByteView bytes) {
   Hash256 hash;
@@ -90,7 +91,7 @@ Hash256 stated_hash(ByteView bytes) {
 }
 Signature stated_signature(ByteView bytes) {
   Signature signature;
-  std::ranges::copy(bytes.last(64), signature.bytes.begin());
+  std::ranges::copy(bytes.last(kSignatureBytes), signature.bytes.begin());
   return signature;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/large_pages.h"
@@ -30,6 +31,29 @@ using ParameterLayout = std::vector<ParameterInfo>;
 // Canonical order: embed_tokens; per layer q, k, v, o, gate, up, down, input_layernorm,
 // post_attention_layernorm; norm; lm_head unless it is tied to the embedding.
 [[nodiscard]] ParameterLayout parameter_layout(const ModelSpec& model);
+
+// A layer's parameters, in canonical order.
+enum class LayerParameter : int64_t {
+  kQuery,
+  kKey,
+  kValue,
+  kAttentionOutput,
+  kGate,
+  kUp,
+  kDown,
+  kInputNorm,
+  kPostAttentionNorm,
+};
+constexpr int64_t kLayerParameters = 9;
+
+// Index in the layout. The embedding is at 0, before the first layer; with layer = num_hidden_layers it is
+// where the final norm is, and the head behind it.
+[[nodiscard]] constexpr int64_t first_of_layer(int64_t layer) {
+  return 1 + layer * kLayerParameters;
+}
+[[nodiscard]] constexpr int64_t index_of(int64_t layer, LayerParameter parameter) {
+  return first_of_layer(layer) + std::to_underlying(parameter);
+}
 [[nodiscard]] int64_t parameter_count(const ParameterLayout& layout);
 
 // A model's values: one span a parameter, in the layout's order, f32, row-major. Not owned.

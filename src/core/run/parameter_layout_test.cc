@@ -41,6 +41,23 @@ TEST(ParameterLayout, HasTheNamesShapesAndOrderOfHuggingFaceLlama) {
   EXPECT_EQ(parameter_layout(model), expected);
 }
 
+TEST(ParameterLayout, HasEachOfALayersParametersAtItsNamedPlace) {
+  ModelSpec model = little_model();
+  model.num_hidden_layers = 3;
+  const ParameterLayout layout = parameter_layout(model);
+  const auto name_at = [&](LayerParameter parameter) { return layout[index_of(2, parameter)].name; };
+  EXPECT_EQ(name_at(LayerParameter::kQuery), "model.layers.2.self_attn.q_proj.weight");
+  EXPECT_EQ(name_at(LayerParameter::kKey), "model.layers.2.self_attn.k_proj.weight");
+  EXPECT_EQ(name_at(LayerParameter::kValue), "model.layers.2.self_attn.v_proj.weight");
+  EXPECT_EQ(name_at(LayerParameter::kAttentionOutput), "model.layers.2.self_attn.o_proj.weight");
+  EXPECT_EQ(name_at(LayerParameter::kGate), "model.layers.2.mlp.gate_proj.weight");
+  EXPECT_EQ(name_at(LayerParameter::kUp), "model.layers.2.mlp.up_proj.weight");
+  EXPECT_EQ(name_at(LayerParameter::kDown), "model.layers.2.mlp.down_proj.weight");
+  EXPECT_EQ(name_at(LayerParameter::kInputNorm), "model.layers.2.input_layernorm.weight");
+  EXPECT_EQ(name_at(LayerParameter::kPostAttentionNorm), "model.layers.2.post_attention_layernorm.weight");
+  EXPECT_EQ(layout[first_of_layer(3)].name, "model.norm.weight");
+}
+
 TEST(ParameterLayout, HasNoHeadOfItsOwnWhereItIsTiedToTheEmbedding) {
   const ParameterLayout layout = parameter_layout(little_model());
   EXPECT_EQ(layout.back().name, "model.norm.weight");

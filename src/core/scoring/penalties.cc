@@ -7,8 +7,13 @@
 namespace templar {
 namespace {
 
+// The reference's factors. Missing in the gather: a lost upload costs a quarter, two in a row half, and
+// whoever is missing for longer has left and earns nothing until it is back.
 constexpr std::array<double, 3> kMissingFactors = {0.75, 0.5, 0.0};
+// As much as one missing contribution: work on an old model is of as little use as none.
 constexpr double kOutOfSyncFactor = 0.75;
+// Whoever sends something invalid could have checked it before.
+constexpr double kInvalidFactor = 0.0;
 
 bool was_not_gathered(VerdictCode verdict) {
   return verdict == VerdictCode::kMissing || verdict == VerdictCode::kTooEarly ||
@@ -31,7 +36,7 @@ std::optional<PenaltyEffect> penalise_missing(const MinerEvidence& evidence, con
 std::optional<PenaltyEffect> penalise_invalid(const MinerEvidence& evidence, const MinerScore&,
                                               const RunSpec&) {
   if (evidence.verdict.code != VerdictCode::kInvalid) return std::nullopt;
-  return PenaltyEffect{0.0, ScoreReason::kInvalid, evidence.verdict.reason};
+  return PenaltyEffect{kInvalidFactor, ScoreReason::kInvalid, evidence.verdict.reason};
 }
 
 std::optional<PenaltyEffect> penalise_out_of_sync(const MinerEvidence& evidence, const MinerScore&,

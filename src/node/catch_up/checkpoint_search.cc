@@ -123,8 +123,7 @@ class Search {
     const fs::path& cache = environment_.checkpoint_folder;
     const fs::path arriving = arriving_folder(cache, window);
     log(LogLevel::kInfo, "checkpoint", "copying", {{"what", files.where}, {"to", arriving.string()}});
-    Status copied =
-        download_checkpoint(files, manifest, arriving, {.connections = 8, .progress = report_progress()});
+    Status copied = download_checkpoint(files, manifest, arriving, {.progress = report_progress()});
     auto loaded = copied ? load_files(checkpoint_in_folder(arriving), window, validator)
                          : Result<CheckpointInfo>(std::unexpected(std::move(copied).error()));
     std::error_code error;

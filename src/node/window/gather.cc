@@ -16,6 +16,8 @@
 namespace templar {
 namespace {
 
+// Calls before an object counts as missing for now: a store's short trouble passes, and one that is away must
+// not hold up the window.
 constexpr int kStoreAttempts = 3;
 
 // A call to the store, repeated while it says "retry".
