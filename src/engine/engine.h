@@ -61,12 +61,14 @@ struct ContinuationScore {
   bool greedy = true;          // each of them is the most probable one; of equal ones the lowest
 };
 
-// The moments of AdamW and the number of updates made: what a miner saves to resume exactly.
+// The state of the inner optimiser, which is AdamW: what a miner saves, and writes back to resume exactly. It
+// refers to the engine's own memory, so that writing through it changes the engine, also through a const
+// OptimiserState; valid as long as the engine.
 struct OptimiserState {
-  // One span a parameter, canonical order; the engine's own memory.
+  // One span a parameter, in canonical order.
   std::vector<std::span<float>> first_moment;
   std::vector<std::span<float>> second_moment;
-  int64_t* updates = nullptr;
+  int64_t* updates = nullptr;  // how many updates were made
 };
 
 struct GenerationOptions {

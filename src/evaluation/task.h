@@ -74,11 +74,11 @@ struct TokenisedChoice {
                                                       int64_t max_tokens);
 
 // Which of a question's choices are chosen, from the summed log-probability of each.
-struct Choice {
+struct ChosenAnswers {
   size_t by_sum = 0;
   size_t by_characters = 0;
   size_t by_bytes = 0;
 };
-[[nodiscard]] Choice choose(const Question& question, const std::vector<double>& log_probabilities);
+[[nodiscard]] ChosenAnswers choose(const Question& question, const std::vector<double>& log_probabilities);
 
 }  // namespace templar

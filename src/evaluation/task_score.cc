@@ -65,7 +65,7 @@ class Batch {
       std::vector<double> log_probabilities;
       for (size_t i = 0; i < question.choices.size(); ++i)
         log_probabilities.push_back(scores[next++].log_probability);
-      const Choice chosen = choose(question, log_probabilities);
+      const ChosenAnswers chosen = choose(question, log_probabilities);
       ++counts.questions;
       counts.acc += chosen.by_sum == question.answer ? 1 : 0;
       counts.acc_norm += chosen.by_characters == question.answer ? 1 : 0;
@@ -97,7 +97,7 @@ double TaskScore::standard_error() const {
   return std::sqrt(score() * (1 - score()) / static_cast<double>(questions - 1));
 }
 
-Choice choose(const Question& question, const std::vector<double>& log_probabilities) {
+ChosenAnswers choose(const Question& question, const std::vector<double>& log_probabilities) {
   return {
       .by_sum = index_of_highest(log_probabilities),
       .by_characters = choose_by(question, log_probabilities, code_points),

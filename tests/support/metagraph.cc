@@ -103,7 +103,7 @@ Scoreboard make_scoreboard(const Metagraph& metagraph, const std::vector<uint32_
                                  .steps_behind = 0,
                                  .possession_proof_fits = true});
     }
-    board = advance(board, evidence, spec).scoreboard;
+    board = advance_scoreboard(board, evidence, spec).scoreboard;
   }
   return board;
 }

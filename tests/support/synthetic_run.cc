@@ -84,7 +84,7 @@ void run(const RunSpec& spec, ThreadTeam& team, SyntheticRoot& result) {
       sent.update(contributions.back().content_hash().bytes);
     }
     for (const Contribution& contribution : contributions) list.push_back(&contribution);
-    outer_step(theta.spans(), layout, spec, list, spec.outer.learning_rate, team);
+    apply_outer_step(theta.spans(), layout, spec, list, spec.outer.learning_rate, team);
   }
   result.contributions = sent.finish256();
   result.root = compute_state_root(layout, std::as_const(theta).spans(), team);

@@ -94,7 +94,7 @@ class ValidatorFixture {
                                   .next_peers_from = kStartWindow};
     const std::string text = encode_validator_state(state);
     const std::string bucket = communications.registration(0).bucket;
-    CHECK(communications.store.put(bucket, kScoreboardKey, as_bytes(text)).has_value());
+    CHECK(communications.store.put(bucket, kValidatorStateKey, as_bytes(text)).has_value());
   }
 
   // A run that has begun has a checkpoint: here the initial model, as if all windows so far had been null

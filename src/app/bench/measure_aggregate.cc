@@ -91,7 +91,7 @@ Result<GrowthPoint> measure_growth(const AggregateBenchOptions& options, int cou
   MemoryWatch watch;
   for (int round = 0; round < 2; ++round) {
     const Stopwatch stopwatch;
-    outer_step(theta.spans(), layout, spec, list_of(contributions), spec.outer.learning_rate, team);
+    apply_outer_step(theta.spans(), layout, spec, list_of(contributions), spec.outer.learning_rate, team);
     take_best(point.seconds, stopwatch.seconds());
   }
   point.peak_memory_bytes = watch.stop() - before;
@@ -116,7 +116,8 @@ Status measure_steps(const AggregateBenchOptions& options, bool use_dct, ThreadT
     say(options, fmt::format("outer step, round {} of {}", round + 1, options.rounds));
     take_best(report.memcpy, time_memcpy(std::as_const(theta).spans(), copy.spans(), team));
     const Stopwatch watch;
-    outer_step(theta.spans(), options.layout, spec, list_of(contributions), spec.outer.learning_rate, team);
+    apply_outer_step(theta.spans(), options.layout, spec, list_of(contributions), spec.outer.learning_rate,
+                     team);
     take_best(best, watch.seconds());
   }
   return {};

@@ -159,17 +159,17 @@ Result<CodecBenchReport> run_codec_bench(const BenchGradient& gradient, const Co
 
 Result<std::vector<QuantiserReport>> compare_quantisers(const BenchGradient& gradient, const CodecSpec& codec,
                                                         ThreadTeam& team) {
-  struct Choice {
+  struct QuantiserChoice {
     Quantiser quantiser;
     int64_t bins;
   };
-  constexpr Choice kChoices[] = {{Quantiser::kMean4, 4},     {Quantiser::kMean4, 16},
-                                 {Quantiser::kBlockLog, 2},  {Quantiser::kBlockLog, 4},
-                                 {Quantiser::kBlockLog, 6},  {Quantiser::kBlockLog, 8},
-                                 {Quantiser::kBlockLog, 12}, {Quantiser::kBlockLog, 16}};
+  constexpr QuantiserChoice kChoices[] = {{Quantiser::kMean4, 4},     {Quantiser::kMean4, 16},
+                                          {Quantiser::kBlockLog, 2},  {Quantiser::kBlockLog, 4},
+                                          {Quantiser::kBlockLog, 6},  {Quantiser::kBlockLog, 8},
+                                          {Quantiser::kBlockLog, 12}, {Quantiser::kBlockLog, 16}};
   std::vector<QuantiserReport> reports;
   for (const bool use_dct : {false, true}) {
-    for (const Choice& choice : kChoices) {
+    for (const QuantiserChoice& choice : kChoices) {
       CodecSpec chosen = codec;
       chosen.use_dct = use_dct;
       chosen.quantiser = choice.quantiser;

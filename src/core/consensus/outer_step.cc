@@ -183,8 +183,8 @@ ClipFactors clip_factors(ContributionList contributions) {
   return factors;
 }
 
-void outer_step(ParameterSpans theta, const ParameterLayout& layout, const RunSpec& spec,
-                ContributionList contributions, double learning_rate, ThreadTeam& team) {
+void apply_outer_step(ParameterSpans theta, const ParameterLayout& layout, const RunSpec& spec,
+                      ContributionList contributions, double learning_rate, ThreadTeam& team) {
   if (contributions.empty()) return;
   const ClipFactors clip = clip_factors(contributions);
   const bool decays = spec.algorithm == Algorithm::kDemo;

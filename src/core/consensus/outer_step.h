@@ -40,8 +40,8 @@ class ClipFactors {
 // theta * (1 - learning_rate * inner.weight_decay) - learning_rate * sign(Delta): its weight decay is a step
 // of the model that all share. learning_rate is spec.outer.learning_rate, or the schedule's in DeMo. Without
 // contributions theta stays as it is (a null round).
-void outer_step(ParameterSpans theta, const ParameterLayout& layout, const RunSpec& spec,
-                ContributionList contributions, double learning_rate, ThreadTeam& team);
+void apply_outer_step(ParameterSpans theta, const ParameterLayout& layout, const RunSpec& spec,
+                      ContributionList contributions, double learning_rate, ThreadTeam& team);
 
 // What one contribution alone would do: theta <- theta - learning_rate * clip_p * decoded (its sign in DeMo).
 // clip has one factor a parameter, as the gather gives them (ClipFactors::of). Not undone by subtracting:

@@ -43,7 +43,7 @@ Values aggregate(const std::vector<Contribution>& contributions, const Parameter
                  const RunSpec& spec) {
   ThreadTeam team(2);
   ParameterBuffers theta(layout);
-  outer_step(theta.spans(), layout, spec, pointers(contributions), 1.0, team);
+  apply_outer_step(theta.spans(), layout, spec, pointers(contributions), 1.0, team);
   Values delta;
   for (const float value : theta.spans()[0]) delta.push_back(-value);
   return delta;
@@ -121,7 +121,7 @@ class OuterStepTest : public ::testing::Test {
     ThreadTeam team(1);
     ParameterBuffers theta(layout_);
     std::ranges::fill(theta.spans()[0], 10.0f);
-    outer_step(theta.spans(), layout_, spec_, pointers(contributions_), learning_rate, team);
+    apply_outer_step(theta.spans(), layout_, spec_, pointers(contributions_), learning_rate, team);
     return {theta.spans()[0].begin(), theta.spans()[0].end()};
   }
 

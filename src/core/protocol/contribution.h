@@ -99,8 +99,8 @@ struct ExpectedContribution {
   std::optional<SampleReceipt> samples;  // where the reader knows what was assigned
   std::optional<Hash256> content_hash;   // where a record names it
 };
-// kAccepted, or kInvalid with the first field that differs. Time is judged elsewhere (window_plan.h), and the
-// state root and the possession proof by scoring.
+// kAccepted, or kInvalid with the first field that differs. The node's gather judges the rest: the
+// time (window_plan.h), the state root and the possession proof.
 [[nodiscard]] Verdict check_contribution(const Contribution& contribution,
                                          const ExpectedContribution& expected);
 

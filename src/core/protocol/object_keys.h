@@ -21,8 +21,9 @@ inline constexpr std::string_view kAggregateRecordPrefix = "records/";
 [[nodiscard]] std::string accepted_contribution_key(int64_t window, uint32_t uid);
 inline constexpr std::string_view kAcceptedContributionPrefix = "accepted/";
 
-// In a validator's bucket: its scoreboard after the newest window that it closed.
-inline constexpr std::string_view kScoreboardKey = "scoreboard.json";
+// In a validator's bucket: its state after the newest window that it closed, from which it goes on after a
+// restart (scoreboard, peer lists, next window).
+inline constexpr std::string_view kValidatorStateKey = "scoreboard.json";
 
 // In the leader's bucket: a checkpoint's files, and the pointer to the newest one, written last. window is
 // the first window that starts from the checkpoint's model.
@@ -30,7 +31,7 @@ inline constexpr std::string_view kScoreboardKey = "scoreboard.json";
 inline constexpr std::string_view kCheckpointsPrefix = "checkpoints/";
 inline constexpr std::string_view kLatestCheckpointKey = "checkpoints/latest";
 
-// The window in a key of one of the kinds above that have one; nothing if the key is not of that kind.
+// The window in a key of one of the kinds above that have one; nullopt if the key is not of that kind.
 [[nodiscard]] std::optional<int64_t> window_in_key(std::string_view prefix, std::string_view key);
 
 }  // namespace templar

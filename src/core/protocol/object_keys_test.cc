@@ -11,7 +11,7 @@ TEST(ObjectKeys, AreFrozen) {
   EXPECT_EQ(aggregate_record_key(4567890123), "records/4567890123");
   EXPECT_EQ(checkpoint_prefix(25), "checkpoints/0000000025/");
   EXPECT_EQ(accepted_contribution_key(25, 7), "accepted/0000000025/7");
-  EXPECT_EQ(kScoreboardKey, "scoreboard.json");
+  EXPECT_EQ(kValidatorStateKey, "scoreboard.json");
   EXPECT_EQ(kLatestCheckpointKey, "checkpoints/latest");
 }
 

@@ -27,7 +27,7 @@ Json::json_pointer pointer_to(std::string_view path) {
 }
 
 template <typename Enum, size_t N>
-std::string choice_names(const std::array<Choice<Enum>, N>& choices) {
+std::string choice_names(const std::array<NamedValue<Enum>, N>& choices) {
   std::string names;
   for (const auto& choice : choices) names += (names.empty() ? "" : " | ") + std::string(choice.name);
   return names;
@@ -83,7 +83,7 @@ struct JsonReader {
     place = value->get<std::string>();
   }
   template <typename Enum, size_t N>
-  void choice(const char* path, Enum& place, const std::array<Choice<Enum>, N>& choices, const char*) {
+  void choice(const char* path, Enum& place, const std::array<NamedValue<Enum>, N>& choices, const char*) {
     const Json* value = find(path);
     if (value == nullptr) return;
     for (const auto& candidate : choices) {
@@ -115,7 +115,7 @@ struct JsonWriter {
   void flag(const char* path, bool value, const char*) { write(path, value); }
   void text(const char* path, const std::string& value, const char*) { write(path, value); }
   template <typename Enum, size_t N>
-  void choice(const char* path, Enum value, const std::array<Choice<Enum>, N>& choices, const char*) {
+  void choice(const char* path, Enum value, const std::array<NamedValue<Enum>, N>& choices, const char*) {
     for (const auto& candidate : choices) {
       if (candidate.value == value) write(path, std::string(candidate.name));
     }
@@ -143,7 +143,7 @@ struct RangeChecker {
     if (value.size() > 256 && status) status = field_error(path, "longer than 256 bytes");
   }
   template <typename Enum, size_t N>
-  void choice(const char*, Enum, const std::array<Choice<Enum>, N>&, const char*) {}
+  void choice(const char*, Enum, const std::array<NamedValue<Enum>, N>&, const char*) {}
 };
 
 struct Documenter {
@@ -165,7 +165,7 @@ struct Documenter {
     fields.push_back({path, "text", "", effect});
   }
   template <typename Enum, size_t N>
-  void choice(const char* path, Enum, const std::array<Choice<Enum>, N>& choices, const char* effect) {
+  void choice(const char* path, Enum, const std::array<NamedValue<Enum>, N>& choices, const char* effect) {
     fields.push_back({path, choice_names(choices), "", effect});
   }
 };

@@ -9,19 +9,20 @@
 
 namespace templar {
 
+// A value of an enum, and how run specs spell it.
 template <typename Enum>
-struct Choice {
+struct NamedValue {
   Enum value;
   const char* name;
 };
 
-inline constexpr std::array kAlgorithmChoices{Choice{Algorithm::kSparseLoco, "sparseloco"},
-                                              Choice{Algorithm::kDemo, "demo"}};
-inline constexpr std::array kQuantiserChoices{Choice{Quantiser::kMean4, "mean4"},
-                                              Choice{Quantiser::kBlockLog, "block_log"}};
-inline constexpr std::array kAggregationChoices{Choice{AggregationRule::kMeanAll, "mean_all"},
-                                                Choice{AggregationRule::kMeanPresent, "mean_present"},
-                                                Choice{AggregationRule::kMeanShrunk, "mean_shrunk"}};
+inline constexpr std::array kAlgorithmChoices{NamedValue{Algorithm::kSparseLoco, "sparseloco"},
+                                              NamedValue{Algorithm::kDemo, "demo"}};
+inline constexpr std::array kQuantiserChoices{NamedValue{Quantiser::kMean4, "mean4"},
+                                              NamedValue{Quantiser::kBlockLog, "block_log"}};
+inline constexpr std::array kAggregationChoices{NamedValue{AggregationRule::kMeanAll, "mean_all"},
+                                                NamedValue{AggregationRule::kMeanPresent, "mean_present"},
+                                                NamedValue{AggregationRule::kMeanShrunk, "mean_shrunk"}};
 
 // Spec is RunSpec or const RunSpec. The visitor has integer(), number(), flag(), text() and choice().
 template <typename Spec, typename Visitor>

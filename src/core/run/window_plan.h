@@ -38,9 +38,9 @@ struct WindowPlan {
   return {window, outer_step, outer_step * spec.inner.steps};
 }
 
-// The first window from which a peer list holds that the leader makes when it closes the given window, and
-// whether it makes one then. Lists are replaced at multiples of peer_replacement_frequency,
-// peer_list_window_margin windows after their making.
+// Whether the leader makes a new peer list when it closes the given window. A list holds from the window
+// closed_window + peer_list_window_margin on, and lists are replaced at multiples of
+// peer_replacement_frequency.
 [[nodiscard]] inline bool makes_peer_list(const NetworkSpec& network, int64_t closed_window) {
   return (closed_window + network.peer_list_window_margin) % network.peer_replacement_frequency == 0;
 }

@@ -1,4 +1,5 @@
-// What a validator learnt of the miners in one window: values only, made by the node, judged by advance().
+// What a validator learnt of the miners in one window: values only, made by the node, judged by
+// advance_scoreboard().
 #pragma once
 
 #include <cstdint>

@@ -15,7 +15,7 @@ struct PenaltyEffect {
   std::string detail;
 };
 
-// Looks at the window's evidence and at the miner's score, its history already including this window. Nothing
+// Looks at the window's evidence and at the miner's score, its history already including this window. nullopt
 // if the rule does not apply.
 using Penalty = std::optional<PenaltyEffect> (*)(const MinerEvidence& evidence, const MinerScore& miner,
                                                  const RunSpec& spec);

@@ -79,7 +79,7 @@ TEST(Penalties, MultiplyTheFormulasScore) {
   board.miners[3] = {
       .uid = 3, .rating = {40, 5}, .binary_average = 0.5, .sync_factor = 1, .final_score = 12.5};
   const MinerEvidence alone = evidence_of(kMissing);  // alone there is no match, the rating stays
-  const auto result = advance(board, {.window = 4, .outer_step = 40, .miners = {alone}}, spec);
+  const auto result = advance_scoreboard(board, {.window = 4, .outer_step = 40, .miners = {alone}}, spec);
   EXPECT_DOUBLE_EQ(result.scoreboard.miners.at(3).final_score, 25 * 0.5 * 0.75);
   ASSERT_EQ(result.changes.size(), 1u);
   EXPECT_EQ(result.changes[0].reason, ScoreReason::kMissing);

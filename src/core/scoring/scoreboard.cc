@@ -17,8 +17,8 @@ constexpr int64_t kLostSteps = 3;  // from here on a miner counts as having lost
 
 using ChangeLog = std::map<uint32_t, std::vector<ScoreChange>>;
 
-// One window's work: every step below reads it and writes scoreboard and log, nothing else.
-struct Window {
+// The scoring of one window: every step below reads it and writes scoreboard and log, nothing else.
+struct ScoringRound {
   const Evidence& evidence;
   const RunSpec& spec;
   std::vector<const MinerEvidence*>
@@ -40,18 +40,18 @@ struct Window {
   }
 };
 
-void admit_miner(Window& window, const MinerEvidence& miner) {
-  const auto known = window.scoreboard.miners.find(miner.uid);
-  const bool is_known = known != window.scoreboard.miners.end();
+void admit_miner(ScoringRound& round, const MinerEvidence& miner) {
+  const auto known = round.scoreboard.miners.find(miner.uid);
+  const bool is_known = known != round.scoreboard.miners.end();
   if (is_known && known->second.key == miner.key) return;
   if (is_known) {
-    window.note(miner.uid, ScoreReason::kKeyChanged,
-                fmt::format("key {} -> {}", known->second.key.hex(), miner.key.hex()));
+    round.note(miner.uid, ScoreReason::kKeyChanged,
+               fmt::format("key {} -> {}", known->second.key.hex(), miner.key.hex()));
   } else {
-    window.note(miner.uid, ScoreReason::kNewMiner, fmt::format("key {}", miner.key.hex()));
+    round.note(miner.uid, ScoreReason::kNewMiner, fmt::format("key {}", miner.key.hex()));
   }
-  window.scoreboard.miners[miner.uid] =
-      MinerScore{.uid = miner.uid, .key = miner.key, .first_window = window.evidence.window};
+  round.scoreboard.miners[miner.uid] =
+      MinerScore{.uid = miner.uid, .key = miner.key, .first_window = round.evidence.window};
 }
 
 // The measured gradient score; minus infinity and what is worse than missing count as missing.
@@ -62,17 +62,17 @@ std::optional<double> measure(const MinerEvidence& miner, const ScoringSpec& sco
   return std::isfinite(*improvement) ? *improvement : scoring.missing_contribution_score;
 }
 
-void record_measurement(Window& window, const MinerEvidence& miner) {
-  MinerScore& score = window.score(miner.uid);
-  const ScoringSpec& scoring = window.spec.scoring;
+void record_measurement(ScoringRound& round, const MinerEvidence& miner) {
+  MinerScore& score = round.score(miner.uid);
+  const ScoringSpec& scoring = round.spec.scoring;
   const std::optional<double> gradient_score = measure(miner, scoring);
-  score.history.push_back({window.evidence.window, miner.verdict.code, gradient_score});
+  score.history.push_back({round.evidence.window, miner.verdict.code, gradient_score});
   if (score.history.size() > kHistoryWindows) score.history.erase(score.history.begin());
   if (!gradient_score) {
     if (miner.verdict.accepted() && miner.evaluation) {
-      window.note(miner.uid, ScoreReason::kNotMeasurable,
-                  fmt::format("loss before: own {}, unassigned {}", miner.evaluation->own.before,
-                              miner.evaluation->unassigned.before));
+      round.note(miner.uid, ScoreReason::kNotMeasurable,
+                 fmt::format("loss before: own {}, unassigned {}", miner.evaluation->own.before,
+                             miner.evaluation->unassigned.before));
     }
     return;
   }
@@ -82,116 +82,116 @@ void record_measurement(Window& window, const MinerEvidence& miner) {
   const double alpha = scoring.binary_score_alpha;
   const std::string detail =
       fmt::format("relative improvement: own {:.6g}, unassigned {:.6g}", own, unassigned);
-  window.set(miner.uid, ScoreField::kGradientScore, score.gradient_score, *gradient_score,
-             ScoreReason::kEvaluated, detail);
-  window.set(miner.uid, ScoreField::kBinaryAverage, score.binary_average,
-             (1.0 - alpha) * score.binary_average + alpha * indicator, ScoreReason::kEvaluated, detail);
-  score.last_evaluated_window = window.evidence.window;
+  round.set(miner.uid, ScoreField::kGradientScore, score.gradient_score, *gradient_score,
+            ScoreReason::kEvaluated, detail);
+  round.set(miner.uid, ScoreField::kBinaryAverage, score.binary_average,
+            (1.0 - alpha) * score.binary_average + alpha * indicator, ScoreReason::kEvaluated, detail);
+  score.last_evaluated_window = round.evidence.window;
 }
 
 // All measured miners, and all whose contribution can't be used, play one match. Where nobody was measured
 // there is none: a tie of the absent would only make their ratings more certain, and so their ordinals
 // higher.
-void rate_miners(Window& window) {
+void rate_miners(ScoringRound& round) {
   std::vector<uint32_t> uids;
   std::vector<Rating> ratings;
   std::vector<double> scores;
   bool has_measured = false;
-  for (const MinerEvidence* miner : window.miners) {
-    const WindowOutcome& outcome = window.score(miner->uid).history.back();
+  for (const MinerEvidence* miner : round.miners) {
+    const WindowOutcome& outcome = round.score(miner->uid).history.back();
     const bool is_usable = miner->verdict.accepted();
     if (is_usable && !outcome.gradient_score) continue;
     has_measured = has_measured || is_usable;
     uids.push_back(miner->uid);
-    ratings.push_back(window.score(miner->uid).rating);
-    scores.push_back(is_usable ? *outcome.gradient_score : window.spec.scoring.missing_contribution_score);
+    ratings.push_back(round.score(miner->uid).rating);
+    scores.push_back(is_usable ? *outcome.gradient_score : round.spec.scoring.missing_contribution_score);
   }
   if (!has_measured) return;
-  const std::vector<Rating> rated =
-      rate_match(ratings, scores,
-                 {.beta = window.spec.scoring.openskill_beta, .tau = window.spec.scoring.openskill_tau});
+  const std::vector<Rating> rated = rate_match(
+      ratings, scores, {.beta = round.spec.scoring.openskill_beta, .tau = round.spec.scoring.openskill_tau});
   for (size_t i = 0; i < uids.size(); ++i) {
-    Rating& rating = window.score(uids[i]).rating;
+    Rating& rating = round.score(uids[i]).rating;
     const std::string detail = fmt::format("score {:.6g} among {}", scores[i], uids.size());
-    window.set(uids[i], ScoreField::kRatingMu, rating.mu, rated[i].mu, ScoreReason::kRated, detail);
-    window.set(uids[i], ScoreField::kRatingSigma, rating.sigma, rated[i].sigma, ScoreReason::kRated, detail);
+    round.set(uids[i], ScoreField::kRatingMu, rating.mu, rated[i].mu, ScoreReason::kRated, detail);
+    round.set(uids[i], ScoreField::kRatingSigma, rating.sigma, rated[i].sigma, ScoreReason::kRated, detail);
   }
 }
 
-void synchronise_miner(Window& window, const MinerEvidence& miner) {
+void synchronise_miner(ScoringRound& round, const MinerEvidence& miner) {
   if (!miner.verdict.accepted()) return;
   const int64_t steps = counted_steps_behind(miner);
   const char* what = !miner.possession_proof_fits ? "possession proof does not fit"
                      : !miner.steps_behind        ? "state root unknown"
                                                   : "state root known";
-  MinerScore& score = window.score(miner.uid);
-  window.set(miner.uid, ScoreField::kSyncFactor, score.sync_factor, sync_factor(steps),
-             ScoreReason::kSynchronised, fmt::format("{}: counts as {} outer steps behind", what, steps));
+  MinerScore& score = round.score(miner.uid);
+  round.set(miner.uid, ScoreField::kSyncFactor, score.sync_factor, sync_factor(steps),
+            ScoreReason::kSynchronised, fmt::format("{}: counts as {} outer steps behind", what, steps));
 }
 
-void score_miner(Window& window, const MinerEvidence& miner) {
-  MinerScore& score = window.score(miner.uid);
-  const ScoringSpec& scoring = window.spec.scoring;
-  const bool is_warm = window.evidence.outer_step >= scoring.binary_score_warmup_windows;
+void score_miner(ScoringRound& round, const MinerEvidence& miner) {
+  MinerScore& score = round.score(miner.uid);
+  const ScoringSpec& scoring = round.spec.scoring;
+  const bool is_warm = round.evidence.outer_step >= scoring.binary_score_warmup_windows;
   const bool counts = !is_warm || score.binary_average >= scoring.binary_score_threshold;
   const double binary = counts ? std::max(0.0, score.binary_average) : 0.0;
   double final_score = std::max(0.0, score.rating.ordinal()) * binary * score.sync_factor;
   std::vector<PenaltyEffect> effects;
   for (const Penalty penalty : penalties()) {
-    if (auto effect = penalty(miner, score, window.spec)) effects.push_back(*std::move(effect));
+    if (auto effect = penalty(miner, score, round.spec)) effects.push_back(*std::move(effect));
   }
 
-  window.set(miner.uid, ScoreField::kFinalScore, score.final_score, final_score, ScoreReason::kScored,
-             fmt::format("ordinal {:.6g}, binary average {:.6g}, sync {:.6g}", score.rating.ordinal(), binary,
-                         score.sync_factor));
+  round.set(miner.uid, ScoreField::kFinalScore, score.final_score, final_score, ScoreReason::kScored,
+            fmt::format("ordinal {:.6g}, binary average {:.6g}, sync {:.6g}", score.rating.ordinal(), binary,
+                        score.sync_factor));
   for (PenaltyEffect& effect : effects) {
-    window.set(miner.uid, ScoreField::kFinalScore, score.final_score, score.final_score * effect.factor,
-               effect.reason, std::move(effect.detail));
+    round.set(miner.uid, ScoreField::kFinalScore, score.final_score, score.final_score * effect.factor,
+              effect.reason, std::move(effect.detail));
   }
 }
 
-Window open_window(const Scoreboard& scoreboard, const Evidence& evidence, const RunSpec& spec) {
+ScoringRound open_round(const Scoreboard& scoreboard, const Evidence& evidence, const RunSpec& spec) {
   CHECK(evidence.window > scoreboard.window);
-  Window window{.evidence = evidence, .spec = spec, .miners = {}, .scoreboard = scoreboard, .log = {}};
-  for (const MinerEvidence& miner : evidence.miners) window.miners.push_back(&miner);
-  std::sort(window.miners.begin(), window.miners.end(),
+  ScoringRound round{.evidence = evidence, .spec = spec, .miners = {}, .scoreboard = scoreboard, .log = {}};
+  for (const MinerEvidence& miner : evidence.miners) round.miners.push_back(&miner);
+  std::sort(round.miners.begin(), round.miners.end(),
             [](const MinerEvidence* a, const MinerEvidence* b) { return a->uid < b->uid; });
   const auto twice =
-      std::adjacent_find(window.miners.begin(), window.miners.end(),
+      std::adjacent_find(round.miners.begin(), round.miners.end(),
                          [](const MinerEvidence* a, const MinerEvidence* b) { return a->uid == b->uid; });
-  CHECK(twice == window.miners.end());
-  window.scoreboard.window = evidence.window;
-  return window;
+  CHECK(twice == round.miners.end());
+  round.scoreboard.window = evidence.window;
+  return round;
 }
 
-AdvanceResult close_window(Window window) {
+AdvanceResult close_round(ScoringRound round) {
   AdvanceResult result;
   std::map<uint32_t, double> final_scores;
-  for (const auto& [uid, score] : window.scoreboard.miners) final_scores[uid] = score.final_score;
-  result.weights = incentive_weights(final_scores, window.spec);
+  for (const auto& [uid, score] : round.scoreboard.miners) final_scores[uid] = score.final_score;
+  result.weights = incentive_weights(final_scores, round.spec);
   for (const auto& [uid, final_score] : final_scores) {
     const auto weight = result.weights.find(uid);
-    const bool is_burnt = window.spec.scoring.burn_rate > 0 && uid == window.spec.scoring.burn_uid;
+    const bool is_burnt = round.spec.scoring.burn_rate > 0 && uid == round.spec.scoring.burn_uid;
     const bool has_earned = final_score > 0 && !is_burnt && weight != result.weights.end();
     result.candidates.push_back({.uid = uid, .weight = has_earned ? weight->second : 0.0});
   }
-  for (auto& [uid, changes] : window.log) {
+  for (auto& [uid, changes] : round.log) {
     std::move(changes.begin(), changes.end(), std::back_inserter(result.changes));
   }
-  result.scoreboard = std::move(window.scoreboard);
+  result.scoreboard = std::move(round.scoreboard);
   return result;
 }
 
 }  // namespace
 
-AdvanceResult advance(const Scoreboard& scoreboard, const Evidence& evidence, const RunSpec& spec) {
-  Window window = open_window(scoreboard, evidence, spec);
-  for (const MinerEvidence* miner : window.miners) admit_miner(window, *miner);
-  for (const MinerEvidence* miner : window.miners) record_measurement(window, *miner);
-  rate_miners(window);
-  for (const MinerEvidence* miner : window.miners) synchronise_miner(window, *miner);
-  for (const MinerEvidence* miner : window.miners) score_miner(window, *miner);
-  return close_window(std::move(window));
+AdvanceResult advance_scoreboard(const Scoreboard& scoreboard, const Evidence& evidence,
+                                 const RunSpec& spec) {
+  ScoringRound round = open_round(scoreboard, evidence, spec);
+  for (const MinerEvidence* miner : round.miners) admit_miner(round, *miner);
+  for (const MinerEvidence* miner : round.miners) record_measurement(round, *miner);
+  rate_miners(round);
+  for (const MinerEvidence* miner : round.miners) synchronise_miner(round, *miner);
+  for (const MinerEvidence* miner : round.miners) score_miner(round, *miner);
+  return close_round(std::move(round));
 }
 
 double sync_factor(int64_t steps_behind) {

@@ -1,8 +1,8 @@
 // What a validator knows of every miner, and the one pure function that changes it.
 //
-// advance() applies, in this order: new miners, measurements, ratings, sync factors, final scores, penalties,
-// weights. final score = max(0, ordinal) * max(0, binary average) * sync factor, then the penalties of
-// penalties.h.
+// advance_scoreboard() applies, in this order: new miners, measurements, ratings, sync factors, final scores,
+// penalties, weights. final score = max(0, ordinal) * max(0, binary average) * sync factor, then the
+// penalties of penalties.h.
 #pragma once
 
 #include <cstdint>
@@ -98,8 +98,8 @@ struct AdvanceResult {
 
 // Pure: the same board, evidence (in any order) and spec give the same result. Miners without evidence stay
 // as they are. evidence.window must be above scoreboard.window, and no uid may be in it twice.
-[[nodiscard]] AdvanceResult advance(const Scoreboard& scoreboard, const Evidence& evidence,
-                                    const RunSpec& spec);
+[[nodiscard]] AdvanceResult advance_scoreboard(const Scoreboard& scoreboard, const Evidence& evidence,
+                                               const RunSpec& spec);
 
 // (1 - min(k, 3) / 3)^2.5 for k outer steps behind; 0 from 3 on.
 [[nodiscard]] double sync_factor(int64_t steps_behind);

@@ -61,7 +61,8 @@ bool has_change(const AdvanceResult& result, uint32_t uid, ScoreReason reason) {
 Scoreboard board_with_a_winner(const RunSpec& spec, int64_t windows) {
   Scoreboard board;
   for (int64_t window = 0; window < windows; ++window) {
-    board = advance(board, window_of(window, {evaluated(1, 0.05, 0.03), evaluated(2, 0.01, 0.02)}), spec)
+    board = advance_scoreboard(board, window_of(window, {evaluated(1, 0.05, 0.03), evaluated(2, 0.01, 0.02)}),
+                               spec)
                 .scoreboard;
   }
   return board;
@@ -69,7 +70,8 @@ Scoreboard board_with_a_winner(const RunSpec& spec, int64_t windows) {
 
 TEST(Scoreboard, ScoresAFirstWindowAsByHand) {
   const RunSpec spec = testing::scoring_run_spec();
-  const auto result = advance({}, window_of(0, {evaluated(1, 0.05, 0.025), evaluated(2, 0.01, 0.02)}), spec);
+  const auto result =
+      advance_scoreboard({}, window_of(0, {evaluated(1, 0.05, 0.025), evaluated(2, 0.01, 0.02)}), spec);
   EXPECT_EQ(result.scoreboard.window, 0);
   const MinerScore& winner = score_of(result, 1);
   EXPECT_NEAR(winner.gradient_score, 0.025, 1e-12);
@@ -90,14 +92,15 @@ TEST(Scoreboard, ScoresAFirstWindowAsByHand) {
 TEST(Scoreboard, MovesTheBinaryAverageByAlpha) {
   RunSpec spec = testing::scoring_run_spec();
   spec.scoring.binary_score_alpha = 0.25;
-  auto first = advance({}, window_of(0, {evaluated(1, 0.05, 0.03)}), spec);
+  auto first = advance_scoreboard({}, window_of(0, {evaluated(1, 0.05, 0.03)}), spec);
   EXPECT_DOUBLE_EQ(score_of(first, 1).binary_average, 0.25);
-  auto second = advance(first.scoreboard, window_of(1, {evaluated(1, 0.01, 0.03)}), spec);
+  auto second = advance_scoreboard(first.scoreboard, window_of(1, {evaluated(1, 0.01, 0.03)}), spec);
   EXPECT_DOUBLE_EQ(score_of(second, 1).binary_average, 0.75 * 0.25 - 0.25);
 }
 
 TEST(Scoreboard, TakesEqualImprovementOnOwnSamplesForAMinus) {
-  const auto result = advance({}, window_of(0, {evaluated(1, 0.03, 0.03)}), testing::scoring_run_spec());
+  const auto result =
+      advance_scoreboard({}, window_of(0, {evaluated(1, 0.03, 0.03)}), testing::scoring_run_spec());
   EXPECT_LT(score_of(result, 1).binary_average, 0);
 }
 
@@ -107,14 +110,14 @@ TEST(Scoreboard, CountsALowBinaryAverageAsZeroOnceWarm) {
   const std::vector<MinerEvidence> miners = {evaluated(1, 0.05, 0.03), evaluated(2, 0.01, 0.02)};
   Evidence evidence = window_of(0, miners);
   evidence.outer_step = 9;
-  const auto cold = advance({}, evidence, spec);
+  const auto cold = advance_scoreboard({}, evidence, spec);
   EXPECT_GT(score_of(cold, 1).final_score, 0);
   evidence.outer_step = 10;
-  auto warm = advance({}, evidence, spec);
+  auto warm = advance_scoreboard({}, evidence, spec);
   EXPECT_EQ(score_of(warm, 1).final_score, 0);
   EXPECT_NEAR(score_of(warm, 1).binary_average, 0.05, 1e-15);
   for (evidence.window = 1; evidence.window <= 2; ++evidence.window)
-    warm = advance(warm.scoreboard, evidence, spec);
+    warm = advance_scoreboard(warm.scoreboard, evidence, spec);
   EXPECT_NEAR(score_of(warm, 1).binary_average, 0.142625, 1e-12);
   EXPECT_GT(score_of(warm, 1).final_score, 0);
 }
@@ -123,7 +126,8 @@ TEST(Scoreboard, RatesTheUnusableAsWorseThanAnyMeasuredScore) {
   const RunSpec spec = testing::scoring_run_spec();
   using enum VerdictCode;
   for (const VerdictCode verdict : {kMissing, kTooEarly, kTooLate, kInvalid}) {
-    const auto result = advance({}, window_of(0, {evaluated(1, -0.5, -0.4), unusable(2, verdict)}), spec);
+    const auto result =
+        advance_scoreboard({}, window_of(0, {evaluated(1, -0.5, -0.4), unusable(2, verdict)}), spec);
     EXPECT_NEAR(score_of(result, 1).rating.mu, kWinnerMu, 1e-9) << verdict_name(verdict);
     EXPECT_NEAR(score_of(result, 2).rating.mu, kLoserMu, 1e-9) << verdict_name(verdict);
     EXPECT_FALSE(score_of(result, 2).last_evaluated_window);
@@ -134,13 +138,14 @@ TEST(Scoreboard, HoldsNoMatchAmongTheAbsentAlone) {
   const RunSpec spec = testing::scoring_run_spec();
   using enum VerdictCode;
   const auto result =
-      advance({}, window_of(0, {unusable(1, kMissing), unusable(2, kInvalid), accepted(3)}), spec);
+      advance_scoreboard({}, window_of(0, {unusable(1, kMissing), unusable(2, kInvalid), accepted(3)}), spec);
   for (const auto& [uid, miner] : result.scoreboard.miners) EXPECT_EQ(miner.rating, Rating{}) << uid;
 }
 
 TEST(Scoreboard, LeavesTheRatingOfWhoeverWasNotEvaluated) {
-  const auto result = advance({}, window_of(0, {evaluated(1, 0.1, 0.1), evaluated(2, 0.2, 0.2), accepted(3)}),
-                              testing::scoring_run_spec());
+  const auto result =
+      advance_scoreboard({}, window_of(0, {evaluated(1, 0.1, 0.1), evaluated(2, 0.2, 0.2), accepted(3)}),
+                         testing::scoring_run_spec());
   EXPECT_EQ(score_of(result, 3).rating, Rating{});
   EXPECT_EQ(score_of(result, 3).sync_factor, 1.0);
   EXPECT_FALSE(has_change(result, 3, ScoreReason::kRated));
@@ -156,7 +161,7 @@ TEST(Scoreboard, ScalesByStepsBehindAndKnowsTheHandNumbers) {
   const RunSpec spec = testing::scoring_run_spec();
   MinerEvidence late = evaluated(1, 0.05, 0.03);
   late.steps_behind = 1;
-  const auto result = advance({}, window_of(0, {late, evaluated(2, 0.01, 0.02)}), spec);
+  const auto result = advance_scoreboard({}, window_of(0, {late, evaluated(2, 0.01, 0.02)}), spec);
   EXPECT_NEAR(score_of(result, 1).final_score, kWinnerOrdinal * 0.05 * sync_factor(1), 1e-9);
 }
 
@@ -172,7 +177,7 @@ TEST(Scoreboard, TakesAnUnknownRootOrAFalseProofForThreeStepsBehind) {
   const RunSpec spec = testing::scoring_run_spec();
   const Scoreboard board = board_with_a_winner(spec, 4);
   ASSERT_GT(board.miners.at(1).final_score, 0);
-  const auto result = advance(board, window_of(4, {false_proof}), spec);
+  const auto result = advance_scoreboard(board, window_of(4, {false_proof}), spec);
   EXPECT_EQ(score_of(result, 1).final_score, 0);
   EXPECT_TRUE(has_change(result, 1, ScoreReason::kSynchronised));
 }
@@ -181,7 +186,7 @@ TEST(Scoreboard, RanksAContributionThatBlowsTheModelUpWithTheMissing) {
   const RunSpec spec = testing::scoring_run_spec();
   MinerEvidence bomb = evaluated(2, 0, 0);
   bomb.evaluation->unassigned.after = std::numeric_limits<double>::infinity();
-  const auto result = advance({}, window_of(0, {evaluated(1, 0.01, -5), bomb}), spec);
+  const auto result = advance_scoreboard({}, window_of(0, {evaluated(1, 0.01, -5), bomb}), spec);
   EXPECT_EQ(score_of(result, 2).gradient_score, -99);
   EXPECT_NEAR(score_of(result, 2).rating.mu, kLoserMu, 1e-9);
 }
@@ -190,7 +195,7 @@ TEST(Scoreboard, KeepsScoresWhereNothingCouldBeMeasured) {
   const RunSpec spec = testing::scoring_run_spec();
   MinerEvidence unmeasured = evaluated(1, 0.1, 0.1);
   unmeasured.evaluation->own.before = std::nan("");
-  const auto result = advance({}, window_of(0, {unmeasured, evaluated(2, 0.1, 0.1)}), spec);
+  const auto result = advance_scoreboard({}, window_of(0, {unmeasured, evaluated(2, 0.1, 0.1)}), spec);
   EXPECT_EQ(score_of(result, 1).rating, Rating{});
   EXPECT_EQ(score_of(result, 1).binary_average, 0);
   EXPECT_FALSE(score_of(result, 1).last_evaluated_window);
@@ -202,7 +207,7 @@ TEST(Scoreboard, StartsAUidAfreshWhenItsKeyHasChanged) {
   const Scoreboard board = board_with_a_winner(spec, 3);
   MinerEvidence heir = accepted(1);
   heir.key = key_of(77);
-  const auto result = advance(board, window_of(3, {heir}), spec);
+  const auto result = advance_scoreboard(board, window_of(3, {heir}), spec);
   EXPECT_TRUE(has_change(result, 1, ScoreReason::kKeyChanged));
   EXPECT_EQ(score_of(result, 1).rating, Rating{});
   EXPECT_EQ(score_of(result, 1).final_score, 0);
@@ -215,7 +220,7 @@ TEST(Scoreboard, StartsAUidAfreshWhenItsKeyHasChanged) {
 TEST(Scoreboard, LeavesMinersWithoutEvidenceAsTheyAre) {
   const RunSpec spec = testing::scoring_run_spec();
   const Scoreboard board = board_with_a_winner(spec, 3);
-  const auto result = advance(board, window_of(3, {accepted(2)}), spec);
+  const auto result = advance_scoreboard(board, window_of(3, {accepted(2)}), spec);
   EXPECT_EQ(score_of(result, 1), board.miners.at(1));
   EXPECT_EQ(result.weights, (Weights{{1, 1.0}}));
 }
@@ -234,7 +239,7 @@ TEST(Scoreboard, GivesPeerCandidatesTheirWeightsButNothingForBeingBurntTo) {
   RunSpec spec = testing::scoring_run_spec();
   spec.scoring.burn_rate = 0.3;
   spec.scoring.burn_uid = 2;
-  const auto result = advance(board_with_a_winner(spec, 3), window_of(3, {accepted(5)}), spec);
+  const auto result = advance_scoreboard(board_with_a_winner(spec, 3), window_of(3, {accepted(5)}), spec);
   ASSERT_EQ(result.candidates.size(), 3u);
   EXPECT_EQ(result.candidates[0].uid, 1u);
   EXPECT_NEAR(result.candidates[0].weight, 0.7, 1e-12);
@@ -281,9 +286,9 @@ TEST(Scoreboard, DoesNotDependOnTheOrderOfTheEvidence) {
   Scoreboard board;
   for (int64_t window = 0; window < 60; ++window) {
     Evidence evidence = random_evidence(random, window);
-    const AdvanceResult straight = advance(board, evidence, spec);
+    const AdvanceResult straight = advance_scoreboard(board, evidence, spec);
     std::reverse(evidence.miners.begin(), evidence.miners.end());
-    const AdvanceResult reversed = advance(board, evidence, spec);
+    const AdvanceResult reversed = advance_scoreboard(board, evidence, spec);
     ASSERT_EQ(straight.scoreboard, reversed.scoreboard);
     ASSERT_EQ(straight.weights, reversed.weights);
     board = straight.scoreboard;
@@ -314,7 +319,7 @@ TEST(Scoreboard, ExplainsEveryChangeOfANumber) {
   Random random(4);
   Scoreboard board;
   for (int64_t window = 0; window < 60; ++window) {
-    const AdvanceResult result = advance(board, random_evidence(random, window), spec);
+    const AdvanceResult result = advance_scoreboard(board, random_evidence(random, window), spec);
     Scoreboard replayed = board;
     for (const ScoreChange& change : result.changes) {
       EXPECT_NE(reason_name(change.reason), "");
@@ -339,7 +344,7 @@ TEST(Scoreboard, AlwaysGivesWeightsThatSumToOne) {
   Random random(5);
   Scoreboard board;
   for (int64_t window = 0; window < 100; ++window) {
-    const AdvanceResult result = advance(board, random_evidence(random, window), spec);
+    const AdvanceResult result = advance_scoreboard(board, random_evidence(random, window), spec);
     double sum = 0;
     for (const auto& [uid, weight] : result.weights) sum += weight;
     EXPECT_NEAR(sum, 1.0, 1e-12);
@@ -351,8 +356,8 @@ TEST(Scoreboard, AlwaysGivesWeightsThatSumToOne) {
 TEST(ScoreboardDeathTest, RefusesAWindowThatItHasSeenAndAUidTwice) {
   const RunSpec spec = testing::scoring_run_spec();
   const Scoreboard board = board_with_a_winner(spec, 3);
-  EXPECT_DEATH((void)advance(board, window_of(2, {}), spec), "evidence.window");
-  EXPECT_DEATH((void)advance(board, window_of(3, {accepted(1), accepted(1)}), spec), "twice");
+  EXPECT_DEATH((void)advance_scoreboard(board, window_of(2, {}), spec), "evidence.window");
+  EXPECT_DEATH((void)advance_scoreboard(board, window_of(3, {accepted(1), accepted(1)}), spec), "twice");
 }
 
 }  // namespace

@@ -106,9 +106,9 @@ Result<Progress> Validator::start() {
 }
 
 Status Validator::load_state() {
-  TRY_ASSIGN(const auto stored, store_.head(self_.bucket, kScoreboardKey));
+  TRY_ASSIGN(const auto stored, store_.head(self_.bucket, kValidatorStateKey));
   if (stored) {
-    TRY_ASSIGN(const Bytes text, store_.get(self_.bucket, kScoreboardKey, kMaxValidatorStateBytes));
+    TRY_ASSIGN(const Bytes text, store_.get(self_.bucket, kValidatorStateKey, kMaxValidatorStateBytes));
     TRY_ASSIGN(state_, parse_validator_state(text));
   }
   has_state_ = stored.has_value();
@@ -220,7 +220,7 @@ Result<Progress> Validator::judge_window() {
     return Progress::kWorked;
   }
   TRY_ASSIGN(const Evidence evidence, measure_contributions());
-  const AdvanceResult result = templar::advance(state_.scoreboard, evidence, environment_.spec);
+  const AdvanceResult result = advance_scoreboard(state_.scoreboard, evidence, environment_.spec);
   TRY(settle(result, window));
   // From here on nothing can fail: the model, the scoreboard and the window move together.
   finish_window();
@@ -289,7 +289,7 @@ Status Validator::settle(const AdvanceResult& result, int64_t window) {
 
 Status Validator::store_state(const ValidatorState& state) {
   const std::string text = encode_validator_state(state);
-  return store_.put(self_.bucket, kScoreboardKey, as_bytes(text));
+  return store_.put(self_.bucket, kValidatorStateKey, as_bytes(text));
 }
 
 // A due checkpoint that waited behind another one, still under way, is overtaken by the next.

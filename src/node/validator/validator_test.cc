@@ -416,7 +416,7 @@ TEST_F(ValidatorTest, DoesNotBeginARunAgainWhoseCheckpointsAreGone) {
 }
 
 TEST_F(ValidatorTest, EndsWhereItsStoredStateIsNone) {
-  ASSERT_TRUE(world_.store().put(world_.bucket(0), kScoreboardKey, as_bytes("rubbish")));
+  ASSERT_TRUE(world_.store().put(world_.bucket(0), kValidatorStateKey, as_bytes("rubbish")));
   ValidatorNode leader(world_, 0);
   EXPECT_TRUE(fails(leader.validator.advance(), ErrorKind::kFatal, "validator state: not a JSON object"));
 }

@@ -25,8 +25,8 @@ double Replica::outer_learning_rate() const {
 
 void Replica::close_window(ContributionList accepted) {
   if (!accepted.empty()) {
-    templar::outer_step(engine_.parameters(), environment_.layout, environment_.spec, accepted,
-                        outer_learning_rate(), team_);
+    apply_outer_step(engine_.parameters(), environment_.layout, environment_.spec, accepted,
+                     outer_learning_rate(), team_);
     ++outer_step_;
     refresh();
   }

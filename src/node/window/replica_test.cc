@@ -37,8 +37,8 @@ TEST_F(ReplicaTest, MovesOnByTheOuterStepOfTheWindowsContributions) {
   ParameterBuffers expected(world_.environment.layout);
   expected.copy_from(world_.communications.model.parameters.spans());
   ThreadTeam team(1);
-  outer_step(expected.spans(), world_.environment.layout, world_.spec(), as_list(accepted),
-             world_.spec().outer.learning_rate, team);
+  apply_outer_step(expected.spans(), world_.environment.layout, world_.spec(), as_list(accepted),
+                   world_.spec().outer.learning_rate, team);
 
   replica_.close_window(as_list(accepted));
   EXPECT_EQ(replica_.window(), 1);
