@@ -1,6 +1,10 @@
 #include "base/bytes.h"
 
 namespace templar {
+
+// Counts and sizes go from one to the other without a cast (docs/conventions.md, "Whole numbers").
+static_assert(sizeof(size_t) == sizeof(int64_t));
+
 namespace {
 
 int hex_digit(char c) {

@@ -40,8 +40,8 @@ struct HeadSize {
 };
 
 HWY_INLINE HeadSize head_size(const AttentionShape& shape) {
-  const auto sequence = static_cast<size_t>(shape.sequence);
-  const auto head_dim = static_cast<size_t>(shape.head_dim);
+  const size_t sequence = shape.sequence;
+  const size_t head_dim = shape.head_dim;
   return {sequence, head_dim, padded(sequence), padded(head_dim)};
 }
 
@@ -51,8 +51,8 @@ void pack_rotated(const HeadSize& size, const RopeTable& rope, int64_t position,
                   size_t from_row, float scale, float* to) {
   const size_t half = size.head_dim / 2;
   for (size_t t = 0; t < size.sequence; ++t) {
-    const float* cosines = rope.cosines(position + static_cast<int64_t>(t));
-    const float* sines = rope.sines(position + static_cast<int64_t>(t));
+    const float* cosines = rope.cosines(position + t);
+    const float* sines = rope.sines(position + t);
     const Scalar* x = from + t * from_row;
     float* y = to + t * size.head_padded;
     for_vectors(half, [&](auto d, size_t i) HWY_ATTR {

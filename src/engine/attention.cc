@@ -22,8 +22,8 @@ void unpack_rotated(const HeadSize& size, const RopeTable& rope, const float* fr
                     size_t to_row) {
   const size_t half = size.head_dim / 2;
   for (size_t t = 0; t < size.sequence; ++t) {
-    const float* cosines = rope.cosines(static_cast<int64_t>(t));
-    const float* sines = rope.sines(static_cast<int64_t>(t));
+    const float* cosines = rope.cosines(t);
+    const float* sines = rope.sines(t);
     const float* y = from + t * size.head_padded;
     Scalar* x = to + t * to_row;
     for_vectors(half, [&](auto d, size_t i) HWY_ATTR {
@@ -44,8 +44,8 @@ void forward_unit(const AttentionForward<Scalar>& attention, int64_t unit, Atten
   const HeadSize size = head_size(shape);
   const int64_t sequence_index = unit / shape.kv_heads;
   const int64_t kv_head = unit % shape.kv_heads;
-  const auto qkv_row = static_cast<size_t>(shape.qkv_row());
-  const auto out_row = static_cast<size_t>(shape.heads * shape.head_dim);
+  const size_t qkv_row = shape.qkv_row();
+  const size_t out_row = shape.heads * shape.head_dim;
   const Scalar* qkv = attention.qkv + sequence_index * shape.sequence * shape.qkv_row();
 
   clear_padding(size, scratch.keys.data());
@@ -116,8 +116,8 @@ void backward_unit(const AttentionBackward<Scalar>& attention, int64_t unit, Att
   const HeadSize size = head_size(shape);
   const int64_t sequence_index = unit / shape.kv_heads;
   const int64_t kv_head = unit % shape.kv_heads;
-  const auto qkv_row = static_cast<size_t>(shape.qkv_row());
-  const auto out_row = static_cast<size_t>(shape.heads * shape.head_dim);
+  const size_t qkv_row = shape.qkv_row();
+  const size_t out_row = shape.heads * shape.head_dim;
   const int64_t key_column = (shape.heads + kv_head) * shape.head_dim;
   const int64_t value_column = key_column + shape.kv_heads * shape.head_dim;
   const Scalar* qkv = attention.qkv + sequence_index * shape.sequence * shape.qkv_row();
@@ -149,7 +149,7 @@ void backward_unit(const AttentionBackward<Scalar>& attention, int64_t unit, Att
 
 void attend_one(const AttentionStep& step) {
   const AttentionShape& shape = step.shape;
-  const auto head_dim = static_cast<size_t>(shape.head_dim);
+  const size_t head_dim = shape.head_dim;
   const int64_t row = shape.kv_heads * shape.head_dim;
   const float scale = 1.0F / std::sqrt(static_cast<float>(shape.head_dim));
   for (int64_t head = 0; head < shape.heads; ++head) {
@@ -206,7 +206,7 @@ constexpr int64_t kScratchPad = 64;
 
 size_t scratch_count(int64_t rows, int64_t columns) {
   const auto round_up = [](int64_t count) { return (count + kScratchPad - 1) / kScratchPad * kScratchPad; };
-  return static_cast<size_t>(round_up(rows) * round_up(columns));
+  return round_up(rows) * round_up(columns);
 }
 
 }  // namespace

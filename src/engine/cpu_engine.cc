@@ -18,8 +18,8 @@ namespace {
 // torch.nn.utils.clip_grad_norm_ divides by the norm plus this.
 constexpr double kClipEpsilon = 1e-6;
 constexpr size_t kUpdateGrain = 4096;
-constexpr int64_t kMostThreads = 1024;
-constexpr int64_t kMostTokens = int64_t{1}
+constexpr int64_t kMaxThreads = 1024;
+constexpr int64_t kMaxTokens = int64_t{1}
                                 << 30;  // of a pass; far beyond any memory, and no product of sizes overflows
 
 // Tensors of model_tensors() join neighbours of the canonical order, so their values must lie side by side.
@@ -50,7 +50,7 @@ CpuEngine<Scalar>::CpuEngine(const ModelSpec& model, const InnerSpec& inner, con
       inner_(inner),
       options_(options),
       layout_(parameter_layout(model)),
-      count_(static_cast<size_t>(parameter_count(layout_))),
+      count_(parameter_count(layout_)),
       parameters_(layout_),
       gradients_(layout_),
       first_moment_(layout_),
@@ -96,7 +96,7 @@ Status CpuEngine<Scalar>::check_batch(const TokenBatch& batch, int64_t shortest_
                                    batch.sequence, shortest_sequence, inner_.sequence_length));
   }
   // By division: a product of what came from outside could overflow.
-  const auto sequence = static_cast<size_t>(batch.sequence);
+  const size_t sequence = batch.sequence;
   if (batch.tokens.size() % sequence != 0 ||
       batch.tokens.size() / sequence != static_cast<size_t>(batch.batch)) {
     return fatal_error(fmt::format("a batch of {} x {} tokens came with {}", batch.batch, batch.sequence,
@@ -108,10 +108,8 @@ Status CpuEngine<Scalar>::check_batch(const TokenBatch& batch, int64_t shortest_
 template <typename Scalar>
 TokenBatch CpuEngine<Scalar>::part_of(const TokenBatch& batch, int64_t first_row) const {
   const int64_t rows = std::min(options_.micro_batch, batch.batch - first_row);
-  const auto sequence = static_cast<size_t>(batch.sequence);
-  return {
-      batch.tokens.subspan(static_cast<size_t>(first_row) * sequence, static_cast<size_t>(rows) * sequence),
-      rows, batch.sequence};
+  const size_t sequence = batch.sequence;
+  return {batch.tokens.subspan(first_row * sequence, rows * sequence), rows, batch.sequence};
 }
 
 template <typename Scalar>
@@ -181,7 +179,7 @@ Result<EvaluationReport> CpuEngine<Scalar>::evaluate(const TokenBatch& batch) {
 template <typename Scalar>
 Status CpuEngine<Scalar>::check_sequences(std::span<const ScoredSequence> sequences) const {
   for (size_t i = 0; i < sequences.size(); ++i) {
-    const auto tokens = static_cast<int64_t>(sequences[i].tokens.size());
+    const auto tokens = std::ssize(sequences[i].tokens);
     if (sequences[i].context < 1 || sequences[i].context >= tokens) {
       return fatal_error(fmt::format(
           "sequence {} has {} tokens, {} of them context: there must be some of it and some to score", i,
@@ -225,7 +223,7 @@ template <typename Scalar>
 Result<std::vector<float>> CpuEngine<Scalar>::logits(const TokenBatch& batch) {
   TRY(check_batch(batch, 1));
   return without_exceptions([&]() -> Result<std::vector<float>> {
-    std::vector<float> values(batch.tokens.size() * static_cast<size_t>(model_.vocab_size));
+    std::vector<float> values(batch.tokens.size() * model_.vocab_size);
     float* out = values.data();
     for (int64_t row = 0; row < batch.batch; row += options_.micro_batch) {
       const TokenBatch part = part_of(batch, row);
@@ -262,7 +260,7 @@ Status CpuEngine<Scalar>::generate_each(std::span<const uint32_t> prompt, const 
     std::vector<uint32_t> tokens(prompt.begin(), prompt.end());
     Sampler sampler(options);
     for (int64_t made = 0; made < options.max_new_tokens; ++made) {
-      const size_t length = std::min(tokens.size(), static_cast<size_t>(inner_.sequence_length));
+      const size_t length = std::min<size_t>(tokens.size(), inner_.sequence_length);
       const std::span<const float> logits =
           decoder_.next_logits(transformer_, weights_, std::span(tokens).last(length));
       tokens.push_back(sampler.draw(logits));
@@ -332,12 +330,12 @@ Result<std::unique_ptr<Engine>> make_cpu_engine(const ModelSpec& model, const In
   TRY(check_model(model));
   if (inner.sequence_length < 2)
     return fatal_error(fmt::format("a sequence length of {} has nothing to predict", inner.sequence_length));
-  if (options.threads < 1 || options.threads > kMostThreads) {
+  if (options.threads < 1 || options.threads > kMaxThreads) {
     return fatal_error(fmt::format("the engine can't work with {} threads", options.threads));
   }
-  if (options.micro_batch < 1 || options.micro_batch > kMostTokens / inner.sequence_length) {
+  if (options.micro_batch < 1 || options.micro_batch > kMaxTokens / inner.sequence_length) {
     return fatal_error(fmt::format("micro_batch {} is outside 1 .. {}", options.micro_batch,
-                                   kMostTokens / inner.sequence_length));
+                                   kMaxTokens / inner.sequence_length));
   }
   if (options.precision == Precision::kBf16) {
     if (MatrixProducts::supports_bf16()) return make<Bf16>(model, inner, options);

@@ -17,7 +17,7 @@ namespace HWY_NAMESPACE {
 
 template <typename Scalar>
 void cross_entropy_rows(const CrossEntropy<Scalar>& rows, int64_t row_begin, int64_t row_end) {
-  const auto vocab = static_cast<size_t>(rows.vocab);
+  const size_t vocab = rows.vocab;
   for (int64_t row = row_begin; row < row_end; ++row) {
     float* logits = rows.logits + row * rows.row_length;
     Scalar* d_logits = rows.d_logits == nullptr ? nullptr : rows.d_logits + row * rows.row_length;

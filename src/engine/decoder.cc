@@ -32,11 +32,10 @@ uint32_t Sampler::draw(std::span<const float> logits) {
   }
   order_.resize(logits.size());
   std::iota(order_.begin(), order_.end(), 0U);
-  const size_t kept =
-      options_.top_k > 0 ? std::min(logits.size(), static_cast<size_t>(options_.top_k)) : logits.size();
-  std::ranges::partial_sort(
-      order_, order_.begin() + static_cast<std::ptrdiff_t>(kept),
-      [&](uint32_t a, uint32_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
+  const size_t kept = options_.top_k > 0 ? std::min<size_t>(logits.size(), options_.top_k) : logits.size();
+  std::ranges::partial_sort(order_, order_.begin() + kept, [&](uint32_t a, uint32_t b) {
+    return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
+  });
   weights_.resize(kept);
   double total = 0;
   for (size_t i = 0; i < kept; ++i) {
@@ -62,18 +61,18 @@ double log_probability(std::span<const float> logits, uint32_t token) {
 template <typename Scalar>
 Decoder<Scalar>::Decoder(const ModelSpec& model, int64_t max_sequence)
     : model_(model), max_sequence_(max_sequence) {
-  const auto hidden = static_cast<size_t>(model.hidden_size);
-  const auto intermediate = static_cast<size_t>(model.intermediate_size);
-  const auto key_value = static_cast<size_t>(model.num_key_value_heads * model.head_dim());
+  const size_t hidden = model.hidden_size;
+  const size_t intermediate = model.intermediate_size;
+  const size_t key_value = model.num_key_value_heads * model.head_dim();
   for (int64_t layer = 0; layer < model.num_hidden_layers; ++layer) {
-    keys_.emplace_back(static_cast<size_t>(max_sequence) * key_value);
-    values_.emplace_back(static_cast<size_t>(max_sequence) * key_value);
+    keys_.emplace_back(max_sequence * key_value);
+    values_.emplace_back(max_sequence * key_value);
   }
   x_ = AlignedBuffer<float>(hidden);
   attended_ = AlignedBuffer<float>(hidden);
   queries_ = AlignedBuffer<float>(hidden);
-  scores_ = AlignedBuffer<float>(static_cast<size_t>(max_sequence));
-  logits_ = AlignedBuffer<float>(static_cast<size_t>(model.vocab_size));
+  scores_ = AlignedBuffer<float>(max_sequence);
+  logits_ = AlignedBuffer<float>(model.vocab_size);
   normed_ = AlignedBuffer<Scalar>(hidden);
   qkv_ = AlignedBuffer<Scalar>(hidden + 2 * key_value);
   attended_scalar_ = AlignedBuffer<Scalar>(hidden);
@@ -86,7 +85,7 @@ template <typename Scalar>
 std::span<const float> Decoder<Scalar>::next_logits(Transformer<Scalar>& transformer,
                                                     const typename Transformer<Scalar>::Weights& weights,
                                                     std::span<const uint32_t> tokens) {
-  CHECK(!tokens.empty() && tokens.size() <= static_cast<size_t>(max_sequence_));
+  CHECK(!tokens.empty() && std::ssize(tokens) <= max_sequence_);
   const bool extends = !cached_.empty() && cached_.size() < tokens.size() &&
                        std::ranges::equal(cached_, tokens.first(cached_.size()));
   if (!extends) {
@@ -104,9 +103,9 @@ void Decoder<Scalar>::read_context(Transformer<Scalar>& transformer,
   cached_.assign(tokens.begin(), tokens.end());
   std::vector<uint32_t> padded(tokens.begin(), tokens.end());
   const size_t grains = (tokens.size() + kContextGrain - 1) / kContextGrain;
-  padded.resize(std::min(grains * kContextGrain, static_cast<size_t>(max_sequence_)));
-  transformer.forward(weights, {padded, 1, static_cast<int64_t>(padded.size())});
-  const auto last = static_cast<int64_t>(tokens.size()) - 1;
+  padded.resize(std::min<size_t>(grains * kContextGrain, max_sequence_));
+  transformer.forward(weights, {padded, 1, std::ssize(padded)});
+  const auto last = std::ssize(tokens) - 1;
   transformer.logits(weights, last, last + 1, logits_.data());
 
   const int64_t head_dim = model_.head_dim();
@@ -114,7 +113,7 @@ void Decoder<Scalar>::read_context(Transformer<Scalar>& transformer,
   const int64_t row = model_.hidden_size + 2 * key_value;
   for (size_t layer = 0; layer < keys_.size(); ++layer) {
     for (int64_t position = 0; position <= last; ++position) {
-      const Scalar* qkv = transformer.qkv(static_cast<int64_t>(layer)) + position * row;
+      const Scalar* qkv = transformer.qkv(layer) + position * row;
       float* keys = keys_[layer].data() + position * key_value;
       float* values = values_[layer].data() + position * key_value;
       for (int64_t i = 0; i < key_value; ++i) {
@@ -130,7 +129,7 @@ void Decoder<Scalar>::read_context(Transformer<Scalar>& transformer,
 template <typename Scalar>
 void Decoder<Scalar>::append(Transformer<Scalar>& transformer,
                              const typename Transformer<Scalar>::Weights& weights, uint32_t token) {
-  const auto position = static_cast<int64_t>(cached_.size());
+  const auto position = std::ssize(cached_);
   cached_.push_back(token);
   const int64_t hidden = model_.hidden_size;
   const int64_t intermediate = model_.intermediate_size;
@@ -153,8 +152,8 @@ void Decoder<Scalar>::append(Transformer<Scalar>& transformer,
   norm(nullptr, weights.layers.front().input_norm);
   for (size_t index = 0; index < weights.layers.size(); ++index) {
     const auto& layer = weights.layers[index];
-    product(static_cast<int64_t>(qkv_.size()), hidden, normed_.data(), layer.qkv, qkv_.data());
-    attend(transformer, static_cast<int64_t>(index), position);
+    product(std::ssize(qkv_), hidden, normed_.data(), layer.qkv, qkv_.data());
+    attend(transformer, index, position);
     product(hidden, hidden, attended_scalar_.data(), layer.output, projected_.data());
     norm(projected_.data(), layer.post_attention_norm);
     product(2 * intermediate, hidden, normed_.data(), layer.gate_up, gate_up_.data());
@@ -173,8 +172,8 @@ void Decoder<Scalar>::attend(const Transformer<Scalar>& transformer, int64_t lay
   const int64_t head_dim = model_.head_dim();
   const int64_t hidden = model_.hidden_size;
   const int64_t key_value = model_.num_key_value_heads * head_dim;
-  AlignedBuffer<float>& keys = keys_[static_cast<size_t>(layer)];
-  AlignedBuffer<float>& values = values_[static_cast<size_t>(layer)];
+  AlignedBuffer<float>& keys = keys_[layer];
+  AlignedBuffer<float>& values = values_[layer];
   float* key = keys.data() + position * key_value;
   float* value = values.data() + position * key_value;
   const Scalar* qkv = qkv_.data();

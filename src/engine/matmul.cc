@@ -18,9 +18,9 @@ constexpr int64_t kSliceGrain = 16;
 // With fewer rows than these, columns are shared out.
 constexpr int64_t kFewestRowsToShare = 32;
 // Rows of a slice of a transposed operand: more would not stay in a core's cache.
-constexpr int64_t kMostRowsTransposed = 1024;
+constexpr int64_t kMaxRowsTransposed = 1024;
 // Enough for every shape of a training run; generation and odd batches can't make it grow for ever.
-constexpr size_t kMostKernels = 1024;
+constexpr size_t kMaxKernels = 1024;
 
 dnnl::memory::data_type data_type(ElementType type) {
   return type == ElementType::kF32 ? dnnl::memory::data_type::f32 : dnnl::memory::data_type::bf16;
@@ -154,10 +154,10 @@ Slice slice_of_product(ProductKind kind, ProductSize size, RowLengths rows, bool
 }  // namespace
 
 struct MatrixProducts::State {
-  explicit State(ThreadTeam& its_team) : team(its_team), kernels(static_cast<size_t>(its_team.threads())) {}
+  explicit State(ThreadTeam& its_team) : team(its_team), kernels(its_team.threads()) {}
 
   SliceKernel& kernel(int member, const SliceShape& shape) {
-    std::map<SliceShape, SliceKernel>& own = kernels[static_cast<size_t>(member)];
+    std::map<SliceShape, SliceKernel>& own = kernels[member];
     if (const auto found = own.find(shape); found != own.end()) return found->second;
     return own.try_emplace(shape, shape).first->second;
   }
@@ -186,12 +186,12 @@ void MatrixProducts::run(ProductKind kind, ProductSize size, const Operands& ope
   // oneDNN takes another kernel, which adds in another order, for a slice whose rows don't lie side by side.
   // Such products are cut even for one thread, so that the number of threads does not change the result.
   const bool slices_lie_apart = kind == ProductKind::kAtB || !by_rows;
-  const int64_t most_rows = kind == ProductKind::kAtB ? kMostRowsTransposed : size.m;
+  const int64_t most_rows = kind == ProductKind::kAtB ? kMaxRowsTransposed : size.m;
   const auto fewest = static_cast<int>((size.m + most_rows - 1) / most_rows);
   const int parts = (std::max(slices_lie_apart ? 2 : 1, fewest) + members - 1) / members * members;
   const RowLengths rows = row_lengths(kind, size, operands.rows);
   for (auto& own : state_->kernels) {
-    if (own.size() >= kMostKernels) own.clear();
+    if (own.size() >= kMaxKernels) own.clear();
   }
   std::vector<State::Job>& jobs = state_->jobs;
   jobs.clear();
@@ -210,7 +210,7 @@ void MatrixProducts::run(ProductKind kind, ProductSize size, const Operands& ope
   }
   state_->team.run([&jobs, members](int member) {
     use_one_openmp_thread();
-    for (auto job = static_cast<size_t>(member); job < jobs.size(); job += static_cast<size_t>(members)) {
+    for (size_t job = member; job < jobs.size(); job += members) {
       jobs[job].kernel->run(jobs[job].a, jobs[job].b, jobs[job].c);
     }
   });

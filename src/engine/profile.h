@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <utility>
 
 #include "base/clock.h"
 
@@ -24,7 +25,7 @@ inline constexpr size_t kPhaseCount = 8;
   constexpr std::array<const char*, kPhaseCount> kNames = {"embedding",     "norm",     "layer products",
                                                            "attention",     "swiglu",   "head products",
                                                            "cross-entropy", "optimiser"};
-  return kNames[static_cast<size_t>(phase)];
+  return kNames[std::to_underlying(phase)];
 }
 
 struct Profile {
@@ -34,7 +35,7 @@ struct Profile {
 // Adds its lifetime to a phase.
 class PhaseTimer {
  public:
-  PhaseTimer(Profile& profile, Phase phase) : seconds_(profile.seconds[static_cast<size_t>(phase)]) {}
+  PhaseTimer(Profile& profile, Phase phase) : seconds_(profile.seconds[std::to_underlying(phase)]) {}
   ~PhaseTimer() { seconds_ += stopwatch_.seconds(); }
   PhaseTimer(const PhaseTimer&) = delete;
   PhaseTimer& operator=(const PhaseTimer&) = delete;

@@ -18,9 +18,9 @@ namespace HWY_NAMESPACE {
 
 template <typename Scalar>
 void forward_rows(const RmsNormForward<Scalar>& norm, int64_t row_begin, int64_t row_end) {
-  const auto width = static_cast<size_t>(norm.width);
+  const size_t width = norm.width;
   for (int64_t row = row_begin; row < row_end; ++row) {
-    const size_t at = static_cast<size_t>(row) * width;
+    const size_t at = row * width;
     const float* x = norm.x + at;
     if (norm.delta != nullptr) {
       for_vectors(width, [&](auto d, size_t i) HWY_ATTR {
@@ -44,8 +44,8 @@ void forward_rows(const RmsNormForward<Scalar>& norm, int64_t row_begin, int64_t
 // With u = x·r (r the inverse rms) and g = d_normed·weight: dx = r·(g − u·mean(g·u)), dweight = Σ d_normed·u.
 template <typename Scalar>
 void backward_row(const RmsNormBackward<Scalar>& norm, int64_t row, float* weight_sum) {
-  const auto width = static_cast<size_t>(norm.width);
-  const size_t at = static_cast<size_t>(row) * width;
+  const size_t width = norm.width;
+  const size_t at = row * width;
   const float* x = norm.x + at;
   const Scalar* d_normed = norm.d_normed + at;
   const float inverse = norm.inverse_rms[row];

@@ -13,7 +13,7 @@ struct SampleTokens {
   std::vector<uint32_t> tokens;
   int64_t sequence_length = 0;
 
-  [[nodiscard]] int64_t count() const { return static_cast<int64_t>(tokens.size()) / sequence_length; }
+  [[nodiscard]] int64_t count() const { return std::ssize(tokens) / sequence_length; }
   [[nodiscard]] TokenBatch batch() const { return {tokens, count(), sequence_length}; }
 };
 

@@ -24,7 +24,7 @@ void forward_rows(const SwigluForward<Scalar>& swiglu, int64_t row_begin, int64_
     const Scalar* gate = swiglu.gate_up + row * 2 * swiglu.width;
     const Scalar* up = gate + swiglu.width;
     Scalar* activated = swiglu.activated + row * swiglu.width;
-    for_vectors(static_cast<size_t>(swiglu.width), [&](auto d, size_t i) HWY_ATTR {
+    for_vectors(swiglu.width, [&](auto d, size_t i) HWY_ATTR {
       const auto gate_d = load(d, gate + i);
       store(d, hn::Mul(hn::Mul(gate_d, sigmoid(d, gate_d)), load(d, up + i)), activated + i);
     });
@@ -42,7 +42,7 @@ void backward_rows(const SwigluBackward<Scalar>& swiglu, int64_t row_begin, int6
     Scalar* d_gate = swiglu.d_gate_up + row * 2 * width;
     Scalar* d_up = d_gate + width;
     Scalar* activated = swiglu.activated + row * width;
-    for_vectors(static_cast<size_t>(width), [&](auto d, size_t i) HWY_ATTR {
+    for_vectors(width, [&](auto d, size_t i) HWY_ATTR {
       const auto one = hn::Set(d, 1.0F);
       const auto gate_d = load(d, gate + i);
       const auto up_d = load(d, up + i);

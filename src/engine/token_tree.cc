@@ -12,7 +12,7 @@ std::span<const uint32_t> inputs_of(const ScoredSequence& sequence) {
 }
 
 size_t common_prefix(std::span<const uint32_t> a, std::span<const uint32_t> b) {
-  return static_cast<size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
+  return std::ranges::mismatch(a, b).in1 - a.begin();
 }
 
 class TreeBuilder {
@@ -48,15 +48,15 @@ class TreeBuilder {
   // longer than its tokens, which bounds the recursion.
   void add_node(size_t begin, size_t end, size_t depth, int64_t parent) {
     const size_t shared = common_prefix(inputs(begin), inputs(end - 1));
-    const auto index = static_cast<int64_t>(tree_.nodes.size());
-    const auto row = static_cast<int64_t>(tree_.tokens.size());
+    const auto index = std::ssize(tree_.nodes);
+    const auto row = std::ssize(tree_.tokens);
     tree_.nodes.push_back({.parent = parent,
                            .position = static_cast<int64_t>(depth),
                            .row = row,
                            .count = static_cast<int64_t>(shared - depth)});
     const auto own = inputs(begin).subspan(depth, shared - depth);
     tree_.tokens.insert(tree_.tokens.end(), own.begin(), own.end());
-    tree_.longest = std::max(tree_.longest, static_cast<int64_t>(shared));
+    tree_.longest = std::max<int64_t>(tree_.longest, shared);
     for (size_t i = begin; i < end; ++i) add_predictions(order_[i], depth, shared, row);
     add_groups(begin, end, shared, index);
   }
@@ -89,12 +89,12 @@ std::vector<size_t> tree_order(std::span<const ScoredSequence> sequences) {
 
 size_t fitting_sequences(std::span<const ScoredSequence> sequences, std::span<const size_t> order,
                          size_t first, int64_t max_rows) {
-  auto rows = static_cast<int64_t>(inputs_of(sequences[order[first]]).size());
+  auto rows = std::ssize(inputs_of(sequences[order[first]]));
   size_t count = 1;
   for (; first + count < order.size(); ++count) {
     const auto before = inputs_of(sequences[order[first + count - 1]]);
     const auto next = inputs_of(sequences[order[first + count]]);
-    rows += static_cast<int64_t>(next.size() - common_prefix(before, next));
+    rows += next.size() - common_prefix(before, next);
     if (rows > max_rows) break;
   }
   return count;

@@ -45,10 +45,10 @@ Transformer<Scalar>::Transformer(const ModelSpec& model, int64_t max_batch, int6
       profile_(profile),
       products_(team),
       rope_(max_sequence, model.head_dim(), model.rope_theta) {
-  const auto rows = static_cast<size_t>(max_batch * max_sequence);
-  const auto hidden = static_cast<size_t>(model.hidden_size);
-  const auto intermediate = static_cast<size_t>(model.intermediate_size);
-  const auto wide = static_cast<size_t>(qkv_width_);
+  const size_t rows = max_batch * max_sequence;
+  const size_t hidden = model.hidden_size;
+  const size_t intermediate = model.intermediate_size;
+  const size_t wide = qkv_width_;
   for (int member = 0; member < team.threads(); ++member)
     scratches_.emplace_back(max_sequence, model.head_dim());
   for (int64_t layer = 0; layer < model.num_hidden_layers; ++layer) {
@@ -57,7 +57,7 @@ Transformer<Scalar>::Transformer(const ModelSpec& model, int64_t max_batch, int6
     activations.inverse_rms = AlignedBuffer<float>(rows);
     activations.qkv = AlignedBuffer<Scalar>(rows * wide);
     activations.attended = AlignedBuffer<Scalar>(rows * hidden);
-    activations.log_sums = AlignedBuffer<float>(rows * static_cast<size_t>(model.num_attention_heads));
+    activations.log_sums = AlignedBuffer<float>(rows * model.num_attention_heads);
     activations.x_middle = AlignedBuffer<float>(rows * hidden);
     activations.inverse_rms_middle = AlignedBuffer<float>(rows);
     activations.gate_up = AlignedBuffer<Scalar>(rows * 2 * intermediate);
@@ -72,9 +72,8 @@ Transformer<Scalar>::Transformer(const ModelSpec& model, int64_t max_batch, int6
   d_normed_ = AlignedBuffer<Scalar>(rows * hidden);
   d_activated_ = AlignedBuffer<Scalar>(rows * intermediate);
   d_qkv_ = AlignedBuffer<Scalar>(rows * wide);
-  norm_partials_ =
-      AlignedBuffer<float>(static_cast<size_t>(norm_blocks(static_cast<int64_t>(rows))) * hidden);
-  const auto logits = static_cast<size_t>(head_rows_ * padded_row(model.vocab_size));
+  norm_partials_ = AlignedBuffer<float>(norm_blocks(rows) * hidden);
+  const size_t logits = head_rows_ * padded_row(model.vocab_size);
   logits_ = AlignedBuffer<float>(logits);
   if constexpr (!std::is_same_v<Scalar, float>) d_logits_ = AlignedBuffer<Scalar>(logits);
   targets_ = AlignedBuffer<int64_t>(rows);
@@ -102,9 +101,7 @@ AttentionShape Transformer<Scalar>::attention_shape(const TokenBatch& batch) con
 
 template <typename Scalar>
 void Transformer<Scalar>::for_rows(int64_t rows, const std::function<void(int64_t, int64_t)>& work) {
-  team_.for_ranges(static_cast<size_t>(rows), kRowGrain, [&](size_t begin, size_t end) {
-    work(static_cast<int64_t>(begin), static_cast<int64_t>(end));
-  });
+  team_.for_ranges(rows, kRowGrain, [&](size_t begin, size_t end) { work(begin, end); });
 }
 
 template <typename Scalar>
@@ -114,7 +111,7 @@ void Transformer<Scalar>::for_attention_units(const AttentionShape& shape,
   const int64_t members = team_.threads();
   team_.run([&](int member) {
     for (int64_t unit = units * member / members; unit < units * (member + 1) / members; ++unit) {
-      work(unit, scratches_[static_cast<size_t>(member)]);
+      work(unit, scratches_[member]);
     }
   });
 }
@@ -152,9 +149,7 @@ void Transformer<Scalar>::norm_backward(const float* x, const float* inverse_rms
                                      .width = model_.hidden_size,
                                      .rows = rows};
   const int64_t blocks = norm_blocks(rows);
-  team_.for_ranges(static_cast<size_t>(blocks), 1, [&](size_t begin, size_t end) {
-    rms_norm_backward(norm, static_cast<int64_t>(begin), static_cast<int64_t>(end));
-  });
+  team_.for_ranges(blocks, 1, [&](size_t begin, size_t end) { rms_norm_backward(norm, begin, end); });
   if (!accumulate) std::fill_n(d_weight, model_.hidden_size, 0.0F);
   for (int64_t block = 0; block < blocks; ++block) {
     const float* partial = norm_partials_.data() + block * model_.hidden_size;
@@ -176,7 +171,7 @@ void Transformer<Scalar>::forward(const Weights& weights, const TokenBatch& batc
 template <typename Scalar>
 void Transformer<Scalar>::forward_rows(const Weights& weights, std::span<const uint32_t> tokens,
                                        const Attend& attend) {
-  const auto rows = static_cast<int64_t>(tokens.size());
+  const auto rows = std::ssize(tokens);
   CHECK(tokens.size() <= losses_.size());
   {
     const PhaseTimer timer(profile_, Phase::kEmbedding);
@@ -229,7 +224,7 @@ template <typename Scalar>
 void Transformer<Scalar>::set_targets(const TokenBatch& batch) {
   for (int64_t row = 0; row < batch.batch; ++row) {
     for (int64_t t = 0; t < batch.sequence; ++t) {
-      const auto at = static_cast<size_t>(row * batch.sequence + t);
+      const size_t at = row * batch.sequence + t;
       targets_[at] = t + 1 < batch.sequence ? static_cast<int64_t>(batch.tokens[at + 1]) : kNoTarget;
     }
   }
@@ -280,7 +275,7 @@ double Transformer<Scalar>::head(const Weights& weights, const Gradients* gradie
             normed_.data() + begin * hidden, gradients->head, accumulate || begin > 0, {.a = row_length});
   }
   double sum = 0;
-  for (int64_t row = 0; row < rows; ++row) sum += losses_[static_cast<size_t>(row)];
+  for (int64_t row = 0; row < rows; ++row) sum += losses_[row];
   return sum;
 }
 
@@ -299,7 +294,7 @@ double Transformer<Scalar>::backward(const Weights& weights, const Gradients& gr
   }
   const PhaseTimer timer(profile_, Phase::kEmbedding);
   if (!accumulate && !model_.tie_word_embeddings) {
-    const auto size = static_cast<size_t>(model_.vocab_size * model_.hidden_size);
+    const size_t size = model_.vocab_size * model_.hidden_size;
     team_.for_ranges(size, 1024, [&](size_t begin, size_t end) {
       std::fill(gradients.embedding + begin, gradients.embedding + end, 0.0F);
     });

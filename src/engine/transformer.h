@@ -57,9 +57,7 @@ class Transformer {
 
   // After forward: a layer's queries, keys and values before rotation, [tokens, (heads + 2
   // kv_heads)·head_dim].
-  [[nodiscard]] const Scalar* qkv(int64_t layer) const {
-    return layers_[static_cast<size_t>(layer)].qkv.data();
-  }
+  [[nodiscard]] const Scalar* qkv(int64_t layer) const { return layers_[layer].qkv.data(); }
   [[nodiscard]] const RopeTable& rope() const { return rope_; }
   [[nodiscard]] MatrixProducts& products() { return products_; }
 

@@ -25,14 +25,14 @@ class TreeWalk {
       : attention_(attention),
         tree_(*attention.tree),
         kv_head_(kv_head),
-        head_dim_(static_cast<size_t>(attention.shape.head_dim)),
+        head_dim_(attention.shape.head_dim),
         head_padded_(padded(head_dim_)),
-        wide_(padded(static_cast<size_t>(tree_.longest))),
-        qkv_row_(static_cast<size_t>(attention.shape.qkv_row())),
+        wide_(padded(tree_.longest)),
+        qkv_row_(attention.shape.qkv_row()),
         scratch_(scratch) {}
 
   void visit(size_t node) {
-    load(static_cast<int64_t>(node));
+    load(node);
     attend(tree_.nodes[node]);
   }
 
@@ -44,19 +44,19 @@ class TreeWalk {
   // Leaves the node and all above it in the scratch memory. Nodes come depth first, so mostly all but the
   // last are there.
   void load(int64_t node) {
-    const int64_t parent = tree_.nodes[static_cast<size_t>(node)].parent;
+    const int64_t parent = tree_.nodes[node].parent;
     while (!loaded_.empty() && loaded_.back() > node) loaded_.pop_back();
     if (!loaded_.empty() && loaded_.back() == node) return;
     if (parent >= 0) load(parent);
     while (!loaded_.empty() && loaded_.back() != parent) loaded_.pop_back();
-    pack(tree_.nodes[static_cast<size_t>(node)]);
+    pack(tree_.nodes[node]);
     loaded_.push_back(node);
   }
 
   void pack(const TokenTree::Node& node) {
     const AttentionShape& shape = attention_.shape;
-    const auto begin = static_cast<size_t>(node.position);
-    const auto end = static_cast<size_t>(node.end());
+    const size_t begin = node.position;
+    const size_t end = node.end();
     const Scalar* keys =
         attention_.qkv + node.row * shape.qkv_row() + (shape.heads + kv_head_) * shape.head_dim;
     const Scalar* values = keys + shape.kv_heads * shape.head_dim;
@@ -71,8 +71,8 @@ class TreeWalk {
 
   void attend(const TokenTree::Node& node) {
     const AttentionShape& shape = attention_.shape;
-    const auto first = static_cast<size_t>(node.position);
-    const auto out_row = static_cast<size_t>(shape.heads * shape.head_dim);
+    const size_t first = node.position;
+    const size_t out_row = shape.heads * shape.head_dim;
     const float scale = 1.0F / std::sqrt(static_cast<float>(shape.head_dim));
     const int64_t group = shape.heads / shape.kv_heads;
     for (int64_t head = kv_head_ * group; head < (kv_head_ + 1) * group; ++head) {

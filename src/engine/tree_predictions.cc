@@ -25,7 +25,7 @@ constexpr size_t kPartsAMember = 4;
 std::vector<size_t> cut_nodes(const TokenTree& tree, size_t parts) {
   std::vector<size_t> cuts = {0};
   for (size_t node = 1; node < tree.nodes.size(); ++node) {
-    const auto row = static_cast<size_t>(tree.nodes[node].row);
+    const size_t row = tree.nodes[node].row;
     if (row * parts >= cuts.size() * tree.tokens.size()) cuts.push_back(node);
   }
   cuts.push_back(tree.nodes.size());
@@ -39,15 +39,14 @@ void Transformer<Scalar>::attend_tree(const TokenTree& tree, LayerActivations& l
   const AttentionShape shape{1, tree.longest, model_.num_attention_heads, model_.num_key_value_heads,
                              model_.head_dim()};
   const TreeAttention<Scalar> attention{shape, &tree, layer.qkv.data(), &rope_, layer.attended.data()};
-  const auto members = static_cast<size_t>(team_.threads());
-  const auto kv_heads = static_cast<size_t>(shape.kv_heads);
+  const size_t members = team_.threads();
+  const size_t kv_heads = shape.kv_heads;
   const std::vector<size_t> cuts = cut_nodes(tree, (members * kPartsAMember + kv_heads - 1) / kv_heads);
   const size_t units = (cuts.size() - 1) * kv_heads;
   team_.run([&](int member) {
-    for (auto unit = static_cast<size_t>(member); unit < units; unit += members) {
+    for (size_t unit = member; unit < units; unit += members) {
       const size_t part = unit / kv_heads;
-      tree_attention(attention, cuts[part], cuts[part + 1], static_cast<int64_t>(unit % kv_heads),
-                     scratches_[static_cast<size_t>(member)]);
+      tree_attention(attention, cuts[part], cuts[part + 1], unit % kv_heads, scratches_[member]);
     }
   });
 }
@@ -55,10 +54,10 @@ void Transformer<Scalar>::attend_tree(const TokenTree& tree, LayerActivations& l
 template <typename Scalar>
 auto Transformer<Scalar>::predict(const Weights& weights, const TokenTree& tree)
     -> std::vector<TokenProbability> {
-  const auto capacity = static_cast<int64_t>(losses_.size());
-  CHECK(static_cast<int64_t>(tree.tokens.size()) <= capacity);
+  const auto capacity = std::ssize(losses_);
+  CHECK(std::ssize(tree.tokens) <= capacity);
   std::vector<uint32_t> filled = tree.tokens;
-  filled.resize(static_cast<size_t>(filled_up(static_cast<int64_t>(filled.size()), capacity)));
+  filled.resize(filled_up(std::ssize(filled), capacity));
   forward_rows(weights, filled, [&](LayerActivations& layer) { attend_tree(tree, layer); });
 
   std::vector<TokenProbability> probabilities(tree.predictions.size());
@@ -92,12 +91,12 @@ void Transformer<Scalar>::predict_rows(const Weights& weights,
   gather_normed(rows);
   const int64_t row_length = padded_row(model_.vocab_size);
   product(Phase::kHeadProducts, ProductKind::kABt,
-          {filled_up(static_cast<int64_t>(rows.size()), head_rows_), model_.vocab_size, model_.hidden_size},
-          d_normed_.data(), weights.head, logits_.data(), false, {.c = row_length});
+          {filled_up(std::ssize(rows), head_rows_), model_.vocab_size, model_.hidden_size}, d_normed_.data(),
+          weights.head, logits_.data(), false, {.c = row_length});
   const PhaseTimer timer(profile_, Phase::kCrossEntropy);
   team_.for_ranges(rows.size(), 1, [&](size_t begin, size_t end) {
     for (size_t row = begin; row < end; ++row) {
-      const float* logits = logits_.data() + static_cast<int64_t>(row) * row_length;
+      const float* logits = logits_.data() + row * row_length;
       const RowLikelihood likelihood = row_likelihood({logits, static_cast<size_t>(model_.vocab_size)});
       for (size_t i = first_of_row[row]; i < first_of_row[row + 1]; ++i) {
         const uint32_t target = predictions[i].target;
@@ -114,8 +113,7 @@ void Transformer<Scalar>::gather_normed(std::span<const int64_t> rows) {
   const int64_t hidden = model_.hidden_size;
   team_.for_ranges(rows.size(), 16, [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
-      std::copy_n(normed_.data() + rows[i] * hidden, hidden,
-                  d_normed_.data() + static_cast<int64_t>(i) * hidden);
+      std::copy_n(normed_.data() + rows[i] * hidden, hidden, d_normed_.data() + i * hidden);
     }
   });
 }

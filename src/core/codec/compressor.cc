@@ -16,10 +16,10 @@ Result<EncodedParameter> compress(std::span<const float> values, const Parameter
 void decompress(const EncodedParameter& encoded, const CodecSpec& codec, std::span<float> out,
                 ThreadTeam& team) {
   const ChunkPlan& plan = encoded.plan;
-  CHECK(static_cast<int64_t>(out.size()) == plan.rows * plan.columns);
+  CHECK(std::ssize(out) == plan.rows * plan.columns);
   for_each_decoded_tile(encoded, codec, team, [&](int64_t chunk, std::span<const float> tile) {
     for_each_tile_row(plan, chunk, [&](size_t dense, size_t place) {
-      std::ranges::copy(tile.subspan(place, static_cast<size_t>(plan.tile_columns)), out.begin() + dense);
+      std::ranges::copy(tile.subspan(place, plan.tile_columns), out.begin() + dense);
     });
   });
 }

@@ -24,8 +24,9 @@ void decompress(const EncodedParameter& encoded, const CodecSpec& codec, std::sp
 
 // SparseLoCo's error feedback, all parameters: e <- beta*e + delta; q = compress(e); e <- e - decompress(q).
 // pseudo_gradient is theta_start - theta_local on entry, and the new error feedback on success: the caller
-// lets the two change places. error_feedback is the old one and is only read, so that a failure (skip, as
-// compress) costs nothing; what pseudo_gradient holds is then unspecified.
+// lets the two change places. error_feedback is the old one and is only read, so that a failure costs
+// nothing; what pseudo_gradient holds is then unspecified. Fails (skip) if a value is not finite or too large
+// to be sent, and names the parameter and the element.
 [[nodiscard]] Result<std::vector<EncodedParameter>> compress_with_error_feedback(
     ConstParameterSpans error_feedback, ParameterSpans pseudo_gradient, const ParameterLayout& layout,
     const CodecSpec& codec, ThreadTeam& team);

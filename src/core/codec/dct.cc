@@ -37,13 +37,12 @@ std::vector<float> dct_basis(int64_t size) {
   const double first_scale = std::sqrt(1.0 / static_cast<double>(size));
   const double scale = std::sqrt(2.0 / static_cast<double>(size));
   std::vector<float> basis;
-  basis.reserve(static_cast<size_t>(size * size));
+  basis.reserve(size * size);
   for (int64_t i = 0; i < size; ++i) {
     for (int64_t k = 0; k < size; ++k) {
       int64_t m = k * (2 * i + 1) % (4 * size);
       if (m > 2 * size) m = 4 * size - m;
-      const double cosine =
-          m <= size ? quarter[static_cast<size_t>(m)] : -quarter[static_cast<size_t>(2 * size - m)];
+      const double cosine = m <= size ? quarter[m] : -quarter[2 * size - m];
       basis.push_back(static_cast<float>((k == 0 ? first_scale : scale) * cosine));
     }
   }
@@ -51,10 +50,7 @@ std::vector<float> dct_basis(int64_t size) {
 }
 
 TileTransform::Direction::Direction(size_t n)
-    : size(n),
-      half(n % 2 == 0 ? n / 2 : 0),
-      basis(dct_basis(static_cast<int64_t>(n))),
-      transposed(transpose(basis, n)) {
+    : size(n), half(n % 2 == 0 ? n / 2 : 0), basis(dct_basis(n)), transposed(transpose(basis, n)) {
   if (half == 0) return;
   even = half_of(basis, n, 0);
   odd = half_of(basis, n, 1);
@@ -64,8 +60,8 @@ TileTransform::Direction::Direction(size_t n)
 
 TileTransform::TileTransform(const ChunkPlan& plan, const CodecSpec& codec)
     : identity_(!codec.use_dct),
-      rows_(static_cast<size_t>(plan.tile_rows)),
-      columns_(static_cast<size_t>(plan.tile_columns)),
+      rows_(plan.tile_rows),
+      columns_(plan.tile_columns),
       down_(identity_ ? 1 : rows_),
       across_(identity_ ? 1 : columns_) {
   CHECK(plan.tile_rows <= kMaxChunkEdge && plan.tile_columns <= kMaxChunkEdge);

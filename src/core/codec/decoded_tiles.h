@@ -21,13 +21,12 @@ inline void decode_values(const EncodedParameter& encoded, size_t chunk, std::sp
 template <typename Visit>
 void for_each_sent_chunk(const EncodedParameter& encoded, ThreadTeam& team, Visit visit) {
   const ChunkPlan& plan = encoded.plan;
-  const auto kept = static_cast<size_t>(plan.kept);
-  team.for_ranges(static_cast<size_t>(plan.chunk_count()), chunk_grain(plan), [&](size_t begin, size_t end) {
+  const size_t kept = plan.kept;
+  team.for_ranges(plan.chunk_count(), chunk_grain(plan), [&](size_t begin, size_t end) {
     std::vector<float> values(kept);
     for (size_t chunk = begin; chunk < end; ++chunk) {
       decode_values(encoded, chunk, values);
-      visit(static_cast<int64_t>(chunk), std::span(encoded.positions).subspan(chunk * kept, kept),
-            std::span<const float>(values));
+      visit(chunk, std::span(encoded.positions).subspan(chunk * kept, kept), std::span<const float>(values));
     }
   });
 }
@@ -39,16 +38,16 @@ void for_each_decoded_tile(const EncodedParameter& encoded, const CodecSpec& cod
                            Visit visit) {
   const ChunkPlan& plan = encoded.plan;
   const TileTransform transform(plan, codec);
-  const auto kept = static_cast<size_t>(plan.kept);
-  team.for_ranges(static_cast<size_t>(plan.chunk_count()), chunk_grain(plan), [&](size_t begin, size_t end) {
+  const size_t kept = plan.kept;
+  team.for_ranges(plan.chunk_count(), chunk_grain(plan), [&](size_t begin, size_t end) {
     std::vector<float> values(kept);
-    std::vector<float> tile(static_cast<size_t>(plan.chunk_elements()));
+    std::vector<float> tile(plan.chunk_elements());
     std::vector<float> scratch(tile.size());
     for (size_t chunk = begin; chunk < end; ++chunk) {
       decode_values(encoded, chunk, values);
       transform.inverse_sparse(std::span(encoded.positions).subspan(chunk * kept, kept), values, tile,
                                scratch);
-      visit(static_cast<int64_t>(chunk), std::span<const float>(tile));
+      visit(chunk, std::span<const float>(tile));
     }
   });
 }

@@ -30,10 +30,10 @@ class ChunkEncoder {
         encoded_(encoded),
         failure_(failure),
         transforms_(codec.use_dct),
-        tile_(static_cast<size_t>(plan_.chunk_elements())),
+        tile_(plan_.chunk_elements()),
         coefficients_(transforms_ ? tile_.size() : 0),
         scratch_(coefficients_.size()),
-        sent_values_(static_cast<size_t>(plan_.kept)) {}
+        sent_values_(plan_.kept) {}
 
   // Reads the chunk, and writes the positions and exact values of what is kept.
   bool select(int64_t chunk, std::span<float> kept_values) {
@@ -66,9 +66,9 @@ class ChunkEncoder {
 
   // Quantises what select() has kept of the chunk, and stores what is left of it.
   void finish_block_log(int64_t chunk, std::span<const float> kept_values) {
-    const auto kept = static_cast<size_t>(plan_.kept);
-    const auto codes = std::span(encoded_.codes).subspan(static_cast<size_t>(chunk) * kept, kept);
-    encoded_.scales[static_cast<size_t>(chunk)] = quantise_chunk(kept_values, encoded_.codebook, codes);
+    const size_t kept = plan_.kept;
+    const auto codes = std::span(encoded_.codes).subspan(chunk * kept, kept);
+    encoded_.scales[chunk] = quantise_chunk(kept_values, encoded_.codebook, codes);
     if (remainder_.out.empty()) return;
     const TileRows rows = tile_rows(plan_, chunk);
     if (!remainder_.subtract_sent) {
@@ -76,7 +76,7 @@ class ChunkEncoder {
       if (transforms_) store_tile(rows);
       return;
     }
-    decode_values(encoded_, static_cast<size_t>(chunk), sent_values_);
+    decode_values(encoded_, chunk, sent_values_);
     if (!transforms_) return subtract_sent(positions_of(chunk), sent_values_, rows, remainder_.out);
     transform_.inverse_sparse(positions_of(chunk), sent_values_, coefficients_, scratch_);
     store_difference(tile_, coefficients_, rows, remainder_.out);
@@ -103,14 +103,14 @@ class ChunkEncoder {
   [[nodiscard]] bool store_at_once() const { return !transforms_ && !remainder_.out.empty(); }
 
   [[nodiscard]] std::span<uint16_t> positions_of(int64_t chunk) {
-    const auto kept = static_cast<size_t>(plan_.kept);
-    return std::span(encoded_.positions).subspan(static_cast<size_t>(chunk) * kept, kept);
+    const size_t kept = plan_.kept;
+    return std::span(encoded_.positions).subspan(chunk * kept, kept);
   }
 
   void store_tile(const TileRows& rows) {
     for (size_t row = 0; row < rows.rows; ++row) {
       std::ranges::copy(std::span(tile_).subspan(row * rows.columns, rows.columns),
-                        remainder_.out.begin() + static_cast<std::ptrdiff_t>(rows.first + row * rows.stride));
+                        remainder_.out.begin() + (rows.first + row * rows.stride));
     }
   }
 
@@ -156,12 +156,12 @@ void subtract_all_sent(const EncodedParameter& encoded, const CodecSpec& codec, 
 Result<EncodedParameter> encode_parameter(const BlendedInput& input, const ParameterInfo& parameter,
                                           const CodecSpec& codec, ThreadTeam& team,
                                           const Remainder& remainder) {
-  CHECK(static_cast<int64_t>(input.size()) == parameter.count());
+  CHECK(std::ssize(input) == parameter.count());
   CHECK(remainder.out.empty() || remainder.out.size() == input.size());
   EncodedParameter encoded;
   encoded.plan = plan_chunks(parameter.shape, codec);
-  const auto chunks = static_cast<size_t>(encoded.plan.chunk_count());
-  const auto kept = static_cast<size_t>(encoded.plan.kept);
+  const size_t chunks = encoded.plan.chunk_count();
+  const size_t kept = encoded.plan.kept;
   encoded.positions.resize(chunks * kept);
   const bool chunk_by_chunk = codec.quantiser == Quantiser::kBlockLog;
   std::vector<float> values;  // of all chunks, where they are quantised together
@@ -178,7 +178,7 @@ Result<EncodedParameter> encode_parameter(const BlendedInput& input, const Param
     ChunkEncoder encoder(input, codec, transform, remainder, encoded, failure);
     std::vector<float> chunk_values(kept);
     for (size_t i = begin; i < end; ++i) {
-      const auto chunk = static_cast<int64_t>(i);
+      const int64_t chunk = i;
       if (chunk_by_chunk) {
         if (encoder.select(chunk, chunk_values)) encoder.finish_block_log(chunk, chunk_values);
       } else if (encoder.select(chunk, std::span(values).subspan(i * kept, kept))) {

@@ -110,7 +110,7 @@ HWY_EXPORT(gather_candidates);
 HWY_EXPORT(keep_largest);
 
 // Room behind the candidates for a vector of any processor.
-constexpr size_t kLongestVector = 64;
+constexpr size_t kMaxLanes = 64;
 
 // A magnitude that at least kept values reach, and few others: the floor of a bucket of half a power of two.
 int32_t ranking_floor(std::span<const float> values, size_t kept) {
@@ -119,9 +119,7 @@ int32_t ranking_floor(std::span<const float> values, size_t kept) {
   for (const float value : values)
     ++bucket_counts[(std::bit_cast<uint32_t>(value) & 0x7fffffff) >> kBucketShift];
   int32_t bucket = 511;
-  for (size_t reached = bucket_counts[511]; reached < kept;
-       reached += bucket_counts[static_cast<size_t>(bucket)])
-    --bucket;
+  for (size_t reached = bucket_counts[511]; reached < kept; reached += bucket_counts[bucket]) --bucket;
   return bucket << kBucketShift;
 }
 
@@ -130,9 +128,9 @@ int32_t ranking_floor(std::span<const float> values, size_t kept) {
 void select_top_k(std::span<const float> values, std::span<uint16_t> positions, TopKScratch& scratch) {
   const size_t kept = positions.size();
   CHECK(kept >= 1 && kept <= values.size() && values.size() <= 65536);
-  if (scratch.places.size() < values.size() + kLongestVector) {
-    scratch.magnitudes.resize(values.size() + kLongestVector);
-    scratch.places.resize(values.size() + kLongestVector);
+  if (scratch.places.size() < values.size() + kMaxLanes) {
+    scratch.magnitudes.resize(values.size() + kMaxLanes);
+    scratch.places.resize(values.size() + kMaxLanes);
   }
   const auto gather = [&](int32_t floor) {
     return HWY_DYNAMIC_DISPATCH(gather_candidates)(values.data(), values.size(), floor,

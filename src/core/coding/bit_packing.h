@@ -12,7 +12,7 @@ namespace templar {
 
 // ceil(log2(values)): how many bits tell that many values apart; values >= 1.
 [[nodiscard]] constexpr int bits_for(uint64_t values) {
-  return static_cast<int>(std::bit_width(values - 1));
+  return std::bit_width(values - 1);
 }
 
 [[nodiscard]] constexpr uint64_t low_bits(int bits) {
@@ -49,7 +49,7 @@ class BitWriter {
       bytes_.resize(2 * bytes_.size() + 256);
     std::memcpy(bytes_.data() + size_, &pending_, sizeof(pending_));
     filled_ += bits;
-    size_ += static_cast<size_t>(filled_ >> 3);
+    size_ += filled_ >> 3;
     pending_ >>= filled_ & ~7;
     filled_ &= 7;
   }
@@ -87,7 +87,7 @@ class BitReader {
       uint64_t loaded;
       std::memcpy(&loaded, memory_.data() + next_, sizeof(loaded));
       word_ |= loaded << filled_;
-      next_ += static_cast<size_t>((63 - filled_) >> 3);
+      next_ += (63 - filled_) >> 3;
       filled_ |= kReadyBits;
     } else {
       refill_at_end();
@@ -113,7 +113,7 @@ class BitReader {
   }
 
   // Where the next bit lies, counted from the memory's first.
-  [[nodiscard]] size_t position() const { return next_ * 8 - static_cast<size_t>(filled_); }
+  [[nodiscard]] size_t position() const { return next_ * 8 - filled_; }
   // At least 57 bits from any position on, without moving there.
   [[nodiscard, gnu::always_inline]] uint64_t look_at(size_t position) const {
     const size_t byte = position >> 3;
@@ -130,7 +130,7 @@ class BitReader {
     word_ = 0;
     filled_ = 0;
     refill();
-    skip(static_cast<int>(position & 7));
+    skip(position & 7);
   }
 
   [[nodiscard]] bool overran() const { return position() > end_ * 8; }
@@ -139,7 +139,7 @@ class BitReader {
   // Whether the rest of the byte that was begun is zero.
   [[nodiscard]] bool padding_is_zero() const {
     const size_t begun = position() & 7;
-    return begun == 0 || (look_at(position()) & low_bits(static_cast<int>(8 - begun))) == 0;
+    return begun == 0 || (look_at(position()) & low_bits(8 - begun)) == 0;
   }
 
  private:
@@ -159,12 +159,12 @@ class BitReader {
 
 // Rice codes: value / 2^parameter ones, a zero, then the low bits.
 [[nodiscard]] constexpr int64_t rice_bits(uint64_t value, int parameter) {
-  return static_cast<int64_t>(value >> parameter) + 1 + parameter;
+  return (value >> parameter) + 1 + parameter;
 }
 inline void put_rice(uint64_t value, int parameter, BitWriter& writer) {
   uint64_t ones = value >> parameter;
   for (; ones >= 32; ones -= 32) writer.put(low_bits(32), 32);
-  writer.put(low_bits(static_cast<int>(ones)), static_cast<int>(ones) + 1);
+  writer.put(low_bits(ones), ones + 1);
   writer.put(value & low_bits(parameter), parameter);
 }
 // The value, or some number above limit where it is more than limit.
@@ -174,7 +174,7 @@ inline void put_rice(uint64_t value, int parameter, BitWriter& writer) {
   while (true) {
     reader.refill();
     const int run = std::min(std::countr_one(reader.ready()), kStep);
-    ones += static_cast<uint64_t>(run);
+    ones += run;
     if (run < kStep) {
       reader.skip(run + 1);
       break;

@@ -3,8 +3,7 @@
 namespace templar {
 
 ModeChooser::ModeChooser(const ChunkPlan& plan) {
-  for (int mode = 0; mode < kPositionModes; ++mode)
-    coders_[static_cast<size_t>(mode)] = CellCoder::of(plan, mode);
+  for (int mode = 0; mode < kPositionModes; ++mode) coders_[mode] = CellCoder::of(plan, mode);
 }
 
 void ModeChooser::add(std::span<const uint16_t> positions) {

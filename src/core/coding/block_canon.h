@@ -28,7 +28,7 @@ class ScaleStatistics {
  public:
   void add(uint32_t step) {
     for (int parameter = 0; parameter <= kMaxScaleRice; ++parameter) {
-      costs_[static_cast<size_t>(parameter)] += rice_bits(step, parameter);
+      costs_[parameter] += rice_bits(step, parameter);
     }
   }
   void add(const ScaleStatistics& other) {

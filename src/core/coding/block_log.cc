@@ -19,8 +19,7 @@ std::vector<float> block_log_codebook(int64_t bins) {
   std::vector<float> codebook;
   float magnitude = 1.0f;
   for (int64_t level = 0; level < bins / 2; ++level, magnitude *= kRatio) codebook.push_back(magnitude);
-  for (int64_t level = 0; level < bins / 2; ++level)
-    codebook.push_back(-codebook[static_cast<size_t>(level)]);
+  for (int64_t level = 0; level < bins / 2; ++level) codebook.push_back(-codebook[level]);
   return codebook;
 }
 
@@ -32,7 +31,7 @@ float round_block_scale(float value) {
 }
 
 float largest_block_scale(int64_t bins) {
-  const float limit = kMaxCodebookMagnitude / block_log_codebook(bins)[static_cast<size_t>(bins / 2 - 1)];
+  const float limit = kMaxCodebookMagnitude / block_log_codebook(bins)[bins / 2 - 1];
   return std::bit_cast<float>(std::bit_cast<uint32_t>(limit) & ~kDroppedMask);
 }
 

@@ -34,7 +34,7 @@ inline std::string scale_problem(uint32_t index, float largest_entry) {
 }
 
 inline size_t segment_count(const ChunkPlan& plan) {
-  return static_cast<size_t>((plan.chunk_count() + kSegmentChunks - 1) / kSegmentChunks);
+  return (plan.chunk_count() + kSegmentChunks - 1) / kSegmentChunks;
 }
 
 }  // namespace templar

@@ -17,7 +17,7 @@ class BlockValidator {
       : checked_(checked), block_(checked.block), chunk_(block_.plan) {}
 
   Status run() {
-    checked_.code_counts.assign(static_cast<size_t>(block_.coding.bins), 0);
+    checked_.code_counts.assign(block_.coding.bins, 0);
     for (const float entry : block_.codebook) squares_.push_back(double{entry} * double{entry});
     for (size_t segment = 0; segment < segment_count(block_.plan); ++segment) TRY(run_segment(segment));
     if (!block_.coding.has_signs()) TRY(check_codebook());
@@ -28,7 +28,7 @@ class BlockValidator {
   using Problem = ChunkDecoder::Problem;
 
   Status run_segment(size_t segment) {
-    const int64_t begin = static_cast<int64_t>(segment) * kSegmentChunks;
+    const int64_t begin = segment * kSegmentChunks;
     const int64_t end = std::min(begin + kSegmentChunks, block_.plan.chunk_count());
     ChunkDecoder decoder(block_, begin, chunk_);
     double segment_sum = 0;
@@ -90,7 +90,7 @@ class BlockValidator {
     for (size_t code = 0; code < checked_.code_counts.size(); ++code)
       checked_.code_counts[code] += counts[code];
     if (!block_.coding.has_signs()) return;
-    const auto levels = static_cast<size_t>(block_.coding.levels());
+    const size_t levels = block_.coding.levels();
     double sum = 0;
     for (size_t level = 0; level < levels; ++level)
       sum += static_cast<double>(counts[level] + counts[levels + level]) * squares_[level];
@@ -114,7 +114,7 @@ class BlockValidator {
       return skip_error(fmt::format("scale parameter: {}, the cheapest is {}", block_.scale_rice, best));
     }
     std::vector<int64_t> level_counts(checked_.code_counts);
-    const auto levels = static_cast<size_t>(block_.coding.levels());
+    const size_t levels = block_.coding.levels();
     for (size_t code = levels; code < level_counts.size(); ++code)
       level_counts[code - levels] += level_counts[code];
     level_counts.resize(levels);
@@ -126,7 +126,7 @@ class BlockValidator {
           fmt::format("level odds: {} for level {}, its values say {}", stated[i], i + 1, odds[i]));
     }
     ModeChooser chooser(block_.plan);
-    const auto kept = static_cast<size_t>(block_.plan.kept);
+    const size_t kept = block_.plan.kept;
     for (size_t i = 0; i < sampled_.size(); i += kept) chooser.add(std::span(sampled_).subspan(i, kept));
     if (const uint8_t mode = chooser.cheapest(); mode != block_.mode)
       return skip_error(fmt::format("mode: {}, the cheapest is {}", block_.mode, mode));

@@ -10,10 +10,18 @@
 namespace templar {
 namespace {
 
-constexpr int64_t kCellWidth = kMaxSubsetWidth;
+constexpr int64_t kCellWidth = kMaxSubsetWidth;  // a cell's subset is one word
+// With more items a node's left count is in plain binary: that loses two or three bits of several hundred,
+// and the tables stay small.
 constexpr int64_t kMaxTableItems = 64;
+// Bits that one look into a table decodes: few enough for the tables to stay in the nearest cache, and enough
+// for nearly all codes that occur.
 constexpr int kSplitLookupBits = 8;
 constexpr int kGroupLookupBits = 10;
+// How unevenly each class takes the items to be spread over the cells: class 0 expects every subset of
+// positions alike (the hypergeometric distribution), the others cells of random weight (Dirichlet-multinomial
+// with this parameter), the smaller the more uneven. Low frequencies of a DCT and busy rows of a matrix make
+// them so.
 constexpr double kClassAlpha[] = {0, 4, 1, 0.25};
 
 // Coders that were made, up to so many; who still uses one keeps it alive.
@@ -58,9 +66,10 @@ CellCoder::CellCoder(const ChunkPlan& plan, int mode)
       transposed_((mode & kTransposedMode) != 0),
       class_(mode & 3),
       kept_(static_cast<uint32_t>(plan.kept)),
-      max_items_(static_cast<size_t>(std::min(plan.kept, kMaxTableItems))) {
+      max_items_(std::min(plan.kept, kMaxTableItems)) {
   CHECK(mode >= 0 && mode < kPositionModes);
   cut_cells(plan);
+  // Else some cells are narrower, and the length of their ranks is another.
   has_early_cells_ = line_length_ % kCellWidth == 0;
   cut_intervals();
 }
@@ -81,13 +90,16 @@ void CellCoder::cut_cells(const ChunkPlan& plan) {
 }
 
 CellCoder::Shape CellCoder::shape_of(size_t begin, size_t middle, size_t end) const {
-  Shape shape{static_cast<int64_t>(middle - begin), 0, static_cast<int64_t>(end - middle), 0};
+  Shape shape{};
+  shape.left_cells = middle - begin;
+  shape.right_cells = end - middle;
   for (size_t c = begin; c < middle; ++c) shape.left_positions += cells_[c].width;
   for (size_t c = middle; c < end; ++c) shape.right_positions += cells_[c].width;
   return shape;
 }
 
-// Breadth first: an interval's counts are known before its halves'.
+// Breadth first, and ids ascend in that order: an interval's items are known before its halves', and one pass
+// in each direction is enough, down for reading and up for counting.
 void CellCoder::cut_intervals() {
   std::vector<std::pair<size_t, size_t>> intervals{{0, cells_.size()}};
   for (size_t id = 0; id < intervals.size(); ++id) {
@@ -116,6 +128,8 @@ CellCoder::Group CellCoder::make_group(uint32_t id, size_t begin, size_t end) {
   const size_t middle = begin + (end - begin) / 2;
   const Shape shape = shape_of(begin, middle, end);
   group.split = split_tables_of(shape);
+  // Halves have no interval of their own (id 0): only a crowded group asks for them, and hands their items
+  // down.
   const Group left = make_group(0, begin, middle);
   const Group right = make_group(0, middle, end);
   group.halves = static_cast<uint32_t>(halves_.size());
@@ -126,12 +140,12 @@ CellCoder::Group CellCoder::make_group(uint32_t id, size_t begin, size_t end) {
 }
 
 uint32_t CellCoder::split_tables_of(const Shape& shape) {
+  // Most nodes have one of a few shapes, and share its tables.
   const auto found = std::ranges::find(shapes_, shape);
   const auto begin = static_cast<uint32_t>(found - shapes_.begin()) * static_cast<uint32_t>(max_items_ + 1);
   if (found != shapes_.end()) return begin;
   shapes_.push_back(shape);
-  for (size_t items = 0; items <= max_items_; ++items)
-    split_tables_.push_back(make_split(shape, static_cast<int64_t>(items)));
+  for (size_t items = 0; items <= max_items_; ++items) split_tables_.push_back(make_split(shape, items));
   return begin;
 }
 
@@ -143,7 +157,9 @@ double CellCoder::mass_of(int64_t cells, int64_t positions) const {
   return class_ == 0 ? static_cast<double>(positions) : kClassAlpha[class_] * static_cast<double>(cells);
 }
 
-// In how many ways, or with what weight, cells of that mass take 0 .. items.
+// In how many ways (class 0: a binomial coefficient), or with what weight (else: one of a rising factorial),
+// cells of that mass take 0 .. items. The order of these f64 operations is part of the protocol: weights
+// decide lengths of codes.
 std::vector<double> CellCoder::weights_of(double mass, int64_t items) const {
   std::vector<double> weights{1.0};
   for (int64_t l = 1; l <= items; ++l) {
@@ -161,7 +177,7 @@ CellCoder::SplitTable CellCoder::make_split(const Shape& shape, int64_t items) {
   const auto right = weights_of(mass_of(shape.right_cells, shape.right_positions), items);
   std::vector<double> weights;
   for (int64_t l = range.lowest; l <= range.highest; ++l) {
-    weights.push_back(left[static_cast<size_t>(l)] * right[static_cast<size_t>(items - l)]);
+    weights.push_back(left[l] * right[items - l]);
   }
   return {codes_.add(std::move(weights), kSplitLookupBits), static_cast<uint32_t>(range.lowest)};
 }
@@ -190,8 +206,7 @@ CellCoder::GroupTable CellCoder::make_group_table(std::span<const int64_t> width
   const auto visit = [&](const auto& self, size_t cell, uint32_t left, uint32_t packed,
                          double weight) -> void {
     const bool is_last = cell + 1 == widths.size();
-    for (uint32_t count = is_last ? left : 0;
-         count <= std::min<uint32_t>(left, static_cast<uint32_t>(widths[cell])); ++count) {
+    for (uint32_t count = is_last ? left : 0; count <= std::min<uint32_t>(left, widths[cell]); ++count) {
       const uint32_t counts = packed | count << 8 * cell;
       const double product = weight * cell_weights[cell][count];
       if (!is_last) {
@@ -217,11 +232,12 @@ void CellCoder::prepare(CellScratch& scratch) const {
 
 void CellCoder::fill_cells(std::span<const uint16_t> positions, CellScratch& scratch) const {
   std::ranges::fill(scratch.cells, 0);
-  if (cells_a_line_ == 1 && !transposed_ && columns_ == kCellWidth) {
+  if (cells_a_line_ == 1 && !transposed_ && columns_ == kCellWidth) {  // the usual tile, without a product
     for (const uint16_t position : positions)
       scratch.cells[position / kCellWidth] |= uint64_t{1} << position % kCellWidth;
     return;
   }
+  // Line and place without a division: exact for orders of 16 bits, as order_of() is.
   const uint64_t reciprocal = ((uint64_t{1} << 32) + line_length_ - 1) / line_length_;
   for (const uint16_t position : positions) {
     const uint32_t order = order_of(position);
@@ -240,8 +256,7 @@ void CellCoder::put_split(uint32_t tables, const Shape& shape, uint32_t items, u
     return;
   }
   const Range range = legal_range(shape, items);
-  sink.put(left - static_cast<uint64_t>(range.lowest),
-           bits_for(static_cast<uint64_t>(range.highest - range.lowest + 1)));
+  sink.put(left - range.lowest, bits_for(range.highest - range.lowest + 1));
 }
 
 template <typename Sink>
@@ -266,6 +281,7 @@ void CellCoder::put_group(const Group& group, uint32_t items, const uint8_t* cou
 template <typename Sink>
 void CellCoder::put_places(const CellScratch& scratch, Sink& sink) const {
   if (has_early_cells_) {
+    // Nearly all cells that have any: in a run of their own, a reader needs no branch for them.
     for (size_t c = 0; c < cells_.size(); ++c) {
       const uint32_t count = scratch.cell_counts[c];
       if (count == 1 || count == 2) sink.put(subset_rank(scratch.cells[c]), kEarlyCells.counts[count].bits);
@@ -303,9 +319,10 @@ template void CellCoder::put_places(const CellScratch&, BitCounter&) const;
 
 bool CellCoder::get_wide_split(const Shape& shape, uint32_t items, BitReader& reader, uint32_t& left) const {
   const Range range = legal_range(shape, items);
-  const auto choices = static_cast<uint64_t>(range.highest - range.lowest + 1);
+  const uint64_t choices = range.highest - range.lowest + 1;
+  // Not every number of so many bits is a choice: the one place among the counts where bits can be wrong.
   const uint64_t offset = reader.get(bits_for(choices));
-  left = static_cast<uint32_t>(offset) + static_cast<uint32_t>(range.lowest);
+  left = static_cast<uint32_t>(range.lowest + offset);
   return offset < choices;
 }
 

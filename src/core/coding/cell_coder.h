@@ -1,7 +1,12 @@
-// Codes which positions of a chunk are kept. The tile is cut into cells, pieces of at most 64 positions of a
-// row or a column; first comes how many are in each cell, by halving intervals of cells down to groups of
-// four and then for a group at once, then for each cell which of its subsets it is. docs/protocol.md,
-// "Block".
+// Codes which positions of a chunk are kept. docs/protocol.md, "Block", whose words these are:
+//   position  the row-major number of an element in its tile
+//   cell      a piece of at most 64 positions of a row, or of a column in transposed modes
+//   place     the number of a position inside its cell, 0 .. 63
+//   items     how many kept positions an interval of cells has
+//   node      an interval of more than four cells: coded is how many of its items its left half has
+//   group     what halving ends with, four cells or fewer: coded are the counts of its cells, by one code
+// First come the counts (nodes, then groups), then the places: for each cell, which subset of its places is
+// kept.
 #pragma once
 
 #include <cstdint>
@@ -21,17 +26,20 @@ namespace templar {
 constexpr int kPositionModes = 8;
 constexpr int kTransposedMode = 4;
 
-// Cells whose counts are coded together, where all of them have at most so many.
+// The counts of a group's cells are one symbol if together they have at most kMaxGroupItems; 165 symbols are
+// the most, within the 256 that a code may have.
 constexpr size_t kGroupCells = 4;
 constexpr uint32_t kMaxGroupItems = 8;
 
 // Memory for a chunk's coding, reused from chunk to chunk.
 struct CellScratch {
-  std::vector<uint64_t> cells;  // one word a cell, a bit a kept position
+  std::vector<uint64_t> cells;  // one word a cell, a bit a place, set where the position is kept
   std::vector<uint32_t> interval_counts;
-  std::vector<uint8_t> cell_counts;  // and room behind the last
+  // Room behind the last: get_early() looks at 64 counts at once, and a group's are always written as four.
+  std::vector<uint8_t> cell_counts;
+  // A cell whose places are not coded among the early ones, and where its positions go in the chunk's list.
   struct LateCell {
-    uint32_t cell, first_position;  // index among the positions
+    uint32_t cell, first_position;
   };
   std::vector<LateCell> late;
 };
@@ -83,7 +91,7 @@ class CellCoder {
     bool operator==(const Shape&) const = default;
   };
   struct Node {
-    uint32_t id, left;  // the right half is left + 1
+    uint32_t id, left;  // of its interval and of the left half's; the right half's is left + 1
     uint32_t tables;    // begin in split_tables_, by items
   };
   struct SplitTable {
@@ -92,10 +100,10 @@ class CellCoder {
   };
   struct GroupTable {
     PrefixTable code;
-    uint32_t compositions = 0;  // begin in compositions_, by symbol
-    uint32_t symbols = 0;       // begin in symbols_, by the number of a composition
+    uint32_t compositions = 0;  // begin in compositions_, by symbol: for reading
+    uint32_t symbols = 0;       // begin in symbols_, by the number of a composition: for writing
   };
-  // Cells whose counts are coded together, or where they have too many, half by half.
+  // Its counts are coded together; where they are too many (it is crowded), half by half as a node's.
   struct Group {
     uint32_t id = 0;     // of its interval
     uint32_t first = 0;  // cell
@@ -172,7 +180,8 @@ struct EarlyCount {
 };
 struct EarlyCells {
   std::array<EarlyCount, 65> counts{};
-  // Both places of a rank, the second times 2^16; kNoPair where no pair has that rank.
+  // By rank: both places, the second times 2^16. C(64, 2) = 2016 is less than 2^11: kNoPair where no pair has
+  // that rank, a bit that no place can set.
   std::array<uint32_t, 64 + 2048> places{};
 };
 constexpr uint32_t kNoPair = 0x8000;
@@ -180,7 +189,7 @@ constexpr uint32_t kNoPair = 0x8000;
   EarlyCells early;
   early.counts[1] = {6, 63, 0};
   early.counts[2] = {11, 2047, 64};
-  for (size_t i = 0; i < 64; ++i) early.places[i] = static_cast<uint32_t>(i);
+  for (size_t i = 0; i < 64; ++i) early.places[i] = i;
   for (size_t i = 0; i < 2048; ++i) {
     early.places[64 + i] = i < kPairs ? kPlacesOfPair[i] >> 8 << 16 | (kPlacesOfPair[i] & 0xffu) : kNoPair;
   }
@@ -188,8 +197,8 @@ constexpr uint32_t kNoPair = 0x8000;
 }
 inline constexpr EarlyCells kEarlyCells = make_early_cells();
 
-// Everything that the loops below need is named before them: what they write are bytes, which might be
-// anything.
+// Everything that the loops below need is copied into locals before them: they write bytes, which the
+// compiler must take for a possible change of any member, so that it would load each one again.
 inline bool CellCoder::get_counts(BitReader& reader, CellScratch& scratch) const {
   const PrefixCodes::Reader codes(codes_);
   const SplitTable* const split_tables = split_tables_.data();
@@ -205,8 +214,7 @@ inline bool CellCoder::get_counts(BitReader& reader, CellScratch& scratch) const
       const SplitTable& table = split_tables[node->tables + items];
       reader.refill();
       left = table.lowest + codes.get(table.code, reader);
-    } else if (!get_wide_split(node_shapes_[static_cast<size_t>(node - nodes_.data())], items, reader,
-                               left)) {
+    } else if (!get_wide_split(node_shapes_[node - nodes_.data()], items, reader, left)) {
       return false;
     }
     intervals[node->left] = left;
@@ -219,6 +227,7 @@ inline bool CellCoder::get_counts(BitReader& reader, CellScratch& scratch) const
       const GroupTable& table = group_tables[group->tables + items];
       reader.refill();
       const uint32_t symbol = codes.get(table.code, reader);
+      // Four counts, also for a group of fewer cells: the next group writes over what is too much.
       std::memcpy(counts + group->first, &compositions[table.compositions + symbol], kGroupCells);
     } else if (!get_crowded_group(*group, items, counts, reader)) {
       return false;
@@ -233,14 +242,17 @@ inline bool CellCoder::get_counts(BitReader& reader, CellScratch& scratch) const
   for (size_t i = 0; i < 64; i += 8) {
     uint64_t eight;
     std::memcpy(&eight, bytes + i, sizeof(eight));
+    // Below 128, adding 127 carries into a byte's highest bit if it is not 0, and never beyond.
     const uint64_t flags = (eight + 0x7f7f7f7f7f7f7f7fULL) >> 7 & 0x0101010101010101ULL;
+    // The product gathers the eight flags in its highest byte, in their order.
     mask |= flags * 0x0102040810204080ULL >> 56 << i;
   }
   return mask;
 }
 
-// Those cells' positions whose length follows from their counts alone; remembers the others. Returns how many
-// these are, or more than there are cells where a pair has no such rank.
+// Writes the positions of the early cells (one or two of 64 kept, whose ranks have a fixed length) and
+// remembers the others in scratch.late, in order. Returns how many these are; more than there are cells if a
+// rank is no pair's.
 inline size_t CellCoder::get_early(BitReader& reader, CellScratch& scratch, uint16_t* positions) const {
   const size_t cell_count = cells_.size();
   const Cell* const cells = cells_.data();
@@ -253,14 +265,17 @@ inline size_t CellCoder::get_early(BitReader& reader, CellScratch& scratch, uint
   size_t bit = look.position();
   uint32_t seen = 0;
   for (size_t begin = 0; begin < cell_count; begin += 64) {
-    const uint64_t here = low_bits(static_cast<int>(std::min<size_t>(64, cell_count - begin)));
+    const uint64_t here = low_bits(std::min<size_t>(64, cell_count - begin));
     for (uint64_t mask = nonzero_bytes(counts + begin) & here; mask != 0; mask &= mask - 1) {
-      const size_t c = begin + static_cast<size_t>(std::countr_zero(mask));
+      const size_t c = begin + std::countr_zero(mask);
       const uint32_t count = counts[c];
       const EarlyCount& coding = kEarlyCells.counts[count];
       const uint32_t places = kEarlyCells.places[coding.base + (look.look_at(bit) & coding.mask)];
       bit += coding.bits;
-      seen |= places;
+      seen |= places;  // whether a rank was wrong is asked once, at the end
+      // No branch on the count, which nobody could predict: two positions are always written, and of a cell
+      // with one the next cell writes over the second (kPositionSlack); a cell with more reads no bits, keeps
+      // its room in the list, and is entered into late, whose end moves for it alone.
       const uint32_t both = cells[c].first * 0x10001u + places * stride;
       std::memcpy(positions + found, &both, sizeof(both));
       late[late_cells] = {static_cast<uint32_t>(c), found};
@@ -289,7 +304,7 @@ inline bool CellCoder::get_places(BitReader& reader, CellScratch& scratch, uint1
   for (size_t i = 0; i < late_cells; ++i) {
     const Cell& cell = cells_[scratch.late[i].cell];
     uint16_t* next = positions + scratch.late[i].first_position;
-    const auto count = static_cast<int>(scratch.cell_counts[scratch.late[i].cell]);
+    const int count = scratch.cell_counts[scratch.late[i].cell];
     for (uint64_t subset = get_subset(count, cell.width, reader); subset != 0; subset &= subset - 1) {
       *next++ = static_cast<uint16_t>(cell.first + static_cast<uint32_t>(std::countr_zero(subset)) * stride_);
     }

@@ -32,6 +32,7 @@ bool get_positions(const CellCoder& cells, BitReader& reader, CellScratch& scrat
 bool get_codes(const LevelCode& levels, uint8_t sign_offset, BitReader& reader, uint8_t* codes,
                size_t count) {
   BitReader local = reader;
+  // Levels come behind the signs, but are decoded first: they are written over, a sign only adds to one.
   const size_t signs_at = local.position();
   if (sign_offset != 0) local.move_to(signs_at + count);
   const bool good = levels.get(local, codes, count);
@@ -67,12 +68,13 @@ ChunkDecoder::Problem ChunkDecoder::decode_scale() {
   }
   const uint64_t step = get_rice(block_->scale_rice, kMaxScaleStep, reader_);
   if (step > kMaxScaleStep) return Problem::kScaleStep;
+  // A step below 0 wraps around to a number above the range.
   scale_index_ = unzigzag(scale_index_, static_cast<uint32_t>(step));
   return scale_index_ > kMaxScaleIndex ? Problem::kScaleIndex : Problem::kNone;
 }
 
 ChunkDecoder::Problem ChunkDecoder::decode(DecodedChunk& chunk) {
-  if (chunk_ % kSegmentChunks == 0) reader_ = block_->segment(static_cast<size_t>(chunk_ / kSegmentChunks));
+  if (chunk_ % kSegmentChunks == 0) reader_ = block_->segment(chunk_ / kSegmentChunks);
   block_->cells->prepare(chunk.scratch_);
   const bool has_signs = block_->coding.has_signs();
   if (has_signs) {
@@ -84,13 +86,15 @@ ChunkDecoder::Problem ChunkDecoder::decode(DecodedChunk& chunk) {
   if (!HWY_DYNAMIC_DISPATCH(get_codes)(*block_->levels, sign_offset, reader_, chunk.codes_.data(),
                                        chunk.kept_))
     return Problem::kLevels;
+  // Behind the end there are some bits to read, and the loops above are bounded by the plan: one question is
+  // enough.
   if (reader_.overran()) return Problem::kOverran;
   ++chunk_;
   return Problem::kNone;
 }
 
 float ChunkDecoder::next(DecodedChunk& chunk) {
-  CHECK(chunk_ < block_->plan.chunk_count() && chunk.kept_ == static_cast<size_t>(block_->plan.kept));
+  CHECK(chunk_ < block_->plan.chunk_count() && std::ssize(chunk.codes()) == block_->plan.kept);
   CHECK(decode(chunk) == Problem::kNone);
   return block_->coding.has_signs() ? std::bit_cast<float>(scale_index_ << kBlockScaleDroppedBits) : 1.0f;
 }

@@ -16,7 +16,7 @@ namespace templar {
 class DecodedChunk {
  public:
   explicit DecodedChunk(const ChunkPlan& plan)
-      : kept_(static_cast<size_t>(plan.kept)),
+      : kept_(plan.kept),
         positions_(kept_ + CellCoder::kPositionSlack),
         codes_(kept_ + LevelCode::kLevelSlack) {}
 

@@ -51,8 +51,8 @@ Status check_shape(const ChunkPlan& found, const ChunkPlan& expected) {
 }
 
 Result<std::vector<float>> read_codebook(ByteReader& reader, int64_t bins) {
-  TRY_ASSIGN(const ByteView bytes, reader.get_bytes(static_cast<size_t>(bins) * sizeof(float), "codebook"));
-  std::vector<float> codebook(static_cast<size_t>(bins));
+  TRY_ASSIGN(const ByteView bytes, reader.get_bytes(bins * sizeof(float), "codebook"));
+  std::vector<float> codebook(bins);
   std::memcpy(codebook.data(), bytes.data(), bytes.size());
   for (size_t bin = 0; bin < codebook.size(); ++bin) {
     const float value = codebook[bin];
@@ -74,8 +74,7 @@ Status read_parameters(ByteReader& reader, CodedBlock& block) {
     if (block.scale_rice > kMaxScaleRice)
       return skip_error(fmt::format("scale parameter: {} is not known", block.scale_rice));
   }
-  TRY_ASSIGN(const ByteView odds,
-             reader.get_bytes(static_cast<size_t>(block.coding.levels() - 1), "level odds"));
+  TRY_ASSIGN(const ByteView odds, reader.get_bytes(block.coding.levels() - 1, "level odds"));
   for (const uint8_t of_level : odds) {
     if (of_level < 1 || of_level > kMaxLevelOdds)
       return skip_error(fmt::format("level odds: {} is not between 1 and {}", of_level, kMaxLevelOdds));
@@ -108,6 +107,8 @@ Result<CodedBlock> read_head(ByteReader& reader, const BlockCoding& coding, cons
   return block;
 }
 
+// That all segments lie inside the bytes is known before the first is decoded: a decoder looks at no bound
+// but the end of its segment, once a chunk.
 Status read_segments(ByteReader& reader, const CodedBlock& block) {
   const size_t segments = segment_count(block.plan);
   for (size_t i = 0; i < segments; ++i) {
@@ -131,13 +132,13 @@ size_t CodedBlock::segment_end(size_t number) const {
 
 int64_t max_coded_block_size(const ChunkPlan& plan, const BlockCoding& coding) {
   const int64_t levels = coding.levels();
-  const auto segments = static_cast<int64_t>(segment_count(plan));
+  const int64_t segments = segment_count(plan);
   const int64_t header = kShapeBytes + (coding.has_signs() ? 1 : coding.bins * int64_t{sizeof(float)}) + 1 +
                          (levels - 1) + segments * int64_t{sizeof(uint32_t)};
   // A rank takes at most six bits a position; an interval of cells that has anything in it one code.
   const int64_t cells = std::max(plan.tile_rows * ((plan.tile_columns + 63) / 64),
                                  plan.tile_columns * ((plan.tile_rows + 63) / 64));
-  const int64_t depth = bits_for(static_cast<uint64_t>(cells));
+  const int64_t depth = bits_for(cells);
   const int64_t intervals = std::min(cells - 1, plan.kept * depth);
   const int64_t position_bits =
       plan.kept == plan.chunk_elements() ? 0 : intervals * kMaxPrefixBits + 6 * plan.kept;
@@ -168,13 +169,14 @@ EncodedParameter decode_block(const CodedBlock& block) {
   decoded.plan = block.plan;
   decoded.codebook = block.codebook;
   DecodedChunk chunk(block.plan);
-  std::vector<uint32_t> ordered(static_cast<size_t>(block.plan.kept));
-  decoded.positions.reserve(static_cast<size_t>(block.plan.kept_total()));
-  decoded.codes.reserve(static_cast<size_t>(block.plan.kept_total()));
+  std::vector<uint32_t> ordered(block.plan.kept);
+  decoded.positions.reserve(block.plan.kept_total());
+  decoded.codes.reserve(block.plan.kept_total());
   ChunkDecoder decoder(block, 0, chunk);
   for (int64_t number = 0; number < block.plan.chunk_count(); ++number) {
     const float scale = decoder.next(chunk);
     if (block.coding.has_signs()) decoded.scales.push_back(scale);
+    // A transposed mode gives them column by column; position and code are sorted as one number.
     for (size_t i = 0; i < ordered.size(); ++i)
       ordered[i] = uint32_t{chunk.positions()[i]} << 8 | chunk.codes()[i];
     std::ranges::sort(ordered);

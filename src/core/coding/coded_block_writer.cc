@@ -14,14 +14,14 @@ namespace {
 
 void check_block_parts(const EncodedParameter& block, const BlockCoding& coding) {
   const ChunkPlan& plan = block.plan;
-  const auto total = static_cast<size_t>(plan.kept_total());
+  const size_t total = plan.kept_total();
   CHECK(plan.chunk_count() <= UINT32_MAX && plan.tile_rows <= kMaxChunkEdge &&
         plan.tile_columns <= kMaxChunkEdge && plan.kept >= 1 && plan.kept <= plan.chunk_elements());
   CHECK(block.positions.size() == total && block.codes.size() == total);
-  CHECK(static_cast<int64_t>(block.codebook.size()) == coding.bins);
+  CHECK(std::ssize(block.codebook) == coding.bins);
   if (coding.has_signs()) {
     CHECK(block.codebook == block_log_codebook(coding.bins));
-    CHECK(static_cast<int64_t>(block.scales.size()) == plan.chunk_count());
+    CHECK(std::ssize(block.scales) == plan.chunk_count());
   } else {
     CHECK(block.scales.empty());
   }
@@ -40,7 +40,7 @@ class BlockWriter {
 
   void write(ByteWriter& writer) {
     for_segments([&](size_t begin, size_t end) {
-      for (size_t i = begin; i < end; ++i) segments_[i] = make_segment(static_cast<int64_t>(i));
+      for (size_t i = begin; i < end; ++i) segments_[i] = make_segment(i);
     });
     writer.put(mode_);
     if (coding_.has_signs()) writer.put(scale_rice_);
@@ -49,7 +49,7 @@ class BlockWriter {
     for (const Bytes& segment : segments_) {
       segment_end += segment.size();
       CHECK(segment_end <= UINT32_MAX);
-      writer.put(static_cast<uint32_t>(segment_end));
+      writer.put<uint32_t>(segment_end);
     }
     for (const Bytes& segment : segments_) writer.put_bytes(segment);
   }
@@ -65,12 +65,10 @@ class BlockWriter {
   }
 
   std::span<const uint16_t> positions_of(int64_t chunk) const {
-    return std::span(block_.positions)
-        .subspan(static_cast<size_t>(chunk * block_.plan.kept), static_cast<size_t>(block_.plan.kept));
+    return std::span(block_.positions).subspan(chunk * block_.plan.kept, block_.plan.kept);
   }
   std::span<const uint8_t> codes_of(int64_t chunk) const {
-    return std::span(block_.codes)
-        .subspan(static_cast<size_t>(chunk * block_.plan.kept), static_cast<size_t>(block_.plan.kept));
+    return std::span(block_.codes).subspan(chunk * block_.plan.kept, block_.plan.kept);
   }
 
   void check_chunk(int64_t chunk) const {
@@ -86,33 +84,35 @@ class BlockWriter {
     }
     CHECK(ascending && positions.back() < block_.plan.chunk_elements() && largest_code < coding_.bins);
     if (!coding_.has_signs()) return;
-    const float scale = block_.scales[static_cast<size_t>(chunk)];
+    const float scale = block_.scales[chunk];
     CHECK(scale_problem(scale_index(scale), largest_entry(block_.codebook)).empty());
     CHECK(scale != 0.0f || largest_code == 0);
   }
 
   // Checks every chunk on the way.
   void take_statistics() {
+    // Sums of whole numbers, so that the order in which threads add theirs can't be seen in the block.
     std::mutex mutex;
-    std::vector<int64_t> level_counts(static_cast<size_t>(coding_.levels()), 0);
+    std::vector<int64_t> level_counts(coding_.levels(), 0);
     ScaleStatistics scales;
     ModeChooser modes(block_.plan);
     for_segments([&](size_t begin, size_t end) {
       std::array<std::array<int64_t, 256>, 2> counts{};
       ScaleStatistics own_scales;
       ModeChooser own_modes(block_.plan);
-      for (auto chunk = static_cast<int64_t>(begin) * kSegmentChunks;
-           chunk < std::min(static_cast<int64_t>(end) * kSegmentChunks, block_.plan.chunk_count()); ++chunk) {
+      const auto last = std::min<int64_t>(end * kSegmentChunks, block_.plan.chunk_count());
+      for (int64_t chunk = begin * kSegmentChunks; chunk < last; ++chunk) {
         check_chunk(chunk);
         if (is_sampled(block_.plan, chunk)) own_modes.add(positions_of(chunk));
         const auto codes = codes_of(chunk);
+        // Two arrays by turns: equal codes one after the other would wait for each other's count.
         for (size_t i = 0; i < codes.size(); ++i) ++counts[i % 2][codes[i]];
         if (coding_.has_signs() && chunk % kSegmentChunks != 0) own_scales.add(scale_step(chunk));
       }
       const std::lock_guard lock(mutex);
       scales.add(own_scales);
       modes.add(own_modes);
-      for (size_t code = 0; code < static_cast<size_t>(coding_.bins); ++code)
+      for (int64_t code = 0; code < coding_.bins; ++code)
         level_counts[code % level_counts.size()] += counts[0][code] + counts[1][code];
     });
     mode_ = modes.cheapest();
@@ -121,7 +121,7 @@ class BlockWriter {
   }
 
   uint32_t scale_step(int64_t chunk) const {
-    const auto i = static_cast<size_t>(chunk);
+    const size_t i = chunk;
     return zigzag(scale_index(block_.scales[i - 1]), scale_index(block_.scales[i]));
   }
 
@@ -157,7 +157,7 @@ class BlockWriter {
         signs |= uint64_t{negative} << i;
         levels[begin + i] = static_cast<uint8_t>(codes[begin + i] - (negative ? level_count : 0));
       }
-      writer.put(signs, static_cast<int>(count));
+      writer.put(signs, count);
     }
     levels_->put(levels, writer);
   }
@@ -171,7 +171,7 @@ class BlockWriter {
     const int64_t end = std::min(begin + kSegmentChunks, block_.plan.chunk_count());
     for (int64_t chunk = begin; chunk < end; ++chunk) {
       if (coding_.has_signs() && chunk == begin) {
-        writer.put(scale_index(block_.scales[static_cast<size_t>(chunk)]), kScaleIndexBits);
+        writer.put(scale_index(block_.scales[chunk]), kScaleIndexBits);
       } else if (coding_.has_signs()) {
         put_rice(scale_step(chunk), scale_rice_, writer);
       }
@@ -201,10 +201,10 @@ void write_coded_block(const EncodedParameter& block, const BlockCoding& coding,
                        ThreadTeam* team) {
   const ChunkPlan& plan = block.plan;
   BlockWriter blocks(block, coding, team);
-  writer.put(static_cast<uint32_t>(plan.chunk_count()));
-  writer.put(static_cast<uint8_t>(plan.tile_rows - 1));
-  writer.put(static_cast<uint8_t>(plan.tile_columns - 1));
-  writer.put(static_cast<uint16_t>(plan.kept - 1));
+  writer.put<uint32_t>(plan.chunk_count());
+  writer.put<uint8_t>(plan.tile_rows - 1);
+  writer.put<uint8_t>(plan.tile_columns - 1);
+  writer.put<uint16_t>(plan.kept - 1);
   if (!coding.has_signs()) writer.put_bytes(as_bytes(std::span<const float>(block.codebook)));
   blocks.write(writer);
 }

@@ -10,7 +10,7 @@ class TripleTable {
  public:
   TripleTable() {
     for (int upper = 2; upper < kMaxSubsetWidth; ++upper) {
-      upper_.insert(upper_.end(), static_cast<size_t>(binomial(upper, 2)), static_cast<uint8_t>(upper));
+      upper_.insert(upper_.end(), binomial(upper, 2), static_cast<uint8_t>(upper));
     }
   }
   size_t upper(uint64_t rank) const { return upper_[rank]; }
@@ -21,7 +21,7 @@ class TripleTable {
 
 // The largest x below 64 with C(x, count) <= rank.
 size_t highest_place(uint64_t rank, int count) {
-  const auto& column = kBinomials.of[static_cast<size_t>(count)];
+  const auto& column = kBinomials.of[count];
   size_t x = 0;
   for (size_t step = 32; step != 0; step /= 2) x += column[x + step] <= rank ? step : 0;
   return x;
@@ -44,7 +44,7 @@ uint64_t subset_of_rank(uint64_t rank, int count, int width) {
   }
   for (; count > 3; --count) {
     const size_t x = highest_place(rank, count);
-    rank -= kBinomials.of[static_cast<size_t>(count)][x];
+    rank -= kBinomials.of[count][x];
     subset |= uint64_t{1} << x;
   }
   if (count == 3) {

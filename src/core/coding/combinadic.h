@@ -27,7 +27,7 @@ struct BinomialTable {
 inline constexpr BinomialTable kBinomials = make_binomials();
 
 [[nodiscard]] constexpr uint64_t binomial(int x, int c) {
-  return kBinomials.of[static_cast<size_t>(c)][static_cast<size_t>(x)];
+  return kBinomials.of[c][x];
 }
 
 [[nodiscard]] inline uint64_t subset_rank(uint64_t subset) {

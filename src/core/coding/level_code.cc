@@ -9,6 +9,8 @@
 namespace templar {
 namespace {
 
+// Several levels by one symbol: a level that nearly all values have costs less than the whole bit that a code
+// of its own would take. A symbol's levels fit one word.
 constexpr uint32_t kMaxSymbols = 256;
 constexpr size_t kMaxArity = 8;
 constexpr int kLookupBits = 12;
@@ -52,6 +54,7 @@ std::vector<uint8_t> level_odds(std::span<const int64_t> level_counts) {
   for (const int64_t count : level_counts) before += count;
   for (size_t level = 1; level < level_counts.size(); ++level) {
     const int64_t reaching = before - level_counts[level - 1];
+    // The protocol's rounding, half up, without a fraction in between.
     const int64_t in_64ths = before == 0 ? 1 : (128 * reaching + before) / (2 * before);
     odds.push_back(static_cast<uint8_t>(std::clamp<int64_t>(in_64ths, 1, kMaxLevelOdds)));
     before = reaching;
@@ -66,7 +69,7 @@ std::shared_ptr<const LevelCode> LevelCode::of(int64_t levels, std::span<const u
 
 LevelCode::LevelCode(int64_t levels, std::span<const uint8_t> odds)
     : level_count_(static_cast<uint32_t>(levels)) {
-  CHECK(levels >= 1 && levels <= kMaxSymbols && odds.size() + 1 == static_cast<size_t>(levels));
+  CHECK(levels >= 1 && levels <= kMaxSymbols && std::ssize(odds) + 1 == levels);
   const std::vector<double> weights = level_weights(odds);
   uint32_t symbols = level_count_;
   while (arity_ < kMaxArity && symbols * level_count_ <= kMaxSymbols) {

@@ -22,6 +22,7 @@ std::vector<uint32_t> prefix_code_lengths(std::vector<double> weights) {
   CHECK(symbols >= 2);
   double sum = 0;
   for (const double weight : weights) sum += weight;
+  // Bounds the length of a code: a weight of 2^-12 of the sum lies at most kMaxPrefixBits joins deep.
   const double floor = sum * (1.0 / 4096);
   for (double& weight : weights) weight = std::max(weight, floor);
   const auto order = ascending(symbols, [&](uint32_t a, uint32_t b) { return weights[a] < weights[b]; });
@@ -36,6 +37,7 @@ std::vector<uint32_t> prefix_code_lengths(std::vector<double> weights) {
     }
     return static_cast<uint32_t>(next_joined++);
   };
+  // A tree with so many leaves has 2 * symbols - 1 nodes.
   while (weights.size() < 2 * symbols - 1) {
     const uint32_t a = smallest();
     const uint32_t b = smallest();
@@ -57,6 +59,7 @@ std::vector<uint32_t> prefix_codes(std::span<const uint32_t> lengths) {
   for (const uint32_t symbol : order) {
     code <<= lengths[symbol] - length;
     length = lengths[symbol];
+    // Canonical codes count up with the first bit on top; the reader takes bits from the lowest up.
     uint32_t reversed = 0;
     for (uint32_t bit = 0; bit < length; ++bit) reversed |= (code >> bit & 1) << (length - 1 - bit);
     codes[symbol] = reversed;
@@ -90,12 +93,13 @@ void PrefixCodes::fill_lookup(PrefixTable& table, int lookup_bits) {
   const std::span codes = std::span(codes_).subspan(table.codes, table.symbols);
   uint32_t longest = 0;
   for (const Code& code : codes) longest = std::max(longest, code.length);
-  const uint32_t bits = std::min(longest, static_cast<uint32_t>(lookup_bits));
+  const uint32_t bits = std::min<uint32_t>(longest, lookup_bits);
   table.mask = (1u << bits) - 1;
   lookup_.resize(lookup_.size() + (size_t{1} << bits), kLongCode);
   for (uint32_t symbol = 0; symbol < table.symbols; ++symbol) {
     if (codes[symbol].length > bits) continue;
     const auto entry = static_cast<uint16_t>(symbol << 4 | codes[symbol].length);
+    // Whatever bits follow the code, the entry is the same.
     for (uint32_t next = codes[symbol].bits; next <= table.mask; next += 1u << codes[symbol].length) {
       lookup_[table.lookup + next] = entry;
     }
@@ -105,9 +109,9 @@ void PrefixCodes::fill_lookup(PrefixTable& table, int lookup_bits) {
 uint32_t PrefixCodes::get_long(const PrefixTable& table, BitReader& reader) const {
   for (uint32_t symbol = 0; symbol < table.symbols; ++symbol) {
     const Code& code = codes_[table.codes + symbol];
-    if (low_bits(static_cast<int>(code.length)) <= table.mask) continue;
-    if ((reader.ready() & low_bits(static_cast<int>(code.length))) != code.bits) continue;
-    reader.skip(static_cast<int>(code.length));
+    if (low_bits(code.length) <= table.mask) continue;
+    if ((reader.ready() & low_bits(code.length)) != code.bits) continue;
+    reader.skip(code.length);
     return symbol;
   }
   CHECK(false);  // a prefix code is complete

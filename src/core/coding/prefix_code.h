@@ -39,7 +39,7 @@ class PrefixCodes {
   template <typename Sink>
   void put(const PrefixTable& table, uint32_t symbol, Sink& sink) const {
     const Code& code = codes_[table.codes + symbol];
-    sink.put(code.bits, static_cast<int>(code.length));
+    sink.put(code.bits, code.length);
   }
   // For reading many symbols: what a loop keeps in registers.
   class Reader {
@@ -50,7 +50,7 @@ class PrefixCodes {
       const uint32_t entry = lookup_[table.lookup + (reader.ready() & table.mask)];
       if (entry == kLongCode) [[unlikely]]
         return codes_.get_long(table, reader);
-      reader.skip(static_cast<int>(entry & 15));
+      reader.skip(entry & 15);
       return entry >> 4;
     }
 

@@ -54,7 +54,7 @@ class ChunkAggregator {
       : blocks_(blocks),
         factors_(mean_factors(rule, blocks.size())),
         chunk_(plan),
-        sums_(static_cast<size_t>(plan.chunk_elements()), 0.0f),
+        sums_(plan.chunk_elements(), 0.0f),
         senders_(sums_.size(), 0) {
     CHECK(blocks.size() <= UINT16_MAX);
     decoders_.reserve(blocks.size());
@@ -118,15 +118,15 @@ void fetch_rows(const float* theta, const ChunkPlan& plan, int64_t chunk, int64_
 void step_parameter(std::span<float> theta, const ChunkPlan& plan, const RunSpec& spec,
                     const std::vector<ScaledBlock>& blocks, const Descent& descent, ThreadTeam& team) {
   const TileTransform transform(plan, spec.codec);
-  const auto peers = static_cast<int64_t>(blocks.size());
-  team.for_ranges(static_cast<size_t>(plan.chunk_count()), kSegmentChunks, [&](size_t begin, size_t end) {
-    ChunkAggregator sum(blocks, plan, spec.outer.aggregation, static_cast<int64_t>(begin));
-    std::vector<float> means(spec.codec.use_dct ? static_cast<size_t>(plan.chunk_elements()) : 0);
+  const auto peers = std::ssize(blocks);
+  team.for_ranges(plan.chunk_count(), kSegmentChunks, [&](size_t begin, size_t end) {
+    ChunkAggregator sum(blocks, plan, spec.outer.aggregation, begin);
+    std::vector<float> means(spec.codec.use_dct ? plan.chunk_elements() : 0);
     std::vector<float> scratch(means.size());
-    for (auto chunk = static_cast<int64_t>(begin); chunk < static_cast<int64_t>(end); ++chunk) {
+    for (int64_t chunk = begin; chunk < static_cast<int64_t>(end); ++chunk) {
       const auto fetch_next = [&](size_t i) {
         if (chunk + 1 == static_cast<int64_t>(end)) return;
-        const auto peer = static_cast<int64_t>(i);
+        const int64_t peer = i;
         fetch_rows(theta.data(), plan, chunk + 1, plan.tile_rows * peer / peers,
                    plan.tile_rows * (peer + 1) / peers);
       };
@@ -150,7 +150,7 @@ void step_with_factors(ParameterSpans theta, const ParameterLayout& layout, cons
   CHECK(theta.size() == layout.size());
   for (size_t p = 0; p < layout.size(); ++p) {
     const ChunkPlan plan = plan_chunks(layout[p].shape, spec.codec);
-    CHECK(static_cast<int64_t>(theta[p].size()) == layout[p].count());
+    CHECK(std::ssize(theta[p]) == layout[p].count());
     step_parameter(theta[p], plan, spec, scaled_blocks(contributions, clip, p, plan), descent, team);
   }
 }

@@ -41,7 +41,7 @@ Hash256 prove_possession(ConstParameterSpans parameters, const Hash256& block_ha
   ByteWriter key;
   key.put_bytes(as_bytes(kKey));
   key.put(uid);
-  key.put(static_cast<uint64_t>(window));
+  key.put<uint64_t>(window);
   Blake2b proof(32, key.view());
   proof.update(block_hash.bytes);
   for (uint32_t i = 0; i < kPossessionBlocks; ++i) {

@@ -21,11 +21,11 @@ Blake2b keyed_hash(std::string_view key) {
 
 Hash256 hash_parameter(const ParameterInfo& parameter, const std::vector<Hash256>& blocks) {
   Blake2b hash = keyed_hash(kParameterKey);
-  hash.update_value(static_cast<uint32_t>(parameter.name.size())).update(as_bytes(parameter.name));
-  hash.update_value(static_cast<uint32_t>(kDataType.size())).update(as_bytes(kDataType));
-  hash.update_value(static_cast<uint32_t>(parameter.shape.size()));
-  for (const int64_t dimension : parameter.shape) hash.update_value(static_cast<uint64_t>(dimension));
-  hash.update_value(static_cast<uint64_t>(blocks.size()));
+  hash.update_value<uint32_t>(parameter.name.size()).update(as_bytes(parameter.name));
+  hash.update_value<uint32_t>(kDataType.size()).update(as_bytes(kDataType));
+  hash.update_value<uint32_t>(parameter.shape.size());
+  for (const int64_t dimension : parameter.shape) hash.update_value<uint64_t>(dimension);
+  hash.update_value<uint64_t>(blocks.size());
   for (const Hash256& block : blocks) hash.update(block.bytes);
   return hash.finish256();
 }
@@ -65,7 +65,7 @@ StateTree assemble_state_tree(const ParameterLayout& layout, std::vector<std::ve
   CHECK(blocks.size() == layout.size());
   StateTree tree;
   Blake2b root = keyed_hash(kRootKey);
-  root.update_value(static_cast<uint32_t>(layout.size()));
+  root.update_value<uint32_t>(layout.size());
   for (size_t p = 0; p < layout.size(); ++p) {
     const Hash256 hash = hash_parameter(layout[p], blocks[p]);
     root.update(hash.bytes);
@@ -78,14 +78,13 @@ StateTree assemble_state_tree(const ParameterLayout& layout, std::vector<std::ve
 std::vector<std::vector<Hash256>> state_block_places(const ParameterLayout& layout) {
   std::vector<std::vector<Hash256>> blocks;
   for (const ParameterInfo& parameter : layout)
-    blocks.emplace_back(block_count(static_cast<size_t>(parameter.count()) * sizeof(float)));
+    blocks.emplace_back(block_count(parameter.count() * sizeof(float)));
   return blocks;
 }
 
 StateTree compute_state_tree(const ParameterLayout& layout, ConstParameterSpans values, ThreadTeam& team) {
   CHECK(values.size() == layout.size());
-  for (size_t p = 0; p < layout.size(); ++p)
-    CHECK(static_cast<int64_t>(values[p].size()) == layout[p].count());
+  for (size_t p = 0; p < layout.size(); ++p) CHECK(std::ssize(values[p]) == layout[p].count());
   std::vector<std::vector<Hash256>> blocks = state_block_places(layout);
   const std::vector<BlockGroup> groups = group_blocks(values);
   team.for_ranges(groups.size(), 1, [&](size_t begin, size_t end) {
@@ -110,10 +109,9 @@ std::optional<StateDifference> first_difference(const ParameterLayout& layout, c
     const std::vector<Hash256>& blocks = ours.parameters[p].blocks;
     const auto place = std::ranges::mismatch(blocks, theirs.parameters[p].blocks).in1;
     if (place == blocks.end()) continue;
-    const auto block = static_cast<size_t>(place - blocks.begin());
+    const size_t block = place - blocks.begin();
     const size_t first = block * (kStateBlockBytes / sizeof(float));
-    const size_t end =
-        std::min(first + kStateBlockBytes / sizeof(float), static_cast<size_t>(layout[p].count()));
+    const size_t end = std::min<size_t>(first + kStateBlockBytes / sizeof(float), layout[p].count());
     return StateDifference{
         .parameter = p,
         .block = block,

@@ -16,9 +16,9 @@ namespace {
 KeyedPermutation::Key derive_key(std::string_view purpose, uint64_t run_seed, ByteView owner,
                                  uint64_t window) {
   Blake2b hash(64);
-  hash.update_value(static_cast<uint64_t>(purpose.size())).update(as_bytes(purpose));
+  hash.update_value<uint64_t>(purpose.size()).update(as_bytes(purpose));
   hash.update_value(run_seed);
-  hash.update_value(static_cast<uint64_t>(owner.size())).update(owner);
+  hash.update_value<uint64_t>(owner.size()).update(owner);
   hash.update_value(window);
   std::array<uint8_t, 64> digest{};
   hash.finish(digest);

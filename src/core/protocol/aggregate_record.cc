@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <unordered_set>
+#include <utility>
 
 #include "base/check.h"
 
@@ -53,7 +54,7 @@ Status check_lists(const AggregateRecord& record) {
 
 void write_peers(ByteWriter& writer, const std::vector<uint32_t>& peers) {
   CHECK(peers.size() <= kMaxRecordPeers);
-  writer.put(static_cast<uint16_t>(peers.size()));
+  writer.put<uint16_t>(peers.size());
   for (const uint32_t uid : peers) writer.put(uid);
 }
 
@@ -66,7 +67,7 @@ Status read_hash(ByteReader& reader, std::array<uint8_t, 32>& out, const char* f
 Result<int64_t> read_number(ByteReader& reader, const char* field) {
   TRY_ASSIGN(const auto value, reader.get<uint64_t>(field));
   if (value > INT64_MAX) return skip_error(fmt::format("{}: {} is out of range", field, value));
-  return static_cast<int64_t>(value);
+  return value;
 }
 
 Result<size_t> read_count(ByteReader& reader, const char* field) {
@@ -152,26 +153,26 @@ Bytes seal_aggregate_record(AggregateRecord record, const KeyPair& key) {
   writer.put_bytes(as_bytes(kMagic));
   writer.put(kAggregateRecordVersion);
   writer.put_bytes(record.run_id.bytes);
-  writer.put(static_cast<uint64_t>(record.window));
-  writer.put(static_cast<uint64_t>(record.outer_step));
+  writer.put<uint64_t>(record.window);
+  writer.put<uint64_t>(record.outer_step);
   writer.put_bytes(record.state_root.bytes);
   writer.put_bytes(key.public_key().bytes);
   write_peers(writer, record.gather_peers);
   write_peers(writer, record.reserve_peers);
-  writer.put(static_cast<uint16_t>(record.accepted.size()));
+  writer.put<uint16_t>(record.accepted.size());
   for (const AcceptedContribution& entry : record.accepted) {
     CHECK(entry.size_bytes >= 0);
     writer.put(entry.uid);
     writer.put_bytes(entry.content_hash.bytes);
-    writer.put(static_cast<uint64_t>(entry.size_bytes));
+    writer.put<uint64_t>(entry.size_bytes);
   }
-  writer.put(static_cast<uint16_t>(record.rejected.size()));
+  writer.put<uint16_t>(record.rejected.size());
   for (const RejectedContribution& entry : record.rejected) {
     CHECK(!entry.verdict.accepted());
     const std::string text = printable_text(entry.verdict.reason);
     writer.put(entry.uid);
-    writer.put(static_cast<uint8_t>(entry.verdict.code));
-    writer.put(static_cast<uint8_t>(text.size()));
+    writer.put(std::to_underlying(entry.verdict.code));
+    writer.put<uint8_t>(text.size());
     writer.put_bytes(as_bytes(text));
   }
   writer.put_bytes(key.sign(writer.view()).bytes);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/check.h"
 #include "core/coding/block_log.h"
@@ -61,7 +62,7 @@ Result<Prologue> read_prologue(ByteReader& reader) {
   TRY_ASSIGN(prologue.codec_id, reader.get<uint16_t>("codec id"));
   TRY(read_header(reader, prologue.header));
   TRY_ASSIGN(const auto transform, reader.get<uint8_t>("transform"));
-  if (transform >> 1 > static_cast<int>(Quantiser::kBlockLog))
+  if (transform >> 1 > std::to_underlying(Quantiser::kBlockLog))
     return skip_error(fmt::format("transform: {} has no known quantiser", transform));
   prologue.use_dct = (transform & 1) == 1;
   prologue.coding.quantiser = static_cast<Quantiser>(transform >> 1);
@@ -100,7 +101,7 @@ BlockCoding coding_of(const CodecSpec& codec) {
 }
 
 Status check_codec(const Prologue& prologue, const CodecSpec& codec, size_t parameters) {
-  if (prologue.codec_id != static_cast<uint16_t>(CodecId::kJoint)) {
+  if (prologue.codec_id != std::to_underlying(CodecId::kJoint)) {
     return skip_error(fmt::format("codec id: {} is not known", prologue.codec_id));
   }
   if (prologue.use_dct != codec.use_dct) {
@@ -109,8 +110,8 @@ Status check_codec(const Prologue& prologue, const CodecSpec& codec, size_t para
   }
   if (prologue.coding.quantiser != codec.quantiser) {
     return skip_error(fmt::format("transform: quantiser {}, the run spec says {}",
-                                  static_cast<int>(prologue.coding.quantiser),
-                                  static_cast<int>(codec.quantiser)));
+                                  std::to_underlying(prologue.coding.quantiser),
+                                  std::to_underlying(codec.quantiser)));
   }
   if (prologue.coding.bins != codec.quantiser_bins) {
     return skip_error(
@@ -124,7 +125,7 @@ Status check_codec(const Prologue& prologue, const CodecSpec& codec, size_t para
 }
 
 Status summarise_blocks(ByteReader& reader, const Prologue& prologue, std::vector<BlockSummary>& summaries) {
-  if (prologue.codec_id != static_cast<uint16_t>(CodecId::kJoint)) {
+  if (prologue.codec_id != std::to_underlying(CodecId::kJoint)) {
     return skip_error(fmt::format("codec id: {} is not known", prologue.codec_id));
   }
   for (uint32_t i = 0; i < prologue.parameter_count; ++i) {
@@ -152,9 +153,9 @@ Bytes seal_contribution(ContributionHeader header, std::span<const EncodedParame
   ByteWriter writer;
   writer.put_bytes(as_bytes(kMagic));
   writer.put(kContributionVersion);
-  writer.put(static_cast<uint16_t>(CodecId::kJoint));
+  writer.put(std::to_underlying(CodecId::kJoint));
   writer.put_bytes(header.run_id.bytes);
-  writer.put(static_cast<uint64_t>(header.window));
+  writer.put<uint64_t>(header.window);
   writer.put(header.uid);
   writer.put(header.inner_steps);
   writer.put_bytes(header.public_key.bytes);
@@ -162,9 +163,9 @@ Bytes seal_contribution(ContributionHeader header, std::span<const EncodedParame
   writer.put_bytes(header.possession_proof.bytes);
   writer.put_bytes(header.samples.digest);
   writer.put(header.samples.count);
-  writer.put(static_cast<uint8_t>((codec.use_dct ? 1 : 0) + 2 * static_cast<int>(codec.quantiser)));
-  writer.put(static_cast<uint8_t>(codec.quantiser_bins - 1));
-  writer.put(static_cast<uint32_t>(blocks.size()));
+  writer.put<uint8_t>((codec.use_dct ? 1 : 0) + 2 * std::to_underlying(codec.quantiser));
+  writer.put<uint8_t>(codec.quantiser_bins - 1);
+  writer.put<uint32_t>(blocks.size());
   for (size_t i = 0; i < blocks.size(); ++i) {
     CHECK(blocks[i].plan == plan_chunks(layout[i].shape, codec));
     write_coded_block(blocks[i], coding_of(codec), writer, team);
@@ -177,7 +178,7 @@ Bytes seal_contribution(ContributionHeader header, std::span<const EncodedParame
 Result<Contribution> parse_contribution(SharedBytes bytes, const ParameterLayout& layout,
                                         const CodecSpec& codec) {
   const int64_t largest = max_contribution_size(layout, codec);
-  const auto size = static_cast<int64_t>(bytes.view().size());
+  const auto size = std::ssize(bytes.view());
   if (size > largest || size < kPrologueBytes + kTrailerBytes) {
     return skip_error(fmt::format("size: {} bytes, a contribution of this run has {} to {}", size,
                                   kPrologueBytes + kTrailerBytes, largest));
@@ -249,7 +250,7 @@ Verdict check_contribution(const Contribution& contribution, const ExpectedContr
 }
 
 Result<ContributionSummary> inspect_contribution(ByteView bytes) {
-  if (static_cast<int64_t>(bytes.size()) < kPrologueBytes + kTrailerBytes) {
+  if (std::ssize(bytes) < kPrologueBytes + kTrailerBytes) {
     return skip_error(fmt::format("size: {} bytes, the shortest contribution has {}", bytes.size(),
                                   kPrologueBytes + kTrailerBytes));
   }
@@ -265,7 +266,7 @@ Result<ContributionSummary> inspect_contribution(ByteView bytes) {
   summary.content_hash = stated_hash(bytes);
   summary.hash_ok = blake2b_256(hashed_part(bytes)) == summary.content_hash;
   summary.signature_ok = verify(prologue.header.public_key, signed_part(bytes), stated_signature(bytes));
-  summary.size_bytes = static_cast<int64_t>(bytes.size());
+  summary.size_bytes = std::ssize(bytes);
   if (auto status = summarise_blocks(reader, prologue, summary.blocks); !status)
     summary.body_error = status.error().message;
   return summary;

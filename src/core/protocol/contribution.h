@@ -46,7 +46,7 @@ class Contribution {
   // BLAKE2b-256 of everything before it: the name under which records speak of this contribution.
   [[nodiscard]] const Hash256& content_hash() const { return content_hash_; }
   [[nodiscard]] ByteView bytes() const { return bytes_.view(); }
-  [[nodiscard]] int64_t size_bytes() const { return static_cast<int64_t>(bytes().size()); }
+  [[nodiscard]] int64_t size_bytes() const { return std::ssize(bytes()); }
   // One for each parameter, in the layout's order.
   [[nodiscard]] size_t block_count() const { return blocks_.size(); }
   // plan: the parameter's; without one the block describes its own chunks, as read_coded_block says.

@@ -43,16 +43,16 @@ struct ChunkPlan {
 // How many chunks make a piece of work that is worth handing to another thread.
 [[nodiscard]] inline size_t chunk_grain(const ChunkPlan& plan) {
   constexpr int64_t kElementsOfAPiece = 2048;
-  return static_cast<size_t>((kElementsOfAPiece + plan.chunk_elements() - 1) / plan.chunk_elements());
+  return (kElementsOfAPiece + plan.chunk_elements() - 1) / plan.chunk_elements();
 }
 
 // Calls visit(offset in the dense parameter, offset in the tile) for the start of each row of a chunk, top to
 // bottom; a row has plan.tile_columns elements.
 template <typename Visit>
 void for_each_tile_row(const ChunkPlan& plan, int64_t chunk, Visit visit) {
-  auto dense = static_cast<size_t>(plan.first_element(chunk));
-  for (int64_t row = 0; row < plan.tile_rows; ++row, dense += static_cast<size_t>(plan.columns)) {
-    visit(dense, static_cast<size_t>(row * plan.tile_columns));
+  size_t dense = plan.first_element(chunk);
+  for (int64_t row = 0; row < plan.tile_rows; ++row, dense += plan.columns) {
+    visit(dense, row * plan.tile_columns);
   }
 }
 

@@ -43,11 +43,10 @@ void copy_parameters(ConstParameterSpans from, ParameterSpans to) {
   }
 }
 
-ParameterBuffers::ParameterBuffers(const ParameterLayout& layout)
-    : values_(static_cast<size_t>(parameter_count(layout)), 0.0f) {
+ParameterBuffers::ParameterBuffers(const ParameterLayout& layout) : values_(parameter_count(layout), 0.0f) {
   size_t offset = 0;
   for (const ParameterInfo& parameter : layout) {
-    const auto count = static_cast<size_t>(parameter.count());
+    const size_t count = parameter.count();
     spans_.emplace_back(values_.data() + offset, count);
     const_spans_.emplace_back(values_.data() + offset, count);
     offset += count;

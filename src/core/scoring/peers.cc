@@ -12,9 +12,8 @@ PeerSelection select_peers(std::span<const PeerCandidate> candidates, const Netw
     return a.weight != b.weight ? a.weight > b.weight : a.uid < b.uid;
   });
 
-  const size_t gather_end = std::min(ranked.size(), static_cast<size_t>(network.gather_peer_count));
-  const size_t reserve_end =
-      std::min(ranked.size(), gather_end + static_cast<size_t>(network.reserve_peer_count));
+  const size_t gather_end = std::min<size_t>(ranked.size(), network.gather_peer_count);
+  const size_t reserve_end = std::min<size_t>(ranked.size(), gather_end + network.reserve_peer_count);
   PeerSelection selection;
   for (size_t i = 0; i < gather_end; ++i) selection.gather.push_back(ranked[i].uid);
   for (size_t i = gather_end; i < reserve_end; ++i) selection.reserve.push_back(ranked[i].uid);

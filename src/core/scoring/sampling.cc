@@ -21,8 +21,7 @@ Candidates draw_bin(Candidates candidates, size_t bins, Random& random) {
   const size_t remainder = candidates.size() % bins;
   const size_t begin = bin * size + std::min(bin, remainder);
   const size_t end = begin + size + (bin < remainder ? 1 : 0);
-  return {candidates.begin() + static_cast<ptrdiff_t>(begin),
-          candidates.begin() + static_cast<ptrdiff_t>(end)};
+  return {candidates.begin() + begin, candidates.begin() + end};
 }
 
 std::vector<uint64_t> waiting_windows(const Candidates& candidates, int64_t window) {
@@ -35,7 +34,7 @@ std::vector<uint64_t> waiting_windows(const Candidates& candidates, int64_t wind
   for (const EvaluationCandidate& candidate : candidates) {
     const int64_t windows =
         candidate.last_evaluated_window ? window - *candidate.last_evaluated_window : longest;
-    waiting.push_back(static_cast<uint64_t>(std::max<int64_t>(1, windows)));
+    waiting.push_back(std::max<int64_t>(1, windows));
   }
   return waiting;
 }
@@ -51,10 +50,10 @@ size_t index_at(const std::vector<uint64_t>& weights, uint64_t draw) {
 
 std::vector<uint32_t> choose_evaluated_uids(std::span<const EvaluationCandidate> candidates,
                                             const ScoringSpec& scoring, uint64_t seed, int64_t window) {
-  const auto wanted = static_cast<size_t>(scoring.uids_per_window);
-  const auto bins = static_cast<size_t>(scoring.num_evaluation_bins);
+  const size_t wanted = scoring.uids_per_window;
+  const size_t bins = scoring.num_evaluation_bins;
   Candidates pool(candidates.begin(), candidates.end());
-  Random random(seed, "evaluated-uids", static_cast<uint64_t>(window));
+  Random random(seed, "evaluated-uids", window);
   if (pool.size() > wanted && pool.size() >= bins * wanted) pool = draw_bin(std::move(pool), bins, random);
   std::sort(pool.begin(), pool.end(),
             [](const EvaluationCandidate& a, const EvaluationCandidate& b) { return a.uid < b.uid; });

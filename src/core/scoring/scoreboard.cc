@@ -218,14 +218,14 @@ std::vector<EvaluationCandidate> evaluation_candidates(const Scoreboard& scorebo
 std::string_view field_name(ScoreField field) {
   static constexpr std::array<std::string_view, 7> kNames = {
       "miner", "rating_mu", "rating_sigma", "binary_average", "gradient_score", "sync_factor", "final_score"};
-  return kNames[static_cast<size_t>(field)];
+  return kNames[std::to_underlying(field)];
 }
 
 std::string_view reason_name(ScoreReason reason) {
   static constexpr std::array<std::string_view, 10> kNames = {
       "new_miner",    "key_changed", "evaluated", "not_measurable", "rated",
       "synchronised", "scored",      "missing",   "invalid",        "out_of_sync"};
-  return kNames[static_cast<size_t>(reason)];
+  return kNames[std::to_underlying(reason)];
 }
 
 }  // namespace templar

@@ -56,9 +56,9 @@ Weights incentive_weights(const std::map<uint32_t, double>& final_scores, const 
   const auto burn_uid = static_cast<uint32_t>(scoring.burn_uid);
   if (ranked.empty()) return {{burn_uid, 1.0}};
 
-  const size_t gather_count = std::min(ranked.size(), static_cast<size_t>(spec.network.gather_peer_count));
+  const size_t gather_count = std::min<size_t>(ranked.size(), spec.network.gather_peer_count);
   const size_t reserve_count =
-      std::min(ranked.size() - gather_count, static_cast<size_t>(spec.network.reserve_peer_count));
+      std::min<size_t>(ranked.size() - gather_count, spec.network.reserve_peer_count);
   std::vector<double> shares = linear_profile(gather_count, scoring.gather_top_ratio);
   scale_to_sum(shares, scoring.gather_share);
   if (reserve_count > 0) {

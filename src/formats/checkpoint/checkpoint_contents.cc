@@ -16,7 +16,7 @@ namespace {
 constexpr uint64_t kPiecesOfGroup = kBlake2bLanes;
 // Files that are put at once: while one waits for the disk another is hashed. More would take memory, and no
 // disk is faster.
-constexpr int kMostPuts = 5;
+constexpr int kMaxPuts = 5;
 
 TokenizerFile text_file(std::string_view name, std::string_view text) {
   const ByteView bytes = as_bytes(text);
@@ -56,7 +56,7 @@ Result<std::vector<CheckpointFile>> put_shards(const CheckpointContents& content
   std::vector<CheckpointFile> files(shards.size());
   FirstFailure failure;
   std::atomic<size_t> next{0};
-  ThreadTeam putters(std::min({threads + 2, kMostPuts, static_cast<int>(shards.size())}));
+  ThreadTeam putters(std::min({threads + 2, kMaxPuts, static_cast<int>(shards.size())}));
   putters.run([&](int) {
     Bytes buffer;
     buffer.reserve(kPiecesOfGroup * kPieceBytes);

@@ -50,7 +50,7 @@ void compare_values(std::span<const float> a, std::span<const float> b, size_t f
   for (size_t i = 0; i < a.size(); ++i) {
     squares.of_a += double{a[i]} * a[i];
     if (std::bit_cast<uint32_t>(a[i]) == std::bit_cast<uint32_t>(b[i])) continue;
-    if (difference.different++ == 0) difference.first_different = static_cast<int64_t>(first + i);
+    if (difference.different++ == 0) difference.first_different = first + i;
     const double distance = std::abs(double{b[i]} - double{a[i]});
     difference.largest = std::isnan(distance) ? distance : std::max(difference.largest, distance);
     squares.of_difference += distance * distance;
@@ -62,11 +62,11 @@ Result<ParameterDifference> compare_parameter(const Side& a, const Side& b, size
   constexpr size_t kValues = kPieceBytes / sizeof(float);
   const ParameterInfo& info = a.layout[parameter];
   ParameterDifference difference{.name = info.name, .values = info.count()};
-  std::vector<float> values_a(std::min(kValues, static_cast<size_t>(info.count())));
+  std::vector<float> values_a(std::min<size_t>(kValues, info.count()));
   std::vector<float> values_b(values_a.size());
   Squares squares;
-  for (size_t first = 0; first < static_cast<size_t>(info.count()); first += kValues) {
-    const size_t count = std::min(kValues, static_cast<size_t>(info.count()) - first);
+  for (int64_t first = 0; first < info.count(); first += kValues) {
+    const size_t count = std::min<int64_t>(kValues, info.count() - first);
     const std::span<float> part_a = std::span(values_a).first(count);
     const std::span<float> part_b = std::span(values_b).first(count);
     TRY(read_values(a, parameter, first, part_a));

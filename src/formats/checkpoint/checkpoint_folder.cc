@@ -25,7 +25,7 @@ Status verify_model(const CheckpointFiles& files, const CheckpointManifest& mani
   TRY_ASSIGN(const RunSpec spec, read_run_spec(files, manifest));
   // What the run spec claims must not be allocated before the file that is there bears it out.
   const ParameterLayout layout = parameter_layout(spec.model);
-  const auto wanted = static_cast<uint64_t>(parameter_count(layout)) * sizeof(float);
+  const uint64_t wanted = parameter_count(layout) * sizeof(float);
   uint64_t model_bytes = 0;
   for (const CheckpointFile& file : manifest.files)
     model_bytes += is_model_file(file.name) ? file.size_bytes : 0;

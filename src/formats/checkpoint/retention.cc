@@ -25,7 +25,7 @@ Status remove_checkpoint(ObjectStore& store, std::string_view bucket, int64_t wi
 std::vector<int64_t> expired_checkpoints(std::vector<int64_t> windows, const CheckpointRetention& retention) {
   CHECK(retention.keep_last >= 1 && retention.keep_every >= 0);
   std::ranges::sort(windows);
-  const size_t kept = std::min(windows.size(), static_cast<size_t>(retention.keep_last));
+  const size_t kept = std::min<size_t>(windows.size(), retention.keep_last);
   windows.resize(windows.size() - kept);
   if (retention.keep_every > 0)
     std::erase_if(windows, [&](int64_t window) { return window % retention.keep_every == 0; });

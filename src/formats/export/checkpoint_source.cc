@@ -56,7 +56,7 @@ class ParameterReader {
   }
 
   [[nodiscard]] Result<std::span<const float>> read(size_t parameter) {
-    values_.resize(static_cast<size_t>(layout_[parameter].count()));
+    values_.resize(layout_[parameter].count());
     const auto& [name, offset] = places_[parameter];
     TRY(files_.read(name, offset,
                     {reinterpret_cast<uint8_t*>(values_.data()), values_.size() * sizeof(float)}));

@@ -53,16 +53,16 @@ ByteSink with_progress(ByteSink sink, ExportProgress progress, uint64_t bytes_to
 Status write_parameter(const ModelSource& source, const ParameterInfo& info, size_t parameter,
                        NumberType type, const RowOrder& rows, const ByteSink& sink) {
   TRY_ASSIGN(const std::span<const float> values, source.read(parameter));
-  CHECK(static_cast<int64_t>(values.size()) == info.count());
+  CHECK(std::ssize(values) == info.count());
   const auto write = [&]() -> Status {
     PieceWriter writer(type, sink);
     if (!rows) {
       TRY(writer.append(values));
       return writer.flush();
     }
-    const auto columns = static_cast<size_t>(info.shape.back());
+    const size_t columns = info.shape.back();
     for (int64_t row = 0; row < info.shape.front(); ++row) {
-      TRY(writer.append(values.subspan(static_cast<size_t>(rows(row)) * columns, columns)));
+      TRY(writer.append(values.subspan(rows(row) * columns, columns)));
     }
     return writer.flush();
   };

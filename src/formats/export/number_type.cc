@@ -47,7 +47,7 @@ Result<NumberType> parse_number_type(std::string_view name) {
 }
 
 std::string_view name_of(NumberType type) {
-  return kNames[static_cast<size_t>(type)].first;
+  return kNames[std::to_underlying(type)].first;
 }
 
 uint64_t bytes_of(NumberType type) {

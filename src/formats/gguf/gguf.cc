@@ -25,7 +25,7 @@ uint32_t ggml_type(NumberType type) {
 }
 
 void put_string(ByteWriter& writer, std::string_view text) {
-  writer.put(static_cast<uint64_t>(text.size()));
+  writer.put<uint64_t>(text.size());
   writer.put_bytes(as_bytes(text));
 }
 
@@ -55,7 +55,7 @@ void GgufMetadata::put_f32(std::string_view key, float value) {
 
 void GgufMetadata::put_bool(std::string_view key, bool value) {
   begin(key, kBool);
-  writer_.put(static_cast<uint8_t>(value ? 1 : 0));
+  writer_.put<uint8_t>(value ? 1 : 0);
 }
 
 void GgufMetadata::put_text(std::string_view key, std::string_view value) {
@@ -80,7 +80,7 @@ void GgufMetadata::put_i32s(std::string_view key, std::span<const int32_t> value
 
 uint64_t GgufTensor::size_bytes() const {
   uint64_t size = bytes_of(type);
-  for (const int64_t dimension : shape) size *= static_cast<uint64_t>(dimension);
+  for (const int64_t dimension : shape) size *= dimension;
   return size;
 }
 
@@ -92,16 +92,15 @@ Bytes gguf_header(const GgufMetadata& metadata, std::span<const GgufTensor> tens
   ByteWriter writer;
   writer.put_bytes(as_bytes(kMagic));
   writer.put(kVersion);
-  writer.put(static_cast<uint64_t>(tensors.size()));
+  writer.put<uint64_t>(tensors.size());
   writer.put(metadata.count());
   writer.put_bytes(metadata.bytes());
   uint64_t offset = 0;
   for (const GgufTensor& tensor : tensors) {
     put_string(writer, tensor.name);
-    writer.put(static_cast<uint32_t>(tensor.shape.size()));
+    writer.put<uint32_t>(tensor.shape.size());
     // The dimension whose neighbours lie side by side comes first.
-    for (auto size = tensor.shape.rbegin(); size != tensor.shape.rend(); ++size)
-      writer.put(static_cast<uint64_t>(*size));
+    for (auto size = tensor.shape.rbegin(); size != tensor.shape.rend(); ++size) writer.put<uint64_t>(*size);
     writer.put(ggml_type(tensor.type));
     writer.put(offset);
     offset += tensor.size_bytes() + gguf_padding(tensor.size_bytes());

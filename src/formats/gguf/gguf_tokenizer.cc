@@ -31,11 +31,11 @@ struct TokenTable {
     types.push_back(static_cast<int32_t>(type));
   }
   [[nodiscard]] Status fill_up_to(int64_t vocab_size) {
-    if (static_cast<int64_t>(texts.size()) > vocab_size) {
+    if (std::ssize(texts) > vocab_size) {
       return fatal_error(
           fmt::format("the tokenizer has {} tokens, the model's vocabulary {}", texts.size(), vocab_size));
     }
-    while (static_cast<int64_t>(texts.size()) < vocab_size)
+    while (std::ssize(texts) < vocab_size)
       add(fmt::format("[PAD{}]", texts.size()), kPaddingScore, PieceType::kUnused);
     return {};
   }

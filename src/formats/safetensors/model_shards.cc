@@ -12,15 +12,15 @@ namespace templar {
 namespace {
 
 uint64_t bytes_of(const ParameterInfo& parameter, SafetensorsType type) {
-  return static_cast<uint64_t>(parameter.count()) * type.bytes;
+  return parameter.count() * type.bytes;
 }
 
 }  // namespace
 
 ParameterLayout ModelShard::of(const ParameterLayout& layout) const {
   CHECK(first + count <= layout.size());
-  const auto begin = layout.begin() + static_cast<ptrdiff_t>(first);
-  return {begin, begin + static_cast<ptrdiff_t>(count)};
+  const auto begin = layout.begin() + first;
+  return {begin, begin + count};
 }
 
 std::vector<ModelShard> plan_shards(const ParameterLayout& layout, uint64_t max_bytes, SafetensorsType type) {
@@ -63,7 +63,7 @@ ModelShardContent::ModelShardContent(const ParameterLayout& layout, ConstParamet
   parts_.emplace_back(header_);
   for (size_t i = 0; i < own.size(); ++i) {
     const std::span<const float> parameter = values[shard.first + i];
-    CHECK(static_cast<int64_t>(parameter.size()) == own[i].count());
+    CHECK(std::ssize(parameter) == own[i].count());
     parts_.push_back(as_bytes(parameter));
   }
   for (const ByteView part : parts_) size_bytes_ += part.size();
@@ -79,8 +79,7 @@ ByteView ModelShardContent::range(uint64_t begin, uint64_t end, Bytes& buffer) c
     const uint64_t from = std::clamp(begin, position, part_end) - position;
     const uint64_t to = std::clamp(end, position, part_end) - position;
     CHECK(buffer.capacity() - buffer.size() >= to - from);
-    buffer.insert(buffer.end(), part.begin() + static_cast<ptrdiff_t>(from),
-                  part.begin() + static_cast<ptrdiff_t>(to));
+    buffer.insert(buffer.end(), part.begin() + from, part.begin() + to);
     position = part_end;
   }
   return ByteView(buffer).subspan(appended_from);

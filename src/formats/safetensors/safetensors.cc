@@ -105,7 +105,7 @@ ByteView MappedSafetensors::bytes(const SafetensorsEntry& entry) const {
 }
 
 Status MappedSafetensors::copy_f32(const ParameterInfo& wanted, std::span<float> out) const {
-  CHECK(static_cast<int64_t>(out.size()) == wanted.count());
+  CHECK(std::ssize(out) == wanted.count());
   const auto found = std::ranges::find(header_.tensors, wanted.name, &SafetensorsEntry::name);
   if (found == header_.tensors.end()) return skip_error("tensor '" + wanted.name + "': missing");
   if (found->dtype != "F32") return tensor_error(*found, "type " + found->dtype + ", F32 is wanted");
@@ -142,7 +142,7 @@ Bytes safetensors_header_of(const ParameterLayout& layout, SafetensorsType type)
   header["__metadata__"] = {{"format", "pt"}};
   uint64_t position = 0;
   for (const ParameterInfo& parameter : layout) {
-    const uint64_t end = position + static_cast<uint64_t>(parameter.count()) * type.bytes;
+    const uint64_t end = position + parameter.count() * type.bytes;
     header[parameter.name] = {
         {"dtype", type.name}, {"shape", parameter.shape}, {"data_offsets", {position, end}}};
     position = end;
@@ -151,7 +151,7 @@ Bytes safetensors_header_of(const ParameterLayout& layout, SafetensorsType type)
   const size_t unaligned = (kSafetensorsPrefixBytes + text.size()) % kLargeReadAlignment;
   if (unaligned != 0) text.append(kLargeReadAlignment - unaligned, ' ');
   ByteWriter writer;
-  writer.put(static_cast<uint64_t>(text.size()));
+  writer.put<uint64_t>(text.size());
   writer.put_bytes(as_bytes(text));
   return writer.take();
 }
@@ -161,7 +161,7 @@ Status write_safetensors(const ParameterLayout& layout, ConstParameterSpans valu
   CHECK(layout.size() == values.size());
   TRY(sink(safetensors_header_of(layout)));
   for (size_t i = 0; i < layout.size(); ++i) {
-    CHECK(static_cast<int64_t>(values[i].size()) == layout[i].count());
+    CHECK(std::ssize(values[i]) == layout[i].count());
     TRY(sink(as_bytes(values[i])));
   }
   return {};

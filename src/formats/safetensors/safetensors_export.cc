@@ -24,7 +24,7 @@ SafetensorsType safetensors_type(NumberType type) {
 }
 
 uint64_t parameter_bytes(const ParameterLayout& layout, NumberType type) {
-  return static_cast<uint64_t>(parameter_count(layout)) * bytes_of(type);
+  return parameter_count(layout) * bytes_of(type);
 }
 
 Status write_safetensors_file(const ModelSource& source, NumberType type, const ModelShard& shard,
