@@ -90,8 +90,8 @@ class Engine {
   virtual ~Engine() = default;
 
   [[nodiscard]] virtual const ParameterLayout& layout() const = 0;
-  // The master weights in canonical order. Whoever writes through them calls parameters_changed() before the
-  // next use.
+  // The master weights in canonical order. A caller that has written through them calls parameters_changed()
+  // before the next use.
   [[nodiscard]] virtual ParameterSpans parameters() = 0;
   [[nodiscard]] virtual ConstParameterSpans parameters() const = 0;
   virtual void parameters_changed() = 0;
@@ -102,16 +102,17 @@ class Engine {
   // (fatal) if a token is out of the vocabulary or the sequence is longer than the spec's.
   [[nodiscard]] virtual Result<TrainStepReport> train_step(const TokenBatch& batch, double learning_rate) = 0;
 
-  // The gradient of the mean loss over the batch, unclipped, left in gradients(); returns the loss. Fails as
-  // train_step does.
+  // The gradient of the mean loss over the batch, unclipped, left in gradients(); returns the loss. Fails
+  // (skip) if the loss or the gradient is not finite, (fatal) if a token is out of the vocabulary or the
+  // sequence is longer than the spec's.
   [[nodiscard]] virtual Result<double> compute_gradients(const TokenBatch& batch) = 0;
   // What the last train_step (before clipping) or compute_gradients computed; of no use after one that
   // failed.
   [[nodiscard]] virtual ParameterSpans gradients() = 0;
 
   // Loss of predicting each token but a sequence's first from those before it. Parameters, gradients and
-  // optimiser stay as they are. Fails (fatal) as train_step does; a loss that is not finite is returned as it
-  // is.
+  // optimiser stay as they are. Fails (fatal) if a token is out of the vocabulary or the sequence is longer
+  // than the spec's; a loss that is not finite is returned as it is.
   [[nodiscard]] virtual Result<EvaluationReport> evaluate(const TokenBatch& batch) = 0;
 
   // One score a sequence, in their order. What sequences have in common from their start is computed once, so
@@ -122,7 +123,8 @@ class Engine {
   [[nodiscard]] virtual Result<std::vector<ContinuationScore>> score_continuations(
       std::span<const ScoredSequence> sequences) = 0;
 
-  // Logits [batch, sequence, vocab] for tests and benchmarks of other tasks. Fails as evaluate does.
+  // Logits [batch, sequence, vocab] for tests and benchmarks of other tasks. Fails (fatal) if a token is out
+  // of the vocabulary or the sequence is longer than the spec's.
   [[nodiscard]] virtual Result<std::vector<float>> logits(const TokenBatch& batch) = 0;
 
   // Continues the prompt token by token; returns the new tokens. The context is cut to the last
@@ -139,7 +141,7 @@ class Engine {
   [[nodiscard]] virtual OptimiserState optimiser_state() = 0;
 };
 
-// Parameters are zero until somebody initialises or loads them. kBf16 on a processor without bf16 products
+// Parameters are zero until a caller initialises or loads them. kBf16 on a processor without bf16 products
 // computes in f32 and logs a warning. The same options, batches and parameters give the same bits each time;
 // with AVX-512 also for every number of threads. Fails (fatal) where the model's shape makes no sense, the
 // options can't be met or the machine has too little memory.

@@ -71,8 +71,7 @@ class BitCounter {
 };
 
 // Reads bytes [begin, end) of a memory that it does not own. What lies behind end reads as whatever is there,
-// and behind the memory as 0: whoever reads asks overran() when a unit is done, and bounds what it does until
-// then.
+// and behind the memory as 0: the caller asks overran() when a unit is done, and bounds its work until then.
 class BitReader {
  public:
   // So many bits are good after refill().

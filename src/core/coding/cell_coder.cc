@@ -24,7 +24,8 @@ constexpr int kGroupLookupBits = 10;
 // them so.
 constexpr double kClassAlpha[] = {0, 4, 1, 0.25};
 
-// Coders that were made, up to so many; who still uses one keeps it alive.
+// Coders that were made, up to a number; then all are forgotten. Users hold a share of theirs, which stays
+// alive.
 class CoderCache {
  public:
   std::shared_ptr<const CellCoder> find_or_make(const ChunkPlan& plan, int mode) {

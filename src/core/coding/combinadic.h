@@ -39,7 +39,7 @@ inline constexpr BinomialTable kBinomials = make_binomials();
 // The subset of count of width places with that rank; rank < C(width, count).
 [[nodiscard]] uint64_t subset_of_rank(uint64_t rank, int count, int width);
 
-// Sink is BitWriter or BitCounter. Nothing is written where there is only one such subset.
+// Sink is BitWriter or BitCounter. Writes no bits if there is only one such subset.
 template <typename Sink>
 void put_subset(uint64_t subset, int width, Sink& sink) {
   const int count = std::popcount(subset);

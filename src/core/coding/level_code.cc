@@ -16,7 +16,8 @@ constexpr size_t kMaxArity = 8;
 constexpr int kLookupBits = 12;
 constexpr double kOddsUnit = 1.0 / 64;
 
-// Codes that were made, up to so many; who still uses one keeps it alive.
+// Codes that were made, up to a number; then all are forgotten. Users hold a share of theirs, which stays
+// alive.
 class CodeCache {
  public:
   std::shared_ptr<const LevelCode> find_or_make(int64_t levels, std::span<const uint8_t> odds) {

@@ -26,7 +26,7 @@ struct BlockCoding {
 constexpr uint8_t kMaxLevelOdds = 63;
 
 // One for each level from 1 on, 1 .. kMaxLevelOdds, from how many values have each level; half is rounded up,
-// and where nobody reaches the level before, it is 1.
+// and 1 if no value reaches the level before.
 [[nodiscard]] std::vector<uint8_t> level_odds(std::span<const int64_t> level_counts);
 
 class LevelCode {
@@ -47,8 +47,7 @@ class LevelCode {
       codes_.put(table_, symbol_of(levels.data() + i, arity_), sink);
     if (i < levels.size()) codes_.put(table_, symbol_of(levels.data() + i, levels.size() - i), sink);
   }
-  // Writes count levels, and up to kLevelSlack more. False where the last symbol has levels that nobody asked
-  // for.
+  // Writes count levels, and up to kLevelSlack more. False if the last symbol has levels beyond count.
   [[nodiscard, gnu::always_inline]] bool get(BitReader& reader, uint8_t* levels, size_t count) const {
     const PrefixCodes::Reader codes(codes_);
     const PrefixTable table = table_;

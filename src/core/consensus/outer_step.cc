@@ -70,7 +70,7 @@ class ChunkAggregator {
       add(values_of(blocks_[i], scale));
     }
   }
-  // The chunk's sums, which whoever takes them sets back to 0.
+  // The chunk's sums. The caller sets them back to 0 when it has taken them.
   [[nodiscard]] ChunkSums sums() { return {sums_.data(), senders_.data(), factors_}; }
 
  private:

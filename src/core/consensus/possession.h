@@ -1,4 +1,4 @@
-// Proof that somebody has the model: a hash, keyed with uid and window, over blocks of it that nobody knew
+// Proof that a miner has the model: a hash, keyed with uid and window, over blocks of it that nobody knew
 // before the window began. It can't be copied from another miner and can't be made from an old model.
 #pragma once
 

@@ -49,7 +49,7 @@ struct StateDifference {
   uint64_t end_byte = 0;
   std::string description;  // "model.norm.weight, elements 0 to 63"
 };
-// The first block in which two trees of this layout differ, or nothing if they are equal.
+// The first block in which two trees of this layout differ; nullopt if they are equal.
 [[nodiscard]] std::optional<StateDifference> first_difference(const ParameterLayout& layout,
                                                               const StateTree& ours, const StateTree& theirs);
 // In how many blocks they differ.

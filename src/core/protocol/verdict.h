@@ -12,7 +12,7 @@ enum class VerdictCode : uint8_t {
   kAccepted = 0,
   kTooEarly = 1,  // stored before its window began
   kTooLate = 2,   // stored after the put window had closed
-  kMissing = 3,   // nothing there
+  kMissing = 3,   // no such object
   kInvalid = 4,   // there and in time, but not a contribution that counts: the reason says why
 };
 constexpr uint8_t kLastVerdictCode = 4;

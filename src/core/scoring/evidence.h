@@ -17,7 +17,7 @@ struct LossChange {
   double after = 0;
 
   // (before - after) / before; minus infinity where the contribution made the loss anything but a finite
-  // number. Nothing if the loss before is not finite and above 0, so that nothing was measured.
+  // number. nullopt if the loss before is not a finite number above 0, so that it measures no improvement.
   [[nodiscard]] std::optional<double> relative_improvement() const;
 };
 

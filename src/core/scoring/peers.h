@@ -11,7 +11,7 @@ namespace templar {
 
 struct PeerCandidate {
   uint32_t uid = 0;
-  double weight = 0;      // its incentive weight; 0 for somebody new
+  double weight = 0;      // its incentive weight; 0 for a new miner
   bool excluded = false;  // serving a penalty
 };
 

@@ -65,7 +65,7 @@ enum class ScoreField {
 };
 enum class ScoreReason {
   kNewMiner,       // not seen before: all fields start afresh
-  kKeyChanged,     // somebody else has the uid now: all fields start afresh
+  kKeyChanged,     // another key has the uid now: all fields start afresh
   kEvaluated,      // its losses were measured
   kNotMeasurable,  // evaluated, but the loss before was no usable number: its scores stay
   kRated,          // the window's match

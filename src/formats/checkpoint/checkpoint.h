@@ -55,7 +55,7 @@ struct ExpectedCheckpoint {
                                                      int64_t window, const ExpectedCheckpoint& expected,
                                                      ParameterSpans parameters, ThreadTeam& team);
 
-// The window that the bucket's pointer names; nothing if there is none or it names no checkpoint. A hint
+// The window that the bucket's pointer names; nullopt if there is none or it names no checkpoint. A hint
 // only.
 [[nodiscard]] Result<std::optional<int64_t>> latest_checkpoint(const ObjectReader& store,
                                                                std::string_view bucket);

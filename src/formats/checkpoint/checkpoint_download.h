@@ -15,7 +15,7 @@ struct DownloadOptions {
   // Pieces that are fetched at once: enough to fill a link while some wait for an answer, and few enough to
   // hold in memory (4 MiB each).
   int connections = 8;
-  // Called after each piece, by one thread at a time; empty: nobody is told.
+  // Called after each piece, by one thread at a time; empty: not called.
   std::function<void(uint64_t done_bytes, uint64_t total_bytes)> progress;
 };
 

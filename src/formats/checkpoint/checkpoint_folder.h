@@ -26,11 +26,11 @@ namespace templar {
 struct CheckedFile {
   std::string name;
   uint64_t size_bytes = 0;             // that it should have
-  std::optional<std::string> problem;  // nothing: it is as the manifest says
+  std::optional<std::string> problem;  // nullopt: it is as the manifest says
 };
 
 struct CheckpointReport {
-  std::optional<CheckpointManifest> manifest;  // nothing: it can't be used, and no file was looked at
+  std::optional<CheckpointManifest> manifest;  // nullopt: it can't be used, and no file was looked at
   std::optional<std::string> manifest_problem;
   std::vector<CheckedFile> files;
   // Run spec, parameters and state root don't fit each other; or were not looked at.
@@ -41,8 +41,8 @@ struct CheckpointReport {
 
 // Everything that can be checked about a checkpoint without knowing its run: signature, sizes and hashes,
 // that the run spec makes the run id, that the model is the run spec's and has the state root. leader: who
-// must have signed it; nothing: anybody. Holds the model in memory. Fails only where the files could not be
-// asked for.
+// must have signed it; nullopt: any signer will do. Holds the model in memory. Fails only where the files
+// could not be asked for.
 [[nodiscard]] Result<CheckpointReport> verify_checkpoint(const CheckpointFiles& files,
                                                          const std::optional<PublicKey>& leader,
                                                          ThreadTeam& team);

@@ -46,7 +46,7 @@ struct CheckpointManifest {
   PublicKey signer;
   bool operator==(const CheckpointManifest&) const = default;
 
-  // Nothing if there is no such file.
+  // nullptr if there is no such file.
   [[nodiscard]] const CheckpointFile* find(std::string_view name) const;
 };
 

@@ -21,7 +21,7 @@ struct ProtobufField {
 class ProtobufReader {
  public:
   explicit ProtobufReader(ByteView message) : rest_(message) {}
-  // Nothing at the end. Fails (skip) on a message that ends inside a field, a number beyond 64 bits, the
+  // nullopt at the end. Fails (skip) on a message that ends inside a field, a number beyond 64 bits, the
   // field number 0, groups and wire types that don't exist.
   [[nodiscard]] Result<std::optional<ProtobufField>> next();
 

@@ -39,7 +39,7 @@ struct SentencePieceModel {
   bool add_dummy_prefix = true;
   bool remove_extra_whitespaces = true;
   bool escape_whitespaces = true;
-  // The pieces of these roles; nothing where the model has none.
+  // The pieces of these roles; nullopt if the model has none.
   std::optional<uint32_t> unknown, begin, end, padding;
 };
 

@@ -15,7 +15,7 @@ inline constexpr std::string_view kTokenizerJsonName = "tokenizer.json";
 inline constexpr std::string_view kTokenizerConfigName = "tokenizer_config.json";
 
 enum class TokenizerKind {
-  kNone,           // no files: the model was trained on tokens of somebody's own
+  kNone,           // no files: the model was trained on token ids, from a tokenizer not known here
   kBytes,          // what make_byte_tokenizer() gives
   kSentencePiece,  // tokenizer.model
 };
@@ -23,10 +23,10 @@ enum class TokenizerKind {
 // Fails (fatal) on a tokenizer that is none of these.
 [[nodiscard]] Result<TokenizerKind> kind_of_tokenizer(std::span<const TokenizerFile> files);
 
-// The file of that name; nothing if there is none.
+// The file of that name; nullptr if there is none.
 [[nodiscard]] const TokenizerFile* find_file(std::span<const TokenizerFile> files, std::string_view name);
 
-// The token that stands between two documents; nothing where the tokenizer is not known, or can't be read.
+// The token that stands between two documents; nullopt if the tokenizer is not known, or can't be read.
 [[nodiscard]] std::optional<uint32_t> separator_of_tokenizer(std::span<const TokenizerFile> files);
 
 }  // namespace templar
