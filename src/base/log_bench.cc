@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/descriptor.h"
+#include "base/log.h"
 #include "base/log_context.h"
 #include "base/log_sinks.h"
 #include "base/secrets.h"

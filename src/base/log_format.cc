@@ -51,12 +51,37 @@ void append_json_value(std::string& json, const LogField& field) {
   }
 }
 
+std::string without_control_characters(std::string_view text) {
+  std::string clean;
+  clean.reserve(text.size());
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\n') {
+      clean += "\\n";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      clean += fmt::format("\\x{:02x}", byte);
+    } else {
+      clean += c;
+    }
+  }
+  return clean;
+}
+
 }  // namespace
 
 Result<LogFormat> parse_log_format(std::string_view text) {
   if (text == "text") return LogFormat::kText;
   if (text == "json") return LogFormat::kJson;
   return fatal_error(fmt::format("log format '{}': it is text or json", text));
+}
+
+std::string format_log_event(const LogEvent& event) {
+  std::string line = event.room + ": " + event.message;
+  for (const LogField& field : event.fields) {
+    line += ' ' + field.name + '=';
+    std::visit([&line](const auto& value) { line += fmt::format("{}", value); }, field.value);
+  }
+  return without_control_characters(line);
 }
 
 std::string text_log_line(const LogEvent& event) {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "base/log.h"
+#include "base/log_event.h"
 #include "base/result.h"
 
 namespace templar {
@@ -12,6 +12,10 @@ enum class LogFormat { kText, kJson };
 
 // "text" or "json"; anything else is fatal.
 [[nodiscard]] Result<LogFormat> parse_log_format(std::string_view text);
+
+// "room: message name=value ...", as text sinks print it. One line: control characters, which could forge
+// lines or command a terminal, as \n or \xNN.
+[[nodiscard]] std::string format_log_event(const LogEvent& event);
 
 // "2026-11-25T15:30:32.123Z W miner: message name=value ...", without a newline.
 [[nodiscard]] std::string text_log_line(const LogEvent& event);

@@ -68,6 +68,16 @@ TEST(LogLine, TakesTimesBeforeAnyRun) {
   EXPECT_TRUE(text_log_line(event).starts_with("1969-12-31T23:59:59.999Z ")) << text_log_line(event);
 }
 
+TEST(LogFormat, KeepsAnEventInOneLine) {
+  const LogEvent event{LogLevel::kInfo, "gather", "bad peer", {{"reason", "x\n12:00:00 E forged\x1b[2J"}}};
+  EXPECT_EQ(format_log_event(event), "gather: bad peer reason=x\\n12:00:00 E forged\\x1b[2J");
+}
+
+TEST(LogFormat, NamesRoomMessageAndFields) {
+  const LogEvent event{LogLevel::kInfo, "miner", "in sync", {{"uid", 7}, {"loss", 1.25}, {"root", "ab12"}}};
+  EXPECT_EQ(format_log_event(event), "miner: in sync uid=7 loss=1.25 root=ab12");
+}
+
 TEST(LogFormatName, IsTextOrJson) {
   EXPECT_EQ(parse_log_format("text").value(), LogFormat::kText);
   EXPECT_EQ(parse_log_format("json").value(), LogFormat::kJson);

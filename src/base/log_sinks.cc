@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
-#include <mutex>
 
 #include <fmt/format.h>
 #include <spdlog/logger.h>
@@ -15,6 +14,8 @@
 
 #include "base/check.h"
 #include "base/descriptor.h"
+#include "base/log_counts.h"
+#include "base/mutex.h"
 
 namespace templar {
 namespace {
@@ -48,14 +49,9 @@ class RotatingFile {
  public:
   explicit RotatingFile(FileLogOptions options) : options_(std::move(options)) {}
 
-  Status open() {
-    file_ = Descriptor(::open(options_.path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644));
-    struct stat status{};
-    if (!file_.valid() || ::fstat(file_.get(), &status) != 0) {
-      return fatal_error(fmt::format("log file {}: {}", options_.path.string(), std::strerror(errno)));
-    }
-    size_bytes_ = static_cast<uint64_t>(status.st_size);
-    return {};
+  Status open() EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return open_locked();
   }
 
   void write(const LogEvent& event) {
@@ -63,13 +59,13 @@ class RotatingFile {
     std::string line = log_line(event, options_.format);
     if (line.size() >= options_.max_file_bytes) line.resize(options_.max_file_bytes - 1);
     line += '\n';
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (file_.valid() && size_bytes_ > 0 && size_bytes_ + line.size() > options_.max_file_bytes) {
       rotate(options_.path, options_.max_files);
       file_ = Descriptor();
       torn_ = false;
     }
-    if (!file_.valid() && !open()) return count_unwritten_log_events();
+    if (!file_.valid() && !open_locked()) return count_unwritten_log_events();
     // A line that was written in part is ended, so that the next one is whole.
     if (torn_) line.insert(line.begin(), '\n');
     const ssize_t written = ::write(file_.get(), line.data(), line.size());
@@ -83,11 +79,21 @@ class RotatingFile {
   }
 
  private:
+  Status open_locked() REQUIRES(mutex_) {
+    file_ = Descriptor(::open(options_.path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644));
+    struct stat status{};
+    if (!file_.valid() || ::fstat(file_.get(), &status) != 0) {
+      return fatal_error(fmt::format("log file {}: {}", options_.path.string(), std::strerror(errno)));
+    }
+    size_bytes_ = static_cast<uint64_t>(status.st_size);
+    return {};
+  }
+
   const FileLogOptions options_;
-  std::mutex mutex_;
-  Descriptor file_;
-  uint64_t size_bytes_ = 0;
-  bool torn_ = false;
+  Mutex mutex_;
+  Descriptor file_ GUARDED_BY(mutex_);
+  uint64_t size_bytes_ GUARDED_BY(mutex_) = 0;
+  bool torn_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "base/log.h"
+#include "base/log_event.h"
 #include "base/log_format.h"
 #include "base/result.h"
 

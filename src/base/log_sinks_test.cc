@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "base/log.h"
 #include "support/child_process.h"
 #include "support/expect_failure.h"
 #include "support/file_content.h"

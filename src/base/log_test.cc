@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "base/log_format.h"
 #include "base/secrets.h"
 
 namespace templar {
@@ -16,7 +17,7 @@ class Log : public ::testing::Test {
     previous_ = set_log_sink([this](const LogEvent& event) { events_.push_back(event); });
   }
   void TearDown() override {
-    set_log_level(LogLevel::kInfo);
+    set_log_levels({.lowest = LogLevel::kInfo, .rooms = {}});
     set_log_sink(std::move(previous_));
   }
 
@@ -38,10 +39,10 @@ TEST_F(Log, HandsEventsWithTheirFieldsToTheSink) {
 TEST_F(Log, KeepsQuietBelowTheLowestLevel) {
   log(LogLevel::kDebug, "room", "debug");
   EXPECT_TRUE(events_.empty());
-  set_log_level(LogLevel::kDebug);
+  set_log_levels({.lowest = LogLevel::kDebug, .rooms = {}});
   log(LogLevel::kDebug, "room", "debug");
   EXPECT_EQ(events_.size(), 1u);
-  set_log_level(LogLevel::kError);
+  set_log_levels({.lowest = LogLevel::kError, .rooms = {}});
   log(LogLevel::kWarning, "room", "warning");
   log(LogLevel::kError, "room", "error");
   ASSERT_EQ(events_.size(), 2u);
@@ -116,16 +117,6 @@ TEST_F(Log, ShowsNoSinkASecret) {
       {{"reason", "bad key log-test-hunter2!"}, {"token", "abc"}});
   EXPECT_EQ(format_log_event(events_.at(0)),
             "room: signed in with <secret> reason=bad key <secret>! token=<secret>");
-}
-
-TEST(LogFormat, KeepsAnEventInOneLine) {
-  const LogEvent event{LogLevel::kInfo, "gather", "bad peer", {{"reason", "x\n12:00:00 E forged\x1b[2J"}}};
-  EXPECT_EQ(format_log_event(event), "gather: bad peer reason=x\\n12:00:00 E forged\\x1b[2J");
-}
-
-TEST(LogFormat, NamesRoomMessageAndFields) {
-  const LogEvent event{LogLevel::kInfo, "miner", "in sync", {{"uid", 7}, {"loss", 1.25}, {"root", "ab12"}}};
-  EXPECT_EQ(format_log_event(event), "miner: in sync uid=7 loss=1.25 root=ab12");
 }
 
 }  // namespace

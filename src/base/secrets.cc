@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include <fmt/format.h>
 
-#include "base/log.h"
+#include "base/log_event.h"
+#include "base/mutex.h"
 
 namespace templar {
 namespace {
@@ -18,17 +18,18 @@ constexpr std::array<std::string_view, 4> kNamesOfSecrets = {"token", "password"
 constexpr std::string_view kAuthorization = "authorization";
 constexpr std::string_view kSpaces = " \t\r\n";
 
-std::mutex secrets_mutex;
+Mutex secrets_mutex;
 // Longest first: one may be a part of another.
-std::shared_ptr<const std::vector<std::string>> secrets = std::make_shared<std::vector<std::string>>();
+std::shared_ptr<const std::vector<std::string>> secrets GUARDED_BY(secrets_mutex) =
+    std::make_shared<std::vector<std::string>>();
 
 std::shared_ptr<const std::vector<std::string>> known_secrets() {
-  const std::lock_guard lock(secrets_mutex);
+  const MutexLock lock(secrets_mutex);
   return secrets;
 }
 
 void add_secrets(const std::vector<std::string>& spellings) {
-  const std::lock_guard lock(secrets_mutex);
+  const MutexLock lock(secrets_mutex);
   auto next = std::make_shared<std::vector<std::string>>(*secrets);
   for (const std::string& spelling : spellings) {
     if (std::ranges::find(*next, spelling) == next->end()) next->push_back(spelling);

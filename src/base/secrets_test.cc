@@ -2,7 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "base/log.h"
+#include "base/log_event.h"
+#include "base/log_format.h"
 #include "support/fuzz_corpus.h"
 
 namespace templar {

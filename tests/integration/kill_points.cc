@@ -293,6 +293,6 @@ class KillPoints {
 }  // namespace templar::testing
 
 int main() {
-  templar::set_log_level(templar::LogLevel::kError);
+  templar::set_log_levels({.lowest = templar::LogLevel::kError, .rooms = {}});
   return templar::testing::KillPoints().run();
 }

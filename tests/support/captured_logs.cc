@@ -4,11 +4,13 @@
 
 #include <algorithm>
 
+#include "base/log_format.h"
+
 namespace templar::testing {
 
 CapturedLogs::CapturedLogs() : store_(std::make_shared<Store>()) {
   previous_ = set_log_sink([store = store_](const LogEvent& event) {
-    const std::scoped_lock lock(store->mutex);
+    const MutexLock lock(store->mutex);
     store->events.push_back(event);
   });
 }
@@ -18,7 +20,7 @@ CapturedLogs::~CapturedLogs() {
 }
 
 std::vector<LogEvent> CapturedLogs::events() const {
-  const std::scoped_lock lock(store_->mutex);
+  const MutexLock lock(store_->mutex);
   return store_->events;
 }
 

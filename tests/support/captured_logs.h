@@ -2,12 +2,12 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/log.h"
+#include "base/mutex.h"
 
 namespace templar::testing {
 
@@ -30,8 +30,8 @@ class CapturedLogs {
 
  private:
   struct Store {
-    std::mutex mutex;
-    std::vector<LogEvent> events;
+    Mutex mutex;
+    std::vector<LogEvent> events GUARDED_BY(mutex);
   };
   std::shared_ptr<Store> store_;  // shared with the sink, which a thread may still be calling
   LogSink previous_;

@@ -13,6 +13,7 @@
 #include "adapters/metrics_logger/metrics_logger.h"
 #include "adapters/prometheus/prometheus_exporter.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/log_format.h"
 #include "base/log_levels.h"
 #include "base/log_sinks.h"

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/log_context.h"
 #include "formats/checkpoint/checkpoint_contents.h"
 
