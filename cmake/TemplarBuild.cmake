@@ -22,6 +22,10 @@ target_include_directories(templar_flags INTERFACE "${CMAKE_SOURCE_DIR}/src")
 # Consensus arithmetic is IEEE-754 in the written order: a fused multiply-add would round once where another machine rounds
 # twice, so contraction is off everywhere. Binaries start on any x86-64-v2; wider units are chosen at run time.
 target_compile_options(templar_flags INTERFACE -ffp-contract=off -Wall -Wextra -Wno-missing-field-initializers)
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  # What a lock guards is said in src/base/thread_annotations.h's words; only clang can check it.
+  target_compile_options(templar_flags INTERFACE -Wthread-safety -Werror=thread-safety)
+endif()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_compile_options(templar_flags INTERFACE -march=x86-64-v2)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")

@@ -3,10 +3,10 @@
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <utility>
 
+#include "base/mutex.h"
 #include "base/result.h"
 
 namespace templar {
@@ -15,7 +15,7 @@ namespace templar {
 class FirstFailure {
  public:
   void note(uint64_t job, Error error) {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (error_ && job >= failed_) return;
     failed_ = job;
     error_ = std::move(error);
@@ -23,15 +23,15 @@ class FirstFailure {
   // Whether an earlier job has failed: then the outcome of this one does not count.
   [[nodiscard]] bool before(uint64_t job) const { return failed_ < job; }
   [[nodiscard]] Status status() const {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (error_) return std::unexpected(*error_);
     return {};
   }
 
  private:
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   std::atomic<uint64_t> failed_ = UINT64_MAX;  // the lowest that has
-  std::optional<Error> error_;                 // guarded by mutex_
+  std::optional<Error> error_ GUARDED_BY(mutex_);
 };
 
 }  // namespace templar

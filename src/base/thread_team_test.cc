@@ -1,9 +1,9 @@
 #include "base/thread_team.h"
+#include "base/mutex.h"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <mutex>
 #include <set>
 #include <thread>
 #include <vector>
@@ -25,11 +25,11 @@ TEST_P(ThreadTeams, CallEveryMemberOnce) {
 // Each member waits for all others: only a team that works at once gets through.
 TEST_P(ThreadTeams, WorkAllAtOnceOnThreadsOfTheirOwn) {
   std::atomic<int> arrived = 0;
-  std::mutex mutex;
+  Mutex mutex;
   std::set<std::thread::id> threads;
   team_.run([&](int) {
     {
-      const std::scoped_lock lock(mutex);
+      const MutexLock lock(mutex);
       threads.insert(std::this_thread::get_id());
     }
     ++arrived;

@@ -64,30 +64,30 @@ Status check_block_time(const std::optional<Block>& latest, TimestampMs time_ms)
 }
 
 Result<std::optional<Block>> MemoryLedger::latest_block() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (blocks_.empty()) return std::nullopt;
   return blocks_.back();
 }
 
 Result<std::optional<Block>> MemoryLedger::block(int64_t number) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (number < 0 || number >= static_cast<int64_t>(blocks_.size())) return std::nullopt;
   return blocks_[static_cast<size_t>(number)];
 }
 
 Result<std::vector<Registration>> MemoryLedger::registrations() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return registrations_;
 }
 
 Result<std::vector<WeightEntry>> MemoryLedger::weights(uint32_t validator_uid) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = weights_.find(validator_uid);
   return found == weights_.end() ? std::vector<WeightEntry>() : found->second;
 }
 
 Result<uint32_t> MemoryLedger::register_node(const Registration& wanted) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   TRY_ASSIGN(const uint32_t uid, assign_uid(registrations_, wanted));
   Registration accepted = wanted;
   accepted.uid = uid;
@@ -102,7 +102,7 @@ Result<uint32_t> MemoryLedger::register_node(const Registration& wanted) {
 
 Status MemoryLedger::set_weights(uint32_t validator_uid, const std::vector<WeightEntry>& weights) {
   TRY(check_weights(weights));
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   TRY(check_is_validator(registrations_, validator_uid));
   std::vector<WeightEntry> sorted = weights;
   std::ranges::sort(sorted, {}, &WeightEntry::uid);
@@ -111,7 +111,7 @@ Status MemoryLedger::set_weights(uint32_t validator_uid, const std::vector<Weigh
 }
 
 Result<Block> MemoryLedger::make_block(TimestampMs time_ms) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   TRY(check_block_time(blocks_.empty() ? std::nullopt : std::optional(blocks_.back()), time_ms));
   const auto number = static_cast<int64_t>(blocks_.size());
   blocks_.push_back({number, time_ms, local_block_hash(seed_, number)});

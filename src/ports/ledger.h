@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/keys.h"
+#include "base/mutex.h"
 #include "base/result.h"
 
 namespace templar {
@@ -104,10 +104,10 @@ class MemoryLedger final : public LedgerReader, public LedgerWriter, public Bloc
 
  private:
   const uint64_t seed_;
-  mutable std::mutex mutex_;
-  std::vector<Block> blocks_;
-  std::vector<Registration> registrations_;  // ascending by uid
-  std::map<uint32_t, std::vector<WeightEntry>> weights_;
+  mutable Mutex mutex_;
+  std::vector<Block> blocks_ GUARDED_BY(mutex_);
+  std::vector<Registration> registrations_ GUARDED_BY(mutex_);  // ascending by uid
+  std::map<uint32_t, std::vector<WeightEntry>> weights_ GUARDED_BY(mutex_);
 };
 
 }  // namespace templar

@@ -4,11 +4,12 @@
 
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
+
+#include "base/mutex.h"
 
 namespace templar {
 
@@ -44,8 +45,8 @@ class MemoryMetricsSink final : public MetricsSink {
   [[nodiscard]] std::vector<Measurement> named(std::string_view name) const;
 
  private:
-  mutable std::mutex mutex_;
-  std::vector<Measurement> measurements_;
+  mutable Mutex mutex_;
+  std::vector<Measurement> measurements_ GUARDED_BY(mutex_);
 };
 
 }  // namespace templar

@@ -134,7 +134,7 @@ Result<std::optional<ObjectInfo>> MemoryObjectStore::head(std::string_view bucke
                                                           std::string_view key) const {
   TRY(check_bucket_name(bucket));
   TRY(check_object_key(key));
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const Object* object = find(bucket, key);
   if (object == nullptr) return std::nullopt;
   return ObjectInfo{std::string(key), object->content.size(), object->stored_at_ms};
@@ -144,7 +144,7 @@ Result<Bytes> MemoryObjectStore::get(std::string_view bucket, std::string_view k
                                      uint64_t max_bytes) const {
   TRY(check_bucket_name(bucket));
   TRY(check_object_key(key));
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const Object* object = find(bucket, key);
   if (object == nullptr) return missing(bucket, key);
   TRY(check_object_size(bucket, key, object->content.size(), max_bytes));
@@ -155,7 +155,7 @@ Result<Bytes> MemoryObjectStore::get_range(std::string_view bucket, std::string_
                                            ByteRange range) const {
   TRY(check_bucket_name(bucket));
   TRY(check_object_key(key));
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const Object* object = find(bucket, key);
   if (object == nullptr) return missing(bucket, key);
   TRY(check_object_range(bucket, key, range, object->content.size()));
@@ -167,7 +167,7 @@ Result<std::vector<ObjectInfo>> MemoryObjectStore::list(std::string_view bucket,
                                                         std::string_view prefix) const {
   TRY(check_bucket_name(bucket));
   TRY(check_key_prefix(prefix));
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<ObjectInfo> found;
   const auto objects = buckets_.find(bucket);
   if (objects == buckets_.end()) return found;
@@ -182,7 +182,7 @@ Status MemoryObjectStore::put(std::string_view bucket, std::string_view key, Byt
   TRY(check_bucket_name(bucket));
   TRY(check_object_key(key));
   Bytes copy(content.begin(), content.end());
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   auto objects = buckets_.find(bucket);
   if (objects == buckets_.end()) objects = buckets_.emplace(bucket, Bucket()).first;
   objects->second.insert_or_assign(std::string(key), Object{std::move(copy), clock_.now_ms()});
@@ -192,7 +192,7 @@ Status MemoryObjectStore::put(std::string_view bucket, std::string_view key, Byt
 Status MemoryObjectStore::remove(std::string_view bucket, std::string_view key) {
   TRY(check_bucket_name(bucket));
   TRY(check_object_key(key));
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto objects = buckets_.find(bucket);
   if (objects == buckets_.end()) return {};
   if (const auto object = objects->second.find(key); object != objects->second.end())

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "base/result.h"
 
 namespace templar {
@@ -105,11 +105,11 @@ class MemoryObjectStore final : public ObjectStore {
   };
   using Bucket = std::map<std::string, Object, std::less<>>;
 
-  [[nodiscard]] const Object* find(std::string_view bucket, std::string_view key) const;
+  [[nodiscard]] const Object* find(std::string_view bucket, std::string_view key) const REQUIRES(mutex_);
 
   const Clock& clock_;
-  mutable std::mutex mutex_;
-  std::map<std::string, Bucket, std::less<>> buckets_;
+  mutable Mutex mutex_;
+  std::map<std::string, Bucket, std::less<>> buckets_ GUARDED_BY(mutex_);
 };
 
 }  // namespace templar

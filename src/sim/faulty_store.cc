@@ -10,12 +10,12 @@ std::unexpected<Error> away(std::string_view bucket, std::string_view key) {
 }  // namespace
 
 void FaultyStore::set_fault(std::string_view bucket, std::string_view key, const StoreFault& fault) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   faults_[{std::string(bucket), std::string(key)}] = fault;
 }
 
 StoreFault FaultyStore::fault_of(std::string_view bucket, std::string_view key, int StoreFault::* use) const {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = faults_.find({std::string(bucket), std::string(key)});
   if (found == faults_.end()) return {};
   const StoreFault fault = found->second;

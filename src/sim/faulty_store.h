@@ -3,11 +3,11 @@
 
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "base/mutex.h"
 #include "ports/object_store.h"
 
 namespace templar {
@@ -48,8 +48,9 @@ class FaultyStore final : public ObjectStore {
                                     int StoreFault::* use = nullptr) const;
 
   ObjectStore& store_;
-  mutable std::mutex mutex_;
-  mutable std::map<std::pair<std::string, std::string>, StoreFault> faults_;  // by bucket and key
+  mutable Mutex mutex_;
+  mutable std::map<std::pair<std::string, std::string>, StoreFault> faults_
+      GUARDED_BY(mutex_);  // by bucket and key
 };
 
 }  // namespace templar

@@ -12,11 +12,12 @@ Status VirtualNetwork::run() {
   for (int i = 1; i < options_.threads; ++i) workers.emplace_back([this] { work(); });
   work();
   for (std::thread& worker : workers) worker.join();
+  const MutexLock lock(mutex_);
   return outcome_;
 }
 
 void VirtualNetwork::work() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (!done_) {
     if (options_.should_stop && options_.should_stop()) break;
     if (Slot* slot = next_ready()) {
@@ -29,7 +30,7 @@ void VirtualNetwork::work() {
       --running_;
       settle(*slot, result, round);
     } else if (running_ > 0) {
-      changed_.wait(lock);
+      changed_.wait(mutex_);
     } else if (all_finished()) {
       break;
     } else {

@@ -2,13 +2,12 @@
 // fast as the machine, and the same run for the same seed, whatever the number of threads.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "node/window/environment.h"
 #include "ports/ledger.h"
@@ -35,7 +34,10 @@ class VirtualNetwork {
   VirtualNetwork(BlockMaker& blocks, const LedgerReader& ledger, VirtualNetworkOptions options)
       : blocks_(blocks), ledger_(ledger), options_(std::move(options)) {}
 
-  void add(DrivenNode node) { nodes_.push_back({std::move(node)}); }
+  void add(DrivenNode node) {
+    const MutexLock lock(mutex_);
+    nodes_.push_back({std::move(node)});
+  }
 
   // Returns when all nodes have finished, or should_stop said so. Fails as the first node that fails for
   // good: at once if its error is not a retry, else after kMaxRetries in a row, each a block later.
@@ -52,23 +54,23 @@ class VirtualNetwork {
   };
 
   void work();
-  [[nodiscard]] Slot* next_ready();
-  void settle(Slot& slot, const Result<Progress>& result, uint64_t round_at_start);
-  void wake(State sleeping);
-  void make_next_block();
-  [[nodiscard]] bool all_finished() const;
+  [[nodiscard]] Slot* next_ready() REQUIRES(mutex_);
+  void settle(Slot& slot, const Result<Progress>& result, uint64_t round_at_start) REQUIRES(mutex_);
+  void wake(State sleeping) REQUIRES(mutex_);
+  void make_next_block() REQUIRES(mutex_);
+  [[nodiscard]] bool all_finished() const REQUIRES(mutex_);
 
   BlockMaker& blocks_;
   const LedgerReader& ledger_;
   const VirtualNetworkOptions options_;
-  std::vector<Slot> nodes_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  size_t next_ = 0;  // where next_ready() looks first
-  int running_ = 0;
-  uint64_t round_ = 0;  // counts what may have given waiting nodes something to do
-  bool done_ = false;
-  Status outcome_;
+  Mutex mutex_;
+  ConditionVariable changed_;
+  std::vector<Slot> nodes_ GUARDED_BY(mutex_);
+  size_t next_ GUARDED_BY(mutex_) = 0;  // where next_ready() looks first
+  int running_ GUARDED_BY(mutex_) = 0;
+  uint64_t round_ GUARDED_BY(mutex_) = 0;  // counts what may have given waiting nodes something to do
+  bool done_ GUARDED_BY(mutex_) = false;
+  Status outcome_ GUARDED_BY(mutex_);
 };
 
 }  // namespace templar

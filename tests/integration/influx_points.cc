@@ -5,15 +5,14 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
-#include <condition_variable>
 #include <limits>
-#include <mutex>
 #include <nlohmann/json.hpp>
 
 #include "adapters/influx/influx_output.h"
 #include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
 #include "adapters/metrics_logger/metrics_logger.h"
 #include "base/check.h"
+#include "base/mutex.h"
 
 namespace templar::testing {
 namespace {
@@ -30,10 +29,12 @@ struct Arguments {
 };
 
 void wait_seconds(double seconds) {
-  std::mutex mutex;
-  std::condition_variable never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, std::chrono::duration<double>(seconds), [] { return false; });
+  const auto at_most =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(seconds));
+  Mutex mutex;
+  ConditionVariable never;
+  const MutexLock lock(mutex);
+  never.wait_for(mutex, at_most, [] { return false; });
 }
 
 // What no protocol carries by itself: each of these comes back equal.

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
+
+#include "base/mutex.h"
 
 namespace templar::testing {
 
@@ -11,26 +11,26 @@ namespace templar::testing {
 class CallCounter {
  public:
   void count_call() {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     ++calls_;
     called_.notify_all();
   }
   [[nodiscard]] int calls() const {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     return calls_;
   }
   // Returns as soon as there were that many calls; false if there were fewer when the time was over. The time
   // only bounds a test that fails: give it generously.
   [[nodiscard]] bool wait_for_calls(int calls,
                                     std::chrono::milliseconds at_most = std::chrono::seconds(60)) const {
-    std::unique_lock lock(mutex_);
-    return called_.wait_for(lock, at_most, [&] { return calls_ >= calls; });
+    MutexLock lock(mutex_);
+    return called_.wait_for(mutex_, at_most, [&]() REQUIRES(mutex_) { return calls_ >= calls; });
   }
 
  private:
-  mutable std::mutex mutex_;
-  mutable std::condition_variable called_;
-  int calls_ = 0;
+  mutable Mutex mutex_;
+  mutable ConditionVariable called_;
+  int calls_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace templar::testing

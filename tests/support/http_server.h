@@ -6,11 +6,11 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/mutex.h"
 #include "support/call_counter.h"
 #include "support/test_certificate.h"
 
@@ -52,8 +52,8 @@ class HttpServer {
     return "http://127.0.0.1:" + std::to_string(port_) + path;
   }
   [[nodiscard]] std::vector<httplib::Request> requests() const {
-    const std::scoped_lock lock(mutex_);
-    return requests_;
+    const MutexLock lock(mutex_);
+    return requests_ GUARDED_BY(mutex_);
   }
 
   CallCounter arrived;  // counts requests that have been answered
@@ -77,7 +77,7 @@ class HttpServer {
     server_->Post(".*", [this](const httplib::Request& request, httplib::Response& response) {
       int number = 0;
       {
-        const std::scoped_lock lock(mutex_);
+        const MutexLock lock(mutex_);
         number = static_cast<int>(requests_.size());
         requests_.push_back(request);
       }
@@ -93,7 +93,7 @@ class HttpServer {
   }
 
   Handler handler_;
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   std::vector<httplib::Request> requests_;
   std::unique_ptr<httplib::Server> server_;
   int port_ = -1;

@@ -283,7 +283,7 @@ Status FileObjectStore::remove(std::string_view bucket, std::string_view key) {
 }
 
 Status FileObjectStore::prepare_once() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (prepared_) return {};
   TRY(make_folders(root_, temporary_folder(), "object store"));
   TRY(sweep_temporary_files(kSweepAgeSeconds));

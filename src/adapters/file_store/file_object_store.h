@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "base/mutex.h"
 #include "ports/object_store.h"
 
 namespace templar {
@@ -48,8 +49,8 @@ class FileObjectStore final : public ObjectStore {
 
   std::filesystem::path root_;
   const Clock& clock_;
-  std::mutex mutex_;
-  bool prepared_ = false;  // guarded by mutex_
+  Mutex mutex_;
+  bool prepared_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace templar

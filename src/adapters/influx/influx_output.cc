@@ -55,16 +55,17 @@ InfluxOutput::InfluxOutput(const InfluxConfig& config, const InfluxOutputOptions
 
 InfluxOutput::~InfluxOutput() {
   {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     stopping_ = true;
     wake_.notify_one();
-    if (!settled_.wait_for(lock, options_.exit_time, [&] { return ended_; })) sender_.cancel();
+    if (!settled_.wait_for(mutex_, options_.exit_time, [&]() REQUIRES(mutex_) { return ended_; }))
+      sender_.cancel();
   }
   shipper_.join();
 }
 
 void InfluxOutput::write(std::span<const Measurement> measurements) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const Measurement& measurement : measurements) append(measurement);
 }
 
@@ -88,7 +89,7 @@ void InfluxOutput::append(const Measurement& measurement) {
 
 void InfluxOutput::note_faults(const Measurement& measurement, const std::vector<std::string>& left_out) {
   fields_left_out_ += left_out.size();
-  const auto tell_once = [&](const std::string& what, const char* message) {
+  const auto tell_once = [&](const std::string& what, const char* message) REQUIRES(mutex_) {
     if (fields_told_.size() < kMaxFieldsTold && fields_told_.insert(what).second)
       log(LogLevel::kWarning, "metrics", message, {{"field", what}});
   };
@@ -112,10 +113,10 @@ void InfluxOutput::close_batch() {
 }
 
 void InfluxOutput::flush() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   const uint64_t mine = ++flushes_wanted_;
   wake_.notify_one();
-  settled_.wait_for(lock, options_.exit_time, [&] { return flushes_done_ >= mine; });
+  settled_.wait_for(mutex_, options_.exit_time, [&]() REQUIRES(mutex_) { return flushes_done_ >= mine; });
 }
 
 InfluxCounts InfluxOutput::counts() const {
@@ -128,10 +129,10 @@ InfluxCounts InfluxOutput::counts() const {
 }
 
 void InfluxOutput::run() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   for (;;) {
     if (!stopping_ && flushes_wanted_ == flushes_done_ && ready_.empty())
-      wake_.wait_for(lock, time_to_wait());
+      wake_.wait_for(mutex_, time_to_wait());
     const bool stopping = stopping_;
     const uint64_t flushes = flushes_wanted_;
     const bool close = stopping || flushes > flushes_done_ ||

@@ -2,9 +2,7 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <thread>
 
@@ -13,6 +11,7 @@
 #include "adapters/influx/batch_sender.h"
 #include "adapters/metrics_logger/metrics_output.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "base/random.h"
 
 namespace templar {
@@ -61,11 +60,11 @@ class InfluxOutput final : public MetricsOutput {
   InfluxOutput(const InfluxConfig& config, const InfluxOutputOptions& options, const Clock& clock,
                std::unique_ptr<InfluxClient> client, std::optional<Spool> spool);
 
-  void append(const Measurement& measurement);
-  void note_faults(const Measurement& measurement, const std::vector<std::string>& left_out);
-  void close_batch();
+  void append(const Measurement& measurement) REQUIRES(mutex_);
+  void note_faults(const Measurement& measurement, const std::vector<std::string>& left_out) REQUIRES(mutex_);
+  void close_batch() REQUIRES(mutex_);
   void run();
-  [[nodiscard]] std::chrono::milliseconds time_to_wait() const;
+  [[nodiscard]] std::chrono::milliseconds time_to_wait() const REQUIRES(mutex_);
   void send_or_keep(PackedBatch batch);
   void keep(PackedBatch batch);
   [[nodiscard]] bool send_oldest();
@@ -81,21 +80,20 @@ class InfluxOutput final : public MetricsOutput {
   const Clock& clock_;
   BatchSender sender_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  std::condition_variable settled_;
-  // Guarded by mutex_:
-  std::string lines_;  // the batch that is being filled
-  uint64_t lines_points_ = 0;
-  TimestampMs lines_due_ms_ = 0;
-  std::deque<PackedBatch> ready_;
-  uint64_t ready_bytes_ = 0;
-  uint64_t flushes_wanted_ = 0;
-  uint64_t flushes_done_ = 0;
-  bool stopping_ = false;
-  bool ended_ = false;
-  Random write_jitter_;
-  std::set<std::string> fields_told_;
+  mutable Mutex mutex_;
+  ConditionVariable wake_;
+  ConditionVariable settled_;
+  std::string lines_ GUARDED_BY(mutex_);  // the batch that is being filled
+  uint64_t lines_points_ GUARDED_BY(mutex_) = 0;
+  TimestampMs lines_due_ms_ GUARDED_BY(mutex_) = 0;
+  std::deque<PackedBatch> ready_ GUARDED_BY(mutex_);
+  uint64_t ready_bytes_ GUARDED_BY(mutex_) = 0;
+  uint64_t flushes_wanted_ GUARDED_BY(mutex_) = 0;
+  uint64_t flushes_done_ GUARDED_BY(mutex_) = 0;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  bool ended_ GUARDED_BY(mutex_) = false;
+  Random write_jitter_ GUARDED_BY(mutex_);
+  std::set<std::string> fields_told_ GUARDED_BY(mutex_);
 
   std::atomic<uint64_t> written_{0};
   std::atomic<uint64_t> rejected_{0};

@@ -129,7 +129,7 @@ Result<std::unique_ptr<JsonlMetricsSink>> JsonlMetricsSink::open(const std::file
 
 void JsonlMetricsSink::write(std::span<const Measurement> measurements) {
   std::string lines;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const Measurement& measurement : measurements) {
     append_line(lines, measurement);
     if (lines.size() >= kWriteBytes) write_lines(lines);
@@ -151,7 +151,7 @@ void JsonlMetricsSink::write_lines(std::string& lines) {
 }
 
 void JsonlMetricsSink::flush() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   // What write(2) took is in the system's hands and readers see it; a sync that fails loses it only in a
   // power cut.
   static_cast<void>(::fdatasync(file_.get()));

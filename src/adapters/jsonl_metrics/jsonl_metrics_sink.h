@@ -7,6 +7,7 @@
 
 #include "adapters/metrics_logger/metrics_output.h"
 #include "base/descriptor.h"
+#include "base/mutex.h"
 #include "ports/metrics_sink.h"
 
 namespace templar {
@@ -31,11 +32,11 @@ class JsonlMetricsSink final : public MetricsSink, public MetricsOutput {
 
  private:
   JsonlMetricsSink(Descriptor file, bool torn) : file_(std::move(file)), torn_(torn) {}
-  void write_lines(std::string& lines);
+  void write_lines(std::string& lines) REQUIRES(mutex_);
 
-  std::mutex mutex_;
-  Descriptor file_;
-  bool torn_;  // the file's last line has no end yet; guarded by mutex_
+  Mutex mutex_;
+  Descriptor file_ GUARDED_BY(mutex_);
+  bool torn_ GUARDED_BY(mutex_);  // the file's last line has no end yet
   std::atomic<uint64_t> dropped_{0};
 };
 

@@ -3,15 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <deque>
-#include <mutex>
 #include <thread>
 #include <vector>
 
 #include "adapters/http/back_off.h"
 #include "adapters/http/http_client.h"
 #include "adapters/loki/push_request.h"
+#include "base/log.h"
+#include "base/mutex.h"
 #include "base/secrets.h"
 
 namespace templar {
@@ -69,7 +69,7 @@ HttpPost request_for(const LokiOptions& options) {
 
 }  // namespace
 
-// What those who speak, and the worker, share. All members are guarded by the mutex.
+// What those who speak, and the worker, share.
 struct LokiPusher::Queue {
   explicit Queue(const LokiOptions& options)
       : max_queued(options.max_queued), batch(options.batch), lowest(options.lowest) {}
@@ -77,7 +77,7 @@ struct LokiPusher::Queue {
   void add(const LogEvent& event) {
     if (event.level < lowest) return;
     LokiEntry entry{.event = event};
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     last_time_ns = std::max(last_time_ns + 1, event.time_ms * 1'000'000);
     entry.time_ns = last_time_ns;
     entry.number = next_number++;
@@ -90,26 +90,29 @@ struct LokiPusher::Queue {
   }
 
   // The number of the oldest event that is neither delivered nor given up.
-  [[nodiscard]] uint64_t oldest() const {
+  [[nodiscard]] uint64_t oldest() const REQUIRES(mutex) {
     return !in_flight.empty() ? in_flight.front().number
            : !waiting.empty() ? waiting.front().number
                               : next_number;
   }
 
+  // For the worker alone, which may read what is in flight without the lock: nobody else changes it.
+  [[nodiscard]] std::vector<LokiEntry>& in_flight_of_worker() NO_THREAD_SAFETY_ANALYSIS { return in_flight; }
+
   const size_t max_queued;
   const size_t batch;
   const LogLevel lowest;
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::deque<LokiEntry> waiting;
-  std::vector<LokiEntry> in_flight;  // older than all that wait; only the worker changes it
-  uint64_t next_number = 0;
-  int64_t last_time_ns = 0;
-  uint64_t wanted_below = 0;  // somebody waits for the events below this number
-  bool stopping = false;
-  bool stopped = false;
-  bool closed = false;  // nobody will take anything more
-  LokiCounts counts;
+  Mutex mutex;
+  ConditionVariable changed;
+  std::deque<LokiEntry> waiting GUARDED_BY(mutex);
+  std::vector<LokiEntry> in_flight GUARDED_BY(mutex);  // older than all that wait
+  uint64_t next_number GUARDED_BY(mutex) = 0;
+  int64_t last_time_ns GUARDED_BY(mutex) = 0;
+  uint64_t wanted_below GUARDED_BY(mutex) = 0;  // somebody waits for the events below this number
+  bool stopping GUARDED_BY(mutex) = false;
+  bool stopped GUARDED_BY(mutex) = false;
+  bool closed GUARDED_BY(mutex) = false;  // nobody will take anything more
+  LokiCounts counts GUARDED_BY(mutex);
 };
 
 class LokiPusher::Worker {
@@ -132,37 +135,39 @@ class LokiPusher::Worker {
 
  private:
   void work() {
-    std::unique_lock lock(queue_->mutex);
-    while (wait_for_a_batch(lock)) {
+    MutexLock lock(queue_->mutex);
+    while (wait_for_a_batch()) {
       lock.unlock();
       const bool settled = push();
       lock.lock();
-      if (!settled && !pause(lock)) break;
+      if (!settled && !pause()) break;
     }
     queue_->stopped = true;
     queue_->changed.notify_all();
   }
 
   // False: everything has been said and delivered.
-  bool wait_for_a_batch(std::unique_lock<std::mutex>& lock) {
-    Queue& queue = *queue_;
-    if (!queue.in_flight.empty()) return true;
-    const auto is_wanted = [&] {
-      return queue.stopping || (queue.oldest() < queue.wanted_below && !queue.waiting.empty());
+  bool wait_for_a_batch() REQUIRES(queue_->mutex) {
+    if (!queue_->in_flight.empty()) return true;
+    const auto is_wanted = [&]() REQUIRES(queue_->mutex) {
+      return queue_->stopping || (queue_->oldest() < queue_->wanted_below && !queue_->waiting.empty());
     };
-    queue.changed.wait(lock, [&] { return is_wanted() || !queue.waiting.empty(); });
-    queue.changed.wait_for(lock, options_.interval,
-                           [&] { return is_wanted() || queue.waiting.size() >= batch_; });
-    if (queue.waiting.empty()) return !queue.stopping;
-    const auto end = queue.waiting.begin() + static_cast<ptrdiff_t>(std::min(batch_, queue.waiting.size()));
-    queue.in_flight.assign(std::make_move_iterator(queue.waiting.begin()), std::make_move_iterator(end));
-    queue.waiting.erase(queue.waiting.begin(), end);
+    queue_->changed.wait(queue_->mutex,
+                         [&]() REQUIRES(queue_->mutex) { return is_wanted() || !queue_->waiting.empty(); });
+    queue_->changed.wait_for(queue_->mutex, options_.interval, [&]() REQUIRES(queue_->mutex) {
+      return is_wanted() || queue_->waiting.size() >= batch_;
+    });
+    if (queue_->waiting.empty()) return !queue_->stopping;
+    const auto end =
+        queue_->waiting.begin() + static_cast<ptrdiff_t>(std::min(batch_, queue_->waiting.size()));
+    queue_->in_flight.assign(std::make_move_iterator(queue_->waiting.begin()), std::make_move_iterator(end));
+    queue_->waiting.erase(queue_->waiting.begin(), end);
     return true;
   }
 
-  // False: to be tried again. Reads in_flight without the lock: nobody else changes it.
+  // False: to be tried again.
   bool push() {
-    std::vector<LokiEntry>& entries = queue_->in_flight;
+    const std::vector<LokiEntry>& entries = queue_->in_flight_of_worker();
     if (entries.empty()) return true;
     request_.body = push_request(entries, streams_);
     const auto response = client_.post(request_);
@@ -184,13 +189,13 @@ class LokiPusher::Worker {
   }
 
   [[nodiscard]] LokiCounts queue_counts() const {
-    const std::lock_guard lock(queue_->mutex);
+    const MutexLock lock(queue_->mutex);
     return queue_->counts;
   }
 
   // Half of them next time; the others wait again, where they came from.
   void take_less() {
-    const std::lock_guard lock(queue_->mutex);
+    const MutexLock lock(queue_->mutex);
     std::vector<LokiEntry>& entries = queue_->in_flight;
     batch_ = entries.size() / 2;
     const auto middle = entries.begin() + static_cast<ptrdiff_t>(batch_);
@@ -200,7 +205,7 @@ class LokiPusher::Worker {
   }
 
   void settle(bool pushed) {
-    const std::lock_guard lock(queue_->mutex);
+    const MutexLock lock(queue_->mutex);
     (pushed ? queue_->counts.pushed : queue_->counts.rejected) += queue_->in_flight.size();
     queue_->in_flight.clear();
     queue_->changed.notify_all();
@@ -234,15 +239,15 @@ class LokiPusher::Worker {
   }
 
   // False: the end has come, and its deadline with it.
-  bool pause(std::unique_lock<std::mutex>& lock) {
+  bool pause() REQUIRES(queue_->mutex) {
     const auto wanted = std::max(back_off_.next_pause(), wanted_pause_);
     // At the end there is no time for long pauses.
     if (!queue_->stopping)
-      queue_->changed.wait_for(lock, std::min(wanted, options_.longest_pause),
-                               [&] { return queue_->stopping; });
+      queue_->changed.wait_for(queue_->mutex, std::min(wanted, options_.longest_pause),
+                               [&]() REQUIRES(queue_->mutex) { return queue_->stopping; });
     if (queue_->stopping)
-      queue_->changed.wait_for(lock, std::min(options_.first_pause, milliseconds(100)),
-                               [&] { return queue_->closed; });
+      queue_->changed.wait_for(queue_->mutex, std::min(options_.first_pause, milliseconds(100)),
+                               [&]() REQUIRES(queue_->mutex) { return queue_->closed; });
     return !queue_->closed;
   }
 
@@ -274,10 +279,11 @@ LokiPusher::LokiPusher(LokiOptions options)
 
 LokiPusher::~LokiPusher() {
   {
-    std::unique_lock lock(queue_->mutex);
+    MutexLock lock(queue_->mutex);
     queue_->stopping = true;
     queue_->changed.notify_all();
-    queue_->changed.wait_for(lock, exit_deadline_, [&] { return queue_->stopped; });
+    queue_->changed.wait_for(queue_->mutex, exit_deadline_,
+                             [&]() REQUIRES(queue_->mutex) { return queue_->stopped; });
     queue_->closed = true;
     queue_->changed.notify_all();
   }
@@ -285,7 +291,7 @@ LokiPusher::~LokiPusher() {
   worker_->join();
   uint64_t lost = 0;
   {
-    const std::lock_guard lock(queue_->mutex);
+    const MutexLock lock(queue_->mutex);
     lost = queue_->in_flight.size() + queue_->waiting.size();
     queue_->counts.dropped += lost;
     queue_->in_flight.clear();
@@ -301,15 +307,16 @@ LogSink LokiPusher::sink() const {
 }
 
 bool LokiPusher::flush(milliseconds at_most) {
-  std::unique_lock lock(queue_->mutex);
+  MutexLock lock(queue_->mutex);
   const uint64_t end = queue_->next_number;
   queue_->wanted_below = end;
   queue_->changed.notify_all();
-  return queue_->changed.wait_for(lock, at_most, [&] { return queue_->oldest() >= end; });
+  return queue_->changed.wait_for(queue_->mutex, at_most,
+                                  [&]() REQUIRES(queue_->mutex) { return queue_->oldest() >= end; });
 }
 
 LokiCounts LokiPusher::counts() const {
-  const std::lock_guard lock(queue_->mutex);
+  const MutexLock lock(queue_->mutex);
   return queue_->counts;
 }
 

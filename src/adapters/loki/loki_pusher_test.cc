@@ -8,8 +8,10 @@
 #include <numeric>
 #include <optional>
 
+#include "base/log.h"
 #include "base/log_context.h"
 #include "base/log_format.h"
+#include "base/mutex.h"
 #include "base/secrets.h"
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"
@@ -51,7 +53,7 @@ class LokiServer {
   HttpServer& http() { return server_; }
   // The numbers of the events taken, in order.
   [[nodiscard]] std::vector<int> taken() const {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     return taken_;
   }
 
@@ -70,7 +72,7 @@ class LokiServer {
     if (request.get_header_value("Content-Type") != "application/json") return "the content type is not JSON";
     if (!body.contains("streams") || !body["streams"].is_array() || body["streams"].empty())
       return "there are no streams";
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     for (const auto& stream : body["streams"]) {
       if (!stream["stream"].is_object() || stream["stream"].empty()) return "a stream needs a label";
       for (const auto& label : stream["stream"]) {
@@ -90,9 +92,9 @@ class LokiServer {
     return "";
   }
 
-  mutable std::mutex mutex_;
-  std::vector<int> taken_;
-  std::map<std::string, int64_t> newest_ns_;
+  mutable Mutex mutex_;
+  std::vector<int> taken_ GUARDED_BY(mutex_);
+  std::map<std::string, int64_t> newest_ns_ GUARDED_BY(mutex_);
   HttpServer server_;
 };
 

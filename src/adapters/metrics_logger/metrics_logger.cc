@@ -31,7 +31,7 @@ MetricsLogger::MetricsLogger(MetricsLoggerOptions options, const Clock& clock,
 
 MetricsLogger::~MetricsLogger() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
   }
   wake_.notify_one();
@@ -56,7 +56,7 @@ void MetricsLogger::add(LoggedMeasurement added, const LogOptions& options) {
   const int64_t now_ns = added.measurement.time_ns == 0 ? clock_.now_ns() : 0;
   bool wake = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (added.measurement.time_ns == 0) {
       last_time_ns_ = std::max(now_ns, last_time_ns_ + 1);
       added.measurement.time_ns = last_time_ns_;
@@ -74,10 +74,10 @@ bool MetricsLogger::is_sampled(double rate) {
 }
 
 void MetricsLogger::flush() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   const uint64_t mine = ++flushes_wanted_;
   wake_.notify_one();
-  flushed_.wait(lock, [&] { return flushes_done_ >= mine; });
+  flushed_.wait(mutex_, [&]() REQUIRES(mutex_) { return flushes_done_ >= mine; });
 }
 
 uint64_t MetricsLogger::dropped() const {
@@ -88,9 +88,9 @@ uint64_t MetricsLogger::dropped() const {
 
 void MetricsLogger::run() {
   LogQueue taken(options_.queue_capacity);
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   for (bool stopping = false; !stopping;) {
-    wait_for_work(lock);
+    wait_for_work();
     stopping = stopping_;
     const uint64_t flushes = flushes_wanted_;
     const bool must_flush = stopping || flushes > flushes_done_;
@@ -108,22 +108,22 @@ void MetricsLogger::run() {
 // Without work the thread sleeps until there is some, or until the system is due; so an idle logger costs
 // nobody anything, and what comes seldom is handed on at once. What comes in a stream is handed on in
 // batches.
-void MetricsLogger::wait_for_work(std::unique_lock<std::mutex>& lock) {
-  const auto urgent = [&] {
+void MetricsLogger::wait_for_work() {
+  const auto urgent = [&]() REQUIRES(mutex_) {
     return stopping_ || flushes_wanted_ > flushes_done_ || queue_.size() >= (queue_.capacity() + 1) / 2;
   };
   const bool idle = queue_.size() == 0;
   if (idle) {
     idle_ = true;
-    const auto some_work = [&] { return urgent() || queue_.size() > 0; };
+    const auto some_work = [&]() REQUIRES(mutex_) { return urgent() || queue_.size() > 0; };
     if (options_.system_interval.count() == 0) {
-      wake_.wait(lock, some_work);
+      wake_.wait(mutex_, some_work);
     } else {
-      wake_.wait_for(lock, options_.wake_interval, some_work);
+      wake_.wait_for(mutex_, options_.wake_interval, some_work);
     }
     idle_ = false;
   }
-  wake_.wait_for(lock, idle ? std::min(kLinger, options_.wake_interval) : options_.wake_interval, urgent);
+  wake_.wait_for(mutex_, idle ? std::min(kLinger, options_.wake_interval) : options_.wake_interval, urgent);
 }
 
 void MetricsLogger::hand_on(LogQueue& taken) {
@@ -160,7 +160,7 @@ void MetricsLogger::add_periodic() {
   next_system_ms_ = now_ms + options_.system_interval.count();
   LoggedMeasurement system{.measurement = {.name = "system"}, .system_metrics = true, .gpu_metrics = true};
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     system.measurement.time_ns = last_time_ns_ = std::max(clock_.now_ns(), last_time_ns_ + 1);
   }
   Measurement measurement = completed(system);

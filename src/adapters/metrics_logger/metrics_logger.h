@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -12,6 +11,7 @@
 #include "adapters/metrics_logger/log_queue.h"
 #include "adapters/metrics_logger/metrics_output.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 
 namespace templar {
 
@@ -69,7 +69,7 @@ class MetricsLogger final : public MetricsSink {
   void add(LoggedMeasurement added, const LogOptions& options);
   [[nodiscard]] bool is_sampled(double rate);
   void run();
-  void wait_for_work(std::unique_lock<std::mutex>& lock);
+  void wait_for_work() REQUIRES(mutex_);
   void hand_on(LogQueue& taken);
   [[nodiscard]] Measurement completed(const LoggedMeasurement& logged);
   void add_periodic();
@@ -82,16 +82,15 @@ class MetricsLogger final : public MetricsSink {
   const Clock& clock_;
   const std::vector<std::shared_ptr<MetricsOutput>> outputs_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  std::condition_variable flushed_;
-  // Guarded by mutex_:
-  LogQueue queue_;
-  int64_t last_time_ns_ = 0;
-  uint64_t flushes_wanted_ = 0;
-  uint64_t flushes_done_ = 0;
-  bool stopping_ = false;
-  bool idle_ = false;  // the worker sleeps until it is woken
+  mutable Mutex mutex_;
+  ConditionVariable wake_;
+  ConditionVariable flushed_;
+  LogQueue queue_ GUARDED_BY(mutex_);
+  int64_t last_time_ns_ GUARDED_BY(mutex_) = 0;
+  uint64_t flushes_wanted_ GUARDED_BY(mutex_) = 0;
+  uint64_t flushes_done_ GUARDED_BY(mutex_) = 0;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  bool idle_ GUARDED_BY(mutex_) = false;  // the worker sleeps until it is woken
 
   std::atomic<uint64_t> sampled_calls_{0};
   std::atomic<uint64_t> queue_dropped_{0};

@@ -123,7 +123,7 @@ void Exposition::observe(const Measurement& measurement) {
                           (!options_.left_out_prefix.empty() && name.starts_with(options_.left_out_prefix));
     if (!left_out) tags.emplace_hint(tags.end(), name, value);
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Fields* known = nullptr;
   if (const auto by_name = newest_.find(measurement.name); by_name != newest_.end()) {
     const auto by_tags = by_name->second.find(tags);
@@ -152,7 +152,7 @@ void Exposition::observe(const Measurement& measurement) {
 std::string Exposition::text() const {
   std::map<std::string, std::map<Tags, Fields>> newest;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     newest = newest_;
   }
   std::map<std::string, Metric> metrics;
@@ -182,12 +182,12 @@ std::string Exposition::text() const {
 }
 
 uint64_t Exposition::series() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return series_;
 }
 
 uint64_t Exposition::left_out() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return left_out_;
 }
 

@@ -3,11 +3,11 @@
 
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <set>
 #include <string>
 #include <variant>
 
+#include "base/mutex.h"
 #include "ports/metrics_sink.h"
 
 namespace templar {
@@ -45,10 +45,10 @@ class Exposition {
   using Fields = std::map<std::string, Number>;
 
   const ExpositionOptions options_;
-  mutable std::mutex mutex_;
-  std::map<std::string, std::map<Tags, Fields>> newest_;  // by the measurement's name
-  uint64_t series_ = 0;
-  uint64_t left_out_ = 0;
+  mutable Mutex mutex_;
+  std::map<std::string, std::map<Tags, Fields>> newest_ GUARDED_BY(mutex_);  // by the measurement's name
+  uint64_t series_ GUARDED_BY(mutex_) = 0;
+  uint64_t left_out_ GUARDED_BY(mutex_) = 0;
 };
 
 // A metric of one's own, with its HELP and TYPE. kind: "counter" or "gauge"; labels as they stand between the

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
-#include <mutex>
 
 #include "adapters/sqlite_ledger/sqlite_connection.h"
+#include "base/mutex.h"
 
 namespace templar {
 namespace {
@@ -92,19 +92,27 @@ Status configure(SqliteConnection& connection) {
 struct SqliteLedger::Database {
   explicit Database(SqliteConnection opened) : connection(std::move(opened)) {}
 
-  [[nodiscard]] Status prepare();
-  [[nodiscard]] Block read_block(const SqliteStatement& row) const;
-  [[nodiscard]] Result<std::optional<Block>> latest_block();
-  [[nodiscard]] Result<std::vector<Registration>> registrations();
+  // To be called once, before all else.
+  [[nodiscard]] Status prepare() EXCLUDES(mutex);
+  [[nodiscard]] Block read_block(const SqliteStatement& row) const REQUIRES(mutex);
+  [[nodiscard]] Result<std::optional<Block>> latest_block() REQUIRES(mutex);
+  [[nodiscard]] Result<std::vector<Registration>> registrations() REQUIRES(mutex);
 
-  std::mutex mutex;  // guards all that follows
-  SqliteConnection connection;
-  uint64_t seed = 0;
-  SqliteStatement select_latest, select_block, select_nodes, select_weights;
-  SqliteStatement insert_block, upsert_node, delete_weights, insert_weight;
+  uint64_t seed = 0;  // prepare() sets it, nobody changes it afterwards
+  Mutex mutex;
+  SqliteConnection connection GUARDED_BY(mutex);
+  SqliteStatement select_latest GUARDED_BY(mutex);
+  SqliteStatement select_block GUARDED_BY(mutex);
+  SqliteStatement select_nodes GUARDED_BY(mutex);
+  SqliteStatement select_weights GUARDED_BY(mutex);
+  SqliteStatement insert_block GUARDED_BY(mutex);
+  SqliteStatement upsert_node GUARDED_BY(mutex);
+  SqliteStatement delete_weights GUARDED_BY(mutex);
+  SqliteStatement insert_weight GUARDED_BY(mutex);
 };
 
 Status SqliteLedger::Database::prepare() {
+  const MutexLock lock(mutex);
   TRY_ASSIGN(const int64_t stored, connection.integer("SELECT seed FROM ledger"));
   seed = std::bit_cast<uint64_t>(stored);
   const std::pair<SqliteStatement*, const char*> statements[] = {
@@ -190,12 +198,12 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open_existing(const std::fil
 }
 
 Result<std::optional<Block>> SqliteLedger::latest_block() const {
-  const std::lock_guard lock(database_->mutex);
+  const MutexLock lock(database_->mutex);
   return database_->latest_block();
 }
 
 Result<std::optional<Block>> SqliteLedger::block(int64_t number) const {
-  const std::lock_guard lock(database_->mutex);
+  const MutexLock lock(database_->mutex);
   const SqliteUse use(database_->select_block);
   use->bind(1, number);
   TRY_ASSIGN(const bool row, use->step());
@@ -204,12 +212,12 @@ Result<std::optional<Block>> SqliteLedger::block(int64_t number) const {
 }
 
 Result<std::vector<Registration>> SqliteLedger::registrations() const {
-  const std::lock_guard lock(database_->mutex);
+  const MutexLock lock(database_->mutex);
   return database_->registrations();
 }
 
 Result<std::vector<WeightEntry>> SqliteLedger::weights(uint32_t validator_uid) const {
-  const std::lock_guard lock(database_->mutex);
+  const MutexLock lock(database_->mutex);
   const SqliteUse use(database_->select_weights);
   use->bind(1, static_cast<int64_t>(validator_uid));
   std::vector<WeightEntry> weights;
@@ -221,7 +229,7 @@ Result<std::vector<WeightEntry>> SqliteLedger::weights(uint32_t validator_uid) c
 }
 
 Result<uint32_t> SqliteLedger::register_node(const Registration& wanted) {
-  const std::lock_guard lock(database_->mutex);
+  const MutexLock lock(database_->mutex);
   TRY_ASSIGN(SqliteTransaction transaction, SqliteTransaction::begin(database_->connection));
   TRY_ASSIGN(const std::vector<Registration> registered, database_->registrations());
   TRY_ASSIGN(const uint32_t uid, assign_uid(registered, wanted));
@@ -240,7 +248,7 @@ Result<uint32_t> SqliteLedger::register_node(const Registration& wanted) {
 
 Status SqliteLedger::set_weights(uint32_t validator_uid, const std::vector<WeightEntry>& weights) {
   TRY(check_weights(weights));
-  const std::lock_guard lock(database_->mutex);
+  const MutexLock lock(database_->mutex);
   TRY_ASSIGN(SqliteTransaction transaction, SqliteTransaction::begin(database_->connection));
   TRY_ASSIGN(const std::vector<Registration> registered, database_->registrations());
   TRY(check_is_validator(registered, validator_uid));
@@ -260,7 +268,7 @@ Status SqliteLedger::set_weights(uint32_t validator_uid, const std::vector<Weigh
 }
 
 Result<Block> SqliteLedger::make_block(TimestampMs time_ms) {
-  const std::lock_guard lock(database_->mutex);
+  const MutexLock lock(database_->mutex);
   TRY_ASSIGN(SqliteTransaction transaction, SqliteTransaction::begin(database_->connection));
   TRY_ASSIGN(const std::optional<Block> latest, database_->latest_block());
   TRY(check_block_time(latest, time_ms));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "adapters/system_metrics/nvml.h"
+#include "base/mutex.h"
 
 namespace templar {
 namespace {
@@ -76,7 +77,7 @@ class NvmlMetrics final : public GpuMetrics {
   [[nodiscard]] MetricFields sample() override {
     MetricFields fields;
     fields["gpu_count"] = static_cast<int64_t>(gpus_.size());
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (size_t i = 0; i < gpus_.size(); ++i) add_gpu(gpus_[i], fmt::format("gpu_{}_", i), fields);
     return fields;
   }
@@ -110,7 +111,7 @@ class NvmlMetrics final : public GpuMetrics {
     }
   }
 
-  void add_gpu(const Gpu& gpu, const std::string& prefix, MetricFields& fields) const {
+  void add_gpu(const Gpu& gpu, const std::string& prefix, MetricFields& fields) const REQUIRES(mutex_) {
     if (gpu.device == nullptr) return;
     if (!gpu.name.empty()) fields[prefix + "name"] = gpu.name;
     nvml::Utilization utilization;
@@ -133,7 +134,7 @@ class NvmlMetrics final : public GpuMetrics {
   }
 
   Library library_;
-  std::mutex mutex_;
+  Mutex mutex_;  // one thread asks the library at a time; what is below is set by the constructor alone
   std::string missing_;
   bool initialised_ = false;
   std::vector<Gpu> gpus_;

@@ -81,7 +81,7 @@ SystemMetrics::SystemMetrics(SystemMetricsOptions options)
 
 MetricFields SystemMetrics::sample() {
   MetricFields fields;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   add_cpu(fields);
   add_memory(text_in(options_.proc / "meminfo"), fields);
   add_disk(options_.disk_folder, fields);

@@ -4,12 +4,12 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
 #include "adapters/system_metrics/proc_text.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "ports/metrics_sink.h"
 
 namespace templar {
@@ -36,14 +36,14 @@ class SystemMetrics {
   [[nodiscard]] MetricFields sample();
 
  private:
-  void add_cpu(MetricFields& fields);
+  void add_cpu(MetricFields& fields) REQUIRES(mutex_);
   void add_process(MetricFields& fields);
 
   const SystemMetricsOptions options_;
-  std::mutex mutex_;
-  std::optional<CpuTicks> machine_before_;
-  double process_seconds_before_ = 0;
-  Stopwatch since_sample_;
+  Mutex mutex_;
+  std::optional<CpuTicks> machine_before_ GUARDED_BY(mutex_);
+  double process_seconds_before_ GUARDED_BY(mutex_) = 0;
+  Stopwatch since_sample_ GUARDED_BY(mutex_);
 };
 
 }  // namespace templar

@@ -18,7 +18,7 @@ RunWatch::RunWatch(RunFollower follower) : follower_(std::move(follower)) {
 void RunWatch::read_all(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       caught_up_ = !follower_.poll();
       if (caught_up_) break;
     }
@@ -35,28 +35,28 @@ void RunWatch::read_news() {
 }
 
 void RunWatch::look(const std::function<void(const RunKnowledge&)>& look) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   read_news();
   look(follower_.knowledge());
 }
 
 void RunWatch::wait_for_news(uint64_t life, uint64_t revision, double seconds) {
   const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   if (waiting_ >= kMostWaiting) return;
   ++waiting_;
   while (!stopped_ && std::chrono::steady_clock::now() < until) {
     read_news();
     const RunKnowledge& known = follower_.knowledge();
     if (known.life != life || known.view.revision() != revision) break;
-    changed_.wait_for(lock, kPoll);
+    changed_.wait_for(mutex_, kPoll);
   }
   --waiting_;
 }
 
 void RunWatch::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopped_ = true;
   }
   changed_.notify_all();

@@ -1,12 +1,11 @@
 // A run that several threads look at: one reads its files, the others wait for news.
 #pragma once
 
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <thread>
 
 #include "app/run/run_follower.h"
+#include "base/mutex.h"
 
 namespace templar {
 
@@ -26,15 +25,15 @@ class RunWatch {
   void stop();
 
  private:
-  void read_news();
+  void read_news() REQUIRES(mutex_);
   void read_all(const std::stop_token& stop);
 
-  std::mutex mutex_;  // guards all below
-  std::condition_variable changed_;
-  RunFollower follower_;
-  bool caught_up_ = false;
-  bool stopped_ = false;
-  int waiting_ = 0;
+  Mutex mutex_;
+  ConditionVariable changed_;
+  RunFollower follower_ GUARDED_BY(mutex_);
+  bool caught_up_ GUARDED_BY(mutex_) = false;
+  bool stopped_ GUARDED_BY(mutex_) = false;
+  int waiting_ GUARDED_BY(mutex_) = 0;
   std::jthread reader_;
 };
 

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <map>
-#include <mutex>
 #include <tuple>
 
 #include "base/check.h"
+#include "base/mutex.h"
 
 namespace templar {
 namespace {
@@ -30,7 +30,7 @@ class CoderCache {
  public:
   std::shared_ptr<const CellCoder> find_or_make(const ChunkPlan& plan, int mode) {
     const Key key{plan.tile_rows, plan.tile_columns, plan.kept, mode};
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (const auto found = coders_.find(key); found != coders_.end()) return found->second;
     if (coders_.size() >= kMaxCoders) coders_.clear();
     return coders_.emplace(key, std::make_shared<const CellCoder>(plan, mode)).first->second;
@@ -39,8 +39,8 @@ class CoderCache {
  private:
   static constexpr size_t kMaxCoders = 256;
   using Key = std::tuple<int64_t, int64_t, int64_t, int>;
-  std::mutex mutex_;
-  std::map<Key, std::shared_ptr<const CellCoder>> coders_;
+  Mutex mutex_;
+  std::map<Key, std::shared_ptr<const CellCoder>> coders_ GUARDED_BY(mutex_);
 };
 
 // A composition's number: its counts but the last (which follows from the sum) as digits, each 0 ..

@@ -1,9 +1,9 @@
 // The sender's half of coded_block.h: one block's coded form.
 #include <algorithm>
 #include <array>
-#include <mutex>
 
 #include "base/check.h"
+#include "base/mutex.h"
 #include "core/coding/block_canon.h"
 #include "core/coding/block_log.h"
 #include "core/coding/block_parts.h"
@@ -91,8 +91,9 @@ class BlockWriter {
 
   // Checks every chunk on the way.
   void take_statistics() {
-    // Sums of whole numbers, so that the order in which threads add theirs can't be seen in the block.
-    std::mutex mutex;
+    // Guards the three below until for_segments() returns. They are sums of whole numbers, so that the order in
+    // which threads add theirs can't be seen in the block.
+    Mutex mutex;
     std::vector<int64_t> level_counts(coding_.levels(), 0);
     ScaleStatistics scales;
     ModeChooser modes(block_.plan);
@@ -109,7 +110,7 @@ class BlockWriter {
         for (size_t i = 0; i < codes.size(); ++i) ++counts[i % 2][codes[i]];
         if (coding_.has_signs() && chunk % kSegmentChunks != 0) own_scales.add(scale_step(chunk));
       }
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       scales.add(own_scales);
       modes.add(own_modes);
       for (int64_t code = 0; code < coding_.bins; ++code)

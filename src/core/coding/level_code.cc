@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <map>
-#include <mutex>
 
 #include "base/check.h"
+#include "base/mutex.h"
 
 namespace templar {
 namespace {
@@ -22,7 +22,7 @@ class CodeCache {
  public:
   std::shared_ptr<const LevelCode> find_or_make(int64_t levels, std::span<const uint8_t> odds) {
     std::vector<uint8_t> key(odds.begin(), odds.end());
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (const auto found = codes_.find(key); found != codes_.end()) return found->second;
     if (codes_.size() >= kMaxCodes) codes_.clear();
     return codes_.emplace(std::move(key), std::make_shared<const LevelCode>(levels, odds)).first->second;
@@ -30,9 +30,9 @@ class CodeCache {
 
  private:
   static constexpr size_t kMaxCodes = 256;
-  std::mutex mutex_;
-  std::map<std::vector<uint8_t>, std::shared_ptr<const LevelCode>>
-      codes_;  // as many odds as levels, less one
+  Mutex mutex_;
+  std::map<std::vector<uint8_t>, std::shared_ptr<const LevelCode>> codes_
+      GUARDED_BY(mutex_);  // as many odds as levels, less one
 };
 
 std::vector<double> level_weights(std::span<const uint8_t> odds) {

@@ -8,13 +8,13 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <mutex>
 #include <system_error>
 #include <vector>
 
 #include "base/descriptor.h"
 #include "base/file.h"
 #include "base/first_failure.h"
+#include "base/mutex.h"
 #include "base/thread_team.h"
 
 namespace templar {
@@ -62,13 +62,13 @@ Status fetch_piece(const CheckpointFiles& files, const Target& target, uint64_t 
 }
 
 // How much of all files is there.
-class Progress {
+class DownloadProgress {
  public:
-  Progress(const CheckpointManifest& manifest, const DownloadOptions& options) : options_(options) {
+  DownloadProgress(const CheckpointManifest& manifest, const DownloadOptions& options) : options_(options) {
     for (const CheckpointFile& file : manifest.files) total_ += file.size_bytes;
   }
   void add(uint64_t bytes) {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     done_ += bytes;
     if (options_.progress) options_.progress(done_, total_);
   }
@@ -76,13 +76,13 @@ class Progress {
  private:
   const DownloadOptions& options_;
   uint64_t total_ = 0;
-  std::mutex mutex_;
-  uint64_t done_ = 0;  // guarded by mutex_
+  Mutex mutex_;
+  uint64_t done_ GUARDED_BY(mutex_) = 0;
 };
 
 // Several pieces at once; durable on success.
 Status fetch_file(const CheckpointFiles& files, const CheckpointFile& file,
-                  const std::filesystem::path& folder, ThreadTeam& team, Progress& progress) {
+                  const std::filesystem::path& folder, ThreadTeam& team, DownloadProgress& progress) {
   TRY_ASSIGN(const Target target, open_target(folder, file));
   FirstFailure failure;
   std::atomic<uint64_t> next{0};
@@ -125,7 +125,7 @@ Status download_checkpoint(const CheckpointFiles& files, const CheckpointManifes
   for (const CheckpointFile& file : manifest.files) TRY(check_size(files, file));
   TRY(begin_checkpoint_folder(folder));
   ThreadTeam team(std::max(options.connections, 1));
-  Progress progress(manifest, options);
+  DownloadProgress progress(manifest, options);
   for (const CheckpointFile& file : manifest.files) TRY(fetch_file(files, file, folder, team, progress));
   TRY(sync_path(folder));
   return write_file_atomically(folder / kManifestName, text);

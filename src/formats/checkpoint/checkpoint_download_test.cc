@@ -1,9 +1,9 @@
 #include "formats/checkpoint/checkpoint_download.h"
+#include "base/mutex.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <mutex>
 #include <set>
 
 #include "base/file.h"
@@ -55,7 +55,7 @@ class Download : public ::testing::Test {
     CheckpointFiles files = checkpoint_in_folder(source_);
     files.read = [this, reads, read = files.read](std::string_view name, uint64_t offset,
                                                   std::span<uint8_t> out) -> Status {
-      const std::scoped_lock lock(mutex_);
+      const MutexLock lock(mutex_);
       if (static_cast<int>(reads_.size()) >= reads) return retry_error("away");
       reads_.emplace_back(name, offset);
       return read(name, offset, out);
@@ -80,8 +80,8 @@ class Download : public ::testing::Test {
   Bytes large_;
   std::map<std::string, Bytes> contents_;
   CheckpointManifest manifest_;
-  std::mutex mutex_;
-  std::vector<std::pair<std::string, uint64_t>> reads_;  // guarded by mutex_
+  Mutex mutex_;
+  std::vector<std::pair<std::string, uint64_t>> reads_ GUARDED_BY(mutex_);
 };
 
 }  // namespace

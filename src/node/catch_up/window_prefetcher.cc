@@ -46,7 +46,7 @@ WindowPrefetcher::WindowPrefetcher(const NodeEnvironment& environment, const Reg
 
 WindowPrefetcher::~WindowPrefetcher() {
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
   }
   changed_.notify_all();
@@ -54,9 +54,9 @@ WindowPrefetcher::~WindowPrefetcher() {
 }
 
 Result<std::optional<FetchedWindow>> WindowPrefetcher::next() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   if (ended_) return std::nullopt;
-  changed_.wait(lock, [this] { return !items_.empty(); });
+  changed_.wait(mutex_, [this]() REQUIRES(mutex_) { return !items_.empty(); });
   Item item = std::move(items_.front());
   items_.pop_front();
   held_bytes_ -= size_of(item);
@@ -76,8 +76,8 @@ void WindowPrefetcher::work(int64_t first_window) {
 }
 
 bool WindowPrefetcher::wait_for_room() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] {
+  MutexLock lock(mutex_);
+  changed_.wait(mutex_, [this]() REQUIRES(mutex_) {
     const bool room =
         static_cast<int64_t>(items_.size()) < limits_.windows && held_bytes_ < limits_.size_bytes;
     return stopping_ || room;
@@ -87,7 +87,7 @@ bool WindowPrefetcher::wait_for_room() {
 
 void WindowPrefetcher::add(Item item) {
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     held_bytes_ += size_of(item);
     items_.push_back(std::move(item));
   }

@@ -2,14 +2,13 @@
 // contributions that they name.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 
+#include "base/mutex.h"
 #include "node/window/environment.h"
 #include "node/window/gather.h"
 #include "node/window/records.h"
@@ -66,12 +65,13 @@ class WindowPrefetcher {
   const PrefetchLimits limits_;
   std::optional<int64_t> newest_record_;  // as last listed; the thread's alone
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Item> items_;  // the last one is an end or an error once the thread has nothing left to do
-  int64_t held_bytes_ = 0;  // of contributions in items_
-  bool stopping_ = false;
-  bool ended_ = false;  // the end or an error has been given
+  Mutex mutex_;
+  ConditionVariable changed_;
+  // The last one is an end or an error once the thread has nothing left to do.
+  std::deque<Item> items_ GUARDED_BY(mutex_);
+  int64_t held_bytes_ GUARDED_BY(mutex_) = 0;  // of contributions in items_
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  bool ended_ GUARDED_BY(mutex_) = false;  // the end or an error has been given
   std::thread thread_;
 };
 

@@ -12,7 +12,7 @@ constexpr size_t kGrain = 4096;
 }  // namespace
 
 std::unique_ptr<ParameterBuffers> StartCopy::free_buffer() {
-  const std::scoped_lock lock(free_->mutex);
+  const MutexLock lock(free_->mutex);
   if (free_->buffers.empty()) return std::make_unique<ParameterBuffers>(layout_);
   std::unique_ptr<ParameterBuffers> buffer = std::move(free_->buffers.back());
   free_->buffers.pop_back();
@@ -27,7 +27,7 @@ std::shared_ptr<const ParameterBuffers> StartCopy::take(const Hash256& state_roo
   copy_parameters(parameters, buffer->spans(), team);
   copy_ =
       std::shared_ptr<const ParameterBuffers>(buffer.release(), [free = free_](const ParameterBuffers* held) {
-        const std::scoped_lock lock(free->mutex);
+        const MutexLock lock(free->mutex);
         free->buffers.emplace_back(const_cast<ParameterBuffers*>(held));
       });
   state_root_ = state_root;

@@ -3,10 +3,10 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "base/hash.h"
+#include "base/mutex.h"
 #include "base/thread_team.h"
 #include "core/run/parameter_layout.h"
 
@@ -27,8 +27,8 @@ class StartCopy {
   // Buffers that nobody holds. Whoever lets the last reference go puts its buffer back, under the mutex: who
   // takes it afterwards sees that it is no longer read.
   struct Free {
-    std::mutex mutex;
-    std::vector<std::unique_ptr<ParameterBuffers>> buffers;  // guarded by mutex
+    Mutex mutex;
+    std::vector<std::unique_ptr<ParameterBuffers>> buffers GUARDED_BY(mutex);
   };
   [[nodiscard]] std::unique_ptr<ParameterBuffers> free_buffer();
 
