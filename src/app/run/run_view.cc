@@ -81,11 +81,6 @@ std::string text_field(const Measurement& measurement, std::string_view name) {
   return text == nullptr ? std::string() : *text;
 }
 
-const NodeReport* RunWindow::report_of(size_t node) const {
-  const auto found = std::ranges::find(reports, node, &NodeReport::node);
-  return found == reports.end() ? nullptr : &*found;
-}
-
 const MinerJudgement* RunWindow::judgement_of(uint32_t uid) const {
   const auto found = std::ranges::lower_bound(judgements, uid, {}, &MinerJudgement::uid);
   return found == judgements.end() || found->uid != uid ? nullptr : &*found;

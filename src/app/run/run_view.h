@@ -64,7 +64,6 @@ struct RunWindow {
   std::string validator_root;              // empty: not reported
   std::optional<double> accepted, rejected, baseline_loss;
 
-  [[nodiscard]] const NodeReport* report_of(size_t node) const;
   [[nodiscard]] const MinerJudgement* judgement_of(uint32_t uid) const;
   [[nodiscard]] Spread spread(std::optional<double> NodeReport::* number) const;
   // After the window: the validator's; a miner's where the validator was killed before it could report. Empty

@@ -35,10 +35,4 @@ float largest_block_scale(int64_t bins) {
   return std::bit_cast<float>(std::bit_cast<uint32_t>(limit) & ~kDroppedMask);
 }
 
-bool is_block_scale(float value, int64_t bins) {
-  const bool rounded = (std::bit_cast<uint32_t>(value) & kDroppedMask) == 0;
-  const bool in_range = value >= std::numeric_limits<float>::min() && value <= largest_block_scale(bins);
-  return rounded && (std::bit_cast<uint32_t>(value) == 0 || in_range);
-}
-
 }  // namespace templar

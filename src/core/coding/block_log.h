@@ -22,7 +22,4 @@ constexpr int kBlockScaleDroppedBits = 18;
 // The largest scale whose largest magnitude is a legal value.
 [[nodiscard]] float largest_block_scale(int64_t bins);
 
-// A scale that a contribution may carry with so many bins.
-[[nodiscard]] bool is_block_scale(float value, int64_t bins);
-
 }  // namespace templar

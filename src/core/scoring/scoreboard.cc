@@ -215,12 +215,6 @@ std::vector<EvaluationCandidate> evaluation_candidates(const Scoreboard& scorebo
   return candidates;
 }
 
-std::string_view field_name(ScoreField field) {
-  static constexpr std::array<std::string_view, 7> kNames = {
-      "miner", "rating_mu", "rating_sigma", "binary_average", "gradient_score", "sync_factor", "final_score"};
-  return kNames[std::to_underlying(field)];
-}
-
 std::string_view reason_name(ScoreReason reason) {
   static constexpr std::array<std::string_view, 10> kNames = {
       "new_miner",    "key_changed", "evaluated", "not_measurable", "rated",

@@ -75,7 +75,6 @@ enum class ScoreReason {
   kInvalid,        // penalty
   kOutOfSync,      // penalty
 };
-[[nodiscard]] std::string_view field_name(ScoreField field);
 [[nodiscard]] std::string_view reason_name(ScoreReason reason);
 
 // One change of one number. Nothing on a scoreboard's miners but history and last_evaluated_window changes
