@@ -11,8 +11,8 @@
 #include "adapters/file_store/file_object_store.h"
 #include "app/localnet/baseline.h"
 #include "app/localnet/block_pacer.h"
-#include "app/localnet/child_process.h"
 #include "app/localnet/in_process.h"
+#include "app/localnet/templar_process.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "core/protocol/object_keys.h"
@@ -28,7 +28,7 @@ constexpr int kMaxRestarts = 20;
 struct Supervised {
   const LocalNode* node;
   std::string bucket;  // of a miner
-  std::optional<ChildProcess> process;
+  std::optional<TemplarProcess> process;
   bool finished = false;
   int restarts = 0;
   Stopwatch since_end;
@@ -141,8 +141,8 @@ class Supervisor {
  private:
   Status start(Supervised& supervised) {
     const LocalNode& node = *supervised.node;
-    TRY_ASSIGN(supervised.process, ChildProcess::start(arguments_of(node, watch_of(node)),
-                                                       run_.path("logs") / (node.name + ".log")));
+    TRY_ASSIGN(supervised.process, TemplarProcess::start(arguments_of(node, watch_of(node)),
+                                                         run_.path("logs") / (node.name + ".log")));
     TRY(make_folder(node.config.state_folder));
     return write_file_atomically(node.config.state_folder / "pid",
                                  std::to_string(supervised.process->pid()) + "\n");

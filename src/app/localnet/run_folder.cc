@@ -24,7 +24,7 @@ namespace {
 constexpr uint64_t kHeldOutSamples = 512;
 constexpr double kLongestWaitSeconds = 10;
 
-using ProgressLine = std::function<void(const std::string&)>;
+using SayProgress = std::function<void(const std::string&)>;
 
 // An earlier run's files, and nothing else that may lie in the folder.
 Status remove_earlier_run(const std::filesystem::path& folder) {
@@ -81,7 +81,7 @@ Status copy_bootstrap(const LocalnetOptions& options, const LocalRun& run) {
 }
 
 Status prepare_text(const LocalnetOptions& options, const RunSpec& spec, const std::filesystem::path& folder,
-                    const ProgressLine& progress) {
+                    const SayProgress& progress) {
   progress(fmt::format("preparing data from {}", fmt::join(options.data, ", ")));
   const auto prepared =
       prepare_with_progress({.inputs = options.data,
@@ -99,7 +99,7 @@ Status prepare_text(const LocalnetOptions& options, const RunSpec& spec, const s
 // The data folder of the run: the one that was given, or the one that is prepared from text inside the run's
 // folder.
 Result<std::filesystem::path> find_data(const LocalnetOptions& options, const RunSpec& spec,
-                                        const ProgressLine& progress) {
+                                        const SayProgress& progress) {
   const std::filesystem::path own = options.out / "data";
   const bool prepared = std::filesystem::exists(own / kManifestName);
   if (options.data.empty() && !prepared) {
@@ -115,7 +115,7 @@ Result<std::filesystem::path> find_data(const LocalnetOptions& options, const Ru
 }
 
 // A shard that was damaged would be trained on without anybody noticing.
-Status verify_data(const std::filesystem::path& folder, const ProgressLine& progress) {
+Status verify_data(const std::filesystem::path& folder, const SayProgress& progress) {
   // Shards from elsewhere: there is nothing to compare with.
   if (!std::filesystem::exists(folder / kManifestName)) return {};
   const Stopwatch watch;
@@ -198,7 +198,7 @@ Status register_nodes(const LocalRun& run) {
 }
 
 // Nodes whose localnet was killed end a moment after it: they are waited for.
-Result<FolderLock> wait_for_folder(const std::filesystem::path& folder, const ProgressLine& progress) {
+Result<FolderLock> wait_for_folder(const std::filesystem::path& folder, const SayProgress& progress) {
   const Stopwatch watch;
   for (bool told = false;; told = true) {
     auto lock = FolderLock::take(folder, LockScope::kWithChildren);
@@ -226,7 +226,7 @@ void use_demo_settings(RunSpec& spec) {
   spec.codec.error_feedback_decay = 0.999;
 }
 
-Result<LocalRun> open_local_run(const LocalnetOptions& options, const ProgressLine& progress) {
+Result<LocalRun> open_local_run(const LocalnetOptions& options, const SayProgress& progress) {
   if (options.miners < 1) return fatal_error("--miners must be at least 1");
   if (options.windows < 1) return fatal_error("--windows must be at least 1");
   TRY_ASSIGN(RunSpec spec, wanted_spec(options));

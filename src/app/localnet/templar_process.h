@@ -1,4 +1,4 @@
-// A child process that runs this same program with other arguments.
+// A child process that runs this same program, templar, with other arguments.
 #pragma once
 
 #include <sys/types.h>
@@ -12,11 +12,11 @@
 
 namespace templar {
 
-class ChildProcess {
+class TemplarProcess {
  public:
   // Starts it, its output appended to the log file. It gets SIGTERM when this process ends in whatever way.
-  [[nodiscard]] static Result<ChildProcess> start(const std::vector<std::string>& arguments,
-                                                  const std::filesystem::path& log);
+  [[nodiscard]] static Result<TemplarProcess> start(const std::vector<std::string>& arguments,
+                                                    const std::filesystem::path& log);
 
   [[nodiscard]] pid_t pid() const { return pid_; }
   // How it ended ("exit code 1", "signal 9"; empty text for exit code 0), or nothing while it runs.
@@ -25,7 +25,7 @@ class ChildProcess {
   void wait();
 
  private:
-  explicit ChildProcess(pid_t pid) : pid_(pid) {}
+  explicit TemplarProcess(pid_t pid) : pid_(pid) {}
   pid_t pid_ = -1;
   std::optional<std::string> outcome_;
 };

@@ -1,4 +1,4 @@
-#include "app/localnet/child_process.h"
+#include "app/localnet/templar_process.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -21,8 +21,8 @@ std::string describe(int status) {
 
 }  // namespace
 
-Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& arguments,
-                                         const std::filesystem::path& log) {
+Result<TemplarProcess> TemplarProcess::start(const std::vector<std::string>& arguments,
+                                             const std::filesystem::path& log) {
   const int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (output < 0) return fatal_error(log.string() + ": " + std::strerror(errno));
   std::vector<char*> argv;
@@ -45,21 +45,21 @@ Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& argumen
   const int failure = errno;
   ::close(output);
   if (pid < 0) return fatal_error(std::string("fork: ") + std::strerror(failure));
-  return ChildProcess(pid);
+  return TemplarProcess(pid);
 }
 
-std::optional<std::string> ChildProcess::ended() {
+std::optional<std::string> TemplarProcess::ended() {
   if (outcome_) return outcome_;
   int status = 0;
   if (::waitpid(pid_, &status, WNOHANG) == pid_) outcome_ = describe(status);
   return outcome_;
 }
 
-void ChildProcess::request_stop() const {
+void TemplarProcess::request_stop() const {
   if (!outcome_) ::kill(pid_, SIGTERM);
 }
 
-void ChildProcess::wait() {
+void TemplarProcess::wait() {
   int status = 0;
   while (!outcome_) {
     if (::waitpid(pid_, &status, 0) == pid_) {
