@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "adapters/http/gzip.h"
+#include "base/mutex.h"
 #include "support/call_counter.h"
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"
@@ -25,7 +26,7 @@ class SwitchedServer {
   void set(bool takes) { takes_ = takes; }
   [[nodiscard]] std::string url() const { return server_.url(); }
   [[nodiscard]] std::string written() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return written_;
   }
 
@@ -39,7 +40,7 @@ class SwitchedServer {
       return {.status = 503, .body = R"({"error":"busy"})"};
     }
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       written_ += request.body;
     }
     taken.count_call();
@@ -47,8 +48,8 @@ class SwitchedServer {
   }
 
   std::atomic<bool> takes_;
-  mutable std::mutex mutex_;
-  std::string written_;
+  mutable Mutex mutex_;
+  std::string written_ GUARDED_BY(mutex_);
   HttpServer server_{[this](const httplib::Request& request) { return answer(request); }};
 };
 
@@ -82,7 +83,7 @@ class InfluxAway : public ::testing::Test {
   const CapturedLogs logs;
   const TemporaryFolder folder;
   SwitchedServer server{false};
-  const SystemClock clock;
+  const SystemClock clock;  // runs on, or the next try would never come
   InfluxOutputOptions options = quick();
 };
 
@@ -101,7 +102,7 @@ std::string lines_of(int64_t from, int64_t to) {
 
 TEST(InfluxOutput, SendsABatchWhenItIsFull) {
   SwitchedServer server(true);
-  const SystemClock clock;
+  const VirtualClock clock;
   const auto output = InfluxOutput::open(config_for(server, 3), quick(), clock).value();
   for (int64_t i = 0; i < 7; ++i) write_number(*output, i);
   ASSERT_TRUE(server.taken.wait_for_calls(2));
@@ -114,18 +115,20 @@ TEST(InfluxOutput, SendsABatchWhenItIsFull) {
 
 TEST(InfluxOutput, SendsWhatThereIsWhenTheIntervalIsOver) {
   SwitchedServer server(true);
-  const SystemClock clock;
+  VirtualClock clock;
   InfluxConfig config = config_for(server, 1000);
   config.flush_interval = std::chrono::milliseconds(20);
   const auto output = InfluxOutput::open(config, quick(), clock).value();
   write_number(*output, 0);
+  EXPECT_EQ(server.written(), "") << "the clock stands still";
+  clock.advance(20);
   ASSERT_TRUE(server.taken.wait_for_calls(1));
   EXPECT_EQ(server.written(), lines_of(0, 1));
 }
 
 TEST(InfluxOutput, SendsTheRestWhenItEnds) {
   SwitchedServer server(true);
-  const SystemClock clock;
+  const VirtualClock clock;
   {
     const auto output = InfluxOutput::open(config_for(server, 1000), quick(), clock).value();
     write_number(*output, 0);
@@ -182,7 +185,7 @@ TEST_F(InfluxAway, KeepsABoundedAmountInMemoryWithoutADisk) {
 TEST(InfluxOutput, SaysOnceForEachFieldThatItIsNoNumber) {
   const CapturedLogs logs;
   SwitchedServer server(true);
-  const SystemClock clock;
+  const VirtualClock clock;
   const auto output = InfluxOutput::open(config_for(server, 1000), quick(), clock).value();
   for (int64_t i = 0; i < 5; ++i) {
     const std::vector<Measurement> batch = {
@@ -199,7 +202,7 @@ TEST(InfluxOutput, SaysOnceForEachFieldThatItIsNoNumber) {
 
 TEST(InfluxOutput, DropsTheOldestOfTooManyWhileAnAnswerIsWaitedFor) {
   HangingServer hanging;
-  const SystemClock clock;
+  const VirtualClock clock;
   InfluxOutputOptions options = quick();
   options.memory_bytes = 4 * gzip(lines_of(10, 11)).size();
   {
@@ -220,7 +223,7 @@ TEST(InfluxOutput, DropsTheOldestOfTooManyWhileAnAnswerIsWaitedFor) {
 TEST(InfluxOutput, EndsInTimeThoughTheServerNeverAnswers) {
   const TemporaryFolder folder;
   HangingServer hanging;
-  const SystemClock clock;
+  const VirtualClock clock;
   InfluxOutputOptions options = quick();
   options.spool_folder = folder / "spool";
   options.exit_time = std::chrono::milliseconds(10);

@@ -86,7 +86,7 @@ struct LoggerToJsonlHarness {
   }
 
   TemporaryFolder folder;
-  SystemClock clock;
+  VirtualClock clock;
   std::unique_ptr<MetricsLogger> logger;
 };
 
@@ -222,7 +222,7 @@ TEST(MetricsLogger, WritesOnceForOneCall) {
 
 TEST(MetricsLogger, KeepsAFailingOutputFromTheCallerAndFromTheOthers) {
   const CapturedLogs logs;
-  const SystemClock clock;
+  const VirtualClock clock;
   std::vector<std::shared_ptr<MetricsOutput>> outputs;
   outputs.push_back(std::make_unique<BrokenOutput>());
   outputs.push_back(std::make_unique<KeptOutput>());
@@ -241,7 +241,7 @@ TEST(MetricsLogger, KeepsAFailingOutputFromTheCallerAndFromTheOthers) {
 
 TEST(MetricsLogger, DropsTheOldestWhereTheOutputsAreTooSlowAndSaysSo) {
   const CapturedLogs logs;
-  const SystemClock clock;
+  const VirtualClock clock;
   auto owned = std::make_unique<GatedOutput>();
   GatedOutput& output = *owned;
   std::vector<std::shared_ptr<MetricsOutput>> outputs;
@@ -329,7 +329,7 @@ TEST(MetricsLogger, TakesAMinersUsualPattern) {
 
 TEST(MetricsLogger, HandsOnWhatItHasWhenItEnds) {
   const TemporaryFolder folder;
-  const SystemClock clock;
+  const VirtualClock clock;
   {
     std::vector<std::shared_ptr<MetricsOutput>> outputs;
     outputs.push_back(JsonlMetricsSink::open(folder / "m.jsonl").value());
