@@ -1,29 +1,14 @@
 // The source tree against its rules, and the rules against files made up to break them.
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <algorithm>
+#include <array>
 
 #include "source_rules.h"
-#include "support/vectors.h"
+#include "source_tree.h"
 
 namespace templar::testing {
 namespace {
-
-std::vector<SourceFile> source_tree() {
-  std::vector<SourceFile> files;
-  for (const char* folder : {"src", "tests"}) {
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(source_path(folder))) {
-      const auto extension = entry.path().extension();
-      if (!entry.is_regular_file() || (extension != ".h" && extension != ".cc")) continue;
-      std::ifstream stream(entry.path(), std::ios::binary);
-      files.push_back({std::filesystem::relative(entry.path(), source_path("")).generic_string(),
-                       {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()}});
-    }
-  }
-  return files;
-}
 
 void expect_kept(Violations (*rule)(const SourceFile&)) {
   const auto files = source_tree();
@@ -58,6 +43,15 @@ TEST(Rooms, NeverSwallowAnUnknownException) {
 }
 TEST(Rooms, KeepFilesShort) {
   expect_kept(check_length);
+}
+TEST(Rooms, KeepLinesShort) {
+  expect_kept(check_line_length);
+}
+TEST(Rooms, TakeLocksThatTheCompilerChecks) {
+  expect_kept(check_locks);
+}
+TEST(Rooms, GiveTestsAClockThatStandsStill) {
+  expect_kept(check_test_clock);
 }
 TEST(Rooms, GuardEveryHeader) {
   expect_kept(check_header_guard);
@@ -160,6 +154,40 @@ TEST(RoomRules, RefuseALongFile) {
   for (size_t i = 0; i < kMaxFileLines; ++i) text += "\n";
   EXPECT_EQ(said(check_length, "src/base/x.cc", text), Said{});
   EXPECT_EQ(said(check_length, "src/base/x.cc", text + "int x;"), Said{"451: more than 450 lines"});
+}
+
+TEST(RoomRules, RefuseALongLineOutsideOfRawLiterals) {
+  const std::string words(kMaxColumns - 2, 'a');
+  EXPECT_EQ(said(check_line_length, "src/base/x.cc", "int x;\n//" + words + "\n//" + words + "b\n"),
+            Said{"3: 111 columns"});
+  std::string umlauts;
+  for (size_t i = 0; i < words.size(); ++i) umlauts += "\u00e4";
+  EXPECT_EQ(said(check_line_length, "src/base/x.cc", "//" + umlauts + "\n"), Said{})
+      << "bytes are no columns";
+  EXPECT_EQ(
+      said(check_line_length, "src/base/x.cc", "auto a = R\"(" + words + "\n" + words + words + ")\";\n"),
+      Said{});
+  EXPECT_EQ(said(check_line_length, "src/base/x.cc", "auto a = \"" + words + "\";\n"),
+            Said{"1: 120 columns"});
+}
+
+TEST(RoomRules, RefuseTheStandardLibrarysLocks) {
+  const std::string text =
+      "#include <mutex>\nstd::mutex mutex_;\nconst std::lock_guard lock(mutex_);\nMutex "
+      "mutex;\nmutex.lock();\n"
+      "std::condition_variable changed;\n";
+  EXPECT_EQ(said(check_locks, "src/node/x.cc", text),
+            (Said{"1: mutex", "2: std", "3: lock_guard", "6: condition_variable"}));
+  EXPECT_EQ(said(check_locks, "src/base/mutex.h", text), Said{});
+}
+
+TEST(RoomRules, RefuseTheMachinesClockInTests) {
+  EXPECT_EQ(said(check_test_clock, "src/node/x_test.cc", "const SystemClock clock;\n"),
+            Said{"1: SystemClock"});
+  EXPECT_EQ(said(check_test_clock, "tests/support/x.h", "SystemClock clock_;\n"), Said{"1: SystemClock"});
+  EXPECT_EQ(said(check_test_clock, "src/app/x.cc", "const SystemClock clock;\n"), Said{});
+  EXPECT_EQ(said(check_test_clock, "src/node/x_test.cc", "TEST(SystemClock, Ticks) {}\n"),
+            Said{"1: SystemClock"});
 }
 
 TEST(RoomRules, RefuseAHeaderWithoutGuard) {

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstddef>
 #include <initializer_list>
+#include <set>
+
+#include "source_tokens.h"
 
 namespace templar::testing {
 namespace {
@@ -53,77 +55,6 @@ bool may_use_test_support(std::string_view path) {
   return path.ends_with("_test.cc") || path.ends_with("_bench.cc") || path.ends_with("_fuzz.cc");
 }
 
-bool is_word_character(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
-}
-
-// The text with comments, and the contents of literals unless they are kept, replaced by spaces; every line
-// stays where it is.
-class CodeReader {
- public:
-  CodeReader(std::string_view text, bool keep_literals)
-      : text_(text), code_(text), keep_literals_(keep_literals) {}
-
-  std::string read() {
-    while (at_ < text_.size()) {
-      if (starts("//")) {
-        blank_until(end_of("\n", 0), true);
-      } else if (starts("/*")) {
-        blank_until(end_of("*/", 2), true);
-      } else if (starts("R\"") && !follows_word()) {
-        skip_raw_literal();
-      } else if (text_[at_] == '"' || (text_[at_] == '\'' && !follows_word())) {
-        skip_literal(text_[at_]);
-      } else {
-        ++at_;
-      }
-    }
-    return std::move(code_);
-  }
-
- private:
-  bool starts(std::string_view what) const { return text_.substr(at_).starts_with(what); }
-  bool follows_word() const { return at_ > 0 && is_word_character(text_[at_ - 1]); }
-  size_t end_of(std::string_view mark, size_t and_then) const {
-    const size_t found = text_.find(mark, at_);
-    return found == std::string_view::npos ? text_.size() : found + and_then;
-  }
-  void blank_until(size_t end, bool blank) {
-    for (; at_ < std::min(end, text_.size()); ++at_) {
-      if (blank && text_[at_] != '\n') code_[at_] = ' ';
-    }
-  }
-  void skip_literal(char quote) {
-    size_t end = at_ + 1;
-    while (end < text_.size() && text_[end] != quote && text_[end] != '\n') end += text_[end] == '\\' ? 2 : 1;
-    ++at_;
-    blank_until(end, !keep_literals_);
-    ++at_;
-  }
-  void skip_raw_literal() {
-    const size_t open = text_.find('(', at_);
-    if (open == std::string_view::npos) return blank_until(text_.size(), true);
-    const std::string close = ")" + std::string(text_.substr(at_ + 2, open - at_ - 2)) + "\"";
-    at_ = open;
-    blank_until(end_of(close, close.size()), !keep_literals_);
-  }
-
-  std::string_view text_;
-  std::string code_;
-  bool keep_literals_;
-  size_t at_ = 0;
-};
-
-std::vector<std::string> lines_of(std::string_view text) {
-  std::vector<std::string> lines;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    lines.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return lines;
-}
-
 struct Include {
   size_t line = 0;
   bool quoted = false;
@@ -132,7 +63,7 @@ struct Include {
 
 std::vector<Include> includes_of(const SourceFile& file) {
   std::vector<Include> includes;
-  const auto lines = lines_of(CodeReader(file.text, /*keep_literals=*/true).read());
+  const auto lines = lines_of(code_of(file.text, /*keep_literals=*/true));
   for (size_t i = 0; i < lines.size(); ++i) {
     const std::string_view line = lines[i];
     const size_t hash = line.find_first_not_of(" \t");
@@ -148,37 +79,15 @@ std::vector<Include> includes_of(const SourceFile& file) {
   return includes;
 }
 
-// Words, and every other character that is no space as a token of its own.
-struct Token {
-  size_t line = 0;
-  std::string text;
-};
-
-std::vector<Token> tokens_of(const SourceFile& file) {
-  const std::string code = CodeReader(file.text, /*keep_literals=*/false).read();
-  std::vector<Token> tokens;
-  size_t line = 1;
-  for (size_t i = 0; i < code.size();) {
-    size_t end = i + 1;
-    if (is_word_character(code[i])) {
-      while (end < code.size() && is_word_character(code[end])) ++end;
-    }
-    if (code[i] == '\n') ++line;
-    if (!std::isspace(static_cast<unsigned char>(code[i]))) tokens.push_back({line, code.substr(i, end - i)});
-    i = end;
-  }
-  return tokens;
-}
-
 // The places where the tokens stand in this order; a call is a name with '(' behind it that is nobody's
 // member.
 Violations find_sequences(const SourceFile& file,
                           const std::vector<std::vector<std::string_view>>& sequences) {
   Violations violations;
-  const std::vector<Token> tokens = tokens_of(file);
+  const std::vector<Token> tokens = tokens_of(file.text);
   for (size_t i = 0; i < tokens.size(); ++i) {
     for (const auto& sequence : sequences) {
-      if (i + sequence.size() > tokens.size()) continue;
+      if (sequence[0] != tokens[i].text || i + sequence.size() > tokens.size()) continue;
       const bool is_member = i > 0 && (tokens[i - 1].text == "." || tokens[i - 1].text == ">");
       const bool is_call = sequence.size() > 1 && sequence[1] == "(";
       if (is_call && is_member) continue;
@@ -287,6 +196,46 @@ Violations check_length(const SourceFile& file) {
   const size_t lines = lines_of(file.text).size();
   if (lines <= kMaxFileLines) return {};
   return {{file.path, lines, "more than " + std::to_string(kMaxFileLines) + " lines"}};
+}
+
+Violations check_line_length(const SourceFile& file) {
+  Violations violations;
+  const std::vector<std::string> lines = lines_of(file.text);
+  const std::set<size_t> raw = raw_literal_lines_of(file.text);
+  for (size_t i = 0; i < lines.size(); ++i) {
+    // Every byte of UTF-8 but those that continue a character.
+    const auto columns = std::ranges::count_if(lines[i], [](char c) { return (c & 0xc0) != 0x80; });
+    if (columns <= static_cast<ptrdiff_t>(kMaxColumns) || raw.contains(i + 1)) continue;
+    violations.push_back({file.path, i + 1, std::to_string(columns) + " columns"});
+  }
+  return violations;
+}
+
+Violations check_locks(const SourceFile& file) {
+  // parameter_encoder.cc gives its lock up for base/first_failure.h; then it leaves this line.
+  if (file.path == "src/base/mutex.h" || file.path == "src/core/codec/parameter_encoder.cc") return {};
+  return find_sequences(file, {{"mutex", ">"},
+                               {"std", ":", ":", "mutex"},
+                               {"shared_mutex"},
+                               {"recursive_mutex"},
+                               {"timed_mutex"},
+                               {"condition_variable"},
+                               {"condition_variable_any"},
+                               {"lock_guard"},
+                               {"scoped_lock"},
+                               {"unique_lock"},
+                               {"shared_lock"}});
+}
+
+Violations check_test_clock(const SourceFile& file) {
+  // What they try cannot be without it: the clock itself; what stamps events with it; measurements that a
+  // stopwatch makes; pauses between tries on a thread of its own; a server of another program.
+  static constexpr std::array<std::string_view, 5> kNeedIt = {
+      "src/base/clock_test.cc", "src/base/log_test.cc", "src/node/window/window_timeline_test.cc",
+      "src/adapters/influx/influx_output_test.cc", "tests/integration/influx_points.cc"};
+  if (!is_test(file.path) && !is_in(file.path, "tests")) return {};
+  if (std::ranges::find(kNeedIt, file.path) != kNeedIt.end()) return {};
+  return find_sequences(file, {{"SystemClock"}});
 }
 
 Violations check_header_guard(const SourceFile& file) {

@@ -22,6 +22,7 @@ struct Violation {
 using Violations = std::vector<Violation>;
 
 inline constexpr size_t kMaxFileLines = 450;
+inline constexpr size_t kMaxColumns = 110;  // as in .clang-format
 
 // The room that a path under src/ belongs to ("core/codec"), or nothing ("") if it is in none.
 [[nodiscard]] std::string_view room_of(std::string_view path_under_src);
@@ -43,6 +44,13 @@ inline constexpr size_t kMaxFileLines = 450;
 [[nodiscard]] Violations check_catch_all(const SourceFile& file);
 // At most kMaxFileLines lines.
 [[nodiscard]] Violations check_length(const SourceFile& file);
+// No line has more than kMaxColumns characters (not bytes). Raw string literals don't count: their line
+// breaks are part of what they say.
+[[nodiscard]] Violations check_line_length(const SourceFile& file);
+// Locks are base/mutex.h's, whose use clang checks, and not the standard library's own.
+[[nodiscard]] Violations check_locks(const SourceFile& file);
+// Only app/, and tests that have a reason, read the machine's own clock; others are handed a VirtualClock.
+[[nodiscard]] Violations check_test_clock(const SourceFile& file);
 // A header can be included twice: #pragma once, or the toggle of Highway's "-inl.h".
 [[nodiscard]] Violations check_header_guard(const SourceFile& file);
 
