@@ -9,30 +9,48 @@
 #include <vector>
 
 namespace templar {
+namespace {
+
+struct Summary {
+  double mean = std::numeric_limits<double>::quiet_NaN();
+  double min = mean;
+  double max = mean;
+  double median = mean;
+};
+
+// Of the finite values. One step that overflowed must not hide what the others were.
+Summary summarise(std::vector<double> values) {
+  std::erase_if(values, [](double value) { return !std::isfinite(value); });
+  if (values.empty()) return {};
+  std::ranges::sort(values);
+  // Divided before they are added: the sum of two large numbers may be infinite.
+  const auto count = static_cast<double>(values.size());
+  double mean = 0;
+  for (const double value : values) mean += value / count;
+  const size_t middle = values.size() / 2;
+  const bool odd = values.size() % 2 == 1;
+  return {.mean = mean,
+          .min = values.front(),
+          .max = values.back(),
+          .median = odd ? values[middle] : values[middle - 1] / 2 + values[middle] / 2};
+}
+
+}  // namespace
 
 void add_list_field(Measurement& measurement, std::string_view name, std::span<const int64_t> values) {
   measurement.fields[std::string(name)] = fmt::format("[{}]", fmt::join(values, ", "));
 }
 
 void add_list_field(Measurement& measurement, std::string_view name, std::span<const double> values) {
-  if (values.empty()) return;
+  if (values.empty()) return add_missing_field(measurement, name);
+  const Summary summary = summarise({values.begin(), values.end()});
   const auto add = [&](const char* suffix, double value) {
     measurement.fields[std::string(name) + suffix] = value;
   };
-  std::vector<double> sorted(values.begin(), values.end());
-  if (std::ranges::any_of(sorted, [](double value) { return std::isnan(value); })) {
-    for (const char* suffix : {"_mean", "_min", "_max", "_median"})
-      add(suffix, std::numeric_limits<double>::quiet_NaN());
-    return;
-  }
-  std::ranges::sort(sorted);
-  double sum = 0;
-  for (const double value : sorted) sum += value;
-  const size_t middle = sorted.size() / 2;
-  add("_mean", sum / static_cast<double>(sorted.size()));
-  add("_min", sorted.front());
-  add("_max", sorted.back());
-  add("_median", sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2);
+  add("_mean", summary.mean);
+  add("_min", summary.min);
+  add("_max", summary.max);
+  add("_median", summary.median);
 }
 
 void add_missing_field(Measurement& measurement, std::string_view name) {

@@ -13,10 +13,10 @@ namespace templar {
 // A list of integers becomes one text field: "[3, 1, 2]".
 void add_list_field(Measurement& measurement, std::string_view name, std::span<const int64_t> values);
 // A list of floats becomes four fields: name_mean, name_min, name_max and name_median (the mean of the two in
-// the middle, if their number is even). An empty list becomes none; a value that is not a number makes all
-// four of them so.
+// the middle, if their number is even), of its finite values; all four are NaN if no value is finite. An
+// empty list becomes the one field name, 0.0.
 void add_list_field(Measurement& measurement, std::string_view name, std::span<const double> values);
-// Nothing becomes 0.0.
+// A value that there is none of becomes 0.0.
 void add_missing_field(Measurement& measurement, std::string_view name);
 
 }  // namespace templar

@@ -1,6 +1,7 @@
 #include "ports/metrics_sink.h"
 
 #include <cmath>
+#include <limits>
 
 #include "ports/metric_fields.h"
 #include "support/contracts/metrics_sink_contract.h"
@@ -52,19 +53,33 @@ TEST(MetricFields, TurnAListOfFloatsIntoFourNumbers) {
                                                                     {"even_mean", 4.25},
                                                                     {"even_min", 1.0},
                                                                     {"even_max", 10.0},
-                                                                    {"even_median", 3.0}}));
+                                                                    {"even_median", 3.0},
+                                                                    {"none", 0.0}}));
 }
 
-TEST(MetricFields, ShowThatAListHeldNoNumber) {
+TEST(MetricFields, SummariseTheFiniteValuesOfAList) {
   Measurement measurement;
-  const double values[] = {5, std::nan(""), 3};
-  add_list_field(measurement, "loss", values);
-  ASSERT_EQ(measurement.fields.size(), 4u);
-  for (const auto& [name, value] : measurement.fields)
-    EXPECT_TRUE(std::isnan(std::get<double>(value))) << name;
+  const double some[] = {std::nan(""), 2, HUGE_VAL, 4, -HUGE_VAL};
+  const double none[] = {std::nan(""), HUGE_VAL};
+  add_list_field(measurement, "some", some);
+  add_list_field(measurement, "none", none);
+  ASSERT_EQ(measurement.fields.size(), 8u);
+  EXPECT_EQ(std::get<double>(measurement.fields.at("some_mean")), 3);
+  EXPECT_EQ(std::get<double>(measurement.fields.at("some_max")), 4);
+  for (const char* name : {"none_mean", "none_min", "none_max", "none_median"})
+    EXPECT_TRUE(std::isnan(std::get<double>(measurement.fields.at(name)))) << name;
 }
 
-TEST(MetricFields, TurnNothingIntoZero) {
+TEST(MetricFields, FindTheMeanOfNumbersWhoseSumIsTooLarge) {
+  Measurement measurement;
+  const double large = std::numeric_limits<double>::max();
+  const double values[] = {large, large};
+  add_list_field(measurement, "f", values);
+  EXPECT_EQ(std::get<double>(measurement.fields.at("f_mean")), large);
+  EXPECT_EQ(std::get<double>(measurement.fields.at("f_median")), large);
+}
+
+TEST(MetricFields, TurnAMissingValueIntoZero) {
   Measurement measurement;
   add_missing_field(measurement, "loss");
   EXPECT_EQ(measurement.fields, (std::map<std::string, MetricValue>{{"loss", 0.0}}));

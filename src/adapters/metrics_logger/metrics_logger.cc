@@ -6,14 +6,13 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "base/random.h"
 
 namespace templar {
 namespace {
 
 constexpr TimestampMs kDropReportEveryMs = 10'000;
 constexpr size_t kBatch = 4096;
-// After a measurement that found the worker idle, for those that are logged together with it.
+// After a measurement that found the worker idle, for those that are written together with it.
 constexpr std::chrono::milliseconds kLinger{2};
 
 }  // namespace
@@ -38,39 +37,17 @@ MetricsLogger::~MetricsLogger() {
   worker_.join();
 }
 
-void MetricsLogger::log(Measurement measurement, const LogOptions& options) {
-  add({.measurement = std::move(measurement)}, options);
-}
-
-void MetricsLogger::log(std::string name, std::map<std::string, std::string> tags, LogFields fields,
-                        const LogOptions& options) {
-  add({.measurement = {.name = std::move(name), .tags = std::move(tags)}, .raw_fields = std::move(fields)},
-      options);
-}
-
-void MetricsLogger::add(LoggedMeasurement added, const LogOptions& options) {
-  if (!is_sampled(options.sample_rate)) return;
-  added.system_metrics = options.system_metrics;
-  added.gpu_metrics = options.gpu_metrics;
-  if (options.time_ns != 0) added.measurement.time_ns = options.time_ns;
-  const int64_t now_ns = added.measurement.time_ns == 0 ? clock_.now_ns() : 0;
+void MetricsLogger::write(Measurement measurement) {
+  const bool has_time = measurement.time_ns != 0;
+  const int64_t now_ns = has_time ? 0 : clock_.now_ns();  // asked for before the lock, which others wait for
   bool wake = false;
   {
     const MutexLock lock(mutex_);
-    if (added.measurement.time_ns == 0) {
-      last_time_ns_ = std::max(now_ns, last_time_ns_ + 1);
-      added.measurement.time_ns = last_time_ns_;
-    }
-    if (!queue_.push(added)) ++queue_dropped_;
+    if (!has_time) measurement.time_ns = last_time_ns_ = std::max(now_ns, last_time_ns_ + 1);
+    if (!queue_.push(measurement)) ++queue_dropped_;
     wake = std::exchange(idle_, false) || queue_.size() == (queue_.capacity() + 1) / 2;
   }
   if (wake) wake_.notify_one();
-}
-
-bool MetricsLogger::is_sampled(double rate) {
-  if (!(rate < 1)) return true;
-  const uint64_t drawn = mix64(options_.sampling_seed + sampled_calls_.fetch_add(1));
-  return static_cast<double>(drawn >> 11) * 0x1p-53 < rate;
 }
 
 void MetricsLogger::flush() {
@@ -87,7 +64,7 @@ uint64_t MetricsLogger::dropped() const {
 }
 
 void MetricsLogger::run() {
-  LogQueue taken(options_.queue_capacity);
+  MeasurementQueue taken(options_.queue_capacity);
   MutexLock lock(mutex_);
   for (bool stopping = false; !stopping;) {
     wait_for_work();
@@ -126,45 +103,33 @@ void MetricsLogger::wait_for_work() {
   wake_.wait_for(mutex_, idle ? std::min(kLinger, options_.wake_interval) : options_.wake_interval, urgent);
 }
 
-void MetricsLogger::hand_on(LogQueue& taken) {
-  system_sampled_ = gpu_sampled_ = false;
-  add_periodic();
-  taken.drain([&](const LoggedMeasurement& logged) {
-    batch_.push_back(completed(logged));
+void MetricsLogger::hand_on(MeasurementQueue& taken) {
+  measure_system();
+  taken.drain([&](const Measurement& measurement) {
+    add_to_batch(measurement);
     if (batch_.size() == kBatch) write_batch();
   });
   if (!batch_.empty()) write_batch();
 }
 
-Measurement MetricsLogger::completed(const LoggedMeasurement& logged) {
-  Measurement measurement = logged.measurement;
+void MetricsLogger::add_to_batch(Measurement measurement) {
   measurement.tags.insert(options_.tags.begin(), options_.tags.end());
-  for (const auto& [name, value] : logged.raw_fields) add_field(measurement.fields, name, value);
-  if (logged.system_metrics) {
-    if (!system_sampled_) system_fields_ = sample(options_.system_metrics, "system");
-    system_sampled_ = true;
-    measurement.fields.insert(system_fields_.begin(), system_fields_.end());
-  }
-  if (logged.gpu_metrics) {
-    if (!gpu_sampled_) gpu_fields_ = sample(options_.gpu_metrics, "gpu");
-    gpu_sampled_ = true;
-    measurement.fields.insert(gpu_fields_.begin(), gpu_fields_.end());
-  }
-  return measurement;
+  batch_.push_back(std::move(measurement));
 }
 
-void MetricsLogger::add_periodic() {
+void MetricsLogger::measure_system() {
   if (options_.system_interval.count() == 0) return;
   const TimestampMs now_ms = clock_.now_ms();
   if (now_ms < next_system_ms_) return;
   next_system_ms_ = now_ms + options_.system_interval.count();
-  LoggedMeasurement system{.measurement = {.name = "system"}, .system_metrics = true, .gpu_metrics = true};
+  Measurement system{.name = "system"};
   {
     const MutexLock lock(mutex_);
-    system.measurement.time_ns = last_time_ns_ = std::max(clock_.now_ns(), last_time_ns_ + 1);
+    system.time_ns = last_time_ns_ = std::max(clock_.now_ns(), last_time_ns_ + 1);
   }
-  Measurement measurement = completed(system);
-  if (!measurement.fields.empty()) batch_.push_back(std::move(measurement));
+  system.fields = sample(options_.system_metrics, "system");
+  system.fields.merge(sample(options_.gpu_metrics, "gpu"));
+  if (!system.fields.empty()) add_to_batch(std::move(system));
 }
 
 std::map<std::string, MetricValue> MetricsLogger::sample(const MetricSource& source, const char* what) const {
@@ -172,7 +137,7 @@ std::map<std::string, MetricValue> MetricsLogger::sample(const MetricSource& sou
   try {
     return source();
   } catch (const std::exception& error) {
-    templar::log(LogLevel::kWarning, "metrics", "sampling failed", {{"of", what}, {"reason", error.what()}});
+    log(LogLevel::kWarning, "metrics", "sampling failed", {{"of", what}, {"reason", error.what()}});
     return {};
   }
 }
@@ -183,7 +148,7 @@ void MetricsLogger::write_batch() {
       output->write(batch_);
     } catch (const std::exception& error) {
       failed_ += batch_.size();
-      templar::log(LogLevel::kError, "metrics", "an output failed", {{"reason", error.what()}});
+      log(LogLevel::kError, "metrics", "an output failed", {{"reason", error.what()}});
     }
   }
   batch_.clear();
@@ -194,7 +159,7 @@ void MetricsLogger::flush_outputs() {
     try {
       output->flush();
     } catch (const std::exception& error) {
-      templar::log(LogLevel::kError, "metrics", "an output failed to flush", {{"reason", error.what()}});
+      log(LogLevel::kError, "metrics", "an output failed to flush", {{"reason", error.what()}});
     }
   }
 }
@@ -204,8 +169,8 @@ void MetricsLogger::report_drops(bool at_once) {
   const TimestampMs now_ms = clock_.now_ms();
   if (dropped == reported_drops_ || (now_ms < next_drop_report_ms_ && !at_once)) return;
   next_drop_report_ms_ = now_ms + kDropReportEveryMs;
-  templar::log(LogLevel::kWarning, "metrics", "measurements dropped: more were logged than the outputs take",
-               {{"dropped", dropped - reported_drops_}, {"dropped_in_all", dropped}});
+  log(LogLevel::kWarning, "metrics", "measurements dropped: more were logged than the outputs take",
+      {{"dropped", dropped - reported_drops_}, {"dropped_in_all", dropped}});
   reported_drops_ = dropped;
 }
 

@@ -90,6 +90,10 @@ struct LoggerToJsonlHarness {
   std::unique_ptr<MetricsLogger> logger;
 };
 
+Measurement numbered(std::string name, int64_t number) {
+  return {.name = std::move(name), .fields = {{"number", number}}};
+}
+
 std::map<std::string, MetricValue> some_system_fields() {
   return {{"sys_cpu_percent", 12.5}, {"process_rss_bytes", int64_t{4096}}};
 }
@@ -100,7 +104,7 @@ INSTANTIATE_TYPED_TEST_SUITE_P(LoggerToJsonl, MetricsSinkContract, LoggerToJsonl
 
 TEST(MetricsLogger, PutsItsConfiguredTagsOnEveryMeasurement) {
   Fixture fixture({.tags = {{"version", "1"}, {"group", "g"}, {"config_batch_size", "8"}}});
-  fixture.logger->log("a", {{"uid", "3"}, {"group", "own"}}, {{"x", 1}});
+  fixture.logger->write({.name = "a", .tags = {{"uid", "3"}, {"group", "own"}}, .fields = {{"x", 1.0}}});
   fixture.logger->write({.name = "b", .fields = {{"x", 1.0}}});
   const auto written = fixture.written();
   ASSERT_THAT(written, SizeIs(2));
@@ -112,78 +116,17 @@ TEST(MetricsLogger, PutsItsConfiguredTagsOnEveryMeasurement) {
   EXPECT_EQ(written[1].tags, second);
 }
 
-TEST(MetricsLogger, KeepsEveryKindOfValue) {
-  Fixture fixture;
-  fixture.logger->log("kinds", {},
-                      {{"integer", 5},
-                       {"negative", int64_t{-5}},
-                       {"unsigned", uint32_t{7}},
-                       {"huge", uint64_t{1} << 63},
-                       {"true", true},
-                       {"float", 2.5F},
-                       {"text", "words"},
-                       {"nothing", nullptr}});
-  const std::map<std::string, MetricValue> fields = {
-      {"integer", int64_t{5}},        {"negative", int64_t{-5}},
-      {"unsigned", int64_t{7}},       {"huge", 0x1p63},
-      {"true", int64_t{1}},           {"float", 2.5},
-      {"text", std::string("words")}, {"nothing", 0.0}};
-  EXPECT_EQ(fixture.written().at(0).fields, fields);
-}
-
-TEST(MetricsLogger, MakesTextOfIntegersAndFourNumbersOfFloats) {
-  Fixture fixture;
-  fixture.logger->log("lists", {},
-                      {{"peers", std::vector<int64_t>{3, 1, 2}},
-                       {"nobody", std::vector<int64_t>{}},
-                       {"loss", std::vector<double>{4, 1, 2, 3}},
-                       {"none", std::vector<double>{}}});
-  const std::map<std::string, MetricValue> fields = {{"peers", std::string("[3, 1, 2]")},
-                                                     {"nobody", std::string("[]")},
-                                                     {"loss_mean", 2.5},
-                                                     {"loss_min", 1.0},
-                                                     {"loss_max", 4.0},
-                                                     {"loss_median", 2.5},
-                                                     {"none", 0.0}};
-  EXPECT_EQ(fixture.written().at(0).fields, fields);
-}
-
 TEST(MetricsLogger, StampsWhatHasNoTimeAndKeepsATimeThatIsGiven) {
   Fixture fixture;
   const int64_t now_ns = fixture.clock.now_ns();
-  fixture.logger->log("a", {}, {{"x", 1}});
-  fixture.logger->log("a", {}, {{"x", 2}});  // in the same instant: the next nanosecond
-  fixture.logger->log("a", {}, {{"x", 3}}, {.time_ns = 17});
+  fixture.logger->write(numbered("a", 1));
+  fixture.logger->write(numbered("a", 2));  // in the same instant: the next nanosecond
   fixture.logger->write({.name = "a", .time_ns = 18});
   fixture.clock.advance(-5000);  // a clock that is set back
-  fixture.logger->log("a", {}, {{"x", 4}});
+  fixture.logger->write(numbered("a", 4));
   std::vector<int64_t> times;
   for (const Measurement& measurement : fixture.written()) times.push_back(measurement.time_ns);
-  EXPECT_THAT(times, ElementsAre(now_ns, now_ns + 1, 17, 18, now_ns + 2));
-}
-
-TEST(MetricsLogger, AddsSystemMetricsWhereAskedFor) {
-  Fixture fixture({.system_metrics = some_system_fields, .gpu_metrics = some_system_fields});
-  fixture.logger->log("a", {}, {{"sys_cpu_percent", 1}}, {.system_metrics = true});
-  fixture.logger->log("a", {}, {{"x", 1}});
-  const auto written = fixture.written();
-  const std::map<std::string, MetricValue> fields = {{"sys_cpu_percent", int64_t{1}},
-                                                     {"process_rss_bytes", int64_t{4096}}};
-  EXPECT_EQ(written.at(0).fields, fields) << "a field of the measurement wins";
-  EXPECT_THAT(written.at(1).fields, SizeIs(1));
-}
-
-TEST(MetricsLogger, AddsGpuMetricsWhereAskedFor) {
-  Fixture fixture({.gpu_metrics = [] {
-    return std::map<std::string, MetricValue>{{"gpu_count", int64_t{1}}, {"gpu_0_name", std::string("H")}};
-  }});
-  fixture.logger->log("a", {}, {}, {.gpu_metrics = true, .sample_rate = 1});
-  fixture.logger->log("a", {}, {{"x", 1}}, {.system_metrics = true});  // no such source: nothing is added
-  const auto written = fixture.written();
-  const std::map<std::string, MetricValue> fields = {{"gpu_count", int64_t{1}},
-                                                     {"gpu_0_name", std::string("H")}};
-  EXPECT_EQ(written.at(0).fields, fields);
-  EXPECT_THAT(written.at(1).fields, SizeIs(1));
+  EXPECT_THAT(times, ElementsAre(now_ns, now_ns + 1, 18, now_ns + 2));
 }
 
 TEST(MetricsLogger, MeasuresTheSystemFromTimeToTime) {
@@ -210,9 +153,34 @@ TEST(MetricsLogger, MeasuresTheSystemFromTimeToTime) {
   EXPECT_EQ(written[3].time_ns - written[2].time_ns, 10'000'000'000);
 }
 
+TEST(MetricsLogger, MeasuresTheGpusWithTheSystemUnderItsTags) {
+  CallCounter samples;
+  Fixture fixture({.tags = {{"uid", "3"}},
+                   .system_metrics =
+                       [&] {
+                         samples.count_call();
+                         return some_system_fields();
+                       },
+                   .gpu_metrics =
+                       [] {
+                         return std::map<std::string, MetricValue>{{"gpu_count", int64_t{1}},
+                                                                   {"gpu_0_name", std::string("H")}};
+                       },
+                   .system_interval = std::chrono::seconds(10)});
+  ASSERT_TRUE(samples.wait_for_calls(1));
+  const auto written = fixture.written();
+  ASSERT_THAT(written, SizeIs(1));
+  const std::map<std::string, MetricValue> fields = {{"sys_cpu_percent", 12.5},
+                                                     {"process_rss_bytes", int64_t{4096}},
+                                                     {"gpu_count", int64_t{1}},
+                                                     {"gpu_0_name", std::string("H")}};
+  EXPECT_EQ(written[0].fields, fields);
+  EXPECT_EQ(written[0].tags, (std::map<std::string, std::string>{{"uid", "3"}}));
+}
+
 TEST(MetricsLogger, WritesOnceForOneCall) {
   Fixture fixture;
-  fixture.logger->log("a", {}, {{"x", 1}});
+  fixture.logger->write(numbered("a", 1));
   ASSERT_TRUE(fixture.output->writes.wait_for_calls(1)) << "the worker wakes by itself";
   fixture.logger->flush();
   fixture.logger->flush();
@@ -228,10 +196,11 @@ TEST(MetricsLogger, KeepsAFailingOutputFromTheCallerAndFromTheOthers) {
   outputs.push_back(std::make_unique<KeptOutput>());
   const auto* kept = static_cast<const KeptOutput*>(outputs.back().get());
   MetricsLogger logger({.system_metrics = []() -> std::map<std::string, MetricValue> {
-                         throw std::runtime_error("no such file");
-                       }},
+                          throw std::runtime_error("no such file");
+                        },
+                        .system_interval = std::chrono::hours(1)},
                        clock, std::move(outputs));
-  logger.log("a", {}, {{"x", 1}}, {.system_metrics = true});
+  logger.write(numbered("a", 1));
   logger.flush();
   EXPECT_THAT(kept->kept(), SizeIs(1));
   EXPECT_EQ(logger.dropped(), 1u);
@@ -247,9 +216,9 @@ TEST(MetricsLogger, DropsTheOldestWhereTheOutputsAreTooSlowAndSaysSo) {
   std::vector<std::shared_ptr<MetricsOutput>> outputs;
   outputs.push_back(std::move(owned));
   MetricsLogger logger({.queue_capacity = 10}, clock, std::move(outputs));
-  logger.log("first", {}, {{"x", 0}});
+  logger.write(numbered("first", 0));
   ASSERT_TRUE(output.entered.wait_for_calls(1));  // the worker is held; the queue is empty
-  for (int i = 0; i < 25; ++i) logger.log("n", {}, {{"number", i}});
+  for (int i = 0; i < 25; ++i) logger.write(numbered("n", i));
   EXPECT_EQ(logger.dropped(), 15u);
   output.gate.count_call();
   logger.flush();
@@ -269,9 +238,9 @@ TEST(MetricsLogger, SaysWhatItDroppedLastWhenItEnds) {
   outputs.push_back(std::move(owned));
   {
     MetricsLogger logger({.queue_capacity = 2}, clock, std::move(outputs));
-    logger.log("first", {}, {{"x", 0}});
+    logger.write(numbered("first", 0));
     ASSERT_TRUE(output.entered.wait_for_calls(1));
-    for (int i = 0; i < 5; ++i) logger.log("n", {}, {{"number", i}});
+    for (int i = 0; i < 5; ++i) logger.write(numbered("n", i));
     output.gate.count_call();
   }
   EXPECT_NE(logs.text().find("dropped_in_all=3"), std::string::npos) << logs.text();
@@ -279,52 +248,9 @@ TEST(MetricsLogger, SaysWhatItDroppedLastWhenItEnds) {
 
 TEST(MetricsLogger, IsWokenWhenItsQueueIsHalfFull) {
   Fixture fixture({.queue_capacity = 100, .wake_interval = std::chrono::hours(1)});
-  for (int i = 0; i < 50; ++i) fixture.logger->log("a", {}, {{"x", i}});
+  for (int i = 0; i < 50; ++i) fixture.logger->write(numbered("a", i));
   ASSERT_TRUE(fixture.output->writes.wait_for_calls(1));
   EXPECT_THAT(fixture.output->kept(), SizeIs(50));
-}
-
-TEST(MetricsLogger, KeepsTheShareOfTheCallsThatIsAskedFor) {
-  Fixture fixture;
-  for (int i = 0; i < 10'000; ++i) {
-    fixture.logger->log("some", {}, {{"x", i}}, {.sample_rate = 0.1});
-    if (i % 100 == 0) {
-      fixture.logger->log("none", {}, {{"x", i}}, {.sample_rate = 0});
-      fixture.logger->log("all", {}, {{"x", i}}, {.sample_rate = 1});
-    }
-  }
-  size_t some = 0;
-  size_t all = 0;
-  for (const Measurement& measurement : fixture.written()) {
-    EXPECT_NE(measurement.name, "none");
-    ++(measurement.name == "all" ? all : some);
-  }
-  EXPECT_EQ(all, 100u);
-  EXPECT_GT(some, 850u);  // 1000 +- 5 standard deviations of 30
-  EXPECT_LT(some, 1150u);
-  EXPECT_EQ(fixture.logger->dropped(), 0u) << "what is left out on purpose is not lost";
-}
-
-TEST(MetricsLogger, TakesAMinersUsualPattern) {
-  Fixture fixture({.tags = {{"version", "1"}, {"runtime_id", "r"}}, .system_metrics = some_system_fields});
-  for (int window = 0; window < 5; ++window) {
-    fixture.logger->write({.name = "training_step_v2",
-                           .tags = {{"role", "miner"}, {"uid", "1"}},
-                           .fields = {{"window", int64_t{window}}, {"loss", 3.5 - window}}});
-    fixture.logger->log("miner_window_v2", {{"role", "miner"}, {"uid", "1"}},
-                        {{"window", window},
-                         {"gathered", std::vector<int64_t>{1, 2}},
-                         {"inner_losses", std::vector<double>{4, 3}}},
-                        {.system_metrics = true});
-  }
-  const auto written = fixture.written();
-  ASSERT_THAT(written, SizeIs(10));
-  for (size_t i = 0; i < written.size(); ++i) {
-    EXPECT_EQ(std::get<int64_t>(written[i].fields.at("window")), static_cast<int64_t>(i / 2));
-    EXPECT_EQ(written[i].tags.at("runtime_id"), "r");
-  }
-  EXPECT_EQ(std::get<double>(written[9].fields.at("inner_losses_mean")), 3.5);
-  EXPECT_EQ(std::get<double>(written[9].fields.at("sys_cpu_percent")), 12.5);
 }
 
 TEST(MetricsLogger, HandsOnWhatItHasWhenItEnds) {
@@ -334,7 +260,7 @@ TEST(MetricsLogger, HandsOnWhatItHasWhenItEnds) {
     std::vector<std::shared_ptr<MetricsOutput>> outputs;
     outputs.push_back(JsonlMetricsSink::open(folder / "m.jsonl").value());
     MetricsLogger logger({.wake_interval = std::chrono::hours(1)}, clock, std::move(outputs));
-    for (int i = 0; i < 100; ++i) logger.log("a", {}, {{"x", i}});
+    for (int i = 0; i < 100; ++i) logger.write(numbered("a", i));
   }
   EXPECT_THAT(read_jsonl_measurements(folder / "m.jsonl", 0).value().measurements, SizeIs(100));
 }

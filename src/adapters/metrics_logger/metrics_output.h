@@ -13,7 +13,7 @@ namespace templar {
 class MetricsOutput {
  public:
   virtual ~MetricsOutput() = default;
-  // Measurements in the order in which they were logged, stamped and tagged.
+  // Measurements in the order in which they were taken, stamped and tagged.
   virtual void write(std::span<const Measurement> measurements) = 0;
   // Everything written so far is where it belongs when this returns, or is kept for later, or counted as
   // dropped. May take seconds where a server is slow: a time limit is the output's own affair.

@@ -1,4 +1,4 @@
-#include "adapters/metrics_logger/log_queue.h"
+#include "adapters/metrics_logger/measurement_queue.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,27 +8,27 @@ namespace {
 
 using ::testing::ElementsAre;
 
-LoggedMeasurement named(const std::string& name) {
-  return {.measurement = {.name = name, .tags = {}, .fields = {}}};
+Measurement named(const std::string& name) {
+  return {.name = name, .tags = {}, .fields = {}};
 }
 
 // What push hands back; "!" where the oldest was dropped.
-std::string push(LogQueue& queue, const std::string& name) {
-  LoggedMeasurement added = named(name);
+std::string push(MeasurementQueue& queue, const std::string& name) {
+  Measurement added = named(name);
   const bool has_room = queue.push(added);
-  return added.measurement.name + (has_room ? "" : "!");
+  return added.name + (has_room ? "" : "!");
 }
 
-std::vector<std::string> drain(LogQueue& queue) {
+std::vector<std::string> drain(MeasurementQueue& queue) {
   std::vector<std::string> names;
-  queue.drain([&](const LoggedMeasurement& logged) { names.push_back(logged.measurement.name); });
+  queue.drain([&](const Measurement& measurement) { names.push_back(measurement.name); });
   return names;
 }
 
 }  // namespace
 
-TEST(LogQueue, GivesWhatWasAddedInItsOrderAndOnce) {
-  LogQueue queue(3);
+TEST(MeasurementQueue, GivesWhatWasAddedInItsOrderAndOnce) {
+  MeasurementQueue queue(3);
   push(queue, "a");
   push(queue, "b");
   EXPECT_EQ(queue.size(), 2u);
@@ -37,16 +37,16 @@ TEST(LogQueue, GivesWhatWasAddedInItsOrderAndOnce) {
   EXPECT_THAT(drain(queue), ElementsAre());
 }
 
-TEST(LogQueue, DropsTheOldestWhereItIsFull) {
-  LogQueue queue(3);
+TEST(MeasurementQueue, DropsTheOldestWhereItIsFull) {
+  MeasurementQueue queue(3);
   for (const char* name : {"a", "b", "c"}) EXPECT_EQ(push(queue, name), "");
   EXPECT_EQ(push(queue, "d"), "a!");
   EXPECT_EQ(push(queue, "e"), "b!");
   EXPECT_THAT(drain(queue), ElementsAre("c", "d", "e"));
 }
 
-TEST(LogQueue, HandsBackWhatHadThePlaceBefore) {
-  LogQueue queue(3);
+TEST(MeasurementQueue, HandsBackWhatHadThePlaceBefore) {
+  MeasurementQueue queue(3);
   for (const char* name : {"a", "b", "c", "d"}) push(queue, name);
   drain(queue);
   EXPECT_EQ(push(queue, "e"), "d") << "visited, so nothing was dropped";
@@ -54,9 +54,9 @@ TEST(LogQueue, HandsBackWhatHadThePlaceBefore) {
   EXPECT_THAT(drain(queue), ElementsAre("e", "f"));
 }
 
-TEST(LogQueue, ChangesPlacesWithAnotherWhole) {
-  LogQueue full(2);
-  LogQueue empty(2);
+TEST(MeasurementQueue, ChangesPlacesWithAnotherWhole) {
+  MeasurementQueue full(2);
+  MeasurementQueue empty(2);
   for (const char* name : {"a", "b", "c"}) push(full, name);
   full.swap(empty);
   EXPECT_EQ(full.size(), 0u);
