@@ -37,12 +37,6 @@ std::optional<int64_t> window_field(const Measurement& measurement) {
   return window;
 }
 
-// Runs of earlier versions have the second name.
-std::optional<double> either_field(const Measurement& measurement, const char* name, const char* earlier) {
-  const std::optional<double> value = number_field(measurement, name);
-  return value ? value : number_field(measurement, earlier);
-}
-
 std::optional<double> difference(const Measurement& measurement, const char* before, const char* after) {
   const std::optional<double> first = number_field(measurement, before);
   const std::optional<double> second = number_field(measurement, after);
@@ -301,11 +295,11 @@ void RunView::add_judgement(const Measurement& measurement, int64_t window) {
                            .verdict = text_field(measurement, "verdict"),
                            .reason = text_field(measurement, "reason"),
                            .gradient_score = number_field(measurement, "gradient_score"),
-                           .binary_average = either_field(measurement, "binary_moving_avg", "binary_average"),
+                           .binary_average = number_field(measurement, "binary_moving_avg"),
                            .rating_mu = number_field(measurement, "rating_mu"),
                            .rating_sigma = number_field(measurement, "rating_sigma"),
                            .ordinal = number_field(measurement, "ordinal"),
-                           .sync_score = either_field(measurement, "sync_score", "sync_factor"),
+                           .sync_score = number_field(measurement, "sync_score"),
                            .final_score = number_field(measurement, "final_score"),
                            .weight = number_field(measurement, "weight"),
                            .own_gain = difference(measurement, "loss_own_before", "loss_own_after"),
