@@ -76,6 +76,10 @@ Result<std::unique_ptr<PrometheusExporter>> PrometheusExporter::open(PrometheusO
   return exporter;
 }
 
+void PrometheusExporter::write(std::span<const Measurement> measurements) {
+  for (const Measurement& measurement : measurements) exposition_.observe(measurement);
+}
+
 int PrometheusExporter::port() const {
   return server_->port();
 }

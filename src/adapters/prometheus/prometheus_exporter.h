@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "adapters/metrics_logger/metrics_output.h"
 #include "adapters/prometheus/exposition.h"
 #include "base/result.h"
 
@@ -19,20 +20,22 @@ struct PrometheusOptions {
       metrics_dropped;  // for templar_metrics_dropped_total; called on the server's threads; may be empty
 };
 
-// Thread-safe.
-class PrometheusExporter {
+// Keeps each measurement's newest value and serves it. Thread-safe.
+class PrometheusExporter final : public MetricsOutput {
  public:
   // Serves from now on, on threads of its own. Fails (fatal) where the port can't be had.
   [[nodiscard]] static Result<std::unique_ptr<PrometheusExporter>> open(PrometheusOptions options);
   PrometheusExporter(const PrometheusExporter&) = delete;
   PrometheusExporter& operator=(const PrometheusExporter&) = delete;
   // Closes the port.
-  ~PrometheusExporter();
+  ~PrometheusExporter() override;
 
-  void observe(const Measurement& measurement) { exposition_.observe(measurement); }
+  void write(std::span<const Measurement> measurements) override;
+  void flush() override {}
+  [[nodiscard]] uint64_t dropped() const override { return 0; }
   [[nodiscard]] int port() const;
 
-  // What is served: everything observed (see Exposition), and of this process
+  // What is served: everything written (see Exposition), and of this process
   // templar_log_events_total{level}, templar_log_events_unwritten_total, templar_metrics_dropped_total,
   // templar_exporter_series and templar_exporter_values_left_out_total.
   [[nodiscard]] std::string text() const;

@@ -14,7 +14,7 @@ using ::testing::HasSubstr;
 
 TEST(PrometheusExporter, ServesWhatWasObserved) {
   const auto exporter = PrometheusExporter::open({}).value();
-  exporter->observe({.name = "a", .tags = {{"uid", "1"}}, .fields = {{"loss", 2.5}}});
+  exporter->write(std::vector<Measurement>{{.name = "a", .tags = {{"uid", "1"}}, .fields = {{"loss", 2.5}}}});
   httplib::Client client("127.0.0.1", exporter->port());
   const auto response = client.Get("/metrics");
   ASSERT_TRUE(response);

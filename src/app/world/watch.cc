@@ -17,43 +17,16 @@
 #include "base/log_format.h"
 #include "base/log_levels.h"
 #include "base/log_sinks.h"
-#include "base/secrets.h"
+#include "base/secret_file.h"
 #include "base/uuid.h"
 
 namespace templar {
 namespace {
 
-constexpr size_t kMaxSecretBytes = 4096;
-
-// Every measurement's newest value, for Prometheus.
-class PrometheusOutput final : public MetricsOutput {
- public:
-  explicit PrometheusOutput(std::unique_ptr<PrometheusExporter> exporter) : exporter_(std::move(exporter)) {}
-  void write(std::span<const Measurement> measurements) override {
-    for (const Measurement& measurement : measurements) exporter_->observe(measurement);
-  }
-  void flush() override {}
-  [[nodiscard]] uint64_t dropped() const override { return 0; }
-
- private:
-  std::unique_ptr<PrometheusExporter> exporter_;
-};
-
-// From the file, else from the environment; nothing where neither is there. Registered as a secret.
-Result<std::string> read_secret(const std::filesystem::path& file, const char* variable) {
-  std::string secret;
-  if (!file.empty()) {
-    const auto content = read_file(file, kMaxSecretBytes);
-    if (!content) return fatal_error(fmt::format("{}: {}", file.string(), content.error().message));
-    secret = as_text(*content);
-    while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.pop_back();
-    if (secret.empty())
-      return fatal_error(fmt::format("{}: it is empty, and a password or token is wanted", file.string()));
-  } else if (const char* value = std::getenv(variable); value != nullptr) {
-    secret = value;
-  }
-  register_secret(secret);
-  return secret;
+// Empty if there is no such variable.
+std::string from_environment(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value == nullptr ? "" : value;
 }
 
 Result<std::map<std::string, std::string>> parse_tags(const std::vector<std::string>& texts) {
@@ -115,8 +88,9 @@ Status Watch::open_log(const WatchOptions& options, LogSink run_log) {
   }
   if (!options.loki.url.empty()) {
     LokiOptions loki = options.loki;
-    TRY_ASSIGN(loki.password, read_secret(options.loki_password_file, "TEMPLAR_LOKI_PASSWORD"));
-    TRY_ASSIGN(loki.token, read_secret(options.loki_token_file, "TEMPLAR_LOKI_TOKEN"));
+    TRY_ASSIGN(loki.password,
+               read_secret(options.loki_password_file, from_environment("TEMPLAR_LOKI_PASSWORD")));
+    TRY_ASSIGN(loki.token, read_secret(options.loki_token_file, from_environment("TEMPLAR_LOKI_TOKEN")));
     TRY_ASSIGN(loki.labels, parse_tags(options.tags));
     loki.seed = process_seed();
     TRY_ASSIGN(loki_, LokiPusher::open(std::move(loki)));
@@ -131,8 +105,10 @@ Status Watch::open_log(const WatchOptions& options, LogSink run_log) {
 Status Watch::open_outputs(const WatchOptions& options, const std::filesystem::path& state_folder) {
   if (!options.influx.url.empty()) {
     InfluxConfig config = options.influx;
-    TRY_ASSIGN(config.password, read_secret(options.influx_password_file, "TEMPLAR_INFLUX_PASSWORD"));
-    TRY_ASSIGN(config.token, read_secret(options.influx_token_file, "TEMPLAR_INFLUX_TOKEN"));
+    TRY_ASSIGN(config.password,
+               read_secret(options.influx_password_file, from_environment("TEMPLAR_INFLUX_PASSWORD")));
+    TRY_ASSIGN(config.token,
+               read_secret(options.influx_token_file, from_environment("TEMPLAR_INFLUX_TOKEN")));
     const std::filesystem::path spool = state_folder / "influx";
     TRY(make_folder(spool));
     TRY_ASSIGN(auto influx,
@@ -144,7 +120,7 @@ Status Watch::open_outputs(const WatchOptions& options, const std::filesystem::p
                PrometheusExporter::open({.host = options.prometheus_host, .port = options.prometheus_port}));
     log(LogLevel::kInfo, "metrics", "served to Prometheus",
         {{"address", fmt::format("http://{}:{}/metrics", options.prometheus_host, exporter->port())}});
-    outputs_.push_back(std::make_shared<PrometheusOutput>(std::move(exporter)));
+    outputs_.push_back(std::move(exporter));
   }
   return {};
 }
