@@ -22,7 +22,7 @@
 namespace templar {
 namespace {
 
-using Phase = PrepareProgress::Phase;
+using Stage = PrepareProgress::Stage;
 
 constexpr uint64_t kMaxSequenceLength = uint64_t{1} << 24;
 constexpr uint64_t kMaxHeldOutSamples = uint64_t{1} << 20;
@@ -125,8 +125,8 @@ class Preparation {
     return {"jsonl", "ndjson"};
   }
 
-  [[nodiscard]] Status report(Phase phase) {
-    progress_.phase = phase;
+  [[nodiscard]] Status report(Stage stage) {
+    progress_.stage = stage;
     progress_.tokens = (train_.samples() + heldout_.samples()) * options_.sequence_length;
     if (callback_ && !callback_(progress_)) return fatal_error("interrupted: nothing was kept");
     return {};
@@ -160,7 +160,7 @@ class Preparation {
                  return add_section(section);
                }));
     progress_.bytes_read = before + source->raw_bytes();
-    TRY(report(Phase::kReading));
+    TRY(report(Stage::kReading));
     return wants_more;
   }
 
@@ -170,7 +170,7 @@ class Preparation {
     totals_.text_bytes += section.size();
     totals_.documents += 1;
     progress_.documents = totals_.documents;
-    TRY(report(Phase::kReading));
+    TRY(report(Stage::kReading));
     if (tokenizer_) {
       TRY(encode(section));
     } else {
@@ -188,7 +188,7 @@ class Preparation {
   // On the text that has been read so far, but for the documents that will be held out; then encodes it.
   [[nodiscard]] Status train_tokenizer() {
     if (waiting_.empty()) return {};
-    TRY(report(Phase::kTrainingTokenizer));
+    TRY(report(Stage::kTrainingTokenizer));
     std::vector<std::string> texts;
     for (const std::string& text : waiting_) {
       if (!split_.is_below_fraction(held_out_draw(options_.seed, text))) texts.push_back(text);
@@ -232,7 +232,7 @@ class Preparation {
                       heldout_.samples(), options_.sequence_length));
     }
     DataManifest& manifest = result_.manifest;
-    TRY(report(Phase::kHashing));
+    TRY(report(Stage::kHashing));
     TRY_ASSIGN(manifest.shards, train_.finish());
     TRY_ASSIGN(const std::vector<ShardEntry> heldout, heldout_.finish());
     manifest.heldout = heldout.front();
@@ -245,7 +245,7 @@ class Preparation {
     result_.binary_files_skipped = counts_.binary_files;
     result_.bad_lines_skipped = counts_.bad_lines;
     result_.tokens_dropped = train_.dropped_tokens() + heldout_.dropped_tokens();
-    TRY(report(Phase::kHashing));
+    TRY(report(Stage::kHashing));
     return std::move(result_);
   }
 

@@ -30,8 +30,8 @@ struct PrepareOptions {
 };
 
 struct PrepareProgress {
-  enum class Phase { kReading, kTrainingTokenizer, kHashing };
-  Phase phase = Phase::kReading;
+  enum class Stage { kReading, kTrainingTokenizer, kHashing };
+  Stage stage = Stage::kReading;
   uint64_t bytes_read = 0;   // of the files as they are on disk, compressed or not
   uint64_t bytes_total = 0;  // about what will be read; 0 where standard input is among the inputs
   uint64_t documents = 0;

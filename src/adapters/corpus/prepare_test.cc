@@ -286,7 +286,7 @@ TEST_F(PrepareData, ReportsProgressAndStopsWhenAsked) {
   }));
   EXPECT_EQ(seen.back().bytes_read, seen.back().bytes_total);
   EXPECT_EQ(seen.back().documents, 40);
-  EXPECT_EQ(seen.back().phase, PrepareProgress::Phase::kHashing);
+  EXPECT_EQ(seen.back().stage, PrepareProgress::Stage::kHashing);
 
   const auto before = contents_of(options_.out);
   int calls = 0;

@@ -13,12 +13,12 @@ std::string megabytes(uint64_t bytes) {
 }
 
 std::string progress_text(const PrepareProgress& progress) {
-  switch (progress.phase) {
-    case PrepareProgress::Phase::kTrainingTokenizer:
+  switch (progress.stage) {
+    case PrepareProgress::Stage::kTrainingTokenizer:
       return "training the tokenizer";
-    case PrepareProgress::Phase::kHashing:
+    case PrepareProgress::Stage::kHashing:
       return "computing hashes";
-    case PrepareProgress::Phase::kReading:
+    case PrepareProgress::Stage::kReading:
       break;
   }
   std::string text = "read " + megabytes(progress.bytes_read);
