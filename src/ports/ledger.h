@@ -1,10 +1,12 @@
 // The ledger (chain): who takes part, with what stake, what they are worth, and what time it is.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -25,6 +27,12 @@ struct Block {
 };
 
 enum class NodeRole { kMiner, kValidator, kEvaluator };
+
+// "miner", "validator", "evaluator": in measurements, on the log, as a verb of the program.
+[[nodiscard]] constexpr std::string_view name_of(NodeRole role) {
+  constexpr std::array<std::string_view, 3> kNames = {"miner", "validator", "evaluator"};
+  return kNames[static_cast<size_t>(role)];
+}
 
 struct Registration {
   uint32_t uid = 0;

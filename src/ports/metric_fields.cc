@@ -37,12 +37,19 @@ Summary summarise(std::vector<double> values) {
 
 }  // namespace
 
-void add_list_field(Measurement& measurement, std::string_view name, std::span<const int64_t> values) {
-  measurement.fields[std::string(name)] = fmt::format("[{}]", fmt::join(values, ", "));
+void add_fields(Measurement& measurement, std::initializer_list<MetricField> fields) {
+  for (const MetricField& field : fields) measurement.fields[std::string(field.name.text())] = field.value;
+}
+
+void add_list_field(Measurement& measurement, FieldName name, std::span<const int64_t> values) {
+  measurement.fields[std::string(name.text())] = fmt::format("[{}]", fmt::join(values, ", "));
 }
 
 void add_list_field(Measurement& measurement, std::string_view name, std::span<const double> values) {
-  if (values.empty()) return add_missing_field(measurement, name);
+  if (values.empty()) {
+    measurement.fields[std::string(name)] = 0.0;
+    return;
+  }
   const Summary summary = summarise({values.begin(), values.end()});
   const auto add = [&](const char* suffix, double value) {
     measurement.fields[std::string(name) + suffix] = value;
@@ -51,10 +58,6 @@ void add_list_field(Measurement& measurement, std::string_view name, std::span<c
   add("_min", summary.min);
   add("_max", summary.max);
   add("_median", summary.median);
-}
-
-void add_missing_field(Measurement& measurement, std::string_view name) {
-  measurement.fields[std::string(name)] = 0.0;
 }
 
 }  // namespace templar

@@ -33,10 +33,10 @@ TEST(MemoryMetricsSink, FindsMeasurementsByTheirName) {
 TEST(MetricFields, TurnAListOfIntegersIntoText) {
   Measurement measurement;
   const int64_t peers[] = {3, -1, 20};
-  add_list_field(measurement, "peers", peers);
-  add_list_field(measurement, "none", std::span<const int64_t>());
+  add_list_field(measurement, "gather_peers", peers);
+  add_list_field(measurement, "skipped_peers", std::span<const int64_t>());
   EXPECT_EQ(measurement.fields,
-            (std::map<std::string, MetricValue>{{"peers", "[3, -1, 20]"}, {"none", "[]"}}));
+            (std::map<std::string, MetricValue>{{"gather_peers", "[3, -1, 20]"}, {"skipped_peers", "[]"}}));
 }
 
 TEST(MetricFields, TurnAListOfFloatsIntoFourNumbers) {
@@ -79,10 +79,12 @@ TEST(MetricFields, FindTheMeanOfNumbersWhoseSumIsTooLarge) {
   EXPECT_EQ(std::get<double>(measurement.fields.at("f_median")), large);
 }
 
-TEST(MetricFields, TurnAMissingValueIntoZero) {
-  Measurement measurement;
-  add_missing_field(measurement, "loss");
-  EXPECT_EQ(measurement.fields, (std::map<std::string, MetricValue>{{"loss", 0.0}}));
+TEST(MetricFields, KeepTheTypeOfEachValueAndReplaceWhatWasThere) {
+  Measurement measurement{.name = "training_step_v2", .tags = {}, .fields = {{"loss", std::string("old")}}};
+  add_fields(measurement, {{"window", int64_t{3}}, {"loss", 2.0}, {"state_root", std::string("ab")}});
+  EXPECT_EQ(measurement.fields,
+            (std::map<std::string, MetricValue>{
+                {"window", int64_t{3}}, {"loss", 2.0}, {"state_root", std::string("ab")}}));
 }
 
 }  // namespace templar::testing

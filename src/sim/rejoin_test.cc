@@ -49,7 +49,7 @@ class Rejoin : public ::testing::Test {
                                      *world_.communications.shards, world_.communications.metrics};
   std::unique_ptr<Engine> engine_ = testing::make_node_engine(world_.spec());
   Replica replica_{environment_, *engine_, 1};
-  CatchUp catch_up_{environment_, replica_, "miner", world_.communications.key(1).public_key()};
+  CatchUp catch_up_{environment_, replica_, NodeRole::kMiner, world_.communications.key(1).public_key()};
 };
 
 class RejoinAfter : public Rejoin, public ::testing::WithParamInterface<int64_t> {};
@@ -240,7 +240,7 @@ TEST_F(RejoiningNetwork, CatchesUpAlthoughMinersTakeBackWhatHasBeenAccepted) {
   const auto engine = testing::make_node_engine(world_.spec());
   Replica replica(world_.environment, *engine, 1);
   replica.begin_initial(0);
-  CatchUp catch_up(world_.environment, replica, "miner", world_.communications.key(2).public_key());
+  CatchUp catch_up(world_.environment, replica, NodeRole::kMiner, world_.communications.key(2).public_key());
   EXPECT_EQ(testing::advance_to_the_end(catch_up).value(), CatchUpState::kInSync);
   EXPECT_EQ(catch_up.report().replayed_windows, kWindows);
   EXPECT_EQ(replica.state_root(), final_root());

@@ -9,6 +9,7 @@
 #include "sim/faulty_store.h"
 #include "sim/virtual_network.h"
 #include "support/captured_logs.h"
+#include "support/measurement_forms.h"
 #include "support/node_world.h"
 
 namespace templar {
@@ -91,6 +92,9 @@ class WholeNetwork {
     }
     return windows;
   }
+  [[nodiscard]] std::vector<Measurement> measurements() const {
+    return communications_.metrics.measurements();
+  }
   void set_fault(uint32_t uid, int64_t window, const StoreFault& fault) {
     store.set_fault(communications_.registration(uid).bucket, contribution_key(window), fault);
   }
@@ -137,6 +141,8 @@ TEST_F(WholeNetworkTest, AgreesOnTheModelAfterEveryWindow) {
   run(network);
   const auto roots = network.agreed_roots();
   EXPECT_EQ(std::set(roots.begin(), roots.end()).size(), static_cast<size_t>(kWindows)) << "it did not train";
+  for (const Measurement& measurement : network.measurements())
+    EXPECT_EQ(testing::misfits_of(measurement), "");
   EXPECT_EQ(network.leader().outer_step(), kWindows);
   EXPECT_THAT(network.evaluated(), ElementsAre(0, 2, 4));
 }

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "ports/measurement_names.h"
 
 namespace templar {
 namespace {
@@ -122,7 +123,7 @@ void MetricsLogger::measure_system() {
   const TimestampMs now_ms = clock_.now_ms();
   if (now_ms < next_system_ms_) return;
   next_system_ms_ = now_ms + options_.system_interval.count();
-  Measurement system{.name = "system"};
+  Measurement system{.name = std::string(MeasurementName("system").text())};
   {
     const MutexLock lock(mutex_);
     system.time_ns = last_time_ns_ = std::max(clock_.now_ns(), last_time_ns_ + 1);

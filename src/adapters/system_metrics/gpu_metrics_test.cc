@@ -6,6 +6,8 @@
 
 #include <filesystem>
 
+#include "support/measurement_forms.h"
+
 namespace templar {
 namespace {
 
@@ -42,6 +44,7 @@ using GpuMetricsTest = NvmlLibrary;
 TEST_F(GpuMetricsTest, TellsOfEachGpu) {
   const auto gpu = open_gpu_metrics(test_library());
   EXPECT_EQ(started(), 1u);
+  EXPECT_EQ(testing::misfits_of({.name = "system", .tags = {}, .fields = gpu->sample()}), "");
   EXPECT_EQ(gpu->sample(), (MetricFields{{"gpu_count", int64_t{2}},
                                          {"gpu_0_name", "Test GPU A"},
                                          {"gpu_0_utilisation_percent", int64_t{40}},

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/descriptor.h"
+#include "support/measurement_forms.h"
 #include "support/temporary_folder.h"
 
 namespace templar::testing {
@@ -44,6 +45,7 @@ TEST(SystemMetrics, ReadsWhatTheSystemTells) {
   proc.write("stat", "cpu 110 0 140 850\n");  // of 100 ticks, 50 were idle
   MetricFields fields = system.sample();
   EXPECT_TRUE(fields.contains("process_cpu_percent"));
+  EXPECT_EQ(misfits_of({.name = "system", .tags = {}, .fields = fields}), "");
   for (const char* of_this_machine : {"process_cpu_percent", "sys_disk_free_bytes", "sys_disk_used_percent"})
     fields.erase(of_this_machine);
   EXPECT_EQ(fields, (MetricFields{{"sys_cpu_percent", 50.0},

@@ -176,7 +176,7 @@ Status measure_parts(const NodeEnvironment& environment, Replica& replica, Rejoi
 }
 
 Status measure_catch_up(const NodeEnvironment& environment, Replica& replica, RejoinPoint& point) {
-  CatchUp catch_up(environment, replica, "miner", key_of(1).public_key());
+  CatchUp catch_up(environment, replica, NodeRole::kMiner, key_of(1).public_key());
   replica.discard();
   const int64_t before = own_memory_bytes();
   MemoryWatch memory;

@@ -18,7 +18,7 @@ class Baseline final : public RunningNode {
         clock_(*world_->ledger, world_->spec.network) {}
 
   Result<Progress> advance() override {
-    const LogContext scope({{"role", "baseline"}, {"window", window_}});
+    const LogContext scope({{"role", kBaselineRole}, {"window", window_}});
     if (!began_) {
       initialise_parameters(world_->environment.layout, world_->spec.model, world_->spec.seed,
                             engine_->parameters());
@@ -54,9 +54,9 @@ class Baseline final : public RunningNode {
                                         inner.batch_size);
                  return samples.batch();
                }));
-    Measurement measurement = node_measurement("baseline_metrics", "baseline", uid_, world_->environment);
-    measurement.fields = {{"window", window_}, {"loss", mean_of(report.losses)}, {"tokens", report.tokens}};
-    world_->metrics->write(std::move(measurement));
+    world_->metrics->write(
+        node_measurement("baseline_metrics", {kBaselineRole, uid_}, world_->environment,
+                         {{"window", window_}, {"loss", mean_of(report.losses)}, {"tokens", report.tokens}}));
     ++window_;
     return {};
   }
@@ -64,9 +64,8 @@ class Baseline final : public RunningNode {
   Status report_heldout() {
     TRY_ASSIGN(const EvaluationReport report,
                evaluate_heldout(*world_->shards, *engine_, world_->config.heldout_samples));
-    Measurement measurement = node_measurement("baseline_heldout", "baseline", uid_, world_->environment);
-    measurement.fields = {{"window", window_}, {"heldout_loss", report.mean_loss()}};
-    world_->metrics->write(std::move(measurement));
+    world_->metrics->write(node_measurement("baseline_heldout", {kBaselineRole, uid_}, world_->environment,
+                                            {{"window", window_}, {"heldout_loss", report.mean_loss()}}));
     return {};
   }
 

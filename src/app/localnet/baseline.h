@@ -2,9 +2,14 @@
 // took, the same schedule.
 #pragma once
 
+#include <string_view>
+
 #include "app/world/node_world.h"
 
 namespace templar {
+
+// Beside the names of NodeRole: a baseline is on no ledger.
+inline constexpr std::string_view kBaselineRole = "baseline";
 
 // Trains one window at each advance(), no further than the ledger's window, on the samples of that uid;
 // reports "baseline_metrics" (window, loss) and, at the windows of checkpoints, "baseline_heldout" (window,

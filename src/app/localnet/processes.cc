@@ -35,9 +35,8 @@ struct Supervised {
 };
 
 std::vector<std::string> arguments_of(const LocalNode& node, const WatchOptions& watch) {
-  static constexpr const char* kVerbs[] = {"miner", "validator", "evaluator"};
   const NodeConfig& config = node.config;
-  std::vector<std::string> arguments = {kVerbs[static_cast<int>(node.role)],
+  std::vector<std::string> arguments = {std::string(name_of(node.role)),
                                         "--spec",
                                         config.spec_file.string(),
                                         "--data",

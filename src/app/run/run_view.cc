@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "ports/ledger.h"
+
 namespace templar {
 namespace {
 
@@ -25,10 +27,28 @@ std::optional<uint32_t> uid_tag(const Measurement& measurement, const char* name
   return uid;
 }
 
-std::optional<int64_t> integer_field(const Measurement& measurement, std::string_view name) {
-  const std::optional<double> number = number_field(measurement, name);
+bool is(const Measurement& measurement, MeasurementName name) {
+  return measurement.name == name.text();
+}
+
+// For names that are put together: of phases and GPUs.
+std::optional<double> number_named(const Measurement& measurement, const std::string& name) {
+  const auto found = measurement.fields.find(name);
+  if (found == measurement.fields.end()) return std::nullopt;
+  if (const auto* integer = std::get_if<int64_t>(&found->second)) return static_cast<double>(*integer);
+  const auto* number = std::get_if<double>(&found->second);
+  if (number == nullptr || !std::isfinite(*number)) return std::nullopt;
+  return *number;
+}
+
+std::optional<int64_t> integer_named(const Measurement& measurement, const std::string& name) {
+  const std::optional<double> number = number_named(measurement, name);
   if (!number || std::abs(*number) > 9e15) return std::nullopt;
   return static_cast<int64_t>(*number);
+}
+
+std::optional<int64_t> integer_field(const Measurement& measurement, FieldName name) {
+  return integer_named(measurement, std::string(name.text()));
 }
 
 std::optional<int64_t> window_field(const Measurement& measurement) {
@@ -37,7 +57,7 @@ std::optional<int64_t> window_field(const Measurement& measurement) {
   return window;
 }
 
-std::optional<double> difference(const Measurement& measurement, const char* before, const char* after) {
+std::optional<double> difference(const Measurement& measurement, FieldName before, FieldName after) {
   const std::optional<double> first = number_field(measurement, before);
   const std::optional<double> second = number_field(measurement, after);
   if (!first || !second) return std::nullopt;
@@ -49,7 +69,7 @@ std::optional<double> mean_gpu_utilisation(const Measurement& measurement) {
   int count = 0;
   for (const auto& [name, value] : measurement.fields) {
     if (!name.starts_with("gpu_") || !name.ends_with("_utilisation_percent")) continue;
-    const std::optional<double> percent = number_field(measurement, name);
+    const std::optional<double> percent = number_named(measurement, name);
     if (!percent) continue;
     sum += *percent;
     ++count;
@@ -60,17 +80,12 @@ std::optional<double> mean_gpu_utilisation(const Measurement& measurement) {
 
 }  // namespace
 
-std::optional<double> number_field(const Measurement& measurement, std::string_view name) {
-  const auto found = measurement.fields.find(std::string(name));
-  if (found == measurement.fields.end()) return std::nullopt;
-  if (const auto* integer = std::get_if<int64_t>(&found->second)) return static_cast<double>(*integer);
-  const auto* number = std::get_if<double>(&found->second);
-  if (number == nullptr || !std::isfinite(*number)) return std::nullopt;
-  return *number;
+std::optional<double> number_field(const Measurement& measurement, FieldName name) {
+  return number_named(measurement, std::string(name.text()));
 }
 
-std::string text_field(const Measurement& measurement, std::string_view name) {
-  const auto found = measurement.fields.find(std::string(name));
+std::string text_field(const Measurement& measurement, FieldName name) {
+  const auto found = measurement.fields.find(std::string(name.text()));
   const auto* text = found == measurement.fields.end() ? nullptr : std::get_if<std::string>(&found->second);
   return text == nullptr ? std::string() : *text;
 }
@@ -125,12 +140,11 @@ std::vector<size_t> RunWindow::differing() const {
 void RunView::add(const Measurement& measurement, const std::string& source) {
   ++revision_;
   const int64_t time_ms = measurement.time_ns / 1'000'000;
-  const std::string& name = measurement.name;
-  if (name == "system") return add_system(measurement, source);
+  if (is(measurement, "system")) return add_system(measurement, source);
   newest_ms_ = std::max(newest_ms_, time_ms);
-  if (name == "localnet_begin") windows_wanted_ = integer_field(measurement, "windows");
-  if (name == "localnet_begin" || name == "localnet_call") {
-    call_ended_ = name == "localnet_call";
+  if (is(measurement, "localnet_begin")) windows_wanted_ = integer_field(measurement, "windows");
+  if (is(measurement, "localnet_begin") || is(measurement, "localnet_call")) {
+    call_ended_ = is(measurement, "localnet_call");
     train_seconds_ += call_ended_ ? number_field(measurement, "train_seconds").value_or(0) : 0;
     total_seconds_ += call_ended_ ? number_field(measurement, "total_seconds").value_or(0) : 0;
     return;
@@ -141,23 +155,22 @@ void RunView::add(const Measurement& measurement, const std::string& source) {
 }
 
 void RunView::add_to_window(const Measurement& measurement, const std::string& source, int64_t window) {
-  const std::string& name = measurement.name;
   const int64_t time_ms = measurement.time_ns / 1'000'000;
-  if (name == "training_step_v2") {
+  if (is(measurement, "training_step_v2")) {
     add_miner(measurement, report_at(reported_window(window, time_ms), node_of(measurement, source)));
-  } else if (name == "validator_window_v2") {
+  } else if (is(measurement, "validator_window_v2")) {
     RunWindow& row = reported_window(window, time_ms);
     NodeReport& report = report_at(row, node_of(measurement, source));
     report.state_root = text_field(measurement, "state_root");
     row.validator_root = report.state_root;
     row.accepted = number_field(measurement, "accepted");
     row.rejected = number_field(measurement, "rejected");
-  } else if (name == "validator_scores") {
+  } else if (is(measurement, "validator_scores")) {
     add_judgement(measurement, window);
-  } else if (name == "window_timeline") {
+  } else if (is(measurement, "window_timeline")) {
     // A checkpoint of window w + 1 is the model after window w.
     const int64_t shown_in =
-        tag(measurement, "role") == "evaluator" ? std::max<int64_t>(0, window - 1) : window;
+        tag(measurement, "role") == name_of(NodeRole::kEvaluator) ? std::max<int64_t>(0, window - 1) : window;
     RunWindow& row = window_at(shown_in);
     NodeReport& report = report_at(row, node_of(measurement, source));
     add_timeline(measurement, report);
@@ -165,13 +178,13 @@ void RunView::add_to_window(const Measurement& measurement, const std::string& s
     for (const PhaseSpan& span : report.spans) {
       row.time_ms = std::max(row.time_ms, span.start_ms + static_cast<int64_t>(span.seconds * 1000));
     }
-  } else if (name == "baseline_metrics") {
+  } else if (is(measurement, "baseline_metrics")) {
     window_at(window).baseline_loss = number_field(measurement, "loss");
-  } else if (name == "model_divergence") {
+  } else if (is(measurement, "model_divergence")) {
     add_fault(measurement, "divergence", nodes_[node_of(measurement, source)],
               "the model differs from the leader's, first in " + text_field(measurement, "parameter"),
               "model");
-  } else if (name == "validator_slash") {
+  } else if (is(measurement, "validator_slash")) {
     const std::string reason = text_field(measurement, "reason");
     add_fault(measurement, "slash", "miner-" + tag(measurement, "eval_uid"),
               tag(measurement, "reason_code") + ": " + reason,
@@ -182,15 +195,14 @@ void RunView::add_to_window(const Measurement& measurement, const std::string& s
 }
 
 void RunView::add_benchmark(const Measurement& measurement, const std::string& source, int64_t window) {
-  const std::string& name = measurement.name;
-  if (name == "baseline_heldout") {
+  if (is(measurement, "baseline_heldout")) {
     add_curve_point("baseline_heldout", window, number_field(measurement, "heldout_loss"));
-  } else if (name == "benchmark_metrics") {
+  } else if (is(measurement, "benchmark_metrics")) {
     add_curve_point("heldout", window, number_field(measurement, "heldout_loss"));
     const std::string root = text_field(measurement, "state_root");
     if (root.empty() || window < 1) return;
     report_at(window_at(window - 1), node_of(measurement, source)).state_root = root;
-  } else if (name == "benchmark_task") {
+  } else if (is(measurement, "benchmark_task")) {
     const std::string task = tag(measurement, "task");
     if (task.empty()) return;
     add_curve_point("task " + task + ' ' + tag(measurement, "metric"), window,
@@ -247,7 +259,7 @@ void RunView::add_fault(const Measurement& measurement, std::string kind, std::s
 
 size_t RunView::node_of(const Measurement& measurement, const std::string& source) {
   const std::string role = tag(measurement, "role");
-  const bool alone = role == "evaluator" || role == "baseline";
+  const bool alone = role == name_of(NodeRole::kEvaluator) || role == "baseline";
   std::string name = source;
   if (!role.empty())
     name = alone || tag(measurement, "uid").empty() ? role : role + "-" + tag(measurement, "uid");
@@ -321,9 +333,9 @@ void RunView::add_judgement(const Measurement& measurement, int64_t window) {
 void RunView::add_timeline(const Measurement& measurement, NodeReport& report) {
   report.spans.clear();
   for (size_t phase = 0; phase < kWindowPhases.size(); ++phase) {
-    const std::string name = kWindowPhases[phase];
-    const auto start = integer_field(measurement, name + "_start_ms");
-    const auto seconds = number_field(measurement, name + "_seconds");
+    const std::string name(kWindowPhases[phase]);
+    const auto start = integer_named(measurement, name + "_start_ms");
+    const auto seconds = number_named(measurement, name + "_seconds");
     if (start && seconds && *seconds >= 0 && *seconds < kLongestPhaseSeconds)
       report.spans.push_back({phase, *start, *seconds});
   }

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "app/run/fault_list.h"
-#include "node/window/window_timeline.h"
+#include "ports/measurement_names.h"
 #include "ports/metrics_sink.h"
 
 namespace templar {
@@ -45,7 +45,7 @@ struct MinerJudgement {
   std::optional<double> own_gain, random_gain;
 };
 
-// Of one number, over the nodes that reported it; nothing where none did.
+// Of one number, over the nodes that reported it; nullopt if none did.
 struct Spread {
   std::optional<double> sum, low, high;
   int count = 0;
@@ -163,9 +163,9 @@ class RunView {
   bool call_ended_ = false;
 };
 
-// A field as a number, whichever type it has; nothing if it is missing, text or not finite.
-[[nodiscard]] std::optional<double> number_field(const Measurement& measurement, std::string_view name);
+// A field as a number, whichever type it has; nullopt if it is missing, text or not finite.
+[[nodiscard]] std::optional<double> number_field(const Measurement& measurement, FieldName name);
 // Empty if it is missing or no text.
-[[nodiscard]] std::string text_field(const Measurement& measurement, std::string_view name);
+[[nodiscard]] std::string text_field(const Measurement& measurement, FieldName name);
 
 }  // namespace templar

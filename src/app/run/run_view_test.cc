@@ -5,6 +5,8 @@
 
 #include <limits>
 
+#include "support/measurement_forms.h"
+
 namespace templar::testing {
 namespace {
 
@@ -98,6 +100,38 @@ TEST(RunView, ReplacesAWindowThatIsReportedAgain) {
   ASSERT_EQ(view.windows().at(3).reports.size(), 1u);
   EXPECT_EQ(view.windows().at(3).reports[0].loss, 2.25);
   EXPECT_EQ(view.windows().at(3).revision, 2u);
+}
+
+// A name that the view asks for and nobody writes would leave something empty here.
+TEST(RunView, FindsAllThatItShowsInTheMeasurementsThatAreListed) {
+  RunView view;
+  for (const MeasurementForm& form : kMeasurements) view.add(filled_measurement(form), "somebody");
+  const RunWindow& window = view.windows().at(1);
+  EXPECT_TRUE(window.accepted && window.rejected && window.baseline_loss);
+  EXPECT_EQ(window.validator_root, "state_root");
+  const NodeReport& report = *window.report_of(0);
+  EXPECT_EQ(report.state_root, "state_root");
+  EXPECT_TRUE(report.loss && report.tokens && report.train_seconds && report.contribution_bytes);
+  EXPECT_EQ(report.miner, 1u);
+  EXPECT_EQ(report.spans.size(), kWindowPhases.size());
+  ASSERT_EQ(window.judgements.size(), 1u);
+  const MinerJudgement& judgement = window.judgements[0];
+  EXPECT_EQ(judgement.verdict, "verdict");
+  EXPECT_EQ(judgement.reason, "reason");
+  EXPECT_TRUE(judgement.gradient_score && judgement.binary_average && judgement.rating_mu &&
+              judgement.rating_sigma && judgement.ordinal && judgement.sync_score && judgement.final_score &&
+              judgement.weight && judgement.own_gain && judgement.random_gain);
+  for (const char* curve : {"heldout", "baseline_heldout", "task task metric"})
+    EXPECT_EQ(view.curve(curve).count(1), 1u) << curve;
+  EXPECT_TRUE(view.curve("task task metric").at(1).standard_error);
+  EXPECT_EQ(view.faults().total(), 3) << "a divergence, a verdict, a penalty";
+  ASSERT_EQ(view.system().size(), 1u);
+  const SystemSample& system = view.system()[0];
+  EXPECT_TRUE(system.process_cpu && system.process_memory && system.machine_cpu && system.machine_memory &&
+              system.gpu);
+  EXPECT_EQ(view.windows_wanted(), 1);
+  EXPECT_EQ(view.train_seconds(), 1);
+  EXPECT_EQ(view.total_seconds(), 1);
 }
 
 TEST(RunView, NeverFailsOnFieldsThatAreMissingOrOfAnotherType) {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "app/terminal/printable.h"
-#include "node/window/window_timeline.h"
+#include "ports/measurement_names.h"
 
 namespace templar {
 namespace {

@@ -75,6 +75,13 @@ Result<std::unique_ptr<DashboardServer>> serve_dashboard(const LocalRun& run,
   return server;
 }
 
+// Under the sink's own tags.
+void write(MetricsSink& metrics, MeasurementName name, std::initializer_list<MetricField> fields) {
+  Measurement measurement{.name = std::string(name.text())};
+  add_fields(measurement, fields);
+  metrics.write(std::move(measurement));
+}
+
 Status run_localnet(const LocalnetOptions& options) {
   const Stopwatch total;
   TRY_ASSIGN(LocalRun run, open_local_run(options, [](const std::string& line) {
@@ -103,9 +110,8 @@ Status run_localnet(const LocalnetOptions& options) {
   tags.insert({{"run", run_id(run.spec).brief()}, {"role", "localnet"}});
   TRY_ASSIGN(const auto metrics,
              watch->open_sink(run.path("metrics") / "localnet.jsonl", std::move(tags), true));
-  metrics->write({.name = "localnet_begin",
-                  .tags = {},
-                  .fields = {{"windows", run.windows}, {"miners", static_cast<int64_t>(options.miners)}}});
+  write(*metrics, "localnet_begin",
+        {{"windows", run.windows}, {"miners", static_cast<int64_t>(options.miners)}});
   TRY_ASSIGN(const auto dashboard, serve_dashboard(run, options));
   LiveView view(run, stdout);
   view.skip_to_end(known);
@@ -117,9 +123,8 @@ Status run_localnet(const LocalnetOptions& options) {
   const auto drive = options.processes ? run_processes : run_in_process;
   const Status outcome = drive(run, options, tick, stop_requested);
   // How long each call took, so that a resumed run adds up.
-  metrics->write({.name = "localnet_call",
-                  .tags = {},
-                  .fields = {{"train_seconds", training.seconds()}, {"total_seconds", total.seconds()}}});
+  write(*metrics, "localnet_call",
+        {{"train_seconds", training.seconds()}, {"total_seconds", total.seconds()}});
   metrics->flush();
   follower.poll_all();
   if (!outcome) return outcome;

@@ -12,6 +12,7 @@
 #include "app/run/top_view.h"
 #include "app/terminal/stop_signal.h"
 #include "app/verbs/command.h"
+#include "base/clock.h"
 
 namespace templar {
 namespace {

@@ -37,14 +37,14 @@ struct CatchUpReport {
 class CatchUp {
  public:
   // All references must outlive it. key: the node's own, by which it knows whether it leads.
-  CatchUp(const NodeEnvironment& environment, Replica& replica, std::string_view role, const PublicKey& key,
+  CatchUp(const NodeEnvironment& environment, Replica& replica, NodeRole role, const PublicKey& key,
           const PrefetchLimits& limits = {})
       : environment_(environment),
         replica_(replica),
         key_(key),
         limits_(limits),
         clock_(environment.ledger, environment.spec.network),
-        node_{role, 0} {}
+        node_{name_of(role), 0} {}
 
   // Makes the next step: loads a checkpoint if the replica has no model, or applies one window, up to (not
   // including) until_window if that is given; a model that is being healed goes up to where it differed in

@@ -6,6 +6,7 @@
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"
 #include "support/leader_by_hand.h"
+#include "support/measurement_forms.h"
 
 namespace templar {
 namespace {
@@ -56,7 +57,8 @@ class CatchingUp : public ::testing::Test {
   testing::LeaderByHand leader_{world_};
   std::unique_ptr<Engine> engine_ = testing::make_node_engine(world_.spec());
   Replica replica_{world_.environment, *engine_, 1};
-  CatchUp catch_up_{world_.environment, replica_, "miner", world_.communications.key(1).public_key()};
+  CatchUp catch_up_{world_.environment, replica_, NodeRole::kMiner,
+                    world_.communications.key(1).public_key()};
 };
 
 TEST_F(CatchingUp, ReplaysEveryRecordAfterTheNewestCheckpoint) {
@@ -77,7 +79,7 @@ TEST_F(CatchingUp, StopsWhereItIsTold) {
 TEST_F(CatchingUp, IsNothingBeforeTheLeaderHasACheckpoint) {
   testing::NodeWorld empty(1);
   Replica replica(empty.environment, *engine_, 1);
-  CatchUp catch_up(empty.environment, replica, "miner", empty.communications.key(1).public_key());
+  CatchUp catch_up(empty.environment, replica, NodeRole::kMiner, empty.communications.key(1).public_key());
   EXPECT_EQ(catch_up.advance().value(), CatchUpState::kNoCheckpoint);
   EXPECT_FALSE(replica.begun());
 }
@@ -250,13 +252,15 @@ TEST_F(CatchingUp, WaitsWhereARecordCountsOtherOuterSteps) {
 }
 
 TEST_F(CatchingUp, EndsTheLeaderWhereItsOwnRecordsContradictItsCheckpoint) {
-  CatchUp leading(world_.environment, replica_, "validator", world_.communications.key(0).public_key());
+  CatchUp leading(world_.environment, replica_, NodeRole::kValidator,
+                  world_.communications.key(0).public_key());
   world_.publish_record(world_.record_of(2, 2, leader_.root_at(0), {}));
   EXPECT_TRUE(fails(testing::advance_to_the_end(leading), ErrorKind::kFatal, "window 1 can't be completed"));
 }
 
 TEST_F(CatchingUp, LetsTheLeaderTryAgainWhereAContributionIsNotToBeHad) {
-  CatchUp leading(world_.environment, replica_, "validator", world_.communications.key(0).public_key());
+  CatchUp leading(world_.environment, replica_, NodeRole::kValidator,
+                  world_.communications.key(0).public_key());
   const Bytes contribution = object(2, contribution_key(3));
   remove(2, contribution_key(3));
   for (int i = 0; i < 2; ++i) {
@@ -278,6 +282,7 @@ TEST_F(CatchingUp, NamesTheBlockInWhichTheModelDifferedAndHealsIt) {
       << "the first record after the step that the flip went into";
   const auto reports = world_.communications.metrics.named("model_divergence");
   ASSERT_EQ(reports.size(), 1u);
+  EXPECT_EQ(testing::misfits_of(reports[0]), "");
   EXPECT_EQ(reports[0].tags.at("role"), "miner");
   EXPECT_EQ(reports[0].tags.at("uid"), "1");
   const auto& fields = reports[0].fields;

@@ -3,7 +3,6 @@
 #include <numeric>
 
 #include "base/log.h"
-#include "node/window/node_measurement.h"
 
 namespace templar {
 namespace {
@@ -33,17 +32,16 @@ void report_healed(const NodeEnvironment& environment, const NodeName& node, con
        {"place", first->description},
        {"different_blocks", different},
        {"blocks", all}});
-  Measurement measurement = node_measurement("model_divergence", node.role, node.uid, environment);
-  measurement.fields = {{"window", divergence.window},
-                        {"parameter", parameter},
-                        {"block", static_cast<int64_t>(first->block)},
-                        {"first_byte", static_cast<int64_t>(first->first_byte)},
-                        {"end_byte", static_cast<int64_t>(first->end_byte)},
-                        {"different_blocks", different},
-                        {"blocks", all},
-                        {"state_root", divergence.ours.root.hex()},
-                        {"leader_state_root", divergence.leaders.hex()}};
-  environment.metrics.write(std::move(measurement));
+  environment.metrics.write(node_measurement("model_divergence", node, environment,
+                                             {{"window", divergence.window},
+                                              {"parameter", parameter},
+                                              {"block", static_cast<int64_t>(first->block)},
+                                              {"first_byte", static_cast<int64_t>(first->first_byte)},
+                                              {"end_byte", static_cast<int64_t>(first->end_byte)},
+                                              {"different_blocks", different},
+                                              {"blocks", all},
+                                              {"state_root", divergence.ours.root.hex()},
+                                              {"leader_state_root", divergence.leaders.hex()}}));
 }
 
 }  // namespace templar

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 
 #include "core/consensus/state_root.h"
 #include "node/window/environment.h"
+#include "node/window/node_measurement.h"
 
 namespace templar {
 
@@ -15,11 +15,6 @@ struct Divergence {
   int64_t window = 0;  // at whose start it was seen
   StateTree ours;
   Hash256 leaders;  // root, as the leader's record names it
-};
-
-struct NodeName {
-  std::string_view role;  // "miner", "validator"; must live as long as the node
-  uint32_t uid = 0;
 };
 
 // Names the first parameter block in which the diverged model differed from the right one, which is healed's,

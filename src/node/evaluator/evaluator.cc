@@ -14,12 +14,12 @@
 #include "node/evaluator/evaluated_windows.h"
 #include "node/window/node_measurement.h"
 #include "node/window/roster.h"
-#include "ports/metric_fields.h"
 
 namespace templar {
 namespace {
 
 constexpr int64_t kBaselineWindow = 0;
+constexpr NodeName kSelf{name_of(NodeRole::kEvaluator), 0};  // evaluators have no uid
 
 std::optional<int64_t> parse_window(std::string_view text) {
   int64_t window = 0;
@@ -84,7 +84,7 @@ Result<Progress> Evaluator::advance() {
   const Status evaluated = model ? evaluate(*model) : std::unexpected(model.error());
   if (!evaluated && evaluated.error().kind != ErrorKind::kSkip) return std::unexpected(evaluated.error());
   timeline_.add("evaluate", watch);
-  timeline_.report("evaluator", 0, *window, environment_);
+  timeline_.report(kSelf, *window, environment_);
   environment_.metrics.flush();  // a checkpoint that is marked as done must have been reported
   if (evaluated) {
     TRY(mark_done(*window));
@@ -150,16 +150,12 @@ Status Evaluator::evaluate(const Evaluated& model) {
   const double heldout_seconds = watch.seconds();
   TRY_ASSIGN(const std::vector<double> scores, report_tasks(model));
   Measurement summary = measurement("benchmark_summary", model);
-  summary.fields.insert({{"num_tasks", static_cast<int64_t>(scores.size())},
-                         {"load_s", model.load_seconds},
-                         {"heldout_s", heldout_seconds},
-                         {"tasks_s", watch.seconds() - heldout_seconds},
-                         {"benchmark_runtime_s", model.load_seconds + watch.seconds()}});
-  if (scores.empty()) {
-    add_missing_field(summary, "mean_score");
-  } else {
-    summary.fields["mean_score"] = mean_of(scores);
-  }
+  add_fields(summary, {{"num_tasks", static_cast<int64_t>(scores.size())},
+                       {"mean_score", mean_of(scores)},
+                       {"load_s", model.load_seconds},
+                       {"heldout_s", heldout_seconds},
+                       {"tasks_s", watch.seconds() - heldout_seconds},
+                       {"benchmark_runtime_s", model.load_seconds + watch.seconds()}});
   environment_.metrics.write(std::move(summary));
   return {};
 }
@@ -169,14 +165,14 @@ Status Evaluator::report_heldout(const Evaluated& model) {
   TRY_ASSIGN(const HeldoutReport report, evaluate_heldout(environment_.shards, replica_.engine(),
                                                           options_.heldout_samples, options_.tokenizer));
   Measurement metrics = measurement("benchmark_metrics", model);
-  metrics.fields.insert({{"heldout_loss", report.mean_loss()},
-                         {"heldout_tokens", report.predicted_tokens},
-                         {"perplexity", report.perplexity()},
-                         {"seconds", watch.seconds()},
-                         {"state_root", replica_.state_root().hex()}});
+  add_fields(metrics, {{"heldout_loss", report.mean_loss()},
+                       {"heldout_tokens", report.predicted_tokens},
+                       {"perplexity", report.perplexity()},
+                       {"seconds", watch.seconds()},
+                       {"state_root", replica_.state_root().hex()}});
   if (options_.tokenizer != nullptr) {
-    metrics.fields["heldout_bytes"] = report.predicted_bytes;
-    metrics.fields["bits_per_byte"] = report.bits_per_byte();
+    add_fields(metrics,
+               {{"heldout_bytes", report.predicted_bytes}, {"bits_per_byte", report.bits_per_byte()}});
   }
   environment_.metrics.write(std::move(metrics));
   return {};
@@ -193,26 +189,26 @@ Result<std::vector<double>> Evaluator::report_tasks(const Evaluated& model) {
     Measurement result = measurement("benchmark_task", model);
     result.tags["task"] = form.name;
     result.tags["metric"] = form.has_acc_norm ? "acc_norm,none" : "acc,none";
-    result.fields.insert({{"score", score.score()},
-                          {"score_stderr", score.standard_error()},
-                          {"acc", score.acc},
-                          {"count", score.questions},
-                          {"num_fewshot", task.example_count},
-                          {"seconds", watch.seconds()}});
-    if (form.has_acc_norm)
-      result.fields.insert({{"acc_norm", score.acc_norm}, {"acc_bytes", score.acc_bytes}});
+    add_fields(result, {{"score", score.score()},
+                        {"score_stderr", score.standard_error()},
+                        {"acc", score.acc},
+                        {"count", score.questions},
+                        {"num_fewshot", task.example_count},
+                        {"seconds", watch.seconds()}});
+    if (form.has_acc_norm) add_fields(result, {{"acc_norm", score.acc_norm}, {"acc_bytes", score.acc_bytes}});
     environment_.metrics.write(std::move(result));
     scores.push_back(score.score());
   }
   return scores;
 }
 
-// With what all of an evaluation's measurements have. The tags are the reference's.
-Measurement Evaluator::measurement(std::string_view name, const Evaluated& model) const {
-  Measurement measurement = node_measurement(name, "evaluator", 0, environment_);
+// With what all of an evaluation's measurements have. The reference has window and step as tags, where a
+// database can't reckon with them: so they are fields too.
+Measurement Evaluator::measurement(MeasurementName name, const Evaluated& model) const {
+  Measurement measurement = node_measurement(name, kSelf, environment_,
+                                             {{"window", model.window}, {"global_step", model.outer_step}});
   measurement.tags["window"] = std::to_string(model.window);
   measurement.tags["global_step"] = std::to_string(model.outer_step);
-  measurement.fields = {{"window", model.window}, {"global_step", model.outer_step}};
   return measurement;
 }
 

@@ -61,7 +61,7 @@ class Evaluator {
   [[nodiscard]] Status evaluate(const Evaluated& model);
   [[nodiscard]] Status report_heldout(const Evaluated& model);
   [[nodiscard]] Result<std::vector<double>> report_tasks(const Evaluated& model);
-  [[nodiscard]] Measurement measurement(std::string_view name, const Evaluated& model) const;
+  [[nodiscard]] Measurement measurement(MeasurementName name, const Evaluated& model) const;
   [[nodiscard]] Status load_state();
   [[nodiscard]] Status mark_done(int64_t window);
 

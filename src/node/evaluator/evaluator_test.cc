@@ -11,6 +11,7 @@
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"
 #include "support/file_content.h"
+#include "support/measurement_forms.h"
 #include "support/node_world.h"
 #include "support/temporary_folder.h"
 #include "support/vectors.h"
@@ -237,6 +238,8 @@ class EvaluatorTaskTest : public ::testing::Test {
 TEST_F(EvaluatorTaskTest, ReportsEachTaskAndASummary) {
   publish(4);
   work();
+  for (const Measurement& measurement : world_.communications.metrics.measurements())
+    EXPECT_EQ(testing::misfits_of(measurement), "");
   const auto tasks = named("benchmark_task");
   ASSERT_EQ(tasks.size(), 12u) << "six tasks of the baseline, six of the checkpoint";
   double sum = 0;

@@ -21,7 +21,7 @@ Miner::Miner(const NodeEnvironment& environment, ObjectStore& store, Engine& eng
       options_(options),
       clock_(environment.ledger, environment.spec.network),
       replica_(environment, engine, options.threads),
-      catch_up_(environment, replica_, "miner", key.public_key()),
+      catch_up_(environment, replica_, NodeRole::kMiner, key.public_key()),
       trainer_(environment) {
   if (!options.dump_folder.empty()) dump_what_is_compressed();
 }
@@ -311,25 +311,27 @@ void Miner::settle_own_state(const CatchUpReport& report) {
 }
 
 void Miner::report(int64_t window, const Gathered& gathered, bool confirmed) {
-  Measurement measurement = node_measurement("training_step_v2", "miner", self_.uid, environment_);
-  measurement.fields["window"] = window;
-  measurement.fields["global_step"] = replica_.outer_step();
+  const NodeName self{name_of(NodeRole::kMiner), self_.uid};
+  Measurement measurement = node_measurement("training_step_v2", self, environment_,
+                                             {{"window", window},
+                                              {"global_step", replica_.outer_step()},
+                                              {"record_confirmed", static_cast<int64_t>(confirmed)},
+                                              {"state_root", replica_.state_root().hex()}});
   add_gathered(measurement, gathered);
-  measurement.fields["record_confirmed"] = static_cast<int64_t>(confirmed);
-  measurement.fields["state_root"] = replica_.state_root().hex();
   if (trained_.window == window) {
-    measurement.fields["loss"] = mean_of(trained_.inner.losses);
-    measurement.fields["inner_steps"] = static_cast<int64_t>(trained_.inner.losses.size());
-    measurement.fields["learning_rate"] = trained_.inner.learning_rate_last;
-    measurement.fields["gradient_norm"] = trained_.inner.gradient_norm_mean;
-    measurement.fields["tokens"] = trained_.inner.tokens;
-    measurement.fields["train_seconds"] = trained_.seconds;
-    measurement.fields["tokens_per_sec"] =
-        static_cast<double>(trained_.inner.tokens) / std::max(trained_.seconds, 1e-9);
-    measurement.fields["contribution_bytes"] = trained_.contribution_bytes;
+    const InnerReport& inner = trained_.inner;
+    add_fields(measurement,
+               {{"loss", mean_of(inner.losses)},
+                {"inner_steps", static_cast<int64_t>(inner.losses.size())},
+                {"learning_rate", inner.learning_rate_last},
+                {"gradient_norm", inner.gradient_norm_mean},
+                {"tokens", inner.tokens},
+                {"train_seconds", trained_.seconds},
+                {"tokens_per_sec", static_cast<double>(inner.tokens) / std::max(trained_.seconds, 1e-9)},
+                {"contribution_bytes", trained_.contribution_bytes}});
   }
   environment_.metrics.write(std::move(measurement));
-  timeline_.report("miner", self_.uid, window, environment_);
+  timeline_.report(self, window, environment_);
 }
 
 }  // namespace templar

@@ -251,7 +251,7 @@ TEST_F(MinerTest, StartsAgainFromACheckpointWhereItsRootIsNotTheLeaders) {
   work(node);
   const auto engine = testing::make_node_engine(world_.spec());
   Replica leader(world_.environment, *engine, 1);
-  CatchUp catch_up(world_.environment, leader, "miner", world_.communications.key(2).public_key());
+  CatchUp catch_up(world_.environment, leader, NodeRole::kMiner, world_.communications.key(2).public_key());
   ASSERT_EQ(testing::advance_to_the_end(catch_up).value(), CatchUpState::kInSync);
   EXPECT_EQ(world_.stored_contribution(1, 2).header().state_root, leader.state_root());
 }

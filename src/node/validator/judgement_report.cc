@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <initializer_list>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,8 +22,11 @@ class Reporter {
   void report_penalty(const ScoreChange& change) const;
 
  private:
-  [[nodiscard]] Measurement begin(std::string_view name) const;
-  [[nodiscard]] Measurement begin(std::string_view name, uint32_t eval_uid) const;
+  // Of the window; with eval_uid, of one miner in it.
+  [[nodiscard]] Measurement measurement(MeasurementName name,
+                                        std::initializer_list<MetricField> fields) const;
+  [[nodiscard]] Measurement measurement(MeasurementName name, uint32_t eval_uid,
+                                        std::initializer_list<MetricField> fields) const;
   void write(Measurement measurement) const { environment_.metrics.write(std::move(measurement)); }
   [[nodiscard]] int64_t count(const std::function<bool(const MinerEvidence&)>& predicate) const {
     return std::ranges::count_if(judgement_.evidence.miners, predicate);
@@ -33,14 +37,14 @@ class Reporter {
   const Judgement& judgement_;
 };
 
-// Means over the miners that were measured.
+// Means over the miners that were measured; nothing if none was.
 void add_losses(Measurement& measurement, const Evidence& evidence) {
-  const auto add = [&](const char* name, double LossChange::* loss, LossChange Evaluation::* samples) {
+  const auto add = [&](FieldName name, double LossChange::* loss, LossChange Evaluation::* samples) {
     std::vector<double> values;
     for (const MinerEvidence& miner : evidence.miners) {
       if (miner.evaluation) values.push_back((*miner.evaluation).*samples.*loss);
     }
-    if (!values.empty()) measurement.fields[name] = mean_of(values);
+    if (!values.empty()) add_fields(measurement, {{name, mean_of(values)}});
   };
   add("loss_own_before", &LossChange::before, &Evaluation::own);
   add("loss_own_after", &LossChange::after, &Evaluation::own);
@@ -48,34 +52,38 @@ void add_losses(Measurement& measurement, const Evidence& evidence) {
   add("loss_random_after", &LossChange::after, &Evaluation::unassigned);
 }
 
-Measurement Reporter::begin(std::string_view name) const {
-  Measurement measurement = node_measurement(name, "validator", uid_, environment_);
-  measurement.fields = {{"window", judgement_.evidence.window},
-                        {"global_step", judgement_.replica.outer_step()}};
+Measurement Reporter::measurement(MeasurementName name, std::initializer_list<MetricField> fields) const {
+  Measurement measurement = node_measurement(
+      name, {name_of(NodeRole::kValidator), uid_}, environment_,
+      {{"window", judgement_.evidence.window}, {"global_step", judgement_.replica.outer_step()}});
+  add_fields(measurement, fields);
   return measurement;
 }
 
-Measurement Reporter::begin(std::string_view name, uint32_t eval_uid) const {
-  Measurement measurement = begin(name);
-  measurement.tags["eval_uid"] = std::to_string(eval_uid);
-  return measurement;
+Measurement Reporter::measurement(MeasurementName name, uint32_t eval_uid,
+                                  std::initializer_list<MetricField> fields) const {
+  Measurement of_miner = measurement(name, fields);
+  of_miner.tags["eval_uid"] = std::to_string(eval_uid);
+  return of_miner;
 }
 
 void Reporter::report_window() const {
   const auto all = static_cast<int64_t>(judgement_.evidence.miners.size());
   const int64_t accepted = count([](const MinerEvidence& miner) { return miner.verdict.accepted(); });
-  Measurement summary = begin("validator_window_v2");
-  summary.fields.insert(
-      {{"accepted", accepted},
-       {"rejected", all - accepted},
-       {"evaluated_uids_count",
-        count([](const MinerEvidence& miner) { return miner.evaluation.has_value(); })},
-       {"active_miners_count", static_cast<int64_t>(judgement_.result.scoreboard.miners.size())},
-       {"outer_lr", judgement_.replica.outer_learning_rate()},
-       {"judge_seconds", judgement_.seconds},
-       {"state_root", judgement_.replica.state_root().hex()}});
-  if (all > 0)
-    summary.fields["gather_success_rate"] = 100.0 * static_cast<double>(accepted) / static_cast<double>(all);
+  Measurement summary =
+      measurement("validator_window_v2",
+                  {{"accepted", accepted},
+                   {"rejected", all - accepted},
+                   {"evaluated_uids_count",
+                    count([](const MinerEvidence& miner) { return miner.evaluation.has_value(); })},
+                   {"active_miners_count", static_cast<int64_t>(judgement_.result.scoreboard.miners.size())},
+                   {"outer_lr", judgement_.replica.outer_learning_rate()},
+                   {"judge_seconds", judgement_.seconds},
+                   {"state_root", judgement_.replica.state_root().hex()}});
+  if (all > 0) {
+    add_fields(summary,
+               {{"gather_success_rate", 100.0 * static_cast<double>(accepted) / static_cast<double>(all)}});
+  }
   add_losses(summary, judgement_.evidence);
   write(std::move(summary));
 }
@@ -83,38 +91,39 @@ void Reporter::report_window() const {
 void Reporter::report_miner(const MinerEvidence& miner) const {
   const MinerScore& score = judgement_.result.scoreboard.miners.at(miner.uid);
   const auto weight = judgement_.result.weights.find(miner.uid);
-  Measurement scores = begin("validator_scores", miner.uid);
-  scores.fields.insert({{"verdict", std::string(verdict_name(miner.verdict.code))},
-                        {"reason", miner.verdict.reason},
-                        {"gradient_score", score.gradient_score},
-                        {"binary_moving_avg", score.binary_average},
-                        {"rating_mu", score.rating.mu},
-                        {"rating_sigma", score.rating.sigma},
-                        {"ordinal", score.rating.ordinal()},
-                        {"sync_score", score.sync_factor},
-                        {"final_score", score.final_score},
-                        {"weight", weight == judgement_.result.weights.end() ? 0.0 : weight->second}});
+  Measurement scores =
+      measurement("validator_scores", miner.uid,
+                  {{"verdict", std::string(verdict_name(miner.verdict.code))},
+                   {"reason", miner.verdict.reason},
+                   {"gradient_score", score.gradient_score},
+                   {"binary_moving_avg", score.binary_average},
+                   {"rating_mu", score.rating.mu},
+                   {"rating_sigma", score.rating.sigma},
+                   {"ordinal", score.rating.ordinal()},
+                   {"sync_score", score.sync_factor},
+                   {"final_score", score.final_score},
+                   {"weight", weight == judgement_.result.weights.end() ? 0.0 : weight->second}});
   if (miner.evaluation) {
-    scores.fields.insert({{"loss_own_before", miner.evaluation->own.before},
-                          {"loss_own_after", miner.evaluation->own.after},
-                          {"loss_random_before", miner.evaluation->unassigned.before},
-                          {"loss_random_after", miner.evaluation->unassigned.after}});
-    Measurement openskill = begin("validator_openskill", miner.uid);
-    openskill.fields.insert(
-        {{"mu", score.rating.mu}, {"sigma", score.rating.sigma}, {"ordinal", score.rating.ordinal()}});
-    write(std::move(openskill));
+    add_fields(scores, {{"loss_own_before", miner.evaluation->own.before},
+                        {"loss_own_after", miner.evaluation->own.after},
+                        {"loss_random_before", miner.evaluation->unassigned.before},
+                        {"loss_random_after", miner.evaluation->unassigned.after}});
+    write(measurement(
+        "validator_openskill", miner.uid,
+        {{"mu", score.rating.mu}, {"sigma", score.rating.sigma}, {"ordinal", score.rating.ordinal()}}));
   }
   write(std::move(scores));
   if (!miner.verdict.accepted()) return;
-  Measurement sync = begin("validator_sync_score", miner.uid);
-  sync.fields.insert({{"sync_score", score.sync_factor}, {"steps_behind", counted_steps_behind(miner)}});
-  write(std::move(sync));
+  write(measurement("validator_sync_score", miner.uid,
+                    {{"sync_score", score.sync_factor}, {"steps_behind", counted_steps_behind(miner)}}));
 }
 
 void Reporter::report_penalty(const ScoreChange& change) const {
   const bool missing = change.reason == ScoreReason::kMissing;
-  Measurement penalty = begin(missing ? "validator_inactivity" : "validator_slash", change.uid);
-  penalty.fields.insert(
+  const MeasurementName name =
+      missing ? MeasurementName("validator_inactivity") : MeasurementName("validator_slash");
+  Measurement penalty = measurement(
+      name, change.uid,
       {{"score_before", change.before}, {"score_after", change.after}, {"reason", change.detail}});
   if (!missing) penalty.tags["reason_code"] = reason_name(change.reason);
   write(std::move(penalty));

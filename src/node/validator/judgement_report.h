@@ -1,5 +1,4 @@
-// What a validator tells about a window that it has judged, under the names that the reference system's
-// dashboards know.
+// What a validator tells about a window that it has judged.
 #pragma once
 
 #include <cstdint>

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/measurement_forms.h"
 #include "support/node_world.h"
 
 namespace templar::testing {
@@ -71,6 +72,11 @@ T field(const Measurement& measurement, const char* name) {
 }
 
 }  // namespace
+
+TEST_F(JudgementReport, WritesMeasurementsOfTheListedForms) {
+  for (const Measurement& measurement : world_.communications.metrics.measurements())
+    EXPECT_EQ(misfits_of(measurement), "");
+}
 
 TEST_F(JudgementReport, SumsUpTheWindow) {
   ASSERT_EQ(named("validator_window_v2").size(), 1u);

@@ -41,7 +41,7 @@ Validator::Validator(const NodeEnvironment& environment, ObjectStore& store, Led
       options_(options),
       clock_(environment.ledger, environment.spec.network),
       replica_(environment, engine, options.threads),
-      catch_up_(environment, replica_, "validator", key.public_key()),
+      catch_up_(environment, replica_, NodeRole::kValidator, key.public_key()),
       meter_(environment),
       publisher_(environment.spec, store, key,
                  {.threads = options.threads,
@@ -225,7 +225,7 @@ Result<Progress> Validator::judge_window() {
   // From here on nothing can fail: the model, the scoreboard and the window move together.
   finish_window();
   report_judgement(environment_, self_.uid, {evidence, result, replica_, watch.seconds()});
-  timeline_.report("validator", self_.uid, window, environment_);
+  timeline_.report({name_of(NodeRole::kValidator), self_.uid}, window, environment_);
   return Progress::kWorked;
 }
 

@@ -13,11 +13,12 @@ void add_gathered(Measurement& measurement, const Gathered& gathered) {
   for (const Contribution& contribution : gathered.accepted) accepted.push_back(contribution.header().uid);
   for (const RejectedContribution& contribution : gathered.rejected) rejected.push_back(contribution.uid);
   const size_t all = accepted.size() + rejected.size();
-  measurement.fields["gather_accepted"] = static_cast<int64_t>(accepted.size());
-  measurement.fields["gather_rejected"] = static_cast<int64_t>(rejected.size());
-  if (all > 0)
-    measurement.fields["gather_success_rate"] =
-        100.0 * static_cast<double>(accepted.size()) / static_cast<double>(all);
+  add_fields(measurement, {{"gather_accepted", static_cast<int64_t>(accepted.size())},
+                           {"gather_rejected", static_cast<int64_t>(rejected.size())}});
+  if (all > 0) {
+    add_fields(measurement, {{"gather_success_rate",
+                              100.0 * static_cast<double>(accepted.size()) / static_cast<double>(all)}});
+  }
   add_list_field(measurement, "gather_peers", accepted);
   add_list_field(measurement, "skipped_peers", rejected);
 }

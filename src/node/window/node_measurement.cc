@@ -4,12 +4,14 @@
 
 namespace templar {
 
-Measurement node_measurement(std::string_view name, std::string_view role, uint32_t uid,
-                             const NodeEnvironment& environment) {
+Measurement node_measurement(MeasurementName name, const NodeName& node, const NodeEnvironment& environment,
+                             std::initializer_list<MetricField> fields) {
   Measurement measurement;
-  measurement.name = name;
-  measurement.tags = {
-      {"role", std::string(role)}, {"uid", std::to_string(uid)}, {"run", environment.run_id.brief()}};
+  measurement.name = name.text();
+  measurement.tags = {{"role", std::string(node.role)},
+                      {"uid", std::to_string(node.uid)},
+                      {"run", environment.run_id.brief()}};
+  add_fields(measurement, fields);
   return measurement;
 }
 

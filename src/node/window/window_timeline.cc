@@ -2,24 +2,20 @@
 
 #include <utility>
 
-#include "node/window/node_measurement.h"
-
 namespace templar {
 
-void WindowTimeline::add(std::string_view name, const Stopwatch& watch) {
-  const auto found = phases_.find(name);
+void WindowTimeline::add(PhaseName name, const Stopwatch& watch) {
+  const auto found = phases_.find(name.text());
   if (found == phases_.end()) {
-    phases_.emplace(name, Span{watch.start_ms(), watch.seconds()});
+    phases_.emplace(name.text(), Span{watch.start_ms(), watch.seconds()});
   } else {
     found->second.seconds += watch.seconds();
   }
 }
 
-void WindowTimeline::report(std::string_view role, uint32_t uid, int64_t window,
-                            const NodeEnvironment& environment) {
+void WindowTimeline::report(const NodeName& node, int64_t window, const NodeEnvironment& environment) {
   if (phases_.empty()) return;
-  Measurement measurement = node_measurement("window_timeline", role, uid, environment);
-  measurement.fields["window"] = window;
+  Measurement measurement = node_measurement("window_timeline", node, environment, {{"window", window}});
   for (const auto& [name, span] : std::exchange(phases_, {})) {
     measurement.fields[name + "_start_ms"] = span.start_ms;
     measurement.fields[name + "_seconds"] = span.seconds;

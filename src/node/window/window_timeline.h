@@ -1,7 +1,6 @@
 // What a node was busy with in a window, and when: for people who watch, nothing is decided by it.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -9,12 +8,9 @@
 
 #include "base/clock.h"
 #include "node/window/environment.h"
+#include "node/window/node_measurement.h"
 
 namespace templar {
-
-// What a node can be busy with in a window.
-inline constexpr std::array<const char*, 7> kWindowPhases = {"train",    "publish",    "gather",  "apply",
-                                                             "evaluate", "checkpoint", "catch_up"};
 
 // One node's; not thread-safe.
 class WindowTimeline {
@@ -22,27 +18,26 @@ class WindowTimeline {
   // A phase goes on until this is destroyed.
   class Phase {
    public:
-    Phase(WindowTimeline& timeline, std::string_view name) : timeline_(timeline), name_(name) {}
+    Phase(WindowTimeline& timeline, PhaseName name) : timeline_(timeline), name_(name) {}
     ~Phase() { timeline_.add(name_, watch_); }
     Phase(const Phase&) = delete;
     Phase& operator=(const Phase&) = delete;
 
    private:
     WindowTimeline& timeline_;
-    std::string_view name_;
+    PhaseName name_;
     Stopwatch watch_;
   };
 
-  // name: one of kWindowPhases.
-  [[nodiscard]] Phase phase(std::string_view name) { return {*this, name}; }
+  [[nodiscard]] Phase phase(PhaseName name) { return {*this, name}; }
 
   // The phase from the watch's start to now. A phase that comes again in one window begins where it first
   // did, and its seconds add up.
-  void add(std::string_view name, const Stopwatch& watch);
+  void add(PhaseName name, const Stopwatch& watch);
 
   // Writes `window_timeline`: window, and <phase>_start_ms (since the Unix epoch) and <phase>_seconds of each
-  // phase since the last report. Nothing where there was none.
-  void report(std::string_view role, uint32_t uid, int64_t window, const NodeEnvironment& environment);
+  // phase since the last report. Writes nothing if there was no phase.
+  void report(const NodeName& node, int64_t window, const NodeEnvironment& environment);
 
  private:
   struct Span {

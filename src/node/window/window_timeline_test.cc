@@ -38,7 +38,7 @@ TEST_F(Timeline, TellsWhenEachPhaseBeganAndHowLongItTook) {
   {
     const auto phase = timeline_.phase("gather");
   }
-  timeline_.report("miner", 1, 12, world_.environment);
+  timeline_.report({"miner", 1}, 12, world_.environment);
   ASSERT_EQ(reported().size(), 1u);
   const Measurement told = reported()[0];
   EXPECT_THAT(names_of(told),
@@ -58,7 +58,7 @@ TEST_F(Timeline, AddsUpAPhaseThatComesAgainFromItsFirstStart) {
   timeline_.add("gather", first);
   const Stopwatch second;
   timeline_.add("gather", second);
-  timeline_.report("miner", 1, 0, world_.environment);
+  timeline_.report({"miner", 1}, 0, world_.environment);
   ASSERT_EQ(reported().size(), 1u);
   EXPECT_EQ(std::get<int64_t>(reported()[0].fields.at("gather_start_ms")), first.start_ms());
 }
@@ -67,8 +67,8 @@ TEST_F(Timeline, BeginsAnewAfterAReport) {
   {
     const auto phase = timeline_.phase("train");
   }
-  timeline_.report("miner", 1, 0, world_.environment);
-  timeline_.report("miner", 1, 1, world_.environment);
+  timeline_.report({"miner", 1}, 0, world_.environment);
+  timeline_.report({"miner", 1}, 1, world_.environment);
   EXPECT_EQ(reported().size(), 1u) << "window 1 had no phase";
 }
 
