@@ -27,13 +27,15 @@ for file in glob.glob(out + "/metrics/*.jsonl"):
         run = point["tags"].get("run", run)
         if any(value is not None for value in point["fields"].values()):
             wanted[point["name"], point["tags"]["node"]] += 1
-            missing = {"version", "runtime_id", "config_spec", "group"} - point["tags"].keys()
+            standard = {"run", "role", "version", "runtime_id", "config_spec", "group"}
+            if point["tags"].get("role") != "localnet":
+                standard.add("uid")
+            missing = standard - point["tags"].keys()
             if missing:
                 sys.exit(f"{point['name']} of {file} has no tag {missing}")
 found = collections.Counter()
 for (name, node) in wanted:
-    runs = f"AND \"run\" = '{run}'" if name != "system" else ""
-    ids = [p for p in module.points(module.influx(url, "admin", "a secret", f"SELECT * FROM \"{name}\" WHERE \"node\" = '{node}' AND \"group\" = '{out.rsplit('/', 1)[1]}' {runs} GROUP BY *"))]
+    ids = [p for p in module.points(module.influx(url, "admin", "a secret", f"SELECT * FROM \"{name}\" WHERE \"node\" = '{node}' AND \"group\" = '{out.rsplit('/', 1)[1]}' AND \"run\" = '{run}' GROUP BY *"))]
     found[name, node] = len(ids)
 if found != wanted:
     sys.exit(f"logged {dict(wanted)}, in the database {dict(found)}")

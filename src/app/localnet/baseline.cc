@@ -80,8 +80,8 @@ class Baseline final : public RunningNode {
 }  // namespace
 
 Result<std::unique_ptr<RunningNode>> open_baseline(const NodeConfig& config, uint32_t uid) {
-  TRY_ASSIGN(auto world, NodeWorld::open(config));
-  TRY_ASSIGN(auto engine, make_engine(*world));
+  TRY_ASSIGN(auto world, NodeWorld::open(config, NodeName{kBaselineRole, uid}));
+  TRY_ASSIGN(auto engine, make_engine(world->spec, config));
   return std::make_unique<Baseline>(std::move(world), std::move(engine), uid);
 }
 

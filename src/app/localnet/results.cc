@@ -5,6 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "app/localnet/baseline.h"
 #include "app/localnet/in_process.h"
 #include "app/localnet/loss_plot.h"
 #include "base/file.h"
@@ -127,9 +128,9 @@ std::string summary_json(const LocalRun& run, const RunView& known) {
 Result<std::string> write_results(const LocalRun& run, const RunView& known) {
   TRY(write_file_atomically(run.path("summary.json"), summary_json(run, known)));
   TRY(write_plot(run, known));
-  TRY_ASSIGN(const auto world, NodeWorld::open(baseline_config(run)));
+  TRY_ASSIGN(const auto world, NodeWorld::open(baseline_config(run), NodeName{kBaselineRole, kBaselineUid}));
   TRY(export_newest_model(*world, run.path("model")));
-  TRY_ASSIGN(const auto engine, make_engine(*world));
+  TRY_ASSIGN(const auto engine, make_engine(world->spec, world->config));
   TRY_ASSIGN(const std::string text, generate_sample(*world, *engine, run.path("model")));
   TRY(write_file_atomically(run.path("sample.txt"), text));
   return text;

@@ -19,22 +19,21 @@ namespace {
 
 constexpr size_t kMaxSpecBytes = size_t{1} << 20;
 
-// A key that the ledger knows keeps its registration; a new one is registered.
-Status register_if_new(NodeWorld& world, const KeyPair& key, NodeRole role, double stake) {
-  TRY_ASSIGN(const std::vector<Registration> roster, world.ledger->registrations());
+// Its uid. A key that the ledger knows keeps its registration; a new one is registered.
+Result<uint32_t> register_if_new(const NodeConfig& config, SqliteLedger& ledger, NodeRole role,
+                                 const KeyPair& key, double stake) {
+  TRY_ASSIGN(const std::vector<Registration> roster, ledger.registrations());
   const auto uid = uid_of(roster, key.public_key());
   if (uid && find_uid(roster, *uid)->role != role) {
     return fatal_error(fmt::format("key file {}: its key is registered in another role, as uid {}",
-                                   world.config.key_file.string(), *uid));
+                                   config.key_file.string(), *uid));
   }
-  if (uid) return {};
-  const auto registered = world.ledger->register_node({.uid = 0,
-                                                       .role = role,
-                                                       .key = key.public_key(),
-                                                       .bucket = bucket_of(key.public_key()),
-                                                       .stake = stake});
-  if (!registered) return std::unexpected(registered.error());
-  return {};
+  if (uid) return *uid;
+  return ledger.register_node({.uid = 0,
+                               .role = role,
+                               .key = key.public_key(),
+                               .bucket = bucket_of(key.public_key()),
+                               .stake = stake});
 }
 
 // Owns a node with all that it refers to, destroyed in the reverse order.
@@ -67,28 +66,36 @@ struct OwnedNode final : RunningNode {
   }
 };
 
-std::vector<LogField> who_is(std::string_view role, const NodeWorld& world, const KeyPair& key) {
-  std::vector<LogField> who = {{"role", role}};
-  const auto roster = world.ledger->registrations();
-  const auto uid = roster ? uid_of(*roster, key.public_key()) : std::nullopt;
-  if (uid) who.emplace_back("uid", *uid);
-  return who;
+// The engine comes before the registration: what can't work must not be counted on by others.
+template <typename Node>
+Result<std::unique_ptr<OwnedNode<Node>>> open_registered(const NodeConfig& config, NodeRole role,
+                                                         const KeyPair& key, double stake) {
+  auto owned = std::make_unique<OwnedNode<Node>>();
+  const auto join = [&](const RunSpec& spec, SqliteLedger& ledger) -> Result<NodeName> {
+    TRY_ASSIGN(owned->engine, make_engine(spec, config));
+    TRY_ASSIGN(const uint32_t uid, register_if_new(config, ledger, role, key, stake));
+    return NodeName{name_of(role), uid};
+  };
+  TRY_ASSIGN(owned->world, NodeWorld::open(config, join));
+  owned->who = {{"role", owned->world->name.role}, {"uid", owned->world->name.uid}};
+  return owned;
 }
 
-template <typename Node>
-Result<std::unique_ptr<OwnedNode<Node>>> open_world(const NodeConfig& config) {
-  auto owned = std::make_unique<OwnedNode<Node>>();
-  TRY_ASSIGN(owned->world, NodeWorld::open(config));
-  TRY_ASSIGN(owned->engine, make_engine(*owned->world));
-  return owned;
+std::map<std::string, std::string> sink_tags(const RunSpec& spec, const NodeName& name) {
+  std::map<std::string, std::string> tags = run_tags(spec);
+  tags.insert(
+      {{"run", run_id(spec).brief()}, {"role", std::string(name.role)}, {"uid", std::to_string(name.uid)}});
+  return tags;
 }
 
 }  // namespace
 
-NodeWorld::NodeWorld(const NodeConfig& node_config, FolderLock lock, RunSpec run_spec,
-                     std::unique_ptr<SqliteLedger> opened_ledger, std::unique_ptr<ShardSource> opened_shards,
-                     std::unique_ptr<Tokenizer> opened_tokenizer, std::unique_ptr<MetricsSink> opened_metrics)
+NodeWorld::NodeWorld(const NodeConfig& node_config, const NodeName& node_name, FolderLock lock,
+                     RunSpec run_spec, std::unique_ptr<SqliteLedger> opened_ledger,
+                     std::unique_ptr<ShardSource> opened_shards, std::unique_ptr<Tokenizer> opened_tokenizer,
+                     std::unique_ptr<MetricsSink> opened_metrics)
     : config(node_config),
+      name(node_name),
       spec(std::move(run_spec)),
       ledger(std::move(opened_ledger)),
       clock(*ledger),
@@ -100,7 +107,7 @@ NodeWorld::NodeWorld(const NodeConfig& node_config, FolderLock lock, RunSpec run
                   config.copy_checkpoints ? config.state_folder / "checkpoints" : std::filesystem::path()),
       lock_(std::move(lock)) {}
 
-Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config) {
+Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config, const Join& join) {
   TRY_ASSIGN(RunSpec spec, load_run_spec(config.spec_file.string()));
   TRY_ASSIGN(auto ledger, SqliteLedger::open_existing(config.ledger_file));
   TRY_ASSIGN(auto shards,
@@ -110,19 +117,22 @@ Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config) {
   TRY_ASSIGN(auto tokenizer, open_data_tokenizer(config.data_folder));
   TRY(make_folder(config.state_folder));
   TRY_ASSIGN(FolderLock lock, FolderLock::take(config.state_folder, LockScope::kProcess));
+  TRY_ASSIGN(const NodeName name, join(spec, *ledger));
   TRY_ASSIGN(auto metrics,
-             config.watch->open_sink(config.metrics_file, run_tags(spec), config.reports_machine));
-  return std::unique_ptr<NodeWorld>(new NodeWorld(config, std::move(lock), std::move(spec), std::move(ledger),
-                                                  std::move(shards), std::move(tokenizer),
+             config.watch->open_sink(config.metrics_file, sink_tags(spec, name), config.reports_machine));
+  return std::unique_ptr<NodeWorld>(new NodeWorld(config, name, std::move(lock), std::move(spec),
+                                                  std::move(ledger), std::move(shards), std::move(tokenizer),
                                                   std::move(metrics)));
+}
+
+Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config, const NodeName& name) {
+  return open(config, [&name](const RunSpec&, SqliteLedger&) { return name; });
 }
 
 Result<std::unique_ptr<RunningNode>> open_miner(const NodeConfig& config) {
   TRY_ASSIGN(const KeyPair key, KeyPair::load(config.key_file));
-  TRY_ASSIGN(auto owned, open_world<Miner>(config));
+  TRY_ASSIGN(auto owned, open_registered<Miner>(config, NodeRole::kMiner, key, 0));
   NodeWorld& world = *owned->world;
-  TRY(register_if_new(world, key, NodeRole::kMiner, 0));
-  owned->who = who_is("miner", world, key);
   owned->node = std::make_unique<Miner>(world.environment, *world.store, *owned->engine, key,
                                         MinerOptions{.threads = config.threads,
                                                      .until_window = config.until_window,
@@ -133,10 +143,8 @@ Result<std::unique_ptr<RunningNode>> open_miner(const NodeConfig& config) {
 
 Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config, double stake) {
   TRY_ASSIGN(const KeyPair key, KeyPair::load(config.key_file));
-  TRY_ASSIGN(auto owned, open_world<Validator>(config));
+  TRY_ASSIGN(auto owned, open_registered<Validator>(config, NodeRole::kValidator, key, stake));
   NodeWorld& world = *owned->world;
-  TRY(register_if_new(world, key, NodeRole::kValidator, stake));
-  owned->who = who_is("validator", world, key);
   owned->node =
       std::make_unique<Validator>(world.environment, *world.store, *world.ledger, *owned->engine, key,
                                   ValidatorOptions{.threads = config.threads,
@@ -163,18 +171,20 @@ Result<std::unique_ptr<RunningNode>> open_evaluator(const NodeConfig& config) {
     TRY_ASSIGN(options.tasks,
                load_tasks(config.evaluation.tasks_folder, {config.evaluation.task_limit, examples}));
   }
-  TRY_ASSIGN(auto owned, open_world<Evaluator>(config));
-  owned->who = {{"role", "evaluator"}};
+  auto owned = std::make_unique<OwnedNode<Evaluator>>();
+  TRY_ASSIGN(owned->world, NodeWorld::open(config, NodeName{name_of(NodeRole::kEvaluator), 0}));
+  TRY_ASSIGN(owned->engine, make_engine(owned->world->spec, config));
+  owned->who = {{"role", owned->world->name.role}};
   options.tokenizer = owned->world->tokenizer.get();
   owned->node = std::make_unique<Evaluator>(owned->world->environment, *owned->engine, std::move(options));
   return owned;
 }
 
-Result<std::unique_ptr<Engine>> make_engine(const NodeWorld& world) {
-  return make_cpu_engine(world.spec.model, world.spec.inner,
-                         {.threads = world.config.threads,
-                          .precision = world.config.precision,
-                          .micro_batch = std::min(EngineOptions{}.micro_batch, world.spec.inner.batch_size)});
+Result<std::unique_ptr<Engine>> make_engine(const RunSpec& spec, const NodeConfig& config) {
+  return make_cpu_engine(spec.model, spec.inner,
+                         {.threads = config.threads,
+                          .precision = config.precision,
+                          .micro_batch = std::min(EngineOptions{}.micro_batch, spec.inner.batch_size)});
 }
 
 std::string bucket_of(const PublicKey& key) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@
 #include "formats/checkpoint/retention.h"
 #include "formats/safetensors/model_shards.h"
 #include "node/window/environment.h"
+#include "node/window/node_measurement.h"
 #include "ports/ledger_clock.h"
 #include "ports/tokenizer.h"
 
@@ -57,11 +59,19 @@ struct NodeConfig {
 // Owns everything that a node's environment refers to.
 class NodeWorld {
  public:
+  // Says under which name the node works; asked last of all, when everything but the metrics is open, so that
+  // it may register the node. Where it fails, open does.
+  using Join = std::function<Result<NodeName>(const RunSpec& spec, SqliteLedger& ledger)>;
+
   // Opens all of it and checks that the data fits the run. Fails (fatal) and says what to do; fails (retry)
   // while another process works in the state folder.
-  [[nodiscard]] static Result<std::unique_ptr<NodeWorld>> open(const NodeConfig& config);
+  [[nodiscard]] static Result<std::unique_ptr<NodeWorld>> open(const NodeConfig& config, const Join& join);
+  // Of a node that no ledger knows.
+  [[nodiscard]] static Result<std::unique_ptr<NodeWorld>> open(const NodeConfig& config,
+                                                               const NodeName& name);
 
   const NodeConfig config;
+  const NodeName name;
   const RunSpec spec;
   const std::unique_ptr<SqliteLedger> ledger;
   const LedgerClock clock;
@@ -72,7 +82,7 @@ class NodeWorld {
   const NodeEnvironment environment;
 
  private:
-  NodeWorld(const NodeConfig& node_config, FolderLock lock, RunSpec run_spec,
+  NodeWorld(const NodeConfig& node_config, const NodeName& node_name, FolderLock lock, RunSpec run_spec,
             std::unique_ptr<SqliteLedger> opened_ledger, std::unique_ptr<ShardSource> opened_shards,
             std::unique_ptr<Tokenizer> opened_tokenizer, std::unique_ptr<MetricsSink> opened_metrics);
 
@@ -93,8 +103,8 @@ class RunningNode {
 [[nodiscard]] Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config, double stake);
 [[nodiscard]] Result<std::unique_ptr<RunningNode>> open_evaluator(const NodeConfig& config);
 
-// The engine of a node in that world, by its configuration.
-[[nodiscard]] Result<std::unique_ptr<Engine>> make_engine(const NodeWorld& world);
+// A node's engine, by its configuration. Fails as make_cpu_engine does.
+[[nodiscard]] Result<std::unique_ptr<Engine>> make_engine(const RunSpec& spec, const NodeConfig& config);
 
 // The bucket of a key in a local store.
 [[nodiscard]] std::string bucket_of(const PublicKey& key);
