@@ -8,12 +8,16 @@
 #include <fstream>
 #include <future>
 #include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
 
 #include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
 #include "base/file.h"
 #include "core/run/parameter_layout.h"
+#include "support/measurement_forms.h"
 #include "support/run_specs.h"
 #include "support/temporary_folder.h"
+#include "support/vectors.h"
 
 namespace templar::testing {
 namespace {
@@ -148,6 +152,66 @@ TEST_F(DashboardServerTest, TellsWhoKnowsTheRunOnlyWhatIsNew) {
   EXPECT_EQ(after["faults"][0][3], "invalid: too large");
   EXPECT_EQ(json("/api/news?since=nonsense")["windows"]["window"], Json({0, 1}))
       << "an unknown cursor knows nothing";
+}
+
+// The names that follow the word in the text: a and b for "news\\." in "news.a + news.b".
+std::set<std::string> names_behind(const std::string& word, const std::string& text) {
+  std::set<std::string> names;
+  const std::regex expression("\\b" + word + "([a-z_]+)");
+  for (std::sregex_iterator at(text.begin(), text.end(), expression), end; at != end; ++at)
+    names.insert((*at)[1]);
+  return names;
+}
+
+bool has_null(const Json& json) {
+  return json.is_null() || std::ranges::any_of(json, [](const Json& item) {
+           return item.is_structured() ? has_null(item) : item.is_null();
+         });
+}
+
+// A name that is asked for and nobody writes would leave a null here.
+TEST_F(DashboardServerTest, HasANumberForAllThatItSaysOfTheMeasurementsThatAreListed) {
+  for (const MeasurementForm& form : kMeasurements) run_.write("somebody", filled_measurement(form));
+  start();
+  Json news = all_news();
+  EXPECT_EQ(news["windows"]["differ"], Json::array({nullptr})) << "all nodes agree";
+  news["windows"].erase("differ");
+  for (const char* part : {"windows", "miners", "details", "system", "faults", "windows_wanted", "nodes"}) {
+    EXPECT_FALSE(news[part].empty()) << part;
+    EXPECT_FALSE(has_null(news[part])) << part << ": " << news[part];
+  }
+  EXPECT_EQ(news["phases"], Json(kWindowPhases));
+  EXPECT_FALSE(has_null(news["curves"]["task task metric"]));
+  const Json miner = json("/api/miner?uid=1");
+  for (const auto& [name, column] : miner.items()) {
+    EXPECT_EQ(column.size(), 1u) << name;
+    EXPECT_FALSE(has_null(column)) << name;
+  }
+}
+
+TEST_F(DashboardServerTest, SaysAllThatThePagesScriptsAskFor) {
+  for (const MeasurementForm& form : kMeasurements) run_.write("somebody", filled_measurement(form));
+  start();
+  const Json news = all_news();
+  const Json run = json("/api/run");
+  const Json miner = json("/api/miner?uid=1");
+  std::set<std::string> asked_of_news, asked_of_run, asked_of_miner;
+  for (const auto& script : std::filesystem::directory_iterator(source_path("src/app/dashboard/page"))) {
+    if (script.path().extension() != ".js") continue;
+    const std::string text(as_text(read_file(script.path(), 1 << 20).value()));
+    asked_of_news.merge(names_behind("model\\.status\\??\\.", text));
+    asked_of_run.merge(names_behind("model\\.run\\.", text));
+    asked_of_miner.merge(names_behind("history\\.", text));
+    const size_t merge = text.find("  merge(news) {");
+    if (merge == std::string::npos) continue;
+    asked_of_news.merge(names_behind("news\\.", text.substr(merge, text.find("\n  }\n", merge) - merge)));
+  }
+  asked_of_news.erase("received");  // the page's own: when the news came
+  EXPECT_GE(asked_of_news.size(), 10u);
+  EXPECT_GE(asked_of_miner.size(), 5u);
+  for (const std::string& name : asked_of_news) EXPECT_TRUE(news.contains(name)) << "news: " << name;
+  for (const std::string& name : asked_of_run) EXPECT_TRUE(run.contains(name)) << "run: " << name;
+  for (const std::string& name : asked_of_miner) EXPECT_TRUE(miner.contains(name)) << "miner: " << name;
 }
 
 TEST_F(DashboardServerTest, AnswersAWaitingRequestWhenSomethingIsWritten) {
