@@ -125,7 +125,7 @@ auto CpuEngine<Scalar>::gradient_of(const TokenBatch& batch) -> Result<Gradient>
       loss += transformer_.backward(weights_, gradient_tensors_, part, scale, row > 0);
     }
     Gradient gradient{loss / static_cast<double>(predicted), 0};
-    const PhaseTimer timer(profile_, Phase::kOptimiser);
+    const PartTimer timer(profile_, StepPart::kOptimiser);
     gradient.norm = l2_norm(team_, gradients_.spans().front().data(), count_);
     if (!std::isfinite(gradient.loss) || !std::isfinite(gradient.norm)) {
       return skip_error(fmt::format("the loss ({}) or the norm of its gradient ({}) is not finite",
@@ -150,7 +150,7 @@ Result<TrainStepReport> CpuEngine<Scalar>::train_step(const TokenBatch& batch, d
 
 template <typename Scalar>
 void CpuEngine<Scalar>::apply_adamw(double learning_rate, double gradient_norm) {
-  const PhaseTimer timer(profile_, Phase::kOptimiser);
+  const PartTimer timer(profile_, StepPart::kOptimiser);
   decoder_.forget();
   const double clip = std::min(1.0, inner_.clip_grad_norm / (gradient_norm + kClipEpsilon));
   AdamwUpdate update = adamw_factors(inner_, learning_rate, ++updates_, clip);

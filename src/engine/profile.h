@@ -3,13 +3,15 @@
 
 #include <array>
 #include <cstddef>
+#include <string_view>
 #include <utility>
 
 #include "base/clock.h"
 
 namespace templar {
 
-enum class Phase {
+// What a training step is made of.
+enum class StepPart {
   kEmbedding,
   kNorm,
   kLayerProducts,  // matrix products of the layers, forward and backward
@@ -19,26 +21,26 @@ enum class Phase {
   kCrossEntropy,
   kOptimiser,
 };
-inline constexpr size_t kPhaseCount = 8;
+inline constexpr size_t kStepParts = 8;
 
-[[nodiscard]] constexpr const char* phase_name(Phase phase) {
-  constexpr std::array<const char*, kPhaseCount> kNames = {"embedding",     "norm",     "layer products",
-                                                           "attention",     "swiglu",   "head products",
-                                                           "cross-entropy", "optimiser"};
-  return kNames[std::to_underlying(phase)];
+[[nodiscard]] constexpr std::string_view name_of(StepPart part) {
+  constexpr std::array<std::string_view, kStepParts> kNames = {"embedding",     "norm",     "layer products",
+                                                               "attention",     "swiglu",   "head products",
+                                                               "cross-entropy", "optimiser"};
+  return kNames[std::to_underlying(part)];
 }
 
 struct Profile {
-  std::array<double, kPhaseCount> seconds{};
+  std::array<double, kStepParts> seconds{};  // by StepPart
 };
 
-// Adds its lifetime to a phase.
-class PhaseTimer {
+// Adds its lifetime to a part's seconds.
+class PartTimer {
  public:
-  PhaseTimer(Profile& profile, Phase phase) : seconds_(profile.seconds[std::to_underlying(phase)]) {}
-  ~PhaseTimer() { seconds_ += stopwatch_.seconds(); }
-  PhaseTimer(const PhaseTimer&) = delete;
-  PhaseTimer& operator=(const PhaseTimer&) = delete;
+  PartTimer(Profile& profile, StepPart part) : seconds_(profile.seconds[std::to_underlying(part)]) {}
+  ~PartTimer() { seconds_ += stopwatch_.seconds(); }
+  PartTimer(const PartTimer&) = delete;
+  PartTimer& operator=(const PartTimer&) = delete;
 
  private:
   double& seconds_;

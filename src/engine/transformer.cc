@@ -119,7 +119,7 @@ void Transformer<Scalar>::for_attention_units(const AttentionShape& shape,
 template <typename Scalar>
 void Transformer<Scalar>::norm_forward(const float* x, const Scalar* delta, float* x_out, const float* weight,
                                        float* inverse_rms, int64_t rows) {
-  const PhaseTimer timer(profile_, Phase::kNorm);
+  const PartTimer timer(profile_, StepPart::kNorm);
   const RmsNormForward<Scalar> norm{.x = x,
                                     .delta = delta,
                                     .x_out = x_out,
@@ -136,7 +136,7 @@ void Transformer<Scalar>::norm_forward(const float* x, const Scalar* delta, floa
 template <typename Scalar>
 void Transformer<Scalar>::norm_backward(const float* x, const float* inverse_rms, const float* weight,
                                         bool with_residual, float* d_weight, int64_t rows, bool accumulate) {
-  const PhaseTimer timer(profile_, Phase::kNorm);
+  const PartTimer timer(profile_, StepPart::kNorm);
   const RmsNormBackward<Scalar> norm{.x = x,
                                      .inverse_rms = inverse_rms,
                                      .weight = weight,
@@ -174,7 +174,7 @@ void Transformer<Scalar>::forward_rows(const Weights& weights, std::span<const u
   const auto rows = std::ssize(tokens);
   CHECK(tokens.size() <= losses_.size());
   {
-    const PhaseTimer timer(profile_, Phase::kEmbedding);
+    const PartTimer timer(profile_, StepPart::kEmbedding);
     embed(team_, tokens, weights.embedding, model_.hidden_size, layers_.front().x.data());
   }
   norm_forward(layers_.front().x.data(), nullptr, nullptr, weights.layers.front().input_norm,
@@ -199,24 +199,24 @@ void Transformer<Scalar>::layer_forward(const LayerTensors<const Scalar, const f
                                         LayerActivations& layer, int64_t rows, const Attend& attend) {
   const int64_t hidden = model_.hidden_size;
   const int64_t intermediate = model_.intermediate_size;
-  product(Phase::kLayerProducts, ProductKind::kABt, {rows, qkv_width_, hidden}, normed_.data(), weights.qkv,
-          layer.qkv.data());
+  product(StepPart::kLayerProducts, ProductKind::kABt, {rows, qkv_width_, hidden}, normed_.data(),
+          weights.qkv, layer.qkv.data());
   {
-    const PhaseTimer timer(profile_, Phase::kAttention);
+    const PartTimer timer(profile_, StepPart::kAttention);
     attend(layer);
   }
-  product(Phase::kLayerProducts, ProductKind::kABt, {rows, hidden, hidden}, layer.attended.data(),
+  product(StepPart::kLayerProducts, ProductKind::kABt, {rows, hidden, hidden}, layer.attended.data(),
           weights.output, projected_.data());
   norm_forward(layer.x.data(), projected_.data(), layer.x_middle.data(), weights.post_attention_norm,
                layer.inverse_rms_middle.data(), rows);
-  product(Phase::kLayerProducts, ProductKind::kABt, {rows, 2 * intermediate, hidden}, normed_.data(),
+  product(StepPart::kLayerProducts, ProductKind::kABt, {rows, 2 * intermediate, hidden}, normed_.data(),
           weights.gate_up, layer.gate_up.data());
   {
-    const PhaseTimer timer(profile_, Phase::kSwiglu);
+    const PartTimer timer(profile_, StepPart::kSwiglu);
     const SwigluForward<Scalar> swiglu{layer.gate_up.data(), activated_.data(), intermediate};
     for_rows(rows, [&](int64_t begin, int64_t end) { swiglu_forward(swiglu, begin, end); });
   }
-  product(Phase::kLayerProducts, ProductKind::kABt, {rows, hidden, intermediate}, activated_.data(),
+  product(StepPart::kLayerProducts, ProductKind::kABt, {rows, hidden, intermediate}, activated_.data(),
           weights.down, projected_.data());
 }
 
@@ -239,7 +239,7 @@ double Transformer<Scalar>::loss_sum(const Weights& weights, const TokenBatch& b
 template <typename Scalar>
 void Transformer<Scalar>::logits(const Weights& weights, int64_t row_begin, int64_t row_end, float* out,
                                  int64_t row_length) {
-  product(Phase::kHeadProducts, ProductKind::kABt,
+  product(StepPart::kHeadProducts, ProductKind::kABt,
           {row_end - row_begin, model_.vocab_size, model_.hidden_size},
           normed_.data() + row_begin * model_.hidden_size, weights.head, out, false, {.c = row_length});
 }
@@ -258,7 +258,7 @@ double Transformer<Scalar>::head(const Weights& weights, const Gradients* gradie
     const int64_t block = std::min(head_rows_, rows - begin);
     logits(weights, begin, begin + block, logits_.data(), row_length);
     {
-      const PhaseTimer timer(profile_, Phase::kCrossEntropy);
+      const PartTimer timer(profile_, StepPart::kCrossEntropy);
       const CrossEntropy<Scalar> loss{logits_.data(),
                                       targets_.data() + begin,
                                       losses_.data() + begin,
@@ -269,9 +269,9 @@ double Transformer<Scalar>::head(const Weights& weights, const Gradients* gradie
       for_rows(block, [&](int64_t first, int64_t last) { cross_entropy(loss, first, last); });
     }
     if (gradients == nullptr) continue;
-    product(Phase::kHeadProducts, ProductKind::kAB, {block, hidden, vocab}, d_logits, weights.head,
+    product(StepPart::kHeadProducts, ProductKind::kAB, {block, hidden, vocab}, d_logits, weights.head,
             d_normed_.data() + begin * hidden, false, {.a = row_length});
-    product(Phase::kHeadProducts, ProductKind::kAtB, {vocab, hidden, block}, d_logits,
+    product(StepPart::kHeadProducts, ProductKind::kAtB, {vocab, hidden, block}, d_logits,
             normed_.data() + begin * hidden, gradients->head, accumulate || begin > 0, {.a = row_length});
   }
   double sum = 0;
@@ -292,7 +292,7 @@ double Transformer<Scalar>::backward(const Weights& weights, const Gradients& gr
     attention_block_backward(weights.layers[index], gradients.layers[index], layers_[index], batch,
                              accumulate);
   }
-  const PhaseTimer timer(profile_, Phase::kEmbedding);
+  const PartTimer timer(profile_, StepPart::kEmbedding);
   if (!accumulate && !model_.tie_word_embeddings) {
     const size_t size = model_.vocab_size * model_.hidden_size;
     team_.for_ranges(size, 1024, [&](size_t begin, size_t end) {
@@ -309,22 +309,22 @@ void Transformer<Scalar>::mlp_backward(const LayerTensors<const Scalar, const fl
                                        int64_t rows, bool accumulate) {
   const int64_t hidden = model_.hidden_size;
   const int64_t intermediate = model_.intermediate_size;
-  product(Phase::kLayerProducts, ProductKind::kAB, {rows, intermediate, hidden}, d_x_scalar_.data(),
+  product(StepPart::kLayerProducts, ProductKind::kAB, {rows, intermediate, hidden}, d_x_scalar_.data(),
           weights.down, d_activated_.data());
   {
-    const PhaseTimer timer(profile_, Phase::kSwiglu);
+    const PartTimer timer(profile_, StepPart::kSwiglu);
     const SwigluBackward<Scalar> swiglu{layer.gate_up.data(), d_activated_.data(), layer.gate_up.data(),
                                         activated_.data(), intermediate};
     for_rows(rows, [&](int64_t begin, int64_t end) { swiglu_backward(swiglu, begin, end); });
   }
   const Scalar* d_gate_up = layer.gate_up.data();
-  product(Phase::kLayerProducts, ProductKind::kAtB, {hidden, intermediate, rows}, d_x_scalar_.data(),
+  product(StepPart::kLayerProducts, ProductKind::kAtB, {hidden, intermediate, rows}, d_x_scalar_.data(),
           activated_.data(), gradients.down, accumulate);
-  product(Phase::kLayerProducts, ProductKind::kAB, {rows, hidden, 2 * intermediate}, d_gate_up,
+  product(StepPart::kLayerProducts, ProductKind::kAB, {rows, hidden, 2 * intermediate}, d_gate_up,
           weights.gate_up, d_normed_.data());
   norm_backward(layer.x_middle.data(), layer.inverse_rms_middle.data(), weights.post_attention_norm, true,
                 gradients.post_attention_norm, rows, accumulate);
-  product(Phase::kLayerProducts, ProductKind::kAtB, {2 * intermediate, hidden, rows}, d_gate_up,
+  product(StepPart::kLayerProducts, ProductKind::kAtB, {2 * intermediate, hidden, rows}, d_gate_up,
           normed_.data(), gradients.gate_up, accumulate);
 }
 
@@ -336,24 +336,24 @@ void Transformer<Scalar>::attention_block_backward(const LayerTensors<const Scal
   const int64_t rows = batch.batch * batch.sequence;
   const int64_t hidden = model_.hidden_size;
   Scalar* d_attended = projected_.data();
-  product(Phase::kLayerProducts, ProductKind::kAB, {rows, hidden, hidden}, d_x_scalar_.data(), weights.output,
-          d_attended);
-  product(Phase::kLayerProducts, ProductKind::kAtB, {hidden, hidden, rows}, d_x_scalar_.data(),
+  product(StepPart::kLayerProducts, ProductKind::kAB, {rows, hidden, hidden}, d_x_scalar_.data(),
+          weights.output, d_attended);
+  product(StepPart::kLayerProducts, ProductKind::kAtB, {hidden, hidden, rows}, d_x_scalar_.data(),
           layer.attended.data(), gradients.output, accumulate);
   {
-    const PhaseTimer timer(profile_, Phase::kAttention);
+    const PartTimer timer(profile_, StepPart::kAttention);
     const AttentionBackward<Scalar> attention{attention_shape(batch), layer.qkv.data(), &rope_,
                                               layer.log_sums.data(),  d_attended,       d_qkv_.data()};
     for_attention_units(attention.shape, [&](int64_t unit, AttentionScratch& scratch) {
       attention_backward(attention, unit, scratch);
     });
   }
-  product(Phase::kLayerProducts, ProductKind::kAB, {rows, hidden, qkv_width_}, d_qkv_.data(), weights.qkv,
+  product(StepPart::kLayerProducts, ProductKind::kAB, {rows, hidden, qkv_width_}, d_qkv_.data(), weights.qkv,
           d_normed_.data());
   norm_backward(layer.x.data(), layer.inverse_rms.data(), weights.input_norm, true, gradients.input_norm,
                 rows, accumulate);
-  product(Phase::kLayerProducts, ProductKind::kAtB, {qkv_width_, hidden, rows}, d_qkv_.data(), normed_.data(),
-          gradients.qkv, accumulate);
+  product(StepPart::kLayerProducts, ProductKind::kAtB, {qkv_width_, hidden, rows}, d_qkv_.data(),
+          normed_.data(), gradients.qkv, accumulate);
 }
 
 template class Transformer<float>;

@@ -98,9 +98,9 @@ class Transformer {
                                 const TokenBatch& batch, bool accumulate);
   void set_targets(const TokenBatch& batch);
   double head(const Weights& weights, const Gradients* gradients, int64_t rows, float scale, bool accumulate);
-  void product(Phase phase, ProductKind kind, ProductSize size, const Scalar* a, const Scalar* b, auto* c,
+  void product(StepPart part, ProductKind kind, ProductSize size, const Scalar* a, const Scalar* b, auto* c,
                bool accumulate = false, RowLengths lengths = {}) {
-    const PhaseTimer timer(profile_, phase);
+    const PartTimer timer(profile_, part);
     products_.multiply(kind, size, a, b, c, accumulate, lengths);
   }
 

@@ -90,10 +90,10 @@ void Transformer<Scalar>::predict_rows(const Weights& weights,
   first_of_row.push_back(predictions.size());
   gather_normed(rows);
   const int64_t row_length = padded_row(model_.vocab_size);
-  product(Phase::kHeadProducts, ProductKind::kABt,
+  product(StepPart::kHeadProducts, ProductKind::kABt,
           {filled_up(std::ssize(rows), head_rows_), model_.vocab_size, model_.hidden_size}, d_normed_.data(),
           weights.head, logits_.data(), false, {.c = row_length});
-  const PhaseTimer timer(profile_, Phase::kCrossEntropy);
+  const PartTimer timer(profile_, StepPart::kCrossEntropy);
   team_.for_ranges(rows.size(), 1, [&](size_t begin, size_t end) {
     for (size_t row = begin; row < end; ++row) {
       const float* logits = logits_.data() + row * row_length;

@@ -117,9 +117,9 @@ Result<TrainBenchReport> measure(const TrainBenchOptions& options, std::unique_p
   report.flops_per_second = report.flops_a_token * report.tokens_per_second;
   double unclaimed = 0;
   for (const double seconds : step_seconds) unclaimed += seconds / static_cast<double>(options.steps);
-  for (size_t phase = 0; phase < kPhaseCount; ++phase) {
-    const double seconds = engine->profile().seconds[phase] / static_cast<double>(options.steps);
-    report.phases.push_back({phase_name(static_cast<Phase>(phase)), seconds});
+  for (size_t part = 0; part < kStepParts; ++part) {
+    const double seconds = engine->profile().seconds[part] / static_cast<double>(options.steps);
+    report.phases.push_back({std::string(name_of(static_cast<StepPart>(part))), seconds});
     unclaimed -= seconds;
   }
   report.phases.push_back({"other", unclaimed});
