@@ -19,8 +19,8 @@ namespace {
 constexpr double kClipEpsilon = 1e-6;
 constexpr size_t kUpdateGrain = 4096;
 constexpr int64_t kMaxThreads = 1024;
-constexpr int64_t kMaxTokens = int64_t{1}
-                                << 30;  // of a pass; far beyond any memory, and no product of sizes overflows
+// Of a pass: far beyond any memory, and no product of sizes overflows.
+constexpr int64_t kMaxTokens = int64_t{1} << 30;
 
 // Tensors of model_tensors() join neighbours of the canonical order, so their values must lie side by side.
 float* whole_storage(ParameterSpans spans) {
