@@ -53,7 +53,7 @@ class HttpServer {
   }
   [[nodiscard]] std::vector<httplib::Request> requests() const {
     const MutexLock lock(mutex_);
-    return requests_ GUARDED_BY(mutex_);
+    return requests_;
   }
 
   CallCounter arrived;  // counts requests that have been answered
@@ -94,7 +94,7 @@ class HttpServer {
 
   Handler handler_;
   mutable Mutex mutex_;
-  std::vector<httplib::Request> requests_;
+  std::vector<httplib::Request> requests_ GUARDED_BY(mutex_);
   std::unique_ptr<httplib::Server> server_;
   int port_ = -1;
   std::thread thread_;

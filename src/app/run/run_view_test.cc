@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "support/measurement_forms.h"
@@ -176,8 +177,10 @@ TEST(RunView, NeverFailsOnFieldsThatAreMissingOrOfAnotherType) {
       view.add(all, "somebody");
     }
   }
-  ASSERT_EQ(view.windows().at(2).reports.size(), 1u);
-  EXPECT_FALSE(view.windows().at(2).reports[0].loss) << "text is no number";
+  const std::vector<NodeReport>& reports = view.windows().at(2).reports;
+  const auto first = std::ranges::find(reports, size_t{0}, &NodeReport::node);
+  ASSERT_NE(first, reports.end());
+  EXPECT_FALSE(first->loss) << "text is no number";
   EXPECT_LE(view.windows().rbegin()->first, 1'000'000'000'000) << "no window that a page could not count";
 }
 

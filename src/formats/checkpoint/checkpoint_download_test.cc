@@ -63,9 +63,17 @@ class Download : public ::testing::Test {
     return files;
   }
   [[nodiscard]] Status download(int reads = 1 << 30, int connections = 4) {
-    reads_.clear();
+    {
+      const MutexLock lock(mutex_);
+      reads_.clear();
+    }
     return download_checkpoint(source(reads), manifest_, target_,
                                {.connections = connections, .progress = {}});
+  }
+  // What the last download has read of the source: files and offsets.
+  [[nodiscard]] std::vector<std::pair<std::string, uint64_t>> reads_of_source() const {
+    const MutexLock lock(mutex_);
+    return reads_;
   }
   [[nodiscard]] bool is_whole() const {
     for (const auto& [name, content] : contents_) {
@@ -80,7 +88,7 @@ class Download : public ::testing::Test {
   Bytes large_;
   std::map<std::string, Bytes> contents_;
   CheckpointManifest manifest_;
-  Mutex mutex_;
+  mutable Mutex mutex_;
   std::vector<std::pair<std::string, uint64_t>> reads_ GUARDED_BY(mutex_);
 };
 
@@ -93,7 +101,7 @@ TEST_F(Download, GivesTheSameFiles) {
     ASSERT_TRUE(status) << status.error().message;
     EXPECT_TRUE(is_whole());
     // The manifest twice at most, three pieces, two small files; nothing of the empty one.
-    EXPECT_LE(reads_.size(), 7u);
+    EXPECT_LE(reads_of_source().size(), 7u);
   }
 }
 
@@ -102,11 +110,12 @@ TEST_F(Download, GoesOnWhereItWasCutShort) {
     fs::remove_all(target_);
     EXPECT_TRUE(fails(download(reads, 1), ErrorKind::kRetry, "away")) << reads;
     EXPECT_FALSE(fs::exists(target_ / "manifest.json"));
-    const std::set<std::pair<std::string, uint64_t>> first(reads_.begin(), reads_.end());
+    const auto reads_before = reads_of_source();
+    const std::set<std::pair<std::string, uint64_t>> first(reads_before.begin(), reads_before.end());
     const Status status = download(1 << 30, 1);
     ASSERT_TRUE(status) << status.error().message;
     EXPECT_TRUE(is_whole());
-    for (const auto& read : reads_)
+    for (const auto& read : reads_of_source())
       EXPECT_FALSE(read.first != "manifest.json" && first.contains(read)) << read.first;
   }
 }
@@ -119,10 +128,11 @@ TEST_F(Download, FetchesOnlyThePiecesThatAreDamaged) {
   ASSERT_TRUE(write_file_atomically(target_ / "config.json", std::string_view("longer than it was")));
   ASSERT_TRUE(download());
   EXPECT_TRUE(is_whole());
-  std::erase_if(reads_, [](const auto& read) { return read.first == "manifest.json"; });
-  EXPECT_THAT(reads_, ::testing::UnorderedElementsAre(
-                          std::pair<std::string, uint64_t>("model.safetensors", kPieceBytes),
-                          std::pair<std::string, uint64_t>("config.json", 0)));
+  auto read = reads_of_source();
+  std::erase_if(read, [](const auto& piece) { return piece.first == "manifest.json"; });
+  EXPECT_THAT(read, ::testing::UnorderedElementsAre(
+                        std::pair<std::string, uint64_t>("model.safetensors", kPieceBytes),
+                        std::pair<std::string, uint64_t>("config.json", 0)));
 }
 
 TEST_F(Download, LeavesNoCheckpointWhereAPieceIsWrong) {
