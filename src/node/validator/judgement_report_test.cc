@@ -37,13 +37,13 @@ class JudgementReport : public ::testing::Test {
          .possession_proof_fits = true},
         {.uid = 3, .key = key(3), .verdict = {VerdictCode::kInvalid, "block 5: cut short"}, .evaluation = {}},
         {.uid = 4, .key = key(4), .verdict = {VerdictCode::kMissing, "not in the bucket"}, .evaluation = {}}};
-    Scoreboard before = advance({}, evidence_, world_.spec()).scoreboard;
+    Scoreboard before = advance_scoreboard({}, evidence_, world_.spec()).scoreboard;
     for (auto& [uid, miner] : before.miners) {
       miner.rating = {.mu = 40, .sigma = 1};
       miner.binary_average = miner.sync_factor = 1;
     }
     ++evidence_.window;
-    result_ = advance(before, evidence_, world_.spec());
+    result_ = advance_scoreboard(before, evidence_, world_.spec());
     report_judgement(world_.environment, 0, {evidence_, result_, replica_, 0.25});
   }
 
