@@ -10,7 +10,7 @@
 #include "support/child_process.h"
 #include "support/expect_failure.h"
 #include "support/temporary_folder.h"
-#include "support/wallet.h"
+#include "support/test_key.h"
 
 namespace templar {
 namespace {

@@ -7,7 +7,7 @@
 #include "engine/decoder.h"
 #include "engine/engine.h"
 #include "support/expect_failure.h"
-#include "support/small_model.h"
+#include "support/test_run.h"
 
 namespace templar::testing {
 namespace {
@@ -22,8 +22,8 @@ double expected_log_probability(std::span<const float> logits, uint32_t token) {
 class GenerateEach : public ::testing::Test {
  protected:
   void SetUp() override {
-    engine_ = make_cpu_engine(model_.spec.model, model_.spec.inner, {}).value();
-    copy_parameters(std::as_const(model_.parameters).spans(), engine_->parameters());
+    engine_ = make_cpu_engine(run_.spec.model, run_.spec.inner, {}).value();
+    copy_parameters(std::as_const(run_.parameters).spans(), engine_->parameters());
     engine_->parameters_changed();
   }
   [[nodiscard]] std::vector<GeneratedToken> generated(const GenerationOptions& options) {
@@ -35,7 +35,7 @@ class GenerateEach : public ::testing::Test {
     return tokens;
   }
 
-  SmallModel model_;
+  TestRun run_;
   std::unique_ptr<Engine> engine_;
   std::vector<uint32_t> prompt_ = {3, 1, 4, 1, 5};
 };
@@ -65,7 +65,7 @@ TEST_F(GenerateEach, TellsTheModelsOwnLogProbability) {
   for (const GeneratedToken& token : tokens) {
     const auto length = static_cast<int64_t>(text.size());
     const std::vector<float> logits = engine_->logits({text, 1, length}).value();
-    const auto last = std::span(logits).last(static_cast<size_t>(model_.spec.model.vocab_size));
+    const auto last = std::span(logits).last(static_cast<size_t>(run_.spec.model.vocab_size));
     EXPECT_NEAR(token.log_probability, expected_log_probability(last, token.id), 1e-5);
     text.push_back(token.id);
   }

@@ -2,20 +2,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <deque>
 #include <functional>
 
 #include "sim/faulty_store.h"
-#include "sim/virtual_network.h"
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"
-#include "support/leader_by_hand.h"
+#include "support/test_leader.h"
+#include "support/test_network.h"
 
-namespace templar {
+namespace templar::testing {
 namespace {
 
 RunSpec long_run_spec() {
-  RunSpec spec = testing::node_run_spec();
+  RunSpec spec = node_run_spec();
   spec.network.contribution_retention_windows = 60;
   return spec;
 }
@@ -24,7 +23,7 @@ RunSpec long_run_spec() {
 class Rejoin : public ::testing::Test {
  protected:
   void catch_up_without_errors() {
-    const auto state = testing::advance_to_the_end(catch_up_);
+    const auto state = advance_to_the_end(catch_up_);
     ASSERT_TRUE(state) << state.error().message;
     EXPECT_EQ(*state, CatchUpState::kInSync);
   }
@@ -41,15 +40,14 @@ class Rejoin : public ::testing::Test {
     EXPECT_EQ(replica_.state_root(), leader_.replica().state_root());
   }
 
-  const testing::CapturedLogs logs_;
-  testing::NodeWorld world_{3, 1, long_run_spec()};
-  testing::LeaderByHand leader_{world_};
-  FaultyStore store_{world_.store()};
-  const NodeEnvironment environment_{world_.spec(), store_, world_.communications.ledger,
-                                     *world_.communications.shards, world_.communications.metrics};
-  std::unique_ptr<Engine> engine_ = testing::make_node_engine(world_.spec());
+  const CapturedLogs logs_;
+  TestWorld world_{{.spec = long_run_spec()}};
+  TestLeader leader_{world_};
+  FaultyStore store_{world_.ports.store};
+  const NodeEnvironment environment_ = environment_of(world_.ports, {.store = &store_});
+  std::unique_ptr<Engine> engine_ = make_node_engine(world_.spec());
   Replica replica_{environment_, *engine_, 1};
-  CatchUp catch_up_{environment_, replica_, NodeRole::kMiner, world_.communications.key(1).public_key()};
+  CatchUp catch_up_{environment_, replica_, NodeRole::kMiner, world_.ports.public_key(kMiner)};
 };
 
 class RejoinAfter : public Rejoin, public ::testing::WithParamInterface<int64_t> {};
@@ -77,14 +75,14 @@ TEST_F(Rejoin, GoesOnWhereTheStoreFailedInTheMiddle) {
     for (int64_t window = 0; window < 3; ++window) {
       for (const int failing_reads : {1, 2, 3, 4, 5, 8}) {
         const std::string key = uid == 0 ? aggregate_record_key(window) : contribution_key(window);
-        store_.set_fault(world_.bucket(uid), key, {.failing_reads = failing_reads});
+        store_.set_fault(test_bucket(uid), key, {.failing_reads = failing_reads});
         replica_.begin_initial(0);
-        auto state = testing::advance_to_the_end(catch_up_);
+        auto state = advance_to_the_end(catch_up_);
         while (!state) {
           ASSERT_EQ(state.error().kind, ErrorKind::kRetry) << state.error().message;
           ++failures;
           expect_at_a_window();
-          state = testing::advance_to_the_end(catch_up_);
+          state = advance_to_the_end(catch_up_);
         }
         EXPECT_EQ(*state, CatchUpState::kInSync) << key << " of uid " << uid;
         EXPECT_EQ(catch_up_.report().checkpoint_window, std::nullopt);
@@ -98,7 +96,7 @@ TEST_F(Rejoin, GoesOnWhereTheStoreFailedInTheMiddle) {
 TEST_F(Rejoin, ReadsATornRecordAgain) {
   leader_.publish_checkpoint();
   leader_.lead_windows(3);
-  store_.set_fault(world_.bucket(0), aggregate_record_key(1), {.torn_reads = 2});
+  store_.set_fault(test_bucket(kLeader), aggregate_record_key(1), {.torn_reads = 2});
   catch_up_without_errors();
   EXPECT_EQ(catch_up_.report().replayed_windows, 3);
   expect_in_sync();
@@ -107,13 +105,13 @@ TEST_F(Rejoin, ReadsATornRecordAgain) {
 TEST_F(Rejoin, GoesOnWithoutTheCheckpointAfterAContributionWasTorn) {
   leader_.publish_checkpoint();
   leader_.lead_windows(3);
-  store_.set_fault(world_.bucket(2), contribution_key(1), {.torn_reads = 2});
+  store_.set_fault(test_bucket(kSecondMiner), contribution_key(1), {.torn_reads = 2});
   ASSERT_EQ(catch_up_.advance().value(), CatchUpState::kWorking);
   leader_.remove_checkpoints();
-  ASSERT_EQ(testing::advance_to_the_end(catch_up_).value(), CatchUpState::kBlocked);
+  ASSERT_EQ(advance_to_the_end(catch_up_).value(), CatchUpState::kBlocked);
   EXPECT_EQ(replica_.window(), 1);
   expect_at_a_window();
-  world_.communications.enter_window(4);
+  world_.ports.enter_window(4);
   catch_up_without_errors();
   expect_in_sync();
 }
@@ -123,10 +121,10 @@ TEST_F(Rejoin, GoesOnWithoutTheCheckpointAfterAContributionWasTorn) {
 TEST_F(Rejoin, GathersNothingWithoutAPeerWhoseStoreIsAway) {
   leader_.publish_checkpoint();
   leader_.lead_windows(3);
-  ASSERT_TRUE(world_.store().remove(world_.bucket(0), aggregate_record_key(1)));
-  store_.set_fault(world_.bucket(2), contribution_key(1), {.failing_reads = 4});
-  auto state = testing::advance_to_the_end(catch_up_);
-  ASSERT_TRUE(testing::fails(state, ErrorKind::kRetry, "window 1: the store of uid 2 was away"));
+  world_.ports.remove(kLeader, aggregate_record_key(1));
+  store_.set_fault(test_bucket(kSecondMiner), contribution_key(1), {.failing_reads = 4});
+  auto state = advance_to_the_end(catch_up_);
+  ASSERT_TRUE(fails(state, ErrorKind::kRetry, "window 1: the store of uid 2 was away"));
   expect_at_a_window();
   catch_up_without_errors();
   EXPECT_EQ(catch_up_.report().gathered_windows, 1);
@@ -136,7 +134,7 @@ TEST_F(Rejoin, GathersNothingWithoutAPeerWhoseStoreIsAway) {
 TEST_F(Rejoin, LeavesTheReplicaWithoutAModelOnlyWhileACheckpointIsLoaded) {
   leader_.publish_checkpoint();
   leader_.lead_windows(1);
-  store_.set_fault(world_.bucket(0), checkpoint_manifest_key(0), {.failing_reads = 2});
+  store_.set_fault(test_bucket(kLeader), checkpoint_manifest_key(0), {.failing_reads = 2});
   for (int i = 0; i < 2; ++i) {
     ASSERT_FALSE(catch_up_.advance());
     EXPECT_FALSE(replica_.begun());
@@ -150,40 +148,25 @@ constexpr size_t kFlippedElement = 270'000;  // of the embedding: in the second 
 
 // 20,000 tokens, so that the embedding has more than 1 MiB.
 RunSpec two_block_spec() {
-  RunSpec spec = testing::node_run_spec();
+  RunSpec spec = node_run_spec();
   spec.model.vocab_size = 20'000;
   CHECK(validate(spec).has_value());
   return spec;
 }
 
-// Validators 0, the leader, and 1; miners 2 to 5.
+// kLeader and kFollower are validators; the miners are 2 to 5.
 class RejoiningNetwork : public ::testing::Test {
  protected:
-  explicit RejoiningNetwork(const RunSpec& spec = two_block_spec()) : world_(4, 2, spec) {
-    for (const uint32_t uid : world_.communications.validator_uids()) {
-      validators_.emplace_back(world_, uid, ValidatorOptions{.until_window = kWindows});
-    }
-    for (const uint32_t uid : world_.communications.miner_uids()) {
-      miners_.emplace_back(world_, uid, MinerOptions{.until_window = kWindows});
-    }
-  }
   void run(std::function<void()> on_block) {
-    VirtualNetwork network(
-        world_.communications.ledger, world_.communications.ledger,
-        {.block_seconds = world_.spec().network.block_seconds, .on_block = std::move(on_block)});
-    for (auto& node : validators_) network.add({"validator", [&node] { return node.validator.advance(); }});
-    for (auto& node : miners_) network.add({"miner", [&node] { return node.miner.advance(); }});
-    const Status outcome = network.run();
+    const Status outcome = network_.run({.on_block = std::move(on_block)});
     ASSERT_TRUE(outcome) << outcome.error().message;
-    for (const auto& node : validators_) EXPECT_EQ(node.validator.replica().state_root(), final_root());
-    for (const auto& node : miners_) EXPECT_EQ(node.miner.replica().state_root(), final_root());
+    for (const auto& node : network_.validators) EXPECT_EQ(node.replica().state_root(), final_root());
+    for (const auto& node : network_.miners) EXPECT_EQ(node.replica().state_root(), final_root());
   }
-  [[nodiscard]] const Hash256& final_root() const {
-    return validators_.front().validator.replica().state_root();
-  }
+  [[nodiscard]] const Hash256& final_root() const { return network_.leader().replica().state_root(); }
   [[nodiscard]] bool is_block_of_window(int64_t window, int64_t block_in_window) const {
-    const auto latest = world_.communications.ledger.latest_block().value();
-    return latest->number == first_block_of_window(world_.spec().network, window) + block_in_window;
+    const auto latest = network_.ports.ledger.latest_block().value();
+    return latest->number == first_block_of_window(network_.ports.spec().network, window) + block_in_window;
   }
   // In the middle of window 3 the sign of one element changes. (In a window that begins with a checkpoint a
   // validator would put the parameters back from the copy that was taken for it.)
@@ -196,33 +179,32 @@ class RejoiningNetwork : public ::testing::Test {
     });
   }
   void expect_that_block_named(const std::string& role, uint32_t uid) {
-    const auto reports = world_.communications.metrics.named("model_divergence");
+    const auto reports = network_.ports.metrics.named("model_divergence");
     ASSERT_EQ(reports.size(), 1u);
     EXPECT_EQ(reports[0].tags.at("role"), role);
     EXPECT_EQ(reports[0].tags.at("uid"), std::to_string(uid));
     const auto& fields = reports[0].fields;
     EXPECT_EQ(std::get<int64_t>(fields.at("window")), 4)
         << "the step of window 3 went into what it hashes then";
-    EXPECT_EQ(std::get<std::string>(fields.at("parameter")), world_.environment.layout[0].name);
+    EXPECT_EQ(std::get<std::string>(fields.at("parameter")), network_.ports.run.layout[0].name);
     EXPECT_EQ(std::get<int64_t>(fields.at("block")), 1);
     EXPECT_EQ(std::get<int64_t>(fields.at("first_byte")), 1 << 20);
     EXPECT_EQ(std::get<int64_t>(fields.at("end_byte")), 20'000 * 16 * 4);
     EXPECT_EQ(std::get<int64_t>(fields.at("different_blocks")), 1);
   }
 
-  const testing::CapturedLogs logs_;
-  testing::NodeWorld world_;
-  std::deque<testing::ValidatorNode> validators_;
-  std::deque<testing::MinerNode> miners_;
+  const CapturedLogs logs_;
+  TestNetwork network_{
+      {.ports = {.miners = 4, .validators = 2, .spec = two_block_spec()}, .until_window = kWindows}};
 };
 
 TEST_F(RejoiningNetwork, HealsAMinerInWhoseModelABitWasFlippedAndNamesTheBlock) {
-  run_with_a_flipped_bit(*miners_[1].engine);
+  run_with_a_flipped_bit(*network_.miners[1].engine);
   expect_that_block_named("miner", 3);
 }
 
 TEST_F(RejoiningNetwork, HealsAValidatorInWhoseModelABitWasFlippedAndNamesTheBlock) {
-  run_with_a_flipped_bit(*validators_[1].engine);
+  run_with_a_flipped_bit(*network_.validators[1].engine);
   expect_that_block_named("validator", 1);
 }
 
@@ -230,21 +212,20 @@ TEST_F(RejoiningNetwork, CatchesUpAlthoughMinersTakeBackWhatHasBeenAccepted) {
   run([&] {
     for (const uint32_t uid : {2u, 3u}) {
       for (int64_t window = 0; window < kWindows; ++window) {
-        const auto recorded = world_.store().head(world_.bucket(0), aggregate_record_key(window));
-        if (!recorded.value()) continue;
-        ASSERT_TRUE(world_.store().remove(world_.bucket(uid), contribution_key(window)));
+        const bool recorded = network_.ports.has(kLeader, aggregate_record_key(window));
+        if (recorded) network_.ports.remove(uid, contribution_key(window));
       }
     }
   });
   // As one that comes from window 0 on: no later checkpoint helps.
-  const auto engine = testing::make_node_engine(world_.spec());
-  Replica replica(world_.environment, *engine, 1);
+  const auto engine = make_node_engine(network_.ports.spec());
+  Replica replica(network_.environment, *engine, 1);
   replica.begin_initial(0);
-  CatchUp catch_up(world_.environment, replica, NodeRole::kMiner, world_.communications.key(2).public_key());
-  EXPECT_EQ(testing::advance_to_the_end(catch_up).value(), CatchUpState::kInSync);
+  CatchUp catch_up(network_.environment, replica, NodeRole::kMiner, network_.ports.public_key(2));
+  EXPECT_EQ(advance_to_the_end(catch_up).value(), CatchUpState::kInSync);
   EXPECT_EQ(catch_up.report().replayed_windows, kWindows);
   EXPECT_EQ(replica.state_root(), final_root());
 }
 
 }  // namespace
-}  // namespace templar
+}  // namespace templar::testing

@@ -15,8 +15,8 @@
 #include "integration/kill_point.h"
 #include "node/catch_up/checkpoint_search.h"
 #include "node/validator/checkpoint_publisher.h"
-#include "support/node_world.h"
 #include "support/temporary_folder.h"
+#include "support/test_world.h"
 
 namespace templar::testing {
 namespace {
@@ -84,7 +84,7 @@ class KillPoints {
   // What a run without kills makes of four windows, three miners and a leader: contributions, records,
   // checkpoints and the last state root, all in memory.
   void play_run() {
-    ValidatorNode leader(world_, 0, {.until_window = kWindows});
+    ValidatorNode leader(world_, kLeader, {.until_window = kWindows});
     std::vector<std::unique_ptr<MinerNode>> miners;
     for (uint32_t uid = 1; uid <= 3; ++uid)
       miners.push_back(std::make_unique<MinerNode>(world_, uid, MinerOptions{.until_window = kWindows}));
@@ -93,35 +93,35 @@ class KillPoints {
     };
     work(leader.validator);
     for (int64_t window = 0; window < kWindows; ++window) {
-      world_.communications.enter_window(window);
+      world_.ports.enter_window(window);
       for (auto& miner : miners) work(miner->miner);
-      world_.communications.close_window(window);
+      world_.ports.close_window(window);
       work(leader.validator);
       for (auto& miner : miners) work(miner->miner);
     }
-    root_ = leader.validator.replica().state_root();
-    require(leader.validator.replica().window() == kWindows, "the run without kills did not come to its end");
+    root_ = leader.replica().state_root();
+    require(leader.replica().window() == kWindows, "the run without kills did not come to its end");
     require(miners[0]->miner.replica().state_root() == root_, "the run without kills diverged");
   }
 
   [[nodiscard]] ExpectedCheckpoint expected() const {
-    return {world_.environment.layout, world_.environment.run_id, world_.communications.key(0).public_key()};
+    return {world_.layout(), world_.environment.run_id, world_.ports.public_key(kLeader)};
   }
 
   // Every checkpoint that the leader's bucket lists can be loaded.
   void check_bucket(const fs::path& folder, bool finished) const {
     const FileObjectStore store(folder / "store", clock_);
-    const auto windows = list_checkpoints(store, world_.bucket(0));
+    const auto windows = list_checkpoints(store, test_bucket(kLeader));
     require(windows.has_value(), "checkpoints can't be listed");
-    ParameterBuffers parameters(world_.environment.layout);
+    ParameterBuffers parameters(world_.layout());
     ThreadTeam team(1);
     for (const int64_t window : *windows) {
       const auto loaded =
-          load_checkpoint(store, world_.bucket(0), window, expected(), parameters.spans(), team);
+          load_checkpoint(store, test_bucket(kLeader), window, expected(), parameters.spans(), team);
       require(loaded.has_value(),
               fmt::format("checkpoint {} is half visible: {}", window, loaded ? "" : loaded.error().message));
     }
-    const auto pointed = latest_checkpoint(store, world_.bucket(0));
+    const auto pointed = latest_checkpoint(store, test_bucket(kLeader));
     require(pointed.has_value(), "the pointer can't be read");
     const bool stands = !*pointed || std::ranges::find(*windows, **pointed) != windows->end();
     require(stands, "the pointer names a checkpoint that is not there");
@@ -136,15 +136,15 @@ class KillPoints {
                 [this](const fs::path& folder) {
                   FileObjectStore store(folder / "store", clock_);
                   CheckpointPublisher publisher(
-                      world_.spec(), store, world_.communications.key(0),
+                      world_.spec(), store, world_.ports.key(kLeader),
                       {.shard_bytes = kShardBytes, .retention = {.keep_last = 2}, .tokenizer = {}});
                   ThreadTeam team(1);
                   for (const int64_t window : {2, 4, 6, 8}) {
                     auto values = std::make_shared<ParameterBuffers>(
-                        random_values(world_.environment.layout, static_cast<uint64_t>(window)));
+                        random_values(world_.layout(), static_cast<uint64_t>(window)));
                     const Hash256 root =
-                        compute_state_root(world_.environment.layout, std::as_const(*values).spans(), team);
-                    publisher.begin(world_.bucket(0),
+                        compute_state_root(world_.layout(), std::as_const(*values).spans(), team);
+                    publisher.begin(test_bucket(kLeader),
                                     {.window = window, .outer_step = window, .state_root = root},
                                     std::move(values));
                     if (!publisher.wait()) return 1;
@@ -156,7 +156,7 @@ class KillPoints {
                 [this](const fs::path& folder) {
                   check_bucket(folder, true);
                   const FileObjectStore store(folder / "store", clock_);
-                  require(list_checkpoints(store, world_.bucket(0)).value() == std::vector<int64_t>{6, 8},
+                  require(list_checkpoints(store, test_bucket(kLeader)).value() == std::vector<int64_t>{6, 8},
                           "what has expired is still there");
                 }};
   }
@@ -172,40 +172,36 @@ class KillPoints {
     }
   }
   [[nodiscard]] NodeEnvironment environment_at(const fs::path& folder, const ObjectReader& store) const {
-    return {world_.spec(), store,           world_.communications.ledger, *world_.communications.shards,
-            metrics_,      folder / "cache"};
+    return {world_.spec(), store, world_.ports.ledger, *world_.ports.shards, metrics_, folder / "cache"};
   }
 
   // A node copies the leader's newest checkpoint, where it has an older one already.
   [[nodiscard]] Work fetching() {
     const auto run = [this](const fs::path& folder) {
-      const NodeEnvironment environment = environment_at(folder, world_.communications.store);
+      const NodeEnvironment environment = environment_at(folder, world_.ports.store);
       ParameterBuffers parameters(environment.layout);
       ThreadTeam team(1);
-      const auto found = load_newest_checkpoint(environment, world_.roster(), parameters.spans(), team);
+      const auto found = load_newest_checkpoint(environment, world_.ports.roster(), parameters.spans(), team);
       return found && *found && (*found)->info.window == kWindows ? 0 : 1;
     };
     return {.name = "fetching",
             .prepare =
                 [this](const fs::path& folder) {
-                  const NodeEnvironment environment = environment_at(folder, world_.communications.store);
+                  const NodeEnvironment environment = environment_at(folder, world_.ports.store);
                   ParameterBuffers parameters(environment.layout);
                   ThreadTeam team(1);
                   std::vector<Bytes> hidden;
                   for (const int64_t window : {int64_t{2}, kWindows}) {
                     const std::string key = checkpoint_manifest_key(window);
-                    hidden.push_back(world_.store().get(world_.bucket(0), key, 1 << 20).value());
-                    require(world_.store().remove(world_.bucket(0), key).has_value(), "remove");
+                    hidden.push_back(world_.ports.object(kLeader, key));
+                    world_.ports.remove(kLeader, key);
                   }
                   const auto found =
-                      load_newest_checkpoint(environment, world_.roster(), parameters.spans(), team);
+                      load_newest_checkpoint(environment, world_.ports.roster(), parameters.spans(), team);
                   require(found && *found && (*found)->info.window == 0, "the older copy");
                   for (const int64_t window : {int64_t{2}, kWindows}) {
                     const Bytes& manifest = hidden[window == 2 ? 0 : 1];
-                    require(world_.store()
-                                .put(world_.bucket(0), checkpoint_manifest_key(window), manifest)
-                                .has_value(),
-                            "put");
+                    world_.ports.put(kLeader, checkpoint_manifest_key(window), manifest);
                   }
                 },
             .run = run,
@@ -215,38 +211,35 @@ class KillPoints {
 
   // A miner starts from the checkpoint of window 2, replays two windows and saves what is its own.
   [[nodiscard]] Work catching_up() {
-    return {
-        .name = "catching up",
-        .prepare =
-            [this](const fs::path&) {
-              for (const char* name : {"manifest.json", "model.safetensors"})
-                require(
-                    world_.store().remove(world_.bucket(0), checkpoint_prefix(kWindows) + name).has_value(),
-                    "remove");
-              require(world_.store().remove(world_.bucket(0), kLatestCheckpointKey).has_value(), "remove");
-            },
-        .run =
-            [this](const fs::path& folder) {
-              const NodeEnvironment environment = environment_at(folder, world_.communications.store);
-              const auto engine = make_node_engine(world_.spec());
-              Miner miner(environment, world_.store(), *engine, world_.communications.key(1),
-                          {.until_window = kWindows, .state_file = folder / "miner.state"});
-              const auto progress = work_until_waiting(miner);
-              if (!progress || *progress != Progress::kFinished || !miner.save()) return 1;
-              return miner.replica().state_root() == root_ ? 0 : 2;
-            },
-        .check_killed = [this](const fs::path& folder) { check_cache(folder); },
-        .check_finished = [this](const fs::path& folder) { check_cache(folder); }};
+    return {.name = "catching up",
+            .prepare =
+                [this](const fs::path&) {
+                  for (const char* name : {"manifest.json", "model.safetensors"})
+                    world_.ports.remove(kLeader, checkpoint_prefix(kWindows) + name);
+                  world_.ports.remove(kLeader, kLatestCheckpointKey);
+                },
+            .run =
+                [this](const fs::path& folder) {
+                  const NodeEnvironment environment = environment_at(folder, world_.ports.store);
+                  const auto engine = make_node_engine(world_.spec());
+                  Miner miner(environment, world_.ports.store, *engine, world_.ports.key(kMiner),
+                              {.until_window = kWindows, .state_file = folder / "miner.state"});
+                  const auto progress = work_until_waiting(miner);
+                  if (!progress || *progress != Progress::kFinished || !miner.save()) return 1;
+                  return miner.replica().state_root() == root_ ? 0 : 2;
+                },
+            .check_killed = [this](const fs::path& folder) { check_cache(folder); },
+            .check_finished = [this](const fs::path& folder) { check_cache(folder); }};
   }
 
   // A node's objects with that prefix into a file store, stamped as they were.
   void copy_objects(const fs::path& folder, uint32_t uid, std::string_view prefix) {
     FileObjectStore store(folder / "store", clock_);
-    const auto objects = world_.store().list(world_.bucket(uid), prefix).value();
+    const auto objects = world_.ports.store.list(test_bucket(uid), prefix).value();
     for (const ObjectInfo& object : objects) {
       clock_.set(object.stored_at_ms);
-      const Bytes content = world_.store().get(world_.bucket(uid), object.key, 1 << 24).value();
-      require(store.put(world_.bucket(uid), object.key, content).has_value(), "object not copied");
+      const Bytes content = world_.ports.object(uid, object.key);
+      require(store.put(test_bucket(uid), object.key, content).has_value(), "object not copied");
     }
   }
 
@@ -256,8 +249,8 @@ class KillPoints {
     return {.name = "leading",
             .prepare =
                 [this](const fs::path& folder) {
-                  for (const uint32_t uid : world_.communications.miner_uids()) copy_objects(folder, uid, "");
-                  copy_objects(folder, 0, checkpoint_prefix(0));
+                  for (const uint32_t uid : world_.ports.miner_uids()) copy_objects(folder, uid, "");
+                  copy_objects(folder, kLeader, checkpoint_prefix(0));
                 },
             .run =
                 [this](const fs::path& folder) {
@@ -265,7 +258,7 @@ class KillPoints {
                   const NodeEnvironment environment = environment_at(folder, store);
                   const auto engine = make_node_engine(world_.spec());
                   Validator validator(
-                      environment, store, world_.communications.ledger, *engine, world_.communications.key(0),
+                      environment, store, world_.ports.ledger, *engine, world_.ports.key(kLeader),
                       {.until_window = kWindows, .tokenizer = {}, .checkpoint_shard_bytes = kShardBytes});
                   const auto progress = work_until_waiting(validator);
                   if (!progress) fmt::print(stderr, "leading: {}\n", progress.error().message);
@@ -278,12 +271,12 @@ class KillPoints {
                 [this](const fs::path& folder) {
                   check_bucket(folder, false);
                   const FileObjectStore store(folder / "store", clock_);
-                  require(list_checkpoints(store, world_.bucket(0)).value().back() == kWindows,
+                  require(list_checkpoints(store, test_bucket(kLeader)).value().back() == kWindows,
                           "the last checkpoint is missing");
                 }};
   }
 
-  NodeWorld world_{3, 1};
+  TestWorld world_;
   VirtualClock clock_;
   mutable MemoryMetricsSink metrics_;
   Hash256 root_;

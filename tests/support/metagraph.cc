@@ -1,11 +1,10 @@
 #include "support/metagraph.h"
 
 #include <algorithm>
-#include <string>
 
 #include "base/check.h"
 #include "base/random.h"
-#include "support/wallet.h"
+#include "support/test_key.h"
 
 namespace templar::testing {
 namespace {
@@ -38,7 +37,7 @@ Metagraph make_metagraph(const MetagraphOptions& options) {
     metagraph.miners.push_back({.registration = {.uid = uid,
                                                  .role = NodeRole::kMiner,
                                                  .key = test_key(uid).public_key(),
-                                                 .bucket = "node-" + std::to_string(uid)},
+                                                 .bucket = test_bucket(uid)},
                                 .incentive = incentives[i]});
   }
   return metagraph;

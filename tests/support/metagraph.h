@@ -11,7 +11,7 @@ namespace templar::testing {
 struct MetagraphOptions {
   uint32_t miners = 250;
   uint32_t with_incentive = 100;  // their incentives sum to 1, the others have 0
-  uint32_t first_uid = 0;         // the number of validators, where it must fit Communications
+  uint32_t first_uid = 0;         // the number of validators, where it must fit TestPorts
   uint64_t seed = 1;              // who they are
 };
 
@@ -20,7 +20,7 @@ struct MetagraphMiner {
   double incentive = 0;
 };
 
-// Ascending by uid, without a gap, keys and buckets as in Communications. Incentives are all different among
+// Ascending by uid, without a gap, keys and buckets as in TestPorts. Incentives are all different among
 // those who have one, and shuffled over the uids.
 struct Metagraph {
   std::vector<MetagraphMiner> miners;

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <set>
 
-#include "support/communications.h"
 #include "support/run_specs.h"
+#include "support/test_ports.h"
 
 namespace templar::testing {
 namespace {
@@ -43,11 +43,11 @@ TEST(MetagraphFixture, FitsIntoALedger) {
   }
 }
 
-TEST(MetagraphFixture, NamesTheMinersAsCommunicationsDoes) {
-  const Communications communications({.miners = 5, .validators = 1});
+TEST(MetagraphFixture, NamesTheMinersAsTestPortsDoes) {
+  const TestPorts ports({.miners = 5, .validators = 1});
   const Metagraph metagraph = make_metagraph({.miners = 5, .with_incentive = 2, .first_uid = 1});
-  for (const uint32_t uid : communications.miner_uids()) {
-    EXPECT_EQ(metagraph.miner(uid).registration, communications.registration(uid));
+  for (const uint32_t uid : ports.miner_uids()) {
+    EXPECT_EQ(metagraph.miner(uid).registration, ports.registration(uid));
   }
 }
 

@@ -7,6 +7,7 @@
 #include "core/consensus/outer_step.h"
 #include "core/consensus/state_root.h"
 #include "support/synthetic_contribution.h"
+#include "support/test_run.h"
 
 namespace templar::testing {
 namespace {
@@ -67,9 +68,9 @@ Result<std::vector<EncodedParameter>> prepare(const RunSpec& spec, const Paramet
 }
 
 void run(const RunSpec& spec, ThreadTeam& team, SyntheticRoot& result) {
-  const ParameterLayout layout = parameter_layout(spec.model);
-  ParameterBuffers theta(layout);
-  initialise_parameters(layout, spec.model, spec.seed, theta.spans());
+  TestRun shared(spec);
+  const ParameterLayout& layout = shared.layout;
+  ParameterBuffers& theta = shared.parameters;
   ThreadTeam alone(1);  // that what miners do does not depend on threads, the codec's tests show
   std::vector<ParameterBuffers> memories;
   for (uint32_t uid = 0; uid < kPeers; ++uid) memories.emplace_back(layout);

@@ -10,8 +10,8 @@
 #include "app/verbs/command.h"
 #include "node/miner/pseudo_gradient_dump.h"
 #include "support/run_verb.h"
-#include "support/small_model.h"
 #include "support/temporary_folder.h"
+#include "support/test_run.h"
 
 namespace templar::testing {
 namespace {
@@ -72,16 +72,16 @@ TEST(BenchAggregate, ReportsRatiosAndGrowth) {
 
 TEST(BenchCodec, MeasuresDumpedPseudoGradients) {
   const TemporaryFolder folder;
-  const SmallModel model;
-  const ParameterBuffers gradient = random_values(model.layout, 1, 0.01f);
-  const ParameterBuffers feedback = random_values(model.layout, 2, 0.01f);
-  ASSERT_TRUE(dump_pseudo_gradient(folder.path(), 3, 1, model.layout, gradient.spans(), feedback.spans()));
+  const TestRun run;
+  const ParameterBuffers gradient = random_values(run.layout, 1, 0.01f);
+  const ParameterBuffers feedback = random_values(run.layout, 2, 0.01f);
+  ASSERT_TRUE(dump_pseudo_gradient(folder.path(), 3, 1, run.layout, gradient.spans(), feedback.spans()));
   const std::string file = (folder.path() / "window-00003-uid-1.safetensors").string();
 
   const auto loaded = load_gradient(file);
   ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
-  EXPECT_EQ(loaded->layout, model.layout);
-  for (size_t p = 0; p < model.layout.size(); ++p) {
+  EXPECT_EQ(loaded->layout, run.layout);
+  for (size_t p = 0; p < run.layout.size(); ++p) {
     EXPECT_TRUE(std::ranges::equal(loaded->pseudo_gradient.spans()[p], gradient.spans()[p]));
     EXPECT_TRUE(std::ranges::equal(loaded->error_feedback.spans()[p], feedback.spans()[p]));
   }
@@ -89,7 +89,7 @@ TEST(BenchCodec, MeasuresDumpedPseudoGradients) {
   const VerbOutcome aggregated =
       bench({"aggregate", "--gradient", file, "--no-growth", "--rounds", "1", "--json"});
   ASSERT_EQ(aggregated.exit_code, 0) << aggregated.errors;
-  EXPECT_EQ(Json::parse(aggregated.output).at("parameters").get<int64_t>(), parameter_count(model.layout));
+  EXPECT_EQ(Json::parse(aggregated.output).at("parameters").get<int64_t>(), parameter_count(run.layout));
 
   const VerbOutcome outcome = bench({"codec", "--gradient", file, file, "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;

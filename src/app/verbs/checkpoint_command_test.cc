@@ -12,8 +12,8 @@
 #include "formats/checkpoint/checkpoint.h"
 #include "formats/checkpoint/checkpoint_contents.h"
 #include "support/run_verb.h"
-#include "support/small_model.h"
 #include "support/temporary_folder.h"
+#include "support/test_run.h"
 
 namespace templar::testing {
 namespace {
@@ -33,13 +33,13 @@ class CheckpointCommand : public ::testing::Test {
   // Of the initial model, with that much added to the last parameter's first value.
   void publish(int64_t window, float change = 0) {
     ThreadTeam team(1);
-    SmallModel model;
-    model.parameters.spans().back()[0] += change;
-    const ConstParameterSpans parameters = std::as_const(model.parameters).spans();
-    const CheckpointInfo info{window, window, compute_state_root(model.layout, parameters, team)};
+    TestRun changed;
+    changed.parameters.spans().back()[0] += change;
+    const ConstParameterSpans parameters = std::as_const(changed.parameters).spans();
+    const CheckpointInfo info{window, window, compute_state_root(changed.layout, parameters, team)};
     ASSERT_TRUE(publish_checkpoint(
-        store_, "leader", {.spec = model.spec, .info = info, .parameters = parameters, .tokenizer = {}}, key_,
-        team));
+        store_, "leader", {.spec = changed.spec, .info = info, .parameters = parameters, .tokenizer = {}},
+        key_, team));
   }
   static Outcome run(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "checkpoint");
@@ -53,7 +53,7 @@ class CheckpointCommand : public ::testing::Test {
   TemporaryFolder folder_;
   VirtualClock clock_;
   FileObjectStore store_{folder_ / "store", clock_};
-  SmallModel model_;
+  TestRun run_;
   KeyPair key_ = KeyPair::from_seed({});
 };
 
@@ -116,7 +116,7 @@ TEST_F(CheckpointCommand, ListsAndShows) {
   EXPECT_EQ(shown.exit_code, 0);
   EXPECT_THAT(shown.output,
               AllOf(HasSubstr("window       12"), HasSubstr("signed by    " + key_.public_key().hex()),
-                    HasSubstr(std::to_string(parameter_count(model_.layout)) + " parameters"),
+                    HasSubstr(std::to_string(parameter_count(run_.layout)) + " parameters"),
                     HasSubstr("model.safetensors")));
 }
 
@@ -128,8 +128,8 @@ TEST_F(CheckpointCommand, ComparesTwoModels) {
   outcome = run({"diff", checkpoint(4).string(), checkpoint(20).string()});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_THAT(outcome.output,
-              AllOf(HasSubstr("1 of " + std::to_string(model_.layout.size()) + " parameters differ"),
-                    HasSubstr(model_.layout.back().name)));
+              AllOf(HasSubstr("1 of " + std::to_string(run_.layout.size()) + " parameters differ"),
+                    HasSubstr(run_.layout.back().name)));
   EXPECT_EQ(run({"diff", checkpoint(4).string(), root()}).exit_code, 1);
   EXPECT_EQ(run({"diff", checkpoint(4).string()}).exit_code, 2);
 }

@@ -12,9 +12,9 @@
 #include "core/protocol/object_keys.h"
 #include "formats/checkpoint/checkpoint_folder.h"
 #include "formats/safetensors/safetensors.h"
+#include "support/exported_model.h"
 #include "support/file_content.h"
 #include "support/gguf_reader.h"
-#include "support/model_source.h"
 #include "support/run_verb.h"
 #include "support/temporary_folder.h"
 
@@ -34,12 +34,12 @@ class ExportCommand : public ::testing::Test {
   }
   void write(int64_t window, const std::vector<TokenizerFile>& tokenizer) {
     ThreadTeam team(1);
-    const auto parameters = std::as_const(model_.parameters).spans();
-    const CheckpointInfo info{window, window, compute_state_root(model_.layout, parameters, team)};
-    ASSERT_TRUE(write_checkpoint(
-        checkpoint(window),
-        {.spec = model_.spec, .info = info, .parameters = parameters, .tokenizer = tokenizer},
-        KeyPair::from_seed({}), team));
+    const auto parameters = std::as_const(run_.parameters).spans();
+    const CheckpointInfo info{window, window, compute_state_root(run_.layout, parameters, team)};
+    ASSERT_TRUE(
+        write_checkpoint(checkpoint(window),
+                         {.spec = run_.spec, .info = info, .parameters = parameters, .tokenizer = tokenizer},
+                         KeyPair::from_seed({}), team));
   }
   [[nodiscard]] VerbOutcome run(std::vector<std::string> options) {
     std::vector<std::string> arguments = {"checkpoint", "export", (folder_ / "bucket").string(),
@@ -53,14 +53,14 @@ class ExportCommand : public ::testing::Test {
   void expect_parameters(const fs::path& file) {
     const auto mapped = MappedSafetensors::open(file);
     ASSERT_TRUE(mapped) << mapped.error().message;
-    for (size_t i = 0; i < model_.layout.size(); ++i) {
-      std::vector<float> values(model_.parameters.spans()[i].size());
-      ASSERT_TRUE(mapped->copy_f32(model_.layout[i], values));
-      EXPECT_TRUE(std::ranges::equal(values, model_.parameters.spans()[i]));
+    for (size_t i = 0; i < run_.layout.size(); ++i) {
+      std::vector<float> values(run_.parameters.spans()[i].size());
+      ASSERT_TRUE(mapped->copy_f32(run_.layout[i], values));
+      EXPECT_TRUE(std::ranges::equal(values, run_.parameters.spans()[i]));
     }
   }
 
-  SmallModel model_{export_run_spec()};
+  TestRun run_{export_run_spec()};
   TemporaryFolder folder_;
   fs::path out_ = folder_ / "out/model";
 };
@@ -108,7 +108,7 @@ TEST_F(ExportCommand, WritesATrainedSentencePieceModelIntoGguf) {
   const Bytes trained = train_sentencepiece_model(texts, 290).value();
   const auto tokenizer = make_sentencepiece_tokenizer(trained, "test").value();
   fs::remove_all(folder_ / "bucket");
-  model_ = SmallModel([&] {
+  run_ = TestRun([&] {
     RunSpec spec = export_run_spec();
     spec.model.vocab_size = static_cast<int64_t>(tokenizer->vocab_size());
     return spec;

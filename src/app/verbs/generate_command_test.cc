@@ -10,7 +10,7 @@
 #include "core/consensus/state_root.h"
 #include "formats/checkpoint/checkpoint_folder.h"
 #include "support/expect_failure.h"
-#include "support/model_source.h"
+#include "support/exported_model.h"
 #include "support/run_verb.h"
 #include "support/temporary_folder.h"
 
@@ -24,15 +24,15 @@ class GenerateCommand : public ::testing::Test {
  protected:
   void SetUp() override {
     ThreadTeam team(1);
-    write(compute_state_root(model_.layout, std::as_const(model_.parameters).spans(), team));
+    write(compute_state_root(run_.layout, std::as_const(run_.parameters).spans(), team));
   }
   void write(const Hash256& root,
              const std::vector<TokenizerFile>& tokenizer = make_byte_tokenizer()->files()) {
     ThreadTeam team(1);
     ASSERT_TRUE(write_checkpoint(path_,
-                                 {.spec = model_.spec,
+                                 {.spec = run_.spec,
                                   .info = {3, 2, root},
-                                  .parameters = std::as_const(model_.parameters).spans(),
+                                  .parameters = std::as_const(run_.parameters).spans(),
                                   .tokenizer = tokenizer},
                                  KeyPair::from_seed({}), team));
   }
@@ -43,13 +43,13 @@ class GenerateCommand : public ::testing::Test {
   }
   [[nodiscard]] std::vector<uint32_t> expected(const std::vector<uint32_t>& prompt,
                                                const GenerationOptions& options) {
-    const auto engine = make_cpu_engine(model_.spec.model, model_.spec.inner, {}).value();
-    copy_parameters(std::as_const(model_.parameters).spans(), engine->parameters());
+    const auto engine = make_cpu_engine(run_.spec.model, run_.spec.inner, {}).value();
+    copy_parameters(std::as_const(run_.parameters).spans(), engine->parameters());
     engine->parameters_changed();
     return engine->generate(prompt, options).value();
   }
 
-  SmallModel model_{export_run_spec()};
+  TestRun run_{export_run_spec()};
   TemporaryFolder folder_;
   std::filesystem::path path_ = folder_ / "checkpoint";
 };
@@ -98,9 +98,9 @@ TEST_F(GenerateCommand, TakesThePromptFromAFile) {
 }
 
 TEST_F(GenerateCommand, EndsWithTheDocument) {
-  for (float& value : model_.parameters.spans().back()) value = 0;
+  for (float& value : run_.parameters.spans().back()) value = 0;
   ThreadTeam team(1);
-  write(compute_state_root(model_.layout, std::as_const(model_.parameters).spans(), team));
+  write(compute_state_root(run_.layout, std::as_const(run_.parameters).spans(), team));
   const auto run_to_the_end = [&](std::vector<std::string> more) {
     std::vector<std::string> arguments = {
         "generate", path_.string(), "--prompt", "a", "--temperature", "0", "--max-new-tokens", "7", "--json"};

@@ -11,7 +11,7 @@
 #include "formats/checkpoint/checkpoint_folder.h"
 #include "support/expect_failure.h"
 #include "support/temporary_folder.h"
-#include "support/wallet.h"
+#include "support/test_key.h"
 
 namespace templar::testing {
 namespace {

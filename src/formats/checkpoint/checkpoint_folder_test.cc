@@ -8,9 +8,9 @@
 #include "core/consensus/state_root.h"
 #include "support/child_process.h"
 #include "support/expect_failure.h"
-#include "support/small_model.h"
 #include "support/temporary_folder.h"
-#include "support/wallet.h"
+#include "support/test_key.h"
+#include "support/test_run.h"
 
 namespace templar::testing {
 namespace {
@@ -24,12 +24,12 @@ class CheckpointFolder : public ::testing::Test {
     ASSERT_TRUE(status) << status.error().message;
   }
   [[nodiscard]] Status write() {
-    const CheckpointInfo info{
-        5, 4, compute_state_root(model_.layout, std::as_const(model_.parameters).spans(), team_)};
+    const CheckpointInfo info{5, 4,
+                              compute_state_root(run_.layout, std::as_const(run_.parameters).spans(), team_)};
     return write_checkpoint(path_,
-                            {.spec = model_.spec,
+                            {.spec = run_.spec,
                              .info = info,
-                             .parameters = std::as_const(model_.parameters).spans(),
+                             .parameters = std::as_const(run_.parameters).spans(),
                              .tokenizer = tokenizer_},
                             key_, team_);
   }
@@ -46,7 +46,7 @@ class CheckpointFolder : public ::testing::Test {
     std::ofstream(path_ / name, std::ios::app) << text;
   }
 
-  SmallModel model_;
+  TestRun run_;
   TemporaryFolder folder_;
   fs::path path_ = folder_ / "checkpoint";
   ThreadTeam team_{1};
@@ -61,18 +61,18 @@ TEST_F(CheckpointFolder, IsWholeAsItWasWritten) {
   EXPECT_TRUE(report.ok()) << report.manifest_problem.value_or("") << report.model_problem.value_or("");
   EXPECT_EQ(report.manifest->window, 5);
   EXPECT_EQ(report.files.size(), 4u);
-  ParameterBuffers loaded(model_.layout);
-  const ExpectedCheckpoint expected{model_.layout, run_id(model_.spec), key_.public_key()};
+  ParameterBuffers loaded(run_.layout);
+  const ExpectedCheckpoint expected{run_.layout, run_id(run_.spec), key_.public_key()};
   const auto info = load_checkpoint_folder(path_, expected, loaded.spans(), team_);
   ASSERT_TRUE(info) << info.error().message;
   EXPECT_EQ(info->window, 5);
-  EXPECT_EQ(compute_state_root(model_.layout, std::as_const(loaded).spans(), team_), info->state_root);
+  EXPECT_EQ(compute_state_root(run_.layout, std::as_const(loaded).spans(), team_), info->state_root);
   EXPECT_EQ(std::distance(fs::directory_iterator(path_), fs::directory_iterator()), 5)
       << "no temporary files are left";
 }
 
 TEST_F(CheckpointFolder, ReplacesAnOlderOne) {
-  model_.parameters.spans()[0][0] = 3;
+  run_.parameters.spans()[0][0] = 3;
   ASSERT_TRUE(write());
   EXPECT_TRUE(verify().ok());
 }
@@ -129,7 +129,7 @@ TEST_F(CheckpointFolder, ReportsAModelThatDoesNotFitItsRunSpecOrRoot) {
   resign([](CheckpointManifest& manifest) { manifest.run_id.bytes[3] ^= 1; });
   EXPECT_NE(verify().model_problem.value_or("").find("run_spec.json: makes run"), std::string::npos);
   ASSERT_TRUE(write());
-  RunSpec huge = model_.spec;
+  RunSpec huge = run_.spec;
   huge.model.vocab_size = 1 << 22;
   huge.model.hidden_size *= 512;  // 8 GB and more: must not be allocated
   const std::string text = pretty_json(huge);

@@ -11,8 +11,8 @@
 #include "formats/checkpoint/checkpoint_contents.h"
 #include "formats/checkpoint/checkpoint_files.h"
 #include "support/expect_failure.h"
-#include "support/small_model.h"
-#include "support/wallet.h"
+#include "support/test_key.h"
+#include "support/test_run.h"
 
 namespace templar::testing {
 namespace {
@@ -22,12 +22,12 @@ constexpr std::string_view kBucket = "leader";
 class Checkpoint : public ::testing::Test {
  protected:
   [[nodiscard]] CheckpointInfo info_at(int64_t window, const ParameterBuffers& values) {
-    return {window, window - 1, compute_state_root(model_.layout, values.spans(), team_)};
+    return {window, window - 1, compute_state_root(run_.layout, values.spans(), team_)};
   }
   [[nodiscard]] Status publish(const CheckpointInfo& info, const ParameterBuffers& values,
                                uint64_t shard_bytes = kDefaultShardBytes) {
     return publish_checkpoint(store_, kBucket,
-                              {.spec = model_.spec,
+                              {.spec = run_.spec,
                                .info = info,
                                .parameters = values.spans(),
                                .tokenizer = tokenizer_,
@@ -35,19 +35,19 @@ class Checkpoint : public ::testing::Test {
                               key_, team_);
   }
   void publish(int64_t window, uint64_t seed) {
-    const ParameterBuffers values = random_values(model_.layout, seed);
+    const ParameterBuffers values = random_values(run_.layout, seed);
     const Status status = publish(info_at(window, values), values);
     ASSERT_TRUE(status) << status.error().message;
   }
   [[nodiscard]] ExpectedCheckpoint expected() const {
-    return {model_.layout, run_id(model_.spec), key_.public_key()};
+    return {run_.layout, run_id(run_.spec), key_.public_key()};
   }
   [[nodiscard]] Result<CheckpointInfo> load(int64_t window) {
     return load_checkpoint(store_, kBucket, window, expected(), loaded_.spans(), team_);
   }
   [[nodiscard]] bool loaded_is(uint64_t seed) {
-    const ParameterBuffers values = random_values(model_.layout, seed);
-    for (size_t i = 0; i < model_.layout.size(); ++i) {
+    const ParameterBuffers values = random_values(run_.layout, seed);
+    for (size_t i = 0; i < run_.layout.size(); ++i) {
       if (!std::ranges::equal(values.spans()[i], loaded_.spans()[i])) return false;
     }
     return true;
@@ -60,13 +60,13 @@ class Checkpoint : public ::testing::Test {
     put(key, content);
   }
 
-  SmallModel model_;
+  TestRun run_;
   VirtualClock clock_;
   MemoryObjectStore store_{clock_};
   ThreadTeam team_{1};
   KeyPair key_ = test_key(1);
   std::vector<TokenizerFile> tokenizer_ = {{"tokenizer.json", {'{', '}'}}, {"empty.txt", {}}};
-  ParameterBuffers loaded_{model_.layout};
+  ParameterBuffers loaded_{run_.layout};
 };
 
 const std::vector<std::string> kFileNames = {"config.json",       "empty.txt",     "manifest.json",
@@ -78,7 +78,7 @@ TEST_F(Checkpoint, GivesBackTheModelThatWasPublished) {
   publish(12, 7);
   const auto info = load(12);
   ASSERT_TRUE(info) << info.error().message;
-  EXPECT_EQ(*info, info_at(12, random_values(model_.layout, 7)));
+  EXPECT_EQ(*info, info_at(12, random_values(run_.layout, 7)));
   EXPECT_TRUE(loaded_is(7));
 }
 
@@ -92,13 +92,13 @@ TEST_F(Checkpoint, ConsistsOfTheFilesThatOthersOpen) {
   wanted.emplace_back("checkpoints/latest");
   EXPECT_EQ(keys, wanted);
   EXPECT_EQ(as_text(object("checkpoints/latest")), "checkpoints/0000000012/manifest.json\n");
-  EXPECT_EQ(as_text(object("checkpoints/0000000012/run_spec.json")), pretty_json(model_.spec));
+  EXPECT_EQ(as_text(object("checkpoints/0000000012/run_spec.json")), pretty_json(run_.spec));
   const auto config = nlohmann::json::parse(as_text(object("checkpoints/0000000012/config.json")));
   EXPECT_EQ(config["architectures"], nlohmann::json::array({"LlamaForCausalLM"}));
   EXPECT_EQ(config["model_type"], "llama");
-  EXPECT_EQ(config["hidden_size"], model_.spec.model.hidden_size);
-  EXPECT_EQ(config["num_key_value_heads"], model_.spec.model.num_key_value_heads);
-  EXPECT_EQ(config["tie_word_embeddings"], model_.spec.model.tie_word_embeddings);
+  EXPECT_EQ(config["hidden_size"], run_.spec.model.hidden_size);
+  EXPECT_EQ(config["num_key_value_heads"], run_.spec.model.num_key_value_heads);
+  EXPECT_EQ(config["tie_word_embeddings"], run_.spec.model.tie_word_embeddings);
 }
 
 TEST_F(Checkpoint, MayBePublishedTwice) {
@@ -149,20 +149,18 @@ TEST_F(Checkpoint, RefusesAnotherLeaderRunAndWindow) {
   const auto load_with = [&](const ExpectedCheckpoint& wanted) {
     return load_checkpoint(store_, kBucket, 12, wanted, loaded_.spans(), team_);
   };
-  EXPECT_TRUE(fails(load_with({model_.layout, run_id(model_.spec), test_key(2).public_key()}),
-                    ErrorKind::kSkip,
+  EXPECT_TRUE(fails(load_with({run_.layout, run_id(run_.spec), test_key(2).public_key()}), ErrorKind::kSkip,
                     "checkpoint 12 in leader: signed by " + key_.public_key().hex().substr(0, 8)));
-  RunSpec other = model_.spec;
+  RunSpec other = run_.spec;
   ++other.seed;
-  EXPECT_TRUE(
-      fails(load_with({model_.layout, run_id(other), key_.public_key()}), ErrorKind::kSkip, "of run "));
+  EXPECT_TRUE(fails(load_with({run_.layout, run_id(other), key_.public_key()}), ErrorKind::kSkip, "of run "));
   for (const std::string& name : kFileNames)
     put(checkpoint_prefix(13) + name, object(checkpoint_prefix(12) + name));
   EXPECT_TRUE(fails(load(13), ErrorKind::kSkip, "its manifest is that of window 12"));
 }
 
 TEST_F(Checkpoint, RefusesAModelThatHasAnotherStateRoot) {
-  const ParameterBuffers values = random_values(model_.layout, 7);
+  const ParameterBuffers values = random_values(run_.layout, 7);
   CheckpointInfo wrong = info_at(12, values);
   wrong.state_root.bytes[0] ^= 1;
   ASSERT_TRUE(publish(wrong, values));
@@ -170,9 +168,9 @@ TEST_F(Checkpoint, RefusesAModelThatHasAnotherStateRoot) {
 }
 
 TEST_F(Checkpoint, RefusesASignedModelOfAnotherShape) {
-  RunSpec wider = model_.spec;
+  RunSpec wider = run_.spec;
   wider.model.intermediate_size *= 2;
-  const SmallModel other(wider);
+  const TestRun other(wider);
   const CheckpointInfo info{12, 0,
                             compute_state_root(other.layout, std::as_const(other.parameters).spans(), team_)};
   ASSERT_TRUE(publish_checkpoint(store_, kBucket,
@@ -181,7 +179,7 @@ TEST_F(Checkpoint, RefusesASignedModelOfAnotherShape) {
                                   .parameters = std::as_const(other.parameters).spans(),
                                   .tokenizer = tokenizer_},
                                  key_, team_));
-  const auto loaded = load_checkpoint(store_, kBucket, 12, {model_.layout, run_id(wider), key_.public_key()},
+  const auto loaded = load_checkpoint(store_, kBucket, 12, {run_.layout, run_id(wider), key_.public_key()},
                                       loaded_.spans(), team_);
   EXPECT_TRUE(fails(loaded, ErrorKind::kSkip,
                     "model.safetensors: tensor 'model.layers.0.mlp.gate_proj.weight': shape"));
@@ -200,17 +198,17 @@ TEST_F(Checkpoint, LeavesNoNewOneWhereAPutFails) {
   // The tokenizer's file has a name that no store takes.
   publish(4, 1);
   tokenizer_.push_back({"a/b", {}});
-  const ParameterBuffers values = random_values(model_.layout, 2);
+  const ParameterBuffers values = random_values(run_.layout, 2);
   EXPECT_TRUE(fails(publish(info_at(12, values), values), ErrorKind::kFatal, "'a/b' can't be the name"));
   EXPECT_EQ(list_checkpoints(store_, kBucket).value(), std::vector<int64_t>{4});
   EXPECT_EQ(latest_checkpoint(store_, kBucket).value(), 4);
 }
 
 TEST_F(Checkpoint, IsCutIntoShardsThatOthersOpen) {
-  const ParameterBuffers values = random_values(model_.layout, 7);
-  const uint64_t largest = std::ranges::max(model_.layout, {}, &ParameterInfo::count).count() * sizeof(float);
+  const ParameterBuffers values = random_values(run_.layout, 7);
+  const uint64_t largest = std::ranges::max(run_.layout, {}, &ParameterInfo::count).count() * sizeof(float);
   ASSERT_TRUE(publish(info_at(12, values), values, largest));
-  const size_t shards = plan_shards(model_.layout, largest).size();
+  const size_t shards = plan_shards(run_.layout, largest).size();
   ASSERT_GT(shards, 2u);
   size_t found = 0;
   const auto objects = store_.list(kBucket, checkpoint_prefix(12)).value();
@@ -221,20 +219,20 @@ TEST_F(Checkpoint, IsCutIntoShardsThatOthersOpen) {
   EXPECT_EQ(found, shards);
   const auto index =
       nlohmann::json::parse(as_text(object(checkpoint_prefix(12) + "model.safetensors.index.json")));
-  EXPECT_EQ(index["weight_map"].size(), model_.layout.size());
+  EXPECT_EQ(index["weight_map"].size(), run_.layout.size());
   const auto info = load(12);
   ASSERT_TRUE(info) << info.error().message;
   EXPECT_TRUE(loaded_is(7));
 }
 
 TEST_F(Checkpoint, IsTheSameBytesForEveryNumberOfThreads) {
-  const ParameterBuffers values = random_values(model_.layout, 7);
+  const ParameterBuffers values = random_values(run_.layout, 7);
   publish(12, 7);
   const Bytes manifest = object(checkpoint_prefix(12) + "manifest.json");
   for (const int threads : {2, 5}) {
     ThreadTeam team(threads);
     ASSERT_TRUE(publish_checkpoint(store_, kBucket,
-                                   {.spec = model_.spec,
+                                   {.spec = run_.spec,
                                     .info = info_at(12, values),
                                     .parameters = values.spans(),
                                     .tokenizer = tokenizer_},
@@ -246,7 +244,7 @@ TEST_F(Checkpoint, IsTheSameBytesForEveryNumberOfThreads) {
 }
 
 TEST_F(Checkpoint, LoadsOnlyWhereNoneOfAThousandRandomBytesIsAnother) {
-  const ParameterBuffers values = random_values(model_.layout, 7);
+  const ParameterBuffers values = random_values(run_.layout, 7);
   ASSERT_TRUE(publish(info_at(12, values), values, 20000));
   const auto objects = store_.list(kBucket, checkpoint_prefix(12)).value();
   ASSERT_GT(objects.size(), 6u);
@@ -267,7 +265,7 @@ TEST_F(Checkpoint, LoadsOnlyWhereNoneOfAThousandRandomBytesIsAnother) {
 
 TEST_F(Checkpoint, HasEachTensorOnce) {
   // A second file with a tensor of the first, both as the manifest says.
-  const ParameterBuffers values = random_values(model_.layout, 7);
+  const ParameterBuffers values = random_values(run_.layout, 7);
   ASSERT_TRUE(publish(info_at(12, values), values, 20000));
   const CheckpointFiles files = checkpoint_in_store(store_, kBucket, 12);
   const CheckpointManifest manifest = read_manifest(files).value();

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/expect_failure.h"
-#include "support/wallet.h"
+#include "support/test_key.h"
 
 namespace templar::testing {
 namespace {

@@ -8,8 +8,8 @@
 #include "formats/safetensors/safetensors.h"
 #include "support/expect_failure.h"
 #include "support/file_content.h"
-#include "support/small_model.h"
 #include "support/temporary_folder.h"
+#include "support/test_run.h"
 
 namespace templar::testing {
 namespace {
@@ -18,11 +18,11 @@ class CheckpointSourceTest : public ::testing::Test {
  protected:
   void SetUp() override {
     ThreadTeam team(1);
-    const auto parameters = std::as_const(model_.parameters).spans();
-    const CheckpointInfo info{5, 4, compute_state_root(model_.layout, parameters, team)};
+    const auto parameters = std::as_const(run_.parameters).spans();
+    const CheckpointInfo info{5, 4, compute_state_root(run_.layout, parameters, team)};
     const std::vector<TokenizerFile> tokenizer = make_byte_tokenizer()->files();
     ASSERT_TRUE(write_checkpoint(
-        path_, {.spec = model_.spec, .info = info, .parameters = parameters, .tokenizer = tokenizer}, key_,
+        path_, {.spec = run_.spec, .info = info, .parameters = parameters, .tokenizer = tokenizer}, key_,
         team));
   }
   [[nodiscard]] Result<CheckpointSource> opened() { return open_checkpoint(checkpoint_in_folder(path_), {}); }
@@ -36,14 +36,14 @@ class CheckpointSourceTest : public ::testing::Test {
     ASSERT_TRUE(write_file_atomically(path_ / kManifestName, seal_manifest(std::move(manifest), key_)));
   }
   void expect_all_parameters(const CheckpointSource& source) {
-    for (size_t i = 0; i < model_.layout.size(); ++i) {
+    for (size_t i = 0; i < run_.layout.size(); ++i) {
       const auto values = source.model.read(i);
       ASSERT_TRUE(values) << values.error().message;
-      EXPECT_TRUE(std::ranges::equal(*values, model_.parameters.spans()[i])) << model_.layout[i].name;
+      EXPECT_TRUE(std::ranges::equal(*values, run_.parameters.spans()[i])) << run_.layout[i].name;
     }
   }
 
-  SmallModel model_;
+  TestRun run_;
   TemporaryFolder folder_;
   std::filesystem::path path_ = folder_ / "checkpoint";
   KeyPair key_ = KeyPair::from_seed({});
@@ -55,7 +55,7 @@ TEST_F(CheckpointSourceTest, GivesTheModelAndItsTokenizer) {
   EXPECT_EQ(source->manifest.window, 5);
   EXPECT_EQ(source->model.name, "small");
   EXPECT_EQ(source->model.sequence_length, 16);
-  EXPECT_EQ(parameter_layout(source->model.model), model_.layout);
+  EXPECT_EQ(parameter_layout(source->model.model), run_.layout);
   ASSERT_EQ(source->model.tokenizer.size(), 2);
   EXPECT_EQ(source->model.tokenizer[0].name, "tokenizer.json");
   expect_all_parameters(*source);
@@ -63,9 +63,9 @@ TEST_F(CheckpointSourceTest, GivesTheModelAndItsTokenizer) {
 
 TEST_F(CheckpointSourceTest, FindsParametersThatAreSpreadOverFiles) {
   CheckpointManifest manifest = opened().value().manifest;
-  const auto values = std::as_const(model_.parameters).spans();
+  const auto values = std::as_const(run_.parameters).spans();
   const auto write = [&](const std::string& name, size_t begin, size_t end) {
-    const ParameterLayout part(model_.layout.begin() + begin, model_.layout.begin() + end);
+    const ParameterLayout part(run_.layout.begin() + begin, run_.layout.begin() + end);
     Bytes file;
     ASSERT_TRUE(write_safetensors(part, values.subspan(begin, end - begin), [&](ByteView piece) {
       file.insert(file.end(), piece.begin(), piece.end());
@@ -73,7 +73,7 @@ TEST_F(CheckpointSourceTest, FindsParametersThatAreSpreadOverFiles) {
     }));
     ASSERT_TRUE(write_file_atomically(path_ / name, ByteView(file)));
   };
-  write(std::string(kModelName), 7, model_.layout.size());
+  write(std::string(kModelName), 7, run_.layout.size());
   write("model-rest.safetensors", 0, 7);
   manifest.files.push_back({"model-rest.safetensors", 0, {}});
   reseal(manifest);
@@ -83,10 +83,10 @@ TEST_F(CheckpointSourceTest, FindsParametersThatAreSpreadOverFiles) {
 
   write("model-rest.safetensors", 0, 8);
   reseal(manifest);
-  EXPECT_TRUE(fails(opened(), ErrorKind::kSkip, model_.layout[7].name + "': also in model"));
+  EXPECT_TRUE(fails(opened(), ErrorKind::kSkip, run_.layout[7].name + "': also in model"));
   write("model-rest.safetensors", 0, 6);
   reseal(manifest);
-  EXPECT_TRUE(fails(opened(), ErrorKind::kSkip, model_.layout[6].name + "': missing"));
+  EXPECT_TRUE(fails(opened(), ErrorKind::kSkip, run_.layout[6].name + "': missing"));
 }
 
 TEST_F(CheckpointSourceTest, RefusesAFileThatIsNotTheManifests) {
@@ -106,7 +106,7 @@ TEST_F(CheckpointSourceTest, RefusesAFileThatIsNotTheManifests) {
 
 TEST_F(CheckpointSourceTest, RefusesARunSpecOfAnotherRun) {
   const CheckpointManifest manifest = opened().value().manifest;
-  RunSpec other = model_.spec;
+  RunSpec other = run_.spec;
   other.seed += 1;
   ASSERT_TRUE(write_file_atomically(path_ / kRunSpecName, pretty_json(other)));
   reseal(manifest);

@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "support/expect_failure.h"
+#include "support/exported_model.h"
 #include "support/file_content.h"
 #include "support/gguf_reader.h"
-#include "support/model_source.h"
 #include "support/temporary_folder.h"
 
 namespace templar::testing {
@@ -15,19 +15,19 @@ namespace {
 class GgufExport : public ::testing::Test {
  protected:
   [[nodiscard]] GgufFile exported(NumberType type = NumberType::kF32) {
-    const Status status = export_gguf(source_of(model_), type, file_, {});
+    const Status status = export_gguf(source_of(run_), type, file_, {});
     EXPECT_TRUE(status) << status.error().message;
     return GgufReader(text_of(file_)).read();
   }
   [[nodiscard]] std::span<const float> parameter(const std::string& name) const {
-    for (size_t i = 0; i < model_.layout.size(); ++i) {
-      if (model_.layout[i].name == name) return model_.parameters.spans()[i];
+    for (size_t i = 0; i < run_.layout.size(); ++i) {
+      if (run_.layout[i].name == name) return run_.parameters.spans()[i];
     }
     ADD_FAILURE() << name;
     return {};
   }
 
-  SmallModel model_{export_run_spec()};
+  TestRun run_{export_run_spec()};
   TemporaryFolder folder_;
   std::filesystem::path file_ = folder_ / "model.gguf";
 };
@@ -46,13 +46,13 @@ TEST_F(GgufExport, SaysWhatLlamaCppAsksOfAModel) {
   EXPECT_EQ(number("attention.head_count"), 4);
   EXPECT_EQ(number("attention.head_count_kv"), 2);
   EXPECT_EQ(number("rope.dimension_count"), 6);
-  EXPECT_FLOAT_EQ(file.get<double>("llama.rope.freq_base"), model_.spec.model.rope_theta);
-  EXPECT_FLOAT_EQ(file.get<double>("llama.attention.layer_norm_rms_epsilon"), model_.spec.model.rms_norm_eps);
+  EXPECT_FLOAT_EQ(file.get<double>("llama.rope.freq_base"), run_.spec.model.rope_theta);
+  EXPECT_FLOAT_EQ(file.get<double>("llama.attention.layer_norm_rms_epsilon"), run_.spec.model.rms_norm_eps);
 }
 
 TEST_F(GgufExport, HoldsEveryParameterUnderItsName) {
   const GgufFile file = exported();
-  EXPECT_EQ(file.tensors.size(), model_.layout.size());
+  EXPECT_EQ(file.tensors.size(), run_.layout.size());
   const std::vector<std::pair<std::string, std::string>> names = {
       {"token_embd.weight", "model.embed_tokens.weight"},
       {"blk.1.attn_v.weight", "model.layers.1.self_attn.v_proj.weight"},
@@ -103,13 +103,13 @@ TEST_F(GgufExport, KeepsNormsInF32) {
 TEST_F(GgufExport, LeavesOutATiedHead) {
   RunSpec spec = export_run_spec();
   spec.model.tie_word_embeddings = true;
-  const SmallModel tied(spec);
+  const TestRun tied(spec);
   ASSERT_TRUE(export_gguf(source_of(tied), NumberType::kF32, file_, {}));
   EXPECT_FALSE(GgufReader(text_of(file_)).read().tensors.contains("output.weight"));
 }
 
 TEST_F(GgufExport, LeavesNothingWhereItFails) {
-  ModelSource source = source_of(model_);
+  ModelSource source = source_of(run_);
   source.read = [](size_t) -> Result<std::span<const float>> { return retry_error("the disk is away"); };
   EXPECT_TRUE(fails(export_gguf(source, NumberType::kF32, file_, {}), ErrorKind::kRetry, "the disk is away"));
   source.tokenizer = {{"tokenizer.json", {'{', '}'}}};

@@ -7,8 +7,8 @@
 
 #include "formats/safetensors/safetensors.h"
 #include "support/expect_failure.h"
+#include "support/exported_model.h"
 #include "support/file_content.h"
-#include "support/model_source.h"
 #include "support/sentencepiece_message.h"
 #include "support/temporary_folder.h"
 
@@ -29,13 +29,13 @@ class HuggingFaceExport : public ::testing::Test {
     return nlohmann::json::parse(text_of(out_ / name));
   }
 
-  SmallModel model_{export_run_spec()};
+  TestRun run_{export_run_spec()};
   TemporaryFolder folder_;
   fs::path out_ = folder_ / "model";
 };
 
 TEST_F(HuggingFaceExport, WritesADirectoryOfModelConfigAndTokenizer) {
-  ASSERT_TRUE(export_hugging_face(source_of(model_), NumberType::kF32, out_, 1 << 30, {}));
+  ASSERT_TRUE(export_hugging_face(source_of(run_), NumberType::kF32, out_, 1 << 30, {}));
   EXPECT_EQ(names_in(out_), (std::set<std::string>{"config.json", "model.safetensors", "tokenizer.json",
                                                    "tokenizer_config.json"}));
   const nlohmann::json config = json("config.json");
@@ -49,36 +49,36 @@ TEST_F(HuggingFaceExport, WritesADirectoryOfModelConfigAndTokenizer) {
 }
 
 TEST_F(HuggingFaceExport, NamesTheTypeOfTheNumbers) {
-  ASSERT_TRUE(export_hugging_face(source_of(model_), NumberType::kBf16, out_, 1 << 30, {}));
+  ASSERT_TRUE(export_hugging_face(source_of(run_), NumberType::kBf16, out_, 1 << 30, {}));
   EXPECT_EQ(json("config.json")["torch_dtype"], "bfloat16");
-  ASSERT_TRUE(export_hugging_face(source_of(model_), NumberType::kF16, out_, 1 << 30, {}));
+  ASSERT_TRUE(export_hugging_face(source_of(run_), NumberType::kF16, out_, 1 << 30, {}));
   EXPECT_EQ(json("config.json")["torch_dtype"], "float16");
 }
 
 TEST_F(HuggingFaceExport, SpreadsALargeModelOverFilesWithAnIndex) {
   constexpr uint64_t kLargest = 30'000;
-  ASSERT_TRUE(export_hugging_face(source_of(model_), NumberType::kF32, out_, kLargest, {}));
+  ASSERT_TRUE(export_hugging_face(source_of(run_), NumberType::kF32, out_, kLargest, {}));
   const nlohmann::json map = json("model.safetensors.index.json")["weight_map"];
-  EXPECT_EQ(map.size(), model_.layout.size());
+  EXPECT_EQ(map.size(), run_.layout.size());
   std::set<std::string> files;
-  for (size_t i = 0; i < model_.layout.size(); ++i) {
-    const std::string file = map[model_.layout[i].name];
+  for (size_t i = 0; i < run_.layout.size(); ++i) {
+    const std::string file = map[run_.layout[i].name];
     files.insert(file);
     const auto mapped = MappedSafetensors::open(out_ / file);
     ASSERT_TRUE(mapped) << mapped.error().message;
-    std::vector<float> values(model_.parameters.spans()[i].size());
-    ASSERT_TRUE(mapped->copy_f32(model_.layout[i], values));
-    EXPECT_TRUE(std::ranges::equal(values, model_.parameters.spans()[i]));
+    std::vector<float> values(run_.parameters.spans()[i].size());
+    ASSERT_TRUE(mapped->copy_f32(run_.layout[i], values));
+    EXPECT_TRUE(std::ranges::equal(values, run_.parameters.spans()[i]));
   }
   EXPECT_GT(files.size(), 1);
   EXPECT_FALSE(fs::exists(out_ / "model.safetensors"));
 }
 
 TEST_F(HuggingFaceExport, LeavesTheOldDirectoryWhereItFails) {
-  ASSERT_TRUE(export_hugging_face(source_of(model_), NumberType::kF32, out_, 1 << 30, {}));
+  ASSERT_TRUE(export_hugging_face(source_of(run_), NumberType::kF32, out_, 1 << 30, {}));
   const std::string before = text_of(out_ / "model.safetensors");
-  model_.parameters.spans()[2][0] = 1e5F;
-  EXPECT_TRUE(fails(export_hugging_face(source_of(model_), NumberType::kF16, out_, 1 << 30, {}),
+  run_.parameters.spans()[2][0] = 1e5F;
+  EXPECT_TRUE(fails(export_hugging_face(source_of(run_), NumberType::kF16, out_, 1 << 30, {}),
                     ErrorKind::kFatal, "beyond the range of f16"));
   EXPECT_EQ(text_of(out_ / "model.safetensors"), before);
   EXPECT_EQ(files_in(folder_.path()), 1);
@@ -86,7 +86,7 @@ TEST_F(HuggingFaceExport, LeavesTheOldDirectoryWhereItFails) {
 
 TEST_F(HuggingFaceExport, TellsHuggingFaceWhetherASpaceIsPutBeforeAText) {
   const auto bytes = [](const std::string& text) { return Bytes(text.begin(), text.end()); };
-  ModelSource source = source_of(model_);
+  ModelSource source = source_of(run_);
   const std::string config = R"({"tokenizer_class": "LlamaTokenizer", "legacy": false})";
   source.tokenizer = {{"tokenizer.model", bytes(sentencepiece_message())},
                       {"tokenizer_config.json", bytes(config)}};
@@ -102,7 +102,7 @@ TEST_F(HuggingFaceExport, TellsHuggingFaceWhetherASpaceIsPutBeforeAText) {
 }
 
 TEST_F(HuggingFaceExport, GoesWithoutATokenizerThatIsNotThere) {
-  ModelSource source = source_of(model_);
+  ModelSource source = source_of(run_);
   source.tokenizer.clear();
   ASSERT_TRUE(export_hugging_face(source, NumberType::kF32, out_, 1 << 30, {}));
   EXPECT_EQ(files_in(out_), 2);

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "formats/safetensors/safetensors.h"
-#include "support/small_model.h"
+#include "support/test_run.h"
 
 namespace templar::testing {
 namespace {

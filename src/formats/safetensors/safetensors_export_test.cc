@@ -6,8 +6,8 @@
 
 #include "formats/safetensors/safetensors.h"
 #include "support/expect_failure.h"
+#include "support/exported_model.h"
 #include "support/file_content.h"
-#include "support/model_source.h"
 #include "support/temporary_folder.h"
 
 namespace templar::testing {
@@ -29,54 +29,54 @@ TEST(SafetensorsExport, CutsByTheSizeThatParametersHaveInTheirType) {
 
 class SafetensorsFile : public ::testing::Test {
  protected:
-  SmallModel model_{export_run_spec()};
+  TestRun run_{export_run_spec()};
   TemporaryFolder folder_;
   std::filesystem::path file_ = folder_ / "out.safetensors";
 };
 
 TEST_F(SafetensorsFile, HoldsEveryParameterExactlyInF32) {
-  ASSERT_TRUE(export_safetensors(source_of(model_), NumberType::kF32, file_, {}));
+  ASSERT_TRUE(export_safetensors(source_of(run_), NumberType::kF32, file_, {}));
   const auto mapped = MappedSafetensors::open(file_);
   ASSERT_TRUE(mapped) << mapped.error().message;
   EXPECT_EQ(mapped->header().data_begin % 64, 0);
   EXPECT_EQ(mapped->header().metadata.at("format"), "pt");
-  ASSERT_TRUE(match_layout(mapped->header(), model_.layout));
-  for (size_t i = 0; i < model_.layout.size(); ++i) {
-    std::vector<float> values(model_.parameters.spans()[i].size());
-    ASSERT_TRUE(mapped->copy_f32(model_.layout[i], values));
-    EXPECT_TRUE(std::ranges::equal(values, model_.parameters.spans()[i])) << model_.layout[i].name;
+  ASSERT_TRUE(match_layout(mapped->header(), run_.layout));
+  for (size_t i = 0; i < run_.layout.size(); ++i) {
+    std::vector<float> values(run_.parameters.spans()[i].size());
+    ASSERT_TRUE(mapped->copy_f32(run_.layout[i], values));
+    EXPECT_TRUE(std::ranges::equal(values, run_.parameters.spans()[i])) << run_.layout[i].name;
   }
 }
 
 TEST_F(SafetensorsFile, HoldsTwoBytesAValueInBf16) {
-  model_.parameters.spans()[0][1] = -2.5F;  // 0xc020 in bf16
-  ASSERT_TRUE(export_safetensors(source_of(model_), NumberType::kBf16, file_, {}));
+  run_.parameters.spans()[0][1] = -2.5F;  // 0xc020 in bf16
+  ASSERT_TRUE(export_safetensors(source_of(run_), NumberType::kBf16, file_, {}));
   const auto mapped = MappedSafetensors::open(file_);
   ASSERT_TRUE(mapped) << mapped.error().message;
   const SafetensorsEntry& first = mapped->header().tensors.front();
-  EXPECT_EQ(first.name, model_.layout[0].name);
+  EXPECT_EQ(first.name, run_.layout[0].name);
   EXPECT_EQ(first.dtype, "BF16");
-  EXPECT_EQ(first.shape, model_.layout[0].shape);
+  EXPECT_EQ(first.shape, run_.layout[0].shape);
   EXPECT_EQ(mapped->bytes(first)[2], 0x20);
   EXPECT_EQ(mapped->bytes(first)[3], 0xc0);
-  EXPECT_EQ(mapped->header().tensors.size(), model_.layout.size());
+  EXPECT_EQ(mapped->header().tensors.size(), run_.layout.size());
 }
 
 TEST_F(SafetensorsFile, LeavesNothingWhereItIsInterruptedOrAValueHasNoPlace) {
   const auto stop = [](uint64_t, uint64_t) { return false; };
-  EXPECT_TRUE(fails(export_safetensors(source_of(model_), NumberType::kF32, file_, stop), ErrorKind::kFatal,
+  EXPECT_TRUE(fails(export_safetensors(source_of(run_), NumberType::kF32, file_, stop), ErrorKind::kFatal,
                     "interrupted"));
-  model_.parameters.spans()[3][0] = 1e5F;
-  EXPECT_TRUE(fails(export_safetensors(source_of(model_), NumberType::kF16, file_, {}), ErrorKind::kFatal,
-                    model_.layout[3].name));
+  run_.parameters.spans()[3][0] = 1e5F;
+  EXPECT_TRUE(fails(export_safetensors(source_of(run_), NumberType::kF16, file_, {}), ErrorKind::kFatal,
+                    run_.layout[3].name));
   EXPECT_EQ(files_in(folder_.path()), 0);
 }
 
 TEST_F(SafetensorsFile, CountsAllBytesAsProgress) {
   uint64_t last = 0;
   ASSERT_TRUE(
-      export_safetensors(source_of(model_), NumberType::kF32, file_, [&](uint64_t done, uint64_t total) {
-        EXPECT_EQ(total, static_cast<uint64_t>(parameter_count(model_.layout)) * 4);
+      export_safetensors(source_of(run_), NumberType::kF32, file_, [&](uint64_t done, uint64_t total) {
+        EXPECT_EQ(total, static_cast<uint64_t>(parameter_count(run_.layout)) * 4);
         last = done;
         return true;
       }));

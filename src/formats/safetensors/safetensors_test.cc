@@ -4,8 +4,8 @@
 
 #include "base/large_read.h"
 #include "support/expect_failure.h"
-#include "support/small_model.h"
 #include "support/temporary_folder.h"
+#include "support/test_run.h"
 #include "support/vectors.h"
 
 namespace templar::testing {
@@ -131,20 +131,20 @@ TEST(Safetensors, RefusesALengthBeyondTheFileOrTheLimit) {
 }
 
 TEST(Safetensors, GivesBackTheParametersThatWereWritten) {
-  const SmallModel model;
+  const TestRun run;
   const TemporaryFolder folder;
-  const ParameterBuffers values = random_values(model.layout, 3);
-  const Bytes file = whole_file(model.layout, values.spans());
+  const ParameterBuffers values = random_values(run.layout, 3);
+  const Bytes file = whole_file(run.layout, values.spans());
   ASSERT_TRUE(write_file_atomically(folder / "model.safetensors", file));
   const auto mapped = MappedSafetensors::open(folder / "model.safetensors");
   ASSERT_TRUE(mapped) << mapped.error().message;
   EXPECT_EQ(mapped->header().metadata.at("format"), "pt");
   EXPECT_EQ(mapped->header().data_begin % kLargeReadAlignment, 0u);
-  ASSERT_TRUE(match_layout(mapped->header(), model.layout));
-  ParameterBuffers read(model.layout);
-  for (size_t i = 0; i < model.layout.size(); ++i) {
-    EXPECT_EQ(mapped->header().tensors[i].name, model.layout[i].name);
-    ASSERT_TRUE(mapped->copy_f32(model.layout[i], read.spans()[i]));
+  ASSERT_TRUE(match_layout(mapped->header(), run.layout));
+  ParameterBuffers read(run.layout);
+  for (size_t i = 0; i < run.layout.size(); ++i) {
+    EXPECT_EQ(mapped->header().tensors[i].name, run.layout[i].name);
+    ASSERT_TRUE(mapped->copy_f32(run.layout[i], read.spans()[i]));
     EXPECT_TRUE(std::ranges::equal(read.spans()[i], values.spans()[i]));
   }
 }

@@ -6,35 +6,28 @@
 #include "formats/checkpoint/checkpoint_files.h"
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"
-#include "support/node_world.h"
+#include "support/node_expectations.h"
 #include "support/temporary_folder.h"
+#include "support/test_world.h"
 
 namespace templar::testing {
 namespace {
 
 namespace fs = std::filesystem;
 
-// Two validators, of whom uid 0 leads, and checkpoints of random models.
+// Two validators, kLeader and kFollower, one miner, uid 2, and checkpoints of random models.
 class CheckpointSearch : public ::testing::Test {
  protected:
   [[nodiscard]] CheckpointInfo info_at(int64_t window, const ParameterBuffers& values) {
-    return {window, window, compute_state_root(world_.environment.layout, values.spans(), team_)};
+    return {window, window, compute_state_root(world_.layout(), values.spans(), team_)};
   }
-  void publish(int64_t window, uint64_t seed, uint32_t uid = 0) {
-    const ParameterBuffers values = random_values(world_.environment.layout, seed);
-    const Status status = publish_checkpoint(world_.store(), world_.bucket(uid),
-                                             {.spec = world_.spec(),
-                                              .info = info_at(window, values),
-                                              .parameters = values.spans(),
-                                              .tokenizer = {}},
-                                             world_.communications.key(uid), team_);
-    ASSERT_TRUE(status) << status.error().message;
+  void publish(int64_t window, uint64_t seed, uint32_t uid = kLeader) {
+    const ParameterBuffers values = random_values(world_.layout(), seed);
+    world_.publish_checkpoint(window, window, values.spans(), uid);
   }
   [[nodiscard]] Result<std::optional<FoundCheckpoint>> load(const fs::path& cache = {}) {
-    const NodeEnvironment environment(world_.spec(), world_.communications.store,
-                                      world_.communications.ledger, *world_.communications.shards,
-                                      world_.communications.metrics, cache);
-    return load_newest_checkpoint(environment, world_.roster(), loaded_.spans(), team_);
+    const NodeEnvironment environment = environment_of(world_.ports, {.checkpoint_folder = cache});
+    return load_newest_checkpoint(environment, world_.ports.roster(), loaded_.spans(), team_);
   }
   // The window that was found; -1: none.
   [[nodiscard]] int64_t found(const fs::path& cache = {}) {
@@ -43,32 +36,25 @@ class CheckpointSearch : public ::testing::Test {
     return checkpoint && *checkpoint ? (*checkpoint)->info.window : -1;
   }
   [[nodiscard]] bool loaded_is(uint64_t seed) {
-    const ParameterBuffers values = random_values(world_.environment.layout, seed);
+    const ParameterBuffers values = random_values(world_.layout(), seed);
     return std::ranges::equal(std::as_const(values).spans(), std::as_const(loaded_).spans(),
                               [](auto a, auto b) { return std::ranges::equal(a, b); });
   }
   // The leader's word that the window began with this model.
   void record(int64_t window, uint64_t seed, std::optional<int64_t> outer_step = std::nullopt) {
-    const ParameterBuffers values = random_values(world_.environment.layout, seed);
-    world_.publish_record(
-        world_.record_of(window, outer_step.value_or(window), info_at(window, values).state_root, {}));
+    const ParameterBuffers values = random_values(world_.layout(), seed);
+    world_.ports.publish_record(
+        world_.ports.record_of(window, outer_step.value_or(window), info_at(window, values).state_root, {}));
   }
-  void put(const std::string& key, ByteView content, uint32_t uid = 0) {
-    ASSERT_TRUE(world_.store().put(world_.bucket(uid), key, content));
-  }
-  void flip(const std::string& key, size_t byte, uint32_t uid = 0) {
-    Bytes content = world_.store().get(world_.bucket(uid), key, 1 << 24).value();
+  void flip(const std::string& key, size_t byte, uint32_t uid = kLeader) {
+    Bytes content = world_.ports.object(uid, key);
     content.at(byte) ^= 1;
-    put(key, content, uid);
-  }
-  void remove_all(uint32_t uid) {
-    const auto objects = world_.store().list(world_.bucket(uid), "checkpoints/").value();
-    for (const ObjectInfo& info : objects) ASSERT_TRUE(world_.store().remove(world_.bucket(uid), info.key));
+    world_.ports.put(uid, key, content);
   }
 
-  NodeWorld world_{1, 2};
+  TestWorld world_{{.miners = 1, .validators = 2}};
   ThreadTeam team_{1};
-  ParameterBuffers loaded_{world_.environment.layout};
+  ParameterBuffers loaded_{world_.layout()};
   TemporaryFolder folder_;
 };
 
@@ -80,21 +66,21 @@ TEST_F(CheckpointSearch, TakesTheNewestWhateverThePointerNames) {
   publish(12, 2);
   EXPECT_EQ(found(), 12);
   EXPECT_TRUE(loaded_is(2));
-  put("checkpoints/latest", as_bytes("checkpoints/0000000004/manifest.json\n"));
+  world_.ports.put(kLeader, "checkpoints/latest", as_bytes("checkpoints/0000000004/manifest.json\n"));
   EXPECT_EQ(found(), 12);
 }
 
 TEST_F(CheckpointSearch, TakesTheNewestListedWhereThePointerIsOfNoUse) {
   publish(4, 1);
   publish(12, 2);
-  ASSERT_TRUE(world_.store().remove(world_.bucket(0), "checkpoints/latest"));
+  world_.ports.remove(kLeader, "checkpoints/latest");
   EXPECT_EQ(found(), 12);
   const std::string long_text(5000, 'x');
   for (const std::string& pointer :
        {std::string(), std::string("nonsense"), std::string("checkpoints/0000000012/"),
         std::string("../../x"), std::string("checkpoints/0000000099/manifest.json\n"), long_text}) {
     const CapturedLogs logs;
-    put("checkpoints/latest", as_bytes(pointer));
+    world_.ports.put(kLeader, "checkpoints/latest", as_bytes(pointer));
     EXPECT_EQ(found(), 12) << pointer.substr(0, 50);
   }
 }
@@ -102,11 +88,11 @@ TEST_F(CheckpointSearch, TakesTheNewestListedWhereThePointerIsOfNoUse) {
 TEST_F(CheckpointSearch, TakesTheNextNewestWhereTheNewestAreBroken) {
   for (const int64_t window : {4, 12, 20, 30}) publish(window, static_cast<uint64_t>(window));
   flip("checkpoints/0000000030/model.safetensors", 2000);
-  ASSERT_TRUE(world_.store().remove(world_.bucket(0), "checkpoints/0000000020/config.json"));
+  world_.ports.remove(kLeader, "checkpoints/0000000020/config.json");
   CapturedLogs logs;
   EXPECT_EQ(found(), 12);
   EXPECT_TRUE(loaded_is(12));
-  EXPECT_EQ(logs.count("skipped"), 2u);
+  EXPECT_EQ(logs.count(kCheckpointSkipped), 2u);
 }
 
 TEST_F(CheckpointSearch, FindsNoneWhereThereIsNone) {
@@ -119,8 +105,8 @@ TEST_F(CheckpointSearch, FindsNoneWhereThereIsNone) {
 }
 
 TEST_F(CheckpointSearch, GoesOnWithTheOtherValidators) {
-  publish(4, 1, 0);
-  publish(12, 2, 1);
+  publish(4, 1, kLeader);
+  publish(12, 2, kFollower);
   record(12, 2);
   EXPECT_EQ(found(), 4) << "the leader's comes first";
   flip("checkpoints/0000000004/model.safetensors", 2000);
@@ -131,45 +117,43 @@ TEST_F(CheckpointSearch, GoesOnWithTheOtherValidators) {
 
 // Anybody can register as a validator and sign weights of its own.
 TEST_F(CheckpointSearch, TakesNoWordButTheLeadersForAWindowWithoutARecord) {
-  publish(12, 2, 1);
+  publish(12, 2, kFollower);
   CapturedLogs logs;
   EXPECT_EQ(found(), -1);
   EXPECT_EQ(found(folder_ / "cache"), -1);
   EXPECT_FALSE(fs::exists(folder_ / "cache")) << "nothing of it is fetched";
-  EXPECT_EQ(logs.count("skipped"), 2u);
-  publish(12, 3, 0);
+  EXPECT_EQ(logs.count(kCheckpointSkipped), 2u);
+  publish(12, 3, kLeader);
   EXPECT_EQ(found(), 12);
   EXPECT_TRUE(loaded_is(3));
 }
 
 TEST_F(CheckpointSearch, RefusesOtherOuterStepsThanTheLeadersRecordCounts) {
-  publish(12, 2, 1);
+  publish(12, 2, kFollower);
   record(12, 2, 11);
   CapturedLogs logs;
   EXPECT_EQ(found(), -1);
-  EXPECT_EQ(logs.count("skipped"), 1u);
+  EXPECT_EQ(logs.count(kCheckpointSkipped), 1u);
 }
 
 TEST_F(CheckpointSearch, RefusesACheckpointThatAnotherHasSigned) {
-  publish(12, 2, 1);
-  const auto objects = world_.store().list(world_.bucket(1), "checkpoints/").value();
-  for (const ObjectInfo& info : objects) {
-    put(info.key, world_.store().get(world_.bucket(1), info.key, 1 << 24).value(), 0);
-  }
-  remove_all(1);
+  publish(12, 2, kFollower);
+  for (const std::string& key : world_.ports.keys(kFollower, kCheckpointsPrefix))
+    world_.ports.put(kLeader, key, world_.ports.object(kFollower, key));
+  world_.ports.remove_all(kFollower, kCheckpointsPrefix);
   CapturedLogs logs;
   EXPECT_EQ(found(), -1);
-  EXPECT_EQ(logs.count("skipped"), 1u);
+  EXPECT_EQ(logs.count(kCheckpointSkipped), 1u);
 }
 
 TEST_F(CheckpointSearch, RefusesACheckpointThatTheLeadersRecordContradicts) {
-  publish(12, 2, 1);
+  publish(12, 2, kFollower);
   record(12, 2);
   EXPECT_EQ(found(), 12);
   record(12, 3);
   CapturedLogs logs;
   EXPECT_EQ(found(), -1);
-  EXPECT_EQ(logs.count("skipped"), 1u);
+  EXPECT_EQ(logs.count(kCheckpointSkipped), 1u);
 }
 
 TEST_F(CheckpointSearch, KeepsACopyAndTakesItWhereNobodyHasOneAnyMore) {
@@ -179,7 +163,7 @@ TEST_F(CheckpointSearch, KeepsACopyAndTakesItWhereNobodyHasOneAnyMore) {
   publish(12, 2);
   EXPECT_EQ(found(cache), 12);
   EXPECT_FALSE(fs::exists(cache / "0000000004")) << "one copy is enough";
-  remove_all(0);
+  world_.ports.remove_all(kLeader, kCheckpointsPrefix);
   loaded_.fill_zero();
   const auto checkpoint = load(cache);
   ASSERT_TRUE(checkpoint && *checkpoint);
@@ -193,8 +177,7 @@ TEST_F(CheckpointSearch, GoesOnWithACopyThatWasCutShort) {
   publish(12, 2);
   // What a killed start leaves: some of the files, no manifest.
   ASSERT_TRUE(make_folder(cache / "0000000012.part"));
-  const Bytes model =
-      world_.store().get(world_.bucket(0), checkpoint_prefix(12) + "model.safetensors", 1 << 24).value();
+  const Bytes model = world_.ports.object(kLeader, checkpoint_prefix(12) + "model.safetensors");
   ASSERT_TRUE(write_file_atomically(cache / "0000000012.part/model.safetensors", ByteView(model)));
   EXPECT_EQ(found(cache), 12);
   EXPECT_TRUE(loaded_is(2));
@@ -206,13 +189,10 @@ TEST_F(CheckpointSearch, KeepsTheGoodCopyWhereAnotherOfTheSameWindowIsBad) {
   publish(12, 2);
   ASSERT_EQ(found(cache), 12);
   // The leader, hacked, signs a root that its model has not.
-  const ParameterBuffers values = random_values(world_.environment.layout, 3);
+  const ParameterBuffers values = random_values(world_.layout(), 3);
   CheckpointInfo wrong = info_at(12, values);
   wrong.state_root.bytes[0] ^= 1;
-  ASSERT_TRUE(publish_checkpoint(
-      world_.store(), world_.bucket(0),
-      {.spec = world_.spec(), .info = wrong, .parameters = values.spans(), .tokenizer = {}},
-      world_.communications.key(0), team_));
+  world_.publish_checkpoint(wrong, values.spans());
   const CapturedLogs logs;
   EXPECT_EQ(found(cache), 12);
   EXPECT_TRUE(loaded_is(2)) << "from the copy";
@@ -223,7 +203,7 @@ TEST_F(CheckpointSearch, TakesNoCopyThatIsBrokenOrNobodysHere) {
   const fs::path cache = folder_ / "cache";
   publish(4, 1);
   ASSERT_EQ(found(cache), 4);
-  remove_all(0);
+  world_.ports.remove_all(kLeader, kCheckpointsPrefix);
   const fs::path model = cache / "0000000004/model.safetensors";
   Bytes content = read_file(model, 1 << 24).value();
   content.back() ^= 1;
@@ -235,7 +215,7 @@ TEST_F(CheckpointSearch, TakesNoCopyThatIsBrokenOrNobodysHere) {
   EXPECT_EQ(found(cache), 4);
   CheckpointManifest manifest = read_manifest(checkpoint_in_folder(cache / "0000000004")).value();
   ASSERT_TRUE(write_file_atomically(cache / "0000000004/manifest.json",
-                                    seal_manifest(manifest, world_.communications.key(2))));  // a miner's
+                                    seal_manifest(manifest, world_.ports.key(2))));  // a miner's
   EXPECT_EQ(found(cache), -1);
 }
 

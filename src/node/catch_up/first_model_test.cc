@@ -4,7 +4,7 @@
 
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"
-#include "support/node_world.h"
+#include "support/test_world.h"
 
 namespace templar::testing {
 namespace {
@@ -21,21 +21,18 @@ class FirstModel : public ::testing::Test {
   }
   void SetUp() override {
     ThreadTeam team(1);
-    const ParameterBuffers values = random_values(world_.environment.layout, 5);
-    root_ = compute_state_root(world_.environment.layout, values.spans(), team);
+    const ParameterBuffers values = random_values(world_.layout(), 5);
+    root_ = compute_state_root(world_.layout(), values.spans(), team);
     ASSERT_TRUE(
-        publish_checkpoint(world_.store(), "other-run",
+        publish_checkpoint(world_.ports.store, "other-run",
                            {.spec = other_spec(),
                             .info = {.window = 70, .outer_step = 60, .state_root = root_, .start_window = 3},
                             .parameters = values.spans(),
                             .tokenizer = {}},
-                           world_.communications.key(3), team));
+                           world_.ports.key(kThirdMiner), team));
   }
   [[nodiscard]] Status begin(const BootstrapSpec& bootstrap) {
-    RunSpec spec = world_.spec();
-    spec.bootstrap = bootstrap;
-    const NodeEnvironment environment(spec, world_.store(), world_.communications.ledger,
-                                      *world_.communications.shards, world_.communications.metrics);
+    const NodeEnvironment environment = environment_of(world_.ports, {.bootstrap = bootstrap});
     Replica replica(environment, *engine_, 1);
     const Status begun = begin_first_model(environment, replica, 9);
     begun_ = replica.begun();
@@ -48,7 +45,7 @@ class FirstModel : public ::testing::Test {
   }
 
   const CapturedLogs logs_;
-  NodeWorld world_;
+  TestWorld world_;
   std::unique_ptr<Engine> engine_ = make_node_engine(world_.spec());
   Hash256 root_;
   Hash256 begun_root_;
@@ -59,7 +56,7 @@ class FirstModel : public ::testing::Test {
 
 TEST_F(FirstModel, IsInitialisedWhereTheSpecNamesNoCheckpoint) {
   ASSERT_TRUE(begin({}));
-  EXPECT_EQ(begun_root_, world_.initial_root());
+  EXPECT_EQ(begun_root_, world_.ports.initial_root());
 }
 
 TEST_F(FirstModel, IsTheOtherRunsWhereTheSpecNamesIt) {
@@ -76,9 +73,9 @@ TEST_F(FirstModel, EndsWhereTheCheckpointIsNotWhatTheSpecSays) {
                     ErrorKind::kFatal, "the run spec says 0000"));
   EXPECT_FALSE(begun_);
   const std::string model = checkpoint_prefix(70) + "model.safetensors";
-  Bytes content = world_.store().get("other-run", model, 1 << 24).value();
+  Bytes content = world_.ports.store.get("other-run", model, 1 << 24).value();
   content.back() ^= 1;
-  ASSERT_TRUE(world_.store().put("other-run", model, content));
+  ASSERT_TRUE(world_.ports.store.put("other-run", model, content));
   EXPECT_TRUE(fails(begin({.bucket = "other-run", .window = 70, .state_root = root_.hex()}),
                     ErrorKind::kFatal, "model.safetensors"));
   EXPECT_FALSE(begun_);

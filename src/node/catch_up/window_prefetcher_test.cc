@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "support/captured_logs.h"
-#include "support/leader_by_hand.h"
+#include "support/test_leader.h"
 
-namespace templar {
+namespace templar::testing {
 namespace {
 
 class Prefetching : public ::testing::Test {
@@ -13,7 +13,7 @@ class Prefetching : public ::testing::Test {
   [[nodiscard]] std::unique_ptr<WindowPrefetcher> prefetch(
       int64_t first_window, const PrefetchLimits& limits = {},
       std::optional<int64_t> until_window = std::nullopt) {
-    return std::make_unique<WindowPrefetcher>(world_.environment, world_.communications.registration(0),
+    return std::make_unique<WindowPrefetcher>(world_.environment, world_.ports.registration(kLeader),
                                               first_window, until_window, limits);
   }
   static FetchedWindow take(WindowPrefetcher& prefetcher) {
@@ -22,9 +22,9 @@ class Prefetching : public ::testing::Test {
     return **std::move(fetched);
   }
 
-  const testing::CapturedLogs logs_;
-  testing::NodeWorld world_{3};
-  testing::LeaderByHand leader_{world_};
+  const CapturedLogs logs_;
+  TestWorld world_;
+  TestLeader leader_{world_};
 };
 
 TEST_F(Prefetching, GivesTheWindowsInOrderAndThenNothing) {
@@ -71,8 +71,8 @@ TEST_F(Prefetching, SeesWhatIsPublishedWhileItWorks) {
 
 TEST_F(Prefetching, SaysWhyAWindowHasNoRecord) {
   leader_.lead_windows(4);
-  ASSERT_TRUE(world_.store().remove(world_.bucket(0), aggregate_record_key(1)));
-  ASSERT_TRUE(world_.store().put(world_.bucket(0), aggregate_record_key(2), as_bytes("rubbish")));
+  world_.ports.remove(kLeader, aggregate_record_key(1));
+  world_.ports.put(kLeader, aggregate_record_key(2), as_bytes("rubbish"));
   const auto prefetcher = prefetch(1);
   const FetchedWindow missing = take(*prefetcher);
   EXPECT_FALSE(missing.record);
@@ -85,7 +85,7 @@ TEST_F(Prefetching, SaysWhyAWindowHasNoRecord) {
 
 TEST_F(Prefetching, NamesTheContributionsThatAreGone) {
   leader_.lead_windows(1);
-  ASSERT_TRUE(world_.store().remove(world_.bucket(2), contribution_key(0)));
+  world_.ports.remove(kSecondMiner, contribution_key(0));
   const FetchedWindow fetched = take(*prefetch(0));
   EXPECT_EQ(fetched.contributions.found.size(), 2u);
   ASSERT_EQ(fetched.contributions.missing.size(), 1u);
@@ -98,4 +98,4 @@ TEST_F(Prefetching, EndsAtOnceWhereNothingIsTaken) {
 }
 
 }  // namespace
-}  // namespace templar
+}  // namespace templar::testing

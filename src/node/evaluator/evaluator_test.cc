@@ -12,56 +12,55 @@
 #include "support/expect_failure.h"
 #include "support/file_content.h"
 #include "support/measurement_forms.h"
-#include "support/node_world.h"
+#include "support/node_expectations.h"
 #include "support/temporary_folder.h"
+#include "support/test_world.h"
 #include "support/vectors.h"
 
-namespace templar {
+namespace templar::testing {
 namespace {
 
-using testing::fails;
+constexpr char kPassedOver[] = "checkpoint passed over";
 
 class EvaluatorTest : public ::testing::Test {
  protected:
   void publish(int64_t window) {
-    const CheckpointInfo info{.window = window, .outer_step = window, .state_root = world_.initial_root()};
-    world_.publish_checkpoint(info, world_.communications.model.parameters.spans());
+    world_.publish_checkpoint(window, window, world_.ports.run.parameters.spans());
   }
   void break_checkpoint(int64_t window) {
-    const auto objects = world_.store().list(world_.bucket(0), checkpoint_prefix(window));
-    ASSERT_TRUE(objects && !objects->empty());
-    for (const ObjectInfo& object : *objects) {
-      if (object.key.ends_with("manifest.json")) continue;
-      ASSERT_TRUE(world_.store().put(world_.bucket(0), object.key, as_bytes("rubbish")));
+    const auto keys = world_.ports.keys(kLeader, checkpoint_prefix(window));
+    ASSERT_FALSE(keys.empty());
+    for (const std::string& key : keys) {
+      if (!key.ends_with("manifest.json")) world_.ports.put(kLeader, key, as_bytes("rubbish"));
     }
   }
   [[nodiscard]] std::vector<int64_t> evaluated_windows() const {
     std::vector<int64_t> windows;
-    for (const Measurement& measurement : world_.communications.metrics.named("benchmark_metrics")) {
+    for (const Measurement& measurement : world_.ports.metrics.named("benchmark_metrics")) {
       windows.push_back(std::get<int64_t>(measurement.fields.at("window")));
     }
     return windows;
   }
 
-  [[nodiscard]] Result<Progress> work_until_waiting(const EvaluatorOptions& options) {
+  [[nodiscard]] Result<Progress> evaluate(const EvaluatorOptions& options) {
     Evaluator evaluator(world_.environment, *engine_, options);
-    return testing::work_until_waiting(evaluator);
+    return work_until_waiting(evaluator);
   }
 
-  const testing::CapturedLogs logs_;
-  const testing::TemporaryFolder folder_;
-  testing::NodeWorld world_{1};
-  std::unique_ptr<Engine> engine_ = testing::make_node_engine(world_.spec());
+  const CapturedLogs logs_;
+  const TemporaryFolder folder_;
+  TestWorld world_{{.miners = 1}};
+  std::unique_ptr<Engine> engine_ = make_node_engine(world_.spec());
 };
 
 TEST_F(EvaluatorTest, EvaluatesEachCheckpointOnceFromTheOldestOn) {
   Evaluator evaluator(world_.environment, *engine_, {});
-  EXPECT_EQ(testing::work_until_waiting(evaluator).value(), Progress::kWaiting);
+  EXPECT_TRUE(waits(evaluator));
   publish(4);
   publish(2);
-  EXPECT_EQ(testing::work_until_waiting(evaluator).value(), Progress::kWaiting);
+  EXPECT_TRUE(waits(evaluator));
   publish(6);
-  EXPECT_EQ(testing::work_until_waiting(evaluator).value(), Progress::kWaiting);
+  EXPECT_TRUE(waits(evaluator));
   EXPECT_EQ(evaluated_windows(), (std::vector<int64_t>{0, 2, 4, 6}));
 }
 
@@ -70,93 +69,93 @@ TEST_F(EvaluatorTest, MeasuresTheInitialModelFirst) {
   ASSERT_EQ(evaluator.advance().value(), Progress::kWorked);
   EXPECT_EQ(evaluator.advance().value(), Progress::kWaiting);
   ASSERT_EQ(evaluated_windows(), (std::vector<int64_t>{0}));
-  const Measurement baseline = world_.communications.metrics.named("benchmark_metrics").front();
-  EXPECT_EQ(std::get<std::string>(baseline.fields.at("state_root")), world_.initial_root().hex());
+  const Measurement baseline = world_.ports.metrics.named("benchmark_metrics").front();
+  EXPECT_EQ(std::get<std::string>(baseline.fields.at("state_root")), world_.ports.initial_root().hex());
   EXPECT_EQ(std::get<int64_t>(baseline.fields.at("global_step")), 0);
   publish(2);
-  EXPECT_EQ(testing::work_until_waiting(evaluator).value(), Progress::kFinished);
+  EXPECT_TRUE(finishes(evaluator));
   EXPECT_EQ(evaluated_windows(), (std::vector<int64_t>{0, 2}));
 }
 
 TEST_F(EvaluatorTest, MeasuresTheInitialModelWhileNobodyLeads) {
-  const testing::NodeWorld world(1, 0);
+  const TestWorld world({.miners = 1, .validators = 0});
   Evaluator evaluator(world.environment, *engine_, {});
-  EXPECT_EQ(testing::work_until_waiting(evaluator).value(), Progress::kWaiting);
-  EXPECT_EQ(world.communications.metrics.named("benchmark_metrics").size(), 1u);
+  EXPECT_TRUE(waits(evaluator));
+  EXPECT_EQ(world.ports.metrics.named("benchmark_metrics").size(), 1u);
 }
 
 TEST_F(EvaluatorTest, TakesACheckpointOfTheStartAsTheBaseline) {
   publish(0);
   Evaluator evaluator(world_.environment, *engine_, {});
-  ASSERT_TRUE(testing::work_until_waiting(evaluator));
+  ASSERT_TRUE(waits(evaluator));
   EXPECT_EQ(evaluated_windows(), (std::vector<int64_t>{0}));
 }
 
 TEST_F(EvaluatorTest, NeedsNoPointerToTheLatest) {
   publish(2);
-  ASSERT_TRUE(world_.store().remove(world_.bucket(0), kLatestCheckpointKey));
+  world_.ports.remove(kLeader, kLatestCheckpointKey);
   Evaluator evaluator(world_.environment, *engine_, {});
-  ASSERT_TRUE(testing::work_until_waiting(evaluator));
+  ASSERT_TRUE(waits(evaluator));
   EXPECT_EQ(evaluated_windows(), (std::vector<int64_t>{0, 2}));
 }
 
 TEST_F(EvaluatorTest, IsNotMisledBySeveralManifestsInAFolder) {
   publish(2);
   const std::string prefix = checkpoint_prefix(2);
-  const Bytes manifest = world_.store().get(world_.bucket(0), prefix + "manifest.json", 1 << 20).value();
+  const Bytes manifest = world_.ports.object(kLeader, prefix + "manifest.json");
   for (const char* other : {"old/manifest.json", "manifest.json.1", "manifest-2.json"}) {
-    ASSERT_TRUE(world_.store().put(world_.bucket(0), prefix + other, manifest));
+    world_.ports.put(kLeader, prefix + other, manifest);
   }
   // A folder that has nothing but another window's manifest is none of that window.
-  ASSERT_TRUE(world_.store().put(world_.bucket(0), checkpoint_prefix(4) + "manifest.json", manifest));
+  world_.ports.put(kLeader, checkpoint_prefix(4) + "manifest.json", manifest);
   Evaluator evaluator(world_.environment, *engine_, {});
-  ASSERT_TRUE(testing::work_until_waiting(evaluator));
+  ASSERT_TRUE(waits(evaluator));
   EXPECT_EQ(evaluated_windows(), (std::vector<int64_t>{0, 2}));
-  EXPECT_EQ(logs_.count("checkpoint passed over"), 1u);
-  EXPECT_EQ(logs_.field("checkpoint passed over", "window"), "4");
+  EXPECT_EQ(logs_.count(kPassedOver), 1u);
+  EXPECT_EQ(logs_.field(kPassedOver, "window"), "4");
 }
 
 TEST_F(EvaluatorTest, EvaluatesAnIncompleteCheckpointOnceItIsWhole) {
   const EvaluatorOptions options{.state_file = folder_ / "done"};
   publish(2);
   const std::string model = checkpoint_prefix(2) + "config.json";
-  const Bytes content = world_.store().get(world_.bucket(0), model, 1 << 20).value();
-  ASSERT_TRUE(world_.store().remove(world_.bucket(0), model));
+  const Bytes content = world_.ports.object(kLeader, model);
+  world_.ports.remove(kLeader, model);
   Evaluator evaluator(world_.environment, *engine_, options);
-  ASSERT_EQ(testing::work_until_waiting(evaluator).value(), Progress::kWaiting);
-  ASSERT_EQ(testing::work_until_waiting(evaluator).value(), Progress::kWaiting);
-  EXPECT_EQ(logs_.count("checkpoint passed over"), 1u) << "as long as nothing changes it is not tried again";
-  EXPECT_EQ(testing::text_of(folder_ / "done"), "0\n");
-  ASSERT_TRUE(world_.store().put(world_.bucket(0), model, content));
-  ASSERT_EQ(testing::work_until_waiting(evaluator).value(), Progress::kWaiting);
+  ASSERT_TRUE(waits(evaluator));
+  ASSERT_TRUE(waits(evaluator));
+  EXPECT_EQ(logs_.count(kPassedOver), 1u) << "as long as nothing changes it is not tried again";
+  EXPECT_EQ(text_of(folder_ / "done"), "0\n");
+  world_.ports.put(kLeader, model, content);
+  ASSERT_TRUE(waits(evaluator));
   EXPECT_EQ(evaluated_windows(), (std::vector<int64_t>{0, 2}));
-  EXPECT_EQ(testing::text_of(folder_ / "done"), "0\n2\n");
+  EXPECT_EQ(text_of(folder_ / "done"), "0\n2\n");
 }
 
 TEST_F(EvaluatorTest, EvaluatesAgainWhatItIsForcedTo) {
   EvaluatorOptions options{.state_file = folder_ / "done"};
   publish(2);
-  ASSERT_TRUE(work_until_waiting(options));
+  ASSERT_TRUE(evaluate(options));
   options.force = true;
-  ASSERT_TRUE(work_until_waiting(options));
+  ASSERT_TRUE(evaluate(options));
   EXPECT_EQ(evaluated_windows(), (std::vector<int64_t>{0, 2, 0, 2}));
   options.force = false;
-  ASSERT_TRUE(work_until_waiting(options));
+  ASSERT_TRUE(evaluate(options));
   EXPECT_EQ(evaluated_windows().size(), 4u);
 }
 
 TEST_F(EvaluatorTest, FillsInTheWindowsThatItIsAskedFor) {
   EvaluatorOptions options{.state_file = folder_ / "done", .backfill = parse_window_range("3:6").value()};
   for (const int64_t window : {2, 4, 6, 8}) publish(window);
-  EXPECT_EQ(work_until_waiting(options).value(), Progress::kFinished);
+  EXPECT_EQ(evaluate(options).value(), Progress::kFinished);
   EXPECT_EQ(evaluated_windows(), (std::vector<int64_t>{4, 6})) << "5 has no checkpoint";
-  EXPECT_EQ(work_until_waiting(options).value(), Progress::kFinished);
+  EXPECT_EQ(evaluate(options).value(), Progress::kFinished);
   EXPECT_EQ(evaluated_windows().size(), 2u) << "they are done";
   options.force = true;
-  EXPECT_EQ(work_until_waiting(options).value(), Progress::kFinished);
+  EXPECT_EQ(evaluate(options).value(), Progress::kFinished);
   EXPECT_EQ(evaluated_windows(), (std::vector<int64_t>{4, 6, 4, 6}));
   options = {.state_file = folder_ / "done"};
-  EXPECT_EQ(work_until_waiting(options).value(), Progress::kWaiting);
+  EXPECT_EQ(evaluate(options).value(), Progress::kWaiting);
   EXPECT_EQ(evaluated_windows(), (std::vector<int64_t>{4, 6, 4, 6, 0, 2, 8}))
       << "the others, when it runs on";
 }
@@ -164,24 +163,24 @@ TEST_F(EvaluatorTest, FillsInTheWindowsThatItIsAskedFor) {
 TEST_F(EvaluatorTest, PassesOverWhatIsBrokenAmongThem) {
   for (const int64_t window : {4, 6}) publish(window);
   break_checkpoint(4);
-  EXPECT_EQ(work_until_waiting({.backfill = parse_window_range("4:").value()}).value(), Progress::kFinished);
+  EXPECT_EQ(evaluate({.backfill = parse_window_range("4:").value()}).value(), Progress::kFinished);
   EXPECT_EQ(evaluated_windows(), (std::vector<int64_t>{6}));
 }
 
 TEST_F(EvaluatorTest, ReportsTheLossOnTheHeldOutSamples) {
   publish(2);
   const std::unique_ptr<Tokenizer> tokenizer = make_byte_tokenizer();
-  ASSERT_TRUE(work_until_waiting({.heldout_samples = 20, .tokenizer = tokenizer.get()}));
-  const auto measurements = world_.communications.metrics.named("benchmark_metrics");
+  ASSERT_TRUE(evaluate({.heldout_samples = 20, .tokenizer = tokenizer.get()}));
+  const auto measurements = world_.ports.metrics.named("benchmark_metrics");
   ASSERT_EQ(measurements.size(), 2u);
   const auto& fields = measurements[1].fields;
   const double loss = std::get<double>(fields.at("heldout_loss"));
   EXPECT_EQ(std::get<int64_t>(fields.at("heldout_tokens")), 20 * 7) << "a sample of 8 tokens predicts 7";
   EXPECT_NEAR(loss, std::log(32), 0.1);
   EXPECT_NEAR(std::get<double>(fields.at("perplexity")), std::exp(loss), 1e-9);
-  EXPECT_EQ(std::get<std::string>(fields.at("state_root")), world_.initial_root().hex());
+  EXPECT_EQ(std::get<std::string>(fields.at("state_root")), world_.ports.initial_root().hex());
   // A token is a byte, but 0 separates documents.
-  const Shard heldout = world_.communications.shards->open_heldout().value();
+  const Shard heldout = world_.ports.shards->open_heldout().value();
   int64_t bytes = 0;
   for (uint64_t i = 0; i < 20; ++i) {
     const auto predicted = heldout.sample(i * heldout.sample_count() / 20).subspan(1);
@@ -205,7 +204,7 @@ TEST(HeldoutReport, GivesPerplexityAndBitsAByte) {
 
 // A world whose model reads bytes, and room enough for the task set's questions.
 RunSpec byte_run_spec() {
-  RunSpec spec = testing::node_run_spec();
+  RunSpec spec = node_run_spec();
   spec.model.vocab_size = 256;
   spec.inner.sequence_length = 64;
   return spec;
@@ -216,30 +215,28 @@ class EvaluatorTaskTest : public ::testing::Test {
   void work(const EvaluatorOptions& changes = {}, const TaskOptions& tasks = {}) {
     EvaluatorOptions options = changes;
     options.tokenizer = tokenizer_.get();
-    options.tasks = load_tasks(testing::source_path("tests/vectors/tasks"), tasks).value();
+    options.tasks = load_tasks(source_path("tests/vectors/tasks"), tasks).value();
     Evaluator evaluator(world_.environment, *engine_, options);
-    ASSERT_TRUE(testing::work_until_waiting(evaluator));
+    ASSERT_TRUE(waits(evaluator));
   }
   void publish(int64_t window) {
-    const CheckpointInfo info{
-        .window = window, .outer_step = window - 1, .state_root = world_.initial_root()};
-    world_.publish_checkpoint(info, world_.communications.model.parameters.spans());
+    world_.publish_checkpoint(window, window - 1, world_.ports.run.parameters.spans());
   }
   [[nodiscard]] std::vector<Measurement> named(std::string_view name) const {
-    return world_.communications.metrics.named(name);
+    return world_.ports.metrics.named(name);
   }
 
   const std::unique_ptr<Tokenizer> tokenizer_ = make_byte_tokenizer();
-  const testing::TemporaryFolder folder_;
-  testing::NodeWorld world_{1, 1, byte_run_spec()};
-  std::unique_ptr<Engine> engine_ = testing::make_node_engine(world_.spec());
+  const TemporaryFolder folder_;
+  TestWorld world_{{.miners = 1, .spec = byte_run_spec()}};
+  std::unique_ptr<Engine> engine_ = make_node_engine(world_.spec());
 };
 
 TEST_F(EvaluatorTaskTest, ReportsEachTaskAndASummary) {
   publish(4);
   work();
-  for (const Measurement& measurement : world_.communications.metrics.measurements())
-    EXPECT_EQ(testing::misfits_of(measurement), "");
+  for (const Measurement& measurement : world_.ports.metrics.measurements())
+    EXPECT_EQ(misfits_of(measurement), "");
   const auto tasks = named("benchmark_task");
   ASSERT_EQ(tasks.size(), 12u) << "six tasks of the baseline, six of the checkpoint";
   double sum = 0;
@@ -309,7 +306,7 @@ TEST(WindowRange, SaysWhenItsEndsAreFlipped) {
 
 TEST_F(EvaluatorTest, TakesAllHeldOutSamplesWhereAskedAndNeverMoreThanThereAre) {
   Replica(world_.environment, *engine_, 1).begin_initial(0);
-  const ShardSource& shards = *world_.communications.shards;
+  const ShardSource& shards = *world_.ports.shards;
   const auto all = evaluate_heldout(shards, *engine_, 0);
   const auto more = evaluate_heldout(shards, *engine_, 100000);
   const auto one = evaluate_heldout(shards, *engine_, 1);
@@ -325,11 +322,11 @@ TEST_F(EvaluatorTest, PassesOverABrokenCheckpointWithItsReason) {
   publish(4);
   break_checkpoint(2);
   Evaluator evaluator(world_.environment, *engine_, {.until_window = 4});
-  EXPECT_EQ(testing::work_until_waiting(evaluator).value(), Progress::kFinished);
+  EXPECT_TRUE(finishes(evaluator));
   EXPECT_EQ(evaluated_windows(), (std::vector<int64_t>{0, 4}));
-  EXPECT_EQ(logs_.count("checkpoint passed over"), 1u);
-  EXPECT_EQ(logs_.field("checkpoint passed over", "window"), "2");
-  EXPECT_NE(logs_.field("checkpoint passed over", "reason"), "");
+  EXPECT_EQ(logs_.count(kPassedOver), 1u);
+  EXPECT_EQ(logs_.field(kPassedOver, "window"), "2");
+  EXPECT_NE(logs_.field(kPassedOver, "reason"), "");
 }
 
 TEST_F(EvaluatorTest, RemembersOverARestartWhatItHasDone) {
@@ -337,11 +334,11 @@ TEST_F(EvaluatorTest, RemembersOverARestartWhatItHasDone) {
   publish(2);
   {
     Evaluator evaluator(world_.environment, *engine_, options);
-    ASSERT_TRUE(testing::work_until_waiting(evaluator));
+    ASSERT_TRUE(waits(evaluator));
   }
   publish(4);
   Evaluator restarted(world_.environment, *engine_, options);
-  ASSERT_TRUE(testing::work_until_waiting(restarted));
+  ASSERT_TRUE(waits(restarted));
   EXPECT_EQ(evaluated_windows(), (std::vector<int64_t>{0, 2, 4}));
 }
 
@@ -354,4 +351,4 @@ TEST_F(EvaluatorTest, RefusesAStateFileThatIsNone) {
 }
 
 }  // namespace
-}  // namespace templar
+}  // namespace templar::testing

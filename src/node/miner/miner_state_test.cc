@@ -7,23 +7,20 @@
 #include "base/file.h"
 #include "support/child_process.h"
 #include "support/expect_failure.h"
-#include "support/node_world.h"
 #include "support/temporary_folder.h"
+#include "support/test_world.h"
 
-namespace templar {
+namespace templar::testing {
 namespace {
-
-using testing::fails;
-using testing::TemporaryFolder;
 
 // Feedback and moments of a small model, filled from a seed.
 struct Values {
-  explicit Values(const RunSpec& spec = testing::node_run_spec(), uint64_t seed = 0)
+  explicit Values(const RunSpec& spec = node_run_spec(), uint64_t seed = 0)
       : layout(parameter_layout(spec.model)), feedback(layout), first(layout), second(layout) {
     if (seed == 0) return;
-    feedback = testing::random_values(layout, seed);
-    first = testing::random_values(layout, seed + 1);
-    second = testing::random_values(layout, seed + 2);
+    feedback = random_values(layout, seed);
+    first = random_values(layout, seed + 1);
+    second = random_values(layout, seed + 2);
     updates = static_cast<int64_t>(seed);
   }
   [[nodiscard]] OptimiserState optimiser() {
@@ -59,9 +56,9 @@ class MinerStateTest : public ::testing::Test {
   }
   [[nodiscard]] Bytes content() const { return read_file(path_, 1 << 24).value(); }
   void expect_refused(std::string_view reason) {
-    Values values(testing::node_run_spec(), 50);
+    Values values(node_run_spec(), 50);
     EXPECT_TRUE(fails(load(values), ErrorKind::kSkip, reason));
-    EXPECT_TRUE(values.equals(Values(testing::node_run_spec(), 50))) << "it was changed";
+    EXPECT_TRUE(values.equals(Values(node_run_spec(), 50))) << "it was changed";
   }
 
   const TemporaryFolder folder_;
@@ -70,7 +67,7 @@ class MinerStateTest : public ::testing::Test {
 };
 
 TEST_F(MinerStateTest, IsReadBackExactly) {
-  Values saved(testing::node_run_spec(), 10);
+  Values saved(node_run_spec(), 10);
   ASSERT_TRUE(save(saved));
   Values loaded;
   const auto state = load(loaded);
@@ -88,7 +85,7 @@ TEST_F(MinerStateTest, IsNothingWithoutAFile) {
 }
 
 TEST_F(MinerStateTest, IsRefusedTornOrLonger) {
-  Values saved(testing::node_run_spec(), 10);
+  Values saved(node_run_spec(), 10);
   ASSERT_TRUE(save(saved));
   const Bytes whole = content();
   for (const size_t size : {size_t{0}, size_t{1}, whole.size() / 2, whole.size() - 1}) {
@@ -103,7 +100,7 @@ TEST_F(MinerStateTest, IsRefusedTornOrLonger) {
 }
 
 TEST_F(MinerStateTest, IsRefusedWithAnyBitFlipped) {
-  Values saved(testing::node_run_spec(), 10);
+  Values saved(node_run_spec(), 10);
   ASSERT_TRUE(save(saved));
   const Bytes whole = content();
   for (size_t i = 0; i < whole.size(); i += 1 + whole.size() / 50) {
@@ -115,14 +112,14 @@ TEST_F(MinerStateTest, IsRefusedWithAnyBitFlipped) {
 }
 
 TEST_F(MinerStateTest, IsRefusedFromAnotherRun) {
-  Values saved(testing::node_run_spec(), 10);
+  Values saved(node_run_spec(), 10);
   ASSERT_TRUE(save(saved));
   run_ = blake2b_256(as_bytes("another run"));
   expect_refused("of another run");
 }
 
 TEST_F(MinerStateTest, IsRefusedFromAnotherModel) {
-  RunSpec larger = testing::node_run_spec();
+  RunSpec larger = node_run_spec();
   larger.model.vocab_size = 33;
   Values saved(larger, 10);
   ASSERT_TRUE(save(saved));
@@ -130,11 +127,11 @@ TEST_F(MinerStateTest, IsRefusedFromAnotherModel) {
 }
 
 TEST_F(MinerStateTest, KeepsTheOldFileWhereTheDiskIsFull) {
-  Values old(testing::node_run_spec(), 10);
+  Values old(node_run_spec(), 10);
   ASSERT_TRUE(save(old));
-  const int outcome = testing::run_in_child([&] {
-    testing::limit_file_size(1000, /*deadly=*/false);
-    Values next(testing::node_run_spec(), 20);
+  const int outcome = run_in_child([&] {
+    limit_file_size(1000, /*deadly=*/false);
+    Values next(node_run_spec(), 20);
     return fails(save(next), ErrorKind::kFatal, path_.string()) ? 0 : 1;
   });
   EXPECT_EQ(outcome, 0);
@@ -144,4 +141,4 @@ TEST_F(MinerStateTest, KeepsTheOldFileWhereTheDiskIsFull) {
 }
 
 }  // namespace
-}  // namespace templar
+}  // namespace templar::testing

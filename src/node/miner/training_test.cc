@@ -10,23 +10,22 @@
 #include "core/run/chunk_plan.h"
 #include "core/run/schedule.h"
 #include "support/expect_failure.h"
-#include "support/node_world.h"
+#include "support/test_world.h"
 
-namespace templar {
+namespace templar::testing {
 namespace {
-
-using testing::fails;
 
 // A run's second window, with schedule steps that are not the window's own.
 class Training : public ::testing::Test {
  protected:
-  explicit Training(const RunSpec& spec = testing::node_run_spec()) : world_(1, 1, spec) {
+  explicit Training(const RunSpec& spec = node_run_spec()) : world_({.miners = 1, .spec = spec}) {
     replica_.begin_initial(0);
     replica_.begin_loaded(1, 1);
   }
-  [[nodiscard]] Shard shard() const { return world_.communications.shards->open_shard(0).value(); }
+  [[nodiscard]] Shard shard() const { return world_.ports.shards->open_shard(0).value(); }
   [[nodiscard]] Result<TrainedWindow> train(const Shard& shard) {
-    return trainer_.train(replica_, assigned_samples(world_.environment, replica_.plan(), shard, 1), shard);
+    return trainer_.train(replica_, assigned_samples(world_.environment, replica_.plan(), shard, kMiner),
+                          shard);
   }
   // A shard of whose tokens the vocabulary lacks one: in that sample of the assignment.
   [[nodiscard]] Shard broken_shard(uint64_t position) const {
@@ -37,7 +36,7 @@ class Training : public ::testing::Test {
       tokens->insert(tokens->end(), good.sample(i).begin(), good.sample(i).end());
       ids->push_back(good.sample_id(i));
     }
-    const SampleAssignment assignment = assigned_samples(world_.environment, replica_.plan(), good, 1);
+    const SampleAssignment assignment = assigned_samples(world_.environment, replica_.plan(), good, kMiner);
     (*tokens)[assignment.at(position) * good.sequence_length()] = 1000;
     const auto storage = std::make_shared<std::pair<decltype(tokens), decltype(ids)>>(tokens, ids);
     return {storage, *tokens, *ids, good.sequence_length()};
@@ -49,8 +48,7 @@ class Training : public ::testing::Test {
     return all;
   }
   [[nodiscard]] Hash256 root_now() {
-    return compute_state_root(world_.environment.layout, std::as_const(*engine_).parameters(),
-                              replica_.team());
+    return compute_state_root(world_.layout(), std::as_const(*engine_).parameters(), replica_.team());
   }
   static double norm(const std::vector<float>& values) {
     double squares = 0;
@@ -58,8 +56,8 @@ class Training : public ::testing::Test {
     return std::sqrt(squares);
   }
 
-  testing::NodeWorld world_;
-  std::unique_ptr<Engine> engine_ = testing::make_node_engine(world_.spec());
+  TestWorld world_;
+  std::unique_ptr<Engine> engine_ = make_node_engine(world_.spec());
   Replica replica_{world_.environment, *engine_, 1};
   Trainer trainer_{world_.environment};
 };
@@ -67,10 +65,10 @@ class Training : public ::testing::Test {
 TEST_F(Training, PutsTheParametersBackAndKeepsWhatWasNotSent) {
   const auto trained = train(shard());
   ASSERT_TRUE(trained) << trained.error().message;
-  EXPECT_EQ(root_now(), world_.initial_root());
+  EXPECT_EQ(root_now(), world_.ports.initial_root());
   EXPECT_EQ(trained->inner.losses.size(), 2u);
   EXPECT_NEAR(trained->inner.losses[0], std::log(32), 0.2) << "an untrained model knows nothing of 32 tokens";
-  EXPECT_EQ(trained->blocks.size(), world_.environment.layout.size());
+  EXPECT_EQ(trained->blocks.size(), world_.layout().size());
   EXPECT_GT(norm(feedback()), 0);
   EXPECT_EQ(trainer_.iterations, 1);
 }
@@ -88,10 +86,10 @@ TEST_F(Training, SendsWhatItsOwnStepsChanged) {
   const auto trained = train(samples);
   ASSERT_TRUE(trained) << trained.error().message;
   // The same steps by hand, on an engine in the same state.
-  const auto other = testing::make_node_engine(world_.spec());
+  const auto other = make_node_engine(world_.spec());
   copy_parameters(std::as_const(*engine_).parameters(), other->parameters());
   other->parameters_changed();
-  const SampleAssignment assignment = assigned_samples(world_.environment, replica_.plan(), samples, 1);
+  const SampleAssignment assignment = assigned_samples(world_.environment, replica_.plan(), samples, kMiner);
   const auto report =
       inner_steps(*other, world_.spec().inner, 2, [&, tokens = SampleTokens{}](int64_t step) mutable {
         tokens = read_samples(assignment, samples, (step - 2) * 2, 2);
@@ -124,7 +122,7 @@ TEST_F(Training, LeavesParametersAndFeedbackAloneWhereItFails) {
   const std::vector<float> before = feedback();
   const auto failed = train(broken_shard(2));  // the second inner step's first
   EXPECT_TRUE(fails(failed, ErrorKind::kFatal, "1000"));
-  EXPECT_EQ(root_now(), world_.initial_root());
+  EXPECT_EQ(root_now(), world_.ports.initial_root());
   EXPECT_EQ(feedback(), before);
   EXPECT_EQ(trainer_.iterations, 1);
 }
@@ -138,14 +136,14 @@ TEST_F(Training, ForgetsWhatItHeldBack) {
 
 TEST_F(Training, LeadsToTheSameFromTheSameStart) {
   const auto first = train(shard());
-  const auto engine = testing::make_node_engine(world_.spec());
+  const auto engine = make_node_engine(world_.spec());
   Replica replica(world_.environment, *engine, 1);
   replica.begin_initial(0);
   replica.begin_loaded(1, 1);
   Trainer trainer(world_.environment);
   const Shard samples = shard();
   const auto second =
-      trainer.train(replica, assigned_samples(world_.environment, replica.plan(), samples, 1), samples);
+      trainer.train(replica, assigned_samples(world_.environment, replica.plan(), samples, kMiner), samples);
   ASSERT_TRUE(first && second);
   EXPECT_EQ(first->inner.losses, second->inner.losses);
   for (size_t p = 0; p < first->blocks.size(); ++p) {
@@ -159,7 +157,7 @@ TEST_F(Training, LeadsToTheSameFromTheSameStart) {
 // elsewhere.
 class TrainingInDemo : public Training {
  protected:
-  TrainingInDemo() : Training(testing::demo_node_run_spec()) { replica_.begin_loaded(7, 3); }
+  TrainingInDemo() : Training(demo_node_run_spec()) { replica_.begin_loaded(7, 3); }
 
   // The cosine from the peak at step 2 to the lowest rate at step 40.
   [[nodiscard]] double learning_rate_at(int64_t outer_step) const {
@@ -170,11 +168,12 @@ class TrainingInDemo : public Training {
   }
   // The gradient of the samples that the replica's window assigns to the miner, by an engine of its own.
   [[nodiscard]] std::unique_ptr<Engine> differentiated_engine() const {
-    auto other = testing::make_node_engine(world_.spec());
+    auto other = make_node_engine(world_.spec());
     copy_parameters(std::as_const(*engine_).parameters(), other->parameters());
     other->parameters_changed();
     const Shard samples = shard();
-    const SampleAssignment assignment = assigned_samples(world_.environment, replica_.plan(), samples, 1);
+    const SampleAssignment assignment =
+        assigned_samples(world_.environment, replica_.plan(), samples, kMiner);
     const SampleTokens tokens = read_samples(assignment, samples, 0, 2);
     CHECK(other->compute_gradients(tokens.batch()).has_value());
     return other;
@@ -200,7 +199,7 @@ class TrainingInDemo : public Training {
 TEST_F(TrainingInDemo, PutsTheParametersBackAndKeepsTheMomentum) {
   const auto trained = train(shard());
   ASSERT_TRUE(trained) << trained.error().message;
-  EXPECT_EQ(root_now(), world_.initial_root()) << "weight decay is local";
+  EXPECT_EQ(root_now(), world_.ports.initial_root()) << "weight decay is local";
   EXPECT_EQ(trained->inner.losses.size(), 1u);
   EXPECT_GT(norm(feedback()), 0);
   EXPECT_EQ(trainer_.iterations, 1);
@@ -228,7 +227,7 @@ TEST_F(TrainingInDemo, AccumulatesTheMomentumFromWindowToWindow) {
 TEST_F(TrainingInDemo, SendsTheMomentumOfEveryParameter) {
   const auto trained = train(shard());
   ASSERT_TRUE(trained) << trained.error().message;
-  const ParameterLayout& layout = world_.environment.layout;
+  const ParameterLayout& layout = world_.layout();
   ASSERT_EQ(trained->blocks.size(), layout.size());
   for (size_t p = 0; p < layout.size(); ++p) {
     // Nothing leaves the momentum in the first iterations, so it is what was compressed.
@@ -254,7 +253,7 @@ TEST_F(TrainingInDemo, LeavesParametersAndMomentumAloneWhereTheEngineFails) {
   ASSERT_TRUE(train(shard()));
   const std::vector<float> before = feedback();
   EXPECT_TRUE(fails(train(broken_shard(0)), ErrorKind::kFatal, "1000"));
-  EXPECT_EQ(root_now(), world_.initial_root());
+  EXPECT_EQ(root_now(), world_.ports.initial_root());
   EXPECT_EQ(feedback(), before);
   EXPECT_EQ(trainer_.iterations, 1);
 }
@@ -266,13 +265,13 @@ TEST_F(TrainingInDemo, LeavesParametersAndMomentumAloneWhereTheCodecFails) {
   for (const float size : {1e20f, 3e38f}) {
     std::ranges::fill(trainer_.feedback().back(), size);
     const std::vector<float> before = feedback();
-    EXPECT_TRUE(fails(train(shard()), ErrorKind::kSkip,
-                      "compress " + world_.environment.layout.back().name + ": a value of"));
-    EXPECT_EQ(root_now(), world_.initial_root());
+    EXPECT_TRUE(
+        fails(train(shard()), ErrorKind::kSkip, "compress " + world_.layout().back().name + ": a value of"));
+    EXPECT_EQ(root_now(), world_.ports.initial_root());
     EXPECT_EQ(feedback(), before);
     EXPECT_EQ(trainer_.iterations, 1);
   }
 }
 
 }  // namespace
-}  // namespace templar
+}  // namespace templar::testing

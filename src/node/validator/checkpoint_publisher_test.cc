@@ -4,8 +4,8 @@
 
 #include "core/consensus/state_root.h"
 #include "support/expect_failure.h"
-#include "support/small_model.h"
-#include "support/wallet.h"
+#include "support/test_key.h"
+#include "support/test_run.h"
 
 namespace templar::testing {
 namespace {
@@ -14,20 +14,20 @@ class Publisher : public ::testing::Test {
  protected:
   void begin(int64_t window, const std::string& bucket = "leader") {
     auto values =
-        std::make_shared<ParameterBuffers>(random_values(model_.layout, static_cast<uint64_t>(window)));
+        std::make_shared<ParameterBuffers>(random_values(run_.layout, static_cast<uint64_t>(window)));
     const CheckpointInfo info{
         .window = window,
         .outer_step = window,
-        .state_root = compute_state_root(model_.layout, std::as_const(*values).spans(), team_)};
+        .state_root = compute_state_root(run_.layout, std::as_const(*values).spans(), team_)};
     publisher_.begin(bucket, info, std::move(values));
   }
 
-  SmallModel model_;
+  TestRun run_;
   VirtualClock clock_;
   MemoryObjectStore store_{clock_};
   ThreadTeam team_{1};
   CheckpointPublisher publisher_{
-      model_.spec,
+      run_.spec,
       store_,
       test_key(1),
       {.threads = 2, .retention = {.keep_last = 2, .keep_every = 0}, .tokenizer = {}}};
@@ -42,10 +42,9 @@ TEST_F(Publisher, PublishesInTheBackgroundWhatLoadsAgain) {
   EXPECT_TRUE(publisher_.busy()) << "until the outcome is asked for";
   ASSERT_TRUE(publisher_.wait());
   EXPECT_FALSE(publisher_.busy());
-  ParameterBuffers loaded(model_.layout);
-  const auto info =
-      load_checkpoint(store_, "leader", 7, {model_.layout, run_id(model_.spec), test_key(1).public_key()},
-                      loaded.spans(), team_);
+  ParameterBuffers loaded(run_.layout);
+  const auto info = load_checkpoint(
+      store_, "leader", 7, {run_.layout, run_id(run_.spec), test_key(1).public_key()}, loaded.spans(), team_);
   ASSERT_TRUE(info) << info.error().message;
   EXPECT_EQ(info->window, 7);
 }
@@ -77,8 +76,8 @@ TEST_F(Publisher, RemovesWhatHasExpired) {
 
 TEST_F(Publisher, FinishesBeforeItGoesAway) {
   {
-    CheckpointPublisher other(model_.spec, store_, test_key(1), {});
-    auto values = std::make_shared<ParameterBuffers>(model_.layout);
+    CheckpointPublisher other(run_.spec, store_, test_key(1), {});
+    auto values = std::make_shared<ParameterBuffers>(run_.layout);
     other.begin("other", {.window = 3}, std::move(values));
   }
   EXPECT_EQ(list_checkpoints(store_, "other").value(), std::vector<int64_t>{3});

@@ -4,19 +4,19 @@
 
 #include <map>
 
-#include "support/node_world.h"
+#include "support/test_world.h"
 
-namespace templar {
+namespace templar::testing {
 namespace {
 
 // Miners 1 to 5, of whom 1 to 3 are gather peers; the window is the first of the run.
 class EvidenceCollector : public ::testing::Test {
  protected:
-  explicit EvidenceCollector(RunSpec spec = testing::node_run_spec()) : world_(5, 1, spec) {
+  explicit EvidenceCollector(RunSpec spec = node_run_spec()) : world_({.miners = 5, .spec = spec}) {
     replica_.begin_initial(0);
   }
   [[nodiscard]] std::map<uint32_t, MinerEvidence> collect(const PeerSelection& peers) {
-    world_.communications.close_window(0);
+    world_.ports.close_window(0);
     const GatherRequest request = world_.request(0, peers);
     const auto gathered = gather(world_.environment, request);
     EXPECT_TRUE(gathered.has_value());
@@ -33,12 +33,10 @@ class EvidenceCollector : public ::testing::Test {
     }
     return by_uid;
   }
-  void publish(std::initializer_list<uint32_t> uids) {
-    for (const uint32_t uid : uids) world_.communications.publish_contribution(uid, 0);
-  }
+  void publish(std::initializer_list<uint32_t> uids) { world_.ports.publish_contributions(uids, 0); }
 
-  testing::NodeWorld world_;
-  std::unique_ptr<Engine> engine_ = testing::make_node_engine(world_.spec());
+  TestWorld world_;
+  std::unique_ptr<Engine> engine_ = make_node_engine(world_.spec());
   Replica replica_{world_.environment, *engine_, 1};
   LossMeter meter_{world_.environment};
   Scoreboard scoreboard_;
@@ -54,7 +52,7 @@ TEST_F(EvidenceCollector, TellsOfEveryMinerOfTheGatherAndOfThoseDrawnOutsideIt) 
     EXPECT_TRUE(miner.evaluation) << uid;
     EXPECT_EQ(miner.steps_behind, 0) << uid;
     EXPECT_TRUE(miner.possession_proof_fits) << uid;
-    EXPECT_EQ(miner.key, world_.communications.key(uid).public_key());
+    EXPECT_EQ(miner.key, world_.ports.public_key(uid));
   }
   for (const uint32_t uid : {3u, 5u}) {
     const MinerEvidence& miner = evidence.at(uid);
@@ -68,15 +66,14 @@ TEST_F(EvidenceCollector, TellsOfEveryMinerOfTheGatherAndOfThoseDrawnOutsideIt) 
 TEST_F(EvidenceCollector, LeavesTheModelAlone) {
   publish({1, 2, 3, 4, 5});
   static_cast<void>(collect({{1, 2, 3}, {}}));
-  EXPECT_EQ(
-      compute_state_root(world_.environment.layout, std::as_const(*engine_).parameters(), replica_.team()),
-      world_.initial_root());
+  EXPECT_EQ(compute_state_root(world_.layout(), std::as_const(*engine_).parameters(), replica_.team()),
+            world_.ports.initial_root());
 }
 
 TEST_F(EvidenceCollector, HasAReasonForEveryRejectedOne) {
   publish({1});
-  ASSERT_TRUE(world_.store().put(world_.bucket(2), contribution_key(0), as_bytes("rubbish")));
-  ASSERT_TRUE(world_.store().put(world_.bucket(5), contribution_key(0), as_bytes("rubbish")));
+  world_.ports.put(2, contribution_key(0), as_bytes("rubbish"));
+  world_.ports.put(5, contribution_key(0), as_bytes("rubbish"));
   const auto evidence = collect({{1, 2, 3}, {}});
   for (const uint32_t uid : {2u, 5u}) {
     EXPECT_EQ(evidence.at(uid).verdict.code, VerdictCode::kInvalid) << uid;
@@ -85,7 +82,7 @@ TEST_F(EvidenceCollector, HasAReasonForEveryRejectedOne) {
 }
 
 RunSpec one_evaluation_spec() {
-  RunSpec spec = testing::node_run_spec();
+  RunSpec spec = node_run_spec();
   spec.scoring.uids_per_window = 1;
   return spec;
 }
@@ -108,4 +105,4 @@ TEST_F(EvidenceOfOneDrawn, MeasuresOnlyTheOneThatWasDrawn) {
 }
 
 }  // namespace
-}  // namespace templar
+}  // namespace templar::testing

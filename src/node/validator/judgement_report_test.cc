@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "support/measurement_forms.h"
-#include "support/node_world.h"
+#include "support/test_world.h"
 
 namespace templar::testing {
 namespace {
@@ -44,12 +44,12 @@ class JudgementReport : public ::testing::Test {
     }
     ++evidence_.window;
     result_ = advance_scoreboard(before, evidence_, world_.spec());
-    report_judgement(world_.environment, 0, {evidence_, result_, replica_, 0.25});
+    report_judgement(world_.environment, kLeader, {evidence_, result_, replica_, 0.25});
   }
 
-  [[nodiscard]] PublicKey key(uint32_t uid) const { return world_.communications.key(uid).public_key(); }
+  [[nodiscard]] PublicKey key(uint32_t uid) const { return world_.ports.public_key(uid); }
   [[nodiscard]] std::vector<Measurement> named(std::string_view name) const {
-    return world_.communications.metrics.named(name);
+    return world_.ports.metrics.named(name);
   }
   [[nodiscard]] Measurement of(std::string_view name, std::string_view eval_uid) const {
     for (const Measurement& measurement : named(name)) {
@@ -59,7 +59,7 @@ class JudgementReport : public ::testing::Test {
     return {};
   }
 
-  NodeWorld world_{4};
+  TestWorld world_{{.miners = 4}};
   const std::unique_ptr<Engine> engine_ = make_node_engine(world_.spec());
   Replica replica_{world_.environment, *engine_, 1};
   Evidence evidence_;
@@ -74,7 +74,7 @@ T field(const Measurement& measurement, const char* name) {
 }  // namespace
 
 TEST_F(JudgementReport, WritesMeasurementsOfTheListedForms) {
-  for (const Measurement& measurement : world_.communications.metrics.measurements())
+  for (const Measurement& measurement : world_.ports.metrics.measurements())
     EXPECT_EQ(misfits_of(measurement), "");
 }
 

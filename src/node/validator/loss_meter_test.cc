@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "support/expect_failure.h"
-#include "support/node_world.h"
+#include "support/test_world.h"
 
-namespace templar {
+namespace templar::testing {
 namespace {
 
 class Measuring : public ::testing::Test {
@@ -13,8 +13,8 @@ class Measuring : public ::testing::Test {
   Measuring() {
     replica_.begin_initial(0);
     for (const uint32_t uid : {1u, 2u, 3u}) {
-      world_.communications.publish_contribution(uid, 0);
-      accepted_.push_back(world_.stored_contribution(uid, 0));
+      world_.ports.publish_contribution(uid, 0);
+      accepted_.push_back(world_.ports.contribution(uid, 0));
     }
   }
   [[nodiscard]] Result<std::vector<Evaluation>> measure(const std::vector<uint32_t>& uids,
@@ -22,8 +22,8 @@ class Measuring : public ::testing::Test {
     return meter_.measure(replica_, as_list(accepted_), uids, as_bytes(key));
   }
 
-  testing::NodeWorld world_{3};
-  std::unique_ptr<Engine> engine_ = testing::make_node_engine(world_.spec());
+  TestWorld world_;
+  std::unique_ptr<Engine> engine_ = make_node_engine(world_.spec());
   Replica replica_{world_.environment, *engine_, 1};
   LossMeter meter_{world_.environment};
   std::vector<Contribution> accepted_;
@@ -32,9 +32,8 @@ class Measuring : public ::testing::Test {
 TEST_F(Measuring, LeavesTheParametersAsTheyWereToTheLastBit) {
   const auto evaluations = measure({1, 2, 3});
   ASSERT_TRUE(evaluations) << evaluations.error().message;
-  EXPECT_EQ(
-      compute_state_root(world_.environment.layout, std::as_const(*engine_).parameters(), replica_.team()),
-      world_.initial_root());
+  EXPECT_EQ(compute_state_root(world_.layout(), std::as_const(*engine_).parameters(), replica_.team()),
+            world_.ports.initial_root());
   // The engine's own copies too: it computes the same as before.
   const auto again = measure({1, 2, 3});
   ASSERT_TRUE(again);
@@ -80,8 +79,8 @@ TEST_F(Measuring, AppliesOneContributionAlone) {
   ASSERT_TRUE(evaluations);
   const ClipFactors factors = clip_factors(as_list(accepted_));
   const double rate = world_.spec().outer.learning_rate * world_.spec().scoring.eval_lr_factor;
-  apply_single(engine_->parameters(), world_.environment.layout, world_.spec(), accepted_[1], factors.of(1),
-               rate, replica_.team());
+  apply_single(engine_->parameters(), world_.layout(), world_.spec(), accepted_[1], factors.of(1), rate,
+               replica_.team());
   replica_.begin_loaded(0, 0);
   const auto moved = measure({2});
   ASSERT_TRUE(moved);
@@ -96,4 +95,4 @@ TEST_F(Measuring, MeasuresNobodyWhereNobodyIsAsked) {
 }
 
 }  // namespace
-}  // namespace templar
+}  // namespace templar::testing

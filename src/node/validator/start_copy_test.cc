@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "support/small_model.h"
+#include "support/test_run.h"
 
 namespace templar::testing {
 namespace {
@@ -18,23 +18,23 @@ bool equal(ConstParameterSpans a, ConstParameterSpans b) {
 }  // namespace
 
 TEST(StartCopy, IsMadeOnceForAModel) {
-  const SmallModel model;
-  const ParameterBuffers values = random_values(model.layout, 1);
+  const TestRun run;
+  const ParameterBuffers values = random_values(run.layout, 1);
   ThreadTeam team(3);
-  StartCopy copy(model.layout);
+  StartCopy copy(run.layout);
   const auto first = copy.take(root("one"), values.spans(), team);
   EXPECT_TRUE(equal(first->spans(), values.spans()));
-  const ParameterBuffers others = random_values(model.layout, 2);
+  const ParameterBuffers others = random_values(run.layout, 2);
   EXPECT_EQ(copy.take(root("one"), others.spans(), team), first) << "of the same model: not looked at";
   EXPECT_TRUE(equal(first->spans(), values.spans()));
 }
 
 TEST(StartCopy, StaysAsItIsWhileSomebodyHoldsIt) {
-  const SmallModel model;
-  const ParameterBuffers one = random_values(model.layout, 1);
-  const ParameterBuffers two = random_values(model.layout, 2);
+  const TestRun run;
+  const ParameterBuffers one = random_values(run.layout, 1);
+  const ParameterBuffers two = random_values(run.layout, 2);
   ThreadTeam team(2);
-  StartCopy copy(model.layout);
+  StartCopy copy(run.layout);
   const auto held = copy.take(root("one"), one.spans(), team);
   const auto next = copy.take(root("two"), two.spans(), team);
   EXPECT_TRUE(equal(held->spans(), one.spans()));
@@ -42,11 +42,11 @@ TEST(StartCopy, StaysAsItIsWhileSomebodyHoldsIt) {
 }
 
 TEST(StartCopy, TakesNoFurtherMemoryOnceTheOneBeforeIsLetGo) {
-  const SmallModel model;
-  const ParameterBuffers one = random_values(model.layout, 1);
-  const ParameterBuffers two = random_values(model.layout, 2);
+  const TestRun run;
+  const ParameterBuffers one = random_values(run.layout, 1);
+  const ParameterBuffers two = random_values(run.layout, 2);
   ThreadTeam team(1);
-  StartCopy copy(model.layout);
+  StartCopy copy(run.layout);
   const float* place = copy.take(root("one"), one.spans(), team)->spans()[0].data();
   const auto next = copy.take(root("two"), two.spans(), team);
   EXPECT_EQ(next->spans()[0].data(), place);

@@ -6,33 +6,26 @@
 #include <functional>
 
 #include "support/expect_failure.h"
-#include "support/node_world.h"
 #include "support/synthetic_contribution.h"
+#include "support/test_world.h"
 
-namespace templar {
+namespace templar::testing {
 namespace {
 
 using ::testing::ElementsAre;
-using testing::fails;
 using ::testing::IsEmpty;
 
 constexpr int64_t kWindow = 1;
 
-// Validator 0 and miners 1 to 5: three gather peers and two in reserve, in an order that is not that of the
-// uids.
+// The leader, uid 0, and miners 1 to 5: three gather peers and two in reserve, in an order that is not that
+// of the uids.
 class Gather : public ::testing::Test {
  protected:
-  Gather() { world_.communications.enter_window(kWindow); }
+  Gather() { world_.ports.enter_window(kWindow); }
 
-  void publish(std::initializer_list<uint32_t> uids) {
-    for (const uint32_t uid : uids) world_.communications.publish_contribution(uid, kWindow);
-  }
-  void put(uint32_t uid, ByteView bytes) {
-    ASSERT_TRUE(world_.store().put(world_.bucket(uid), contribution_key(kWindow), bytes));
-  }
-  [[nodiscard]] Bytes sealed(uint32_t uid) const {
-    return world_.communications.sealed_contribution(uid, kWindow);
-  }
+  void publish(std::initializer_list<uint32_t> uids) { world_.ports.publish_contributions(uids, kWindow); }
+  void put(uint32_t uid, ByteView bytes) { world_.ports.put(uid, contribution_key(kWindow), bytes); }
+  [[nodiscard]] Bytes sealed(uint32_t uid) const { return world_.ports.sealed_contribution(uid, kWindow); }
   // A contribution of that uid that is right but for what change does to its header, signed with the key.
   [[nodiscard]] Bytes sealed_with(uint32_t uid, const std::function<void(ContributionHeader&)>& change,
                                   const KeyPair& key) const {
@@ -40,16 +33,16 @@ class Gather : public ::testing::Test {
     ContributionHeader header =
         parse_contribution(sealed(uid), environment.layout, world_.spec().codec)->header();
     change(header);
-    const auto blocks = testing::synthetic_blocks(environment.layout, world_.spec().codec, uid);
+    const auto blocks = synthetic_blocks(environment.layout, world_.spec().codec, uid);
     return seal_contribution(header, blocks, environment.layout, world_.spec().codec, key);
   }
   [[nodiscard]] Bytes sealed_with(uint32_t uid,
                                   const std::function<void(ContributionHeader&)>& change) const {
-    return sealed_with(uid, change, world_.communications.key(uid));
+    return sealed_with(uid, change, world_.ports.key(uid));
   }
 
   [[nodiscard]] Gathered gather_all(PeerSelection peers = {{3, 1, 2}, {5, 4}}) {
-    world_.communications.close_window(kWindow);
+    world_.ports.close_window(kWindow);
     auto gathered = gather(world_.environment, world_.request(kWindow, std::move(peers)));
     EXPECT_TRUE(gathered.has_value());
     return *std::move(gathered);
@@ -74,7 +67,7 @@ class Gather : public ::testing::Test {
     EXPECT_THAT(gathered.rejected[0].verdict.reason, ::testing::HasSubstr(reason));
   }
 
-  testing::NodeWorld world_{5};
+  TestWorld world_{{.miners = 5}};
 };
 
 TEST_F(Gather, TakesTheGatherPeersAloneWhereNoneIsMissing) {
@@ -128,9 +121,9 @@ TEST_F(Gather, MissesAPeerThatIsNotOnTheLedger) {
 }
 
 TEST_F(Gather, RejectsWhatWasStoredBeforeTheWindow) {
-  testing::NodeWorld early(1);
-  early.communications.publish_contribution(1, kWindow);  // at time 0, in window 0
-  early.communications.close_window(kWindow);
+  TestWorld early({.miners = 1});
+  early.ports.publish_contribution(1, kWindow);  // at time 0, in window 0
+  early.ports.close_window(kWindow);
   const auto gathered = gather(early.environment, early.request(kWindow, {{1}, {}}));
   ASSERT_TRUE(gathered && gathered->rejected.size() == 1);
   EXPECT_EQ(gathered->rejected[0].verdict,
@@ -139,7 +132,7 @@ TEST_F(Gather, RejectsWhatWasStoredBeforeTheWindow) {
 
 TEST_F(Gather, RejectsWhatWasStoredAfterThePutWindow) {
   publish({1, 3});
-  world_.communications.close_window(kWindow);  // first block after 132 s, the end
+  world_.ports.close_window(kWindow);  // first block after 132 s, the end
   publish({2});
   const Gathered gathered = gather_all({{1, 2, 3}, {}});
   EXPECT_THAT(accepted_uids(gathered), ElementsAre(1, 3));
@@ -150,8 +143,8 @@ TEST_F(Gather, RejectsWhatWasStoredAfterThePutWindow) {
 
 TEST_F(Gather, TakesWhatWasStoredUntilJustBeforeTheEnd) {
   publish({1, 2});
-  world_.communications.close_window(kWindow);
-  const Shard shard = world_.communications.shards->open_shard(0).value();
+  world_.ports.close_window(kWindow);
+  const Shard shard = world_.ports.shards->open_shard(0).value();
   const auto counts_if_closed_at = [&](TimestampMs closes_ms) {
     GatherRequest request = world_.request(kWindow, {{1}, {}});
     request.times.closes_ms = closes_ms;
@@ -162,7 +155,7 @@ TEST_F(Gather, TakesWhatWasStoredUntilJustBeforeTheEnd) {
 }
 
 TEST_F(Gather, RejectsWhatIsLargerThanAnyContributionWithoutReadingIt) {
-  const int64_t limit = max_contribution_size(world_.environment.layout, world_.spec().codec);
+  const int64_t limit = max_contribution_size(world_.layout(), world_.spec().codec);
   put(2, Bytes(static_cast<size_t>(limit) + 1));
   expect_only_2_rejected(VerdictCode::kInvalid,
                          std::to_string(limit + 1) + " bytes, at most " + std::to_string(limit));
@@ -188,7 +181,7 @@ TEST_F(Gather, RejectsAnEmptyObject) {
 }
 
 TEST_F(Gather, RejectsAnothersKey) {
-  put(2, sealed_with(2, [](ContributionHeader&) {}, world_.communications.key(5)));
+  put(2, sealed_with(2, [](ContributionHeader&) {}, world_.ports.key(5)));
   expect_only_2_rejected(VerdictCode::kInvalid, "public key");
 }
 
@@ -198,14 +191,14 @@ TEST_F(Gather, RejectsAnothersContribution) {
 }
 
 TEST_F(Gather, RejectsOneThatIsReplayedFromAnotherWindow) {
-  put(2, world_.communications.sealed_contribution(2, kWindow - 1));
+  put(2, world_.ports.sealed_contribution(2, kWindow - 1));
   expect_only_2_rejected(VerdictCode::kInvalid, "window: made for 0, not for 1");
 }
 
 TEST_F(Gather, RejectsOneOfAnotherRun) {
-  RunSpec other = testing::node_run_spec();
+  RunSpec other = node_run_spec();
   other.name = "another run";
-  put(2, testing::NodeWorld(5, 1, other).communications.sealed_contribution(2, kWindow));
+  put(2, TestWorld({.miners = 5, .spec = other}).ports.sealed_contribution(2, kWindow));
   expect_only_2_rejected(VerdictCode::kInvalid, "run id");
 }
 
@@ -225,7 +218,7 @@ TEST_F(Gather, RejectsAStartFromAnotherState) {
 }
 
 TEST_F(Gather, RejectsAPossessionProofThatWasCopied) {
-  const Contribution other = *parse_contribution(sealed(1), world_.environment.layout, world_.spec().codec);
+  const Contribution other = *parse_contribution(sealed(1), world_.layout(), world_.spec().codec);
   put(2, sealed_with(2, [&](ContributionHeader& header) {
         header.possession_proof = other.header().possession_proof;
       }));
@@ -242,11 +235,11 @@ class FetchNamed : public Gather {
  protected:
   FetchNamed() { publish({1, 2, 3}); }
   [[nodiscard]] AggregateRecord record(const std::vector<uint32_t>& accepted) const {
-    return world_.record_of(kWindow, 0, world_.initial_root(), accepted);
+    return world_.ports.record_of(kWindow, 0, world_.ports.initial_root(), accepted);
   }
   [[nodiscard]] Result<NamedContributions> fetch(const AggregateRecord& record,
                                                  std::vector<Contribution> at_hand = {}) const {
-    return fetch_named(world_.environment, record, world_.roster(), std::move(at_hand));
+    return fetch_named(world_.environment, record, world_.ports.roster(), std::move(at_hand));
   }
   void expect_missing(const Result<NamedContributions>& named, uint32_t uid, const std::string& reason) {
     ASSERT_TRUE(named) << named.error().message;
@@ -255,7 +248,7 @@ class FetchNamed : public Gather {
     EXPECT_THAT(named->missing[0].reason, ::testing::HasSubstr(reason));
   }
   void put_copy(uint32_t uid, ByteView bytes) {
-    ASSERT_TRUE(world_.store().put(world_.bucket(0), accepted_contribution_key(kWindow, uid), bytes));
+    world_.ports.put(kLeader, accepted_contribution_key(kWindow, uid), bytes);
   }
   static std::vector<uint32_t> uids(const std::vector<Contribution>& contributions) {
     std::vector<uint32_t> uids;
@@ -273,9 +266,9 @@ TEST_F(FetchNamed, FetchesWhatTheRecordNamesAndNothingElse) {
 TEST_F(FetchNamed, TakesWhatIsAtHandWithoutTheStore) {
   const AggregateRecord names = record({1, 2});
   std::vector<Contribution> at_hand;
-  at_hand.push_back(world_.stored_contribution(2, kWindow));
-  at_hand.push_back(world_.stored_contribution(3, kWindow));
-  ASSERT_TRUE(world_.store().remove(world_.bucket(2), contribution_key(kWindow)));
+  at_hand.push_back(world_.ports.contribution(2, kWindow));
+  at_hand.push_back(world_.ports.contribution(3, kWindow));
+  world_.ports.remove(2, contribution_key(kWindow));
   const auto named = fetch(names, std::move(at_hand));
   ASSERT_TRUE(named) << named.error().message;
   EXPECT_THAT(uids(named->found), ElementsAre(1, 2));
@@ -293,7 +286,7 @@ TEST_F(FetchNamed, SaysWhatIsMissingOrBroken) {
   const AggregateRecord names = record({2});
   put(2, as_bytes("rubbish"));
   expect_missing(fetch(names), 2, "window 1: contribution of uid 2: ");
-  ASSERT_TRUE(world_.store().remove(world_.bucket(2), contribution_key(kWindow)));
+  world_.ports.remove(2, contribution_key(kWindow));
   expect_missing(fetch(names), 2, "contribution of uid 2: object node-2/contributions/0000000001: missing");
   AggregateRecord stranger = names;
   stranger.accepted[0].uid = 77;
@@ -305,7 +298,7 @@ TEST_F(FetchNamed, TakesTheLeadersCopyWhereTheMinerHasSomethingElseOrNothing) {
   put_copy(2, sealed(2));
   put(2, as_bytes("rubbish"));
   EXPECT_THAT(uids(fetch(names)->found), ElementsAre(1, 2));
-  ASSERT_TRUE(world_.store().remove(world_.bucket(2), contribution_key(kWindow)));
+  world_.ports.remove(2, contribution_key(kWindow));
   EXPECT_THAT(uids(fetch(names)->found), ElementsAre(1, 2));
 }
 
@@ -321,8 +314,8 @@ TEST_F(FetchNamed, RefusesAHashThatBelongsToAnotherUid) {
   AggregateRecord crossed = record({1, 2});
   std::swap(crossed.accepted[0].content_hash, crossed.accepted[1].content_hash);
   std::vector<Contribution> at_hand;
-  at_hand.push_back(world_.stored_contribution(1, kWindow));
-  at_hand.push_back(world_.stored_contribution(2, kWindow));
+  at_hand.push_back(world_.ports.contribution(1, kWindow));
+  at_hand.push_back(world_.ports.contribution(2, kWindow));
   const auto named = fetch(crossed, std::move(at_hand));
   ASSERT_TRUE(named) << named.error().message;
   EXPECT_THAT(named->found, IsEmpty());
@@ -330,4 +323,4 @@ TEST_F(FetchNamed, RefusesAHashThatBelongsToAnotherUid) {
 }
 
 }  // namespace
-}  // namespace templar
+}  // namespace templar::testing

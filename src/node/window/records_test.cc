@@ -3,36 +3,32 @@
 #include <gtest/gtest.h>
 
 #include "support/expect_failure.h"
-#include "support/node_world.h"
+#include "support/test_world.h"
 
-namespace templar {
+namespace templar::testing {
 namespace {
-
-using testing::fails;
 
 constexpr int64_t kWindow = 1;
 
 class Records : public ::testing::Test {
  protected:
   Records() {
-    world_.communications.enter_window(kWindow);
-    world_.communications.publish_contribution(1, kWindow);
+    world_.ports.enter_window(kWindow);
+    world_.ports.publish_contribution(kMiner, kWindow);
   }
   [[nodiscard]] AggregateRecord record() const {
-    return world_.record_of(kWindow, 0, world_.initial_root(), {1});
+    return world_.ports.record_of(kWindow, 0, world_.ports.initial_root(), {kMiner});
   }
-  void put(ByteView bytes) {
-    ASSERT_TRUE(world_.store().put(world_.bucket(0), aggregate_record_key(kWindow), bytes));
-  }
+  void put(ByteView bytes) { world_.ports.put(kLeader, aggregate_record_key(kWindow), bytes); }
   [[nodiscard]] auto read() const {
-    return read_record(world_.environment, world_.communications.registration(0), kWindow);
+    return read_record(world_.environment, world_.ports.registration(kLeader), kWindow);
   }
 
-  testing::NodeWorld world_{1};
+  TestWorld world_{{.miners = 1}};
 };
 
 TEST_F(Records, AreReadAsTheLeaderMadeThem) {
-  world_.publish_record(record());
+  world_.ports.publish_record(record());
   const auto read_back = read();
   ASSERT_TRUE(read_back && *read_back);
   EXPECT_EQ(**read_back, record());
@@ -45,25 +41,25 @@ TEST_F(Records, AreNothingBeforeTheLeaderHasPublishedThem) {
 }
 
 TEST_F(Records, AreRefusedWhereOneBitIsWrong) {
-  Bytes bytes = seal_aggregate_record(record(), world_.communications.key(0));
+  Bytes bytes = seal_aggregate_record(record(), world_.ports.key(kLeader));
   bytes[60] ^= 1;
   put(bytes);
   EXPECT_TRUE(fails(read(), ErrorKind::kSkip, "window 1: the record of leader uid 0: "));
 }
 
 TEST_F(Records, AreRefusedFromAnybodyButTheLeader) {
-  put(seal_aggregate_record(record(), world_.communications.key(1)));
+  put(seal_aggregate_record(record(), world_.ports.key(kMiner)));
   EXPECT_TRUE(fails(read(), ErrorKind::kSkip, "leader: "));
 }
 
 TEST_F(Records, AreRefusedWhereTheyWereMadeForAnotherWindowOrRun) {
   AggregateRecord other = record();
   other.window = 0;
-  put(seal_aggregate_record(other, world_.communications.key(0)));
+  put(seal_aggregate_record(other, world_.ports.key(kLeader)));
   EXPECT_TRUE(fails(read(), ErrorKind::kSkip, "window: made for 0, not for 1"));
   other = record();
   other.run_id.bytes[0] ^= 1;
-  put(seal_aggregate_record(other, world_.communications.key(0)));
+  put(seal_aggregate_record(other, world_.ports.key(kLeader)));
   EXPECT_TRUE(fails(read(), ErrorKind::kSkip, "run id"));
 }
 
@@ -73,12 +69,12 @@ TEST_F(Records, AreRefusedWhereTheyAreLargerThanAnyRecord) {
 }
 
 TEST_F(Records, SayWhichIsTheNewest) {
-  const Registration leader = world_.communications.registration(0);
+  const Registration leader = world_.ports.registration(kLeader);
   EXPECT_EQ(newest_record_window(world_.environment, leader).value(), std::nullopt);
   for (const int64_t window : {3, 12, 7}) {
-    ASSERT_TRUE(world_.store().put(leader.bucket, aggregate_record_key(window), as_bytes("x")));
+    world_.ports.put(kLeader, aggregate_record_key(window), as_bytes("x"));
   }
-  ASSERT_TRUE(world_.store().put(leader.bucket, "records/zzz", as_bytes("x")));
+  world_.ports.put(kLeader, "records/zzz", as_bytes("x"));
   EXPECT_EQ(newest_record_window(world_.environment, leader).value(), 12);
 }
 
@@ -91,11 +87,11 @@ class PeersInForce : public Records {
       record.window = window;
       record.gather_peers = {static_cast<uint32_t>(window)};
       record.accepted.clear();
-      world_.publish_record(record);
+      world_.ports.publish_record(record);
     }
   }
   [[nodiscard]] std::optional<uint32_t> peer_in(int64_t window) const {
-    const auto peers = peers_in_force(world_.environment, world_.communications.registration(0), window);
+    const auto peers = peers_in_force(world_.environment, world_.ports.registration(kLeader), window);
     if (!peers || !*peers) return std::nullopt;
     return (*peers)->gather.at(0);
   }
@@ -124,9 +120,9 @@ TEST_F(PeersInForce, AreUnknownWithoutARecordNear) {
 
 TEST_F(PeersInForce, PassOverRecordsThatAreUnusable) {
   publish({4, 7});
-  ASSERT_TRUE(world_.store().put(world_.bucket(0), aggregate_record_key(4), as_bytes("rubbish")));
+  world_.ports.put(kLeader, aggregate_record_key(4), as_bytes("rubbish"));
   EXPECT_EQ(peer_in(5), 7u);
 }
 
 }  // namespace
-}  // namespace templar
+}  // namespace templar::testing

@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include "support/node_world.h"
+#include "support/test_world.h"
 
-namespace templar {
+namespace templar::testing {
 namespace {
 
 class ReplicaTest : public ::testing::Test {
@@ -12,15 +12,15 @@ class ReplicaTest : public ::testing::Test {
   [[nodiscard]] std::vector<Contribution> contributions() {
     std::vector<Contribution> list;
     for (const uint32_t uid : {1u, 2u}) {
-      world_.communications.publish_contribution(uid, 0);
-      list.push_back(world_.stored_contribution(uid, 0));
+      world_.ports.publish_contribution(uid, 0);
+      list.push_back(world_.ports.contribution(uid, 0));
     }
     return list;
   }
   [[nodiscard]] float first_value() const { return engine_->parameters()[0][0]; }
 
-  testing::NodeWorld world_{2};
-  std::unique_ptr<Engine> engine_ = testing::make_node_engine(world_.spec());
+  TestWorld world_{{.miners = 2}};
+  std::unique_ptr<Engine> engine_ = make_node_engine(world_.spec());
   Replica replica_{world_.environment, *engine_, 1};
 };
 
@@ -28,25 +28,25 @@ TEST_F(ReplicaTest, BeginsWithTheRunsInitialModel) {
   replica_.begin_initial(3);
   EXPECT_EQ(replica_.window(), 3);
   EXPECT_EQ(replica_.outer_step(), 0);
-  EXPECT_EQ(replica_.state_root(), world_.initial_root());
+  EXPECT_EQ(replica_.state_root(), world_.ports.initial_root());
 }
 
 TEST_F(ReplicaTest, MovesOnByTheOuterStepOfTheWindowsContributions) {
   replica_.begin_initial(0);
   const auto accepted = contributions();
-  ParameterBuffers expected(world_.environment.layout);
-  expected.copy_from(world_.communications.model.parameters.spans());
+  ParameterBuffers expected(world_.layout());
+  expected.copy_from(world_.ports.run.parameters.spans());
   ThreadTeam team(1);
-  apply_outer_step(expected.spans(), world_.environment.layout, world_.spec(), as_list(accepted),
+  apply_outer_step(expected.spans(), world_.layout(), world_.spec(), as_list(accepted),
                    world_.spec().outer.learning_rate, team);
 
   replica_.close_window(as_list(accepted));
   EXPECT_EQ(replica_.window(), 1);
   EXPECT_EQ(replica_.outer_step(), 1);
   EXPECT_EQ(replica_.plan().first_inner_step, world_.spec().inner.steps);
-  EXPECT_NE(replica_.state_root(), world_.initial_root());
+  EXPECT_NE(replica_.state_root(), world_.ports.initial_root());
   EXPECT_EQ(replica_.state_root(),
-            compute_state_root(world_.environment.layout, std::as_const(expected).spans(), team));
+            compute_state_root(world_.layout(), std::as_const(expected).spans(), team));
 }
 
 TEST_F(ReplicaTest, KeepsModelAndScheduleInANullRound) {
@@ -56,7 +56,7 @@ TEST_F(ReplicaTest, KeepsModelAndScheduleInANullRound) {
   EXPECT_EQ(replica_.window(), 5);
   EXPECT_EQ(replica_.outer_step(), 0);
   EXPECT_EQ(first_value(), before);
-  EXPECT_EQ(replica_.state_root(), world_.initial_root());
+  EXPECT_EQ(replica_.state_root(), world_.ports.initial_root());
 }
 
 TEST_F(ReplicaTest, HashesWhatWasLoadedIntoTheEngine) {
@@ -65,7 +65,7 @@ TEST_F(ReplicaTest, HashesWhatWasLoadedIntoTheEngine) {
   replica_.begin_loaded(9, 7);
   EXPECT_EQ(replica_.window(), 9);
   EXPECT_EQ(replica_.outer_step(), 7);
-  EXPECT_NE(replica_.state_root(), world_.initial_root());
+  EXPECT_NE(replica_.state_root(), world_.ports.initial_root());
 }
 
 TEST_F(ReplicaTest, HasNoModelBeforeItBeginsAndAfterItWasDiscarded) {
@@ -81,22 +81,22 @@ TEST_F(ReplicaTest, HasNoModelBeforeItBeginsAndAfterItWasDiscarded) {
 TEST_F(ReplicaTest, KeepsTheHashesOfItsModelsBlocks) {
   replica_.begin_initial(0);
   ThreadTeam team(1);
-  EXPECT_EQ(replica_.state_tree(), compute_state_tree(world_.environment.layout,
-                                                      world_.communications.model.parameters.spans(), team));
+  EXPECT_EQ(replica_.state_tree(),
+            compute_state_tree(world_.layout(), world_.ports.run.parameters.spans(), team));
 }
 
 TEST(ReplicaInDemo, TakesTheOuterStepsRateFromTheSchedule) {
-  RunSpec spec = testing::node_run_spec();
+  RunSpec spec = node_run_spec();
   spec.algorithm = Algorithm::kDemo;
   spec.inner.steps = 1;
   spec.inner.warmup_steps = 10;
   ASSERT_TRUE(validate(spec));
-  const testing::NodeWorld world(1, 1, spec);
-  const auto engine = testing::make_node_engine(spec);
+  const TestWorld world({.miners = 1, .spec = spec});
+  const auto engine = make_node_engine(spec);
   Replica replica(world.environment, *engine, 1);
   replica.begin_loaded(20, 5);
   EXPECT_DOUBLE_EQ(replica.outer_learning_rate(), spec.inner.learning_rate * 5 / 10);
 }
 
 }  // namespace
-}  // namespace templar
+}  // namespace templar::testing

@@ -2,17 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include "support/wallet.h"
+#include "support/test_key.h"
 
-namespace templar {
+namespace templar::testing {
 namespace {
 
 Registration node(uint32_t uid, NodeRole role, double stake) {
-  return {.uid = uid,
-          .role = role,
-          .key = testing::test_key(uid).public_key(),
-          .bucket = "bucket",
-          .stake = stake};
+  return {.uid = uid, .role = role, .key = test_key(uid).public_key(), .bucket = "bucket", .stake = stake};
 }
 
 TEST(Leader, IsTheValidatorWithTheMostStake) {
@@ -37,9 +33,9 @@ TEST(Roster, FindsNodesByUidAndKey) {
   const std::vector<Registration> roster = {node(0, NodeRole::kMiner, 0), node(5, NodeRole::kMiner, 0)};
   EXPECT_EQ(find_uid(roster, 5), &roster[1]);
   EXPECT_EQ(find_uid(roster, 1), nullptr);
-  EXPECT_EQ(uid_of(roster, testing::test_key(5).public_key()), 5u);
-  EXPECT_EQ(uid_of(roster, testing::test_key(1).public_key()), std::nullopt);
+  EXPECT_EQ(uid_of(roster, test_key(5).public_key()), 5u);
+  EXPECT_EQ(uid_of(roster, test_key(1).public_key()), std::nullopt);
 }
 
 }  // namespace
-}  // namespace templar
+}  // namespace templar::testing

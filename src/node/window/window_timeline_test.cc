@@ -4,7 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "support/captured_logs.h"
-#include "support/node_world.h"
+#include "support/node_expectations.h"
+#include "support/test_world.h"
 
 namespace templar::testing {
 namespace {
@@ -20,10 +21,10 @@ std::vector<std::string> names_of(const Measurement& measurement) {
 class Timeline : public ::testing::Test {
  protected:
   [[nodiscard]] std::vector<Measurement> reported() const {
-    return world_.communications.metrics.named("window_timeline");
+    return world_.ports.metrics.named("window_timeline");
   }
 
-  NodeWorld world_{1};
+  TestWorld world_{{.miners = 1}};
   WindowTimeline timeline_;
 };
 
@@ -74,15 +75,15 @@ TEST_F(Timeline, BeginsAnewAfterAReport) {
 
 TEST_F(Timeline, IsToldByTheLeaderAndAMinerOfTheWindowThatTheyClosed) {
   const CapturedLogs logs;
-  ValidatorNode leader(world_, 0);
-  MinerNode miner(world_, 1);
+  ValidatorNode leader(world_, kLeader);
+  MinerNode miner(world_, kMiner);
   const auto work = [&] {
-    ASSERT_TRUE(work_until_waiting(leader.validator));
-    ASSERT_TRUE(work_until_waiting(miner.miner));
+    ASSERT_TRUE(waits(leader));
+    ASSERT_TRUE(waits(miner));
   };
-  world_.communications.enter_window(0);
+  world_.ports.enter_window(0);
   work();
-  world_.communications.close_window(0);
+  world_.ports.close_window(0);
   work();
   ASSERT_EQ(reported().size(), 2u);
   EXPECT_EQ(reported()[0].tags.at("role"), "validator");
