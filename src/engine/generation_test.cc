@@ -23,7 +23,7 @@ class GenerateEach : public ::testing::Test {
  protected:
   void SetUp() override {
     engine_ = make_cpu_engine(run_.spec.model, run_.spec.inner, {}).value();
-    copy_parameters(std::as_const(run_.parameters).spans(), engine_->parameters());
+    copy_parameters(run_.values(), engine_->parameters());
     engine_->parameters_changed();
   }
   [[nodiscard]] std::vector<GeneratedToken> generated(const GenerationOptions& options) {

@@ -71,10 +71,10 @@ TEST_F(Rejoin, GoesOnWhereTheStoreFailedInTheMiddle) {
   replica_.begin_initial(0);
   leader_.remove_checkpoints();
   int failures = 0;
-  for (const uint32_t uid : {0u, 1u, 2u, 3u}) {
+  for (const uint32_t uid : {kLeader, kMiner, kSecondMiner, kThirdMiner}) {
     for (int64_t window = 0; window < 3; ++window) {
       for (const int failing_reads : {1, 2, 3, 4, 5, 8}) {
-        const std::string key = uid == 0 ? aggregate_record_key(window) : contribution_key(window);
+        const std::string key = uid == kLeader ? aggregate_record_key(window) : contribution_key(window);
         store_.set_fault(test_bucket(uid), key, {.failing_reads = failing_reads});
         replica_.begin_initial(0);
         auto state = advance_to_the_end(catch_up_);

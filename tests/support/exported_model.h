@@ -25,7 +25,7 @@ inline ModelSource source_of(const TestRun& run) {
   source.sequence_length = run.spec.inner.sequence_length;
   source.tokenizer = make_byte_tokenizer()->files();
   source.read = [&run](size_t parameter) -> Result<std::span<const float>> {
-    return run.parameters.spans()[parameter];
+    return run.values()[parameter];
   };
   return source;
 }

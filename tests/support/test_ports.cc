@@ -117,6 +117,7 @@ std::vector<std::string> TestPorts::keys(uint32_t uid, std::string_view prefix) 
 }
 
 Bytes TestPorts::sealed_contribution(uint32_t uid, int64_t window, ConstParameterSpans parameters) const {
+  if (parameters.empty()) parameters = run.values();
   const RunSpec& spec = run.spec;
   ThreadTeam team(1);
   const uint64_t values_seed = spec.seed + 1000003 * static_cast<uint64_t>(window) + uid;
@@ -140,25 +141,13 @@ Bytes TestPorts::sealed_contribution(uint32_t uid, int64_t window, ConstParamete
   return seal_contribution(header, blocks, run.layout, spec.codec, key(uid));
 }
 
-Bytes TestPorts::sealed_contribution(uint32_t uid, int64_t window) const {
-  return sealed_contribution(uid, window, run.parameters.spans());
-}
-
 void TestPorts::publish_contribution(uint32_t uid, int64_t window, ConstParameterSpans parameters) {
   put(uid, contribution_key(window), sealed_contribution(uid, window, parameters));
-}
-
-void TestPorts::publish_contribution(uint32_t uid, int64_t window) {
-  publish_contribution(uid, window, run.parameters.spans());
 }
 
 void TestPorts::publish_contributions(const std::vector<uint32_t>& uids, int64_t window,
                                       ConstParameterSpans parameters) {
   for (const uint32_t uid : uids) publish_contribution(uid, window, parameters);
-}
-
-void TestPorts::publish_contributions(const std::vector<uint32_t>& uids, int64_t window) {
-  publish_contributions(uids, window, run.parameters.spans());
 }
 
 Contribution TestPorts::contribution(uint32_t uid, int64_t window) const {
@@ -192,6 +181,14 @@ AggregateRecord TestPorts::record_of(int64_t window, int64_t outer_step, const H
 
 void TestPorts::publish_record(const AggregateRecord& record) {
   put(kLeader, aggregate_record_key(record.window), seal_aggregate_record(record, key(kLeader)));
+}
+
+std::vector<int64_t> TestPorts::windows_measured(std::string_view measurement) const {
+  std::vector<int64_t> windows;
+  for (const Measurement& written : metrics.named(measurement)) {
+    windows.push_back(std::get<int64_t>(written.fields.at("window")));
+  }
+  return windows;
 }
 
 }  // namespace templar::testing

@@ -82,16 +82,13 @@ class TestPorts {
 
   // A contribution of that node for that window, as the codec and the protocol make it: random values that
   // follow from uid and window, the receipt of the samples that the window assigns to it, root and proof of
-  // the given parameters.
-  [[nodiscard]] Bytes sealed_contribution(uint32_t uid, int64_t window, ConstParameterSpans parameters) const;
-  // As above, of the model that the run starts from.
-  [[nodiscard]] Bytes sealed_contribution(uint32_t uid, int64_t window) const;
+  // the given parameters, or of the model that the run starts from if none are given.
+  [[nodiscard]] Bytes sealed_contribution(uint32_t uid, int64_t window,
+                                          ConstParameterSpans parameters = {}) const;
   // Puts it where the other nodes look for it.
-  void publish_contribution(uint32_t uid, int64_t window, ConstParameterSpans parameters);
-  void publish_contribution(uint32_t uid, int64_t window);
+  void publish_contribution(uint32_t uid, int64_t window, ConstParameterSpans parameters = {});
   void publish_contributions(const std::vector<uint32_t>& uids, int64_t window,
-                             ConstParameterSpans parameters);
-  void publish_contributions(const std::vector<uint32_t>& uids, int64_t window);
+                             ConstParameterSpans parameters = {});
   // What the node has published for that window.
   [[nodiscard]] Contribution contribution(uint32_t uid, int64_t window) const;
   // Its content hash; nullopt if the node has published none.
@@ -105,6 +102,9 @@ class TestPorts {
     return record_of(0, 0, initial_root(), accepted);
   }
   void publish_record(const AggregateRecord& record);
+
+  // The field "window" of every measurement of that name, in the order in which they were written.
+  [[nodiscard]] std::vector<int64_t> windows_measured(std::string_view measurement) const;
 
  private:
   uint32_t register_node(NodeRole role, double stake);

@@ -13,7 +13,7 @@ TestRun::TestRun(const RunSpec& run_spec)
 
 Hash256 TestRun::state_root() const {
   ThreadTeam team(1);
-  return compute_state_root(layout, parameters.spans(), team);
+  return compute_state_root(layout, values(), team);
 }
 
 ParameterBuffers random_values(const ParameterLayout& layout, uint64_t seed, float deviation) {

@@ -13,7 +13,8 @@ namespace templar::testing {
 struct TestRun {
   explicit TestRun(const RunSpec& run_spec = small_run_spec());
 
-  [[nodiscard]] Hash256 state_root() const;  // of the parameters
+  [[nodiscard]] ConstParameterSpans values() const { return parameters.spans(); }
+  [[nodiscard]] Hash256 state_root() const;  // of the values as they are now
 
   RunSpec spec;
   ParameterLayout layout;

@@ -77,7 +77,7 @@ class TestWorld {
             .times = **times,
             .block_hash = *block_hash,
             .state_root = ports.initial_root(),
-            .parameters = ports.run.parameters.spans()};
+            .parameters = ports.run.values()};
   }
 
   // The leader's record of the window that the replica is at, if it accepted what these miners have stored.
@@ -102,7 +102,7 @@ class TestWorld {
   }
 
   // The leader's checkpoint of the run's first window: the initial model.
-  void begin_run() { publish_checkpoint(0, 0, ports.run.parameters.spans()); }
+  void begin_run() { publish_checkpoint(0, 0, ports.run.values()); }
   // A checkpoint of that model, in the leader's bucket and signed by it; or in another's, by that one.
   void publish_checkpoint(int64_t window, int64_t outer_step, ConstParameterSpans parameters,
                           uint32_t uid = kLeader) {

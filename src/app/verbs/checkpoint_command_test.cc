@@ -7,12 +7,12 @@
 
 #include "adapters/file_store/file_object_store.h"
 #include "base/file.h"
-#include "core/consensus/state_root.h"
 #include "core/protocol/object_keys.h"
 #include "formats/checkpoint/checkpoint.h"
 #include "formats/checkpoint/checkpoint_contents.h"
 #include "support/run_verb.h"
 #include "support/temporary_folder.h"
+#include "support/test_checkpoint.h"
 #include "support/test_run.h"
 
 namespace templar::testing {
@@ -35,11 +35,7 @@ class CheckpointCommand : public ::testing::Test {
     ThreadTeam team(1);
     TestRun changed;
     changed.parameters.spans().back()[0] += change;
-    const ConstParameterSpans parameters = std::as_const(changed.parameters).spans();
-    const CheckpointInfo info{window, window, compute_state_root(changed.layout, parameters, team)};
-    ASSERT_TRUE(publish_checkpoint(
-        store_, "leader", {.spec = changed.spec, .info = info, .parameters = parameters, .tokenizer = {}},
-        key_, team));
+    ASSERT_TRUE(publish_checkpoint(store_, "leader", checkpoint_of(changed, window, window), key_, team));
   }
   static Outcome run(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "checkpoint");

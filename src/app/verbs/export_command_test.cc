@@ -8,7 +8,6 @@
 #include "adapters/tokenizers/sentencepiece_tokenizer.h"
 #include "app/verbs/checkpoint_command.h"
 #include "base/file.h"
-#include "core/consensus/state_root.h"
 #include "core/protocol/object_keys.h"
 #include "formats/checkpoint/checkpoint_folder.h"
 #include "formats/safetensors/safetensors.h"
@@ -17,6 +16,7 @@
 #include "support/gguf_reader.h"
 #include "support/run_verb.h"
 #include "support/temporary_folder.h"
+#include "support/test_checkpoint.h"
 
 namespace templar::testing {
 namespace {
@@ -34,12 +34,8 @@ class ExportCommand : public ::testing::Test {
   }
   void write(int64_t window, const std::vector<TokenizerFile>& tokenizer) {
     ThreadTeam team(1);
-    const auto parameters = std::as_const(run_.parameters).spans();
-    const CheckpointInfo info{window, window, compute_state_root(run_.layout, parameters, team)};
-    ASSERT_TRUE(
-        write_checkpoint(checkpoint(window),
-                         {.spec = run_.spec, .info = info, .parameters = parameters, .tokenizer = tokenizer},
-                         KeyPair::from_seed({}), team));
+    ASSERT_TRUE(write_checkpoint(checkpoint(window), checkpoint_of(run_, window, window, tokenizer),
+                                 KeyPair::from_seed({}), team));
   }
   [[nodiscard]] VerbOutcome run(std::vector<std::string> options) {
     std::vector<std::string> arguments = {"checkpoint", "export", (folder_ / "bucket").string(),

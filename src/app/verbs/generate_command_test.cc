@@ -7,7 +7,6 @@
 
 #include "app/world/checkpoint_model.h"
 #include "base/file.h"
-#include "core/consensus/state_root.h"
 #include "formats/checkpoint/checkpoint_folder.h"
 #include "support/expect_failure.h"
 #include "support/exported_model.h"
@@ -22,19 +21,13 @@ using Json = nlohmann::json;
 
 class GenerateCommand : public ::testing::Test {
  protected:
-  void SetUp() override {
-    ThreadTeam team(1);
-    write(compute_state_root(run_.layout, std::as_const(run_.parameters).spans(), team));
-  }
+  void SetUp() override { write(run_.state_root()); }
   void write(const Hash256& root,
              const std::vector<TokenizerFile>& tokenizer = make_byte_tokenizer()->files()) {
     ThreadTeam team(1);
-    ASSERT_TRUE(write_checkpoint(path_,
-                                 {.spec = run_.spec,
-                                  .info = {3, 2, root},
-                                  .parameters = std::as_const(run_.parameters).spans(),
-                                  .tokenizer = tokenizer},
-                                 KeyPair::from_seed({}), team));
+    ASSERT_TRUE(write_checkpoint(
+        path_, {.spec = run_.spec, .info = {3, 2, root}, .parameters = run_.values(), .tokenizer = tokenizer},
+        KeyPair::from_seed({}), team));
   }
   [[nodiscard]] VerbOutcome run(std::vector<std::string> options) {
     std::vector<std::string> arguments = {"generate", path_.string(), "--threads", "1", "--ignore-end"};
@@ -44,7 +37,7 @@ class GenerateCommand : public ::testing::Test {
   [[nodiscard]] std::vector<uint32_t> expected(const std::vector<uint32_t>& prompt,
                                                const GenerationOptions& options) {
     const auto engine = make_cpu_engine(run_.spec.model, run_.spec.inner, {}).value();
-    copy_parameters(std::as_const(run_.parameters).spans(), engine->parameters());
+    copy_parameters(run_.values(), engine->parameters());
     engine->parameters_changed();
     return engine->generate(prompt, options).value();
   }
@@ -99,8 +92,7 @@ TEST_F(GenerateCommand, TakesThePromptFromAFile) {
 
 TEST_F(GenerateCommand, EndsWithTheDocument) {
   for (float& value : run_.parameters.spans().back()) value = 0;
-  ThreadTeam team(1);
-  write(compute_state_root(run_.layout, std::as_const(run_.parameters).spans(), team));
+  write(run_.state_root());
   const auto run_to_the_end = [&](std::vector<std::string> more) {
     std::vector<std::string> arguments = {
         "generate", path_.string(), "--prompt", "a", "--temperature", "0", "--max-new-tokens", "7", "--json"};

@@ -4,10 +4,10 @@
 
 #include <cmath>
 
-#include "core/consensus/state_root.h"
 #include "formats/checkpoint/checkpoint_folder.h"
 #include "support/expect_failure.h"
 #include "support/temporary_folder.h"
+#include "support/test_checkpoint.h"
 #include "support/test_run.h"
 
 namespace templar::testing {
@@ -15,15 +15,12 @@ namespace {
 
 class CheckpointDiff : public ::testing::Test {
  protected:
-  CheckpointFiles write(const std::string& name, const TestRun& model,
+  CheckpointFiles write(const std::string& name, const TestRun& run,
                         uint64_t shard_bytes = kDefaultShardBytes) {
     ThreadTeam team(1);
-    const ConstParameterSpans values = model.parameters.spans();
-    const CheckpointInfo info{1, 1, compute_state_root(model.layout, values, team)};
-    const Status status = write_checkpoint(
-        folder_ / name,
-        {.spec = model.spec, .info = info, .parameters = values, .tokenizer = {}, .shard_bytes = shard_bytes},
-        KeyPair::from_seed({}), team);
+    CheckpointContents contents = checkpoint_of(run, 1, 1);
+    contents.shard_bytes = shard_bytes;
+    const Status status = write_checkpoint(folder_ / name, contents, KeyPair::from_seed({}), team);
     EXPECT_TRUE(status) << status.error().message;
     return checkpoint_in_folder(folder_ / name);
   }
@@ -57,7 +54,7 @@ TEST_F(CheckpointDiff, NamesWhatDiffersAndByHowMuch) {
   EXPECT_EQ(parameter.first_different, 3);
   EXPECT_NEAR(parameter.largest, 0.5, 1e-6);
   double square = 0;
-  for (const float value : std::as_const(run_.parameters).spans().back()) square += double{value} * value;
+  for (const float value : run_.values().back()) square += double{value} * value;
   EXPECT_NEAR(parameter.relative, std::sqrt(0.3125 / square), 1e-6);
   for (size_t i = 0; i + 1 < difference->parameters.size(); ++i)
     EXPECT_EQ(difference->parameters[i].different, 0);

@@ -9,6 +9,7 @@
 #include "support/child_process.h"
 #include "support/expect_failure.h"
 #include "support/temporary_folder.h"
+#include "support/test_checkpoint.h"
 #include "support/test_key.h"
 #include "support/test_run.h"
 
@@ -24,14 +25,7 @@ class CheckpointFolder : public ::testing::Test {
     ASSERT_TRUE(status) << status.error().message;
   }
   [[nodiscard]] Status write() {
-    const CheckpointInfo info{5, 4,
-                              compute_state_root(run_.layout, std::as_const(run_.parameters).spans(), team_)};
-    return write_checkpoint(path_,
-                            {.spec = run_.spec,
-                             .info = info,
-                             .parameters = std::as_const(run_.parameters).spans(),
-                             .tokenizer = tokenizer_},
-                            key_, team_);
+    return write_checkpoint(path_, checkpoint_of(run_, 5, 4, tokenizer_), key_, team_);
   }
   [[nodiscard]] CheckpointReport verify(const std::optional<PublicKey>& leader = std::nullopt) {
     return verify_checkpoint(checkpoint_in_folder(path_), leader, team_).value();

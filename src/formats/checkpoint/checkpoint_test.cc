@@ -11,6 +11,7 @@
 #include "formats/checkpoint/checkpoint_contents.h"
 #include "formats/checkpoint/checkpoint_files.h"
 #include "support/expect_failure.h"
+#include "support/test_checkpoint.h"
 #include "support/test_key.h"
 #include "support/test_run.h"
 
@@ -171,14 +172,7 @@ TEST_F(Checkpoint, RefusesASignedModelOfAnotherShape) {
   RunSpec wider = run_.spec;
   wider.model.intermediate_size *= 2;
   const TestRun other(wider);
-  const CheckpointInfo info{12, 0,
-                            compute_state_root(other.layout, std::as_const(other.parameters).spans(), team_)};
-  ASSERT_TRUE(publish_checkpoint(store_, kBucket,
-                                 {.spec = wider,
-                                  .info = info,
-                                  .parameters = std::as_const(other.parameters).spans(),
-                                  .tokenizer = tokenizer_},
-                                 key_, team_));
+  ASSERT_TRUE(publish_checkpoint(store_, kBucket, checkpoint_of(other, 12, 0, tokenizer_), key_, team_));
   const auto loaded = load_checkpoint(store_, kBucket, 12, {run_.layout, run_id(wider), key_.public_key()},
                                       loaded_.spans(), team_);
   EXPECT_TRUE(fails(loaded, ErrorKind::kSkip,

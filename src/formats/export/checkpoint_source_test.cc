@@ -3,12 +3,12 @@
 #include <gtest/gtest.h>
 
 #include "base/file.h"
-#include "core/consensus/state_root.h"
 #include "formats/checkpoint/checkpoint_folder.h"
 #include "formats/safetensors/safetensors.h"
 #include "support/expect_failure.h"
 #include "support/file_content.h"
 #include "support/temporary_folder.h"
+#include "support/test_checkpoint.h"
 #include "support/test_run.h"
 
 namespace templar::testing {
@@ -18,12 +18,8 @@ class CheckpointSourceTest : public ::testing::Test {
  protected:
   void SetUp() override {
     ThreadTeam team(1);
-    const auto parameters = std::as_const(run_.parameters).spans();
-    const CheckpointInfo info{5, 4, compute_state_root(run_.layout, parameters, team)};
     const std::vector<TokenizerFile> tokenizer = make_byte_tokenizer()->files();
-    ASSERT_TRUE(write_checkpoint(
-        path_, {.spec = run_.spec, .info = info, .parameters = parameters, .tokenizer = tokenizer}, key_,
-        team));
+    ASSERT_TRUE(write_checkpoint(path_, checkpoint_of(run_, 5, 4, tokenizer), key_, team));
   }
   [[nodiscard]] Result<CheckpointSource> opened() { return open_checkpoint(checkpoint_in_folder(path_), {}); }
   // Signs anew a manifest of the files that are there now.
@@ -63,7 +59,7 @@ TEST_F(CheckpointSourceTest, GivesTheModelAndItsTokenizer) {
 
 TEST_F(CheckpointSourceTest, FindsParametersThatAreSpreadOverFiles) {
   CheckpointManifest manifest = opened().value().manifest;
-  const auto values = std::as_const(run_.parameters).spans();
+  const auto values = run_.values();
   const auto write = [&](const std::string& name, size_t begin, size_t end) {
     const ParameterLayout part(run_.layout.begin() + begin, run_.layout.begin() + end);
     Bytes file;

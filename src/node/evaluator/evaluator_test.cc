@@ -24,9 +24,7 @@ constexpr char kPassedOver[] = "checkpoint passed over";
 
 class EvaluatorTest : public ::testing::Test {
  protected:
-  void publish(int64_t window) {
-    world_.publish_checkpoint(window, window, world_.ports.run.parameters.spans());
-  }
+  void publish(int64_t window) { world_.publish_checkpoint(window, window, world_.ports.run.values()); }
   void break_checkpoint(int64_t window) {
     const auto keys = world_.ports.keys(kLeader, checkpoint_prefix(window));
     ASSERT_FALSE(keys.empty());
@@ -35,13 +33,8 @@ class EvaluatorTest : public ::testing::Test {
     }
   }
   [[nodiscard]] std::vector<int64_t> evaluated_windows() const {
-    std::vector<int64_t> windows;
-    for (const Measurement& measurement : world_.ports.metrics.named("benchmark_metrics")) {
-      windows.push_back(std::get<int64_t>(measurement.fields.at("window")));
-    }
-    return windows;
+    return world_.ports.windows_measured("benchmark_metrics");
   }
-
   [[nodiscard]] Result<Progress> evaluate(const EvaluatorOptions& options) {
     Evaluator evaluator(world_.environment, *engine_, options);
     return work_until_waiting(evaluator);
@@ -219,9 +212,7 @@ class EvaluatorTaskTest : public ::testing::Test {
     Evaluator evaluator(world_.environment, *engine_, options);
     ASSERT_TRUE(waits(evaluator));
   }
-  void publish(int64_t window) {
-    world_.publish_checkpoint(window, window - 1, world_.ports.run.parameters.spans());
-  }
+  void publish(int64_t window) { world_.publish_checkpoint(window, window - 1, world_.ports.run.values()); }
   [[nodiscard]] std::vector<Measurement> named(std::string_view name) const {
     return world_.ports.metrics.named(name);
   }

@@ -108,7 +108,7 @@ TEST_F(MinerTest, TakesTheLeadersSetWhereItsOwnGatherDiffers) {
   publish_others(node, 0);
   world_.ports.close_window(0);
   AggregateRecord record = world_.ports.record_of_first_window({kMiner, kThirdMiner});
-  world_.ports.publish_record(record);  // without 2, whom its own gather accepts
+  world_.ports.publish_record(record);  // without the second, whom its own gather accepts
   ASSERT_TRUE(waits(node));
   EXPECT_EQ(node.replica().state_root(), world_.root_after(record));
   EXPECT_EQ(logs_.field(kLeftOut, "peer"), "2");
@@ -120,7 +120,7 @@ TEST_F(MinerTest, FetchesWhatTheLeaderAcceptedAndItsOwnGatherDidNot) {
   publish_others(node, 0);
   world_.ports.close_window(0);
   AggregateRecord record = world_.ports.record_of_first_window({kMiner, kSecondMiner, kThirdMiner});
-  record.gather_peers = {1, 2};  // 3 is not even asked
+  record.gather_peers = {kMiner, kSecondMiner};  // the third is not even asked
   world_.ports.publish_record(record);
   ASSERT_TRUE(waits(node));
   EXPECT_EQ(node.replica().outer_step(), 1);
@@ -154,7 +154,7 @@ TEST_F(MinerTest, GoesOnFromANewerCheckpointWhereANamedContributionWasTakenBack)
   world_.ports.remove(kSecondMiner, contribution_key(0));
   ASSERT_TRUE(waits(node));
   EXPECT_EQ(node.replica().window(), 0);
-  world_.publish_checkpoint(1, 1, world_.ports.run.parameters.spans());
+  world_.publish_checkpoint(1, 1, world_.ports.run.values());
   world_.ports.enter_window(2);
   ASSERT_TRUE(waits(node));
   EXPECT_EQ(node.replica().window(), 1);

@@ -12,7 +12,7 @@ class Measuring : public ::testing::Test {
  protected:
   Measuring() {
     replica_.begin_initial(0);
-    for (const uint32_t uid : {1u, 2u, 3u}) {
+    for (const uint32_t uid : world_.ports.miner_uids()) {
       world_.ports.publish_contribution(uid, 0);
       accepted_.push_back(world_.ports.contribution(uid, 0));
     }

@@ -33,7 +33,7 @@ class ManyMiners {
         .next_peers_from = kStartWindow};
     world.ports.put(kLeader, kValidatorStateKey, as_bytes(encode_validator_state(state)));
     // As if all windows so far had been null rounds.
-    world.publish_checkpoint(kStartWindow, 0, world.ports.run.parameters.spans());
+    world.publish_checkpoint(kStartWindow, 0, world.ports.run.values());
   }
 
   TestWorld world{{.miners = kMiners, .spec = small_run_spec()}};

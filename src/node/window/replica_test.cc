@@ -11,7 +11,7 @@ class ReplicaTest : public ::testing::Test {
  protected:
   [[nodiscard]] std::vector<Contribution> contributions() {
     std::vector<Contribution> list;
-    for (const uint32_t uid : {1u, 2u}) {
+    for (const uint32_t uid : world_.ports.miner_uids()) {
       world_.ports.publish_contribution(uid, 0);
       list.push_back(world_.ports.contribution(uid, 0));
     }
@@ -35,7 +35,7 @@ TEST_F(ReplicaTest, MovesOnByTheOuterStepOfTheWindowsContributions) {
   replica_.begin_initial(0);
   const auto accepted = contributions();
   ParameterBuffers expected(world_.layout());
-  expected.copy_from(world_.ports.run.parameters.spans());
+  expected.copy_from(world_.ports.run.values());
   ThreadTeam team(1);
   apply_outer_step(expected.spans(), world_.layout(), world_.spec(), as_list(accepted),
                    world_.spec().outer.learning_rate, team);
@@ -81,8 +81,7 @@ TEST_F(ReplicaTest, HasNoModelBeforeItBeginsAndAfterItWasDiscarded) {
 TEST_F(ReplicaTest, KeepsTheHashesOfItsModelsBlocks) {
   replica_.begin_initial(0);
   ThreadTeam team(1);
-  EXPECT_EQ(replica_.state_tree(),
-            compute_state_tree(world_.layout(), world_.ports.run.parameters.spans(), team));
+  EXPECT_EQ(replica_.state_tree(), compute_state_tree(world_.layout(), world_.ports.run.values(), team));
 }
 
 TEST(ReplicaInDemo, TakesTheOuterStepsRateFromTheSchedule) {
