@@ -33,43 +33,32 @@ Metagraph make_metagraph(const MetagraphOptions& options) {
   const std::vector<double> incentives = make_incentives(options);
   Metagraph metagraph;
   for (uint32_t i = 0; i < options.miners; ++i) {
-    const uint32_t uid = options.first_uid + i;
-    metagraph.miners.push_back({.registration = {.uid = uid,
-                                                 .role = NodeRole::kMiner,
-                                                 .key = test_key(uid).public_key(),
-                                                 .bucket = test_bucket(uid)},
-                                .incentive = incentives[i]});
+    metagraph.miners.push_back({.uid = options.first_uid + i, .incentive = incentives[i]});
   }
   return metagraph;
 }
 
 const MetagraphMiner& Metagraph::miner(uint32_t uid) const {
-  CHECK(!miners.empty() && uid >= miners.front().registration.uid);
-  return miners.at(uid - miners.front().registration.uid);
-}
-
-std::vector<Registration> Metagraph::registrations() const {
-  std::vector<Registration> all;
-  for (const MetagraphMiner& miner : miners) all.push_back(miner.registration);
-  return all;
+  CHECK(!miners.empty() && uid >= miners.front().uid);
+  return miners.at(uid - miners.front().uid);
 }
 
 std::vector<WeightEntry> Metagraph::weights() const {
   std::vector<WeightEntry> all;
-  for (const MetagraphMiner& miner : miners) all.push_back({miner.registration.uid, miner.incentive});
+  for (const MetagraphMiner& miner : miners) all.push_back({miner.uid, miner.incentive});
   return all;
 }
 
 std::vector<uint32_t> Metagraph::uids() const {
   std::vector<uint32_t> all;
-  for (const MetagraphMiner& miner : miners) all.push_back(miner.registration.uid);
+  for (const MetagraphMiner& miner : miners) all.push_back(miner.uid);
   return all;
 }
 
 std::vector<PeerCandidate> Metagraph::candidates(const std::vector<uint32_t>& active) const {
   std::vector<PeerCandidate> all;
   for (const MetagraphMiner& miner : miners) {
-    const uint32_t uid = miner.registration.uid;
+    const uint32_t uid = miner.uid;
     const bool is_active = std::binary_search(active.begin(), active.end(), uid);
     all.push_back({.uid = uid, .weight = miner.incentive, .excluded = !is_active});
   }
@@ -95,7 +84,7 @@ Scoreboard make_scoreboard(const Metagraph& metagraph, const std::vector<uint32_
       const MetagraphMiner& miner = metagraph.miner(uid);
       const double improvement = 0.01 + miner.incentive;
       evidence.miners.push_back({.uid = uid,
-                                 .key = miner.registration.key,
+                                 .key = test_key(uid).public_key(),
                                  .verdict = {},
                                  .evaluation = Evaluation{.own = {4.0, 4.0 * (1 - 1.5 * improvement)},
                                                           .unassigned = {4.0, 4.0 * (1 - improvement)}},

@@ -16,18 +16,16 @@ struct MetagraphOptions {
 };
 
 struct MetagraphMiner {
-  Registration registration;
+  uint32_t uid = 0;
   double incentive = 0;
 };
 
-// Ascending by uid, without a gap, keys and buckets as in TestPorts. Incentives are all different among
-// those who have one, and shuffled over the uids.
+// Ascending by uid, without a gap. Incentives are all different among those who have one, and shuffled over
+// the uids.
 struct Metagraph {
   std::vector<MetagraphMiner> miners;
 
   [[nodiscard]] const MetagraphMiner& miner(uint32_t uid) const;
-  // As the ledger names them.
-  [[nodiscard]] std::vector<Registration> registrations() const;
   [[nodiscard]] std::vector<WeightEntry> weights() const;
   [[nodiscard]] std::vector<uint32_t> uids() const;
   // For select_peers(): everybody but the active ones is excluded.
