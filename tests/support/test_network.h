@@ -19,8 +19,8 @@ struct TestNetworkOptions {
   bool evaluates = false;  // there is an evaluator as well
 };
 
-// Every node of the ports, each with an engine of its own. As far as the nodes know, `store` is the only
-// store.
+// Every node of the ports, each with an engine of its own, not begun yet. As far as the nodes know, `store`
+// is the only store.
 class TestNetwork {
  public:
   explicit TestNetwork(const TestNetworkOptions& options) : ports(options.ports) {

@@ -24,6 +24,7 @@
 
 namespace templar::testing {
 
+// An engine with one thread for that run's model; its parameters are still to be set.
 inline std::unique_ptr<Engine> make_node_engine(const RunSpec& spec) {
   auto engine = make_cpu_engine(spec.model, spec.inner, {.threads = 1});
   CHECK(engine.has_value());
@@ -39,7 +40,7 @@ template <typename Node>
   }
 }
 
-// What a node's environment has that is not simply of the ports.
+// In what a node's environment differs from what the ports give.
 struct EnvironmentChanges {
   const ObjectReader* store = nullptr;  // one in front of the ports' store, with faults
   std::optional<BootstrapSpec> bootstrap = {};
@@ -55,6 +56,8 @@ struct EnvironmentChanges {
   return {spec, store, ports.ledger, *ports.shards, ports.metrics, changes.checkpoint_folder};
 }
 
+// The ports with the environment that nodes are given of them, and what a leader publishes. What a method
+// can't do, by a mistake of the test's, ends the test program.
 class TestWorld {
  public:
   explicit TestWorld(const TestPortsOptions& options = {}) : ports(options) {}
