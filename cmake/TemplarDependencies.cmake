@@ -15,7 +15,7 @@ templar_dependency(libsodium PkgConfig::SODIUM)
 templar_dependency(spdlog spdlog::spdlog fmt::fmt)
 templar_dependency(json nlohmann_json::nlohmann_json)
 templar_dependency(highway PkgConfig::HIGHWAY)
-templar_dependency(cli11)  # header only
+# CLI11 is headers alone: src/app/command_line/command_line.cc, the one source that includes it, needs no target.
 
 if(TEMPLAR_ONLY_CORE)
   return()

@@ -3,7 +3,6 @@
 // answers.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -11,6 +10,7 @@
 #include "adapters/influx/influx_output.h"
 #include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
 #include "adapters/metrics_logger/metrics_logger.h"
+#include "app/command_line/command_line.h"
 #include "base/check.h"
 #include "base/mutex.h"
 
@@ -20,8 +20,6 @@ namespace {
 struct Arguments {
   InfluxConfig config;
   InfluxOutputOptions options;
-  std::string spool;
-  std::string ca_file;
   std::string jsonl;
   int64_t points = 0;  // of a stream
   double rate = 100'000;
@@ -130,27 +128,26 @@ int run(const Arguments& arguments) {
 int main(int argc, char** argv) {
   templar::testing::Arguments arguments;
   templar::InfluxConfig& config = arguments.config;
-  CLI::App app("Logs measurements to an InfluxDB server");
-  app.add_option("--url", config.url);
-  app.add_option("--database", config.database);
-  app.add_option("--user", config.user);
-  app.add_option("--password", config.password);
-  app.add_option("--org", config.org);
-  app.add_option("--bucket", config.bucket);
-  app.add_option("--token", config.token);
-  app.add_option("--ca-file", arguments.ca_file);
-  app.add_option("--batch-size", config.batch_size);
-  app.add_option("--spool", arguments.spool);
-  app.add_option("--jsonl", arguments.jsonl);
-  app.add_option("--points", arguments.points);
-  app.add_option("--rate", arguments.rate);
-  app.add_option("--patience", arguments.patience_s);
-  CLI11_PARSE(app, argc, argv);
-  config.ca_file = arguments.ca_file;
+  templar::CommandLine command_line("influx_points", "Logs measurements to an InfluxDB server", "");
+  templar::Verb program = command_line.root();
+  program.add_options({{"--url", &config.url, ""},
+                       {"--database", &config.database, ""},
+                       {"--user", &config.user, ""},
+                       {"--password", &config.password, ""},
+                       {"--org", &config.org, ""},
+                       {"--bucket", &config.bucket, ""},
+                       {"--token", &config.token, ""},
+                       {"--ca-file", &config.ca_file, ""},
+                       {"--batch-size", &config.batch_size, ""},
+                       {"--spool", &arguments.options.spool_folder, ""},
+                       {"--jsonl", &arguments.jsonl, ""},
+                       {"--points", &arguments.points, ""},
+                       {"--rate", &arguments.rate, ""},
+                       {"--patience", &arguments.patience_s, ""}});
   config.connect_timeout = std::chrono::seconds(3);
-  arguments.options.spool_folder = arguments.spool;
   arguments.options.first_retry = std::chrono::milliseconds(50);
   arguments.options.last_retry = std::chrono::milliseconds(500);
   arguments.options.exit_time = std::chrono::seconds(1);
-  return templar::testing::run(arguments);
+  program.runs([&arguments] { return templar::testing::run(arguments); });
+  return command_line.run({argv + 1, argv + argc});
 }

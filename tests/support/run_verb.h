@@ -1,12 +1,13 @@
 // One of the program's verbs, run in this process as from a command line.
 #pragma once
 
+#include <gtest/gtest.h>
+
+#include <cstdio>
 #include <string>
 #include <vector>
 
-namespace CLI {
-class App;
-}
+#include "app/command_line/command_line.h"
 
 namespace templar::testing {
 
@@ -17,7 +18,17 @@ struct VerbOutcome {
 };
 
 // add: the function that adds the verb to the program. arguments: from the verb's name on.
-[[nodiscard]] VerbOutcome run_verb(void (*add)(CLI::App& root, int& exit_code),
-                                   std::vector<std::string> arguments);
+[[nodiscard]] inline VerbOutcome run_verb(void (*add)(Verb program),
+                                          const std::vector<std::string>& arguments) {
+  CommandLine command_line("templar", "", "");
+  add(command_line.root());
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
+  VerbOutcome outcome{.exit_code = command_line.run(arguments), .output = {}, .errors = {}};
+  std::fflush(nullptr);
+  outcome.output = ::testing::internal::GetCapturedStdout();
+  outcome.errors = ::testing::internal::GetCapturedStderr();
+  return outcome;
+}
 
 }  // namespace templar::testing

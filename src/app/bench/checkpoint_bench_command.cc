@@ -1,16 +1,14 @@
-#include "app/bench/checkpoint_bench_command.h"
-
+// `templar bench checkpoint`.
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "app/bench/bench_model.h"
 #include "app/bench/bench_progress.h"
+#include "app/bench/bench_verbs.h"
 #include "app/bench/measure_checkpoint.h"
-#include "app/verbs/command.h"
 #include "formats/safetensors/model_shards.h"
 
 namespace templar {
@@ -87,29 +85,33 @@ Status bench_checkpoint(const Arguments& arguments) {
 
 }  // namespace
 
-void add_bench_checkpoint_command(CLI::App& bench, int& exit_code) {
+void add_checkpoint_bench_command(Verb bench) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* verb = bench.add_subcommand(
+  Verb verb = bench.add_verb(
       "checkpoint",
       "Checkpoints: the pause in training, saving and loading beside the disk's own speed, memory");
-  verb->add_option("--millions", arguments->millions, "Parameters, in millions")
-      ->check(CLI::Range(1, 100'000))
-      ->capture_default_str();
-  verb->add_option("--folder", arguments->folder, "A folder on the disk to measure; twice the model must fit")
-      ->check(CLI::ExistingDirectory)
-      ->capture_default_str();
-  verb->add_option("--shard-size", arguments->shard_bytes, "Largest file of the checkpoint, e.g. 512MB")
-      ->transform(CLI::AsSizeValue(true))
-      ->check(CLI::PositiveNumber);
-  verb->add_option("--threads", arguments->threads, "Threads")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  verb->add_option("--rounds", arguments->rounds, "Rounds, of which the best counts")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  verb->add_flag("--json", arguments->json, "Print the report as JSON");
-  verb->callback(
-      [arguments, &exit_code] { exit_code = run_command([&] { return bench_checkpoint(*arguments); }); });
+  verb.add_options({{"--millions",
+                     &arguments->millions,
+                     "Parameters, in millions",
+                     {.allowed = IntegerRange{1, 100'000}, .shows_default = true}},
+                    {"--folder",
+                     &arguments->folder,
+                     "A folder on the disk to measure; twice the model must fit",
+                     {.allowed = ExistingFolder{}, .shows_default = true}},
+                    {"--shard-size",
+                     &arguments->shard_bytes,
+                     "Largest file of the checkpoint, e.g. 512MB",
+                     {.allowed = AboveZero{}, .is_size = true}},
+                    {"--threads",
+                     &arguments->threads,
+                     "Threads",
+                     {.allowed = IntegerRange{1, 1024}, .shows_default = true}},
+                    {"--rounds",
+                     &arguments->rounds,
+                     "Rounds, of which the best counts",
+                     {.allowed = IntegerRange{1, 1000}, .shows_default = true}},
+                    {"--json", &arguments->json, "Print the report as JSON"}});
+  verb.runs([arguments] { return bench_checkpoint(*arguments); });
 }
 
 }  // namespace templar

@@ -1,10 +1,8 @@
-#include "app/bench/checkpoint_bench_command.h"
-
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
-#include "app/verbs/command.h"
+#include "app/verbs/verbs.h"
 #include "support/run_verb.h"
 #include "support/temporary_folder.h"
 

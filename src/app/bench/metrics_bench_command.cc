@@ -1,12 +1,10 @@
-#include "app/bench/metrics_bench_command.h"
-
+// `templar bench metrics`.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "app/bench/bench_verbs.h"
 #include "app/bench/measure_metrics.h"
-#include "app/verbs/command.h"
 
 namespace templar {
 namespace {
@@ -62,25 +60,25 @@ Status bench_metrics(const MetricsArguments& arguments) {
 
 }  // namespace
 
-void add_bench_metrics_command(CLI::App& bench, int& exit_code) {
+void add_metrics_bench_command(Verb bench) {
   auto arguments = std::make_shared<MetricsArguments>();
   MetricsBenchOptions& options = arguments->options;
-  CLI::App* verb =
-      bench.add_subcommand("metrics", "What a call that logs a measurement costs, outputs up and down");
-  verb->add_option("--rate", options.points_per_second, "Points a second")
-      ->check(CLI::Range(1.0, 1e7))
-      ->capture_default_str();
-  verb->add_option("--seconds", options.seconds, "Seconds of each part")
-      ->check(CLI::Range(0.01, 1000.0))
-      ->capture_default_str();
-  verb->add_option("--influx-url", options.influx.url,
-                   "A running InfluxDB 1.x server, to be measured with, too");
-  verb->add_option("--influx-database", options.influx.database, "Its database; nothing in it is removed");
-  verb->add_option("--influx-user", options.influx.user, "A user that may write to it");
-  verb->add_option("--influx-password", options.influx.password, "The user's password");
-  verb->add_flag("--json", arguments->json, "Print the report as JSON");
-  verb->callback(
-      [arguments, &exit_code] { exit_code = run_command([&] { return bench_metrics(*arguments); }); });
+  Verb verb = bench.add_verb("metrics", "What a call that logs a measurement costs, outputs up and down");
+  verb.add_options(
+      {{"--rate",
+        &options.points_per_second,
+        "Points a second",
+        {.allowed = RealRange{1, 1e7}, .shows_default = true}},
+       {"--seconds",
+        &options.seconds,
+        "Seconds of each part",
+        {.allowed = RealRange{0.01, 1000}, .shows_default = true}},
+       {"--influx-url", &options.influx.url, "A running InfluxDB 1.x server, to be measured with, too"},
+       {"--influx-database", &options.influx.database, "Its database; nothing in it is removed"},
+       {"--influx-user", &options.influx.user, "A user that may write to it"},
+       {"--influx-password", &options.influx.password, "The user's password"},
+       {"--json", &arguments->json, "Print the report as JSON"}});
+  verb.runs([arguments] { return bench_metrics(*arguments); });
 }
 
 }  // namespace templar

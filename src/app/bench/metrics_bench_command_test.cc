@@ -1,11 +1,8 @@
-#include "app/bench/metrics_bench_command.h"
-
 #include <gtest/gtest.h>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include "app/verbs/command.h"
+#include "app/verbs/verbs.h"
 #include "support/captured_logs.h"
 #include "support/run_verb.h"
 

@@ -13,7 +13,7 @@ Result<std::unique_ptr<RunningNode>> open_node(const LocalNode& node) {
     case NodeRole::kMiner:
       return open_miner(node.config);
     case NodeRole::kValidator:
-      return open_validator(node.config, kValidatorStake);
+      return open_validator(node.config);
     case NodeRole::kEvaluator:
       return open_evaluator(node.config);
   }

@@ -13,6 +13,7 @@
 #include "app/localnet/block_pacer.h"
 #include "app/localnet/in_process.h"
 #include "app/localnet/templar_process.h"
+#include "app/world/node_options.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "core/protocol/object_keys.h"
@@ -33,42 +34,6 @@ struct Supervised {
   int restarts = 0;
   Stopwatch since_end;
 };
-
-std::vector<std::string> arguments_of(const LocalNode& node, const WatchOptions& watch) {
-  const NodeConfig& config = node.config;
-  std::vector<std::string> arguments = {std::string(name_of(node.role)),
-                                        "--spec",
-                                        config.spec_file.string(),
-                                        "--data",
-                                        config.data_folder.string(),
-                                        "--store",
-                                        config.store_root.string(),
-                                        "--ledger",
-                                        config.ledger_file.string(),
-                                        "--state",
-                                        config.state_folder.string(),
-                                        "--metrics",
-                                        config.metrics_file.string(),
-                                        "--threads",
-                                        std::to_string(config.threads),
-                                        "--precision",
-                                        config.precision == Precision::kBf16 ? "bf16" : "f32"};
-  if (node.role == NodeRole::kMiner && !config.dump_folder.empty()) {
-    arguments.insert(arguments.end(), {"--dump-pseudo-gradients", config.dump_folder.string()});
-  }
-  if (config.until_window)
-    arguments.insert(arguments.end(), {"--until-window", std::to_string(*config.until_window)});
-  if (node.role == NodeRole::kEvaluator) {
-    arguments.insert(arguments.end(), {"--heldout-samples", std::to_string(config.heldout_samples)});
-    const std::string tasks = config.evaluation.tasks_folder.string();
-    if (!tasks.empty()) arguments.insert(arguments.end(), {"--tasks", tasks});
-  } else {
-    arguments.insert(arguments.end(), {"--key", config.key_file.string()});
-  }
-  const std::vector<std::string> watched = watch_arguments(watch);
-  arguments.insert(arguments.end(), watched.begin(), watched.end());
-  return arguments;
-}
 
 // The last error that a node has written to its log; empty if there is none near the end.
 std::string last_error_in(const std::filesystem::path& log) {
@@ -140,18 +105,21 @@ class Supervisor {
  private:
   Status start(Supervised& supervised) {
     const LocalNode& node = *supervised.node;
-    TRY_ASSIGN(supervised.process, TemplarProcess::start(arguments_of(node, watch_of(node)),
-                                                         run_.path("logs") / (node.name + ".log")));
+    TRY_ASSIGN(supervised.process,
+               TemplarProcess::start(node_arguments(node.role, node.config, watch_of(node)),
+                                     run_.path("logs") / (node.name + ".log")));
     TRY(make_folder(node.config.state_folder));
     return write_file_atomically(node.config.state_folder / "pid",
                                  std::to_string(supervised.process->pid()) + "\n");
   }
 
-  // Each process has a port of its own for Prometheus: this one the first, then the nodes in their order; and
-  // a log of its own.
+  // Each process has a port of its own for Prometheus: this one the first, then the nodes in their order; a
+  // log of its own; and batches as large as suit its role where the localnet's are as large as by default.
   [[nodiscard]] WatchOptions watch_of(const LocalNode& node) const {
     WatchOptions watch = watch_;
     watch.log_file.clear();
+    if (watch.influx.batch_size == WatchOptions().influx.batch_size)
+      watch.influx.batch_size = default_watch_options(node.role).influx.batch_size;
     if (watch.prometheus_port > 0) watch.prometheus_port += 1 + static_cast<int>(&node - run_.nodes.data());
     return watch;
   }

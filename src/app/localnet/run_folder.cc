@@ -157,6 +157,7 @@ LocalNode make_node(const LocalnetOptions& options, const LocalRun& run, NodeRol
                     .dump_folder = options.dump_folder,
                     .threads = options.node_threads,
                     .precision = options.precision,
+                    .stake = kValidatorStake,
                     .until_window = options.windows,
                     .heldout_samples = options.heldout_samples,
                     // In one process the same seed gives the same checkpoints.
@@ -188,7 +189,7 @@ Status register_nodes(const LocalRun& run) {
                                       .role = node.role,
                                       .key = key.public_key(),
                                       .bucket = bucket_of(key.public_key()),
-                                      .stake = node.role == NodeRole::kValidator ? kValidatorStake : 0.0}));
+                                      .stake = node.role == NodeRole::kValidator ? node.config.stake : 0.0}));
     if (uid != node.uid) {
       return fatal_error(fmt::format("{}: {} was to have uid {}, the ledger gave {}",
                                      run.path("ledger.db").string(), node.name, node.uid, uid));

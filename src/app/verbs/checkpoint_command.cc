@@ -1,16 +1,12 @@
-#include "app/verbs/checkpoint_command.h"
-
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "app/verbs/command.h"
-#include "app/verbs/export_command.h"
+#include "app/verbs/verbs.h"
 #include "app/world/checkpoint_places.h"
 #include "base/file.h"
 #include "formats/checkpoint/checkpoint_diff.h"
@@ -151,50 +147,63 @@ Result<bool> diff(const std::string& a, const std::string& b, bool all) {
   return differing == 0;
 }
 
-}  // namespace
+struct Arguments {
+  std::vector<std::string> places;
+  std::string place, other, leader;
+  int threads = 1;
+  bool all = false;
+};
 
-void add_checkpoint_command(CLI::App& root, int& exit_code) {
-  CLI::App* verb = root.add_subcommand("checkpoint", "Look at checkpoints, check them, take the model away")
-                       ->require_subcommand(1);
-  struct Options {
-    std::vector<std::string> places;
-    std::string place, other, leader;
-    int threads = 1;
-    bool all = false;
-  };
-  auto options = std::make_shared<Options>();
+void add_verify(Verb& checkpoint) {
+  auto arguments = std::make_shared<Arguments>();
+  Verb verb = checkpoint.add_verb("verify", "Check every file, the signature and the state root");
+  verb.add_options(
+      {{"PLACE", &arguments->places, kCheckpointPlaceHelp, {.required = true}},
+       {"--leader", &arguments->leader, "Public key that must have signed (default: any)"},
+       {"--threads", &arguments->threads, "Threads for the state root", {.allowed = IntegerRange{1, 1024}}}});
+  verb.runs([arguments] { return verify(arguments->places, arguments->leader, arguments->threads); });
+}
 
-  CLI::App* check = verb->add_subcommand("verify", "Check every file, the signature and the state root");
-  check->add_option("PLACE", options->places, kCheckpointPlaceHelp)->required();
-  check->add_option("--leader", options->leader, "Public key that must have signed (default: any)");
-  check->add_option("--threads", options->threads, "Threads for the state root")->check(CLI::Range(1, 1024));
-  check->callback([options, &exit_code] {
-    exit_code = run_command([&] { return verify(options->places, options->leader, options->threads); });
-  });
+void add_list(Verb& checkpoint) {
+  auto arguments = std::make_shared<Arguments>();
+  Verb verb = checkpoint.add_verb("ls", "List checkpoints, a line each");
+  verb.add_options({{"PLACE", &arguments->places, kCheckpointPlaceHelp, {.required = true}}});
+  verb.runs([arguments] { return list(arguments->places); });
+}
 
-  CLI::App* ls = verb->add_subcommand("ls", "List checkpoints, a line each");
-  ls->add_option("PLACE", options->places, kCheckpointPlaceHelp)->required();
-  ls->callback([options, &exit_code] { exit_code = run_command([&] { return list(options->places); }); });
+void add_show(Verb& checkpoint) {
+  auto arguments = std::make_shared<Arguments>();
+  Verb verb = checkpoint.add_verb("show", "Show a checkpoint's manifest");
+  verb.add_options({{"FOLDER", &arguments->place, "A checkpoint's folder", {.required = true}}});
+  verb.runs([arguments] { return show(arguments->place); });
+}
 
-  CLI::App* details = verb->add_subcommand("show", "Show a checkpoint's manifest");
-  details->add_option("FOLDER", options->place, "A checkpoint's folder")->required();
-  details->callback([options, &exit_code] { exit_code = run_command([&] { return show(options->place); }); });
-
-  CLI::App* compare =
-      verb->add_subcommand("diff", "Compare the models of two checkpoints; exit code 1 if they differ");
-  compare->add_option("A", options->place, "A checkpoint's folder")->required();
-  compare->add_option("B", options->other, "Another one's")->required();
-  compare->add_flag("--all", options->all, "Also list parameters that are equal");
-  compare->callback([options, &exit_code] {
+void add_diff(Verb& checkpoint) {
+  auto arguments = std::make_shared<Arguments>();
+  Verb verb =
+      checkpoint.add_verb("diff", "Compare the models of two checkpoints; exit code 1 if they differ");
+  verb.add_options({{"A", &arguments->place, "A checkpoint's folder", {.required = true}},
+                    {"B", &arguments->other, "Another one's", {.required = true}},
+                    {"--all", &arguments->all, "Also list parameters that are equal"}});
+  verb.runs([arguments] {
     bool equal = false;
-    exit_code = run_command([&]() -> Status {
-      TRY_ASSIGN(equal, diff(options->place, options->other, options->all));
+    const int exit_code = exit_code_of([&]() -> Status {
+      TRY_ASSIGN(equal, diff(arguments->place, arguments->other, arguments->all));
       return {};
     });
-    if (exit_code == 0 && !equal) exit_code = 1;
+    return exit_code == 0 && !equal ? 1 : exit_code;
   });
+}
 
-  add_export_verb(*verb, exit_code);
+}  // namespace
+
+void add_checkpoint_command(Verb program) {
+  Verb checkpoint = program.add_verb("checkpoint", "Look at checkpoints, check them, take the model away");
+  add_verify(checkpoint);
+  add_list(checkpoint);
+  add_show(checkpoint);
+  add_diff(checkpoint);
+  add_export_command(checkpoint);
 }
 
 }  // namespace templar

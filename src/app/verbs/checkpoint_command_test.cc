@@ -1,4 +1,4 @@
-#include "app/verbs/checkpoint_command.h"
+#include "app/verbs/verbs.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,10 +1,9 @@
 // `templar contribution inspect`.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cmath>
 
-#include "app/verbs/command.h"
+#include "app/verbs/verbs.h"
 #include "base/file.h"
 #include "core/protocol/contribution.h"
 
@@ -62,14 +61,16 @@ Status inspect(const std::string& file) {
 
 }  // namespace
 
-void add_contribution_command(CLI::App& root, int& exit_code) {
-  CLI::App* verb = root.add_subcommand("contribution", "Look at what miners publish")->require_subcommand(1);
+void add_contribution_command(Verb program) {
+  Verb contributions = program.add_verb("contribution", "Look at what miners publish");
   auto file = std::make_shared<std::string>();
-  CLI::App* show = verb->add_subcommand(
+  Verb show = contributions.add_verb(
       "inspect", "Show a contribution's header and blocks and check its hash and signature");
-  show->add_option("FILE", *file, "A contribution, e.g. out/store/node-.../contributions/0000000003")
-      ->required();
-  show->callback([file, &exit_code] { exit_code = run_command([&] { return inspect(*file); }); });
+  show.add_options({{"FILE",
+                     file.get(),
+                     "A contribution, e.g. out/store/node-.../contributions/0000000003",
+                     {.required = true}}});
+  show.runs([file] { return inspect(*file); });
 }
 
 }  // namespace templar

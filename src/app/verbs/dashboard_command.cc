@@ -3,16 +3,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <thread>
 
 #include "app/dashboard/dashboard_server.h"
 #include "app/terminal/stop_signal.h"
-#include "app/verbs/command.h"
+#include "app/verbs/verbs.h"
 
 namespace templar {
 namespace {
+
+constexpr int kDefaultPort = 8300;
 
 struct Arguments {
   DashboardOptions options;
@@ -46,26 +47,29 @@ Status serve(Arguments& arguments) {
 
 }  // namespace
 
-void add_dashboard_command(CLI::App& root, int& exit_code) {
+void add_dashboard_command(Verb program) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* verb = root.add_subcommand(
+  DashboardOptions& options = arguments->options;
+  options.port = kDefaultPort;
+  Verb verb = program.add_verb(
       "dashboard",
       "Show a run in the browser, while it trains or afterwards.\nExample: templar dashboard my-run");
-  verb->add_option("run", arguments->options.folder, "The folder that `templar localnet --out` was given")
-      ->required();
-  verb->add_option("--port", arguments->options.port, "Port to listen on (0: any free one)")
-      ->check(CLI::Range(0, 65535))
-      ->default_val(8300);
-  verb->add_option(
-          "--host", arguments->options.host,
-          "Address to listen on; anything but loopback lets others see the run: there is no password")
-      ->capture_default_str();
-  verb->add_flag("--open", arguments->open, "Open it in this desktop's browser");
-  verb->callback([arguments, &exit_code] {
+  verb.add_options(
+      {{"run", &options.folder, "The folder that `templar localnet --out` was given", {.required = true}},
+       {"--port",
+        &options.port,
+        "Port to listen on (0: any free one)",
+        {.allowed = IntegerRange{0, 65535}, .shows_default = true}},
+       {"--host",
+        &options.host,
+        "Address to listen on; anything but loopback lets others see the run: there is no password",
+        {.shows_default = true}},
+       {"--open", &arguments->open, "Open it in this desktop's browser"}});
+  verb.runs([arguments] {
     catch_stop_signals();
-    const int outcome = run_command([&] { return serve(*arguments); });
+    const int outcome = exit_code_of([&] { return serve(*arguments); });
     // Ctrl-C is how this verb ends.
-    exit_code = outcome == kInterruptedExitCode ? 0 : outcome;
+    return outcome == kInterruptedExitCode ? 0 : outcome;
   });
 }
 

@@ -1,8 +1,5 @@
-#include "app/verbs/data_command.h"
-
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -12,7 +9,7 @@
 #include "app/terminal/prepare_progress.h"
 #include "app/terminal/printable.h"
 #include "app/terminal/stop_signal.h"
-#include "app/verbs/command.h"
+#include "app/verbs/verbs.h"
 #include "base/clock.h"
 
 namespace templar {
@@ -107,74 +104,73 @@ Status run_verify(const std::string& folder) {
   return {};
 }
 
-void add_prepare(CLI::App& data, int& exit_code) {
+void add_prepare(Verb& data) {
   auto options = std::make_shared<PrepareOptions>();
-  auto out = std::make_shared<std::string>();
-  CLI::App* command = data.add_subcommand("prepare", "Turn text into token shards with a held-out part");
-  command
-      ->add_option("inputs", options->inputs,
-                   "Files, folders (taken recursively, hidden names left out), or - for standard input; "
-                   ".gz and .zst are decompressed")
-      ->required();
-  command->add_option("--out", *out, "Folder for the data set; a finished one that is there is replaced")
-      ->required();
-  command
-      ->add_option("--sequence-length", options->sequence_length,
-                   "Tokens of a sample, as the run's inner.sequence_length")
-      ->required();
-  command->add_option("--tokenizer", options->tokenizer, "bytes, sentencepiece:FILE, or train:VOCAB")
-      ->capture_default_str();
-  command->add_option("--shard-samples", options->shard_samples, "Samples of a shard")->capture_default_str();
-  command
-      ->add_option("--held-out-fraction", options->held_out_fraction,
-                   "Share of the documents that is held out")
-      ->capture_default_str();
-  command->add_option("--held-out-samples", options->held_out_samples,
-                      "Hold out this many samples instead of a share");
-  command->add_option("--max-bytes", options->max_bytes, "Take only so much text, e.g. 16MB")
-      ->transform(CLI::AsSizeValue(true));
-  command
-      ->add_option("--extensions", options->extensions, "Take only these files of a folder, as in h,hpp,c,cc")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  command->add_option("--jsonl-field", options->jsonl_field,
-                      "The inputs are JSON lines with the text in this field");
-  command->add_flag("--skip-bad-lines", options->skip_bad_lines,
-                    "Count unusable JSON lines instead of failing");
-  command->add_option("--seed", options->seed, "Order of the files and choice of the held-out documents")
-      ->capture_default_str();
-  command->callback([options, out, &exit_code] {
-    options->out = *out;
-    exit_code = run_command([&] { return run_prepare(*options); });
-  });
+  Verb verb = data.add_verb("prepare", "Turn text into token shards with a held-out part");
+  verb.add_options(
+      {{"inputs",
+        &options->inputs,
+        "Files, folders (taken recursively, hidden names left out), or - for standard input; .gz and .zst "
+        "are "
+        "decompressed",
+        {.required = true}},
+       {"--out",
+        &options->out,
+        "Folder for the data set; a finished one that is there is replaced",
+        {.required = true}},
+       {"--sequence-length",
+        &options->sequence_length,
+        "Tokens of a sample, as the run's inner.sequence_length",
+        {.required = true}},
+       {"--tokenizer",
+        &options->tokenizer,
+        "bytes, sentencepiece:FILE, or train:VOCAB",
+        {.shows_default = true}},
+       {"--shard-samples", &options->shard_samples, "Samples of a shard", {.shows_default = true}},
+       {"--held-out-fraction",
+        &options->held_out_fraction,
+        "Share of the documents that is held out",
+        {.shows_default = true}},
+       {"--held-out-samples", &options->held_out_samples, "Hold out this many samples instead of a share"},
+       {"--max-bytes", &options->max_bytes, "Take only so much text, e.g. 16MB", {.is_size = true}},
+       {"--extensions",
+        &options->extensions,
+        "Take only these files of a folder, as in h,hpp,c,cc",
+        {.is_comma_separated = true, .takes_next_only = true}},
+       {"--jsonl-field", &options->jsonl_field, "The inputs are JSON lines with the text in this field"},
+       {"--skip-bad-lines", &options->skip_bad_lines, "Count unusable JSON lines instead of failing"},
+       {"--seed",
+        &options->seed,
+        "Order of the files and choice of the held-out documents",
+        {.shows_default = true}}});
+  verb.runs([options] { return run_prepare(*options); });
 }
 
-void add_show(CLI::App& data, int& exit_code) {
+void add_show(Verb& data) {
   auto options = std::make_shared<ShowOptions>();
-  CLI::App* command = data.add_subcommand("show", "Summarise a data set and print one of its samples");
-  command->add_option("folder", options->folder, "The data set")->required();
-  command->add_option("--sequence-length", options->sequence_length,
-                      "Tokens of a sample, where there is no manifest");
-  command->add_option("--shard", options->shard, "Which shard")->capture_default_str();
-  command->add_option("--sample", options->sample, "Which of its samples")->capture_default_str();
-  command->callback([options, &exit_code] { exit_code = run_command([&] { return run_show(*options); }); });
+  Verb verb = data.add_verb("show", "Summarise a data set and print one of its samples");
+  verb.add_options(
+      {{"folder", &options->folder, "The data set", {.required = true}},
+       {"--sequence-length", &options->sequence_length, "Tokens of a sample, where there is no manifest"},
+       {"--shard", &options->shard, "Which shard", {.shows_default = true}},
+       {"--sample", &options->sample, "Which of its samples", {.shows_default = true}}});
+  verb.runs([options] { return run_show(*options); });
 }
 
-void add_verify(CLI::App& data, int& exit_code) {
+void add_verify(Verb& data) {
   auto folder = std::make_shared<std::string>();
-  CLI::App* command = data.add_subcommand("verify", "Compare every file of a data set with its manifest");
-  command->add_option("folder", *folder, "The data set")->required();
-  command->callback([folder, &exit_code] { exit_code = run_command([&] { return run_verify(*folder); }); });
+  Verb verb = data.add_verb("verify", "Compare every file of a data set with its manifest");
+  verb.add_options({{"folder", folder.get(), "The data set", {.required = true}}});
+  verb.runs([folder] { return run_verify(*folder); });
 }
 
 }  // namespace
 
-void add_data_command(CLI::App& root, int& exit_code) {
-  CLI::App* data = root.add_subcommand("data", "Prepare, show and verify training data");
-  data->require_subcommand(1);
-  add_prepare(*data, exit_code);
-  add_show(*data, exit_code);
-  add_verify(*data, exit_code);
+void add_data_command(Verb program) {
+  Verb data = program.add_verb("data", "Prepare, show and verify training data");
+  add_prepare(data);
+  add_show(data);
+  add_verify(data);
 }
 
 }  // namespace templar

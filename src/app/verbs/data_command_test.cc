@@ -1,4 +1,4 @@
-#include "app/verbs/data_command.h"
+#include "app/verbs/verbs.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

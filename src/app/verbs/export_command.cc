@@ -1,15 +1,12 @@
-#include "app/verbs/export_command.h"
-
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
 #include <string>
 
 #include "app/terminal/progress_line.h"
 #include "app/terminal/stop_signal.h"
-#include "app/verbs/command.h"
+#include "app/verbs/verbs.h"
 #include "app/world/checkpoint_places.h"
 #include "base/file.h"
 #include "formats/gguf/gguf_export.h"
@@ -88,26 +85,27 @@ constexpr const char* kDetails =
 
 }  // namespace
 
-void add_export_verb(CLI::App& checkpoint, int& exit_code) {
+void add_export_command(Verb checkpoint) {
   auto options = std::make_shared<ExportOptions>();
-  CLI::App* verb =
-      checkpoint.add_subcommand("export", "Take the model away as files that other programs open")
-          ->footer(kDetails);
-  verb->add_option("PLACE", options->place, kCheckpointPlaceHelp)->required();
-  verb->add_option("OUT", options->out, "Where it goes: a folder for hf, else a file")->required();
-  verb->add_option("--format", options->format, "hf, gguf or safetensors")
-      ->check(CLI::IsMember({"hf", "gguf", "safetensors"}))
-      ->capture_default_str();
-  verb->add_option(
-          "--dtype", options->dtype,
-          "f32 (exact), or bf16 or f16, rounded to nearest even; a value beyond f16's range is an error")
-      ->check(CLI::IsMember({"f32", "bf16", "f16"}))
-      ->capture_default_str();
-  verb->add_option("--shard-size", options->shard_bytes,
-                   "hf: cut a larger model into files of at most this size, e.g. 2GB (default: 5GB)")
-      ->transform(CLI::AsSizeValue(true));
-  verb->add_flag("--force", options->force, "Replace an exported model that is there already");
-  verb->callback([options, &exit_code] { exit_code = run_command([&] { return run_export(*options); }); });
+  Verb verb =
+      checkpoint.add_verb("export", "Take the model away as files that other programs open", kDetails);
+  verb.add_options(
+      {{"PLACE", &options->place, kCheckpointPlaceHelp, {.required = true}},
+       {"OUT", &options->out, "Where it goes: a folder for hf, else a file", {.required = true}},
+       {"--format",
+        &options->format,
+        "hf, gguf or safetensors",
+        {.allowed = OneOf{{"hf", "gguf", "safetensors"}}, .shows_default = true}},
+       {"--dtype",
+        &options->dtype,
+        "f32 (exact), or bf16 or f16, rounded to nearest even; a value beyond f16's range is an error",
+        {.allowed = OneOf{{"f32", "bf16", "f16"}}, .shows_default = true}},
+       {"--shard-size",
+        &options->shard_bytes,
+        "hf: cut a larger model into files of at most this size, e.g. 2GB (default: 5GB)",
+        {.is_size = true}},
+       {"--force", &options->force, "Replace an exported model that is there already"}});
+  verb.runs([options] { return run_export(*options); });
 }
 
 }  // namespace templar

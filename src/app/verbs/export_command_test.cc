@@ -1,12 +1,10 @@
-#include "app/verbs/export_command.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
 #include "adapters/tokenizers/sentencepiece_tokenizer.h"
-#include "app/verbs/checkpoint_command.h"
+#include "app/verbs/verbs.h"
 #include "base/file.h"
 #include "core/protocol/object_keys.h"
 #include "formats/checkpoint/checkpoint_folder.h"

@@ -1,9 +1,6 @@
-#include "app/verbs/generate_command.h"
-
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fstream>
 #include <iostream>
@@ -16,10 +13,10 @@
 #include "app/terminal/printable.h"
 #include "app/terminal/stop_signal.h"
 #include "app/terminal/text_stream.h"
-#include "app/verbs/command.h"
+#include "app/verbs/verbs.h"
 #include "app/world/checkpoint_model.h"
 #include "app/world/checkpoint_places.h"
-#include "app/world/options.h"
+#include "app/world/precision_option.h"
 #include "base/file.h"
 
 namespace templar {
@@ -32,7 +29,7 @@ constexpr size_t kMaxPromptBytes = size_t{64} << 20;
 struct GenerateOptions {
   std::string place, prompt, prompt_file;
   GenerationOptions generation;
-  std::string precision = "f32";
+  Precision precision = Precision::kF32;
   int threads = 1;
   bool ignore_end = false;
   bool tokens = false;
@@ -121,10 +118,10 @@ Status run_generate(const GenerateOptions& options) {
   TRY_ASSIGN(const NewestCheckpoint newest, open_at(options.place));
   TRY_ASSIGN(const std::unique_ptr<Tokenizer> tokenizer, make_checkpoint_tokenizer(newest.source.model));
   TRY_ASSIGN(const std::vector<uint32_t> prompt, prompt_tokens(options, *tokenizer));
-  TRY_ASSIGN(const std::unique_ptr<Engine> engine,
-             make_checkpoint_engine(newest.source, {.threads = options.threads,
-                                                    .precision = parse_precision(options.precision),
-                                                    .micro_batch = 1}));
+  TRY_ASSIGN(
+      const std::unique_ptr<Engine> engine,
+      make_checkpoint_engine(newest.source,
+                             {.threads = options.threads, .precision = options.precision, .micro_batch = 1}));
   Printer printer(options, *tokenizer, prompt);
   TRY(engine->generate_each(prompt, options.generation, [&](const GeneratedToken& token) {
     if (token.id == tokenizer->separator_id() && !options.ignore_end) return false;
@@ -158,58 +155,68 @@ int default_threads() {
   return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 1024U));
 }
 
-void add_sampling_options(CLI::App& verb, GenerationOptions& options) {
-  verb.add_option("--max-new-tokens", options.max_new_tokens, "Stop after this many tokens")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
-      ->capture_default_str();
-  verb.add_option("--temperature", options.temperature,
-                  "Below 1: keeps to what is probable; 0: always the most probable token")
-      ->check(CLI::Range(0.0, 1e6))
-      ->capture_default_str();
-  verb.add_option("--top-k", options.top_k, "Choose among the k most probable tokens only; 0: among all")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
-      ->capture_default_str();
-  verb.add_option("--seed", options.seed, "The same seed, prompt and model give the same text")
-      ->capture_default_str();
+OptionTable sampling_options(GenerationOptions& options) {
+  return {{"--max-new-tokens",
+           &options.max_new_tokens,
+           "Stop after this many tokens",
+           {.allowed = IntegerRange{0, int64_t{1} << 40}, .shows_default = true}},
+          {"--temperature",
+           &options.temperature,
+           "Below 1: keeps to what is probable; 0: always the most probable token",
+           {.allowed = RealRange{0, 1e6}, .shows_default = true}},
+          {"--top-k",
+           &options.top_k,
+           "Choose among the k most probable tokens only; 0: among all",
+           {.allowed = IntegerRange{0, int64_t{1} << 40}, .shows_default = true}},
+          {"--seed",
+           &options.seed,
+           "The same seed, prompt and model give the same text",
+           {.shows_default = true}}};
 }
 
 }  // namespace
 
-void add_generate_command(CLI::App& root, int& exit_code) {
+void add_generate_command(Verb program) {
   auto options = std::make_shared<GenerateOptions>();
   options->threads = default_threads();
-  CLI::App* verb =
-      root.add_subcommand("generate", "Let a trained model continue a text")->footer(kGenerateDetails);
-  verb->add_option("CHECKPOINT", options->place, kCheckpointPlaceHelp)->required();
-  CLI::Option* prompt =
-      verb->add_option("--prompt", options->prompt, "The text's beginning (default: none, a new document)");
-  verb->add_option("--prompt-file", options->prompt_file, "A file with it, or - for standard input")
-      ->excludes(prompt);
-  add_sampling_options(*verb, options->generation);
-  verb->add_flag("--ignore-end", options->ignore_end, "Go on where the model ends the document");
-  CLI::Option* tokens = verb->add_flag("--tokens", options->tokens,
-                                       "A line for each token: its id, its log-probability (natural, of the "
-                                       "model itself: at temperature 1, among all) and its text");
-  verb->add_flag("--json", options->json,
-                 "At the end, one JSON object: prompt_tokens, tokens (id and log_probability each), text")
-      ->excludes(tokens);
-  add_precision_option(*verb, options->precision);
-  verb->add_option("--threads", options->threads, "Threads")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  verb->callback([options, &exit_code] { exit_code = run_command([&] { return run_generate(*options); }); });
+  Verb verb = program.add_verb("generate", "Let a trained model continue a text", kGenerateDetails);
+  verb.add_options({{"CHECKPOINT", &options->place, kCheckpointPlaceHelp, {.required = true}},
+                    {"--prompt", &options->prompt, "The text's beginning (default: none, a new document)"},
+                    {"--prompt-file",
+                     &options->prompt_file,
+                     "A file with it, or - for standard input",
+                     {.excludes = "--prompt"}}});
+  verb.add_options(sampling_options(options->generation));
+  verb.add_options(
+      {{"--ignore-end", &options->ignore_end, "Go on where the model ends the document"},
+       {"--tokens", &options->tokens,
+        "A line for each token: its id, its log-probability (natural, of the model itself: at temperature 1, "
+        "among all) and its text"},
+       {"--json",
+        &options->json,
+        "At the end, one JSON object: prompt_tokens, tokens (id and log_probability each), text",
+        {.excludes = "--tokens"}},
+       precision_option(options->precision),
+       {"--threads",
+        &options->threads,
+        "Threads",
+        {.allowed = IntegerRange{1, 1024}, .shows_default = true}}});
+  verb.runs([options] { return run_generate(*options); });
 }
 
-void add_tokenize_command(CLI::App& root, int& exit_code) {
-  auto place = std::make_shared<std::string>();
-  auto file = std::make_shared<std::string>("-");
-  CLI::App* verb = root.add_subcommand(
+void add_tokenize_command(Verb program) {
+  struct Arguments {
+    std::string place;
+    std::string file = "-";
+  };
+  auto arguments = std::make_shared<Arguments>();
+  Verb verb = program.add_verb(
       "tokenize",
       "Show the tokens of a text: for each line the ids that a checkpoint's tokenizer makes of it");
-  verb->add_option("CHECKPOINT", *place, kCheckpointPlaceHelp)->required();
-  verb->add_option("FILE", *file, "The text, or - for standard input")->capture_default_str();
-  verb->callback(
-      [place, file, &exit_code] { exit_code = run_command([&] { return run_tokenize(*place, *file); }); });
+  verb.add_options(
+      {{"CHECKPOINT", &arguments->place, kCheckpointPlaceHelp, {.required = true}},
+       {"FILE", &arguments->file, "The text, or - for standard input", {.shows_default = true}}});
+  verb.runs([arguments] { return run_tokenize(arguments->place, arguments->file); });
 }
 
 }  // namespace templar

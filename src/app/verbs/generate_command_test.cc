@@ -1,4 +1,4 @@
-#include "app/verbs/generate_command.h"
+#include "app/verbs/verbs.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

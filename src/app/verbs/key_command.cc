@@ -1,8 +1,6 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
-
-#include "app/verbs/command.h"
+#include "app/verbs/verbs.h"
 #include "app/world/node_world.h"
 
 namespace templar {
@@ -16,26 +14,22 @@ Status print_key(const std::string& file) {
 
 }  // namespace
 
-void add_key_command(CLI::App& root, int& exit_code) {
-  CLI::App* verb =
-      root.add_subcommand("key", "Make and show the key that a node signs with")->require_subcommand(1);
+void add_key_command(Verb program) {
+  Verb keys = program.add_verb("key", "Make and show the key that a node signs with");
 
   auto new_file = std::make_shared<std::string>();
-  CLI::App* make = verb->add_subcommand(
-      "new", "Make a new key; the file is readable by its owner alone and never overwritten");
-  make->add_option("FILE", *new_file, "Where the key goes")->required();
-  make->callback([new_file, &exit_code] {
-    exit_code = run_command([&]() -> Status {
-      TRY(KeyPair::generate().save(*new_file));
-      return print_key(*new_file);
-    });
+  Verb make =
+      keys.add_verb("new", "Make a new key; the file is readable by its owner alone and never overwritten");
+  make.add_options({{"FILE", new_file.get(), "Where the key goes", {.required = true}}});
+  make.runs([new_file]() -> Status {
+    TRY(KeyPair::generate().save(*new_file));
+    return print_key(*new_file);
   });
 
   auto shown_file = std::make_shared<std::string>();
-  CLI::App* show = verb->add_subcommand("show", "Show a key's public half and its bucket");
-  show->add_option("FILE", *shown_file, "The key file")->required();
-  show->callback(
-      [shown_file, &exit_code] { exit_code = run_command([&] { return print_key(*shown_file); }); });
+  Verb show = keys.add_verb("show", "Show a key's public half and its bucket");
+  show.add_options({{"FILE", shown_file.get(), "The key file", {.required = true}}});
+  show.runs([shown_file] { return print_key(*shown_file); });
 }
 
 }  // namespace templar

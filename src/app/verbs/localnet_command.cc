@@ -1,7 +1,7 @@
 // `templar localnet`: a whole network on this machine.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <array>
 
 #include "app/dashboard/dashboard_server.h"
 #include "app/localnet/in_process.h"
@@ -11,8 +11,9 @@
 #include "app/run/run_follower.h"
 #include "app/terminal/printable.h"
 #include "app/terminal/stop_signal.h"
-#include "app/verbs/command.h"
-#include "app/world/options.h"
+#include "app/verbs/verbs.h"
+#include "app/world/node_options.h"
+#include "app/world/precision_option.h"
 #include "app/world/watch.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -140,91 +141,93 @@ Status run_localnet(const LocalnetOptions& options) {
   return {};
 }
 
-struct Arguments {
-  LocalnetOptions options;
-  std::string algorithm;
-  std::string precision = "f32";
-  uint64_t seed = 0;
-};
-
-void add_what_options(CLI::App& verb, Arguments& arguments) {
-  LocalnetOptions& options = arguments.options;
-  verb.add_option("--data", options.data,
-                  "A folder made by `templar data prepare`, or text: files and folders")
-      ->take_all();
-  verb.add_option("--extensions", options.extensions,
-                  "Of the files taken from text folders, e.g. h,hpp (default: all text)")
-      ->delimiter(',');
-  verb.add_option("--max-bytes", options.max_bytes, "Take only this much text (e.g. 16MB; 0: all)")
-      ->transform(CLI::AsSizeValue(true));
-  verb.add_option("--tokenizer", options.tokenizer, "For text: bytes, sentencepiece:FILE or train:VOCABULARY")
-      ->capture_default_str();
-  verb.add_option("--spec", options.spec, "Run spec: a preset or a file (see `templar run`)")
-      ->capture_default_str();
-  verb.add_option("--set", options.changes, "Change a field of the spec, FIELD=VALUE; may be repeated")
-      ->take_all();
-  verb.add_option("--bootstrap", options.bootstrap,
-                  "Checkpoint folder of another run, whose weights the run begins with");
-  verb.add_option("--seed", arguments.seed, "The run's seed (default: the spec's)");
-  verb.add_option("--algorithm", arguments.algorithm, "sparseloco or demo (default: the spec's)")
-      ->check(CLI::IsMember({"sparseloco", "demo"}));
+NamedChoice algorithm_choice(std::optional<Algorithm>& algorithm) {
+  static constexpr std::array kAlgorithms = {Algorithm::kSparseLoco, Algorithm::kDemo};
+  return {.names = {"sparseloco", "demo"},
+          .chosen = [&algorithm] { return algorithm == Algorithm::kDemo ? size_t{1} : size_t{0}; },
+          .choose = [&algorithm](size_t chosen) { algorithm = kAlgorithms.at(chosen); }};
 }
 
-void add_how_options(CLI::App& verb, Arguments& arguments) {
-  LocalnetOptions& options = arguments.options;
-  verb.add_option("--miners", options.miners, "Miners")->check(CLI::Range(1, 1000))->capture_default_str();
-  verb.add_option("--windows", options.windows, "Windows to train for")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  verb.add_option("--out", options.out, "Everything goes here; an unfinished run there is resumed")
-      ->capture_default_str();
-  verb.add_flag("--fresh", options.fresh, "Remove an earlier run from --out first");
-  verb.add_flag("--processes", options.processes, "Each node as a process of its own");
-  verb.add_option("--threads", options.threads,
-                  "Nodes that work at once in one process (0: one for each core)")
-      ->check(CLI::NonNegativeNumber);
-  verb.add_option("--node-threads", options.node_threads, "Threads of each node")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  add_precision_option(verb, arguments.precision);
-  verb.add_option("--dump-pseudo-gradients", options.dump_folder,
-                  "Write what each miner compresses each window into this folder, as safetensors: 8 bytes a "
-                  "parameter each time");
-  verb.add_flag_callback(
-      "--no-baseline", [&options] { options.baseline = false; },
-      "Leave out the plain AdamW run that the network is compared with");
-  verb.add_option("--heldout-samples", options.heldout_samples,
-                  "Held-out samples that checkpoints are measured on (0: all)")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  verb.add_option("--tasks", options.tasks_folder,
-                  "Folder of multiple-choice questions for the evaluator (see `templar evaluator`)")
-      ->check(CLI::ExistingDirectory);
-  add_watch_options(verb, options.watch);
-  verb.add_option("--dashboard", options.dashboard_port,
-                  "Show the run in the browser on this port of this machine (0: any free one)")
-      ->check(CLI::Range(0, 65535));
+OptionTable what_options(LocalnetOptions& options) {
+  return {
+      {"--data", &options.data, "A folder made by `templar data prepare`, or text: files and folders"},
+      {"--extensions",
+       &options.extensions,
+       "Of the files taken from text folders, e.g. h,hpp (default: all text)",
+       {.is_comma_separated = true}},
+      {"--max-bytes", &options.max_bytes, "Take only this much text (e.g. 16MB; 0: all)", {.is_size = true}},
+      {"--tokenizer",
+       &options.tokenizer,
+       "For text: bytes, sentencepiece:FILE or train:VOCABULARY",
+       {.shows_default = true}},
+      {"--spec", &options.spec, "Run spec: a preset or a file (see `templar run`)", {.shows_default = true}},
+      {"--set", &options.changes, "Change a field of the spec, FIELD=VALUE; may be repeated"},
+      {"--bootstrap", &options.bootstrap,
+       "Checkpoint folder of another run, whose weights the run begins with"},
+      {"--seed", &options.seed, "The run's seed (default: the spec's)"},
+      {"--algorithm", algorithm_choice(options.algorithm), "sparseloco or demo (default: the spec's)"}};
+}
+
+OptionTable how_options(LocalnetOptions& options, bool& no_baseline) {
+  return {
+      {"--miners", &options.miners, "Miners", {.allowed = IntegerRange{1, 1000}, .shows_default = true}},
+      {"--windows",
+       &options.windows,
+       "Windows to train for",
+       {.allowed = AboveZero{}, .shows_default = true}},
+      {"--out",
+       &options.out,
+       "Everything goes here; an unfinished run there is resumed",
+       {.shows_default = true}},
+      {"--fresh", &options.fresh, "Remove an earlier run from --out first"},
+      {"--processes", &options.processes, "Each node as a process of its own"},
+      {"--threads",
+       &options.threads,
+       "Nodes that work at once in one process (0: one for each core)",
+       {.allowed = ZeroOrMore{}}},
+      {"--node-threads",
+       &options.node_threads,
+       "Threads of each node",
+       {.allowed = IntegerRange{1, 1024}, .shows_default = true}},
+      precision_option(options.precision),
+      {"--dump-pseudo-gradients", &options.dump_folder,
+       "Write what each miner compresses each window into this folder, as safetensors: 8 bytes a parameter "
+       "each time"},
+      {"--no-baseline", &no_baseline, "Leave out the plain AdamW run that the network is compared with"},
+      {"--heldout-samples",
+       &options.heldout_samples,
+       "Held-out samples that checkpoints are measured on (0: all)",
+       {.allowed = ZeroOrMore{}, .shows_default = true}},
+      {"--tasks",
+       &options.tasks_folder,
+       "Folder of multiple-choice questions for the evaluator (see `templar evaluator`)",
+       {.allowed = ExistingFolder{}}}};
 }
 
 }  // namespace
 
-void add_localnet_command(CLI::App& root, int& exit_code) {
+void add_localnet_command(Verb program) {
+  struct Arguments {
+    LocalnetOptions options;
+    bool no_baseline = false;
+  };
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* verb = root.add_subcommand(
+  LocalnetOptions& options = arguments->options;
+  Verb verb = program.add_verb(
       "localnet",
       "Train a model with a whole network on this machine: miners, a validator, an evaluator.\n"
       "Example: templar localnet --data ~/texts --miners 4 --windows 60 --out my-run");
-  add_what_options(*verb, *arguments);
-  add_how_options(*verb, *arguments);
-  verb->callback([arguments, verb, &exit_code] {
-    LocalnetOptions& options = arguments->options;
-    options.precision = parse_precision(arguments->precision);
-    if (verb->count("--seed") > 0) options.seed = arguments->seed;
-    if (!arguments->algorithm.empty()) {
-      options.algorithm = arguments->algorithm == "demo" ? Algorithm::kDemo : Algorithm::kSparseLoco;
-    }
+  verb.add_options(what_options(options));
+  verb.add_options(how_options(options, arguments->no_baseline));
+  verb.add_options(watch_options(options.watch));
+  verb.add_options({{"--dashboard",
+                     &options.dashboard_port,
+                     "Show the run in the browser on this port of this machine (0: any free one)",
+                     {.allowed = IntegerRange{0, 65535}}}});
+  verb.runs([arguments] {
+    arguments->options.baseline = !arguments->no_baseline;
     catch_stop_signals();
-    exit_code = run_command([&] { return run_localnet(options); });
+    return run_localnet(arguments->options);
   });
 }
 

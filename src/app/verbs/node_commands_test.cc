@@ -2,9 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <CLI/CLI.hpp>
-
-#include "app/verbs/command.h"
+#include "app/verbs/verbs.h"
 #include "support/run_verb.h"
 #include "support/temporary_folder.h"
 

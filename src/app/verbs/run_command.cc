@@ -1,9 +1,8 @@
 // `templar run`: what a run is.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
-
-#include "app/verbs/command.h"
+#include "app/verbs/verbs.h"
 #include "app/world/node_world.h"
 #include "core/run/parameter_layout.h"
 
@@ -33,38 +32,31 @@ Status check_spec(const std::string& source) {
 
 }  // namespace
 
-void add_run_command(CLI::App& root, int& exit_code) {
-  CLI::App* verb =
-      root.add_subcommand("run", "Show, check and document run specs: what all nodes of a run agree on")
-          ->require_subcommand(1);
+void add_run_command(Verb program) {
+  Verb run = program.add_verb("run", "Show, check and document run specs: what all nodes of a run agree on");
 
   struct Arguments {
     std::string source;
     std::vector<std::string> changes;
   };
   auto shown = std::make_shared<Arguments>();
-  CLI::App* show = verb->add_subcommand(
-      "show", "Print a preset or a file as a complete run spec (JSON), to be edited or saved");
-  show->add_option("SPEC", shown->source,
-                   "A preset (" + CLI::detail::join(preset_names(), ", ") + ") or a file")
-      ->required();
-  show->add_option("--set", shown->changes, "FIELD=VALUE, e.g. inner.steps=6; may be repeated")->take_all();
-  show->callback([shown, &exit_code] {
-    exit_code = run_command([&] { return print_spec(shown->source, shown->changes); });
-  });
+  Verb show =
+      run.add_verb("show", "Print a preset or a file as a complete run spec (JSON), to be edited or saved");
+  show.add_options({{"SPEC",
+                     &shown->source,
+                     fmt::format("A preset ({}) or a file", fmt::join(preset_names(), ", ")),
+                     {.required = true}},
+                    {"--set", &shown->changes, "FIELD=VALUE, e.g. inner.steps=6; may be repeated"}});
+  show.runs([shown] { return print_spec(shown->source, shown->changes); });
 
-  auto checked = std::make_shared<Arguments>();
-  CLI::App* check = verb->add_subcommand("check", "Validate a run spec; print its id and the model's size");
-  check->add_option("SPEC", checked->source, "A preset or a file")->required();
-  check->callback(
-      [checked, &exit_code] { exit_code = run_command([&] { return check_spec(checked->source); }); });
+  auto checked = std::make_shared<std::string>();
+  Verb check = run.add_verb("check", "Validate a run spec; print its id and the model's size");
+  check.add_options({{"SPEC", checked.get(), "A preset or a file", {.required = true}}});
+  check.runs([checked] { return check_spec(*checked); });
 
-  CLI::App* fields = verb->add_subcommand("fields", "Document every field: type, range, effect");
-  fields->callback([&exit_code] {
-    exit_code = run_command([]() -> Status {
-      print_fields();
-      return {};
-    });
+  run.add_verb("fields", "Document every field: type, range, effect").runs([]() -> Status {
+    print_fields();
+    return {};
   });
 }
 

@@ -3,7 +3,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <filesystem>
 #include <memory>
@@ -11,7 +10,7 @@
 
 #include "app/run/top_view.h"
 #include "app/terminal/stop_signal.h"
-#include "app/verbs/command.h"
+#include "app/verbs/verbs.h"
 #include "base/clock.h"
 
 namespace templar {
@@ -84,20 +83,20 @@ Status show_run(const TopOptions& options) {
 
 }  // namespace
 
-void add_top_command(CLI::App& root, int& exit_code) {
+void add_top_command(Verb program) {
   auto options = std::make_shared<TopOptions>();
-  CLI::App* verb =
-      root.add_subcommand("top",
-                          "Show a run in the terminal, in progress or finished: loss, tasks, nodes, "
-                          "miners, state roots, faults. Ctrl-C ends it.\n"
-                          "Example: templar top demo-out");
-  verb->add_option("run", options->run, "The run's folder")->required();
-  verb->add_option("--interval", options->interval_seconds, "Seconds between two looks")
-      ->check(CLI::Range(0.1, 3600.0))
-      ->capture_default_str();
-  verb->add_flag("--once", options->once,
-                 "Print it once and end (also where standard output is no terminal)");
-  verb->callback([options, &exit_code] { exit_code = run_command([&] { return show_run(*options); }); });
+  Verb verb = program.add_verb("top",
+                               "Show a run in the terminal, in progress or finished: loss, tasks, nodes, "
+                               "miners, state roots, faults. Ctrl-C ends it.\n"
+                               "Example: templar top demo-out");
+  verb.add_options(
+      {{"run", &options->run, "The run's folder", {.required = true}},
+       {"--interval",
+        &options->interval_seconds,
+        "Seconds between two looks",
+        {.allowed = RealRange{0.1, 3600}, .shows_default = true}},
+       {"--once", &options->once, "Print it once and end (also where standard output is no terminal)"}});
+  verb.runs([options] { return show_run(*options); });
 }
 
 }  // namespace templar

@@ -141,9 +141,9 @@ Result<std::unique_ptr<RunningNode>> open_miner(const NodeConfig& config) {
   return owned;
 }
 
-Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config, double stake) {
+Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config) {
   TRY_ASSIGN(const KeyPair key, KeyPair::load(config.key_file));
-  TRY_ASSIGN(auto owned, open_registered<Validator>(config, NodeRole::kValidator, key, stake));
+  TRY_ASSIGN(auto owned, open_registered<Validator>(config, NodeRole::kValidator, key, config.stake));
   NodeWorld& world = *owned->world;
   owned->node =
       std::make_unique<Validator>(world.environment, *world.store, *world.ledger, *owned->engine, key,

@@ -45,6 +45,7 @@ struct NodeConfig {
   std::filesystem::path dump_folder;  // of miners: for pseudo-gradients; empty: none
   int threads = 1;
   Precision precision = Precision::kF32;
+  double stake = 1;  // of validators, where they are not registered yet
   std::optional<int64_t> until_window;
   int64_t heldout_samples = 128;
   bool copy_checkpoints = false;       // into the state folder, before they are loaded
@@ -100,7 +101,7 @@ class RunningNode {
 // Each opens its world, loads its key, registers it on the ledger where that has not been done, and makes its
 // engine.
 [[nodiscard]] Result<std::unique_ptr<RunningNode>> open_miner(const NodeConfig& config);
-[[nodiscard]] Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config, double stake);
+[[nodiscard]] Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config);
 [[nodiscard]] Result<std::unique_ptr<RunningNode>> open_evaluator(const NodeConfig& config);
 
 // A node's engine, by its configuration. Fails as make_cpu_engine does.

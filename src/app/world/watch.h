@@ -1,5 +1,5 @@
-// How a process that runs nodes can be watched: the options that all its verbs share, and what stands behind
-// them.
+// How a process that runs nodes can be watched: the options that all its verbs share (node_options.h names
+// them), and what stands behind them.
 #pragma once
 
 #include <chrono>
@@ -20,10 +20,6 @@
 #include "core/run/run_spec.h"
 #include "ports/metrics_sink.h"
 
-namespace CLI {
-class App;
-}
-
 namespace templar {
 
 struct WatchOptions {
@@ -41,12 +37,6 @@ struct WatchOptions {
   std::string log_format = "text";
   std::filesystem::path log_file;
 };
-
-void add_watch_options(CLI::App& verb, WatchOptions& options);
-
-// What a process is given on its command line to be watched in the same way: what is not the default.
-// Passwords and tokens are not among it: they come by files or by the environment, which it inherits.
-[[nodiscard]] std::vector<std::string> watch_arguments(const WatchOptions& options);
 
 // The standard tags of a run's measurements: what it trains.
 [[nodiscard]] std::map<std::string, std::string> run_tags(const RunSpec& spec);

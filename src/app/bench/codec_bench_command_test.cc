@@ -1,13 +1,10 @@
-#include "app/bench/gradient_commands.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "app/bench/bench_model.h"
-#include "app/verbs/command.h"
+#include "app/verbs/verbs.h"
 #include "node/miner/pseudo_gradient_dump.h"
 #include "support/run_verb.h"
 #include "support/temporary_folder.h"
@@ -18,17 +15,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using Json = nlohmann::json;
-
-// Sanitizers do, to find who uses it still.
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TEMPLAR_KEEPS_FREED_MEMORY true
-#endif
-#endif
-#ifndef TEMPLAR_KEEPS_FREED_MEMORY
-#define TEMPLAR_KEEPS_FREED_MEMORY false
-#endif
-constexpr bool kKeepsFreedMemory = TEMPLAR_KEEPS_FREED_MEMORY;
 
 VerbOutcome bench(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "bench");
@@ -54,20 +40,6 @@ TEST(BenchCodec, PrintsATable) {
   ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
   EXPECT_THAT(outcome.output, HasSubstr("compress DCT coefficients"));
   EXPECT_THAT(outcome.output, HasSubstr("bits a position"));
-}
-
-TEST(BenchAggregate, ReportsRatiosAndGrowth) {
-  const VerbOutcome outcome = bench({"aggregate", "--millions", "1", "--growth-millions", "1", "--rounds",
-                                     "1", "--contributions", "2", "--json"});
-  ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
-  const Json report = Json::parse(outcome.output);
-  EXPECT_GT(report.at("aggregate2_over_memcpy").get<double>(), 0);
-  EXPECT_GT(report.at("aggregate2_dct_over_memcpy").get<double>(), 0);
-  ASSERT_EQ(report.at("growth").size(), 3u);
-  // 504 contributions more, of 23 kB each: in memory they would be 12 MB.
-  if (!kKeepsFreedMemory) EXPECT_LT(report.at("peak_memory_growth_bytes_8_to_512").get<int64_t>(), 4'000'000);
-  EXPECT_EQ(report.at("growth")[2].at("kept").get<int64_t>(),
-            64 * report.at("growth")[0].at("kept").get<int64_t>());
 }
 
 TEST(BenchCodec, MeasuresDumpedPseudoGradients) {

@@ -1,11 +1,8 @@
-#include "app/bench/evaluate_command.h"
-
 #include <gtest/gtest.h>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include "app/verbs/command.h"
+#include "app/verbs/verbs.h"
 #include "support/run_verb.h"
 
 namespace templar::testing {

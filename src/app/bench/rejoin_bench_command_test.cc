@@ -1,13 +1,10 @@
-#include "app/bench/rejoin_command.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "app/verbs/command.h"
+#include "app/verbs/verbs.h"
 #include "support/run_verb.h"
 #include "support/temporary_folder.h"
 

@@ -1,4 +1,4 @@
-#include "app/bench/train_benchmark.h"
+#include "app/bench/measure_train.h"
 
 #include <algorithm>
 #include <limits>

@@ -1,22 +1,19 @@
-#include "app/bench/evaluate_command.h"
-
+// `templar bench evaluate`.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "app/bench/bench_verbs.h"
 #include "app/bench/measure_evaluate.h"
-#include "app/bench/train_benchmark.h"
-#include "app/verbs/command.h"
-#include "app/world/options.h"
+#include "app/bench/measure_train.h"
+#include "app/world/precision_option.h"
 
 namespace templar {
 namespace {
 
 struct EvaluateArguments {
   EvaluateBenchOptions options{.model = default_bench_model()};
-  std::string precision = "f32";
   bool json = false;
 };
 
@@ -43,8 +40,7 @@ nlohmann::ordered_json report_json(const EvaluateBenchReport& report) {
           {"largest_difference", report.largest_difference}};
 }
 
-Status bench_evaluate(EvaluateArguments& arguments) {
-  arguments.options.precision = parse_precision(arguments.precision);
+Status bench_evaluate(const EvaluateArguments& arguments) {
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   for (const QuestionShape& shape : common_question_shapes()) {
     TRY_ASSIGN(const EvaluateBenchReport report, run_evaluate_bench(arguments.options, shape));
@@ -60,36 +56,27 @@ Status bench_evaluate(EvaluateArguments& arguments) {
 
 }  // namespace
 
-void add_bench_evaluate_command(CLI::App& bench, int& exit_code) {
+// Scores made-up multiple-choice questions choice by choice, question by question and all together.
+void add_evaluate_bench_command(Verb bench) {
   auto arguments = std::make_shared<EvaluateArguments>();
   EvaluateBenchOptions& options = arguments->options;
-  CLI::App* verb = bench.add_subcommand(
+  ModelSpec& model = options.model;
+  const auto number = [](const char* name, auto& value, const char* help, AllowedValues allowed) {
+    return Option{name, &value, help, {.allowed = std::move(allowed), .shows_default = true}};
+  };
+  Verb verb = bench.add_verb(
       "evaluate", "Multiple-choice questions: choice by choice, and what they share computed once");
-  verb->add_option("--threads", options.threads, "Threads")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  add_precision_option(*verb, arguments->precision);
-  verb->add_option("--hidden", options.model.hidden_size, "Hidden size")
-      ->check(CLI::Range(2, 1 << 17))
-      ->capture_default_str();
-  verb->add_option("--layers", options.model.num_hidden_layers, "Layers")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  verb->add_option("--intermediate", options.model.intermediate_size, "Intermediate size")
-      ->check(CLI::Range(1, 1 << 19))
-      ->capture_default_str();
-  verb->add_option("--vocab", options.model.vocab_size, "Vocabulary")
-      ->check(CLI::Range(2, 1 << 22))
-      ->capture_default_str();
-  verb->add_option("--questions", options.questions, "Questions")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  verb->add_option("--rounds", options.rounds, "Rounds; the best counts")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  verb->add_flag("--json", arguments->json, "Print the report as JSON");
-  verb->callback(
-      [arguments, &exit_code] { exit_code = run_command([&] { return bench_evaluate(*arguments); }); });
+  verb.add_options(
+      {number("--threads", options.threads, "Threads", IntegerRange{1, 1024}),
+       precision_option(options.precision),
+       number("--hidden", model.hidden_size, "Hidden size", IntegerRange{2, 1 << 17}),
+       number("--layers", model.num_hidden_layers, "Layers", IntegerRange{1, 1024}),
+       number("--intermediate", model.intermediate_size, "Intermediate size", IntegerRange{1, 1 << 19}),
+       number("--vocab", model.vocab_size, "Vocabulary", IntegerRange{2, 1 << 22}),
+       number("--questions", options.questions, "Questions", AboveZero{}),
+       number("--rounds", options.rounds, "Rounds; the best counts", AboveZero{}),
+       {"--json", &arguments->json, "Print the report as JSON"}});
+  verb.runs([arguments] { return bench_evaluate(*arguments); });
 }
 
 }  // namespace templar

@@ -1,14 +1,12 @@
-#include "app/bench/rejoin_command.h"
-
+// `templar bench rejoin`.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "app/bench/bench_model.h"
 #include "app/bench/bench_progress.h"
+#include "app/bench/bench_verbs.h"
 #include "app/bench/measure_rejoin.h"
-#include "app/verbs/command.h"
 #include "app/world/node_world.h"
 
 namespace templar {
@@ -106,39 +104,41 @@ Status bench_rejoin(RejoinArguments& arguments) {
 
 }  // namespace
 
-void add_bench_rejoin_command(CLI::App& bench, int& exit_code) {
+void add_rejoin_bench_command(Verb bench) {
   auto arguments = std::make_shared<RejoinArguments>();
   RejoinBenchOptions& options = arguments->options;
-  CLI::App* rejoin =
-      bench.add_subcommand("rejoin",
-                           "Coming back after some windows: time beside that of loading, decoding and "
-                           "stepping one after the other");
-  rejoin
-      ->add_option("--millions", arguments->millions,
-                   "Parameters, in millions: layers of the preset 150M's shapes")
-      ->check(CLI::Range(1, 100'000))
-      ->capture_default_str();
-  rejoin->add_option("--spec", arguments->spec, "Preset whose codec and outer step are measured")
-      ->capture_default_str();
-  rejoin->add_option("--set", arguments->set, "Change a field of it, FIELD=VALUE; may be repeated")
-      ->take_all();
-  rejoin->add_option("--away", options.away, "Windows that the node was away")
-      ->check(CLI::Range(1, 100'000))
-      ->capture_default_str();
-  rejoin->add_option("--contributions", options.contributions, "Contributions in each window")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  rejoin->add_option("--threads", options.threads, "Threads")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  rejoin->add_option("--rounds", options.rounds, "Rounds, of which the best counts")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  rejoin->add_option("--folder", arguments->folder, "The run's object store is made in a new folder there")
-      ->capture_default_str();
-  rejoin->add_flag("--json", arguments->json, "Print the report as JSON");
-  rejoin->callback(
-      [arguments, &exit_code] { exit_code = run_command([&] { return bench_rejoin(*arguments); }); });
+  Verb verb = bench.add_verb("rejoin",
+                             "Coming back after some windows: time beside that of loading, decoding and "
+                             "stepping one after the other");
+  verb.add_options(
+      {{"--millions",
+        &arguments->millions,
+        "Parameters, in millions: layers of the preset 150M's shapes",
+        {.allowed = IntegerRange{1, 100'000}, .shows_default = true}},
+       {"--spec",
+        &arguments->spec,
+        "Preset whose codec and outer step are measured",
+        {.shows_default = true}},
+       {"--set", &arguments->set, "Change a field of it, FIELD=VALUE; may be repeated"},
+       {"--away",
+        &options.away,
+        "Windows that the node was away",
+        {.allowed = IntegerRange{1, 100'000}, .shows_default = true}},
+       {"--contributions",
+        &options.contributions,
+        "Contributions in each window",
+        {.allowed = IntegerRange{1, 1024}, .shows_default = true}},
+       {"--threads", &options.threads, "Threads", {.allowed = IntegerRange{1, 1024}, .shows_default = true}},
+       {"--rounds",
+        &options.rounds,
+        "Rounds, of which the best counts",
+        {.allowed = IntegerRange{1, 1000}, .shows_default = true}},
+       {"--folder",
+        &arguments->folder,
+        "The run's object store is made in a new folder there",
+        {.shows_default = true}},
+       {"--json", &arguments->json, "Print the report as JSON"}});
+  verb.runs([arguments] { return bench_rejoin(*arguments); });
 }
 
 }  // namespace templar

@@ -1,4 +1,4 @@
-#include "app/bench/train_benchmark.h"
+#include "app/bench/measure_train.h"
 
 #include <gtest/gtest.h>
 
@@ -27,7 +27,7 @@ TrainBenchOptions small_options() {
 // scripts/bench_torch.py --warmup 2 --steps 3 --vocab 64 --hidden 32 --layers 2 --heads 4 --intermediate 88
 // --sequence 16
 // --batch 2, with PyTorch 1.13.
-TEST(TrainBenchmark, TrainsTheModelOfThePyTorchScript) {
+TEST(MeasureTrain, TrainsTheModelOfThePyTorchScript) {
   const auto report = run_train_bench(small_options());
   ASSERT_TRUE(report.has_value());
   const std::vector<double> want = {4.17581844329834, 4.1661224365234375, 4.143725395202637,
@@ -37,7 +37,7 @@ TEST(TrainBenchmark, TrainsTheModelOfThePyTorchScript) {
     EXPECT_NEAR(report->losses[step], want[step], 1e-4) << step;
 }
 
-TEST(TrainBenchmark, ReportsWhatItMeasured) {
+TEST(MeasureTrain, ReportsWhatItMeasured) {
   TrainBenchOptions options = small_options();
   options.precision = Precision::kBf16;
   const auto report = run_train_bench(options);
@@ -54,7 +54,7 @@ TEST(TrainBenchmark, ReportsWhatItMeasured) {
   EXPECT_EQ(report->flops_a_token, 6.0 * (64 * 32 + 2 * (4 * 32 * 32 + 3 * 32 * 88)) + 6.0 * 2 * 32 * 16);
 }
 
-TEST(TrainBenchmark, RefusesWhatItCannotRun) {
+TEST(MeasureTrain, RefusesWhatItCannotRun) {
   TrainBenchOptions options = small_options();
   options.steps = 0;
   EXPECT_TRUE(testing::fails(run_train_bench(options), ErrorKind::kFatal, "at least one step"));

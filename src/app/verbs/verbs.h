@@ -1,0 +1,27 @@
+// The program's verbs. Each function adds one to the command line that `program` is the root of, with the
+// verbs below it. Exit codes of all are those of exit_code_of, unless it is said otherwise; a reason stands
+// on standard error.
+#pragma once
+
+#include "app/command_line/command_line.h"
+
+namespace templar {
+
+void add_localnet_command(Verb program);
+void add_dashboard_command(Verb program);  // Ctrl-C is how it ends: exit code 0
+void add_data_command(Verb program);       // prepare, show, verify
+void add_run_command(Verb program);        // show, check, fields
+void add_node_commands(Verb program);      // the verbs miner, validator and evaluator
+// verify, ls, show, diff, export. 1 also where a checkpoint is bad, a place holds none, or two differ.
+void add_checkpoint_command(Verb program);
+// export, a verb of `checkpoint`. What is at the target stays as it was if it fails.
+void add_export_command(Verb checkpoint);
+// If it is interrupted, what was generated until then has been printed.
+void add_generate_command(Verb program);
+void add_tokenize_command(Verb program);
+void add_contribution_command(Verb program);  // inspect
+void add_key_command(Verb program);           // new, show
+void add_top_command(Verb program);
+void add_bench_command(Verb program);  // app/bench/bench_verbs.h has its verbs
+
+}  // namespace templar

@@ -1,0 +1,212 @@
+#include "app/world/node_options.h"
+
+#include <utility>
+
+#include "app/world/precision_option.h"
+
+namespace templar {
+namespace {
+
+constexpr const char* kInflux = "Measurements to InfluxDB";
+constexpr const char* kLog = "Log";
+constexpr const char* kWatching = "Watching";
+
+void append(OptionTable& table, OptionTable more) {
+  table.insert(table.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+OptionTable shared_options(NodeConfig& config) {
+  return {
+      {"--spec",
+       &config.spec_file,
+       "Run spec: what all nodes of the run agree on (see `templar run`)",
+       {.required = true}},
+      {"--data", &config.data_folder, "Data folder, made by `templar data prepare`", {.required = true}},
+      {"--store", &config.store_root, "Folder of the object store that the nodes share", {.required = true}},
+      {"--ledger", &config.ledger_file, "SQLite ledger that the nodes share", {.required = true}},
+      {"--state",
+       &config.state_folder,
+       "Folder for this node's own state, kept over restarts",
+       {.required = true}},
+      {"--metrics",
+       &config.metrics_file,
+       "Measurements are appended here, one JSON object a line",
+       {.required = true}},
+      {"--threads",
+       &config.threads,
+       "Threads that the node computes with",
+       {.allowed = IntegerRange{1, 1024}, .shows_default = true}},
+      precision_option(config.precision),
+      {"--until-window",
+       &config.until_window,
+       "End once the model is the start of this window (0: run on)",
+       {.allowed = ZeroOrMore{}}}};
+}
+
+Option key_option(NodeConfig& config) {
+  return {"--key", &config.key_file, "Key file (see `templar key new`)", {.required = true}};
+}
+
+OptionTable miner_options(NodeConfig& config) {
+  return {key_option(config),
+          {"--dump-pseudo-gradients", &config.dump_folder,
+           "Write what is compressed each window into this folder, as safetensors: 8 bytes a parameter each "
+           "time"}};
+}
+
+OptionTable validator_options(NodeConfig& config) {
+  return {key_option(config),
+          {"--stake",
+           &config.stake,
+           "Stake at registration; the most stake leads",
+           {.allowed = ZeroOrMore{}, .shows_default = true}},
+          {"--keep-checkpoints",
+           &config.retention.keep_last,
+           "Newest checkpoints that stay in the bucket",
+           {.allowed = AboveZero{}, .shows_default = true}},
+          {"--keep-checkpoint-every",
+           &config.retention.keep_every,
+           "And those whose window is a multiple of this (0: no others)",
+           {.allowed = ZeroOrMore{}, .shows_default = true}},
+          {"--checkpoint-shard-size",
+           &config.checkpoint_shard_bytes,
+           "Largest file of a checkpoint, e.g. 512MB",
+           {.allowed = AboveZero{}, .shows_default = true, .is_size = true}}};
+}
+
+OptionTable evaluator_options(NodeConfig& config) {
+  EvaluationConfig& evaluation = config.evaluation;
+  return {{"--heldout-samples",
+           &config.heldout_samples,
+           "Held-out samples to measure on (0: all)",
+           {.allowed = ZeroOrMore{}, .shows_default = true}},
+          {"--tasks",
+           &evaluation.tasks_folder,
+           "Folder of multiple-choice questions: TASK.jsonl, TASK.fewshot.jsonl",
+           {.allowed = ExistingFolder{}}},
+          {"--limit",
+           &evaluation.task_limit,
+           "Only the first so many questions of a task, for MMLU of a subject (0: all)",
+           {.allowed = ZeroOrMore{}}},
+          {"--num-fewshot", &evaluation.num_fewshot,
+           "Solved examples before each question: N, or TASK=N; may be repeated"},
+          {"--mmlu-every",
+           &evaluation.mmlu_every,
+           "MMLU in the first and in every so many-th evaluation after it",
+           {.allowed = AboveZero{}, .shows_default = true}},
+          {"--force", &evaluation.force, "Evaluate again what has been evaluated before"},
+          {"--backfill", &evaluation.backfill,
+           "Only the checkpoints of the windows FROM:TO, FROM: or :TO, then end"}};
+}
+
+OptionTable outlook_options(WatchOptions& options) {
+  return {{"--prometheus",
+           &options.prometheus_port,
+           "Serve /metrics to Prometheus on this port (0: any that is free)",
+           {.allowed = IntegerRange{0, 65535}, .group = kWatching}},
+          {"--prometheus-host",
+           &options.prometheus_host,
+           "Address to serve it on; nobody is asked for a password there",
+           {.shows_default = true, .group = kWatching}},
+          {"--tag",
+           &options.tags,
+           "KEY=VALUE on every measurement and label of every event for Loki; may be repeated",
+           {.group = kWatching}},
+          {"--system-interval",
+           &options.system_seconds,
+           "Seconds between two looks at processor, memory, disk, network, GPU (0: none)",
+           {.allowed = RealRange{0, 86400}, .shows_default = true, .group = kWatching}}};
+}
+
+OptionTable influx_options(WatchOptions& options) {
+  InfluxConfig& influx = options.influx;
+  const OptionRules plain = {.group = kInflux};
+  return {{"--influx-url", &influx.url,
+           "Server, e.g. https://metrics.example:8086; without it nothing is sent", plain},
+          {"--influx-database", &influx.database, "Database (InfluxDB 1.x)", plain},
+          {"--influx-user", &influx.user,
+           "User (1.x); the password comes from --influx-password-file or TEMPLAR_INFLUX_PASSWORD", plain},
+          {"--influx-password-file", &options.influx_password_file, "File that holds the password", plain},
+          {"--influx-org", &influx.org, "Organisation (2.x)", plain},
+          {"--influx-bucket", &influx.bucket,
+           "Bucket (2.x, 3.x); the token comes from --influx-token-file or TEMPLAR_INFLUX_TOKEN", plain},
+          {"--influx-token-file", &options.influx_token_file, "File that holds the token", plain},
+          {"--influx-ca-file", &influx.ca_file, "Certificates to trust instead of the system's", plain},
+          {"--influx-batch",
+           &influx.batch_size,
+           "Measurements sent at once",
+           {.allowed = IntegerRange{1, 100'000}, .shows_default = true, .group = kInflux}}};
+}
+
+OptionTable log_options(WatchOptions& options) {
+  LokiOptions& loki = options.loki;
+  const OptionRules plain = {.group = kLog};
+  return {{"--log-levels",
+           &options.log_levels,
+           "Lowest level, of all rooms and of some: info,gather=debug,miner=warn",
+           {.shows_default = true, .group = kLog}},
+          {"--log-format",
+           &options.log_format,
+           "text, or json: an object a line",
+           {.allowed = OneOf{{"text", "json"}}, .shows_default = true, .group = kLog}},
+          {"--log-file", &options.log_file,
+           "Also into this file; at 64 MiB it becomes FILE.1, and so on to FILE.4", plain},
+          {"--loki-url", &loki.url, "Also to this Loki server, e.g. http://logs.example:3100", plain},
+          {"--loki-user", &loki.user,
+           "User; the password comes from --loki-password-file or TEMPLAR_LOKI_PASSWORD", plain},
+          {"--loki-password-file", &options.loki_password_file, "File that holds the password", plain},
+          {"--loki-token-file", &options.loki_token_file,
+           "File that holds a bearer token (or TEMPLAR_LOKI_TOKEN)", plain},
+          {"--loki-tenant", &loki.tenant, "Tenant, for servers of many", plain},
+          {"--loki-ca-file", &loki.ca_file, "Certificates to trust instead of the system's", plain}};
+}
+
+const char* verb_of(NodeRole role) {
+  switch (role) {
+    case NodeRole::kMiner:
+      return "miner";
+    case NodeRole::kValidator:
+      return "validator";
+    case NodeRole::kEvaluator:
+      return "evaluator";
+  }
+  return "";
+}
+
+}  // namespace
+
+OptionTable node_options(NodeConfig& config, NodeRole role) {
+  OptionTable table = shared_options(config);
+  if (role == NodeRole::kMiner) append(table, miner_options(config));
+  if (role == NodeRole::kValidator) append(table, validator_options(config));
+  if (role == NodeRole::kEvaluator) append(table, evaluator_options(config));
+  return table;
+}
+
+OptionTable watch_options(WatchOptions& options) {
+  OptionTable table = outlook_options(options);
+  append(table, influx_options(options));
+  append(table, log_options(options));
+  return table;
+}
+
+WatchOptions default_watch_options(NodeRole role) {
+  WatchOptions options;
+  // A validator writes a measurement for each miner that it has judged.
+  if (role == NodeRole::kValidator) options.influx.batch_size = 10'000;
+  return options;
+}
+
+std::vector<std::string> node_arguments(NodeRole role, NodeConfig config, WatchOptions watch) {
+  NodeConfig default_config;
+  WatchOptions default_watch = default_watch_options(role);
+  std::vector<std::string> arguments = {verb_of(role)};
+  const auto append_all = [&](const std::vector<std::string>& more) {
+    arguments.insert(arguments.end(), more.begin(), more.end());
+  };
+  append_all(arguments_of(node_options(config, role), node_options(default_config, role)));
+  append_all(arguments_of(watch_options(watch), watch_options(default_watch)));
+  return arguments;
+}
+
+}  // namespace templar
