@@ -2,12 +2,12 @@
 #include <fmt/format.h>
 
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "app/bench/bench_progress.h"
 #include "app/bench/bench_verbs.h"
 #include "app/bench/gradient_arguments.h"
 #include "app/bench/measure_aggregate.h"
+#include "base/json.h"
 
 namespace templar {
 namespace {
@@ -49,7 +49,7 @@ void print_report(const AggregateBenchReport& report, const AggregateArguments& 
 }
 
 std::string report_json(const AggregateBenchReport& report, const AggregateArguments& arguments) {
-  nlohmann::ordered_json json;
+  Json json;
   const std::string name = fmt::format("aggregate{}", arguments.contributions);
   json["parameters"] = report.parameters;
   json["threads"] = arguments.gradient.threads;
@@ -60,16 +60,16 @@ std::string report_json(const AggregateBenchReport& report, const AggregateArgum
   json[name + "_over_team_memcpy"] = report.plain_seconds / report.memcpy.team;
   json[name + "_dct_over_team_memcpy"] = report.dct_seconds / report.memcpy.team;
   json["parse_seconds"] = report.parse_seconds;
-  if (report.growth.empty()) return json.dump(2);
+  if (report.growth.empty()) return to_text(json, {.indent = 2});
   json[fmt::format("peak_memory_growth_bytes_{}_to_{}", report.growth.front().contributions,
                    report.growth.back().contributions)] = memory_growth(report);
   for (const GrowthPoint& point : report.growth) {
-    json["growth"].push_back({{"contributions", point.contributions},
-                              {"kept", point.kept},
-                              {"seconds", point.seconds},
-                              {"peak_memory_bytes", point.peak_memory_bytes}});
+    json["growth"].push_back(JsonObject{{"contributions", point.contributions},
+                                        {"kept", point.kept},
+                                        {"seconds", point.seconds},
+                                        {"peak_memory_bytes", point.peak_memory_bytes}});
   }
-  return json.dump(2);
+  return to_text(json, {.indent = 2});
 }
 
 Status bench_aggregate(const AggregateArguments& arguments) {

@@ -3,12 +3,12 @@
 #include <unistd.h>
 
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "app/bench/bench_model.h"
 #include "app/bench/bench_progress.h"
 #include "app/bench/bench_verbs.h"
 #include "app/bench/measure_checkpoint.h"
+#include "base/json.h"
 #include "formats/safetensors/model_shards.h"
 
 namespace templar {
@@ -51,7 +51,7 @@ void print_report(const CheckpointBenchReport& report, const Arguments& argument
 }
 
 std::string report_json(const CheckpointBenchReport& report) {
-  nlohmann::ordered_json json;
+  Json json;
   json["model_bytes"] = report.model_bytes;
   json["memcpy_seconds"] = report.memcpy.one_call;
   json["pause_over_memcpy"] = report.pause_seconds / report.memcpy.one_call;
@@ -62,7 +62,7 @@ std::string report_json(const CheckpointBenchReport& report) {
   json["copy_of_disk_speed"] = (report.disk_read_seconds + report.disk_write_seconds) / report.copy_seconds;
   json["save_memory_bytes"] = report.save_memory_bytes;
   json["load_memory_bytes"] = report.load_memory_bytes;
-  return json.dump(2);
+  return to_text(json, {.indent = 2});
 }
 
 Status bench_checkpoint(const Arguments& arguments) {

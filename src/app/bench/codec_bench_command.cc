@@ -2,12 +2,12 @@
 #include <fmt/format.h>
 
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "app/bench/bench_progress.h"
 #include "app/bench/bench_verbs.h"
 #include "app/bench/gradient_arguments.h"
 #include "app/bench/measure_codec.h"
+#include "base/json.h"
 
 namespace templar {
 namespace {
@@ -27,7 +27,7 @@ void print_report(const CodecBenchReport& report, const GradientArguments& argum
 }
 
 std::string report_json(const CodecBenchReport& report, const GradientArguments& arguments) {
-  nlohmann::ordered_json json;
+  Json json;
   json["parameters"] = report.parameters;
   json["threads"] = arguments.threads;
   json["memcpy_seconds"] = report.memcpy.one_call;
@@ -39,7 +39,7 @@ std::string report_json(const CodecBenchReport& report, const GradientArguments&
   json["code_over_memcpy"] = report.plain.code_seconds / report.memcpy.one_call;
   json["index_bits"] = report.index_bits;
   json["bits_per_value"] = report.bits_per_value;
-  return json.dump(2);
+  return to_text(json, {.indent = 2});
 }
 
 void print_quantisers(const std::string& file, const std::vector<QuantiserReport>& reports) {
@@ -51,14 +51,14 @@ void print_quantisers(const std::string& file, const std::vector<QuantiserReport
   }
 }
 
-nlohmann::ordered_json quantisers_json(const std::vector<QuantiserReport>& reports) {
-  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+JsonList quantisers_json(const std::vector<QuantiserReport>& reports) {
+  JsonList list;
   for (const QuantiserReport& report : reports) {
-    list.push_back({{"quantiser", report.name},
-                    {"use_dct", report.use_dct},
-                    {"relative_error", report.relative_error},
-                    {"index_bits", report.index_bits},
-                    {"bits_per_value", report.bits_per_value}});
+    list.push_back(JsonObject{{"quantiser", report.name},
+                              {"use_dct", report.use_dct},
+                              {"relative_error", report.relative_error},
+                              {"index_bits", report.index_bits},
+                              {"bits_per_value", report.bits_per_value}});
   }
   return list;
 }
@@ -66,14 +66,14 @@ nlohmann::ordered_json quantisers_json(const std::vector<QuantiserReport>& repor
 // On files: what the quantisers make of each.
 Status bench_quantisers(const GradientArguments& arguments, const CodecSpec& codec) {
   ThreadTeam team(arguments.threads);
-  nlohmann::ordered_json json;
+  Json json;
   for (const std::string& file : arguments.files) {
     TRY_ASSIGN(const BenchGradient gradient, load_gradient(file));
     TRY_ASSIGN(const auto reports, compare_quantisers(gradient, codec, team));
     if (arguments.json) json[file] = quantisers_json(reports);
     if (!arguments.json) print_quantisers(file, reports);
   }
-  if (arguments.json) fmt::print("{}\n", json.dump(2));
+  if (arguments.json) fmt::print("{}\n", to_text(json, {.indent = 2}));
   return {};
 }
 

@@ -1,10 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "app/bench/bench_model.h"
 #include "app/verbs/verbs.h"
+#include "base/json.h"
 #include "node/miner/pseudo_gradient_dump.h"
 #include "support/run_verb.h"
 #include "support/temporary_folder.h"
@@ -14,7 +13,6 @@ namespace templar::testing {
 namespace {
 
 using ::testing::HasSubstr;
-using Json = nlohmann::json;
 
 VerbOutcome bench(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "bench");
@@ -25,14 +23,14 @@ TEST(BenchCodec, ReportsRatiosAndBits) {
   const VerbOutcome outcome =
       bench({"codec", "--millions", "1", "--rounds", "1", "--threads", "1", "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
-  const Json report = Json::parse(outcome.output);
-  EXPECT_GT(report.at("compress_over_memcpy").get<double>(), 0);
-  EXPECT_GT(report.at("compress_dct_over_memcpy").get<double>(),
-            report.at("compress_over_memcpy").get<double>());
+  const Json report = parse_json(outcome.output).value();
+  EXPECT_GT(report.at("compress_over_memcpy").number().value(), 0);
+  EXPECT_GT(report.at("compress_dct_over_memcpy").number().value(),
+            report.at("compress_over_memcpy").number().value());
   // log2 C(4096, 64) / 64 = 7.364, and two percent.
-  EXPECT_GT(report.at("index_bits").get<double>(), 7.364);
-  EXPECT_LT(report.at("index_bits").get<double>(), 7.52);
-  EXPECT_LT(report.at("bits_per_value").get<double>(), 9.4);
+  EXPECT_GT(report.at("index_bits").number().value(), 7.364);
+  EXPECT_LT(report.at("index_bits").number().value(), 7.52);
+  EXPECT_LT(report.at("bits_per_value").number().value(), 9.4);
 }
 
 TEST(BenchCodec, PrintsATable) {
@@ -61,15 +59,16 @@ TEST(BenchCodec, MeasuresDumpedPseudoGradients) {
   const VerbOutcome aggregated =
       bench({"aggregate", "--gradient", file, "--no-growth", "--rounds", "1", "--json"});
   ASSERT_EQ(aggregated.exit_code, 0) << aggregated.errors;
-  EXPECT_EQ(Json::parse(aggregated.output).at("parameters").get<int64_t>(), parameter_count(run.layout));
+  EXPECT_EQ(parse_json(aggregated.output).value().at("parameters").integer().value(),
+            parameter_count(run.layout));
 
   const VerbOutcome outcome = bench({"codec", "--gradient", file, file, "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
-  const Json reports = Json::parse(outcome.output).at(file);
+  const Json reports = parse_json(outcome.output).value().at(file);
   ASSERT_EQ(reports.size(), 16u);
-  for (const Json& report : reports) {
-    EXPECT_GT(report.at("relative_error").get<double>(), 0);
-    EXPECT_LT(report.at("relative_error").get<double>(), 1);
+  for (const Json& report : *reports.list()) {
+    EXPECT_GT(report.at("relative_error").number().value(), 0);
+    EXPECT_LT(report.at("relative_error").number().value(), 1);
   }
 }
 

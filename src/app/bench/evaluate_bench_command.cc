@@ -2,12 +2,12 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "app/bench/bench_verbs.h"
 #include "app/bench/measure_evaluate.h"
 #include "app/bench/measure_train.h"
 #include "app/world/precision_option.h"
+#include "base/json.h"
 
 namespace templar {
 namespace {
@@ -31,17 +31,17 @@ void print_report(const EvaluateBenchReport& report, int64_t questions) {
   std::fflush(stdout);
 }
 
-nlohmann::ordered_json report_json(const EvaluateBenchReport& report) {
-  return {{"shape", report.shape.name},
-          {"choice_by_choice_s", report.choice_by_choice},
-          {"question_by_question_s", report.question_by_question},
-          {"together_s", report.together},
-          {"ratio", report.choice_by_choice / report.together},
-          {"largest_difference", report.largest_difference}};
+Json report_json(const EvaluateBenchReport& report) {
+  return JsonObject{{"shape", report.shape.name},
+                    {"choice_by_choice_s", report.choice_by_choice},
+                    {"question_by_question_s", report.question_by_question},
+                    {"together_s", report.together},
+                    {"ratio", report.choice_by_choice / report.together},
+                    {"largest_difference", report.largest_difference}};
 }
 
 Status bench_evaluate(const EvaluateArguments& arguments) {
-  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  JsonList json;
   for (const QuestionShape& shape : common_question_shapes()) {
     TRY_ASSIGN(const EvaluateBenchReport report, run_evaluate_bench(arguments.options, shape));
     if (arguments.json) {
@@ -50,7 +50,7 @@ Status bench_evaluate(const EvaluateArguments& arguments) {
       print_report(report, arguments.options.questions);
     }
   }
-  if (arguments.json) fmt::print("{}\n", json.dump(2));
+  if (arguments.json) fmt::print("{}\n", to_text(json, {.indent = 2}));
   return {};
 }
 

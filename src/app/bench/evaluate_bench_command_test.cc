@@ -1,8 +1,7 @@
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "app/verbs/verbs.h"
+#include "base/json.h"
 #include "support/run_verb.h"
 
 namespace templar::testing {
@@ -14,13 +13,13 @@ TEST(BenchEvaluate, ScoresAlikeHoweverQuestionsAreBroughtTogether) {
                {"bench", "evaluate", "--questions", "3", "--rounds", "1", "--hidden", "32", "--layers", "2",
                 "--intermediate", "48", "--vocab", "100", "--threads", "2", "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
-  const auto reports = nlohmann::json::parse(outcome.output);
+  const Json reports = parse_json(outcome.output).value();
   ASSERT_EQ(reports.size(), 3u);
-  for (const auto& report : reports) {
-    EXPECT_LT(report.at("largest_difference").get<double>(), 1e-4) << report.at("shape");
-    EXPECT_GT(report.at("choice_by_choice_s").get<double>(), 0);
-    EXPECT_DOUBLE_EQ(report.at("ratio").get<double>(),
-                     report.at("choice_by_choice_s").get<double>() / report.at("together_s").get<double>());
+  for (const Json& report : *reports.list()) {
+    EXPECT_LT(report.at("largest_difference").number().value(), 1e-4) << to_text(report.at("shape"));
+    EXPECT_GT(report.at("choice_by_choice_s").number().value(), 0);
+    EXPECT_DOUBLE_EQ(report.at("ratio").number().value(), report.at("choice_by_choice_s").number().value() /
+                                                              report.at("together_s").number().value());
   }
 }
 

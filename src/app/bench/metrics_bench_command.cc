@@ -1,10 +1,9 @@
 // `templar bench metrics`.
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "app/bench/bench_verbs.h"
 #include "app/bench/measure_metrics.h"
+#include "base/json.h"
 
 namespace templar {
 namespace {
@@ -28,25 +27,26 @@ void print_report(const MetricsBenchReport& report) {
              report.dropped, report.late_calls, report.cpu_share * 100);
 }
 
-nlohmann::ordered_json cost_json(const CallCost& cost) {
-  return {{"median_s", cost.median}, {"p99_s", cost.p99}, {"p999_s", cost.p999}, {"max_s", cost.max}};
+Json cost_json(const CallCost& cost) {
+  return JsonObject{
+      {"median_s", cost.median}, {"p99_s", cost.p99}, {"p999_s", cost.p999}, {"max_s", cost.max}};
 }
 
-nlohmann::ordered_json report_json(const MetricsBenchReport& report) {
-  return {{"outputs", report.outputs},
-          {"points", report.points},
-          {"logged_per_second", report.logged_per_second},
-          {"empty", cost_json(report.empty)},
-          {"call", cost_json(report.call)},
-          {"build_and_call", cost_json(report.build_and_call)},
-          {"dropped", report.dropped},
-          {"late_calls", report.late_calls},
-          {"cpu_share", report.cpu_share}};
+Json report_json(const MetricsBenchReport& report) {
+  return JsonObject{{"outputs", report.outputs},
+                    {"points", report.points},
+                    {"logged_per_second", report.logged_per_second},
+                    {"empty", cost_json(report.empty)},
+                    {"call", cost_json(report.call)},
+                    {"build_and_call", cost_json(report.build_and_call)},
+                    {"dropped", report.dropped},
+                    {"late_calls", report.late_calls},
+                    {"cpu_share", report.cpu_share}};
 }
 
 Status bench_metrics(const MetricsArguments& arguments) {
   TRY_ASSIGN(const std::vector<MetricsBenchReport> reports, run_metrics_bench(arguments.options));
-  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  JsonList json;
   for (const MetricsBenchReport& report : reports) {
     if (arguments.json) {
       json.push_back(report_json(report));
@@ -54,7 +54,7 @@ Status bench_metrics(const MetricsArguments& arguments) {
       print_report(report);
     }
   }
-  if (arguments.json) fmt::print("{}\n", json.dump(2));
+  if (arguments.json) fmt::print("{}\n", to_text(json, {.indent = 2}));
   return {};
 }
 

@@ -1,8 +1,7 @@
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "app/verbs/verbs.h"
+#include "base/json.h"
 #include "support/captured_logs.h"
 #include "support/run_verb.h"
 
@@ -14,15 +13,16 @@ TEST(BenchMetrics, LogsAtTheRateThatIsAskedForAndLosesNothing) {
   const VerbOutcome outcome =
       run_verb(add_bench_command, {"bench", "metrics", "--rate", "20000", "--seconds", "0.05", "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
-  const auto reports = nlohmann::json::parse(outcome.output);
+  const Json reports = parse_json(outcome.output).value();
   ASSERT_EQ(reports.size(), 2u);
-  EXPECT_EQ(reports[0].at("outputs"), "JSONL");
-  EXPECT_EQ(reports[1].at("outputs"), "JSONL and a server that is down");
-  for (const auto& report : reports) {
+  EXPECT_EQ(reports.at(0).at("outputs"), "JSONL");
+  EXPECT_EQ(reports.at(1).at("outputs"), "JSONL and a server that is down");
+  for (const Json& report : *reports.list()) {
     EXPECT_EQ(report.at("points"), 1000);
     EXPECT_EQ(report.at("dropped"), 0);
-    EXPECT_GT(report.at("call").at("median_s").get<double>(), 0);
-    EXPECT_LE(report.at("call").at("median_s").get<double>(), report.at("call").at("p999_s").get<double>());
+    EXPECT_GT(report.at("call").at("median_s").number().value(), 0);
+    EXPECT_LE(report.at("call").at("median_s").number().value(),
+              report.at("call").at("p999_s").number().value());
   }
   EXPECT_EQ(logs.count("InfluxDB takes no measurements; they are kept for it"), 1u);
 }

@@ -1,13 +1,12 @@
 // `templar bench rejoin`.
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "app/bench/bench_model.h"
 #include "app/bench/bench_progress.h"
 #include "app/bench/bench_verbs.h"
 #include "app/bench/measure_rejoin.h"
 #include "app/world/node_world.h"
+#include "base/json.h"
 
 namespace templar {
 namespace {
@@ -64,23 +63,23 @@ void print_report(const RejoinBenchReport& report, const RejoinBenchOptions& opt
 }
 
 std::string report_json(const RejoinBenchReport& report, const RejoinBenchOptions& options) {
-  nlohmann::ordered_json json;
+  Json json;
   json["parameters"] = report.parameters;
   json["threads"] = options.threads;
   json["contributions"] = options.contributions;
   json["contribution_bytes"] = report.contribution_bytes;
   for (const RejoinPoint& point : report.points) {
-    json["points"].push_back({{"windows", point.windows},
-                              {"load_seconds", point.load_seconds},
-                              {"decode_seconds", point.decode_seconds},
-                              {"step_seconds", point.step_seconds},
-                              {"expected_seconds", point.expected_seconds()},
-                              {"catch_up_seconds", point.catch_up_seconds},
-                              {"ratio", point.catch_up_seconds / point.expected_seconds()},
-                              {"memory_bytes", point.memory_bytes},
-                              {"in_sync", point.in_sync}});
+    json["points"].push_back(JsonObject{{"windows", point.windows},
+                                        {"load_seconds", point.load_seconds},
+                                        {"decode_seconds", point.decode_seconds},
+                                        {"step_seconds", point.step_seconds},
+                                        {"expected_seconds", point.expected_seconds()},
+                                        {"catch_up_seconds", point.catch_up_seconds},
+                                        {"ratio", point.catch_up_seconds / point.expected_seconds()},
+                                        {"memory_bytes", point.memory_bytes},
+                                        {"in_sync", point.in_sync}});
   }
-  return json.dump(2);
+  return to_text(json, {.indent = 2});
 }
 
 Status bench_rejoin(RejoinArguments& arguments) {

@@ -2,9 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "app/verbs/verbs.h"
+#include "base/json.h"
 #include "support/run_verb.h"
 #include "support/temporary_folder.h"
 
@@ -12,7 +12,6 @@ namespace templar::testing {
 namespace {
 
 using ::testing::HasSubstr;
-using Json = nlohmann::json;
 
 VerbOutcome bench_rejoin(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), {"bench", "rejoin", "--millions", "1", "--rounds", "1"});
@@ -24,14 +23,14 @@ TEST(BenchRejoin, ComesToTheLeadersRootAndReportsTheRatio) {
   const VerbOutcome outcome = bench_rejoin(
       {"--away", "3", "1", "--contributions", "2", "--folder", folder.path().string(), "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
-  const Json points = Json::parse(outcome.output).at("points");
+  const Json points = parse_json(outcome.output).value().at("points");
   ASSERT_EQ(points.size(), 2u);
-  for (const Json& point : points) {
-    EXPECT_TRUE(point.at("in_sync").get<bool>());
-    EXPECT_GT(point.at("ratio").get<double>(), 0);
+  for (const Json& point : *points.list()) {
+    EXPECT_TRUE(point.at("in_sync").flag().value());
+    EXPECT_GT(point.at("ratio").number().value(), 0);
   }
-  EXPECT_EQ(points[0].at("windows").get<int>(), 1);
-  EXPECT_EQ(points[1].at("windows").get<int>(), 3);
+  EXPECT_EQ(points.at(0).at("windows").integer().value(), 1);
+  EXPECT_EQ(points.at(1).at("windows").integer().value(), 3);
   EXPECT_TRUE(std::filesystem::is_empty(folder.path())) << "it cleans up";
 }
 

@@ -2,11 +2,11 @@
 #include <fmt/format.h>
 
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "app/bench/bench_verbs.h"
 #include "app/bench/measure_train.h"
 #include "app/world/precision_option.h"
+#include "base/json.h"
 
 namespace templar {
 namespace {
@@ -31,7 +31,7 @@ void print_report(const TrainBenchReport& report, const TrainBenchOptions& optio
 }
 
 std::string report_json(const TrainBenchReport& report) {
-  nlohmann::ordered_json json;
+  Json json;
   json["parameters"] = report.parameters;
   json["precision"] = name_of(report.precision);
   json["tokens_per_second"] = report.tokens_per_second;
@@ -40,7 +40,7 @@ std::string report_json(const TrainBenchReport& report) {
   json["share_of_peak"] = report.share_of_peak();
   json["losses"] = report.losses;
   for (const TrainBenchPhase& phase : report.phases) json["phases"][phase.name] = phase.seconds_a_step;
-  return json.dump(2);
+  return to_text(json, {.indent = 2});
 }
 
 Status bench_train(const TrainArguments& arguments) {

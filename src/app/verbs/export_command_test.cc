@@ -1,8 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "adapters/tokenizers/sentencepiece_tokenizer.h"
 #include "app/verbs/verbs.h"
 #include "base/file.h"

@@ -6,7 +6,6 @@
 #include <iostream>
 #include <iterator>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 
@@ -18,11 +17,10 @@
 #include "app/world/checkpoint_places.h"
 #include "app/world/precision_option.h"
 #include "base/file.h"
+#include "base/json.h"
 
 namespace templar {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr size_t kMaxPromptBytes = size_t{64} << 20;
 
@@ -41,26 +39,22 @@ Result<NewestCheckpoint> open_at(const std::string& place) {
   return open_newest_checkpoint(place, progress_on(line, "checked"));
 }
 
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 // Where generated tokens go, in the form that was asked for.
 class Printer {
  public:
   Printer(const GenerateOptions& options, const Tokenizer& tokenizer, std::span<const uint32_t> prompt)
       : options_(options), tokenizer_(tokenizer), stream_(tokenizer, prompt) {
-    json_["prompt_tokens"] = prompt;
-    json_["tokens"] = Json::array();
+    json_["prompt_tokens"] = std::vector<uint32_t>(prompt.begin(), prompt.end());
+    json_["tokens"] = JsonList();
   }
 
   void print(const GeneratedToken& token) {
     if (options_.json) {
-      json_["tokens"].push_back({{"id", token.id}, {"log_probability", token.log_probability}});
+      json_["tokens"].push_back(JsonObject{{"id", token.id}, {"log_probability", token.log_probability}});
       ids_.push_back(token.id);
     } else if (options_.tokens) {
       const std::string text = tokenizer_.decode({&token.id, 1});
-      fmt::print("{:>8} {:>10.4f}  {}\n", token.id, token.log_probability, dump(text));
+      fmt::print("{:>8} {:>10.4f}  {}\n", token.id, token.log_probability, to_text(text));
     } else {
       print_text(stream_.append(token.id));
     }
@@ -70,7 +64,7 @@ class Printer {
   void finish() {
     if (options_.json) {
       json_["text"] = tokenizer_.decode(ids_);
-      fmt::print("{}\n", dump(json_));
+      fmt::print("{}\n", to_text(json_));
     } else if (!options_.tokens) {
       print_text(stream_.finish() + "\n");
     }
@@ -140,7 +134,7 @@ Status run_tokenize(const std::string& place, const std::string& file) {
   std::string_view rest = text;
   while (!rest.empty() && !stop_requested()) {
     const size_t end = std::min(rest.find('\n'), rest.size());
-    fmt::print("{}\n", dump(tokenizer->encode(rest.substr(0, end))));
+    fmt::print("{}\n", to_text(tokenizer->encode(rest.substr(0, end))));
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   return {};

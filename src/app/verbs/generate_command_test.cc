@@ -3,10 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "app/world/checkpoint_model.h"
 #include "base/file.h"
+#include "base/json.h"
+#include "core/consensus/state_root.h"
 #include "formats/checkpoint/checkpoint_folder.h"
 #include "support/expect_failure.h"
 #include "support/exported_model.h"
@@ -17,7 +17,6 @@ namespace templar::testing {
 namespace {
 
 using ::testing::HasSubstr;
-using Json = nlohmann::json;
 
 class GenerateCommand : public ::testing::Test {
  protected:
@@ -61,13 +60,13 @@ TEST_F(GenerateCommand, ContinuesThePromptAsTheEngineDoes) {
 TEST_F(GenerateCommand, TellsIdsAndLogProbabilitiesAsJson) {
   const VerbOutcome outcome =
       run({"--prompt", "ab", "--max-new-tokens", "5", "--temperature", "0", "--json"});
-  const Json json = Json::parse(outcome.output);
-  EXPECT_EQ(json["prompt_tokens"], (std::vector<uint32_t>{'a', 'b'}));
+  const Json json = parse_json(outcome.output).value();
+  EXPECT_EQ(json.at("prompt_tokens"), (std::vector<uint32_t>{'a', 'b'}));
   const auto ids = expected({'a', 'b'}, {.max_new_tokens = 5, .temperature = 0});
-  ASSERT_EQ(json["tokens"].size(), 5);
+  ASSERT_EQ(json.at("tokens").size(), 5);
   for (size_t i = 0; i < 5; ++i) {
-    EXPECT_EQ(json["tokens"][i]["id"], ids[i]);
-    EXPECT_LT(json["tokens"][i]["log_probability"], 0);
+    EXPECT_EQ(json.at("tokens").at(i).at("id"), ids[i]);
+    EXPECT_LT(json.at("tokens").at(i).at("log_probability").number().value(), 0);
   }
 }
 
@@ -77,15 +76,16 @@ TEST_F(GenerateCommand, TellsTokensLineByLine) {
 }
 
 TEST_F(GenerateCommand, BeginsADocumentWithoutAPrompt) {
-  const Json json = Json::parse(run({"--max-new-tokens", "1", "--json"}).output);
-  EXPECT_EQ(json["prompt_tokens"], std::vector<uint32_t>{0}) << "the separator";
+  const Json json = parse_json(run({"--max-new-tokens", "1", "--json"}).output).value();
+  EXPECT_EQ(json.at("prompt_tokens"), std::vector<uint32_t>{0}) << "the separator";
 }
 
 TEST_F(GenerateCommand, TakesThePromptFromAFile) {
   ASSERT_TRUE(write_file_atomically(folder_ / "prompt", "xyz\n"));
   const std::string file = (folder_ / "prompt").string();
-  const Json json = Json::parse(run({"--prompt-file", file, "--max-new-tokens", "1", "--json"}).output);
-  EXPECT_EQ(json["prompt_tokens"], (std::vector<uint32_t>{'x', 'y', 'z', '\n'}));
+  const Json json =
+      parse_json(run({"--prompt-file", file, "--max-new-tokens", "1", "--json"}).output).value();
+  EXPECT_EQ(json.at("prompt_tokens"), (std::vector<uint32_t>{'x', 'y', 'z', '\n'}));
   EXPECT_EQ(run({"--prompt-file", file, "--prompt", "a"}).exit_code, 2);
   EXPECT_THAT(run({"--prompt-file", (folder_ / "none").string()}).errors, HasSubstr("none"));
 }
@@ -97,7 +97,7 @@ TEST_F(GenerateCommand, EndsWithTheDocument) {
     std::vector<std::string> arguments = {
         "generate", path_.string(), "--prompt", "a", "--temperature", "0", "--max-new-tokens", "7", "--json"};
     arguments.insert(arguments.end(), more.begin(), more.end());
-    return Json::parse(run_verb(add_generate_command, arguments).output)["tokens"].size();
+    return parse_json(run_verb(add_generate_command, arguments).output).value().at("tokens").size();
   };
   // All logits are equal, and of equal ones the lowest token is taken: the separator, 0.
   EXPECT_EQ(run_to_the_end({}), 0);
