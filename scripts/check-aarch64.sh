@@ -8,7 +8,7 @@ set -eu
 cd "$(dirname "$0")/.."
 rooms=${*:-base core/run core/coding core/protocol core/codec core/consensus core/scoring core/data}
 packages="libsodium-dev libsodium23 libfmt-dev libfmt9 libspdlog-dev libspdlog1.10 libhwy-dev libhwy1 nlohmann-json3-dev
-  libgtest-dev libgmock-dev libbenchmark-dev libbenchmark1debian libcli11-dev"
+  libgtest-dev libgmock-dev libbenchmark-dev libbenchmark1debian"
 libraries=build/aarch64-libraries
 report=build/aarch64-check
 passed=0; failed=0; skipped=0
