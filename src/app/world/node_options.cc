@@ -161,18 +161,6 @@ OptionTable log_options(WatchOptions& options) {
           {"--loki-ca-file", &loki.ca_file, "Certificates to trust instead of the system's", plain}};
 }
 
-const char* verb_of(NodeRole role) {
-  switch (role) {
-    case NodeRole::kMiner:
-      return "miner";
-    case NodeRole::kValidator:
-      return "validator";
-    case NodeRole::kEvaluator:
-      return "evaluator";
-  }
-  return "";
-}
-
 }  // namespace
 
 OptionTable node_options(NodeConfig& config, NodeRole role) {
@@ -200,7 +188,7 @@ WatchOptions default_watch_options(NodeRole role) {
 std::vector<std::string> node_arguments(NodeRole role, NodeConfig config, WatchOptions watch) {
   NodeConfig default_config;
   WatchOptions default_watch = default_watch_options(role);
-  std::vector<std::string> arguments = {verb_of(role)};
+  std::vector<std::string> arguments = {std::string(name_of(role))};
   const auto append_all = [&](const std::vector<std::string>& more) {
     arguments.insert(arguments.end(), more.begin(), more.end());
   };
