@@ -76,6 +76,8 @@ class Json {
   [[nodiscard]] const std::string* text() const { return std::get_if<std::string>(&value_); }
   [[nodiscard]] const JsonList* list() const { return std::get_if<JsonList>(&value_); }
   [[nodiscard]] const JsonObject* object() const { return std::get_if<JsonObject>(&value_); }
+  [[nodiscard]] JsonList* list() { return std::get_if<JsonList>(&value_); }
+  [[nodiscard]] JsonObject* object() { return std::get_if<JsonObject>(&value_); }
 
   // The object's member; nullptr if there is none of this name, or this is no object. Takes time in
   // proportion to the number of members.

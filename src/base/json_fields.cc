@@ -41,7 +41,7 @@ Result<int64_t> JsonFields::integer(std::string_view name, int64_t lowest, int64
 Result<uint64_t> JsonFields::count(std::string_view name, uint64_t lowest, uint64_t highest) {
   TRY_ASSIGN(const Json* json, value(name));
   const auto count = json->count();
-  if (!count) return error(name, "must be an integer, not negative");
+  if (!count) return error(name, "must be an integer from 0 to 2^64 - 1");
   if (*count < lowest || *count > highest)
     return error(name, fmt::format("{} is out of range {} .. {}", *count, lowest, highest));
   return *count;
@@ -83,6 +83,12 @@ Result<std::vector<std::string>> JsonFields::texts(std::string_view name) {
     texts.push_back(*entry.text());
   }
   return texts;
+}
+
+Result<const JsonObject*> JsonFields::members(std::string_view name) {
+  TRY_ASSIGN(const Json* json, value(name));
+  if (json->object() == nullptr) return error(name, "must be an object");
+  return json->object();
 }
 
 Result<JsonFields> JsonFields::object(std::string_view name) {

@@ -24,7 +24,8 @@ namespace templar {
 // fields are to be tolerated, the caller leaves out finish() and says why.
 class JsonFields {
  public:
-  // Fails unless json is an object. `document` says in messages what is read.
+  // Fails unless json is an object. `document` says in messages what is read; empty if the caller's
+  // caller says it.
   [[nodiscard]] static Result<JsonFields> of(const Json& json, std::string document,
                                              ErrorKind kind = ErrorKind::kFatal);
 
@@ -42,6 +43,8 @@ class JsonFields {
   [[nodiscard]] Result<Hash256> hash(std::string_view name);
   [[nodiscard]] Result<const JsonList*> list(std::string_view name);
   [[nodiscard]] Result<std::vector<std::string>> texts(std::string_view name);
+  // An object whose names are free.
+  [[nodiscard]] Result<const JsonObject*> members(std::string_view name);
   // An object of its own: its fields are known to its own finish().
   [[nodiscard]] Result<JsonFields> object(std::string_view name);
   // A list of such objects: "files[0]", "files[1]", ...

@@ -34,7 +34,7 @@ TEST(JsonFields, RefusesWhatIsMissingOrOfAnotherType) {
   EXPECT_EQ(fields.text("t").error().message, "thing: t: must be text");
   EXPECT_EQ(fields.integer("i").error().message, "thing: i: must be an integer");
   EXPECT_EQ(fields.integer("t", 2, 4).error().message, "thing: t: 1 is out of range 2 .. 4");
-  EXPECT_EQ(fields.count("c").error().message, "thing: c: must be an integer, not negative");
+  EXPECT_EQ(fields.count("c").error().message, "thing: c: must be an integer from 0 to 2^64 - 1");
   EXPECT_EQ(fields.count("t", 2).error().message, "thing: t: 1 is out of range 2 .. 18446744073709551615");
   EXPECT_EQ(fields.number("n").error().message, "thing: n: must be a number");
   EXPECT_EQ(fields.flag("f").error().message, "thing: f: must be true or false");
@@ -51,7 +51,7 @@ TEST(JsonFields, NamesEachFieldByItsPath) {
   std::vector<JsonFields> files = fields.objects("files").value();
   EXPECT_EQ(files.at(0).count("size").value(), 1U);
   EXPECT_EQ(files.at(1).count("size").error().message,
-            "thing: files[1].size: must be an integer, not negative");
+            "thing: files[1].size: must be an integer from 0 to 2^64 - 1");
   EXPECT_EQ(files.at(1).count("size").error().kind, ErrorKind::kSkip);
   EXPECT_EQ(fields.integer("codec.topk").error().message, "thing: codec.topk: must be an integer");
   EXPECT_EQ(fields.integer("codec.bins").error().message, "thing: codec.bins: missing");

@@ -67,7 +67,7 @@ size_t Json::size() const {
 
 Json& Json::operator[](std::string_view name) {
   if (is_null()) value_ = JsonObject();
-  auto* members = std::get_if<JsonObject>(&value_);
+  JsonObject* members = object();
   CHECK(members != nullptr);
   const auto found = std::ranges::find(*members, name, &JsonMember::name);
   if (found != members->end()) return found->value;
@@ -77,9 +77,8 @@ Json& Json::operator[](std::string_view name) {
 
 void Json::push_back(Json value) {
   if (is_null()) value_ = JsonList();
-  auto* values = std::get_if<JsonList>(&value_);
-  CHECK(values != nullptr);
-  values->push_back(std::move(value));
+  CHECK(list() != nullptr);
+  list()->push_back(std::move(value));
 }
 
 bool Json::operator==(const Json& other) const {

@@ -9,9 +9,9 @@
 #include <fstream>
 #include <limits>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "engine/engine.h"
+#include "support/json_values.h"
 #include "support/vectors.h"
 
 namespace templar {
@@ -26,23 +26,29 @@ struct ReferenceModel {
   std::map<std::string, std::vector<uint32_t>> tokens;
   int64_t batch = 0;
   int64_t sequence = 0;
-  nlohmann::json metadata;
+  Json metadata;
   ModelSpec model;
   InnerSpec inner;
 
   [[nodiscard]] double number(const char* name) const {
-    return std::stod(metadata.at(name).get<std::string>());
+    return std::stod(testing::as<std::string>(metadata.at(name)));
   }
   [[nodiscard]] TokenBatch token_batch(int step) const {
     return {tokens.at("tokens." + std::to_string(step)), batch, sequence};
   }
 };
 
-void read_tensors(const nlohmann::json& header, const std::vector<char>& data, ReferenceModel& reference) {
-  for (const auto& [name, entry] : header.items()) {
+// A list of numbers that the file holds as a text of JSON.
+std::vector<double> numbers_of(const ReferenceModel& reference, std::string_view name) {
+  return testing::as<std::vector<double>>(
+      testing::parsed_json(testing::as<std::string>(reference.metadata.at(name))));
+}
+
+void read_tensors(const Json& header, const std::vector<char>& data, ReferenceModel& reference) {
+  for (const auto& [name, entry] : *header.object()) {
     if (name == "__metadata__") continue;
-    const size_t begin = entry.at("data_offsets").at(0);
-    const size_t end = entry.at("data_offsets").at(1);
+    const auto begin = testing::as<size_t>(entry.at("data_offsets").at(0));
+    const auto end = testing::as<size_t>(entry.at("data_offsets").at(1));
     if (name.starts_with("tokens.")) {
       const bool wide = entry.at("dtype") == "I64";
       std::vector<uint32_t>& tokens = reference.tokens[name];
@@ -51,8 +57,8 @@ void read_tensors(const nlohmann::json& header, const std::vector<char>& data, R
         std::memcpy(&token, data.data() + at, sizeof(token));
         tokens.push_back(token);
       }
-      reference.batch = entry.at("shape").at(0);
-      reference.sequence = entry.at("shape").at(1);
+      reference.batch = testing::as<int64_t>(entry.at("shape").at(0));
+      reference.sequence = testing::as<int64_t>(entry.at("shape").at(1));
     } else {
       std::vector<float>& values = reference.tensors[name];
       values.resize((end - begin) / sizeof(float));
@@ -69,7 +75,7 @@ ReferenceModel load_reference(const std::string& name) {
   std::string header_text(header_size, '\0');
   file.read(header_text.data(), static_cast<std::streamsize>(header_size));
   const std::vector<char> data{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  const nlohmann::json header = nlohmann::json::parse(header_text);
+  const Json header = testing::parsed_json(header_text);
 
   ReferenceModel reference;
   reference.metadata = header.at("__metadata__");
@@ -137,8 +143,7 @@ TEST_P(ModelVectors, GiveTheReferencesLossAndGradients) {
     const auto engine = make_engine({.threads = 2, .micro_batch = micro_batch});
     const auto loss = engine->compute_gradients(reference_.token_batch(0));
     ASSERT_TRUE(loss.has_value());
-    EXPECT_NEAR(*loss, nlohmann::json::parse(reference_.metadata.at("losses").get<std::string>()).at(0),
-                kLossTolerance);
+    EXPECT_NEAR(*loss, numbers_of(reference_, "losses").at(0), kLossTolerance);
     for (size_t i = 0; i < engine->layout().size(); ++i) {
       const std::string& name = engine->layout()[i].name;
       EXPECT_LT(largest_deviation(engine->gradients()[i], reference_.tensors.at("grad." + name)),
@@ -150,9 +155,8 @@ TEST_P(ModelVectors, GiveTheReferencesLossAndGradients) {
 
 TEST_P(ModelVectors, GiveTheReferencesWeightsAfterFiveSteps) {
   const auto engine = make_engine({.threads = 1});
-  const auto losses = nlohmann::json::parse(reference_.metadata.at("losses").get<std::string>());
-  const auto norms =
-      nlohmann::json::parse(reference_.metadata.at("grad_norms_before_clip").get<std::string>());
+  const auto losses = numbers_of(reference_, "losses");
+  const auto norms = numbers_of(reference_, "grad_norms_before_clip");
   for (int step = 0; step < kSteps; ++step) {
     const auto report = engine->train_step(reference_.token_batch(step), reference_.inner.learning_rate);
     ASSERT_TRUE(report.has_value());
@@ -170,7 +174,7 @@ TEST_P(ModelVectors, GiveTheReferencesWeightsAfterFiveSteps) {
 
 TEST_P(ModelVectors, AreFollowedInBf16ToItsPrecision) {
   const auto engine = make_engine({.threads = 2, .precision = Precision::kBf16});
-  const auto losses = nlohmann::json::parse(reference_.metadata.at("losses").get<std::string>());
+  const auto losses = numbers_of(reference_, "losses");
   for (int step = 0; step < kSteps; ++step) {
     const auto report = engine->train_step(reference_.token_batch(step), reference_.inner.learning_rate);
     ASSERT_TRUE(report.has_value());

@@ -3,50 +3,46 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
+#include "base/json_fields.h"
 #include "evaluation/unicode_text.h"
 
 namespace templar {
 namespace {
 
-using Json = nlohmann::json;
-
 // Fields of one line. The first one that is not as it should be is remembered; what is read after it is of no
-// use.
+// use. Fields that nobody asks for are passed over: the benchmarks' files have more than a question needs.
 class Fields {
  public:
-  explicit Fields(const Json& object) : object_(object) {}
+  explicit Fields(const JsonFields& fields) : fields_(fields) {}
 
-  std::string text(const char* name) { return text_of(find(object_, name), name); }
+  std::string text(std::string_view name) { return take(fields_.text(name)); }
 
-  std::vector<std::string> texts(const char* name) { return texts_of(find(object_, name), name); }
+  std::vector<std::string> texts(std::string_view name) {
+    std::vector<std::string> texts = take(fields_.texts(name));
+    if (texts.size() >= 2 && texts.size() <= kMaxChoices) return texts;
+    refuse(name, fmt::format("must be a list of 2 to {} texts", kMaxChoices));
+    return {};
+  }
 
   // choices: {"text": [...], "label": [...]}.
   struct Labelled {
     std::vector<std::string> texts;
     std::vector<std::string> labels;
   };
-  Labelled labelled(const char* name) {
-    const Json* choices = find(object_, name);
-    if (choices == nullptr) return {};
-    if (!choices->is_object()) {
-      refuse(name, R"(must be {"text": [...], "label": [...]})");
-      return {};
-    }
-    Labelled labelled{texts_of(find(*choices, "text"), "choices.text"),
-                      texts_of(find(*choices, "label"), "choices.label")};
-    if (labelled.texts.size() != labelled.labels.size()) refuse(name, "must have one label for each text");
+  Labelled labelled_choices() {
+    Labelled labelled{texts("choices.text"), texts("choices.label")};
+    if (labelled.texts.size() != labelled.labels.size())
+      refuse("choices", "must have one label for each text");
     return labelled;
   }
 
   // An index below count, as a number or, HellaSwag's, as digits.
-  size_t index(const char* name, size_t count) {
-    const Json* value = find(object_, name);
+  size_t index(std::string_view name, size_t count) {
+    const Json* value = take(fields_.value(name));
     if (value == nullptr) return 0;
-    uint64_t number = count;
-    if (value->is_number_unsigned()) number = value->get<uint64_t>();
-    const std::string* digits = value->get_ptr<const std::string*>();
+    uint64_t number = value->count().value_or(count);
+    const std::string* digits = value->text();
     if (digits != nullptr && digits->size() == 1 && digits->front() >= '0' && digits->front() <= '9') {
       number = static_cast<uint64_t>(digits->front() - '0');
     }
@@ -56,49 +52,33 @@ class Fields {
   }
 
   // The place of the answer's label among the labels.
-  size_t labelled_index(const char* name, const std::vector<std::string>& labels) {
+  size_t labelled_index(std::string_view name, const std::vector<std::string>& labels) {
     const std::string given = text(name);
     const auto found = std::ranges::find(labels, std::string(stripped(given)));
     if (found != labels.end()) return static_cast<size_t>(found - labels.begin());
-    refuse(name, fmt::format("{} is the label of no choice", brief(Json(given))));
+    refuse(name, fmt::format("{} is the label of no choice", brief(given)));
     return 0;
   }
 
   void refuse(std::string_view name, std::string_view what) {
-    if (status_) status_ = fatal_error(fmt::format("{}: {}", name, what));
+    if (status_) status_ = fields_.error(name, what);
   }
   [[nodiscard]] const Status& status() const { return status_; }
 
  private:
   static std::string brief(const Json& value) {
     constexpr size_t kMost = 40;
-    std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
+    const std::string text = to_text(value, {.ascii = true});
     return text.size() <= kMost ? text : text.substr(0, kMost) + "...";
   }
-  const Json* find(const Json& object, const char* name) {
-    const auto found = object.find(name);
-    if (found != object.end()) return &*found;
-    refuse(name, "missing");
-    return nullptr;
-  }
-  std::string text_of(const Json* value, std::string_view name) {
-    if (value == nullptr) return {};
-    if (value->is_string()) return value->get<std::string>();
-    refuse(name, "must be a text");
-    return {};
-  }
-  std::vector<std::string> texts_of(const Json* value, std::string_view name) {
-    if (value == nullptr) return {};
-    std::vector<std::string> texts;
-    if (!value->is_array() || value->size() < 2 || value->size() > kMaxChoices) {
-      refuse(name, fmt::format("must be a list of 2 to {} texts", kMaxChoices));
-      return {};
-    }
-    for (const Json& entry : *value) texts.push_back(text_of(&entry, name));
-    return texts;
+  template <typename T>
+  T take(Result<T> value) {
+    if (value) return std::move(*value);
+    if (status_) status_ = std::unexpected(std::move(value).error());
+    return T{};
   }
 
-  const Json& object_;
+  JsonFields fields_;
   Status status_;
 };
 
@@ -108,14 +88,14 @@ std::string asked(const std::string& question) {
 
 Question arc_question(Fields& fields) {
   const std::string text = fields.text("question");
-  auto choices = fields.labelled("choices");
+  auto choices = fields.labelled_choices();
   const size_t answer = fields.labelled_index("answerKey", choices.labels);
   return {.context = asked(text), .choices = std::move(choices.texts), .answer = answer};
 }
 
 Question openbookqa_question(Fields& fields) {
   std::string stem = fields.text("question_stem");
-  auto choices = fields.labelled("choices");
+  auto choices = fields.labelled_choices();
   const size_t answer = fields.labelled_index("answerKey", choices.labels);
   return {.context = std::move(stem), .choices = std::move(choices.texts), .answer = answer};
 }
@@ -206,9 +186,9 @@ std::string without_wikihow_marks(std::string_view text) {
 
 Result<Question> parse_question(TaskKind kind, std::string_view line) {
   if (stripped(line).empty()) return fatal_error("an empty line");
-  const Json object = Json::parse(line, nullptr, false);
-  if (object.is_discarded() || !object.is_object()) return fatal_error("not a JSON object");
-  Fields fields(object);
+  TRY_ASSIGN(const Json object, parse_json(line));
+  TRY_ASSIGN(const JsonFields object_fields, JsonFields::of(object, ""));
+  Fields fields(object_fields);
   Question question = question_of(kind, fields);
   if (!fields.status()) return std::unexpected(fields.status().error());
   return question;

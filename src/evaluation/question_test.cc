@@ -95,18 +95,18 @@ struct BadLine {
 TEST(Question, SaysWhereAndWhatIsWrong) {
   const BadLine lines[] = {
       {TaskKind::kPiqa, "", "an empty line"},
-      {TaskKind::kPiqa, "{", "not a JSON object"},
-      {TaskKind::kPiqa, "[1]", "not a JSON object"},
-      {TaskKind::kPiqa, "{\"goal\": \"\xff\"}", "not a JSON object"},
+      {TaskKind::kPiqa, "{", "not JSON: "},
+      {TaskKind::kPiqa, "[1]", "must be a JSON object"},
+      {TaskKind::kPiqa, "{\"goal\": \"\xff\"}", "not JSON: "},
       {TaskKind::kPiqa, R"({"goal": "g", "sol1": "a", "label": 0})", "sol2: missing"},
-      {TaskKind::kPiqa, R"({"goal": 7, "sol1": "a", "sol2": "b", "label": 0})", "goal: must be a text"},
+      {TaskKind::kPiqa, R"({"goal": 7, "sol1": "a", "sol2": "b", "label": 0})", "goal: must be text"},
       {TaskKind::kPiqa, R"({"goal": "g", "sol1": "a", "sol2": "b", "label": 2})",
        "label: 2 is not one of the choices 0 .. 1"},
       {TaskKind::kPiqa, R"({"goal": "g", "sol1": "a", "sol2": "b", "label": -1})", "label: -1 is not one"},
       {TaskKind::kPiqa, R"({"goal": "g", "sol1": "a", "sol2": "b", "label": true})",
        "label: true is not one"},
       {TaskKind::kArcEasy, R"({"question": "q", "choices": ["a", "b"], "answerKey": "A"})",
-       "choices: must be {"},
+       "choices.text: missing"},
       {TaskKind::kArcEasy,
        R"({"question": "q", "choices": {"text": ["a", "b"], "label": ["A"]}, "answerKey": "A"})",
        "choices.label: must be a list of 2 to 26 texts"},
@@ -118,7 +118,7 @@ TEST(Question, SaysWhereAndWhatIsWrong) {
        "answerKey: \"C\" is the label of no choice"},
       {TaskKind::kHellaSwag,
        R"({"activity_label": "a", "ctx_a": "b", "ctx_b": "c", "endings": ["d", 4], "label": "0"})",
-       "endings: must be a text"},
+       "endings: must be a list of texts"},
       {TaskKind::kHellaSwag,
        R"({"activity_label": "a", "ctx_a": "b", "ctx_b": "c", "endings": ["d", "e"], "label": ""})",
        "label: \"\" is not one of the choices 0 .. 1"},
@@ -148,8 +148,7 @@ TEST(Question, FilesAreBounded) {
   EXPECT_TRUE(fails(parse_questions(TaskKind::kPiqa, line, "piqa.jsonl"), ErrorKind::kFatal,
                     "piqa.jsonl:1: a line of 1048577"));
   std::string deep = R"({"goal": )" + std::string(100000, '[');
-  EXPECT_TRUE(
-      fails(parse_questions(TaskKind::kPiqa, deep, "piqa.jsonl"), ErrorKind::kFatal, "not a JSON object"));
+  EXPECT_TRUE(fails(parse_questions(TaskKind::kPiqa, deep, "piqa.jsonl"), ErrorKind::kFatal, "not JSON: "));
 }
 
 TEST(Question, NeedsNoEndOfTheLastLineAndTakesAWindowsOne) {

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
+#include "support/json_values.h"
 
 namespace templar {
 namespace {
@@ -16,9 +16,9 @@ std::string all_bytes() {
   return text;
 }
 
-nlohmann::json file_json(const Tokenizer& tokenizer, const std::string& name) {
+Json file_json(const Tokenizer& tokenizer, const std::string& name) {
   for (const TokenizerFile& file : tokenizer.files()) {
-    if (file.name == name) return nlohmann::json::parse(as_text(file.content));
+    if (file.name == name) return testing::parsed_json(as_text(file.content));
   }
   ADD_FAILURE() << name << " is missing";
   return {};
@@ -56,15 +56,15 @@ TEST(ByteTokenizer, LeavesSeparatorsAndForeignIdsOutOfTheText) {
 
 TEST(ByteTokenizer, WritesATokenizerJsonInWhichEachByteHasItsOwnCharacter) {
   const auto tokenizer = make_byte_tokenizer();
-  const nlohmann::json json = file_json(*tokenizer, "tokenizer.json");
-  EXPECT_EQ(json["model"]["type"], "BPE");
-  EXPECT_TRUE(json["model"]["merges"].empty());
-  EXPECT_EQ(json["pre_tokenizer"]["type"], "ByteLevel");
-  EXPECT_EQ(json["decoder"]["type"], "ByteLevel");
-  const nlohmann::json& vocab = json["model"]["vocab"];
+  const Json json = file_json(*tokenizer, "tokenizer.json");
+  EXPECT_EQ(json.at("model").at("type"), "BPE");
+  EXPECT_TRUE(json.at("model").at("merges").list()->empty());
+  EXPECT_EQ(json.at("pre_tokenizer").at("type"), "ByteLevel");
+  EXPECT_EQ(json.at("decoder").at("type"), "ByteLevel");
+  const Json& vocab = json.at("model").at("vocab");
   ASSERT_EQ(vocab.size(), 256);
   std::vector<uint32_t> character(256, 0);
-  for (const auto& [text, id] : vocab.items()) character.at(id.get<uint32_t>()) = code_point(text);
+  for (const auto& [text, id] : *vocab.object()) character.at(testing::as<uint32_t>(id)) = code_point(text);
   // GPT-2's table: printable Latin-1 is itself, the others follow from U+0100 on in the order of the bytes.
   EXPECT_EQ(character['a'], 'a');
   EXPECT_EQ(character['"'], '"');
@@ -80,7 +80,7 @@ TEST(ByteTokenizer, WritesATokenizerJsonInWhichEachByteHasItsOwnCharacter) {
 
 TEST(ByteTokenizer, WritesATokenizerConfig) {
   const auto tokenizer = make_byte_tokenizer();
-  EXPECT_EQ(file_json(*tokenizer, "tokenizer_config.json")["tokenizer_class"], "PreTrainedTokenizerFast");
+  EXPECT_EQ(file_json(*tokenizer, "tokenizer_config.json").at("tokenizer_class"), "PreTrainedTokenizerFast");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <mutex>
 #include <nlohmann/json.hpp>
 
 #include "adapters/influx/influx_output.h"
@@ -12,6 +13,7 @@
 #include "adapters/metrics_logger/metrics_logger.h"
 #include "app/command_line/command_line.h"
 #include "base/check.h"
+#include "base/json.h"
 #include "base/mutex.h"
 
 namespace templar::testing {
@@ -115,10 +117,10 @@ int run(const Arguments& arguments) {
   const Stopwatch watch;
   while (output.counts().waiting > 0 && watch.seconds() < arguments.patience_s) wait_seconds(0.01);
   const InfluxCounts counts = output.counts();
-  const nlohmann::json report = {{"written", counts.written},   {"rejected", counts.rejected},
+  const Json report = JsonObject{{"written", counts.written},   {"rejected", counts.rejected},
                                  {"dropped", logger.dropped()}, {"waiting", counts.waiting},
                                  {"requests", counts.requests}, {"fields_left_out", counts.fields_left_out}};
-  fmt::print("{}\n", report.dump());
+  fmt::print("{}\n", to_text(report, {.sorted = true}));
   return 0;
 }
 

@@ -1,8 +1,9 @@
 #include "support/vectors.h"
 
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
+
+#include "base/file.h"
 
 namespace templar::testing {
 
@@ -11,15 +12,16 @@ std::filesystem::path vector_path(std::string_view name) {
   return (other != nullptr ? std::filesystem::path(other) : source_path("tests/vectors")) / name;
 }
 
-nlohmann::json load_vector_json(std::string_view name) {
+Json load_vector_json(std::string_view name) {
+  constexpr size_t kMostBytes = size_t{64} << 20;
   const std::filesystem::path path = vector_path(name);
-  std::ifstream file(path);
-  nlohmann::json json = nlohmann::json::parse(file, nullptr, false);
-  if (json.is_discarded()) {
-    std::cerr << "test vectors missing or malformed: " << path << '\n';
+  const auto bytes = read_file(path, kMostBytes);
+  auto json = bytes ? parse_json(as_text(*bytes)) : std::unexpected(bytes.error());
+  if (!json) {
+    std::cerr << "test vectors missing or malformed: " << path << ": " << json.error().message << '\n';
     std::exit(1);
   }
-  return json;
+  return std::move(*json);
 }
 
 std::filesystem::path source_path(std::string_view relative) {

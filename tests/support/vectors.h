@@ -4,15 +4,16 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string_view>
+
+#include "base/json.h"
 
 namespace templar::testing {
 
 [[nodiscard]] std::filesystem::path vector_path(std::string_view name);
 
 // The parsed file; ends the test program with a message if it is missing or malformed.
-[[nodiscard]] nlohmann::json load_vector_json(std::string_view name);
+[[nodiscard]] Json load_vector_json(std::string_view name);
 
 // The root of the source tree.
 [[nodiscard]] std::filesystem::path source_path(std::string_view relative);

@@ -217,7 +217,7 @@ TEST_F(PrepareData, CountsBadLinesWhereTheyMayBeSkipped) {
     json += "{\"t\": \"" + std::string(60, static_cast<char>('a' + i % 26)) + std::to_string(i) + "\"}\n";
   write_text(folder_ / "in/a.jsonl", json + "broken\n");
   options_.jsonl_field = "t";
-  EXPECT_TRUE(fails(prepare_data(options_), ErrorKind::kFatal, "a.jsonl, line 31: invalid JSON"));
+  EXPECT_TRUE(fails(prepare_data(options_), ErrorKind::kFatal, "a.jsonl, line 31: not JSON: "));
   options_.skip_bad_lines = true;
   EXPECT_EQ(prepare().bad_lines_skipped, 1);
 }

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <utility>
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/json_events.h"
 
 namespace templar {
 namespace {
@@ -73,16 +73,6 @@ Result<bool> read_plain(ByteSource& source, const TextReaderOptions& options, Te
   }
 }
 
-Result<std::string> text_of_line(std::string_view line, const std::string& field) {
-  const nlohmann::json json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) return skip_error("invalid JSON");
-  if (!json.is_object()) return skip_error("not a JSON object");
-  const auto found = json.find(field);
-  if (found == json.end()) return skip_error("no field \"" + field + "\"");
-  if (!found->is_string()) return skip_error("field \"" + field + "\" is not text");
-  return found->get<std::string>();
-}
-
 // Turns the lines of one file into documents.
 class JsonLines {
  public:
@@ -95,7 +85,7 @@ class JsonLines {
     ++line_number_;
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.find_first_not_of(" \t") == std::string_view::npos) return true;
-    const Result<std::string> text = text_of_line(line, options_.jsonl_field);
+    const Result<std::string> text = json_text_field(line, options_.jsonl_field);
     if (!text) {
       if (!options_.skip_bad_lines) return bad_line(text.error().message);
       ++counts_.bad_lines;

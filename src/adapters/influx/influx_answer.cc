@@ -1,7 +1,8 @@
 #include "adapters/influx/influx_answer.h"
 
 #include <charconv>
-#include <nlohmann/json.hpp>
+
+#include "base/json.h"
 
 namespace templar {
 namespace {
@@ -25,11 +26,10 @@ std::string on_one_line(std::string_view text) {
 }  // namespace
 
 std::string server_message(std::string_view body) {
-  const auto json = nlohmann::json::parse(body, nullptr, false);
-  if (json.is_object()) {
+  if (const auto json = parse_json(body)) {
     for (const char* name : {"error", "message"}) {
-      const auto found = json.find(name);
-      if (found != json.end() && found->is_string()) return on_one_line(found->get_ref<const std::string&>());
+      const Json* found = json->find(name);
+      if (found != nullptr && found->text() != nullptr) return on_one_line(*found->text());
     }
   }
   return on_one_line(body);

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <future>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
 
@@ -16,6 +15,7 @@
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"
 #include "support/http_server.h"
+#include "support/json_values.h"
 
 namespace templar::testing {
 namespace {
@@ -59,7 +59,7 @@ class LokiServer {
 
  private:
   void take(const httplib::Request& request, httplib::Response& response) {
-    const auto body = nlohmann::json::parse(request.body, nullptr, false);
+    const Json body = parse_json(request.body).value_or(Json());
     const std::string fault = fault_of(request, body);
     response.status = fault.empty() ? 204 : 400;
     if (fault.empty()) return;
@@ -67,26 +67,29 @@ class LokiServer {
     ADD_FAILURE() << fault << "\n" << request.body;
   }
 
-  std::string fault_of(const httplib::Request& request, const nlohmann::json& body) {
+  std::string fault_of(const httplib::Request& request, const Json& body) {
     if (request.path != "/loki/api/v1/push") return "no such path: " + request.path;
     if (request.get_header_value("Content-Type") != "application/json") return "the content type is not JSON";
-    if (!body.contains("streams") || !body["streams"].is_array() || body["streams"].empty())
+    const Json* streams = body.find("streams");
+    if (streams == nullptr || streams->list() == nullptr || streams->size() == 0)
       return "there are no streams";
     const MutexLock lock(mutex_);
-    for (const auto& stream : body["streams"]) {
-      if (!stream["stream"].is_object() || stream["stream"].empty()) return "a stream needs a label";
-      for (const auto& label : stream["stream"]) {
-        if (!label.is_string()) return "a label is no text";
+    for (const Json& stream : *streams->list()) {
+      const JsonObject* labels = stream.at("stream").object();
+      if (labels == nullptr || labels->empty()) return "a stream needs a label";
+      for (const JsonMember& label : *labels) {
+        if (label.value.text() == nullptr) return "a label is no text";
       }
-      for (const auto& entry : stream["values"]) {
-        if (entry.size() != 2 || !entry[0].is_string() || !entry[1].is_string())
+      for (const Json& entry : *stream.at("values").list()) {
+        if (entry.size() != 2 || entry.at(0).text() == nullptr || entry.at(1).text() == nullptr)
           return "an entry is two texts";
-        const int64_t time_ns = std::stoll(entry[0].get<std::string>());
-        int64_t& newest = newest_ns_[stream["stream"].dump()];
+        const int64_t time_ns = std::stoll(*entry.at(0).text());
+        int64_t& newest = newest_ns_[to_text(stream.at("stream"))];
         if (time_ns <= newest) return "entry out of order";
         newest = time_ns;
-        const auto line = nlohmann::json::parse(entry[1].get<std::string>());
-        if (line["fields"].contains("number")) taken_.push_back(line["fields"]["number"]);
+        const Json line = testing::parsed_json(*entry.at(1).text());
+        const Json* number = line.at("fields").find("number");
+        if (number != nullptr) taken_.push_back(testing::as<int>(*number));
       }
     }
     return "";
@@ -115,7 +118,7 @@ TEST(LokiPusher, PushesLinesOfJsonWithLabels) {
   ASSERT_TRUE(loki->flush(kLong));
   const httplib::Request request = server.http().requests().at(0);
   EXPECT_EQ(request.get_header_value("Content-Encoding"), "gzip");
-  const auto line = [](const std::string& text) { return nlohmann::json(text).dump(); };
+  const auto line = [](const std::string& text) { return to_text(text); };
   const std::string first = json_log_line({LogLevel::kInfo, "network", "hello", {}, 1400});
   const std::string second =
       R"({"time":"1970-01-01T00:00:01.500Z","level":"warning","room":"gather","message":"peer rejected",)"
@@ -139,9 +142,10 @@ TEST(LokiPusher, IsASinkOfTheLogWithItsContexts) {
   }
   set_log_sink(before);
   ASSERT_TRUE(loki->flush(kLong));
-  const auto stream = nlohmann::json::parse(server.http().requests().at(0).body)["streams"][0]["stream"];
-  EXPECT_EQ(stream["uid"], "5");
-  EXPECT_EQ(stream["role"], "validator");
+  const auto stream =
+      testing::parsed_json(server.http().requests().at(0).body).at("streams").at(0).at("stream");
+  EXPECT_EQ(stream.at("uid"), "5");
+  EXPECT_EQ(stream.at("role"), "validator");
 }
 
 TEST(LokiPusher, SendsAtMostABatchAtOnceAndAllInOrder) {
@@ -153,7 +157,7 @@ TEST(LokiPusher, SendsAtMostABatchAtOnceAndAllInOrder) {
   ASSERT_TRUE(loki->flush(kLong));
   EXPECT_EQ(server.taken(), from_to(0, 100));
   for (const auto& request : server.http().requests()) {
-    EXPECT_LE(nlohmann::json::parse(request.body)["streams"][0]["values"].size(), 30u);
+    EXPECT_LE(testing::parsed_json(request.body).at("streams").at(0).at("values").size(), 30u);
   }
 }
 
@@ -240,7 +244,8 @@ TEST(LokiPusher, CountsAndSaysWhatTheServerRefuses) {
 
 TEST(LokiPusher, SendsLessWhereARequestIsTooLarge) {
   HttpServer server([](int, const httplib::Request& request, httplib::Response& response) {
-    response.status = nlohmann::json::parse(request.body)["streams"][0]["values"].size() > 3 ? 413 : 204;
+    response.status =
+        testing::parsed_json(request.body).at("streams").at(0).at("values").size() > 3 ? 413 : 204;
   });
   LokiOptions options = options_for(server.url());
   options.interval = std::chrono::hours(1);

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/json.h"
 #include "base/log_format.h"
 
 namespace templar {
@@ -37,15 +37,15 @@ LokiLabels LokiStreams::labels_of(const LogEvent& event) {
 }
 
 std::string push_request(std::span<const LokiEntry> entries, LokiStreams& streams) {
-  std::map<LokiLabels, nlohmann::json> values;
+  std::map<LokiLabels, JsonList> values;
   for (const LokiEntry& entry : entries) {
     values[streams.labels_of(entry.event)].push_back(
-        {std::to_string(entry.time_ns), json_log_line(entry.event)});
+        JsonList{std::to_string(entry.time_ns), json_log_line(entry.event)});
   }
-  nlohmann::json request = {{"streams", nlohmann::json::array()}};
+  JsonList streams_json;
   for (auto& [labels, of_stream] : values)
-    request["streams"].push_back({{"stream", labels}, {"values", std::move(of_stream)}});
-  return request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    streams_json.push_back(JsonObject{{"stream", labels}, {"values", std::move(of_stream)}});
+  return to_text(JsonObject{{"streams", std::move(streams_json)}});
 }
 
 }  // namespace templar

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
+#include "support/json_values.h"
 
 namespace templar {
 namespace {
@@ -30,11 +30,13 @@ TEST(PushRequest, IsJsonWhateverWasSaid) {
   LokiStreams streams({}, 10);
   const LokiEntry entry{.event = {LogLevel::kInfo, "a\xff\"", "\xf0\x9f\x90\x8d\n\\", {{"role", "\xfe"}}, 0},
                         .time_ns = 5};
-  const auto request = nlohmann::json::parse(push_request({&entry, 1}, streams));
-  EXPECT_EQ(request["streams"][0]["stream"]["room"], "a\xef\xbf\xbd\"");
-  EXPECT_EQ(request["streams"][0]["values"][0][0], "5");
-  EXPECT_EQ(nlohmann::json::parse(request["streams"][0]["values"][0][1].get<std::string>())["message"],
-            "\xf0\x9f\x90\x8d\n\\");
+  const auto request = testing::parsed_json(push_request({&entry, 1}, streams));
+  EXPECT_EQ(request.at("streams").at(0).at("stream").at("room"), "a\xef\xbf\xbd\"");
+  EXPECT_EQ(request.at("streams").at(0).at("values").at(0).at(0), "5");
+  EXPECT_EQ(
+      testing::parsed_json(testing::as<std::string>(request.at("streams").at(0).at("values").at(0).at(1)))
+          .at("message"),
+      "\xf0\x9f\x90\x8d\n\\");
 }
 
 TEST(LabelName, IsLettersDigitsAndUnderscores) {

@@ -2,15 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "support/expect_failure.h"
+#include "support/json_values.h"
 
 namespace templar {
 namespace {
 
 using testing::fails;
-using Json = nlohmann::json;
 
 Hash256 hash_of(std::string_view text) {
   return blake2b_256(as_bytes(text));
@@ -34,9 +32,9 @@ DataManifest example() {
 // The example with one change, parsed.
 template <typename Change>
 Result<DataManifest> parse_changed(const Change& change) {
-  Json json = Json::parse(write_manifest(example()));
+  Json json = testing::parsed_json(write_manifest(example()));
   change(json);
-  return parse_manifest(json.dump());
+  return parse_manifest(to_text(json));
 }
 
 TEST(DataManifest, IsReadAsItWasWritten) {
@@ -65,49 +63,49 @@ TEST(DataManifest, IsWrittenThoughASourceIsNotUtf8) {
 
 TEST(DataManifest, IsRefusedWhereAFieldIsMissing) {
   for (const char* field : {"format", "sequence_length", "tokenizer", "source", "totals", "shards"}) {
-    EXPECT_TRUE(fails(parse_changed([&](Json& json) { json.erase(field); }), ErrorKind::kFatal,
-                      std::string("field ") + field + " is missing"));
+    EXPECT_TRUE(fails(parse_changed([&](Json& json) { testing::erase_part(json, field); }), ErrorKind::kFatal,
+                      std::string(field) + ": missing"));
   }
-  EXPECT_TRUE(fails(parse_changed([](Json& json) { json["shards"][1].erase("samples"); }), ErrorKind::kFatal,
-                    "shards[1].samples is missing"));
+  EXPECT_TRUE(fails(parse_changed([](Json& json) { testing::erase_part(json, "shards[1].samples"); }),
+                    ErrorKind::kFatal, "shards[1].samples: missing"));
 }
 
 TEST(DataManifest, IsRefusedWithAnUnknownField) {
-  EXPECT_TRUE(
-      fails(parse_changed([](Json& json) { json["extra"] = 1; }), ErrorKind::kFatal, "extra is unknown"));
-  EXPECT_TRUE(fails(parse_changed([](Json& json) { json["heldout"]["extra"] = 1; }), ErrorKind::kFatal,
-                    "heldout.extra is unknown"));
+  EXPECT_TRUE(fails(parse_changed([](Json& json) { testing::part(json, "extra") = 1; }), ErrorKind::kFatal,
+                    "extra: unknown field"));
+  EXPECT_TRUE(fails(parse_changed([](Json& json) { testing::part(json, "heldout.extra") = 1; }),
+                    ErrorKind::kFatal, "heldout.extra: unknown field"));
 }
 
 TEST(DataManifest, IsRefusedWithAnImpossibleValue) {
-  const auto refuses = [](const char* pointer, const Json& value, const char* text) {
-    return fails(parse_changed([&](Json& json) { json[Json::json_pointer(pointer)] = value; }),
-                 ErrorKind::kFatal, text);
+  const auto refuses = [](const char* path, const Json& value, const char* text) {
+    return fails(parse_changed([&](Json& json) { testing::part(json, path) = value; }), ErrorKind::kFatal,
+                 text);
   };
-  EXPECT_TRUE(refuses("/format", "templar-data-v2", "format is templar-data-v2"));
-  EXPECT_TRUE(refuses("/sequence_length", 0, "sequence_length is 0"));
-  EXPECT_TRUE(refuses("/sequence_length", -5, "sequence_length is not a whole number"));
-  EXPECT_TRUE(refuses("/sequence_length", 1.5, "sequence_length is not a whole number"));
-  EXPECT_TRUE(refuses("/shards", Json::array(), "at least one shard"));
-  EXPECT_TRUE(refuses("/shards/0", 5, "shards[0] is not an object"));
-  EXPECT_TRUE(refuses("/shards/0/samples", 0, "shards[0].samples is 0"));
-  EXPECT_TRUE(refuses("/shards/0/blake2b", "abc", "shards[0].blake2b is not a hash"));
-  EXPECT_TRUE(refuses("/tokenizer/name", "words", "tokenizer.name is words"));
-  EXPECT_TRUE(refuses("/tokenizer/name", "bytes", "does not belong to bytes"));
+  EXPECT_TRUE(refuses("format", "templar-data-v2", "format: is templar-data-v2"));
+  EXPECT_TRUE(refuses("sequence_length", 0, "sequence_length: 0 is out of range"));
+  EXPECT_TRUE(refuses("sequence_length", -5, "sequence_length: must be an integer"));
+  EXPECT_TRUE(refuses("sequence_length", 1.5, "sequence_length: must be an integer"));
+  EXPECT_TRUE(refuses("shards", JsonList{}, "at least one shard"));
+  EXPECT_TRUE(refuses("shards[0]", 5, "shards[0]: must be an object"));
+  EXPECT_TRUE(refuses("shards[0].samples", 0, "shards[0].samples: 0 is out of range"));
+  EXPECT_TRUE(refuses("shards[0].blake2b", "abc", "shards[0].blake2b: "));
+  EXPECT_TRUE(refuses("tokenizer.name", "words", "tokenizer.name: is words"));
+  EXPECT_TRUE(refuses("tokenizer.name", "bytes", "does not belong to bytes"));
 }
 
 TEST(DataManifest, CannotPointOutsideItsFolder) {
   for (const char* name : {"../train_000000.npy", "/etc/passwd", "a/b", "..", ".", ""}) {
-    EXPECT_TRUE(fails(parse_changed([&](Json& json) { json["shards"][0]["file"] = name; }), ErrorKind::kFatal,
-                      "not a plain file name"))
+    EXPECT_TRUE(fails(parse_changed([&](Json& json) { testing::part(json, "shards[0].file") = name; }),
+                      ErrorKind::kFatal, "not a plain file name"))
         << name;
   }
 }
 
 TEST(DataManifest, IsRefusedWhereItIsNotJson) {
-  EXPECT_TRUE(fails(parse_manifest(""), ErrorKind::kFatal, "not valid JSON"));
-  EXPECT_TRUE(fails(parse_manifest("{\"format\": "), ErrorKind::kFatal, "not valid JSON"));
-  EXPECT_TRUE(fails(parse_manifest("[]"), ErrorKind::kFatal, "not an object"));
+  EXPECT_TRUE(fails(parse_manifest(""), ErrorKind::kFatal, "not JSON"));
+  EXPECT_TRUE(fails(parse_manifest("{\"format\": "), ErrorKind::kFatal, "not JSON"));
+  EXPECT_TRUE(fails(parse_manifest("[]"), ErrorKind::kFatal, "must be a JSON object"));
 }
 
 }  // namespace

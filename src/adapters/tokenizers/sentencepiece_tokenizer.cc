@@ -4,11 +4,11 @@
 #include <sentencepiece_trainer.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <unordered_map>
 #include <utility>
 
 #include "base/file.h"
+#include "base/json.h"
 
 namespace templar {
 namespace {
@@ -51,19 +51,16 @@ class SentencePieceTokenizer final : public Tokenizer {
   }
 
   [[nodiscard]] std::vector<TokenizerFile> files() const override {
-    const auto token = [this](int id) {
-      return id < 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(processor_->IdToPiece(id));
-    };
-    const nlohmann::ordered_json json = {{"tokenizer_class", "LlamaTokenizer"},
-                                         {"legacy", false},
-                                         {"add_bos_token", false},
-                                         {"add_eos_token", false},
-                                         {"clean_up_tokenization_spaces", false},
-                                         {"bos_token", token(processor_->bos_id())},
-                                         {"eos_token", token(processor_->eos_id())},
-                                         {"unk_token", token(processor_->unk_id())}};
-    const std::string config =
-        json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+    const auto token = [this](int id) { return id < 0 ? Json() : Json(processor_->IdToPiece(id)); };
+    const Json json = JsonObject{{"tokenizer_class", "LlamaTokenizer"},
+                                 {"legacy", false},
+                                 {"add_bos_token", false},
+                                 {"add_eos_token", false},
+                                 {"clean_up_tokenization_spaces", false},
+                                 {"bos_token", token(processor_->bos_id())},
+                                 {"eos_token", token(processor_->eos_id())},
+                                 {"unk_token", token(processor_->unk_id())}};
+    const std::string config = to_text(json, {.indent = 2}) + "\n";
     const ByteView config_bytes = as_bytes(config);
     return {{"tokenizer.model", model_},
             {"tokenizer_config.json", Bytes(config_bytes.begin(), config_bytes.end())}};

@@ -3,11 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "base/file.h"
 #include "base/random.h"
 #include "support/expect_failure.h"
+#include "support/json_values.h"
 #include "support/temporary_folder.h"
 
 namespace templar {
@@ -82,7 +81,7 @@ TEST(SentencePieceTokenizer, GivesItsModelToACheckpoint) {
   EXPECT_EQ(files[0].name, "tokenizer.model");
   EXPECT_EQ(files[0].content, trained_model());
   EXPECT_EQ(files[1].name, "tokenizer_config.json");
-  EXPECT_EQ(nlohmann::json::parse(as_text(files[1].content))["eos_token"], "</s>");
+  EXPECT_EQ(testing::parsed_json(as_text(files[1].content)).at("eos_token"), "</s>");
 }
 
 TEST(SentencePieceTokenizer, IsLoadedFromAFile) {

@@ -14,6 +14,7 @@
 #include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
 #include "base/file.h"
 #include "core/run/parameter_layout.h"
+#include "support/json_values.h"
 #include "support/measurement_forms.h"
 #include "support/run_specs.h"
 #include "support/temporary_folder.h"
@@ -22,7 +23,6 @@
 namespace templar::testing {
 namespace {
 
-using Json = nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -84,17 +84,18 @@ class DashboardServerTest : public ::testing::Test {
   Json json(const std::string& path) {
     const auto answer = get(path);
     EXPECT_TRUE(answer && answer->status == 200) << path;
-    return answer ? Json::parse(answer->body) : Json();
+    return answer ? testing::parsed_json(answer->body) : Json();
   }
   // All that is there by now: the folder is read in parts when the server starts.
   Json all_news() {
     for (;;) {
       Json news = json("/api/news");
-      if (news["reading"]["done"] == news["reading"]["total"]) return news;
+      if (news.at("reading").at("done") == news.at("reading").at("total")) return news;
     }
   }
   static std::string cursor(const Json& news) {
-    return std::to_string(news["life"].get<int>()) + "-" + std::to_string(news["revision"].get<int>());
+    return std::to_string(testing::as<int>(news.at("life"))) + "-" +
+           std::to_string(testing::as<int>(news.at("revision")));
   }
 
   RunFolder run_;
@@ -115,8 +116,8 @@ TEST_F(DashboardServerTest, ServesThePageWithAPolicyThatLetsNothingElseIn) {
 TEST_F(DashboardServerTest, TellsTheSpecsEssentials) {
   start();
   const Json run = json("/api/run");
-  EXPECT_EQ(run["run_id"], run_id(small_run_spec()).hex());
-  EXPECT_EQ(run["parameters"], parameter_count(parameter_layout(small_run_spec().model)));
+  EXPECT_EQ(run.at("run_id"), run_id(small_run_spec()).hex());
+  EXPECT_EQ(run.at("parameters"), parameter_count(parameter_layout(small_run_spec().model)));
 }
 
 TEST_F(DashboardServerTest, GivesEachWindowsMeansAndSums) {
@@ -125,32 +126,32 @@ TEST_F(DashboardServerTest, GivesEachWindowsMeansAndSums) {
   run_.write_miner(1, 1, 1.5, "bb");
   run_.write_miner(2, 1, 1.75, "bb");
   start();
-  const Json windows = all_news()["windows"];
-  EXPECT_EQ(windows["window"], Json({0, 1}));
-  EXPECT_EQ(windows["loss"], Json({2.5, 1.625}));
-  EXPECT_EQ(windows["loss_low"], Json({2.0, 1.5}));
-  EXPECT_EQ(windows["loss_high"], Json({3.0, 1.75}));
-  EXPECT_EQ(windows["tokens"], Json({200, 200}));
-  EXPECT_EQ(windows["bytes"], Json({2000, 2000}));
-  EXPECT_EQ(windows["time_step_ms"], Json({1'700'000'000'000, 1000}));
-  EXPECT_EQ(windows["differ"], Json({nullptr, nullptr}));
+  const Json windows = all_news().at("windows");
+  EXPECT_EQ(windows.at("window"), Json(JsonList{0, 1}));
+  EXPECT_EQ(windows.at("loss"), Json(JsonList{2.5, 1.625}));
+  EXPECT_EQ(windows.at("loss_low"), Json(JsonList{2.0, 1.5}));
+  EXPECT_EQ(windows.at("loss_high"), Json(JsonList{3.0, 1.75}));
+  EXPECT_EQ(windows.at("tokens"), Json(JsonList{200, 200}));
+  EXPECT_EQ(windows.at("bytes"), Json(JsonList{2000, 2000}));
+  EXPECT_EQ(windows.at("time_step_ms"), Json(JsonList{1'700'000'000'000, 1000}));
+  EXPECT_EQ(windows.at("differ"), Json(JsonList{nullptr, nullptr}));
 }
 
 TEST_F(DashboardServerTest, TellsWhoKnowsTheRunOnlyWhatIsNew) {
   run_.write_miner(1, 0, 2.0);
   start();
   const Json before = all_news();
-  EXPECT_TRUE(json("/api/news?since=" + cursor(before))["windows"]["window"].empty());
+  EXPECT_TRUE(json("/api/news?since=" + cursor(before)).at("windows").at("window").list()->empty());
   run_.write_miner(1, 1, 1.5);
   run_.write_score(1, 1, 0.75, "invalid", "too large");
   const Json after = json("/api/news?since=" + cursor(before));
-  EXPECT_EQ(after["windows"]["window"], Json({1}));
-  ASSERT_EQ(after["miners"].size(), 1u);
-  EXPECT_EQ(after["miners"][0][9], 0.75);
-  EXPECT_EQ(after["miners"][0][12], "invalid");
-  ASSERT_EQ(after["faults"].size(), 1u);
-  EXPECT_EQ(after["faults"][0][3], "invalid: too large");
-  EXPECT_EQ(json("/api/news?since=nonsense")["windows"]["window"], Json({0, 1}))
+  EXPECT_EQ(after.at("windows").at("window"), Json(JsonList{1}));
+  ASSERT_EQ(after.at("miners").size(), 1u);
+  EXPECT_EQ(after.at("miners").at(0).at(9), 0.75);
+  EXPECT_EQ(after.at("miners").at(0).at(12), "invalid");
+  ASSERT_EQ(after.at("faults").size(), 1u);
+  EXPECT_EQ(after.at("faults").at(0).at(3), "invalid: too large");
+  EXPECT_EQ(json("/api/news?since=nonsense").at("windows").at("window"), Json(JsonList{0, 1}))
       << "an unknown cursor knows nothing";
 }
 
@@ -226,7 +227,7 @@ TEST_F(DashboardServerTest, AnswersAWaitingRequestWhenSomethingIsWritten) {
   run_.write_miner(1, 1, 1.5);
   const auto answer = waiting.get();
   ASSERT_TRUE(answer);
-  EXPECT_EQ(Json::parse(answer->body)["windows"]["window"], Json({1}));
+  EXPECT_EQ(testing::parsed_json(answer->body).at("windows").at("window"), Json(JsonList{1}));
 }
 
 TEST_F(DashboardServerTest, EndsWhileARequestWaits) {
@@ -250,12 +251,12 @@ TEST_F(DashboardServerTest, ForgetsARunInWhosePlaceANewOneBegins) {
   for (int64_t window = 0; window < 5; ++window) run_.write_miner(1, window, 2.0);
   start();
   const Json before = all_news();
-  ASSERT_EQ(before["windows"]["window"].size(), 5u);
+  ASSERT_EQ(before.at("windows").at("window").size(), 5u);
   std::filesystem::resize_file(run_.path() / "metrics" / "miner-1.jsonl", 0);
   run_.write_miner(1, 0, 4.0);
   const Json after = json("/api/news?since=" + cursor(before));
-  EXPECT_NE(after["life"], before["life"]);
-  EXPECT_EQ(after["windows"]["loss"], Json({4.0}));
+  EXPECT_NE(after.at("life"), before.at("life"));
+  EXPECT_EQ(after.at("windows").at("loss"), Json(JsonList{4.0}));
 }
 
 TEST_F(DashboardServerTest, SaysWhetherTheRunHasFinished) {
@@ -266,14 +267,14 @@ TEST_F(DashboardServerTest, SaysWhetherTheRunHasFinished) {
   run_.write_miner(1, 0, 2.0);
   say("localnet_begin");
   start();
-  EXPECT_EQ(all_news()["state"], "running") << "the summary is an earlier run's";
-  EXPECT_EQ(all_news()["windows_wanted"], 1);
+  EXPECT_EQ(all_news().at("state"), "running") << "the summary is an earlier run's";
+  EXPECT_EQ(all_news().at("windows_wanted"), 1);
   say("localnet_call");
-  EXPECT_EQ(json("/api/news")["state"], "finished");
+  EXPECT_EQ(json("/api/news").at("state"), "finished");
   std::filesystem::remove(run_.path() / "summary.json");
-  EXPECT_EQ(json("/api/news")["state"], "stopped");
+  EXPECT_EQ(json("/api/news").at("state"), "stopped");
   say("localnet_begin");
-  EXPECT_EQ(json("/api/news")["state"], "running") << "resumed";
+  EXPECT_EQ(json("/api/news").at("state"), "running") << "resumed";
 }
 
 TEST_F(DashboardServerTest, ReadsPastLinesThatAreNoMeasurements) {
@@ -284,10 +285,10 @@ TEST_F(DashboardServerTest, ReadsPastLinesThatAreNoMeasurements) {
       << "12:00:00.000 warning miner: slow window=0\nunfinished warning";
   start();
   const Json news = json("/api/news");
-  EXPECT_EQ(news["windows"]["window"], Json::array({0}));
-  EXPECT_EQ(news["malformed_lines"], 4);
-  ASSERT_EQ(news["faults"].size(), 1u);
-  EXPECT_EQ(news["faults"][0][1], "warning");
+  EXPECT_EQ(news.at("windows").at("window"), Json(JsonList{0}));
+  EXPECT_EQ(news.at("malformed_lines"), 4);
+  ASSERT_EQ(news.at("faults").size(), 1u);
+  EXPECT_EQ(news.at("faults").at(0).at(1), "warning");
 }
 
 TEST_F(DashboardServerTest, GivesDetailsOfOldWindowsAndAMinersHistoryWhenAsked) {
@@ -298,18 +299,18 @@ TEST_F(DashboardServerTest, GivesDetailsOfOldWindowsAndAMinersHistoryWhenAsked) 
   }
   start();
   const Json news = all_news();
-  EXPECT_EQ(news["details"].size(), 64u);
-  EXPECT_EQ(news["details"].back()[0], 299);
+  EXPECT_EQ(news.at("details").size(), 64u);
+  EXPECT_EQ(news.at("details").list()->back().at(0), 299);
   const Json details = json("/api/windows?first=7&last=8");
   ASSERT_EQ(details.size(), 2u);
-  EXPECT_EQ(details[0][2][0][1], "root7");
-  EXPECT_EQ(details[0][3][0], Json({1, "missing", "nothing stored", 0.5}));
+  EXPECT_EQ(details.at(0).at(2).at(0).at(1), "root7");
+  EXPECT_EQ(details.at(0).at(3).at(0), Json(JsonList{1, "missing", "nothing stored", 0.5}));
   EXPECT_EQ(json("/api/windows?first=-9223372036854775808&last=9223372036854775807").size(), 0u)
       << "no window is that late";
   EXPECT_EQ(json("/api/windows?first=0&last=299").size(), 256u) << "a bound to what one answer holds";
   const Json miner = json("/api/miner?uid=1");
-  EXPECT_EQ(miner["window"].size(), 300u);
-  EXPECT_EQ(miner["verdicts"].size(), 200u);
+  EXPECT_EQ(miner.at("window").size(), 300u);
+  EXPECT_EQ(miner.at("verdicts").size(), 200u);
   EXPECT_EQ(get("/api/miner?uid=-1")->status, 400);
   EXPECT_EQ(get("/api/windows?first=x")->status, 400);
 }
@@ -323,7 +324,7 @@ TEST_F(DashboardServerTest, PacksAnswersForWhoTakesThemPacked) {
   const auto packed = client.Get("/api/news", {{"Accept-Encoding", "gzip, br"}});
   ASSERT_TRUE(packed);
   EXPECT_EQ(packed->get_header_value("Content-Encoding"), "gzip");
-  EXPECT_EQ(Json::parse(packed->body)["windows"], plain["windows"]);
+  EXPECT_EQ(testing::parsed_json(packed->body).at("windows"), plain.at("windows"));
 }
 
 TEST_F(DashboardServerTest, RefusesANameThatSomebodyHasPointedAtThisMachine) {

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <nlohmann/json.hpp>
+
+#include "base/json.h"
 
 namespace templar {
 namespace {
 
-using Json = nlohmann::json;
 using Windows = std::map<int64_t, RunWindow>;
 
 constexpr int64_t kMostDetailedWindows = 64;
@@ -46,14 +46,14 @@ Json loss_number(std::optional<double> value) {
 }
 
 std::string text_of(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return to_text(json, {.sorted = true});
 }
 
 Json window_columns(const Windows& windows, uint64_t since) {
-  Json columns = Json::object();
+  Json columns;
   for (const char* name : {"window", "loss", "loss_low", "loss_high", "tokens", "bytes", "time_step_ms",
                            "accepted", "rejected", "baseline_loss", "differ"}) {
-    columns[name] = Json::array();
+    columns[name] = JsonList{};
   }
   int64_t before_ms = 0;
   for (const auto& [window, row] : windows) {
@@ -79,9 +79,9 @@ Json window_columns(const Windows& windows, uint64_t since) {
 }
 
 Json curve_columns(const std::map<std::string, Curve>& curves, uint64_t since) {
-  Json all = Json::object();
+  Json all = JsonObject{};
   for (const auto& [name, curve] : curves) {
-    Json window = Json::array(), value = Json::array(), error = Json::array();
+    JsonList window, value, error;
     for (const auto& [at, point] : curve) {
       if (point.revision <= since) continue;
       window.push_back(at);
@@ -89,7 +89,8 @@ Json curve_columns(const std::map<std::string, Curve>& curves, uint64_t since) {
       error.push_back(number(point.standard_error));
     }
     if (!window.empty())
-      all[name] = {{"window", std::move(window)}, {"value", std::move(value)}, {"error", std::move(error)}};
+      all[name] =
+          JsonObject{{"window", std::move(window)}, {"value", std::move(value)}, {"error", std::move(error)}};
   }
   return all;
 }
@@ -100,45 +101,46 @@ const NodeReport* report_of_miner(const RunWindow& row, uint32_t uid) {
 }
 
 Json miner_row(const MinerJudgement& judgement, int64_t window, const NodeReport* report) {
-  return {judgement.uid,
-          window,
-          number(judgement.rating_mu),
-          number(judgement.rating_sigma),
-          number(judgement.ordinal),
-          number(judgement.binary_average),
-          number(judgement.gradient_score),
-          number(judgement.sync_score),
-          number(judgement.final_score),
-          number(judgement.weight),
-          report == nullptr ? nullptr : number(report->loss),
-          report == nullptr ? nullptr : number(report->contribution_bytes),
-          judgement.verdict,
-          judgement.reason};
+  return JsonList{judgement.uid,
+                  window,
+                  number(judgement.rating_mu),
+                  number(judgement.rating_sigma),
+                  number(judgement.ordinal),
+                  number(judgement.binary_average),
+                  number(judgement.gradient_score),
+                  number(judgement.sync_score),
+                  number(judgement.final_score),
+                  number(judgement.weight),
+                  report == nullptr ? Json() : number(report->loss),
+                  report == nullptr ? Json() : number(report->contribution_bytes),
+                  judgement.verdict,
+                  judgement.reason};
 }
 
 Json newest_miner_rows(const RunView& view) {
-  Json rows = Json::array();
+  JsonList rows;
   for (const auto& [uid, newest] : view.newest_judgements())
     rows.push_back(miner_row(*newest.judgement, newest.window, report_of_miner(*newest.row, uid)));
   return rows;
 }
 
 Json window_details(int64_t window, const RunWindow& row) {
-  Json reports = Json::array(), verdicts = Json::array(), spans = Json::array();
+  JsonList reports, verdicts, spans;
   for (const NodeReport& report : row.reports) {
-    reports.push_back({report.node, report.state_root.substr(0, kRootDigits), number(report.loss),
-                       number(report.train_seconds), number(report.contribution_bytes)});
+    reports.push_back(JsonList{report.node, report.state_root.substr(0, kRootDigits), number(report.loss),
+                               number(report.train_seconds), number(report.contribution_bytes)});
     for (const PhaseSpan& span : report.spans)
-      spans.push_back({report.node, span.phase, span.start_ms, number(span.seconds)});
+      spans.push_back(JsonList{report.node, span.phase, span.start_ms, number(span.seconds)});
   }
   for (const MinerJudgement& judgement : row.judgements) {
-    verdicts.push_back({judgement.uid, judgement.verdict, judgement.reason, number(judgement.weight)});
+    verdicts.push_back(
+        JsonList{judgement.uid, judgement.verdict, judgement.reason, number(judgement.weight)});
   }
-  return {window, row.time_ms, std::move(reports), std::move(verdicts), std::move(spans)};
+  return JsonList{window, row.time_ms, std::move(reports), std::move(verdicts), std::move(spans)};
 }
 
 Json details_between(const Windows& windows, int64_t first, int64_t last, uint64_t since) {
-  Json details = Json::array();
+  JsonList details;
   for (auto at = windows.lower_bound(first); at != windows.end() && at->first <= last; ++at) {
     if (at->second.revision > since && at->second.reported)
       details.push_back(window_details(at->first, at->second));
@@ -147,23 +149,23 @@ Json details_between(const Windows& windows, int64_t first, int64_t last, uint64
 }
 
 Json system_rows(const RunView& view, uint64_t since) {
-  Json rows = Json::array();
+  JsonList rows;
   for (const SystemSample& sample : view.system()) {
     if (sample.revision <= since) continue;
-    rows.push_back({sample.node, sample.time_ms, coarse_number(sample.process_cpu),
-                    coarse_number(sample.process_memory), coarse_number(sample.machine_cpu),
-                    coarse_number(sample.machine_memory), coarse_number(sample.gpu)});
+    rows.push_back(JsonList{sample.node, sample.time_ms, coarse_number(sample.process_cpu),
+                            coarse_number(sample.process_memory), coarse_number(sample.machine_cpu),
+                            coarse_number(sample.machine_memory), coarse_number(sample.gpu)});
   }
   return rows;
 }
 
 Json fault_rows(const FaultList& list, uint64_t since) {
-  Json rows = Json::array();
+  JsonList rows;
   for (const auto& [id, fault] : list.faults()) {
     if (fault.revision <= since) continue;
-    rows.push_back({id, fault.kind, fault.source, fault.text, fault.count,
-                    fault.first_window ? Json(*fault.first_window) : Json(),
-                    fault.last_window ? Json(*fault.last_window) : Json(), fault.time_ms});
+    rows.push_back(JsonList{id, fault.kind, fault.source, fault.text, fault.count,
+                            fault.first_window ? Json(*fault.first_window) : Json(),
+                            fault.last_window ? Json(*fault.last_window) : Json(), fault.time_ms});
   }
   return rows;
 }
@@ -181,7 +183,7 @@ int64_t detailed_windows(const RunKnowledge& run) {
 }
 
 std::string run_json(const RunKnowledge& run, const std::string& folder) {
-  Json json = {{"folder", folder}, {"run_id", nullptr}, {"name", nullptr}};
+  Json json = JsonObject{{"folder", folder}, {"run_id", nullptr}, {"name", nullptr}};
   if (run.spec) {
     const RunSpec& spec = *run.spec;
     json["run_id"] = run.run_id;
@@ -203,24 +205,24 @@ std::string run_json(const RunKnowledge& run, const std::string& folder) {
 std::string news_json(const RunKnowledge& run, uint64_t since, int64_t now_ms) {
   const RunView& view = run.view;
   const Windows& windows = view.windows();
-  Json json = {{"life", run.life},
-               {"revision", view.revision()},
-               {"now_ms", now_ms},
-               {"state", state_of(run)},
-               {"newest_ms", run.newest_ms()},
-               {"windows_wanted", view.windows_wanted() ? Json(*view.windows_wanted()) : Json()},
-               {"reading", {{"done", run.reading.done}, {"total", run.reading.total}}},
-               {"phases", kWindowPhases},
-               {"nodes", view.nodes()},
-               {"windows", window_columns(windows, since)},
-               {"curves", curve_columns(view.curves(), since)},
-               {"system", system_rows(view, since)},
-               {"faults", fault_rows(view.faults(), since)},
-               {"faults_total", view.faults().total()},
-               {"malformed_lines", run.malformed_lines}};
+  Json json = JsonObject{{"life", run.life},
+                         {"revision", view.revision()},
+                         {"now_ms", now_ms},
+                         {"state", state_of(run)},
+                         {"newest_ms", run.newest_ms()},
+                         {"windows_wanted", view.windows_wanted() ? Json(*view.windows_wanted()) : Json()},
+                         {"reading", JsonObject{{"done", run.reading.done}, {"total", run.reading.total}}},
+                         {"phases", JsonList(kWindowPhases.begin(), kWindowPhases.end())},
+                         {"nodes", view.nodes()},
+                         {"faults_total", view.faults().total()},
+                         {"malformed_lines", run.malformed_lines}};
+  json["windows"] = window_columns(windows, since);
+  json["curves"] = curve_columns(view.curves(), since);
+  json["system"] = system_rows(view, since);
+  json["faults"] = fault_rows(view.faults(), since);
   if (const int64_t last = view.last_window(); last >= 0) {
     json["details"] = details_between(windows, last - detailed_windows(run) + 1, last, since);
-    if (!json["windows"]["window"].empty()) json["miners"] = newest_miner_rows(view);
+    if (json["windows"]["window"].size() > 0) json["miners"] = newest_miner_rows(view);
   }
   return text_of(json);
 }
@@ -232,10 +234,10 @@ std::string details_json(const RunKnowledge& run, int64_t first, int64_t last) {
 }
 
 std::string miner_json(const RunKnowledge& run, uint32_t uid) {
-  Json json = Json::object();
+  Json json;
   for (const char* name : {"window", "weight", "ordinal", "binary_average", "gradient_score", "sync_score",
                            "final_score", "loss", "bytes", "own_gain", "random_gain", "verdicts"}) {
-    json[name] = Json::array();
+    json[name] = JsonList{};
   }
   const Windows& windows = run.view.windows();
   for (const auto& [window, row] : windows) {
@@ -251,12 +253,12 @@ std::string miner_json(const RunKnowledge& run, uint32_t uid) {
     json["final_score"].push_back(number(judged->final_score));
     json["own_gain"].push_back(number(judged->own_gain));
     json["random_gain"].push_back(number(judged->random_gain));
-    json["loss"].push_back(report == nullptr ? nullptr : number(report->loss));
-    json["bytes"].push_back(report == nullptr ? nullptr : number(report->contribution_bytes));
+    json["loss"].push_back(report == nullptr ? Json() : number(report->loss));
+    json["bytes"].push_back(report == nullptr ? Json() : number(report->contribution_bytes));
   }
   for (auto at = windows.rbegin(); at != windows.rend() && json["verdicts"].size() < kMostVerdicts; ++at) {
     if (const MinerJudgement* judged = at->second.judgement_of(uid))
-      json["verdicts"].push_back({at->first, judged->verdict, judged->reason});
+      json["verdicts"].push_back(JsonList{at->first, judged->verdict, judged->reason});
   }
   return text_of(json);
 }

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "app/localnet/baseline.h"
 #include "app/localnet/in_process.h"
 #include "app/localnet/loss_plot.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "formats/checkpoint/checkpoint_download.h"
 #include "formats/checkpoint/checkpoint_folder.h"
 #include "formats/checkpoint/checkpoint_loader.h"
@@ -16,8 +16,6 @@
 
 namespace templar {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 Json last_value(const Curve& curve) {
   return curve.empty() ? Json(nullptr) : Json(curve.rbegin()->second.value);
@@ -122,7 +120,7 @@ std::string summary_json(const LocalRun& run, const RunView& known) {
   json["train_seconds"] = known.train_seconds();
   json["total_seconds"] = known.total_seconds();
   json["state_root"] = root;
-  return json.dump(2) + "\n";
+  return to_text(json, {.indent = 2}) + "\n";
 }
 
 Result<std::string> write_results(const LocalRun& run, const RunView& known) {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
+#include "support/json_values.h"
 
 namespace templar::testing {
 namespace {
@@ -38,7 +38,7 @@ class SummaryJson : public ::testing::Test {
     run_.spec = preset_run_spec("tiny").value();
     run_.nodes.resize(4);
   }
-  [[nodiscard]] nlohmann::json summary() const { return nlohmann::json::parse(summary_json(run_, known_)); }
+  [[nodiscard]] Json summary() const { return testing::parsed_json(summary_json(run_, known_)); }
 
   LocalRun run_;
   RunView known_;
@@ -63,11 +63,11 @@ TEST_F(SummaryJson, AddsUpWhatAllCallsAndMinersDid) {
   EXPECT_EQ(json.at("heldout_loss_first"), 4.5);
   EXPECT_EQ(json.at("heldout_loss_last"), 4.25);
   EXPECT_EQ(json.at("heldout_loss_plain_adamw"), 5.0);
-  EXPECT_EQ(json.at("contribution_bytes_mean"), 1500);
+  EXPECT_EQ(json.at("contribution_bytes_mean"), 1500.0);
   EXPECT_EQ(json.at("tokens"), 2000);
   EXPECT_EQ(json.at("train_seconds"), 4.0);
   EXPECT_EQ(json.at("total_seconds"), 5.5);
-  EXPECT_EQ(json.at("tokens_per_second"), 500);
+  EXPECT_EQ(json.at("tokens_per_second"), 500.0);
   EXPECT_EQ(json.at("state_root"), root) << "all of it";
 }
 

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
-#include <nlohmann/json.hpp>
 #include <utility>
+
+#include "base/json.h"
 
 namespace templar {
 namespace {
@@ -36,11 +37,11 @@ bool ends_a_time(char c) {
 }
 
 std::optional<LogFault> fault_in_object(std::string_view line) {
-  const auto json = nlohmann::json::parse(line, nullptr, false);
-  if (!json.is_object()) return std::nullopt;
+  const auto json = parse_json(line);
+  if (!json || json->object() == nullptr) return std::nullopt;
   const auto text = [&json](const char* name) {
-    const auto found = json.find(name);
-    return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+    const Json* found = json->find(name);
+    return found != nullptr && found->text() != nullptr ? *found->text() : std::string();
   };
   const std::string level = text("level");
   if (level != "warning" && level != "warn" && level != "error" && level != "critical") return std::nullopt;
@@ -48,13 +49,11 @@ std::optional<LogFault> fault_in_object(std::string_view line) {
   const std::string message = text("message");
   const std::string room = text("room");
   fault.text = shortened(room.empty() ? message : room + ": " + message);
-  const auto fields = json.find("fields");
-  if (fields == json.end() || !fields->is_object()) return fault;
-  for (const auto& [name, value] : fields->items()) {
-    if (name == "window" && value.is_number_integer()) fault.window = value.get<int64_t>();
-    if (name == "reason" && value.is_string())
-      fault.text = shortened(fault.text + ": " + value.get<std::string>());
-  }
+  const Json* fields = json->find("fields");
+  if (fields == nullptr) return fault;
+  if (const Json* window = fields->find("window")) fault.window = window->integer();
+  if (const Json* reason = fields->find("reason"); reason != nullptr && reason->text() != nullptr)
+    fault.text = shortened(fault.text + ": " + *reason->text());
   return fault;
 }
 

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "core/run/parameter_layout.h"
 
 namespace templar {
@@ -138,10 +138,9 @@ void RunFollower::read_summary() {
   knowledge_.view.touch();
   const auto bytes = time ? read_file(file, kMostSpecBytes) : Result<Bytes>(Bytes());
   if (!bytes) return;
-  const auto json = nlohmann::json::parse(as_text(*bytes), nullptr, false);
-  if (json.is_object() && json.contains("windows") && json["windows"].is_number_integer()) {
-    knowledge_.summary_windows = json["windows"].get<int64_t>();
-  }
+  const auto json = parse_json(as_text(*bytes));
+  const Json* windows = json ? json->find("windows") : nullptr;
+  if (windows != nullptr) knowledge_.summary_windows = windows->integer().value_or(-1);
 }
 
 uint64_t RunFollower::follow_metrics(const std::filesystem::path& file, uint64_t max_bytes) {

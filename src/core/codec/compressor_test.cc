@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "support/expect_failure.h"
+#include "support/json_values.h"
 #include "support/vectors.h"
 
 namespace templar {
@@ -17,13 +18,17 @@ using Values = std::vector<float>;
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-CodecSpec codec_of(const nlohmann::json& entry) {
-  return {.chunk = entry["target_chunk"],
-          .topk = entry["topk"],
-          .use_dct = entry["use_dct"],
-          .quantiser_bins = entry["bins"],
-          .quantiser_range_sigmas = entry.value("range_sigmas", 6.0),
-          .error_feedback_decay = entry.value("decay", 0.0)};
+double optional_number(const Json& entry, std::string_view name, double otherwise) {
+  return entry.contains(name) ? testing::as<double>(entry.at(name)) : otherwise;
+}
+
+CodecSpec codec_of(const Json& entry) {
+  return {.chunk = testing::as<int64_t>(entry.at("target_chunk")),
+          .topk = testing::as<int64_t>(entry.at("topk")),
+          .use_dct = testing::as<bool>(entry.at("use_dct")),
+          .quantiser_bins = testing::as<int64_t>(entry.at("bins")),
+          .quantiser_range_sigmas = optional_number(entry, "range_sigmas", 6.0),
+          .error_feedback_decay = optional_number(entry, "decay", 0.0)};
 }
 
 CodecSpec small_codec(bool use_dct) {
@@ -69,42 +74,44 @@ Result<std::vector<EncodedParameter>> add_feedback_and_compress(const Values& gr
 TEST(CompressorVectors, AgreesWithTheReference) {
   ThreadTeam team(2);
   const auto cases = testing::load_vector_json("compress.json");
-  ASSERT_FALSE(cases.empty());
+  ASSERT_GT(cases.size(), 0U);
   for (size_t number = 0; number < cases.size(); ++number) {
-    const auto& entry = cases[number];
+    const auto& entry = cases.at(number);
     const std::string what = "case " + std::to_string(number);
-    const ParameterInfo parameter{"parameter", entry["shape"]};
+    const ParameterInfo parameter{"parameter", testing::as<std::vector<int64_t>>(entry.at("shape"))};
     const CodecSpec codec = codec_of(entry);
-    const auto encoded = compress(entry["input"].get<Values>(), parameter, codec, team);
+    const auto encoded = compress(testing::as<Values>(entry.at("input")), parameter, codec, team);
     ASSERT_TRUE(encoded.has_value()) << encoded.error().message;
-    EXPECT_EQ(encoded->positions, entry["indices_sorted"].get<std::vector<uint16_t>>()) << what;
-    EXPECT_EQ(encoded->codes, entry["codes_sorted"].get<std::vector<uint8_t>>()) << what;
-    EXPECT_EQ(encoded->plan.chunk_elements(), entry["totalk"].get<int64_t>()) << what;
+    EXPECT_EQ(encoded->positions, testing::as<std::vector<uint16_t>>(entry.at("indices_sorted"))) << what;
+    EXPECT_EQ(encoded->codes, testing::as<std::vector<uint8_t>>(entry.at("codes_sorted"))) << what;
+    EXPECT_EQ(encoded->plan.chunk_elements(), testing::as<int64_t>(entry.at("totalk"))) << what;
 
     // The reference keeps the centred means and adds the shift on decoding; an empty bin is 0 there as here.
-    Values codebook = entry["lookup"];
-    for (float& value : codebook) value = value == 0.0f ? 0.0f : value + entry["shift"].get<float>();
+    Values codebook = testing::as<Values>(entry.at("lookup"));
+    for (float& value : codebook)
+      value = value == 0.0f ? 0.0f : value + testing::as<float>(entry.at("shift"));
     expect_close(encoded->codebook, codebook, what + " codebook");
     Values decoded(static_cast<size_t>(parameter.count()));
     decompress(*encoded, codec, decoded, team);
-    expect_close(decoded, entry["reconstructed"], what + " reconstructed");
+    expect_close(decoded, testing::as<Values>(entry.at("reconstructed")), what + " reconstructed");
   }
 }
 
 TEST(CompressorVectors, ErrorFeedbackAgreesWithTheReference) {
   ThreadTeam team(1);
-  for (const auto& entry : testing::load_vector_json("error_feedback.json")) {
-    const ParameterLayout layout{{"parameter", entry["shape"]}};
+  const Json cases = testing::load_vector_json("error_feedback.json");
+  for (const Json& entry : *cases.list()) {
+    const ParameterLayout layout{{"parameter", testing::as<std::vector<int64_t>>(entry.at("shape"))}};
     const CodecSpec codec = codec_of(entry);
     ParameterBuffers feedback(layout);
-    for (const auto& step : entry["steps"]) {
-      const Values gradient = step["pseudo_gradient"];
+    for (const Json& step : *entry.at("steps").list()) {
+      const Values gradient = testing::as<Values>(step.at("pseudo_gradient"));
       const auto encoded = add_feedback_and_compress(gradient, feedback, layout, codec, team);
       ASSERT_TRUE(encoded.has_value()) << encoded.error().message;
       Values sent(gradient.size());
       decompress((*encoded)[0], codec, sent, team);
-      expect_close(sent, step["sent"], "sent");
-      expect_close(feedback.spans()[0], step["error_feedback"], "error feedback");
+      expect_close(sent, testing::as<Values>(step.at("sent")), "sent");
+      expect_close(feedback.spans()[0], testing::as<Values>(step.at("error_feedback")), "error feedback");
     }
   }
 }

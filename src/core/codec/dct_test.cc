@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/random.h"
+#include "support/json_values.h"
 #include "support/vectors.h"
 
 namespace templar {
@@ -14,12 +15,12 @@ const CodecSpec kDct{.use_dct = true};
 
 TEST(DctVectors, BasisIsTheReferences) {
   const auto sizes = testing::load_vector_json("dct_basis.json");
-  ASSERT_FALSE(sizes.empty());
-  for (const auto& [size, matrices] : sizes.items()) {
+  ASSERT_GT(sizes.size(), 0U);
+  for (const auto& [size, matrices] : *sizes.object()) {
     const int64_t n = std::stoll(size);
     const std::vector<float> basis = dct_basis(n);
-    const auto forward = matrices["forward"].get<std::vector<float>>();
-    const auto inverse = matrices["inverse"].get<std::vector<float>>();
+    const auto forward = testing::as<std::vector<float>>(matrices.at("forward"));
+    const auto inverse = testing::as<std::vector<float>>(matrices.at("inverse"));
     ASSERT_EQ(basis.size(), forward.size());
     for (int64_t i = 0; i < n; ++i) {
       for (int64_t k = 0; k < n; ++k) {

@@ -12,6 +12,7 @@
 #include "core/codec/dct.h"
 #include "support/exact_values.h"
 #include "support/expect_failure.h"
+#include "support/json_values.h"
 #include "support/vectors.h"
 
 namespace templar {
@@ -62,26 +63,28 @@ void add_decoded(std::span<float> values, const EncodedParameter& encoded, const
 // reference's momentum, and what a quantiser would have changed is put right by hand.
 TEST(DemoVectors, PreparationAgreesWithTheReference) {
   ThreadTeam team(2);
-  for (const auto& entry : testing::load_vector_json("demo_momentum.json")) {
-    ASSERT_EQ(entry["early_iterations_without_subtraction"].get<int64_t>(),
+  const Json cases = testing::load_vector_json("demo_momentum.json");
+  for (const Json& entry : *cases.list()) {
+    ASSERT_EQ(testing::as<int64_t>(entry.at("early_iterations_without_subtraction")),
               kDemoIterationsWithoutSubtraction);
-    const ParameterLayout layout{{"parameter", entry["shape"]}};
-    const CodecSpec codec{.chunk = entry["target_chunk"],
-                          .topk = entry["topk"],
+    const ParameterLayout layout{{"parameter", testing::as<std::vector<int64_t>>(entry.at("shape"))}};
+    const CodecSpec codec{.chunk = testing::as<int64_t>(entry.at("target_chunk")),
+                          .topk = testing::as<int64_t>(entry.at("topk")),
                           .use_dct = true,
                           .quantiser_bins = 256,
                           .quantiser_range_sigmas = 6,
-                          .error_feedback_decay = entry["momentum_decay"]};
+                          .error_feedback_decay = testing::as<double>(entry.at("momentum_decay"))};
     ParameterBuffers parameters(layout);
     ParameterBuffers momentum(layout);
-    std::ranges::copy(entry["param_before"].get<Values>(), parameters.spans()[0].begin());
-    for (size_t iteration = 0; iteration < entry["steps"].size(); ++iteration) {
-      const auto& step = entry["steps"][iteration];
-      Values gradient = step["grad"];
+    std::ranges::copy(testing::as<Values>(entry.at("param_before")), parameters.spans()[0].begin());
+    for (size_t iteration = 0; iteration < entry.at("steps").size(); ++iteration) {
+      const auto& step = entry.at("steps").at(iteration);
+      Values gradient = testing::as<Values>(step.at("grad"));
       const std::span<float> gradients[] = {gradient};
-      const auto encoded =
-          prepare_demo({static_cast<int64_t>(iteration), entry["learning_rate"], entry["weight_decay"]},
-                       parameters.spans(), momentum.spans(), gradients, layout, codec, team);
+      const auto encoded = prepare_demo(
+          {static_cast<int64_t>(iteration), testing::as<double>(entry.at("learning_rate")),
+           testing::as<double>(entry.at("weight_decay"))},
+          parameters.spans(), momentum.spans(), gradients, layout, codec, team);
       ASSERT_TRUE(encoded.has_value()) << encoded.error().message;
       const std::string what = "iteration " + std::to_string(iteration);
       const bool subtracted = iteration >= kDemoIterationsWithoutSubtraction;
@@ -90,11 +93,11 @@ TEST(DemoVectors, PreparationAgreesWithTheReference) {
       const EncodedParameter exact = with_exact_values((*encoded)[0], whole, codec);
       Values sent(gradient.size());
       decompress(exact, codec, sent, team);
-      expect_close(sent, step["sent"], 1e-5, what + " sent");
+      expect_close(sent, testing::as<Values>(step.at("sent")), 1e-5, what + " sent");
       if (subtracted) add_decoded(whole, exact, codec, -1.0f, team);
-      expect_close(whole, step["momentum_after"], 1e-5, what + " momentum");
-      expect_close(parameters.spans()[0], step["param_after"], 1e-6, what + " parameter");
-      std::ranges::copy(step["momentum_after"].get<Values>(), momentum.spans()[0].begin());
+      expect_close(whole, testing::as<Values>(step.at("momentum_after")), 1e-5, what + " momentum");
+      expect_close(parameters.spans()[0], testing::as<Values>(step.at("param_after")), 1e-6, what + " parameter");
+      std::ranges::copy(testing::as<Values>(step.at("momentum_after")), momentum.spans()[0].begin());
     }
   }
 }

@@ -7,6 +7,7 @@
 
 #include "core/codec/compressor.h"
 #include "support/exact_values.h"
+#include "support/json_values.h"
 #include "support/simd_targets.h"
 #include "support/synthetic_contribution.h"
 #include "support/synthetic_run.h"
@@ -26,12 +27,12 @@ std::vector<const Contribution*> pointers(const std::vector<Contribution>& contr
 }
 
 // What a vectors file says that a peer sent.
-Contribution contribution_from(const nlohmann::json& peer, const ParameterLayout& layout,
-                               const CodecSpec& codec, uint32_t uid) {
+Contribution contribution_from(const Json& peer, const ParameterLayout& layout, const CodecSpec& codec,
+                               uint32_t uid) {
   EncodedParameter block;
   block.plan = plan_chunks(layout[0].shape, codec);
-  block.positions = peer["indices_sorted"].get<std::vector<uint16_t>>();
-  const QuantisedValues values = testing::exact_values(peer["values_sorted"].get<Values>());
+  block.positions = testing::as<std::vector<uint16_t>>(peer.at("indices_sorted"));
+  const QuantisedValues values = testing::exact_values(testing::as<Values>(peer.at("values_sorted")));
   block.codes = values.codes;
   block.codebook = values.codebook;
   block.codebook.resize(static_cast<size_t>(codec.quantiser_bins), 0.0f);
@@ -61,35 +62,36 @@ void expect_close(std::span<const float> values, const Values& reference, const 
 
 TEST(OuterStepVectors, AggregationAgreesWithTheReference) {
   const auto cases = testing::load_vector_json("aggregate.json");
-  ASSERT_FALSE(cases.empty());
+  ASSERT_GT(cases.size(), 0U);
   for (size_t number = 0; number < cases.size(); ++number) {
-    const auto& entry = cases[number];
+    const auto& entry = cases.at(number);
     const std::string what = "case " + std::to_string(number);
-    const ParameterLayout layout{{"parameter", entry["shape"]}};
+    const ParameterLayout layout{{"parameter", testing::as<std::vector<int64_t>>(entry.at("shape"))}};
     RunSpec spec;
-    spec.codec = {.chunk = entry["target_chunk"],
-                  .topk = entry["topk"],
-                  .use_dct = entry["use_dct"],
+    spec.codec = {.chunk = testing::as<int64_t>(entry.at("target_chunk")),
+                  .topk = testing::as<int64_t>(entry.at("topk")),
+                  .use_dct = testing::as<bool>(entry.at("use_dct")),
                   .quantiser_bins = 256};
     spec.outer.aggregation = AggregationRule::kMeanPresent;
     std::vector<Contribution> contributions;
-    for (const auto& peer : entry["peers"]) {
+    for (const Json& peer : *entry.at("peers").list()) {
       contributions.push_back(
           contribution_from(peer, layout, spec.codec, static_cast<uint32_t>(contributions.size())));
     }
     const ClipFactors clip = clip_factors(pointers(contributions));
     for (size_t i = 0; i < contributions.size(); ++i) {
-      const double norm = entry["peers"][i]["norm"];
-      EXPECT_NEAR(clip.of(i)[0], std::min(1.0, entry["median_norm"].get<double>() / (norm + 1e-8)), 1e-6)
+      const double norm = testing::as<double>(entry.at("peers").at(i).at("norm"));
+      EXPECT_NEAR(clip.of(i)[0], std::min(1.0, testing::as<double>(entry.at("median_norm")) / (norm + 1e-8)),
+                  1e-6)
           << what;
     }
-    expect_close(aggregate(contributions, layout, spec), entry["aggregated"], what);
+    expect_close(aggregate(contributions, layout, spec), testing::as<Values>(entry.at("aggregated")), what);
 
     // The coefficients are what comes out where no inverse transform follows; the file has them chunk by
     // chunk.
     spec.codec.use_dct = false;
     contributions.clear();
-    for (const auto& peer : entry["peers"]) {
+    for (const Json& peer : *entry.at("peers").list()) {
       contributions.push_back(
           contribution_from(peer, layout, spec.codec, static_cast<uint32_t>(contributions.size())));
     }
@@ -101,7 +103,7 @@ TEST(OuterStepVectors, AggregationAgreesWithTheReference) {
         by_chunk.insert(by_chunk.end(), dense.begin() + first, dense.begin() + first + plan.tile_columns);
       });
     }
-    expect_close(by_chunk, entry["aggregated_coefficients"], what + " coefficients");
+    expect_close(by_chunk, testing::as<Values>(entry.at("aggregated_coefficients")), what + " coefficients");
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "support/json_values.h"
 #include "support/vectors.h"
 
 namespace templar {
@@ -19,10 +20,11 @@ ChunkPlan plan_of(std::vector<int64_t> shape, int64_t chunk, int64_t topk) {
 
 TEST(ChunkPlanVectors, EdgeIsTheReferencesDivisor) {
   const auto cases = testing::load_vector_json("chunk_split.json");
-  ASSERT_FALSE(cases.empty());
-  for (const auto& entry : cases) {
-    EXPECT_EQ(chunk_edge(entry["n"], entry["close_to"]), entry["split"].get<int64_t>())
-        << entry["n"] << " close to " << entry["close_to"];
+  ASSERT_GT(cases.size(), 0U);
+  for (const Json& entry : *cases.list()) {
+    EXPECT_EQ(chunk_edge(testing::as<int64_t>(entry.at("n")), testing::as<int64_t>(entry.at("close_to"))),
+              testing::as<int64_t>(entry.at("split")))
+        << testing::as<int64_t>(entry.at("n")) << " close to " << testing::as<int64_t>(entry.at("close_to"));
   }
 }
 

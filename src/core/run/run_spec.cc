@@ -3,27 +3,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
-#include <set>
 
+#include "base/json_fields.h"
+#include "base/utf8.h"
 #include "core/run/run_spec_fields.h"
 
 namespace templar {
 namespace {
 
-using Json = nlohmann::json;
-using OrderedJson = nlohmann::ordered_json;
-
 std::unexpected<Error> field_error(std::string_view path, std::string_view what) {
   return fatal_error(fmt::format("run spec: {}: {}", path, what));
 }
 
-Json::json_pointer pointer_to(std::string_view path) {
-  std::string text = "/" + std::string(path);
-  for (char& c : text) {
-    if (c == '.') c = '/';
-  }
-  return Json::json_pointer(text);
+// The path's place in a document of two levels, made if it is not there.
+Json& place_of(Json& document, std::string_view path) {
+  const size_t dot = path.find('.');
+  if (dot == std::string_view::npos) return document[path];
+  return document[path.substr(0, dot)][path.substr(dot + 1)];
 }
 
 template <typename Enum, size_t N>
@@ -33,94 +29,66 @@ std::string choice_names(const std::array<NamedValue<Enum>, N>& choices) {
   return names;
 }
 
-// Reads each field out of a JSON document; remembers the first error and which paths are known.
-struct JsonReader {
-  const Json& document;
-  std::set<std::string> known{};
+// Reads each field; remembers the first error. Ranges are RangeChecker's.
+struct FieldReader {
+  JsonFields& fields;
   Status status{};
 
-  const Json* find(const char* path) {
-    known.insert(path);
-    if (!status) return nullptr;
-    const auto pointer = pointer_to(path);
-    if (document.contains(pointer)) return &document.at(pointer);
-    status = field_error(path, "missing");
-    return nullptr;
-  }
-  void refuse(const char* path, std::string_view what) {
-    if (status) status = field_error(path, what);
+  template <typename T>
+  void take(Result<T> value, T& place) {
+    if (value) {
+      place = std::move(*value);
+    } else if (status) {
+      status = std::unexpected(std::move(value).error());
+    }
   }
   void integer(const char* path, int64_t& place, int64_t, int64_t, const char*) {
-    const Json* value = find(path);
-    if (value == nullptr) return;
-    const bool fits =
-        value->is_number_integer() && !(value->is_number_unsigned() && value->get<uint64_t>() > INT64_MAX);
-    if (!fits) return refuse(path, "must be an integer");
-    place = value->get<int64_t>();
+    take(fields.integer(path), place);
   }
   void number(const char* path, double& place, double, double, const char*) {
-    const Json* value = find(path);
-    if (value == nullptr) return;
-    if (!value->is_number()) return refuse(path, "must be a number");
-    place = value->get<double>();
+    take(fields.number(path), place);
   }
-  void seed(const char* path, uint64_t& place, const char*) {
-    const Json* value = find(path);
-    if (value == nullptr) return;
-    if (!value->is_number_unsigned()) return refuse(path, "must be an integer from 0 to 2^64 - 1");
-    place = value->get<uint64_t>();
-  }
-  void flag(const char* path, bool& place, const char*) {
-    const Json* value = find(path);
-    if (value == nullptr) return;
-    if (!value->is_boolean()) return refuse(path, "must be true or false");
-    place = value->get<bool>();
-  }
-  void text(const char* path, std::string& place, const char*) {
-    const Json* value = find(path);
-    if (value == nullptr) return;
-    if (!value->is_string()) return refuse(path, "must be text");
-    place = value->get<std::string>();
-  }
+  void seed(const char* path, uint64_t& place, const char*) { take(fields.count(path), place); }
+  void flag(const char* path, bool& place, const char*) { take(fields.flag(path), place); }
+  void text(const char* path, std::string& place, const char*) { take(fields.text(path), place); }
   template <typename Enum, size_t N>
   void choice(const char* path, Enum& place, const std::array<NamedValue<Enum>, N>& choices, const char*) {
-    const Json* value = find(path);
-    if (value == nullptr) return;
-    for (const auto& candidate : choices) {
-      if (value->is_string() && value->get_ref<const std::string&>() == candidate.name) {
-        place = candidate.value;
-        return;
+    const auto find_choice = [&]() -> Result<Enum> {
+      TRY_ASSIGN(const Json* value, fields.value(path));
+      for (const auto& candidate : choices) {
+        if (*value == candidate.name) return candidate.value;
       }
-    }
-    refuse(path, "must be one of " + choice_names(choices));
+      return fields.error(path, "must be one of " + choice_names(choices));
+    };
+    take(find_choice(), place);
   }
 };
 
-template <typename JsonType>
-struct JsonWriter {
-  JsonType document = JsonType::object();
+struct FieldWriter {
+  Json document{};
 
-  template <typename T>
-  void write(std::string_view path, const T& value) {
-    const size_t dot = path.find('.');
-    if (dot == std::string_view::npos) {
-      document[std::string(path)] = value;
-    } else {
-      document[std::string(path.substr(0, dot))][std::string(path.substr(dot + 1))] = value;
-    }
+  void integer(const char* path, int64_t value, int64_t, int64_t, const char*) {
+    place_of(document, path) = value;
   }
-  void integer(const char* path, int64_t value, int64_t, int64_t, const char*) { write(path, value); }
-  void number(const char* path, double value, double, double, const char*) { write(path, value); }
-  void seed(const char* path, uint64_t value, const char*) { write(path, value); }
-  void flag(const char* path, bool value, const char*) { write(path, value); }
-  void text(const char* path, const std::string& value, const char*) { write(path, value); }
+  void number(const char* path, double value, double, double, const char*) {
+    place_of(document, path) = value;
+  }
+  void seed(const char* path, uint64_t value, const char*) { place_of(document, path) = value; }
+  void flag(const char* path, bool value, const char*) { place_of(document, path) = value; }
+  void text(const char* path, const std::string& value, const char*) { place_of(document, path) = value; }
   template <typename Enum, size_t N>
   void choice(const char* path, Enum value, const std::array<NamedValue<Enum>, N>& choices, const char*) {
     for (const auto& candidate : choices) {
-      if (candidate.value == value) write(path, std::string(candidate.name));
+      if (candidate.value == value) place_of(document, path) = candidate.name;
     }
   }
 };
+
+Json document_of(const RunSpec& spec) {
+  FieldWriter writer;
+  visit_fields(spec, writer);
+  return std::move(writer.document);
+}
 
 struct RangeChecker {
   Status status{};
@@ -169,22 +137,6 @@ struct Documenter {
     fields.push_back({path, choice_names(choices), "", effect});
   }
 };
-
-Status refuse_unknown(const Json& document, const std::set<std::string>& known) {
-  for (const auto& [section, content] : document.items()) {
-    if (!content.is_object()) {
-      if (!known.contains(section))
-        return field_error(section, "unknown field; `templar run fields` lists them all");
-      continue;
-    }
-    for (const auto& [field, value] : content.items()) {
-      const std::string path = section + "." + field;
-      if (!known.contains(path))
-        return field_error(path, "unknown field; `templar run fields` lists them all");
-    }
-  }
-  return {};
-}
 
 Status validate_model(const ModelSpec& model) {
   if (model.hidden_size % model.num_attention_heads != 0)
@@ -239,29 +191,35 @@ Status validate(const RunSpec& spec) {
   return validate_bootstrap(spec.bootstrap);
 }
 
-Result<RunSpec> parse_run_spec(std::string_view text) {
-  const Json document = Json::parse(text, nullptr, false);
-  if (document.is_discarded()) return fatal_error("run spec: not valid JSON");
-  if (!document.is_object()) return fatal_error("run spec: must be a JSON object");
+namespace {
+
+Result<RunSpec> read_run_spec(const Json& document) {
+  TRY_ASSIGN(JsonFields fields, JsonFields::of(document, "run spec"));
   RunSpec spec;
-  JsonReader reader{document};
+  FieldReader reader{fields};
   visit_fields(spec, reader);
-  TRY(refuse_unknown(document, reader.known));
+  // First, because a field whose name is misspelt is missing as well.
+  if (const Status known = fields.finish(); !known)
+    return fatal_error(known.error().message + "; `templar run fields` lists them all");
   TRY(reader.status);
   TRY(validate(spec));
   return spec;
 }
 
+}  // namespace
+
+Result<RunSpec> parse_run_spec(std::string_view text) {
+  const auto document = parse_json(text);
+  if (!document) return annotate(document.error(), "run spec");
+  return read_run_spec(*document);
+}
+
 std::string canonical_json(const RunSpec& spec) {
-  JsonWriter<Json> writer;
-  visit_fields(spec, writer);
-  return writer.document.dump();
+  return to_text(document_of(spec), {.sorted = true});
 }
 
 std::string pretty_json(const RunSpec& spec) {
-  JsonWriter<OrderedJson> writer;
-  visit_fields(spec, writer);
-  return writer.document.dump(2) + "\n";
+  return to_text(document_of(spec), {.indent = 2}) + "\n";
 }
 
 Hash256 run_id(const RunSpec& spec) {
@@ -269,18 +227,17 @@ Hash256 run_id(const RunSpec& spec) {
 }
 
 Status set_field(RunSpec& spec, std::string_view path, std::string_view text) {
-  JsonWriter<Json> writer;
-  visit_fields(spec, writer);
   const std::vector<FieldDocumentation> fields = run_spec_fields();
   if (std::ranges::find(fields, path, &FieldDocumentation::path) == fields.end()) {
     return field_error(path, "unknown field; `templar run fields` lists them all");
   }
-  Json& value = writer.document.at(pointer_to(path));
-  const Json parsed = Json::parse(text, nullptr, false);
-  value = value.is_string() || parsed.is_discarded() ? Json(std::string(text)) : parsed;
-  const bool is_utf8 = Json::parse(value.dump(-1, ' ', false, Json::error_handler_t::replace)) == value;
-  if (!is_utf8) return field_error(path, "must be UTF-8");
-  TRY_ASSIGN(spec, parse_run_spec(writer.document.dump()));
+  if (valid_utf8(text) != text) return field_error(path, "must be UTF-8");
+  Json document = document_of(spec);
+  Json& value = place_of(document, path);
+  const auto parsed = parse_json(text);
+  // A text needs no quotes, and a text field takes 12 as the text that it is.
+  value = value.text() != nullptr || !parsed ? Json(text) : *parsed;
+  TRY_ASSIGN(spec, read_run_spec(document));
   return {};
 }
 

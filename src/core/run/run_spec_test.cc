@@ -3,11 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "support/expect_failure.h"
 #include "support/fuzz_corpus.h"
+#include "support/json_values.h"
 #include "support/run_specs.h"
 
 namespace templar {
@@ -15,7 +15,6 @@ namespace {
 
 using testing::fails;
 using testing::small_run_spec;
-using Json = nlohmann::json;
 
 // The canonical form written by hand, and the hash of these bytes, both apart from this code.
 constexpr char kFrozenCanonical[] =
@@ -43,19 +42,15 @@ constexpr char kFrozenCanonical[] =
 constexpr char kFrozenRunId[] = "6794078b0236ac7c77d5189f66284b82b20a55019579b0368ec8b574bc6453de";
 
 Json document_of(const RunSpec& spec) {
-  return Json::parse(pretty_json(spec));
-}
-Json::json_pointer pointer_to(std::string path) {
-  std::ranges::replace(path, '.', '/');
-  return Json::json_pointer("/" + path);
+  return testing::parsed_json(pretty_json(spec));
 }
 Result<RunSpec> parse(const Json& document) {
-  return parse_run_spec(document.dump());
+  return parse_run_spec(to_text(document));
 }
 // The small spec with one field set to something else.
 Result<RunSpec> parse_with(const std::string& path, const Json& value) {
   Json document = document_of(small_run_spec());
-  document[pointer_to(path)] = value;
+  testing::part(document, path) = value;
   return parse(document);
 }
 
@@ -93,17 +88,16 @@ TEST(RunSpec, HasAnotherIdForEachChangeOfEachField) {
   std::set<std::string> ids = {run_id(spec).hex()};
   for (const FieldDocumentation& field : run_spec_fields()) {
     Json document = document_of(spec);
-    Json& value = document[pointer_to(field.path)];
+    Json& value = testing::part(document, field.path);
     for (const Json& candidate :
-         {Json(value.is_number() ? value.get<double>() * 0.5 : 0.0), Json(true), Json(false),
-          Json(value.is_number_integer() ? value.get<int64_t>() + 1 : 0),
-          Json(value.is_number_integer() ? value.get<int64_t>() * 2 : 0), Json("demo"), Json("mean_all"),
-          Json("block_log"), Json("mean4"), Json(std::string(64, 'a')), Json(0.25), Json(1), Json(5),
-          Json(12), Json(20)}) {
+         {Json(value.number().value_or(0) * 0.5), Json(true), Json(false),
+          Json(value.integer().value_or(-1) + 1), Json(value.integer().value_or(0) * 2), Json("demo"),
+          Json("mean_all"), Json("block_log"), Json("mean4"), Json(std::string(64, 'a')), Json(0.25), Json(1),
+          Json(5), Json(12), Json(20)}) {
       if (candidate == value) continue;
       Json changed = document;
-      changed[pointer_to(field.path)] = candidate;
-      if (field.path == "algorithm") changed["inner"]["steps"] = 1;
+      testing::part(changed, field.path) = candidate;
+      if (field.path == "algorithm") testing::part(changed, "inner.steps") = 1;
       const auto parsed = parse(changed);
       if (!parsed) continue;
       EXPECT_TRUE(ids.insert(run_id(*parsed).hex()).second) << field.path;
@@ -117,23 +111,18 @@ TEST(RunSpec, HasAnotherIdForEachChangeOfEachField) {
 TEST(RunSpec, IsNotParsedWithAFieldMissing) {
   for (const FieldDocumentation& field : run_spec_fields()) {
     Json document = document_of(small_run_spec());
-    const size_t dot = field.path.find('.');
-    if (dot == std::string::npos) {
-      document.erase(field.path);
-    } else {
-      document[field.path.substr(0, dot)].erase(field.path.substr(dot + 1));
-    }
+    testing::erase_part(document, field.path);
     EXPECT_TRUE(fails(parse(document), ErrorKind::kFatal, "run spec: " + field.path + ": missing"));
   }
 }
 
 TEST(RunSpec, IsNotParsedWithAFieldOfAnotherType) {
   for (const FieldDocumentation& field : run_spec_fields()) {
-    for (const Json& wrong : {Json(nullptr), Json::array({1}), Json("no such choice")}) {
-      if (field.type == "text" && wrong.is_string()) continue;
+    for (const Json& wrong : {Json(nullptr), Json(JsonList{1}), Json("no such choice")}) {
+      if (field.type == "text" && wrong.text() != nullptr) continue;
       EXPECT_TRUE(
           fails(parse_with(field.path, wrong), ErrorKind::kFatal, "run spec: " + field.path + ": must be"))
-          << wrong;
+          << to_text(wrong);
     }
     if (field.type == "integer") {
       EXPECT_TRUE(fails(parse_with(field.path, 1.5), ErrorKind::kFatal, field.path + ": must be an integer"));
@@ -173,13 +162,13 @@ TEST(RunSpec, RefusesIntegersThatDoNotFit) {
 
 TEST(RunSpec, NamesAFieldThatItDoesNotKnow) {
   Json document = document_of(small_run_spec());
-  document["inner"]["stepz"] = 3;
+  testing::part(document, "inner.stepz") = 3;
   EXPECT_TRUE(fails(parse(document), ErrorKind::kFatal, "run spec: inner.stepz: unknown field"));
   document = document_of(small_run_spec());
-  document["colour"] = "red";
+  testing::part(document, "colour") = "red";
   EXPECT_TRUE(fails(parse(document), ErrorKind::kFatal, "run spec: colour: unknown field"));
   document = document_of(small_run_spec());
-  document["extra"] = {{"field", 1}};
+  testing::part(document, "extra") = JsonObject{{"field", 1}};
   EXPECT_TRUE(fails(parse(document), ErrorKind::kFatal, "run spec: extra.field: unknown field"));
 }
 
@@ -187,7 +176,7 @@ TEST(RunSpec, RefusesWhatIsNoObject) {
   for (const char* text : {"", "{", "[]", "3", "null", "{\"name\":\"\xff\"}", "{} {}", "{\"a\":1e999}"})
     EXPECT_TRUE(fails(parse_run_spec(text), ErrorKind::kFatal, "run spec: ")) << text;
   Json document = document_of(small_run_spec());
-  document["inner"] = Json::array();
+  testing::part(document, "inner") = JsonList{};
   EXPECT_TRUE(fails(parse(document), ErrorKind::kFatal, "run spec: inner"));
 }
 
@@ -201,7 +190,7 @@ class RunSpecRules : public ::testing::TestWithParam<JoinedRule> {};
 
 TEST_P(RunSpecRules, AreKept) {
   Json document = document_of(small_run_spec());
-  for (const auto& [path, value] : GetParam().changes) document[pointer_to(path)] = value;
+  for (const auto& [path, value] : GetParam().changes) testing::part(document, path) = value;
   EXPECT_TRUE(fails(parse(document), ErrorKind::kFatal, GetParam().says));
 }
 
@@ -287,8 +276,11 @@ TEST(RunSpec, DocumentsEveryFieldOnce) {
     EXPECT_FALSE(field.type.empty()) << field.path;
     EXPECT_EQ(field.range.empty(), field.type != "integer" && field.type != "number") << field.path;
   }
-  const Json flat = document_of(small_run_spec()).flatten();
-  EXPECT_EQ(paths.size(), flat.size()) << "a field of the spec is not in the table, or the other way round";
+  size_t fields = 0;
+  const Json document = document_of(small_run_spec());
+  for (const JsonMember& member : *document.object())
+    fields += member.value.object() != nullptr ? member.value.size() : 1;
+  EXPECT_EQ(paths.size(), fields) << "a field of the spec is not in the table, or the other way round";
 }
 
 TEST(Presets, AreKnownByName) {

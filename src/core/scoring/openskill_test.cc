@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 
+#include "support/json_values.h"
 #include "support/vectors.h"
 
 namespace templar {
@@ -14,23 +15,25 @@ constexpr RatingModel kModel = {.beta = 7, .tau = 0.1};
 
 TEST(OpenSkillVectors, FollowTheReferenceThroughAllRounds) {
   const auto cases = testing::load_vector_json("openskill.json");
-  ASSERT_FALSE(cases.empty());
-  for (const auto& test_case : cases) {
-    const RatingModel model = {.beta = test_case["beta"], .tau = test_case["tau"]};
-    const Rating fresh = {.mu = test_case["initial_mu"], .sigma = test_case["initial_sigma"]};
+  ASSERT_GT(cases.size(), 0U);
+  for (const Json& test_case : *cases.list()) {
+    const RatingModel model = {.beta = testing::as<double>(test_case.at("beta")),
+                               .tau = testing::as<double>(test_case.at("tau"))};
+    const Rating fresh = {.mu = testing::as<double>(test_case.at("initial_mu")),
+                          .sigma = testing::as<double>(test_case.at("initial_sigma"))};
     std::map<int, Rating> ratings;
-    for (const auto& round : test_case["rounds"]) {
-      const auto uids = round["uids"].get<std::vector<int>>();
+    for (const Json& round : *test_case.at("rounds").list()) {
+      const auto uids = testing::as<std::vector<int>>(round.at("uids"));
       std::vector<Rating> players;
       for (const int uid : uids) players.push_back(ratings.try_emplace(uid, fresh).first->second);
-      const auto rated = rate_match(players, round["scores"].get<std::vector<double>>(), model);
-      ASSERT_EQ(rated.size(), round["after"].size());
+      const auto rated = rate_match(players, testing::as<std::vector<double>>(round.at("scores")), model);
+      ASSERT_EQ(rated.size(), round.at("after").size());
       for (size_t i = 0; i < rated.size(); ++i) {
-        const auto& after = round["after"][i];
-        EXPECT_EQ(after["uid"].get<int>(), uids[i]);
-        EXPECT_NEAR(rated[i].mu, after["mu"].get<double>(), 1e-9);
-        EXPECT_NEAR(rated[i].sigma, after["sigma"].get<double>(), 1e-9);
-        EXPECT_NEAR(rated[i].ordinal(), after["ordinal"].get<double>(), 1e-9);
+        const auto& after = round.at("after").at(i);
+        EXPECT_EQ(testing::as<int>(after.at("uid")), uids[i]);
+        EXPECT_NEAR(rated[i].mu, testing::as<double>(after.at("mu")), 1e-9);
+        EXPECT_NEAR(rated[i].sigma, testing::as<double>(after.at("sigma")), 1e-9);
+        EXPECT_NEAR(rated[i].ordinal(), testing::as<double>(after.at("ordinal")), 1e-9);
         ratings[uids[i]] = rated[i];
       }
     }

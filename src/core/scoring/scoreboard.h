@@ -13,8 +13,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/bytes.h"
 #include "base/keys.h"
+#include "base/result.h"
 #include "core/run/run_spec.h"
 #include "core/scoring/evidence.h"
 #include "core/scoring/openskill.h"
@@ -23,6 +23,9 @@
 #include "core/scoring/weights.h"
 
 namespace templar {
+
+class Json;
+class JsonFields;
 
 // One window of a miner's past. A gradient score is there if the miner was evaluated.
 struct WindowOutcome {
@@ -110,11 +113,10 @@ struct AdvanceResult {
 [[nodiscard]] std::vector<EvaluationCandidate> evaluation_candidates(const Scoreboard& scoreboard,
                                                                      std::span<const uint32_t> uids);
 
-// JSON that holds every number exactly: parse_scoreboard(encode_scoreboard(board)) == board, and equal boards
-// give equal text.
-[[nodiscard]] std::string encode_scoreboard(const Scoreboard& scoreboard);
-// Fails (fatal) on anything but such a text (an unknown or missing field, a wrong type, uids not ascending, a
+// Holds every number exactly: read_scoreboard() of it gives the same board.
+[[nodiscard]] Json encode_scoreboard(const Scoreboard& scoreboard);
+// Fails on anything but such an object (an unknown or missing field, a wrong type, uids not ascending, a
 // history that is too long or out of order) and names the miner and the field.
-[[nodiscard]] Result<Scoreboard> parse_scoreboard(ByteView json);
+[[nodiscard]] Result<Scoreboard> read_scoreboard(JsonFields fields);
 
 }  // namespace templar

@@ -2,15 +2,14 @@
 
 #include <bit>
 #include <functional>
-#include <nlohmann/json.hpp>
 
+#include "base/json_fields.h"
 #include "base/random.h"
 #include "core/scoring/scoreboard.h"
+#include "support/json_values.h"
 
 namespace templar {
 namespace {
-
-using Json = nlohmann::json;
 
 // Any finite double.
 double any_number(Random& random) {
@@ -42,14 +41,20 @@ Scoreboard random_board(uint64_t seed) {
   return board;
 }
 
+Result<Scoreboard> parse_scoreboard(std::string_view text) {
+  TRY_ASSIGN(const Json json, parse_json(text));
+  TRY_ASSIGN(JsonFields fields, JsonFields::of(json, "scoreboard"));
+  return read_scoreboard(std::move(fields));
+}
+
 TEST(ScoreboardFormat, ReadsBackEveryBit) {
   for (uint64_t seed = 0; seed < 200; ++seed) {
     const Scoreboard board = random_board(seed);
-    const std::string text = encode_scoreboard(board);
-    const auto parsed = parse_scoreboard(as_bytes(text));
+    const std::string text = to_text(encode_scoreboard(board));
+    const auto parsed = parse_scoreboard(text);
     ASSERT_TRUE(parsed.has_value()) << parsed.error().message;
     ASSERT_EQ(*parsed, board);
-    ASSERT_EQ(encode_scoreboard(*parsed), text);
+    ASSERT_EQ(to_text(encode_scoreboard(*parsed)), text);
     for (const auto& [uid, miner] : board.miners) {
       const MinerScore& other = parsed->miners.at(uid);
       EXPECT_EQ(std::bit_cast<uint64_t>(other.final_score), std::bit_cast<uint64_t>(miner.final_score));
@@ -59,7 +64,7 @@ TEST(ScoreboardFormat, ReadsBackEveryBit) {
 }
 
 TEST(ScoreboardFormat, HoldsAnEmptyBoard) {
-  const auto parsed = parse_scoreboard(as_bytes(encode_scoreboard({})));
+  const auto parsed = parse_scoreboard(to_text(encode_scoreboard({})));
   ASSERT_TRUE(parsed.has_value());
   EXPECT_EQ(*parsed, Scoreboard{});
 }
@@ -70,55 +75,67 @@ void expect_refused(const std::function<void(Json&)>& spoil, const std::string& 
   board.miners[2] = {.uid = 2, .first_window = 1, .last_evaluated_window = 5};
   board.miners[2].history = {{3, VerdictCode::kAccepted, 0.5}, {4, VerdictCode::kMissing, std::nullopt}};
   board.miners[7] = {.uid = 7};
-  Json json = Json::parse(encode_scoreboard(board));
+  Json json = encode_scoreboard(board);
   spoil(json);
-  const auto parsed = parse_scoreboard(as_bytes(json.dump()));
-  ASSERT_FALSE(parsed.has_value()) << json.dump();
+  const auto parsed = parse_scoreboard(to_text(json));
+  ASSERT_FALSE(parsed.has_value()) << to_text(json);
   EXPECT_EQ(parsed.error().kind, ErrorKind::kFatal);
   EXPECT_NE(parsed.error().message.find(named), std::string::npos) << parsed.error().message;
 }
 
 TEST(ScoreboardFormat, RefusesWrongFieldsByName) {
-  expect_refused([](Json& json) { json.erase("window"); }, "scoreboard.window is missing");
-  expect_refused([](Json& json) { json["version"] = 2; }, "scoreboard.version is 2");
-  expect_refused([](Json& json) { json["extra"] = 1; }, "scoreboard has 4 fields");
-  expect_refused([](Json& json) { json["window"] = "9"; }, "scoreboard.window is not an integer");
-  expect_refused([](Json& json) { json["window"] = 18446744073709551615ull; },
-                 "scoreboard.window is not an integer");
-  expect_refused([](Json& json) { json["miners"] = Json::object(); }, "scoreboard.miners is not a list");
-  expect_refused([](Json& json) { json["miners"][0] = 3; }, "scoreboard.miners[0] is not an object");
-  expect_refused([](Json& json) { json["miners"][1]["uid"] = -1; }, "scoreboard.miners[1].uid is -1");
-  expect_refused([](Json& json) { json["miners"][1]["uid"] = 2; },
-                 "scoreboard.miners[1].uid is 2, not above");
-  expect_refused([](Json& json) { json["miners"][0]["key"] = "zz"; }, "scoreboard.miners[0].key");
-  expect_refused([](Json& json) { json["miners"][0]["rating_mu"] = nullptr; }, "rating_mu is not a number");
-  expect_refused([](Json& json) { json["miners"][0]["rating_sigma"] = 0; }, "rating_sigma is 0, not above 0");
-  expect_refused([](Json& json) { json["miners"][0]["first_window"] = 10; },
-                 "first_window is 10, not 0 .. 9");
-  expect_refused([](Json& json) { json["miners"][0]["last_evaluated_window"] = 0; },
-                 "last_evaluated_window is 0");
-  expect_refused([](Json& json) { json["miners"][0]["comment"] = ""; }, "scoreboard.miners[0] has 12 fields");
+  expect_refused([](Json& json) { testing::erase_part(json, "window"); }, "scoreboard: window: missing");
+  expect_refused([](Json& json) { testing::part(json, "version") = 2; },
+                 "scoreboard: version: 2 is out of range 1 .. 1");
+  expect_refused([](Json& json) { testing::part(json, "extra") = 1; }, "scoreboard: extra: unknown field");
+  expect_refused([](Json& json) { testing::part(json, "window") = "9"; },
+                 "scoreboard: window: must be an integer");
+  expect_refused([](Json& json) { testing::part(json, "window") = 18446744073709551615ull; },
+                 "scoreboard: window: must be an integer");
+  expect_refused([](Json& json) { testing::part(json, "miners") = JsonObject{}; },
+                 "scoreboard: miners: must be a list");
+  expect_refused([](Json& json) { testing::part(json, "miners[0]") = 3; },
+                 "scoreboard: miners[0]: must be an object");
+  expect_refused([](Json& json) { testing::part(json, "miners[1].uid") = -1; },
+                 "scoreboard: miners[1].uid: -1 is out of range");
+  expect_refused([](Json& json) { testing::part(json, "miners[1].uid") = 2; },
+                 "scoreboard: miners[1].uid: 2 is not above");
+  expect_refused([](Json& json) { testing::part(json, "miners[0].key") = "zz"; },
+                 "scoreboard: miners[0].key: ");
+  expect_refused([](Json& json) { testing::part(json, "miners[0].rating_mu") = nullptr; },
+                 "rating_mu: must be a number");
+  expect_refused([](Json& json) { testing::part(json, "miners[0].rating_sigma") = 0; },
+                 "rating_sigma: 0 is not above 0");
+  expect_refused([](Json& json) { testing::part(json, "miners[0].first_window") = 10; },
+                 "first_window: 10 is out of range 0 .. 9");
+  expect_refused([](Json& json) { testing::part(json, "miners[0].last_evaluated_window") = 0; },
+                 "last_evaluated_window: 0 is out of range");
+  expect_refused([](Json& json) { testing::part(json, "miners[0].comment") = ""; },
+                 "miners[0].comment: unknown field");
 }
 
 TEST(ScoreboardFormat, RefusesAHistoryThatCanNotBe) {
-  const auto history = [](Json& json) -> Json& { return json["miners"][0]["history"]; };
-  expect_refused([&](Json& json) { history(json)[1]["window"] = 3; }, "history[1].window is 3");
-  expect_refused([&](Json& json) { history(json)[1]["window"] = 10; }, "history[1].window is 10");
-  expect_refused([&](Json& json) { history(json)[0]["verdict"] = "fine"; }, "history[0].verdict is not one");
-  expect_refused([&](Json& json) { history(json)[0]["gradient_score"] = "x"; },
-                 "gradient_score is not a number");
-  expect_refused([&](Json& json) { history(json)[0].erase("verdict"); }, "verdict is missing");
-  expect_refused([&](Json& json) { history(json) = Json(std::vector<int>(9)); }, "history has 9 windows");
+  const auto history = [](Json& json) -> Json& { return testing::part(json, "miners[0].history"); };
+  expect_refused([&](Json& json) { testing::part(history(json), "[1].window") = 3; },
+                 "history[1].window: 3 is out of range");
+  expect_refused([&](Json& json) { testing::part(history(json), "[1].window") = 10; },
+                 "history[1].window: 10 is out of range");
+  expect_refused([&](Json& json) { testing::part(history(json), "[0].verdict") = "fine"; },
+                 "history[0].verdict: is not one");
+  expect_refused([&](Json& json) { testing::part(history(json), "[0].gradient_score") = "x"; },
+                 "gradient_score: must be a number");
+  expect_refused([&](Json& json) { testing::erase_part(history(json), "[0].verdict"); }, "verdict: missing");
+  expect_refused([&](Json& json) { history(json) = JsonList(9, JsonObject{}); }, "history: 9 windows");
 }
 
 TEST(ScoreboardFormat, RefusesWhatIsNotJson) {
-  const std::string text = encode_scoreboard(random_board(1));
+  const std::string text = to_text(encode_scoreboard(random_board(1)));
   for (size_t size = 0; size + 2 < text.size(); size += 37) {
-    EXPECT_FALSE(parse_scoreboard(as_bytes(std::string_view(text).substr(0, size))).has_value());
+    EXPECT_FALSE(parse_scoreboard(std::string_view(text).substr(0, size)).has_value());
   }
-  EXPECT_FALSE(parse_scoreboard(as_bytes("[1e999]")).has_value());
-  EXPECT_FALSE(parse_scoreboard(as_bytes(std::string(100000, '['))).has_value());
-  EXPECT_FALSE(parse_scoreboard(as_bytes("[]")).has_value());
+  EXPECT_FALSE(parse_scoreboard("[1e999]").has_value());
+  EXPECT_FALSE(parse_scoreboard(std::string(100000, '[')).has_value());
+  EXPECT_FALSE(parse_scoreboard("[]").has_value());
 }
 
 }  // namespace

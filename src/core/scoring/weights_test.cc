@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
+#include "support/json_values.h"
 #include "support/run_specs.h"
 #include "support/vectors.h"
 
@@ -17,26 +18,27 @@ double sum_of(const Weights& weights) {
 
 TEST(WeightsVectors, AreTheReferencesIncentiveWeights) {
   const auto cases = testing::load_vector_json("incentive_weights.json");
-  ASSERT_FALSE(cases.empty());
-  for (const auto& test_case : cases) {
-    const auto& settings = test_case["hparams"];
+  ASSERT_GT(cases.size(), 0U);
+  for (const Json& test_case : *cases.list()) {
+    const auto& settings = test_case.at("hparams");
     RunSpec spec = testing::scoring_run_spec();
-    spec.scoring.burn_rate = settings["burn_rate"];
-    spec.scoring.burn_uid = test_case["burn_uid"];
-    spec.scoring.gather_share = settings["gather_share"];
-    spec.scoring.gather_top_ratio = settings["gather_top_ratio"];
-    spec.scoring.reserve_decay_ratio = settings["reserve_decay_ratio"];
-    spec.network.gather_peer_count = settings["gather_peer_count"];
-    spec.network.reserve_peer_count = settings["reserve_peer_count"];
+    spec.scoring.burn_rate = testing::as<double>(settings.at("burn_rate"));
+    spec.scoring.burn_uid = testing::as<int64_t>(test_case.at("burn_uid"));
+    spec.scoring.gather_share = testing::as<double>(settings.at("gather_share"));
+    spec.scoring.gather_top_ratio = testing::as<double>(settings.at("gather_top_ratio"));
+    spec.scoring.reserve_decay_ratio = testing::as<double>(settings.at("reserve_decay_ratio"));
+    spec.network.gather_peer_count = testing::as<int64_t>(settings.at("gather_peer_count"));
+    spec.network.reserve_peer_count = testing::as<int64_t>(settings.at("reserve_peer_count"));
     std::map<uint32_t, double> scores;
-    for (const auto& [uid, score] : test_case["final_scores"].items()) scores[std::stoul(uid)] = score;
+    for (const auto& [uid, score] : *test_case.at("final_scores").object())
+      scores[std::stoul(uid)] = testing::as<double>(score);
 
     const Weights weights = incentive_weights(scores, spec);
-    EXPECT_EQ(weights.size(), test_case["weights"].size());
-    for (const auto& [uid, expected] : test_case["weights"].items()) {
+    EXPECT_EQ(weights.size(), test_case.at("weights").size());
+    for (const auto& [uid, expected] : *test_case.at("weights").object()) {
       ASSERT_TRUE(weights.contains(std::stoul(uid))) << "uid " << uid;
-      EXPECT_NEAR(weights.at(std::stoul(uid)), expected.get<double>(), 1e-5 * expected.get<double>())
-          << "uid " << uid;
+      const double weight = testing::as<double>(expected);
+      EXPECT_NEAR(weights.at(std::stoul(uid)), weight, 1e-5 * weight) << "uid " << uid;
     }
   }
 }

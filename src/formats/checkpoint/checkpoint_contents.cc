@@ -74,7 +74,9 @@ std::vector<TokenizerFile> small_files(const CheckpointContents& contents, const
                                        const std::vector<ModelShard>& shards) {
   const RunSpec& spec = contents.spec;
   std::vector<TokenizerFile> files;
-  files.push_back(text_file(kConfigName, hugging_face_config(spec.model, spec.inner.sequence_length)));
+  files.push_back(
+      text_file(kConfigName,
+                to_text(hugging_face_config(spec.model, spec.inner.sequence_length), {.indent = 2}) + "\n"));
   files.push_back(text_file(kRunSpecName, pretty_json(spec)));
   if (shards.size() > 1) files.push_back(text_file(kModelIndexName, model_index(layout, shards)));
   files.insert(files.end(), contents.tokenizer.begin(), contents.tokenizer.end());

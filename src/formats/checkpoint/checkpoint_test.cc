@@ -3,17 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "base/random.h"
 #include "core/consensus/state_root.h"
 #include "core/protocol/object_keys.h"
 #include "formats/checkpoint/checkpoint_contents.h"
 #include "formats/checkpoint/checkpoint_files.h"
 #include "support/expect_failure.h"
+#include "support/json_values.h"
+#include "support/small_model.h"
 #include "support/test_checkpoint.h"
 #include "support/test_key.h"
 #include "support/test_run.h"
+#include "support/wallet.h"
 
 namespace templar::testing {
 namespace {
@@ -94,12 +95,12 @@ TEST_F(Checkpoint, ConsistsOfTheFilesThatOthersOpen) {
   EXPECT_EQ(keys, wanted);
   EXPECT_EQ(as_text(object("checkpoints/latest")), "checkpoints/0000000012/manifest.json\n");
   EXPECT_EQ(as_text(object("checkpoints/0000000012/run_spec.json")), pretty_json(run_.spec));
-  const auto config = nlohmann::json::parse(as_text(object("checkpoints/0000000012/config.json")));
-  EXPECT_EQ(config["architectures"], nlohmann::json::array({"LlamaForCausalLM"}));
-  EXPECT_EQ(config["model_type"], "llama");
-  EXPECT_EQ(config["hidden_size"], run_.spec.model.hidden_size);
-  EXPECT_EQ(config["num_key_value_heads"], run_.spec.model.num_key_value_heads);
-  EXPECT_EQ(config["tie_word_embeddings"], run_.spec.model.tie_word_embeddings);
+  const auto config = testing::parsed_json(as_text(object("checkpoints/0000000012/config.json")));
+  EXPECT_EQ(config.at("architectures"), Json(JsonList{"LlamaForCausalLM"}));
+  EXPECT_EQ(config.at("model_type"), "llama");
+  EXPECT_EQ(config.at("hidden_size"), run_.spec.model.hidden_size);
+  EXPECT_EQ(config.at("num_key_value_heads"), run_.spec.model.num_key_value_heads);
+  EXPECT_EQ(config.at("tie_word_embeddings"), run_.spec.model.tie_word_embeddings);
 }
 
 TEST_F(Checkpoint, MayBePublishedTwice) {
@@ -212,8 +213,8 @@ TEST_F(Checkpoint, IsCutIntoShardsThatOthersOpen) {
   }
   EXPECT_EQ(found, shards);
   const auto index =
-      nlohmann::json::parse(as_text(object(checkpoint_prefix(12) + "model.safetensors.index.json")));
-  EXPECT_EQ(index["weight_map"].size(), run_.layout.size());
+      testing::parsed_json(as_text(object(checkpoint_prefix(12) + "model.safetensors.index.json")));
+  EXPECT_EQ(index.at("weight_map").size(), run_.layout.size());
   const auto info = load(12);
   ASSERT_TRUE(info) << info.error().message;
   EXPECT_TRUE(loaded_is(7));

@@ -3,118 +3,90 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "base/json_fields.h"
 #include "ports/object_store.h"
 
 namespace templar {
 namespace {
 
-using Json = nlohmann::json;
-
-constexpr int kMaxDepth = 4;
+constexpr int kMaxDepth = 4;  // the manifest, its files, a file, its hashes
+// Of windows and bytes: their sums can't overflow.
+constexpr int64_t kMaxCount = int64_t{1} << 62;
 constexpr const char* kFormat = "templar-checkpoint-v2";
 
-// Without the signature: what is signed, in its compact form.
+// Without the signature.
 Json to_json(const CheckpointManifest& manifest) {
-  Json files = Json::array();
+  JsonList files;
   for (const CheckpointFile& file : manifest.files) {
-    Json pieces = Json::array();
+    JsonList pieces;
     for (const Hash256& piece : file.pieces) pieces.push_back(piece.hex());
-    files.push_back({{"name", file.name}, {"size", file.size_bytes}, {"blake2b", std::move(pieces)}});
+    files.push_back(
+        JsonObject{{"name", file.name}, {"size", file.size_bytes}, {"blake2b", std::move(pieces)}});
   }
-  return {{"format", kFormat},
-          {"run_id", manifest.run_id.hex()},
-          {"window", manifest.window},
-          {"outer_step", manifest.outer_step},
-          {"start_window", manifest.start_window},
-          {"state_root", manifest.state_root.hex()},
-          {"files", std::move(files)},
-          {"public_key", manifest.signer.hex()}};
+  return JsonObject{{"format", kFormat},
+                    {"run_id", manifest.run_id.hex()},
+                    {"window", manifest.window},
+                    {"outer_step", manifest.outer_step},
+                    {"start_window", manifest.start_window},
+                    {"state_root", manifest.state_root.hex()},
+                    {"files", std::move(files)},
+                    {"public_key", manifest.signer.hex()}};
 }
 
 std::string signed_text(const CheckpointManifest& manifest) {
-  return to_json(manifest).dump();
+  return to_text(to_json(manifest), {.sorted = true});
 }
 
 std::string file_text(const CheckpointManifest& manifest, const Signature& signature) {
   Json json = to_json(manifest);
   json["signature"] = to_hex(signature.bytes);
-  return json.dump(2) + "\n";
+  return to_text(json, {.indent = 2, .sorted = true}) + "\n";
 }
 
-std::unexpected<Error> field_error(const char* field, const std::string& what) {
-  return skip_error(fmt::format("manifest: {}: {}", field, what));
-}
-
-Result<std::string> text_field(const Json& json, const char* field) {
-  const auto found = json.find(field);
-  if (found == json.end() || !found->is_string()) return field_error(field, "missing or no text");
-  return found->get<std::string>();
-}
-
-Result<int64_t> count_field(const Json& json, const char* field) {
-  const auto found = json.find(field);
-  if (found == json.end() || !found->is_number_unsigned())
-    return field_error(field, "missing or no integer >= 0");
-  const auto value = found->get<uint64_t>();
-  if (value > uint64_t{1} << 62) return field_error(field, fmt::format("{} is too large", value));
-  return static_cast<int64_t>(value);
-}
-
-Result<Hash256> hash_field(const Json& json, const char* field) {
-  TRY_ASSIGN(const std::string text, text_field(json, field));
-  auto hash = parse_hash256(text);
-  if (!hash) return field_error(field, hash.error().message);
-  return *hash;
-}
-
-Result<std::vector<Hash256>> pieces_field(const Json& item, const CheckpointFile& file) {
-  const auto found = item.find("blake2b");
-  if (found == item.end() || !found->is_array())
-    return field_error("blake2b", file.name + ": missing or no list");
-  if (found->size() != piece_count(file.size_bytes)) {
-    return field_error("blake2b", fmt::format("{}: {} hashes, its size makes {}", file.name, found->size(),
-                                              piece_count(file.size_bytes)));
+Result<std::vector<Hash256>> read_pieces(JsonFields& fields, const CheckpointFile& file) {
+  TRY_ASSIGN(const JsonList* hashes, fields.list("blake2b"));
+  if (hashes->size() != piece_count(file.size_bytes)) {
+    return fields.error("blake2b", fmt::format("{}: {} hashes, its size makes {}", file.name, hashes->size(),
+                                               piece_count(file.size_bytes)));
   }
   std::vector<Hash256> pieces;
-  pieces.reserve(found->size());
-  for (const Json& text : *found) {
-    if (!text.is_string()) return field_error("blake2b", file.name + ": an item is no text");
-    auto hash = parse_hash256(text.get_ref<const std::string&>());
-    if (!hash) return field_error("blake2b", file.name + ": " + hash.error().message);
+  pieces.reserve(hashes->size());
+  for (const Json& text : *hashes) {
+    if (text.text() == nullptr) return fields.error("blake2b", file.name + ": an item is no text");
+    auto hash = parse_hash256(*text.text());
+    if (!hash) return fields.error("blake2b", file.name + ": " + hash.error().message);
     pieces.push_back(*hash);
   }
   return pieces;
 }
 
-Result<std::vector<CheckpointFile>> files_field(const Json& json) {
-  const auto found = json.find("files");
-  if (found == json.end() || !found->is_array()) return field_error("files", "missing or no list");
+Result<std::vector<CheckpointFile>> read_files(JsonFields& fields) {
+  TRY_ASSIGN(std::vector<JsonFields> items, fields.objects("files"));
   std::vector<CheckpointFile> files;
-  for (const Json& item : *found) {
-    if (!item.is_object()) return field_error("files", "an item is no object");
+  for (JsonFields& item : items) {
     CheckpointFile file;
-    TRY_ASSIGN(file.name, text_field(item, "name"));
+    TRY_ASSIGN(file.name, item.text("name"));
     if (const Status named = check_checkpoint_file_name(file.name); !named)
-      return field_error("name", named.error().message);
+      return item.error("name", named.error().message);
     if (!files.empty() && file.name <= files.back().name)
-      return field_error("name", file.name + ": not in ascending order");
-    TRY_ASSIGN(const int64_t size, count_field(item, "size"));
+      return item.error("name", file.name + ": not in ascending order");
+    TRY_ASSIGN(const int64_t size, item.integer("size", 0, kMaxCount));
     file.size_bytes = static_cast<uint64_t>(size);
-    TRY_ASSIGN(file.pieces, pieces_field(item, file));
+    TRY_ASSIGN(file.pieces, read_pieces(item, file));
+    TRY(item.finish());
     files.push_back(std::move(file));
   }
   return files;
 }
 
-Result<Signature> signature_field(const Json& json) {
-  TRY_ASSIGN(const std::string text, text_field(json, "signature"));
+Result<Signature> read_signature(JsonFields& fields) {
+  TRY_ASSIGN(const std::string text, fields.text("signature"));
   const auto bytes = from_hex(text);
   Signature signature;
   if (!bytes || bytes->size() != signature.bytes.size())
-    return field_error("signature", "not 128 hexadecimal digits");
+    return fields.error("signature", "not 128 hexadecimal digits");
   std::ranges::copy(*bytes, signature.bytes.begin());
   return signature;
 }
@@ -182,49 +154,43 @@ std::string seal_manifest(CheckpointManifest manifest, const KeyPair& key) {
 }
 
 Result<CheckpointManifest> open_manifest(std::string_view text) {
-  if (text.size() > kMaxManifestBytes)
-    return skip_error(fmt::format("manifest: {} bytes are too many", text.size()));
   // What is nested deeper than a list of hashes is none of ours, and costs many times its own size once it is
   // parsed.
-  bool too_deep = false;
-  const auto watch_depth = [&](int depth, Json::parse_event_t, Json&) {
-    too_deep = too_deep || depth > kMaxDepth;
-    return !too_deep;
-  };
-  const Json json = Json::parse(text, watch_depth, false);
-  if (too_deep) return skip_error("manifest: nested too deeply");
-  if (!json.is_object()) return skip_error("manifest: not a JSON object");
-  TRY_ASSIGN(const std::string format, text_field(json, "format"));
-  if (format != kFormat) return field_error("format", fmt::format("this program reads {}", kFormat));
+  const auto json = parse_json(text, {.max_bytes = kMaxManifestBytes, .max_depth = kMaxDepth});
+  if (!json) return skip_error("manifest: " + json.error().message);
+  TRY_ASSIGN(JsonFields fields, JsonFields::of(*json, "manifest", ErrorKind::kSkip));
+  TRY_ASSIGN(const std::string format, fields.text("format"));
+  if (format != kFormat) return fields.error("format", fmt::format("this program reads {}", kFormat));
   CheckpointManifest manifest;
-  TRY_ASSIGN(manifest.run_id, hash_field(json, "run_id"));
-  TRY_ASSIGN(manifest.window, count_field(json, "window"));
-  TRY_ASSIGN(manifest.outer_step, count_field(json, "outer_step"));
-  TRY_ASSIGN(manifest.start_window, count_field(json, "start_window"));
+  TRY_ASSIGN(manifest.run_id, fields.hash("run_id"));
+  TRY_ASSIGN(manifest.window, fields.integer("window", 0, kMaxCount));
+  TRY_ASSIGN(manifest.outer_step, fields.integer("outer_step", 0, kMaxCount));
+  TRY_ASSIGN(manifest.start_window, fields.integer("start_window", 0, kMaxCount));
   if (manifest.start_window > manifest.window)
-    return field_error("start_window",
-                       fmt::format("{} is after window {}", manifest.start_window, manifest.window));
+    return fields.error("start_window",
+                        fmt::format("{} is after window {}", manifest.start_window, manifest.window));
   if (manifest.outer_step > manifest.window - manifest.start_window) {
-    return field_error("outer_step", fmt::format("{} steps in {} windows", manifest.outer_step,
-                                                 manifest.window - manifest.start_window));
+    return fields.error("outer_step", fmt::format("{} steps in {} windows", manifest.outer_step,
+                                                  manifest.window - manifest.start_window));
   }
-  TRY_ASSIGN(manifest.state_root, hash_field(json, "state_root"));
-  TRY_ASSIGN(manifest.files, files_field(json));
+  TRY_ASSIGN(manifest.state_root, fields.hash("state_root"));
+  TRY_ASSIGN(manifest.files, read_files(fields));
   for (const std::string_view required : {kConfigName, kRunSpecName}) {
     if (manifest.find(required) == nullptr)
-      return field_error("files", std::string(required) + " is missing");
+      return fields.error("files", std::string(required) + " is missing");
   }
   if (std::ranges::none_of(manifest.files, is_model_file, &CheckpointFile::name))
-    return field_error("files", "no model*.safetensors among them");
-  TRY_ASSIGN(const std::string key, text_field(json, "public_key"));
+    return fields.error("files", "no model*.safetensors among them");
+  TRY_ASSIGN(const std::string key, fields.text("public_key"));
   const auto signer = parse_public_key(key);
-  if (!signer) return field_error("public_key", signer.error().message);
+  if (!signer) return fields.error("public_key", signer.error().message);
   manifest.signer = *signer;
-  TRY_ASSIGN(const Signature signature, signature_field(json));
+  TRY_ASSIGN(const Signature signature, read_signature(fields));
+  TRY(fields.finish());
   if (file_text(manifest, signature) != text) return skip_error("manifest: not in its canonical form");
   const std::string message = signed_text(manifest);
   if (!verify(manifest.signer, as_bytes(message), signature)) {
-    return field_error("signature", "not that of " + manifest.signer.hex().substr(0, 8));
+    return fields.error("signature", "not that of " + manifest.signer.hex().substr(0, 8));
   }
   return manifest;
 }

@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "support/expect_failure.h"
+#include "support/json_values.h"
 #include "support/test_key.h"
+#include "support/wallet.h"
 
 namespace templar::testing {
 namespace {
@@ -25,12 +25,12 @@ CheckpointManifest example() {
 }
 
 // The manifest with one field changed, signed anew by its own key: only the parser can find the fault.
-std::string resealed(const std::function<void(nlohmann::json&)>& change) {
-  nlohmann::json json = nlohmann::json::parse(seal_manifest(example(), test_key(1)));
-  json.erase("signature");
+std::string resealed(const std::function<void(Json&)>& change) {
+  Json json = testing::parsed_json(seal_manifest(example(), test_key(1)));
+  erase_part(json, "signature");
   change(json);
-  json["signature"] = to_hex(test_key(1).sign(as_bytes(json.dump())).bytes);
-  return json.dump(2) + "\n";
+  part(json, "signature") = to_hex(test_key(1).sign(as_bytes(to_text(json, {.sorted = true}))).bytes);
+  return to_text(json, {.indent = 2, .sorted = true}) + "\n";
 }
 
 }  // namespace
@@ -90,51 +90,54 @@ TEST(Manifest, IsPlausibleOnlyInTheSizeOfAModelsCheckpoint) {
 
 // Each level would cost many times its one byte.
 TEST(Manifest, RefusesWhatIsNestedDeeplyBeforeItIsHeld) {
-  EXPECT_TRUE(
-      fails(open_manifest(std::string(kMaxManifestBytes, '[')), ErrorKind::kSkip, "nested too deeply"));
-  EXPECT_TRUE(
-      fails(open_manifest(R"({"a":{"b":{"c":{"d":{"e":1}}}}})"), ErrorKind::kSkip, "nested too deeply"));
+  EXPECT_TRUE(fails(open_manifest(std::string(kMaxManifestBytes, '[')), ErrorKind::kSkip,
+                    "nested more than 4 levels deep"));
+  EXPECT_TRUE(fails(open_manifest(R"({"a":{"b":{"c":{"d":{"e":1}}}}})"), ErrorKind::kSkip,
+                    "nested more than 4 levels deep"));
 }
 
 TEST(Manifest, NamesTheFieldThatIsWrong) {
   ASSERT_TRUE(open_manifest(resealed([](auto&) {})));
-  const auto expect_refused = [](const std::function<void(nlohmann::json&)>& change,
-                                 std::string_view reason) {
+  const auto expect_refused = [](const std::function<void(Json&)>& change, std::string_view reason) {
     EXPECT_TRUE(fails(open_manifest(resealed(change)), ErrorKind::kSkip, reason));
   };
-  expect_refused([](auto& j) { j["format"] = "templar-checkpoint-v1"; },
+  expect_refused([](auto& j) { part(j, "format") = "templar-checkpoint-v1"; },
                  "format: this program reads templar-checkpoint-v2");
-  expect_refused([](auto& j) { j["window"] = -1; }, "window: missing or no integer");
-  expect_refused([](auto& j) { j["window"] = 1.5; }, "window: missing or no integer");
-  expect_refused([](auto& j) { j["window"] = ~uint64_t{0}; }, "window: 18446744073709551615 is too large");
-  expect_refused([](auto& j) { j.erase("outer_step"); }, "outer_step: missing");
-  expect_refused([](auto& j) { j["state_root"] = "ABC"; }, "state_root: ");
-  expect_refused([](auto& j) { j["run_id"] = 5; }, "run_id: missing or no text");
-  expect_refused([](auto& j) { j["files"] = 5; }, "files: missing or no list");
-  expect_refused([](auto& j) { j["files"][0] = 5; }, "files: an item is no object");
-  expect_refused([](auto& j) { j["files"].erase(1); }, "files: no model*.safetensors among them");
-  expect_refused([](auto& j) { j["files"].push_back(j["files"][3]); }, "not in ascending order");
-  expect_refused([](auto& j) { std::swap(j["files"][0], j["files"][1]); }, "not in ascending order");
+  expect_refused([](auto& j) { part(j, "window") = -1; }, "window: -1 is out of range");
+  expect_refused([](auto& j) { part(j, "window") = 1.5; }, "window: must be an integer");
+  expect_refused([](auto& j) { part(j, "window") = ~uint64_t{0}; }, "window: must be an integer");
+  expect_refused([](auto& j) { erase_part(j, "outer_step"); }, "outer_step: missing");
+  expect_refused([](auto& j) { part(j, "state_root") = "ABC"; }, "state_root: ");
+  expect_refused([](auto& j) { part(j, "run_id") = 5; }, "run_id: must be text");
+  expect_refused([](auto& j) { part(j, "files") = 5; }, "files: must be a list");
+  expect_refused([](auto& j) { part(j, "files[0]") = 5; }, "files[0]: must be an object");
+  expect_refused([](auto& j) { erase_part(j, "files[1]"); }, "files: no model*.safetensors among them");
+  expect_refused([](auto& j) { part(j, "files").push_back(part(j, "files[3]")); }, "not in ascending order");
+  expect_refused([](auto& j) { std::swap(part(j, "files[0]"), part(j, "files[1]")); },
+                 "not in ascending order");
   for (const char* name : {"../x", "a/b", "", ".", "manifest.json", "a b"}) {
-    expect_refused([name](auto& j) { j["files"][3]["name"] = name; }, "manifest: name");
+    expect_refused([name](auto& j) { part(j, "files[3].name") = name; }, "manifest: files[3].name: ");
   }
-  expect_refused([](auto& j) { j["files"][0]["size"] = "1"; }, "size: missing or no integer");
-  expect_refused([](auto& j) { j["files"].erase(2); }, "files: run_spec.json is missing");
-  expect_refused([](auto& j) { j["files"][0]["blake2b"] = 5; }, "blake2b: config.json: missing or no list");
-  expect_refused([](auto& j) { j["files"][0]["blake2b"][0] = 5; },
+  expect_refused([](auto& j) { part(j, "files[0].size") = "1"; }, "files[0].size: must be an integer");
+  expect_refused([](auto& j) { erase_part(j, "files[2]"); }, "files: run_spec.json is missing");
+  expect_refused([](auto& j) { part(j, "files[0].blake2b") = 5; }, "files[0].blake2b: must be a list");
+  expect_refused([](auto& j) { part(j, "files[0].blake2b[0]") = 5; },
                  "blake2b: config.json: an item is no text");
-  expect_refused([](auto& j) { j["files"][0]["blake2b"][0] = "00"; }, "blake2b: config.json: ");
-  expect_refused([](auto& j) { j["files"][0]["size"] = (4 << 20) + 1; },
+  expect_refused([](auto& j) { part(j, "files[0].blake2b[0]") = "00"; }, "blake2b: config.json: ");
+  expect_refused([](auto& j) { part(j, "files[0].size") = (4 << 20) + 1; },
                  "config.json: 1 hashes, its size makes 2");
-  expect_refused([](auto& j) { j["files"][0]["size"] = 0; }, "config.json: 1 hashes, its size makes 0");
-  expect_refused([](auto& j) { j["files"][0]["size"] = (uint64_t{1} << 62) + 1; }, "is too large");
-  expect_refused([](auto& j) { j["outer_step"] = 12; }, "outer_step: 12 steps in 11 windows");
-  expect_refused([](auto& j) { j["files"][0]["blake2b"][0] = {{{1}}}; }, "nested too deeply");
-  expect_refused([](auto& j) { j["start_window"] = 13; }, "start_window: 13 is after window 12");
-  expect_refused([](auto& j) { j["files"][0]["extra"] = 1; }, "not in its canonical form");
-  expect_refused([](auto& j) { j["extra"] = 1; }, "not in its canonical form");
-  expect_refused([](auto& j) { j["public_key"] = "00"; }, "public_key: ");
-  expect_refused([](auto& j) { j["public_key"] = test_key(2).public_key().hex(); }, "signature: not that of");
+  expect_refused([](auto& j) { part(j, "files[0].size") = 0; }, "config.json: 1 hashes, its size makes 0");
+  expect_refused([](auto& j) { part(j, "files[0].size") = (uint64_t{1} << 62) + 1; },
+                 "size: 4611686018427387905 is out of range");
+  expect_refused([](auto& j) { part(j, "outer_step") = 12; }, "outer_step: 12 steps in 11 windows");
+  expect_refused([](auto& j) { part(j, "files[0].blake2b[0]") = JsonList{JsonList{1}}; },
+                 "nested more than 4 levels deep");
+  expect_refused([](auto& j) { part(j, "start_window") = 13; }, "start_window: 13 is after window 12");
+  expect_refused([](auto& j) { part(j, "files[0].extra") = 1; }, "files[0].extra: unknown field");
+  expect_refused([](auto& j) { part(j, "extra") = 1; }, "extra: unknown field");
+  expect_refused([](auto& j) { part(j, "public_key") = "00"; }, "public_key: ");
+  expect_refused([](auto& j) { part(j, "public_key") = test_key(2).public_key().hex(); },
+                 "signature: not that of");
 }
 
 }  // namespace templar::testing

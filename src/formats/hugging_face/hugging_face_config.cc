@@ -1,12 +1,10 @@
 #include "formats/hugging_face/hugging_face_config.h"
 
-#include <nlohmann/json.hpp>
-
 namespace templar {
 
-std::string hugging_face_config(const ModelSpec& model, int64_t sequence_length) {
-  const nlohmann::ordered_json config = {
-      {"architectures", {"LlamaForCausalLM"}},
+Json hugging_face_config(const ModelSpec& model, int64_t sequence_length) {
+  return JsonObject{
+      {"architectures", JsonList{"LlamaForCausalLM"}},
       {"model_type", "llama"},
       {"vocab_size", model.vocab_size},
       {"hidden_size", model.hidden_size},
@@ -30,7 +28,6 @@ std::string hugging_face_config(const ModelSpec& model, int64_t sequence_length)
       {"eos_token_id", nullptr},
       {"torch_dtype", "float32"},
   };
-  return config.dump(2) + "\n";
 }
 
 }  // namespace templar

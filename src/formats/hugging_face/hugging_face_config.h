@@ -2,13 +2,13 @@
 // the folder as it is.
 #pragma once
 
-#include <string>
-
+#include "base/json.h"
 #include "core/run/run_spec.h"
 
 namespace templar {
 
-// Of a LlamaForCausalLM. Which token ids begin and end a text is not known here and said to be none.
-[[nodiscard]] std::string hugging_face_config(const ModelSpec& model, int64_t sequence_length);
+// The file's content, of a LlamaForCausalLM. Which token ids begin and end a text is not known here and said
+// to be none.
+[[nodiscard]] Json hugging_face_config(const ModelSpec& model, int64_t sequence_length);
 
 }  // namespace templar

@@ -1,10 +1,10 @@
 #include "formats/hugging_face/hugging_face_export.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/file.h"
 #include "base/file_writer.h"
+#include "base/json.h"
 #include "formats/checkpoint/manifest.h"
 #include "formats/export/atomic_folder.h"
 #include "formats/hugging_face/hugging_face_config.h"
@@ -28,10 +28,10 @@ std::string_view torch_name(NumberType type) {
 }
 
 std::string config_of(const ModelSource& source, NumberType type) {
-  auto config = nlohmann::ordered_json::parse(hugging_face_config(source.model, source.sequence_length));
+  Json config = hugging_face_config(source.model, source.sequence_length);
   config["torch_dtype"] = torch_name(type);
   if (const auto separator = separator_of_tokenizer(source.tokenizer)) config["eos_token_id"] = *separator;
-  return config.dump(2) + "\n";
+  return to_text(config, {.indent = 2}) + "\n";
 }
 
 // The tokenizer's files as they are, but that Hugging Face's LlamaTokenizer, which puts a space before every
@@ -43,10 +43,10 @@ std::vector<TokenizerFile> tokenizer_files_of(const ModelSource& source) {
   const auto model = parse_sentencepiece_model(sentencepiece->content);
   const auto config = std::ranges::find(files, kTokenizerConfigName, &TokenizerFile::name);
   if (!model || config == files.end()) return files;
-  auto json = nlohmann::ordered_json::parse(config->content, nullptr, false);
-  if (!json.is_object()) return files;
-  json["add_prefix_space"] = model->add_dummy_prefix;
-  const std::string text = json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  auto json = parse_json(as_text(config->content));
+  if (!json || json->object() == nullptr) return files;
+  (*json)["add_prefix_space"] = model->add_dummy_prefix;
+  const std::string text = to_text(*json, {.indent = 2}) + "\n";
   config->content.assign(text.begin(), text.end());
   return files;
 }

@@ -2,13 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "formats/safetensors/safetensors.h"
 #include "support/expect_failure.h"
 #include "support/exported_model.h"
 #include "support/file_content.h"
+#include "support/json_values.h"
+#include "support/model_source.h"
 #include "support/sentencepiece_message.h"
 #include "support/temporary_folder.h"
 
@@ -25,8 +26,8 @@ std::set<std::string> names_in(const fs::path& folder) {
 
 class HuggingFaceExport : public ::testing::Test {
  protected:
-  [[nodiscard]] nlohmann::json json(const std::string& name) const {
-    return nlohmann::json::parse(text_of(out_ / name));
+  [[nodiscard]] Json json(const std::string& name) const {
+    return testing::parsed_json(text_of(out_ / name));
   }
 
   TestRun run_{export_run_spec()};
@@ -38,31 +39,31 @@ TEST_F(HuggingFaceExport, WritesADirectoryOfModelConfigAndTokenizer) {
   ASSERT_TRUE(export_hugging_face(source_of(run_), NumberType::kF32, out_, 1 << 30, {}));
   EXPECT_EQ(names_in(out_), (std::set<std::string>{"config.json", "model.safetensors", "tokenizer.json",
                                                    "tokenizer_config.json"}));
-  const nlohmann::json config = json("config.json");
-  EXPECT_EQ(config["architectures"][0], "LlamaForCausalLM");
-  EXPECT_EQ(config["torch_dtype"], "float32");
-  EXPECT_EQ(config["vocab_size"], 260);
-  EXPECT_EQ(config["num_key_value_heads"], 2);
-  EXPECT_EQ(config["max_position_embeddings"], 16);
-  EXPECT_EQ(config["eos_token_id"], 0) << "the byte tokenizer's separator";
-  EXPECT_EQ(json("tokenizer.json")["model"]["vocab"]["a"], 97);
+  const Json config = json("config.json");
+  EXPECT_EQ(config.at("architectures").at(0), "LlamaForCausalLM");
+  EXPECT_EQ(config.at("torch_dtype"), "float32");
+  EXPECT_EQ(config.at("vocab_size"), 260);
+  EXPECT_EQ(config.at("num_key_value_heads"), 2);
+  EXPECT_EQ(config.at("max_position_embeddings"), 16);
+  EXPECT_EQ(config.at("eos_token_id"), 0) << "the byte tokenizer's separator";
+  EXPECT_EQ(json("tokenizer.json").at("model").at("vocab").at("a"), 97);
 }
 
 TEST_F(HuggingFaceExport, NamesTheTypeOfTheNumbers) {
   ASSERT_TRUE(export_hugging_face(source_of(run_), NumberType::kBf16, out_, 1 << 30, {}));
-  EXPECT_EQ(json("config.json")["torch_dtype"], "bfloat16");
+  EXPECT_EQ(json("config.json").at("torch_dtype"), "bfloat16");
   ASSERT_TRUE(export_hugging_face(source_of(run_), NumberType::kF16, out_, 1 << 30, {}));
-  EXPECT_EQ(json("config.json")["torch_dtype"], "float16");
+  EXPECT_EQ(json("config.json").at("torch_dtype"), "float16");
 }
 
 TEST_F(HuggingFaceExport, SpreadsALargeModelOverFilesWithAnIndex) {
   constexpr uint64_t kLargest = 30'000;
   ASSERT_TRUE(export_hugging_face(source_of(run_), NumberType::kF32, out_, kLargest, {}));
-  const nlohmann::json map = json("model.safetensors.index.json")["weight_map"];
+  const Json map = json("model.safetensors.index.json").at("weight_map");
   EXPECT_EQ(map.size(), run_.layout.size());
   std::set<std::string> files;
   for (size_t i = 0; i < run_.layout.size(); ++i) {
-    const std::string file = map[run_.layout[i].name];
+    const auto file = testing::as<std::string>(map.at(run_.layout[i].name));
     files.insert(file);
     const auto mapped = MappedSafetensors::open(out_ / file);
     ASSERT_TRUE(mapped) << mapped.error().message;
@@ -92,13 +93,13 @@ TEST_F(HuggingFaceExport, TellsHuggingFaceWhetherASpaceIsPutBeforeAText) {
                       {"tokenizer_config.json", bytes(config)}};
   ASSERT_TRUE(export_hugging_face(source, NumberType::kF32, out_, 1 << 30, {}));
   EXPECT_EQ(text_of(out_ / "tokenizer.model"), sentencepiece_message());
-  EXPECT_EQ(json("tokenizer_config.json")["tokenizer_class"], "LlamaTokenizer");
-  EXPECT_EQ(json("tokenizer_config.json")["add_prefix_space"], false);
-  EXPECT_EQ(json("config.json")["eos_token_id"], 2);
+  EXPECT_EQ(json("tokenizer_config.json").at("tokenizer_class"), "LlamaTokenizer");
+  EXPECT_EQ(json("tokenizer_config.json").at("add_prefix_space"), false);
+  EXPECT_EQ(json("config.json").at("eos_token_id"), 2);
   const std::string with_space = sentencepiece_pieces() + sentencepiece_trainer();
   source.tokenizer[0].content = bytes(with_space);
   ASSERT_TRUE(export_hugging_face(source, NumberType::kF32, out_, 1 << 30, {}));
-  EXPECT_EQ(json("tokenizer_config.json")["add_prefix_space"], true);
+  EXPECT_EQ(json("tokenizer_config.json").at("add_prefix_space"), true);
 }
 
 TEST_F(HuggingFaceExport, GoesWithoutATokenizerThatIsNotThere) {
@@ -106,7 +107,7 @@ TEST_F(HuggingFaceExport, GoesWithoutATokenizerThatIsNotThere) {
   source.tokenizer.clear();
   ASSERT_TRUE(export_hugging_face(source, NumberType::kF32, out_, 1 << 30, {}));
   EXPECT_EQ(files_in(out_), 2);
-  EXPECT_TRUE(json("config.json")["eos_token_id"].is_null());
+  EXPECT_TRUE(json("config.json").at("eos_token_id").is_null());
 }
 
 }  // namespace

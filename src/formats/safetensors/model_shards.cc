@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "base/json.h"
 #include "formats/checkpoint/manifest.h"
 
 namespace templar {
@@ -44,15 +44,16 @@ std::vector<ModelShard> plan_shards(const ParameterLayout& layout, uint64_t max_
 
 std::string model_index(const ParameterLayout& layout, const std::vector<ModelShard>& shards,
                         SafetensorsType type) {
-  nlohmann::ordered_json index;
   uint64_t total = 0;
   for (const ParameterInfo& parameter : layout) total += bytes_of(parameter, type);
-  index["metadata"] = {{"total_size", total}};
+  JsonObject weight_map;
   for (const ModelShard& shard : shards) {
     for (size_t i = shard.first; i < shard.first + shard.count; ++i)
-      index["weight_map"][layout[i].name] = shard.name;
+      weight_map.push_back({layout[i].name, shard.name});
   }
-  return index.dump(2) + "\n";
+  const Json index =
+      JsonObject{{"metadata", JsonObject{{"total_size", total}}}, {"weight_map", std::move(weight_map)}};
+  return to_text(index, {.indent = 2}) + "\n";
 }
 
 ModelShardContent::ModelShardContent(const ParameterLayout& layout, ConstParameterSpans values,

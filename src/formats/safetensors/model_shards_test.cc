@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "formats/safetensors/safetensors.h"
+#include "support/json_values.h"
+#include "support/small_model.h"
 #include "support/test_run.h"
 
 namespace templar::testing {
@@ -41,11 +41,11 @@ TEST(ModelShards, AreFilledInTheOrderOfTheLayout) {
 
 TEST(ModelShards, AreListedInTheIndex) {
   const ParameterLayout layout = four_parameters();
-  const auto index = nlohmann::json::parse(model_index(layout, plan_shards(layout, 1000)));
-  EXPECT_EQ(index["metadata"]["total_size"], 2200);
-  EXPECT_EQ(index["weight_map"]["a"], "model-00001-of-00002.safetensors");
-  EXPECT_EQ(index["weight_map"]["d"], "model-00002-of-00002.safetensors");
-  EXPECT_EQ(index["weight_map"].size(), 4u);
+  const auto index = testing::parsed_json(model_index(layout, plan_shards(layout, 1000)));
+  EXPECT_EQ(index.at("metadata").at("total_size"), 2200);
+  EXPECT_EQ(index.at("weight_map").at("a"), "model-00001-of-00002.safetensors");
+  EXPECT_EQ(index.at("weight_map").at("d"), "model-00002-of-00002.safetensors");
+  EXPECT_EQ(index.at("weight_map").size(), 4u);
 }
 
 TEST(ModelShards, AreFilesOfTheirOwnParameters) {

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "base/json.h"
 #include "base/large_read.h"
 #include "formats/safetensors/safetensors_json.h"
 
@@ -138,16 +138,16 @@ Result<std::vector<SafetensorsEntry>> match_layout(const SafetensorsHeader& head
 }
 
 Bytes safetensors_header_of(const ParameterLayout& layout, SafetensorsType type) {
-  nlohmann::json header;
-  header["__metadata__"] = {{"format", "pt"}};
+  JsonObject header{{"__metadata__", JsonObject{{"format", "pt"}}}};
   uint64_t position = 0;
   for (const ParameterInfo& parameter : layout) {
     const uint64_t end = position + parameter.count() * type.bytes;
-    header[parameter.name] = {
-        {"dtype", type.name}, {"shape", parameter.shape}, {"data_offsets", {position, end}}};
+    header.push_back({parameter.name, JsonObject{{"dtype", type.name},
+                                                 {"shape", parameter.shape},
+                                                 {"data_offsets", JsonList{position, end}}}});
     position = end;
   }
-  std::string text = header.dump();
+  std::string text = to_text(std::move(header), {.sorted = true});
   const size_t unaligned = (kSafetensorsPrefixBytes + text.size()) % kLargeReadAlignment;
   if (unaligned != 0) text.append(kLargeReadAlignment - unaligned, ' ');
   ByteWriter writer;

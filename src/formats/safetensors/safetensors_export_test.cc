@@ -2,12 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "formats/safetensors/safetensors.h"
 #include "support/expect_failure.h"
 #include "support/exported_model.h"
 #include "support/file_content.h"
+#include "support/json_values.h"
+#include "support/model_source.h"
 #include "support/temporary_folder.h"
 
 namespace templar::testing {
@@ -22,9 +22,9 @@ TEST(SafetensorsExport, CutsByTheSizeThatParametersHaveInTheirType) {
   EXPECT_EQ(files(NumberType::kF32, 599), 2u);
   EXPECT_EQ(files(NumberType::kBf16, 300), 1u);
   EXPECT_EQ(files(NumberType::kF16, 299), 2u);
-  const auto index = nlohmann::json::parse(
+  const auto index = testing::parsed_json(
       model_index(layout, plan_shards(layout, 600), safetensors_type(NumberType::kBf16)));
-  EXPECT_EQ(index["metadata"]["total_size"], 300);
+  EXPECT_EQ(index.at("metadata").at("total_size"), 300);
 }
 
 class SafetensorsFile : public ::testing::Test {

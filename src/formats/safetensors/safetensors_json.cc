@@ -2,23 +2,21 @@
 
 #include <fmt/format.h>
 
-#include <limits>
-#include <nlohmann/json.hpp>
 #include <set>
+
+#include "base/json_events.h"
 
 namespace templar {
 namespace {
 
 constexpr size_t kMaxDimensions = 16;
 
-// Callbacks of nlohmann's event parser; each returns whether to go on. Where we are is told by what is open:
-// the header, one of its objects, an array of such an object.
-class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
+// Where we are is told by what is open: the header, one of its objects, a list of such an object.
+class HeaderEvents final : public JsonEvents {
  public:
   explicit HeaderEvents(SafetensorsHeader& header) : header_(header) {}
-  [[nodiscard]] const std::string& problem() const { return problem_; }
 
-  bool start_object(size_t) override {
+  Status begin_object() override {
     if (place_ == Place::kOutside) return enter(Place::kHeader);
     if (place_ != Place::kHeader) return fail("an object where none belongs");
     if (key_ == "__metadata__") return enter(Place::kMetadata);
@@ -28,78 +26,70 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
     return enter(Place::kTensor);
   }
 
-  bool end_object() override {
+  Status end_object() override {
     if (place_ == Place::kTensor && seen_.size() != 3) return fail("dtype, shape or data_offsets is missing");
     return enter(place_ == Place::kHeader ? Place::kOutside : Place::kHeader);
   }
 
-  bool key(string_t& text) override {
-    key_ = text;
-    if (place_ == Place::kHeader) within_ = text;
-    if (place_ == Place::kHeader && text == "__metadata__")
-      return !metadata_seen_++ || fail("it occurs twice");
-    if (place_ == Place::kMetadata && header_.metadata.contains(text))
-      return fail("the key '" + text + "' occurs twice");
-    if (place_ != Place::kTensor) return true;
-    if (text != "dtype" && text != "shape" && text != "data_offsets")
-      return fail("unknown key '" + text + "'");
-    return seen_.insert(text).second || fail("the key '" + text + "' occurs twice");
+  Status name(std::string_view name) override {
+    key_ = name;
+    if (place_ == Place::kHeader) within_ = name;
+    if (place_ == Place::kHeader && name == "__metadata__" && std::exchange(metadata_seen_, true))
+      return fail("it occurs twice");
+    if (place_ == Place::kMetadata && header_.metadata.contains(key_))
+      return fail("the key '" + key_ + "' occurs twice");
+    if (place_ != Place::kTensor) return {};
+    if (name != "dtype" && name != "shape" && name != "data_offsets")
+      return fail("unknown key '" + key_ + "'");
+    if (!seen_.insert(key_).second) return fail("the key '" + key_ + "' occurs twice");
+    return {};
   }
 
-  bool string(string_t& text) override {
+  Status text(std::string_view text) override {
     if (place_ == Place::kMetadata) {
       header_.metadata[key_] = text;
-      return true;
+      return {};
     }
     if (place_ != Place::kTensor || key_ != "dtype") return fail("text where none belongs");
     header_.tensors.back().dtype = text;
-    return true;
+    return {};
   }
 
-  bool start_array(size_t) override {
-    if (place_ != Place::kTensor || key_ == "dtype") return fail("an array where none belongs");
+  Status begin_list() override {
+    if (place_ != Place::kTensor || key_ == "dtype") return fail("a list where none belongs");
     offsets_ = 0;
     return enter(key_ == "shape" ? Place::kShape : Place::kOffsets);
   }
 
-  bool end_array() override {
+  Status end_list() override {
     if (place_ == Place::kOffsets && offsets_ != 2) return fail("data_offsets are not two numbers");
     return enter(Place::kTensor);
   }
 
-  bool number_unsigned(number_unsigned_t value) override {
-    if (value > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
-      return fail("a number that is too large");
+  Status scalar(const Json& value) override {
+    const auto number = value.integer();
+    if (!number || *number < 0) return fail("a value that is no integer from 0 to 2^63 - 1");
     if (place_ == Place::kShape) {
       std::vector<int64_t>& shape = header_.tensors.back().shape;
       if (shape.size() == kMaxDimensions) return fail(fmt::format("more than {} dimensions", kMaxDimensions));
-      shape.push_back(static_cast<int64_t>(value));
-      return true;
+      shape.push_back(*number);
+      return {};
     }
     if (place_ != Place::kOffsets || offsets_ == 2) return fail("a number where none belongs");
-    (offsets_++ == 0 ? header_.tensors.back().begin : header_.tensors.back().end) = value;
-    return true;
-  }
-
-  bool null() override { return fail("null where it does not belong"); }
-  bool boolean(bool) override { return fail("true or false where it does not belong"); }
-  bool number_integer(number_integer_t) override { return fail("a negative number"); }
-  bool number_float(number_float_t, const string_t&) override { return fail("a number that is no integer"); }
-  bool binary(binary_t&) override { return fail("binary data"); }
-  bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception&) override {
-    return fail(fmt::format("not JSON at byte {}", position));
+    (offsets_++ == 0 ? header_.tensors.back().begin : header_.tensors.back().end) =
+        static_cast<uint64_t>(*number);
+    return {};
   }
 
  private:
   enum class Place { kOutside, kHeader, kMetadata, kTensor, kShape, kOffsets };
 
-  bool enter(Place place) {
+  Status enter(Place place) {
     place_ = place;
-    return true;
+    return {};
   }
-  bool fail(const std::string& what) {
-    problem_ = within_.empty() ? what : "'" + within_.substr(0, 200) + "': " + what;
-    return false;
+  [[nodiscard]] std::unexpected<Error> fail(const std::string& what) const {
+    return skip_error(within_.empty() ? what : "'" + within_.substr(0, 200) + "': " + what);
   }
 
   SafetensorsHeader& header_;
@@ -108,9 +98,8 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
   std::string within_;  // the last one of the header's own
   std::set<std::string> names_;
   std::set<std::string> seen_;  // keys of the tensor that is open
-  int metadata_seen_ = 0;
+  bool metadata_seen_ = false;
   int offsets_ = 0;
-  std::string problem_;
 };
 
 }  // namespace
@@ -118,7 +107,8 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
 Status parse_safetensors_json(std::string_view text, SafetensorsHeader& header) {
   if (!text.starts_with('{')) return skip_error("header: does not begin with '{'");
   HeaderEvents events(header);
-  if (!nlohmann::json::sax_parse(text, &events)) return skip_error("header: " + events.problem());
+  if (const Status read = visit_json(text, events); !read)
+    return skip_error("header: " + read.error().message);
   return {};
 }
 

@@ -84,21 +84,21 @@ TEST(Safetensors, RefusesAHeaderThatTheFormatForbids) {
   expect_refused(R"({"__metadata__":{"a":{}}})", 0, "an object where none belongs");
   expect_refused(R"({"__metadata__":"x"})", 0, "text where none belongs");
   expect_refused(R"({"t":null})", 0, "null");
-  expect_refused(R"({"t":[]})", 0, "an array where none belongs");
+  expect_refused(R"({"t":[]})", 0, "a list where none belongs");
   expect_refused(R"({"t":1})", 0, "a number where none belongs");
   expect_refused(R"({"t":{"dtype":"F32","shape":[1]}})", 4, "dtype, shape or data_offsets is missing");
   expect_refused(R"({"t":{"dtype":"F32","shape":[1],"shape":[1],"data_offsets":[0,4]}})", 4,
                  "the key 'shape' occurs twice");
   expect_refused(R"({"t":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1}})", 4, "unknown key 'x'");
   expect_refused("{" + tensor("F33", "[1]", "[0,4]") + "}", 4, "unknown type 'F33'");
-  expect_refused("{" + tensor("F32", "[-1]", "[0,4]") + "}", 4, "a negative number");
-  expect_refused("{" + tensor("F32", "[1.0]", "[0,4]") + "}", 4, "a number that is no integer");
-  expect_refused("{" + tensor("F32", "[[1]]", "[0,4]") + "}", 4, "an array where none belongs");
+  expect_refused("{" + tensor("F32", "[-1]", "[0,4]") + "}", 4, "no integer from 0");
+  expect_refused("{" + tensor("F32", "[1.0]", "[0,4]") + "}", 4, "no integer from 0");
+  expect_refused("{" + tensor("F32", "[[1]]", "[0,4]") + "}", 4, "a list where none belongs");
   expect_refused("{" + tensor("F32", "[true]", "[0,4]") + "}", 4, "true or false");
   expect_refused("{" + tensor("F32", "[\"1\"]", "[0,4]") + "}", 4, "text where none belongs");
   expect_refused("{" + tensor("F32", "[1]", "[0]") + "}", 4, "data_offsets are not two numbers");
   expect_refused("{" + tensor("F32", "[1]", "[0,4,8]") + "}", 4, "a number where none belongs");
-  expect_refused("{" + tensor("F32", "[9223372036854775808]", "[0,4]") + "}", 4, "too large");
+  expect_refused("{" + tensor("F32", "[9223372036854775808]", "[0,4]") + "}", 4, "no integer from 0");
   expect_refused("{" + tensor("F32", "[4611686018427387904,4]", "[0,0]") + "}", 0, "too large");
   expect_refused("{" + tensor("F32", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "[0,4]") + "}", 4,
                  "more than 16 dimensions");

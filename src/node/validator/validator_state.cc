@@ -1,89 +1,60 @@
 #include "node/validator/validator_state.h"
 
-#include <algorithm>
-#include <array>
-#include <nlohmann/json.hpp>
-#include <string_view>
+#include "base/json_fields.h"
 
 namespace templar {
 namespace {
 
-using Json = nlohmann::json;
+constexpr int kMaxDepth = 6;  // the state, its scoreboard, the miners, a miner, its history, a window
 
 Json peers_json(const PeerSelection& peers) {
-  return {{"gather", peers.gather}, {"reserve", peers.reserve}};
+  return JsonObject{{"gather", peers.gather}, {"reserve", peers.reserve}};
 }
 
-constexpr std::array<std::string_view, 5> kFields{"next_window", "next_peers_from", "peers", "next_peers",
-                                                  "scoreboard"};
-
-Result<int64_t> read_window(const Json& json, const char* field) {
-  if (!json.contains(field) || !json.at(field).is_number_unsigned() ||
-      json.at(field).get<uint64_t>() > INT64_MAX) {
-    return fatal_error(std::string("validator state: ") + field + ": missing or not a window");
-  }
-  return json.at(field).get<int64_t>();
-}
-
-// nlohmann writes by recursion: what is nested deeper than any state would exhaust the stack.
-constexpr int kMaxDepth = 16;
-
-Result<std::vector<uint32_t>> read_uids(const Json& json, const std::string& list, const char* field) {
-  const auto wrong = [&] {
-    return fatal_error("validator state: " + list + "." + field + ": must be a list of uids");
-  };
-  if (!json.contains(list) || !json.at(list).is_object() || !json.at(list).contains(field)) return wrong();
-  const Json& values = json.at(list).at(field);
-  if (!values.is_array()) return wrong();
+Result<std::vector<uint32_t>> read_uids(JsonFields& fields, const std::string& name) {
+  TRY_ASSIGN(const Json* values, fields.value(name));
   std::vector<uint32_t> uids;
-  for (const Json& value : values) {
-    if (!value.is_number_unsigned() || value.get<uint64_t>() > UINT32_MAX) return wrong();
-    uids.push_back(value.get<uint32_t>());
+  const auto wrong = [&] { return fields.error(name, "must be a list of uids"); };
+  if (values->list() == nullptr) return wrong();
+  for (const Json& value : *values->list()) {
+    const std::optional<uint64_t> uid = value.count();
+    if (!uid || *uid > UINT32_MAX) return wrong();
+    uids.push_back(static_cast<uint32_t>(*uid));
   }
   return uids;
 }
 
-Result<PeerSelection> read_peers(const Json& json, const std::string& list) {
+Result<PeerSelection> read_peers(JsonFields& fields, const std::string& name) {
   PeerSelection peers;
-  TRY_ASSIGN(peers.gather, read_uids(json, list, "gather"));
-  TRY_ASSIGN(peers.reserve, read_uids(json, list, "reserve"));
-  if (json.at(list).size() != 2)
-    return fatal_error("validator state: " + list + ": must have gather and reserve alone");
+  TRY_ASSIGN(peers.gather, read_uids(fields, name + ".gather"));
+  TRY_ASSIGN(peers.reserve, read_uids(fields, name + ".reserve"));
   return peers;
 }
 
 }  // namespace
 
 std::string encode_validator_state(const ValidatorState& state) {
-  const Json json = {{"next_window", state.next_window},
-                     {"next_peers_from", state.next_peers_from},
-                     {"peers", peers_json(state.peers)},
-                     {"next_peers", peers_json(state.next_peers)},
-                     {"scoreboard", Json::parse(encode_scoreboard(state.scoreboard))}};
-  return json.dump();
+  const Json json = JsonObject{{"next_window", state.next_window},
+                               {"next_peers_from", state.next_peers_from},
+                               {"peers", peers_json(state.peers)},
+                               {"next_peers", peers_json(state.next_peers)},
+                               {"scoreboard", encode_scoreboard(state.scoreboard)}};
+  return to_text(json, {.sorted = true});
 }
 
 Result<ValidatorState> parse_validator_state(ByteView bytes) {
-  bool too_deep = false;
-  const auto watch_depth = [&](int depth, Json::parse_event_t, Json&) {
-    too_deep = too_deep || depth > kMaxDepth;
-    return !too_deep;
-  };
-  const Json json = Json::parse(bytes.begin(), bytes.end(), watch_depth, false);
-  if (too_deep) return fatal_error("validator state: nested too deeply");
-  if (json.is_discarded() || !json.is_object()) return fatal_error("validator state: not a JSON object");
-  for (const auto& [field, value] : json.items()) {
-    if (std::ranges::find(kFields, field) == kFields.end())
-      return fatal_error("validator state: " + field + ": unknown field");
-  }
+  const auto json =
+      parse_json(as_text(bytes), {.max_bytes = kMaxValidatorStateBytes, .max_depth = kMaxDepth});
+  if (!json) return annotate(json.error(), "validator state");
+  TRY_ASSIGN(JsonFields fields, JsonFields::of(*json, "validator state"));
   ValidatorState state;
-  TRY_ASSIGN(state.next_window, read_window(json, "next_window"));
-  TRY_ASSIGN(state.next_peers_from, read_window(json, "next_peers_from"));
-  TRY_ASSIGN(state.peers, read_peers(json, "peers"));
-  TRY_ASSIGN(state.next_peers, read_peers(json, "next_peers"));
-  if (!json.contains("scoreboard")) return fatal_error("validator state: scoreboard: missing");
-  const std::string scoreboard = json.at("scoreboard").dump();
-  TRY_ASSIGN(state.scoreboard, parse_scoreboard(as_bytes(scoreboard)));
+  TRY_ASSIGN(state.next_window, fields.integer("next_window", 0));
+  TRY_ASSIGN(state.next_peers_from, fields.integer("next_peers_from", 0));
+  TRY_ASSIGN(state.peers, read_peers(fields, "peers"));
+  TRY_ASSIGN(state.next_peers, read_peers(fields, "next_peers"));
+  TRY_ASSIGN(JsonFields scoreboard, fields.object("scoreboard"));
+  TRY(fields.finish());
+  TRY_ASSIGN(state.scoreboard, read_scoreboard(std::move(scoreboard)));
   return state;
 }
 

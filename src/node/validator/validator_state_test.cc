@@ -2,9 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "support/expect_failure.h"
+#include "support/json_values.h"
 #include "support/metagraph.h"
 #include "support/run_specs.h"
 
@@ -12,7 +11,6 @@ namespace templar {
 namespace {
 
 using testing::fails;
-using Json = nlohmann::json;
 
 ValidatorState full_state() {
   const testing::Metagraph metagraph = testing::make_metagraph({.miners = 12, .with_incentive = 5});
@@ -23,7 +21,7 @@ ValidatorState full_state() {
           .next_peers_from = 10};
 }
 Json full_json() {
-  return Json::parse(encode_validator_state(full_state()));
+  return testing::parsed_json(encode_validator_state(full_state()));
 }
 Result<ValidatorState> parse(const std::string& text) {
   return parse_validator_state(as_bytes(text));
@@ -49,17 +47,17 @@ TEST(ValidatorState, SwitchesPeersAtTheWindowThatWasAnnounced) {
 TEST(ValidatorState, NamesEachFieldThatIsMissingWrongOrUnknown) {
   for (const char* field : {"next_window", "next_peers_from", "peers", "next_peers", "scoreboard"}) {
     Json json = full_json();
-    json.erase(field);
-    EXPECT_TRUE(fails(parse(json.dump()), ErrorKind::kFatal, field));
+    testing::erase_part(json, field);
+    EXPECT_TRUE(fails(parse(to_text(json)), ErrorKind::kFatal, field));
     for (const Json& wrong :
-         {Json("text"), Json(-1), Json(1.5), Json(nullptr), Json::array(), Json(UINT64_MAX)}) {
+         {Json("text"), Json(-1), Json(1.5), Json(nullptr), Json(JsonList{}), Json(UINT64_MAX)}) {
       json[field] = wrong;
-      EXPECT_TRUE(fails(parse(json.dump()), ErrorKind::kFatal)) << field << " = " << wrong;
+      EXPECT_TRUE(fails(parse(to_text(json)), ErrorKind::kFatal)) << field << " = " << to_text(wrong);
     }
   }
   Json json = full_json();
-  json["colour"] = 1;
-  EXPECT_TRUE(fails(parse(json.dump()), ErrorKind::kFatal, "colour: unknown field"));
+  testing::part(json, "colour") = 1;
+  EXPECT_TRUE(fails(parse(to_text(json)), ErrorKind::kFatal, "colour: unknown field"));
 }
 
 TEST(ValidatorState, NamesAPeerListThatIsNone) {
@@ -67,18 +65,19 @@ TEST(ValidatorState, NamesAPeerListThatIsNone) {
     for (const char* part : {"gather", "reserve"}) {
       const std::string name = std::string(list) + "." + part;
       for (const Json& wrong :
-           {Json(3), Json::array({-1}), Json::array({"1"}), Json::array({4294967296}), Json(nullptr)}) {
+           {Json(3), Json(JsonList{-1}), Json(JsonList{"1"}), Json(JsonList{4294967296}), Json(nullptr)}) {
         Json json = full_json();
-        json[list][part] = wrong;
-        EXPECT_TRUE(fails(parse(json.dump()), ErrorKind::kFatal, name + ": must be a list of uids")) << wrong;
+        testing::part(json, name) = wrong;
+        EXPECT_TRUE(fails(parse(to_text(json)), ErrorKind::kFatal, name + ": must be a list of uids"))
+            << to_text(wrong);
       }
       Json json = full_json();
-      json[list].erase(part);
-      EXPECT_TRUE(fails(parse(json.dump()), ErrorKind::kFatal, name));
+      testing::erase_part(json, name);
+      EXPECT_TRUE(fails(parse(to_text(json)), ErrorKind::kFatal, name));
     }
     Json json = full_json();
-    json[list]["third"] = Json::array();
-    EXPECT_TRUE(fails(parse(json.dump()), ErrorKind::kFatal, list));
+    json[list]["third"] = JsonList{};
+    EXPECT_TRUE(fails(parse(to_text(json)), ErrorKind::kFatal, list));
   }
 }
 
@@ -95,13 +94,13 @@ TEST(ValidatorState, RefusesWhatIsNoState) {
 TEST(ValidatorState, RefusesNestingThatWouldExhaustTheStack) {
   constexpr size_t kDepth = 200000;
   const std::string deep = std::string(kDepth, '[') + std::string(kDepth, ']');
-  EXPECT_TRUE(fails(parse("{\"scoreboard\":" + deep + "}"), ErrorKind::kFatal, "nested too deeply"));
+  EXPECT_TRUE(fails(parse("{\"scoreboard\":" + deep + "}"), ErrorKind::kFatal, "nested more than 6 levels"));
 }
 
 TEST(ValidatorState, TakesTheScoreboardsWordForWhatIsWrongInIt) {
   Json json = full_json();
-  json["scoreboard"]["window"] = "eight";
-  EXPECT_TRUE(fails(parse(json.dump()), ErrorKind::kFatal, "window"));
+  testing::part(json, "scoreboard.window") = "eight";
+  EXPECT_TRUE(fails(parse(to_text(json)), ErrorKind::kFatal, "window"));
 }
 
 }  // namespace
