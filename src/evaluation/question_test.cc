@@ -148,7 +148,8 @@ TEST(Question, FilesAreBounded) {
   EXPECT_TRUE(fails(parse_questions(TaskKind::kPiqa, line, "piqa.jsonl"), ErrorKind::kFatal,
                     "piqa.jsonl:1: a line of 1048577"));
   std::string deep = R"({"goal": )" + std::string(100000, '[');
-  EXPECT_TRUE(fails(parse_questions(TaskKind::kPiqa, deep, "piqa.jsonl"), ErrorKind::kFatal, "not JSON: "));
+  EXPECT_TRUE(fails(parse_questions(TaskKind::kPiqa, deep, "piqa.jsonl"), ErrorKind::kFatal,
+                    "piqa.jsonl:1: nested more than"));
 }
 
 TEST(Question, NeedsNoEndOfTheLastLineAndTakesAWindowsOne) {

@@ -62,9 +62,15 @@ TEST(DataManifest, IsWrittenThoughASourceIsNotUtf8) {
 }
 
 TEST(DataManifest, IsRefusedWhereAFieldIsMissing) {
-  for (const char* field : {"format", "sequence_length", "tokenizer", "source", "totals", "shards"}) {
+  const std::pair<const char*, const char*> missing[] = {{"format", "format: missing"},
+                                                         {"sequence_length", "sequence_length: missing"},
+                                                         {"tokenizer", "tokenizer.name: missing"},
+                                                         {"source", "source: missing"},
+                                                         {"totals", "totals.documents: missing"},
+                                                         {"shards", "shards: missing"}};
+  for (const auto& [field, message] : missing) {
     EXPECT_TRUE(fails(parse_changed([&](Json& json) { testing::erase_part(json, field); }), ErrorKind::kFatal,
-                      std::string(field) + ": missing"));
+                      message));
   }
   EXPECT_TRUE(fails(parse_changed([](Json& json) { testing::erase_part(json, "shards[1].samples"); }),
                     ErrorKind::kFatal, "shards[1].samples: missing"));
