@@ -94,7 +94,7 @@ TEST(RunSpec, HasAnotherIdForEachChangeOfEachField) {
           Json(value.integer().value_or(-1) + 1), Json(value.integer().value_or(0) * 2), Json("demo"),
           Json("mean_all"), Json("block_log"), Json("mean4"), Json(std::string(64, 'a')), Json(0.25), Json(1),
           Json(5), Json(12), Json(20)}) {
-      if (candidate == value) continue;
+      if (candidate == value || (value.number() && candidate.number() == value.number())) continue;
       Json changed = document;
       testing::part(changed, field.path) = candidate;
       if (field.path == "algorithm") testing::part(changed, "inner.steps") = 1;
@@ -169,7 +169,7 @@ TEST(RunSpec, NamesAFieldThatItDoesNotKnow) {
   EXPECT_TRUE(fails(parse(document), ErrorKind::kFatal, "run spec: colour: unknown field"));
   document = document_of(small_run_spec());
   testing::part(document, "extra") = JsonObject{{"field", 1}};
-  EXPECT_TRUE(fails(parse(document), ErrorKind::kFatal, "run spec: extra.field: unknown field"));
+  EXPECT_TRUE(fails(parse(document), ErrorKind::kFatal, "run spec: extra: unknown field"));
 }
 
 TEST(RunSpec, RefusesWhatIsNoObject) {
