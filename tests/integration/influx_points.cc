@@ -6,7 +6,6 @@
 #include <cmath>
 #include <limits>
 #include <mutex>
-#include <nlohmann/json.hpp>
 
 #include "adapters/influx/influx_output.h"
 #include "adapters/jsonl_metrics/jsonl_metrics_sink.h"

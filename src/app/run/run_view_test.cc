@@ -110,7 +110,8 @@ TEST(RunView, FindsAllThatItShowsInTheMeasurementsThatAreListed) {
   const RunWindow& window = view.windows().at(1);
   EXPECT_TRUE(window.accepted && window.rejected && window.baseline_loss);
   EXPECT_EQ(window.validator_root, "state_root");
-  const NodeReport& report = *window.report_of(0);
+  ASSERT_EQ(window.reports.size(), 1u);
+  const NodeReport& report = window.reports[0];
   EXPECT_EQ(report.state_root, "state_root");
   EXPECT_TRUE(report.loss && report.tokens && report.train_seconds && report.contribution_bytes);
   EXPECT_EQ(report.miner, 1u);

@@ -10,11 +10,9 @@
 #include "formats/checkpoint/checkpoint_files.h"
 #include "support/expect_failure.h"
 #include "support/json_values.h"
-#include "support/small_model.h"
 #include "support/test_checkpoint.h"
 #include "support/test_key.h"
 #include "support/test_run.h"
-#include "support/wallet.h"
 
 namespace templar::testing {
 namespace {

@@ -5,7 +5,6 @@
 #include "support/expect_failure.h"
 #include "support/json_values.h"
 #include "support/test_key.h"
-#include "support/wallet.h"
 
 namespace templar::testing {
 namespace {

@@ -9,7 +9,6 @@
 #include "support/exported_model.h"
 #include "support/file_content.h"
 #include "support/json_values.h"
-#include "support/model_source.h"
 #include "support/sentencepiece_message.h"
 #include "support/temporary_folder.h"
 

@@ -4,7 +4,6 @@
 
 #include "formats/safetensors/safetensors.h"
 #include "support/json_values.h"
-#include "support/small_model.h"
 #include "support/test_run.h"
 
 namespace templar::testing {

@@ -7,7 +7,6 @@
 #include "support/exported_model.h"
 #include "support/file_content.h"
 #include "support/json_values.h"
-#include "support/model_source.h"
 #include "support/temporary_folder.h"
 
 namespace templar::testing {
