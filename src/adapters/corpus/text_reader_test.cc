@@ -148,8 +148,7 @@ TEST(JsonLines, MayBeLongerThanABufferAndASection) {
 
 TEST(JsonLines, SayWhichLineIsWrongAndHow) {
   const std::string good = "{\"text\": \"a\"}\n";
-  EXPECT_TRUE(
-      fails(read(good + good + "{\"text\": \n", kJson), ErrorKind::kFatal, "F, line 3: not JSON: "));
+  EXPECT_TRUE(fails(read(good + good + "{\"text\": \n", kJson), ErrorKind::kFatal, "F, line 3: not JSON: "));
   EXPECT_TRUE(fails(read(good + "[1]\n", kJson), ErrorKind::kFatal, "F, line 2: not a JSON object"));
   EXPECT_TRUE(
       fails(read(good + "\n{\"body\": \"a\"}", kJson), ErrorKind::kFatal, "F, line 3: no field \"text\""));

@@ -178,7 +178,7 @@ TEST_F(DashboardServerTest, HasANumberForAllThatItSaysOfTheMeasurementsThatAreLi
   EXPECT_EQ(news.at("windows").at("differ"), Json(JsonList{nullptr})) << "all nodes agree";
   erase_part(news, "windows.differ");
   for (const char* part : {"windows", "miners", "details", "system", "faults", "windows_wanted", "nodes"}) {
-    EXPECT_GT(news.at(part).size(), 0u) << part;
+    EXPECT_TRUE(news.at(part).number() || news.at(part).size() > 0) << part;
     EXPECT_FALSE(has_null(news.at(part))) << part << ": " << to_text(news.at(part));
   }
   EXPECT_EQ(news.at("phases"), Json(JsonList(kWindowPhases.begin(), kWindowPhases.end())));

@@ -81,10 +81,10 @@ TEST(DemoVectors, PreparationAgreesWithTheReference) {
       const auto& step = entry.at("steps").at(iteration);
       Values gradient = testing::as<Values>(step.at("grad"));
       const std::span<float> gradients[] = {gradient};
-      const auto encoded = prepare_demo(
-          {static_cast<int64_t>(iteration), testing::as<double>(entry.at("learning_rate")),
-           testing::as<double>(entry.at("weight_decay"))},
-          parameters.spans(), momentum.spans(), gradients, layout, codec, team);
+      const auto encoded =
+          prepare_demo({static_cast<int64_t>(iteration), testing::as<double>(entry.at("learning_rate")),
+                        testing::as<double>(entry.at("weight_decay"))},
+                       parameters.spans(), momentum.spans(), gradients, layout, codec, team);
       ASSERT_TRUE(encoded.has_value()) << encoded.error().message;
       const std::string what = "iteration " + std::to_string(iteration);
       const bool subtracted = iteration >= kDemoIterationsWithoutSubtraction;
@@ -96,7 +96,8 @@ TEST(DemoVectors, PreparationAgreesWithTheReference) {
       expect_close(sent, testing::as<Values>(step.at("sent")), 1e-5, what + " sent");
       if (subtracted) add_decoded(whole, exact, codec, -1.0f, team);
       expect_close(whole, testing::as<Values>(step.at("momentum_after")), 1e-5, what + " momentum");
-      expect_close(parameters.spans()[0], testing::as<Values>(step.at("param_after")), 1e-6, what + " parameter");
+      expect_close(parameters.spans()[0], testing::as<Values>(step.at("param_after")), 1e-6,
+                   what + " parameter");
       std::ranges::copy(testing::as<Values>(step.at("momentum_after")), momentum.spans()[0].begin());
     }
   }

@@ -91,8 +91,8 @@ class BlockWriter {
 
   // Checks every chunk on the way.
   void take_statistics() {
-    // Guards the three below until for_segments() returns. They are sums of whole numbers, so that the order in
-    // which threads add theirs can't be seen in the block.
+    // Guards the three below until for_segments() returns. They are sums of whole numbers, so that the order
+    // in which threads add theirs can't be seen in the block.
     Mutex mutex;
     std::vector<int64_t> level_counts(coding_.levels(), 0);
     ScaleStatistics scales;

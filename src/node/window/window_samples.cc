@@ -19,7 +19,7 @@ SampleAssignment assigned_samples(const NodeEnvironment& environment, const Wind
 SampleReceipt receipt_of(const SampleAssignment& assignment, const Shard& shard) {
   std::vector<uint64_t> ids;
   ids.reserve(assignment.size());
-  for (uint64_t i = 0; i < assignment.size(); ++i) ids.push_back(shard.sample_id(assignment.at(i)));
+  for (const uint64_t index : assignment.indices()) ids.push_back(shard.sample_id(index));
   return make_receipt(ids);
 }
 
