@@ -37,6 +37,14 @@ using Status = Result<void>;
   return std::unexpected(std::move(error));
 }
 
+// For a caller that goes on without an input that is unusable, as in TRY(fail_unless_skip(record)): the
+// result's error, or success if it has none or its error says skip.
+template <typename T>
+[[nodiscard]] Status fail_unless_skip(const Result<T>& result) {
+  if (result || result.error().kind == ErrorKind::kSkip) return {};
+  return std::unexpected(result.error());
+}
+
 }  // namespace templar
 
 // TRY(expression): returns the expression's error from the enclosing function, if it has one.

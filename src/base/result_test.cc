@@ -39,5 +39,11 @@ TEST(Result, KeepsTheKindOfAnAnnotatedError) {
   EXPECT_TRUE(fails(annotated, ErrorKind::kRetry, "store: away"));
 }
 
+TEST(Result, MayBePassedOverOnlyIfItsErrorSaysSkip) {
+  EXPECT_TRUE(fail_unless_skip(doubled(4)));
+  EXPECT_TRUE(fail_unless_skip(doubled(-2)));
+  EXPECT_TRUE(fails(fail_unless_skip(doubled(3)), ErrorKind::kRetry, "odd"));
+}
+
 }  // namespace
 }  // namespace templar

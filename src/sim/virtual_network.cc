@@ -53,7 +53,8 @@ VirtualNetwork::Slot* VirtualNetwork::next_ready() {
 
 void VirtualNetwork::settle(Slot& slot, const Result<Progress>& result, uint64_t round_at_start) {
   if (!result) {
-    if (result.error().kind == ErrorKind::kRetry && ++slot.retries <= kMaxRetries) {
+    if (result.error().kind == ErrorKind::kRetry && !slot.back_off.exhausted()) {
+      slot.back_off.next_pause();
       log(LogLevel::kWarning, "network", "node will try again",
           {{"node", slot.node.name}, {"reason", result.error().message}});
       slot.state = State::kRetrying;
@@ -65,7 +66,7 @@ void VirtualNetwork::settle(Slot& slot, const Result<Progress>& result, uint64_t
     changed_.notify_all();
     return;
   }
-  slot.retries = 0;
+  slot.back_off.succeed();
   if (*result == Progress::kFinished) {
     slot.state = State::kFinished;
   } else if (*result == Progress::kWorked) {

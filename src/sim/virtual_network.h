@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/back_off.h"
 #include "base/mutex.h"
 #include "base/result.h"
 #include "node/window/environment.h"
@@ -36,7 +37,7 @@ class VirtualNetwork {
 
   void add(DrivenNode node) {
     const MutexLock lock(mutex_);
-    nodes_.push_back({std::move(node)});
+    nodes_.push_back({.node = std::move(node)});
   }
 
   // Returns when all nodes have finished, or should_stop said so. Fails as the first node that fails for
@@ -50,7 +51,7 @@ class VirtualNetwork {
   struct Slot {
     DrivenNode node;
     State state = State::kReady;
-    int retries = 0;  // in a row
+    BackOff back_off{{.most_retries = kMaxRetries}};  // its pause is a block
   };
 
   void work();

@@ -48,7 +48,9 @@ InfluxOutput::InfluxOutput(const InfluxConfig& config, const InfluxOutputOptions
       sender_(std::move(client)),
       write_jitter_(options.seed, "write"),
       backlog_(std::move(spool), options.memory_bytes),
-      back_off_(options.first_retry, options.last_retry, options.seed) {
+      back_off_({.first_pause = options.first_retry,
+                 .longest_pause = options.last_retry,
+                 .jitter_seed = options.seed}) {
   waiting_ = backlog_.points();
   shipper_ = std::thread([this] { run(); });
 }

@@ -6,10 +6,10 @@
 #include <set>
 #include <thread>
 
-#include "adapters/http/back_off.h"
 #include "adapters/influx/backlog.h"
 #include "adapters/influx/batch_sender.h"
 #include "adapters/metrics_logger/metrics_output.h"
+#include "base/back_off.h"
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/random.h"

@@ -7,9 +7,9 @@
 #include <thread>
 #include <vector>
 
-#include "adapters/http/back_off.h"
 #include "adapters/http/http_client.h"
 #include "adapters/loki/push_request.h"
+#include "base/back_off.h"
 #include "base/log.h"
 #include "base/mutex.h"
 #include "base/secrets.h"
@@ -126,7 +126,9 @@ class LokiPusher::Worker {
                  .timeout = options.request_timeout,
                  .ca_file = options.ca_file}),
         batch_(options.batch),
-        back_off_(options.first_pause, options.longest_pause, options.seed),
+        back_off_({.first_pause = options.first_pause,
+                   .longest_pause = options.longest_pause,
+                   .jitter_seed = options.seed}),
         thread_([this] { work(); }) {}
 
   // Gives up what is going on.

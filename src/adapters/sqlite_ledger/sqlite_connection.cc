@@ -101,8 +101,8 @@ Result<SqliteConnection> SqliteConnection::open(const std::filesystem::path& pat
   return SqliteConnection(std::move(connection), std::make_unique<std::string>(path.string()));
 }
 
-void SqliteConnection::pause(int milliseconds) {
-  sqlite3_sleep(milliseconds);
+void SqliteConnection::pause(std::chrono::milliseconds pause) {
+  sqlite3_sleep(static_cast<int>(pause.count()));
 }
 
 Status SqliteConnection::execute(const char* sql) {

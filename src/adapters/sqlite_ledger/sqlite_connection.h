@@ -2,6 +2,7 @@
 // Results. Internal to the ledger; sqlite3.h stays in the .cc.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -65,17 +66,17 @@ class SqliteUse {
   SqliteStatement& statement_;
 };
 
-// Not thread-safe. Errors name the file: retry where it was busy, fatal otherwise.
 // How long a call waits for other writers.
 inline constexpr int kBusyTimeoutMs = 10000;
 
+// Not thread-safe. Errors name the file: retry where it was busy, fatal otherwise.
 class SqliteConnection {
  public:
   // create: makes an empty file where there is none.
   [[nodiscard]] static Result<SqliteConnection> open(const std::filesystem::path& path, bool create);
 
   // Lets others go first.
-  static void pause(int milliseconds);
+  static void pause(std::chrono::milliseconds pause);
   [[nodiscard]] Status execute(const char* sql);
   [[nodiscard]] Result<SqliteStatement> prepare(const char* sql);
   // The only value of a statement that gives one integer.

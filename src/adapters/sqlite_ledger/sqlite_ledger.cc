@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <limits>
 
 #include "adapters/sqlite_ledger/sqlite_connection.h"
+#include "base/back_off.h"
 #include "base/mutex.h"
 
 namespace templar {
@@ -67,19 +69,18 @@ Status check_schema(SqliteConnection& connection) {
   return {};
 }
 
-constexpr int kModeRetryMs = 5;
+constexpr auto kModePause = std::chrono::milliseconds(5);
+constexpr int kModeRetries = static_cast<int>(kBusyTimeoutMs / kModePause.count());
 
 // Settings that belong to the connection, and the journal's mode, which stays with the file.
 Status configure(SqliteConnection& connection) {
   // While several processes open a new file at once, SQLite refuses the change of mode without waiting as it
   // does elsewhere.
-  auto changed = connection.text("PRAGMA journal_mode = WAL");
-  for (int waited_ms = 0; !changed && changed.error().kind == ErrorKind::kRetry && waited_ms < kBusyTimeoutMs;
-       waited_ms += kModeRetryMs) {
-    SqliteConnection::pause(kModeRetryMs);
-    changed = connection.text("PRAGMA journal_mode = WAL");
-  }
-  TRY_ASSIGN(const std::string mode, std::move(changed));
+  TRY_ASSIGN(const std::string mode,
+             retry(
+                 {.first_pause = kModePause, .longest_pause = kModePause, .most_retries = kModeRetries},
+                 ErrorKind::kRetry, [&] { return connection.text("PRAGMA journal_mode = WAL"); },
+                 SqliteConnection::pause));
   if (mode != "wal")
     return fatal_error("ledger " + connection.name() + ": its file system allows no WAL journal, only " +
                        mode);

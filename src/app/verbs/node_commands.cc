@@ -9,6 +9,7 @@
 #include "app/world/node_options.h"
 #include "app/world/node_world.h"
 #include "app/world/watch.h"
+#include "base/back_off.h"
 #include "base/log.h"
 
 namespace templar {
@@ -17,26 +18,23 @@ namespace {
 constexpr auto kPoll = std::chrono::milliseconds(5);
 constexpr auto kLongestPause = std::chrono::milliseconds(5000);
 
-// Advances the node until it has finished, failed for good, or somebody asks for the end. A node whose store
-// or ledger is away tries again, ever more slowly, for as long as it takes.
+// Advances the node until it has finished, failed for good, or the process was asked to end. A node whose
+// store or ledger is away tries again, ever more slowly, for as long as it takes.
 Status drive(RunningNode& node) {
-  std::chrono::milliseconds pause = kPoll;
+  BackOff back_off({.first_pause = kPoll, .longest_pause = kLongestPause});
   while (!stop_requested()) {
     const auto progress = node.advance();
     if (!progress && progress.error().kind != ErrorKind::kRetry) return std::unexpected(progress.error());
-    if (progress && *progress == Progress::kFinished) break;
-    if (progress && *progress == Progress::kWorked) {
-      pause = kPoll;
-      continue;
-    }
-    if (progress) {
-      pause = kPoll;
-    } else {
+    if (!progress) {
+      const std::chrono::milliseconds pause = back_off.next_pause();
       log(LogLevel::kWarning, "node", "will try again",
           {{"reason", progress.error().message}, {"pause_ms", pause.count()}});
+      std::this_thread::sleep_for(pause);
+      continue;
     }
-    std::this_thread::sleep_for(pause);
-    if (!progress) pause = std::min(2 * pause, kLongestPause);
+    back_off.succeed();
+    if (*progress == Progress::kFinished) break;
+    if (*progress == Progress::kWaiting) std::this_thread::sleep_for(kPoll);
   }
   return node.stop();
 }
