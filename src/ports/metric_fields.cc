@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 namespace templar {
@@ -58,6 +59,11 @@ void add_list_field(Measurement& measurement, std::string_view name, std::span<c
   add("_min", summary.min);
   add("_max", summary.max);
   add("_median", summary.median);
+}
+
+double mean_of(std::span<const double> values) {
+  if (values.empty()) return 0;
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
 }  // namespace templar

@@ -26,4 +26,7 @@ void add_list_field(Measurement& measurement, FieldName name, std::span<const in
 // empty list becomes the one field name, 0.0.
 void add_list_field(Measurement& measurement, std::string_view name, std::span<const double> values);
 
+// 0 of an empty list.
+[[nodiscard]] double mean_of(std::span<const double> values);
+
 }  // namespace templar

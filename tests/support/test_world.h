@@ -93,7 +93,7 @@ class TestWorld {
   void follow(const AggregateRecord& record, Replica& replica) const {
     const auto named = fetch_named(environment, record, ports.roster(), {});
     CHECK(named.has_value() && named->missing.empty());
-    replica.close_window(as_list(named->found));
+    replica.close_window(named->found);
   }
   // What following the record makes of the initial model.
   [[nodiscard]] Hash256 root_after(const AggregateRecord& record) const {

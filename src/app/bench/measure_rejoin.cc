@@ -131,7 +131,7 @@ class History {
     }
     TRY(store_.put(bucket_of(kLeader), aggregate_record_key(window),
                    seal_aggregate_record(record, key_of(kLeader))));
-    leader_.close_window(as_list(accepted));
+    leader_.close_window(accepted);
     return {};
   }
 
@@ -167,7 +167,7 @@ Status measure_parts(const NodeEnvironment& environment, Replica& replica, Rejoi
     TRY_ASSIGN(const NamedContributions named, fetch_named(environment, *record, roster, {}));
     decode_seconds += decode.seconds();
     const Stopwatch step;
-    replica.close_window(as_list(named.found));
+    replica.close_window(named.found);
     step_seconds += step.seconds();
   }
   take_best(point.decode_seconds, decode_seconds);

@@ -2,9 +2,10 @@
 
 #include "base/log_context.h"
 #include "node/evaluator/evaluator.h"
-#include "node/window/node_measurement.h"
+#include "node/window/environment.h"
 #include "node/window/window_clock.h"
 #include "node/window/window_samples.h"
+#include "ports/metric_fields.h"
 
 namespace templar {
 namespace {

@@ -17,7 +17,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "core/protocol/object_keys.h"
-#include "node/window/roster.h"
+#include "ports/roster.h"
 
 namespace templar {
 namespace {

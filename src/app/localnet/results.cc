@@ -12,7 +12,7 @@
 #include "formats/checkpoint/checkpoint_download.h"
 #include "formats/checkpoint/checkpoint_folder.h"
 #include "formats/checkpoint/checkpoint_loader.h"
-#include "node/window/roster.h"
+#include "ports/roster.h"
 
 namespace templar {
 namespace {

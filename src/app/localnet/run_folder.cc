@@ -16,7 +16,7 @@
 #include "base/random.h"
 #include "core/protocol/object_keys.h"
 #include "formats/checkpoint/checkpoint_download.h"
-#include "node/window/roster.h"
+#include "ports/roster.h"
 
 namespace templar {
 namespace {

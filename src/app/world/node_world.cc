@@ -12,7 +12,7 @@
 #include "node/evaluator/evaluator.h"
 #include "node/miner/miner.h"
 #include "node/validator/validator.h"
-#include "node/window/roster.h"
+#include "ports/roster.h"
 
 namespace templar {
 namespace {

@@ -18,7 +18,6 @@
 #include "formats/checkpoint/retention.h"
 #include "formats/safetensors/model_shards.h"
 #include "node/window/environment.h"
-#include "node/window/node_measurement.h"
 #include "ports/ledger_clock.h"
 #include "ports/tokenizer.h"
 

@@ -164,6 +164,13 @@ void check_list(ContributionList contributions) {
 
 }  // namespace
 
+std::vector<const Contribution*> as_list(std::span<const Contribution> contributions) {
+  std::vector<const Contribution*> list;
+  list.reserve(contributions.size());
+  for (const Contribution& contribution : contributions) list.push_back(&contribution);
+  return list;
+}
+
 ClipFactors clip_factors(ContributionList contributions) {
   check_list(contributions);
   const size_t peers = contributions.size();

@@ -15,6 +15,8 @@ namespace templar {
 
 // Not owned, ascending uid, each uid once (CHECK).
 using ContributionList = std::span<const Contribution* const>;
+// Pointers to the contributions, in their order.
+[[nodiscard]] std::vector<const Contribution*> as_list(std::span<const Contribution> contributions);
 
 // c_i = min(1, m / (n_i + 1e-8)) of every contribution for every parameter; n_i the L2 norm of its values, m
 // their lower median.

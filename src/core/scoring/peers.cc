@@ -20,4 +20,13 @@ PeerSelection select_peers(std::span<const PeerCandidate> candidates, const Netw
   return selection;
 }
 
+std::vector<PeerCandidate> with_newcomers(std::vector<PeerCandidate> candidates,
+                                          std::span<const uint32_t> registered_miners) {
+  for (const uint32_t uid : registered_miners) {
+    const bool known = std::ranges::find(candidates, uid, &PeerCandidate::uid) != candidates.end();
+    if (!known) candidates.push_back({.uid = uid, .weight = 0, .excluded = false});
+  }
+  return candidates;
+}
+
 }  // namespace templar

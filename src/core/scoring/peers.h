@@ -28,4 +28,9 @@ struct PeerSelection {
 [[nodiscard]] PeerSelection select_peers(std::span<const PeerCandidate> candidates,
                                          const NetworkSpec& network);
 
+// The candidates, followed by those of the registered miners that are not among them, without weight: a miner
+// that the scoreboard has not seen yet may still be gathered.
+[[nodiscard]] std::vector<PeerCandidate> with_newcomers(std::vector<PeerCandidate> candidates,
+                                                        std::span<const uint32_t> registered_miners);
+
 }  // namespace templar

@@ -48,5 +48,15 @@ TEST(Peers, OfNobodyAreNobody) {
   EXPECT_EQ(select_peers({}, network_of(2, 2)), PeerSelection{});
 }
 
+TEST(Peers, MayBeNewcomersThatTheScoreboardHasNotSeen) {
+  const std::vector<uint32_t> registered = {1, 2, 3};
+  const auto candidates = with_newcomers({{2, 0.7}, {1, 0, true}, {9, 0.1}}, registered);
+  ASSERT_EQ(candidates.size(), 4u);
+  EXPECT_EQ(candidates.back().uid, 3u);
+  EXPECT_EQ(candidates.back().weight, 0);
+  EXPECT_TRUE(candidates[1].excluded) << "what the scoreboard says stays";
+  EXPECT_EQ(select_peers(candidates, network_of(5, 5)), (PeerSelection{{2, 9, 3}, {}}));
+}
+
 }  // namespace
 }  // namespace templar

@@ -8,12 +8,13 @@
 #include "base/log.h"
 #include "formats/checkpoint/checkpoint.h"
 #include "node/catch_up/checkpoint_search.h"
-#include "node/window/roster.h"
+#include "ports/roster.h"
 
 namespace templar {
 namespace {
 
-// The one place from which checkpoints are looked for and loaded. Overwrites the replica's parameters.
+// All loading of checkpoints goes through here: it overwrites the replica's parameters, so the replica has to
+// be discarded before.
 Result<std::optional<FoundCheckpoint>> load_checkpoint_into(const NodeEnvironment& environment,
                                                             Replica& replica) {
   replica.discard();
@@ -21,7 +22,7 @@ Result<std::optional<FoundCheckpoint>> load_checkpoint_into(const NodeEnvironmen
   return load_newest_checkpoint(environment, roster, replica.engine().parameters(), replica.team());
 }
 
-// The window of the newest checkpoint that somebody has published, usable or not.
+// The window of the newest checkpoint that the leader has published, usable or not.
 Result<std::optional<int64_t>> newest_checkpoint_window(const NodeEnvironment& environment,
                                                         const Registration& leader) {
   TRY_ASSIGN(const std::vector<int64_t> windows, list_checkpoints(environment.store, leader.bucket));
@@ -38,6 +39,8 @@ Result<CatchUpState> CatchUp::advance(std::optional<int64_t> until_window) {
   if (!leader) return CatchUpState::kNoCheckpoint;
   if (finished_) report_ = {};
   finished_ = false;
+  // The obstacle comes first: until it is passed, neither replaying nor a checkpoint before it leads
+  // anywhere.
   if (obstacle_) {
     TRY_ASSIGN(const bool passed, pass_obstacle(*leader));
     return passed ? CatchUpState::kWorking : CatchUpState::kBlocked;
@@ -50,8 +53,11 @@ Result<CatchUpState> CatchUp::advance(std::optional<int64_t> until_window) {
     compare_with_diverged();
     return CatchUpState::kWorking;
   }
+  // A model that is being healed passes until_window if need be: what differed must be compared at the window
+  // where it was seen.
   if (!diverged_ && until_window && replica_.window() >= *until_window) return finish();
   auto state = replay_next(*leader, diverged_ ? std::nullopt : until_window);
+  // A prefetcher that has failed gives nothing more; the next call begins with a new one.
   if (!state) prefetcher_.reset();
   return state;
 }
@@ -67,25 +73,26 @@ Result<CatchUpState> CatchUp::replay_next(const Registration& leader, std::optio
   if (!prefetcher_ || prefetcher_->leader() != leader.key) {
     prefetcher_ =
         std::make_unique<WindowPrefetcher>(environment_, leader, replica_.window(), until_window, limits_);
-    applied_ = false;
+    applied_since_prefetching_ = false;
   }
   TRY_ASSIGN(std::optional<FetchedWindow> fetched, prefetcher_->next());
   if (fetched) return apply(*std::move(fetched), leader);
   prefetcher_.reset();
-  // While windows were applied the leader may have published more.
-  return applied_ ? CatchUpState::kWorking : finish();
+  // While windows were applied the leader may have published more. In sync is a node only once a new look
+  // finds no further record.
+  return applied_since_prefetching_ ? CatchUpState::kWorking : finish();
 }
 
 Result<CatchUpState> CatchUp::apply(FetchedWindow fetched, const Registration& leader) {
   if (!fetched.record) return gather_window(fetched, leader);
   if (fetched.record->state_root != replica_.state_root() ||
       fetched.record->outer_step != replica_.outer_step()) {
-    contradicts(*fetched.record);
+    give_up_contradicted_model(*fetched.record);
     return CatchUpState::kWorking;
   }
-  gathered_from_.reset();
+  gathered_from_.reset();  // the record bears out what was gathered before it
   if (!fetched.contributions.missing.empty()) {
-    wait_for(*fetched.record, std::move(fetched.contributions.missing));
+    wait_for(*fetched.record, fetched.contributions.missing);
     return CatchUpState::kWorking;
   }
   close_window(fetched.contributions.found);
@@ -100,18 +107,11 @@ Result<CatchUpState> CatchUp::gather_window(const FetchedWindow& fetched, const 
     stop_at({.window = window, .reason = fetched.problem + ", and no record near it names the peers"});
     return CatchUpState::kWorking;
   }
-  TRY_ASSIGN(const std::optional<PutWindow> times, clock_.put_window_of(window));
-  if (!times) return retry_error(fmt::format("window {}: the ledger has no end of it yet", window));
-  TRY_ASSIGN(const Hash256 block_hash, clock_.block_hash(window));
   TRY_ASSIGN(std::vector<Registration> roster, environment_.ledger.registrations());
-  TRY_ASSIGN(const Gathered gathered,
-             gather(environment_, {.plan = replica_.plan(),
-                                   .peers = *peers,
-                                   .roster = std::move(roster),
-                                   .times = *times,
-                                   .block_hash = block_hash,
-                                   .state_root = replica_.state_root(),
-                                   .parameters = std::as_const(replica_.engine()).parameters()}));
+  TRY_ASSIGN(const GatherRequest request, gather_request(environment_, replica_, *peers, std::move(roster)));
+  TRY_ASSIGN(const Gathered gathered, gather(environment_, request));
+  // In a window that is going on a store that is away costs its miner the window. This one is over, and all
+  // others may have had the contribution: it is asked for until the store answers.
   if (!gathered.unanswered.empty()) {
     return retry_error(
         fmt::format("window {}: the store of uid {} was away", window, gathered.unanswered.front()));
@@ -129,18 +129,19 @@ Result<CatchUpState> CatchUp::gather_window(const FetchedWindow& fetched, const 
 
 void CatchUp::close_window(const std::vector<Contribution>& accepted) {
   if (accepted.empty()) report_.last_null_window = replica_.window();
-  replica_.close_window(as_list(accepted));
-  applied_ = true;
+  replica_.close_window(accepted);
+  applied_since_prefetching_ = true;
 }
 
-// Where nothing usable was found, that is not tried again before there is a newer checkpoint or block.
+// Loading and checking a checkpoint takes long: a search in vain is repeated only once there is a newer
+// ledger block or checkpoint.
 Result<bool> CatchUp::begin(const Registration& leader) {
   TRY_ASSIGN(const std::optional<Block> latest, environment_.ledger.latest_block());
   TRY_ASSIGN(const std::optional<int64_t> newest, newest_checkpoint_window(environment_, leader));
-  const std::pair now(latest ? latest->number : -1, newest.value_or(-1));
-  if (now == nothing_usable_at_) return false;
+  const NewestSeen seen{.block = latest ? latest->number : -1, .checkpoint = newest.value_or(-1)};
+  if (seen == searched_in_vain_) return false;
   TRY_ASSIGN(const bool begun, begin_from_checkpoint());
-  if (!begun) nothing_usable_at_ = now;
+  if (!begun) searched_in_vain_ = seen;
   return begun;
 }
 
@@ -155,6 +156,18 @@ Result<bool> CatchUp::begin_from_checkpoint() {
   return true;
 }
 
+bool CatchUp::take_over(const WindowDecision& decision) {
+  if (const auto* diverged = std::get_if<ModelDiverged>(&decision)) {
+    heal_from(diverged->record);
+    return true;
+  }
+  if (const auto* incomplete = std::get_if<ContributionsMissing>(&decision)) {
+    wait_for(incomplete->record, incomplete->missing);
+    return true;
+  }
+  return false;
+}
+
 void CatchUp::heal_from(const AggregateRecord& record) {
   log(LogLevel::kError, node_.role, "model differs from the leader's: healing it from the last checkpoint",
       {{"uid", node_.uid},
@@ -164,7 +177,8 @@ void CatchUp::heal_from(const AggregateRecord& record) {
   diverged_ = {.window = record.window, .ours = replica_.state_tree(), .leaders = record.state_root};
   replica_.discard();
   prefetcher_.reset();
-  // From an earlier checkpoint the same windows would have to be gathered again, and come to the same.
+  // If the wrong model came from an own gather, an earlier checkpoint does not help: from there the same
+  // windows would be gathered again, with the same result.
   if (!gathered_from_) return;
   stop_at({.window = *gathered_from_,
            .reason = fmt::format(
@@ -172,9 +186,10 @@ void CatchUp::heal_from(const AggregateRecord& record) {
                diverged_->ours.root.brief(), record.window, record.state_root.brief())});
 }
 
-void CatchUp::contradicts(const AggregateRecord& record) {
+void CatchUp::give_up_contradicted_model(const AggregateRecord& record) {
   if (gathered_from_ || !report_.checkpoint_window) return heal_from(record);
-  // The model came from a checkpoint by nothing but records: the same way would lead to the same place again.
+  // The model came from a checkpoint by records alone: to go that way again would lead to the same root. So
+  // the node waits for a checkpoint that is newer than the one it came from.
   stop_at({.window = std::max(record.window - 1, *report_.checkpoint_window),
            .reason = fmt::format("checkpoint and records lead to root {} after {} outer steps; the record of "
                                  "window {} names {} after {}",
@@ -201,7 +216,7 @@ void CatchUp::compare_with_diverged() {
   }
 }
 
-void CatchUp::wait_for(const AggregateRecord& record, std::vector<MissingContribution> missing) {
+void CatchUp::wait_for(const AggregateRecord& record, const std::vector<MissingContribution>& missing) {
   AggregateRecord wanted = record;
   wanted.accepted.clear();
   for (const MissingContribution& one : missing) wanted.accepted.push_back(one.wanted);
@@ -216,7 +231,7 @@ void CatchUp::stop_at(Obstacle obstacle) {
 Result<bool> CatchUp::pass_obstacle(const Registration& leader) {
   TRY_ASSIGN(const std::optional<Block> latest, environment_.ledger.latest_block());
   const bool leading = leader.key == key_;
-  if (!leading && latest && obstacle_->tried_block == latest->number) return false;
+  if (!leading && latest && obstacle_->looked_at_block == latest->number) return false;
   if (obstacle_->missing) {
     TRY_ASSIGN(const std::vector<Registration> roster, environment_.ledger.registrations());
     TRY_ASSIGN(const NamedContributions named, fetch_named(environment_, *obstacle_->missing, roster, {}));
@@ -234,22 +249,23 @@ Result<bool> CatchUp::pass_obstacle(const Registration& leader) {
   }
   TRY_ASSIGN(const bool begun, begin_after_obstacle(leader));
   if (begun) return true;
-  if (said_obstacle_at_ != obstacle_->window) {
+  if (logged_obstacle_window_ != obstacle_->window) {
     log(LogLevel::kError, node_.role,
         "waiting for the next checkpoint after a window that can't be completed",
         {{"uid", node_.uid}, {"window", obstacle_->window}, {"reason", obstacle_->reason}});
-    said_obstacle_at_ = obstacle_->window;
+    logged_obstacle_window_ = obstacle_->window;
   }
-  if (latest) obstacle_->tried_block = latest->number;
+  if (latest) obstacle_->looked_at_block = latest->number;
   return false;
 }
 
-// Loads a checkpoint only if there is a later one than those that have been tried.
+// Begins from a checkpoint of a window after the obstacle, if there is one that has not been tried yet.
 Result<bool> CatchUp::begin_after_obstacle(const Registration& leader) {
   TRY_ASSIGN(const std::optional<int64_t> newest, newest_checkpoint_window(environment_, leader));
   if (!newest || *newest <= obstacle_->window || newest == obstacle_->tried_checkpoint) return false;
   TRY_ASSIGN(const bool begun, begin_from_checkpoint());
   obstacle_->tried_checkpoint = newest;
+  // The newest one may have been unusable, and the one that was loaded instead lie before the obstacle.
   if (!begun || replica_.window() <= obstacle_->window) return false;
   obstacle_.reset();
   return true;

@@ -293,7 +293,7 @@ TEST_F(CatchingUp, HealsUpToWhereTheModelDifferedAlsoWhereItIsToldToStopBefore) 
   expect_in_sync();
   leader_.lead_windows(1);
   const AggregateRecord record = world_.ports.record_of(4, 0, leader_.root_at(3), {});
-  catch_up_.heal_from(record);
+  EXPECT_TRUE(catch_up_.take_over(ModelDiverged{record}));
   expect_state(CatchUpState::kBlocked, 2);  // the record names a root that the window has not
   EXPECT_EQ(logs_.field(kWaitsForCheckpoint, "window"), "3");
 }

@@ -12,8 +12,7 @@
 #include "formats/checkpoint/checkpoint_download.h"
 #include "formats/checkpoint/checkpoint_files.h"
 #include "formats/checkpoint/checkpoint_loader.h"
-#include "node/window/records.h"
-#include "node/window/roster.h"
+#include "ports/roster.h"
 
 namespace templar {
 namespace {
@@ -22,12 +21,13 @@ namespace fs = std::filesystem;
 
 using Found = Result<std::optional<FoundCheckpoint>>;
 
-// Where checkpoint 12 lies below a folder: as in a bucket, "checkpoints/0000000012/" without the first part.
+// The copy of checkpoint 12 is the folder "0000000012" below the cache, named by the last part of its prefix
+// in a bucket.
 fs::path cached_folder(const fs::path& cache, int64_t window) {
   return cache / fs::path(checkpoint_prefix(window)).parent_path().filename();
 }
 
-// Where it is copied to, until it has been loaded from there.
+// Files are copied to this folder; once the checkpoint has been loaded from it, it gets the name above.
 fs::path arriving_folder(const fs::path& cache, int64_t window) {
   return cached_folder(cache, window).concat(".part");
 }
@@ -67,7 +67,8 @@ class Search {
   }
 
  private:
-  // From the newest down. The pointer counts only where nothing is listed: it may be older than the newest.
+  // From the newest down. The pointer to the newest counts only if the listing is empty: it is written last,
+  // so it may name an older one.
   [[nodiscard]] Found search_bucket(const Registration& validator) {
     TRY_ASSIGN(std::vector<int64_t> windows, list_checkpoints(environment_.store, validator.bucket));
     std::ranges::sort(windows, std::greater());
@@ -83,7 +84,7 @@ class Search {
     return std::nullopt;
   }
 
-  // What a validator has signed is as good here as it was in its bucket.
+  // A copy proves itself by its validator's signature, as it did in the validator's bucket.
   [[nodiscard]] Found search_cache() {
     if (environment_.checkpoint_folder.empty()) return std::nullopt;
     for (const int64_t window : cached_windows(environment_.checkpoint_folder)) {
@@ -116,7 +117,8 @@ class Search {
     return load_copied(files, manifest, window, validator);
   }
 
-  // The copy that is there already stays until the new one has been loaded.
+  // An older copy stays until the new one has been loaded: it is what a restart without the store begins
+  // from.
   [[nodiscard]] Result<CheckpointInfo> load_copied(const CheckpointFiles& files,
                                                    const CheckpointManifest& manifest, int64_t window,
                                                    const Registration& validator) {
@@ -144,8 +146,8 @@ class Search {
     return info_of(manifest);
   }
 
-  // Also holds the manifest against the leader's record of its window, without which only the leader's own
-  // word counts.
+  // Also compares the manifest with the leader's record of its window. If there is no record, only the
+  // leader's own checkpoint is believed.
   [[nodiscard]] Result<CheckpointManifest> expected_manifest(const CheckpointFiles& files, int64_t window,
                                                              const Registration& validator) {
     TRY_ASSIGN(
@@ -169,10 +171,10 @@ class Search {
     return manifest;
   }
 
-  // Turns what can be passed over into nothing, with its reason on the log.
+  // nullopt for a checkpoint that can be passed over; its reason goes to the log.
   [[nodiscard]] Found usable(const CheckpointFiles& files, const Result<CheckpointInfo>& loaded) const {
     if (loaded) return FoundCheckpoint{*loaded, files.where};
-    if (loaded.error().kind != ErrorKind::kSkip) return std::unexpected(loaded.error());
+    TRY(fail_unless_skip(loaded));
     skip(files.where, loaded.error());
     return std::nullopt;
   }
@@ -190,8 +192,8 @@ class Search {
     };
   }
 
-  // What can't be removed costs space and nothing else. The manifest goes first: without it the rest is no
-  // checkpoint.
+  // A copy that can't be removed costs space and nothing else. The manifest goes first: without it the rest
+  // is no checkpoint.
   void remove_copy(const fs::path& folder) const {
     std::error_code error;
     fs::remove(folder / kManifestName, error);

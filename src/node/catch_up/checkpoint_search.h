@@ -1,5 +1,5 @@
-// Finding a checkpoint to begin from: the leader's, then those of the other validators by stake, then what an
-// earlier start has left on this machine.
+// Finding a checkpoint to begin from: the leader's, then those of the other validators by stake, then the
+// copy that an earlier start has left on this machine.
 #pragma once
 
 #include <filesystem>
@@ -8,7 +8,7 @@
 #include <string>
 
 #include "formats/checkpoint/checkpoint.h"
-#include "node/window/environment.h"
+#include "node/window/records.h"
 
 namespace templar {
 
@@ -19,12 +19,12 @@ struct FoundCheckpoint {
 
 // Loads the newest usable checkpoint of the first source that has one. A usable one is whole, signed by the
 // validator whose bucket it lies in, of our run, and its state root and outer steps are those that the
-// leader's record names for that window; where there is no record, only the leader's own counts. What is not
-// usable is skipped with its reason on the log. With environment.checkpoint_folder the files are copied into
-// it first, going on where an earlier copy was cut short; it holds the one that was loaded last, until
-// another has been loaded.
+// leader's record names for that window; without a record only the leader's own checkpoint is usable. One
+// that is not usable is skipped with its reason on the log. With environment.checkpoint_folder the files are
+// first copied into it, and an earlier copy that was cut short is continued; the folder keeps the checkpoint
+// that was loaded last until another one has been loaded.
 //
-// Nothing if there is none. Fails (retry) where the leader's bucket could not be asked, (fatal) where the
+// nullopt if there is none. Fails (retry) where the leader's bucket could not be asked, (fatal) where the
 // folder can't be written. The parameters are undefined unless one was loaded.
 [[nodiscard]] Result<std::optional<FoundCheckpoint>> load_newest_checkpoint(
     const NodeEnvironment& environment, std::span<const Registration> roster, ParameterSpans parameters,

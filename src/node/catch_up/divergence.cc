@@ -18,7 +18,7 @@ size_t count_blocks(const StateTree& tree) {
 void report_healed(const NodeEnvironment& environment, const NodeName& node, const Divergence& divergence,
                    const StateTree& healed) {
   const auto first = first_difference(environment.layout, divergence.ours, healed);
-  if (!first) return;  // it was the number of outer steps alone
+  if (!first) return;  // the parameters were right, only the count of outer steps was not
   const std::string& parameter = environment.layout[first->parameter].name;
   const auto different = static_cast<int64_t>(count_differences(divergence.ours, healed));
   const auto all = static_cast<int64_t>(count_blocks(healed));

@@ -5,7 +5,6 @@
 
 #include "core/consensus/state_root.h"
 #include "node/window/environment.h"
-#include "node/window/node_measurement.h"
 
 namespace templar {
 
@@ -17,9 +16,9 @@ struct Divergence {
   Hash256 leaders;  // root, as the leader's record names it
 };
 
-// Names the first parameter block in which the diverged model differed from the right one, which is healed's,
-// and says in how many they differ: on the log, and as a measurement "model_divergence". healed: the tree of
-// the leader's root at the same window.
+// Names the first parameter block in which the diverged model differed from the right one, and says in how
+// many they differ: on the log, and as a measurement "model_divergence". healed: the tree of the right model
+// at the start of the same window, whose root is the leader's.
 void report_healed(const NodeEnvironment& environment, const NodeName& node, const Divergence& divergence,
                    const StateTree& healed);
 

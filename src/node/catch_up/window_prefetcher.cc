@@ -1,11 +1,12 @@
 #include "node/catch_up/window_prefetcher.h"
 
+#include "base/back_off.h"
 #include "base/log_context.h"
 
 namespace templar {
 namespace {
 
-constexpr int kRecordAttempts = 3;
+constexpr int kRecordRetries = 2;
 
 int64_t size_of(const Result<std::optional<FetchedWindow>>& item) {
   int64_t size_bytes = 0;
@@ -19,15 +20,11 @@ bool is_last(const Result<std::optional<FetchedWindow>>& item) {
   return !item || !item->has_value();
 }
 
-// One that can't be parsed is read again: it may have been written just then.
+// A record that can't be parsed is read again at once: it may have been written just then.
 Result<std::optional<AggregateRecord>> read_whole_record(const NodeEnvironment& environment,
                                                          const Registration& leader, int64_t window) {
-  auto record = read_record(environment, leader, window);
-  for (int attempt = 1; attempt < kRecordAttempts && !record && record.error().kind == ErrorKind::kSkip;
-       ++attempt) {
-    record = read_record(environment, leader, window);
-  }
-  return record;
+  return retry_at_once(kRecordRetries, ErrorKind::kSkip,
+                       [&] { return read_record(environment, leader, window); });
 }
 
 }  // namespace
@@ -106,15 +103,16 @@ Result<std::optional<FetchedWindow>> WindowPrefetcher::fetch(int64_t window) {
   if (until_window_ && window >= *until_window_) return std::nullopt;
   FetchedWindow fetched{.window = window, .record = std::nullopt, .problem = "", .contributions = {}};
   auto record = read_whole_record(environment_, leader_, window);
-  if (!record && record.error().kind != ErrorKind::kSkip) return std::unexpected(std::move(record).error());
+  TRY(fail_unless_skip(record));
   if (!record) fetched.problem = record.error().message;
   if (record && !record->has_value()) fetched.problem = "the record is missing";
   if (!fetched.problem.empty()) {
+    // Without a later record this one may still come, or be put right: the catch-up ends before it.
     TRY_ASSIGN(const bool passed, has_later_record(window));
     if (!passed) return std::nullopt;
-    // It may have been published between the two looks.
+    // The record may have been published between the look at it and the listing of later ones.
     record = read_whole_record(environment_, leader_, window);
-    if (!record && record.error().kind != ErrorKind::kSkip) return std::unexpected(std::move(record).error());
+    TRY(fail_unless_skip(record));
     if (!record || !record->has_value()) return fetched;
     fetched.problem.clear();
   }

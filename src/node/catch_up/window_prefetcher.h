@@ -9,45 +9,43 @@
 #include <thread>
 
 #include "base/mutex.h"
-#include "node/window/environment.h"
 #include "node/window/gather.h"
 #include "node/window/records.h"
 
 namespace templar {
 
-// How far it is ahead of who takes the windows. Contributions lie in scratch files until they are taken, so
-// it is mainly disk.
+// How many windows are fetched ahead of the one that next() returns. Contributions lie in scratch files until
+// they are taken, so this is mainly disk.
 struct PrefetchLimits {
-  int64_t windows = 4;  // fetched and not taken yet
-  int64_t size_bytes =
-      int64_t{1} << 30;  // of contributions in them: from there on no further window is begun
+  int64_t windows = 4;                    // that are fetched and not taken yet
+  int64_t size_bytes = int64_t{1} << 30;  // of contributions in them: at that size no further window is begun
 };
 
 struct FetchedWindow {
   int64_t window = 0;
-  // nothing: it is missing or unusable, although the leader has published later ones.
+  // nullopt: it is missing or unusable, although the leader has published later ones.
   std::optional<AggregateRecord> record;
-  std::string problem;               // then why
-  NamedContributions contributions;  // that the record names, parsed
+  std::string problem;               // why there is no record; empty if there is one
+  NamedContributions contributions;  // those that the record names, parsed
 };
 
-// Fetches on a thread of its own, in the order of windows, so what it gives does not depend on timing. next()
-// is for one caller.
+// Fetches on a thread of its own, one window after the other, so what it gives does not depend on timing.
+// next() may be called by one thread only.
 class WindowPrefetcher {
  public:
-  // The environment must outlive it. until_window, if given, is not fetched any more.
+  // The environment must outlive it. until_window, if given, is the first window that is not fetched.
   WindowPrefetcher(const NodeEnvironment& environment, const Registration& leader, int64_t first_window,
                    std::optional<int64_t> until_window, const PrefetchLimits& limits);
-  // Gives up what has been fetched and waits for what is being read.
+  // Drops what has been fetched, and waits until the read that is going on has ended.
   ~WindowPrefetcher();
   WindowPrefetcher(const WindowPrefetcher&) = delete;
   WindowPrefetcher& operator=(const WindowPrefetcher&) = delete;
 
   [[nodiscard]] const PublicKey& leader() const { return leader_.key; }
 
-  // The next window; waits until it is there. Nothing once the leader has published no usable record of it
-  // and none of a later one. Fails (retry) where the store or the ledger was away: what came before has been
-  // given, and no more comes after.
+  // The next window; waits until it is fetched. nullopt once the leader has published neither a usable record
+  // of it nor one of a later window. Fails (retry) where the store or the ledger was away; all windows before
+  // have been given then. After nullopt or an error every further call returns nullopt.
   [[nodiscard]] Result<std::optional<FetchedWindow>> next();
 
  private:
@@ -63,7 +61,7 @@ class WindowPrefetcher {
   const Registration leader_;
   const std::optional<int64_t> until_window_;
   const PrefetchLimits limits_;
-  std::optional<int64_t> newest_record_;  // as last listed; the thread's alone
+  std::optional<int64_t> newest_record_;  // when last listed; used by the thread alone
 
   Mutex mutex_;
   ConditionVariable changed_;

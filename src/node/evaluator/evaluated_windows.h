@@ -9,9 +9,10 @@
 
 namespace templar {
 
-// None where there is no such file, or no name. Fails (fatal) where it is something else.
+// Empty if there is no such file, or the name is empty. Fails (fatal) if the file holds anything else.
 [[nodiscard]] Result<std::set<int64_t>> read_evaluated_windows(const std::filesystem::path& file);
-// Whole or not at all; nothing without a name. Fails (fatal) as the disk does.
+// Writes the file whole or not at all; does nothing if the name is empty. Fails (fatal) where it can't be
+// written.
 [[nodiscard]] Status write_evaluated_windows(const std::filesystem::path& file,
                                              const std::set<int64_t>& windows);
 

@@ -12,8 +12,8 @@
 #include "formats/checkpoint/checkpoint.h"
 #include "node/catch_up/first_model.h"
 #include "node/evaluator/evaluated_windows.h"
-#include "node/window/node_measurement.h"
-#include "node/window/roster.h"
+#include "ports/metric_fields.h"
+#include "ports/roster.h"
 
 namespace templar {
 namespace {
@@ -77,15 +77,16 @@ Result<Progress> Evaluator::advance() {
   const std::optional<Registration> leader = leader_of(roster);
   TRY_ASSIGN(const std::optional<int64_t> window, next_window(leader));
   if (!window) return options_.backfill && leader ? Progress::kFinished : Progress::kWaiting;
-  // Asked for before the loading: what arrives meanwhile is a reason to try again.
+  // Listed before the loading: a file that arrives meanwhile then counts as a change and is a reason to try
+  // again.
   TRY_ASSIGN(const std::string files, files_of(leader, *window));
   const Stopwatch watch;
   const auto model = load(leader, *window);
   const Status evaluated = model ? evaluate(*model) : std::unexpected(model.error());
-  if (!evaluated && evaluated.error().kind != ErrorKind::kSkip) return std::unexpected(evaluated.error());
+  TRY(fail_unless_skip(evaluated));
   timeline_.add("evaluate", watch);
   timeline_.report(kSelf, *window, environment_);
-  environment_.metrics.flush();  // a checkpoint that is marked as done must have been reported
+  environment_.metrics.flush();  // before the checkpoint is marked as done: it is never reported again
   if (evaluated) {
     TRY(mark_done(*window));
     return Progress::kWorked;
@@ -96,7 +97,7 @@ Result<Progress> Evaluator::advance() {
   return Progress::kWorked;
 }
 
-// The oldest that is due. The initial model is, whoever leads and whatever they have published.
+// The oldest window that is due. The initial model always is one, whether or not there is a checkpoint of it.
 Result<std::optional<int64_t>> Evaluator::next_window(const std::optional<Registration>& leader) {
   std::vector<int64_t> windows;
   if (leader) {
@@ -114,7 +115,7 @@ Result<std::optional<int64_t>> Evaluator::next_window(const std::optional<Regist
   return std::nullopt;
 }
 
-// What would be loaded, as far as the store's listing tells.
+// The files that would be loaded, as the store's listing has them: names, sizes and times.
 Result<std::string> Evaluator::files_of(const std::optional<Registration>& leader, int64_t window) const {
   if (!leader) return std::string();
   TRY_ASSIGN(const std::vector<ObjectInfo> objects,

@@ -1,5 +1,5 @@
-// An evaluator: benchmarks every complete checkpoint of the leader once, after the initial model as the
-// baseline. It can write neither to the ledger nor to a store.
+// An evaluator: benchmarks the initial model, as the baseline, and then every complete checkpoint of the
+// leader once. It can write neither to the ledger nor to a store.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,6 @@
 
 #include "evaluation/heldout.h"
 #include "evaluation/task.h"
-#include "node/window/environment.h"
 #include "node/window/replica.h"
 #include "node/window/window_timeline.h"
 
@@ -46,9 +45,9 @@ class Evaluator {
   // All references must outlive it.
   Evaluator(const NodeEnvironment& environment, Engine& engine, EvaluatorOptions options);
 
-  // Evaluates the oldest checkpoint that has not been; waits if there is none. Window 0 is the initial model,
-  // whether or not there is a checkpoint of it. One that is incomplete or broken is passed over with its
-  // reason, and tried again when its files change.
+  // Evaluates the oldest checkpoint that has not been evaluated; waits if there is none. Window 0 is the
+  // initial model, whether or not there is a checkpoint of it. A checkpoint that is incomplete or broken is
+  // passed over with its reason on the log, and tried again when its files change.
   [[nodiscard]] Result<Progress> advance();
 
  private:
@@ -72,7 +71,7 @@ class Evaluator {
   // Evaluated by this evaluator or, as the state file says, before.
   std::set<int64_t> remembered_;
   std::set<int64_t> done_;                      // not to be evaluated any more
-  std::map<int64_t, std::string> passed_over_;  // window → which files it was made of
+  std::map<int64_t, std::string> passed_over_;  // window → files_of() it when it was tried
   int64_t evaluations_ = 0;
   bool started_ = false;
 };

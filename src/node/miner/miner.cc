@@ -5,13 +5,33 @@
 #include "base/log.h"
 #include "core/consensus/possession.h"
 #include "core/protocol/object_keys.h"
-#include "node/miner/miner_state.h"
 #include "node/miner/pseudo_gradient_dump.h"
-#include "node/window/gather_report.h"
-#include "node/window/node_measurement.h"
-#include "node/window/roster.h"
+#include "node/window/records.h"
+#include "node/window/retention.h"
+#include "ports/metric_fields.h"
+#include "ports/roster.h"
 
 namespace templar {
+namespace {
+
+// Whose contributions were taken and whose were not.
+void add_gathered(Measurement& measurement, const Gathered& gathered) {
+  std::vector<int64_t> accepted;
+  std::vector<int64_t> rejected;
+  for (const Contribution& contribution : gathered.accepted) accepted.push_back(contribution.header().uid);
+  for (const RejectedContribution& contribution : gathered.rejected) rejected.push_back(contribution.uid);
+  const size_t all = accepted.size() + rejected.size();
+  add_fields(measurement, {{"gather_accepted", static_cast<int64_t>(accepted.size())},
+                           {"gather_rejected", static_cast<int64_t>(rejected.size())}});
+  if (all > 0) {
+    add_fields(measurement, {{"gather_success_rate",
+                              100.0 * static_cast<double>(accepted.size()) / static_cast<double>(all)}});
+  }
+  add_list_field(measurement, "gather_peers", accepted);
+  add_list_field(measurement, "skipped_peers", rejected);
+}
+
+}  // namespace
 
 Miner::Miner(const NodeEnvironment& environment, ObjectStore& store, Engine& engine, const KeyPair& key,
              const MinerOptions& options)
@@ -26,7 +46,7 @@ Miner::Miner(const NodeEnvironment& environment, ObjectStore& store, Engine& eng
   if (!options.dump_folder.empty()) dump_what_is_compressed();
 }
 
-// A dump that fails is reported and costs the window nothing.
+// A dump that fails is logged, and the window goes on without it.
 void Miner::dump_what_is_compressed() {
   trainer_.observe = [this](int64_t window, ConstParameterSpans pseudo_gradient,
                             ConstParameterSpans feedback) {
@@ -39,24 +59,27 @@ void Miner::dump_what_is_compressed() {
 }
 
 Result<Progress> Miner::advance() {
-  if (!started_) return start();
+  if (!in_run_) return come_into_run();
   if (options_.until_window && replica_.window() >= *options_.until_window) return Progress::kFinished;
   TRY_ASSIGN(const std::optional<int64_t> current, clock_.current_window());
+  // Only in the window that is going on: in an earlier one the contribution would come too late.
   if (current == replica_.window() && contributed_window_ < replica_.window()) return train_window();
   TRY_ASSIGN(const bool closed, clock_.is_closed(replica_.window()));
   if (!closed) return Progress::kWaiting;
+  // If the next window is over too, the miner is late, and records lead faster to the present than gathers.
+  // But if catching up has already ended here for want of a record, its own gather is all that is left.
   TRY_ASSIGN(const bool fell_behind, clock_.is_closed(replica_.window() + 1));
-  if (!fell_behind || no_record_of_ == replica_.window()) return close_window();
-  start_again();
+  if (!fell_behind || unrecorded_window_ == replica_.window()) return close_window();
+  leave_run();
   return Progress::kWorked;
 }
 
-void Miner::start_again() {
-  started_ = false;
-  untrained_ = untrained_window();
+void Miner::leave_run() {
+  in_run_ = false;
+  feedback_ended_before_ = first_untrained_window();
 }
 
-Result<Progress> Miner::start() {
+Result<Progress> Miner::come_into_run() {
   TRY_ASSIGN(const std::vector<Registration> roster, environment_.ledger.registrations());
   const auto uid = uid_of(roster, key_.public_key());
   if (!uid) return fatal_error("miner: key " + key_.public_key().hex() + " is not registered on the ledger");
@@ -68,9 +91,9 @@ Result<Progress> Miner::start() {
   if (state != CatchUpState::kInSync) return Progress::kWaiting;
   const CatchUpReport& report = catch_up_.report();
   settle_own_state(report);
-  drop_old_contributions();
-  no_record_of_ = report.moved() ? -1 : replica_.window();
-  started_ = true;
+  drop_contributions_passed_over();
+  unrecorded_window_ = report.moved() ? std::nullopt : std::optional(replica_.window());
+  in_run_ = true;
   log(LogLevel::kInfo, "miner", "in sync",
       {{"uid", self_.uid},
        {"window", replica_.window()},
@@ -83,21 +106,21 @@ Result<Progress> Miner::start() {
 
 Result<Progress> Miner::train_window() {
   const WindowPlan plan = replica_.plan();
-  // Training twice for one window would enter it twice into the feedback: where the store was away, only the
-  // put is repeated.
+  // Training twice for one window would enter it twice into the feedback: if the store was away, only the put
+  // is repeated.
   if (trained_.window != plan.window) {
-    // A contribution is written once: after a restart another one would no longer be what the leader's record
-    // may already name.
+    // A contribution is written once. After a restart there may be one that the leader's record already
+    // names, and a second one would have another hash.
     TRY_ASSIGN(const auto published, store_.head(self_.bucket, contribution_key(plan.window)));
     if (published) {
       finish_saving();
-      trainer_.forget_feedback();  // saved before that contribution was made from it
+      trainer_.forget_feedback();  // saved before that contribution: it still holds what was sent with it
       contributed_window_ = plan.window;
       return Progress::kWorked;
     }
     TRY_ASSIGN(std::optional<Bytes> contribution, make_contribution(plan));
     if (!contribution) {
-      contributed_window_ = plan.window;
+      contributed_window_ = plan.window;  // given up: the window goes on without this miner
       return Progress::kWorked;
     }
     unpublished_ = *std::move(contribution);
@@ -135,8 +158,7 @@ Result<std::optional<Bytes>> Miner::make_contribution(const WindowPlan& plan) {
       .uid = self_.uid,
       .public_key = key_.public_key(),
       .state_root = replica_.state_root(),
-      .possession_proof =
-          prove_possession(std::as_const(replica_.engine()).parameters(), block_hash, self_.uid, plan.window),
+      .possession_proof = prove_possession(replica_.parameters(), block_hash, self_.uid, plan.window),
       .samples = receipt_of(assignment, shard),
       .inner_steps = static_cast<uint32_t>(trained->inner.losses.size())};
   Bytes sealed =
@@ -150,81 +172,46 @@ Result<std::optional<Bytes>> Miner::make_contribution(const WindowPlan& plan) {
 
 Result<Progress> Miner::close_window() {
   const int64_t window = replica_.window();
-  TRY_ASSIGN(const std::vector<Registration> roster, environment_.ledger.registrations());
-  const std::optional<Registration> leader = leader_of(roster);
-  if (!leader) return fatal_error("miner: the ledger has no validator, so nobody leads the run");
-  const auto record = read_record(environment_, *leader, window);
-  if (!record && record.error().kind != ErrorKind::kSkip) return std::unexpected(record.error());
-  const bool confirmed = record && record->has_value();
-  PeerSelection peers;
-  if (!confirmed) {
-    TRY_ASSIGN(const bool waited, clock_.is_closed(window, environment_.spec.network.record_wait_seconds));
-    if (!waited) return Progress::kWaiting;
-    log(LogLevel::kWarning, "miner", "no record of the leader: own gather stands",
-        {{"uid", self_.uid},
-         {"window", window},
-         {"reason", record ? "not published" : record.error().message}});
-    TRY_ASSIGN(peers, peers_without_record(*leader));
-  } else if ((*record)->state_root != replica_.state_root()) {
-    start_again();
-    catch_up_.heal_from(**record);
+  const DecidingNode self{
+      .name = {"miner", self_.uid},
+      .peers_without_record = [this](const Registration& leader, const std::string& problem) {
+        return peers_without_record(leader, problem);
+      }};
+  TRY_ASSIGN(const WindowDecision decision, decide_window(environment_, replica_, timeline_, self));
+  if (std::holds_alternative<RecordAwaited>(decision)) return Progress::kWaiting;
+  if (catch_up_.take_over(decision)) {
+    leave_run();
     return Progress::kWorked;
-  } else {
-    peers = selection_of(**record);
   }
-
-  TRY_ASSIGN(const std::optional<Gathered> gathered,
-             gather_window(peers, roster, confirmed ? &**record : nullptr));
-  if (!gathered) return Progress::kWorked;
-  apply(*gathered);
-  report(window, *gathered, confirmed);
-  housekeeping();
+  const auto& decided = std::get<DecidedWindow>(decision);
+  apply(decided.gathered.accepted);
+  report(window, decided);
+  drop_expired_contribution();
   return Progress::kWorked;
 }
 
-Result<std::optional<Gathered>> Miner::gather_window(const PeerSelection& peers,
-                                                     std::span<const Registration> roster,
-                                                     const AggregateRecord* record) {
-  const auto phase = timeline_.phase("gather");
-  const int64_t window = replica_.window();
-  TRY_ASSIGN(const std::optional<PutWindow> times, clock_.put_window_of(window));
-  TRY_ASSIGN(const Hash256 block_hash, clock_.block_hash(window));
-  TRY_ASSIGN(Gathered gathered,
-             gather(environment_, {.plan = replica_.plan(),
-                                   .peers = peers,
-                                   .roster = {roster.begin(), roster.end()},
-                                   .times = *times,
-                                   .block_hash = block_hash,
-                                   .state_root = replica_.state_root(),
-                                   .parameters = std::as_const(replica_.engine()).parameters()}));
-  if (record == nullptr) return gathered;
-  log_differences(gathered, *record, "miner", self_.uid);
-  TRY_ASSIGN(auto named, fetch_named(environment_, *record, roster, std::move(gathered.accepted)));
-  if (!named.missing.empty()) {
-    start_again();
-    catch_up_.wait_for(*record, std::move(named.missing));
-    return std::nullopt;
-  }
-  gathered.accepted = std::move(named.found);
-  return gathered;
+Result<PeerSelection> Miner::peers_without_record(const Registration& leader,
+                                                  const std::string& problem) const {
+  log(LogLevel::kWarning, "miner", "no record of the leader: own gather stands",
+      {{"uid", self_.uid}, {"window", replica_.window()}, {"reason", problem}});
+  TRY_ASSIGN(std::optional<PeerSelection> peers, peers_in_force(environment_, leader, replica_.window()));
+  // Without peers the window becomes a null round.
+  return std::move(peers).value_or(PeerSelection{});
 }
 
-void Miner::apply(const Gathered& gathered) {
+void Miner::apply(const std::vector<Contribution>& accepted) {
   const auto phase = timeline_.phase("apply");
-  replica_.close_window(as_list(gathered.accepted));
-  if (!gathered.accepted.empty()) return;
+  replica_.close_window(accepted);
+  if (!accepted.empty()) return;
+  // In a null round what was sent had no effect, but the feedback was made as if it had.
   finish_saving();
   trainer_.forget_feedback();
   if (replica_.window() % environment_.spec.network.checkpoint_interval == 0) begin_saving();
 }
 
-Result<PeerSelection> Miner::peers_without_record(const Registration& leader) const {
-  TRY_ASSIGN(std::optional<PeerSelection> peers, peers_in_force(environment_, leader, replica_.window()));
-  return std::move(peers).value_or(PeerSelection{});
-}
-
-// What fails here leaves an old object behind: the window itself is done.
-void Miner::housekeeping() {
+// With every window one contribution becomes too old, so nothing needs to be listed. A failure leaves an old
+// object behind and nothing else: the window itself is done.
+void Miner::drop_expired_contribution() {
   const int64_t keep_from = replica_.window() - environment_.spec.network.contribution_retention_windows;
   const Status dropped =
       keep_from > 0 ? store_.remove(self_.bucket, contribution_key(keep_from - 1)) : Status{};
@@ -233,34 +220,31 @@ void Miner::housekeeping() {
       {{"uid", self_.uid}, {"window", replica_.window()}, {"reason", dropped.error().message}});
 }
 
-// Those of windows that a catch-up has passed over, without the housekeeping after each.
-void Miner::drop_old_contributions() {
+// A catch-up passes over windows without dropping a contribution after each.
+void Miner::drop_contributions_passed_over() {
   const int64_t keep_from = replica_.window() - environment_.spec.network.contribution_retention_windows;
-  const auto dropped = [&]() -> Status {
-    TRY_ASSIGN(const std::vector<ObjectInfo> contributions, store_.list(self_.bucket, kContributionPrefix));
-    for (const ObjectInfo& contribution : contributions) {
-      const auto window = window_in_key(kContributionPrefix, contribution.key);
-      if (window && *window < keep_from) TRY(store_.remove(self_.bucket, contribution.key));
-    }
-    return {};
-  }();
+  const Status dropped = remove_older_than(store_, self_.bucket, kContributionPrefix, keep_from);
   if (dropped) return;
   log(LogLevel::kWarning, "miner", "old contributions stay",
       {{"uid", self_.uid}, {"reason", dropped.error().message}});
 }
 
+int64_t Miner::first_untrained_window() const {
+  return std::max(replica_.window(), contributed_window_ + 1);
+}
+
 Status Miner::save() {
-  if (!started_) return {};
+  if (!in_run_ || options_.state_file.empty()) return {};
   finish_saving();
-  return save_state();
+  return write_own_state({first_untrained_window(), trainer_.iterations});
 }
 
 void Miner::begin_saving() {
   finish_saving();
   if (options_.state_file.empty()) return;
-  saver_ = std::jthread([this, state = MinerState{untrained_window(), trainer_.iterations}] {
-    saved_ = save_miner_state(options_.state_file, environment_.run_id, state, trainer_.feedback(),
-                              replica_.engine().optimiser_state());
+  // The two numbers are copied: they move on while the thread writes.
+  saver_ = std::jthread([this, state = MinerState{first_untrained_window(), trainer_.iterations}] {
+    saved_ = write_own_state(state);
   });
 }
 
@@ -272,14 +256,13 @@ void Miner::finish_saving() {
       {{"uid", self_.uid}, {"window", replica_.window()}, {"reason", saved_.error().message}});
 }
 
-Status Miner::save_state() {
-  if (options_.state_file.empty()) return {};
-  return save_miner_state(options_.state_file, environment_.run_id, {untrained_window(), trainer_.iterations},
-                          trainer_.feedback(), replica_.engine().optimiser_state());
+Status Miner::write_own_state(const MinerState& state) {
+  return save_miner_state(options_.state_file, environment_.run_id, state, trainer_.feedback(),
+                          replica_.engine().optimiser_state());
 }
 
-void Miner::load_state() {
-  state_loaded_ = true;
+void Miner::load_own_state() {
+  own_state_loaded_ = true;
   if (options_.state_file.empty()) return;
   const auto state = load_miner_state(options_.state_file, environment_.run_id, trainer_.feedback(),
                                       replica_.engine().optimiser_state());
@@ -287,37 +270,44 @@ void Miner::load_state() {
     log(LogLevel::kWarning, "miner", "own state is unusable: starting with fresh moments",
         {{"uid", self_.uid}, {"reason", state.error().message}});
   } else if (*state) {
-    untrained_ = (*state)->window;
+    feedback_ended_before_ = (*state)->window;
     trainer_.iterations = (*state)->iterations;
   }
 }
 
-// After a catch-up the optimiser's moments stay. What was held back counts only where it goes up to the
-// window that the model has come to, and no null round since has ended it: else it has been sent since, or
-// belongs to windows that nobody has any more.
+// After a catch-up the optimiser's moments stay, whatever has happened. The feedback, what was learnt and not
+// sent yet, stays only if it fits the model that the replica has come to.
 void Miner::settle_own_state(const CatchUpReport& report) {
   finish_saving();
-  if (!state_loaded_) {
-    load_state();
+  if (!own_state_loaded_) {
+    load_own_state();
   } else if (report.checkpoint_window) {
-    untrained_.reset();  // trained from a model that was wrong, or is far behind
+    // In a running process a checkpoint takes the place of a model that was wrong or far behind, and the
+    // feedback was made from that one. After a restart it only brings the model back.
+    feedback_ended_before_.reset();
   }
   const int64_t window = replica_.window();
-  const bool fits = untrained_ && (*untrained_ == window || *untrained_ == window + 1);
-  const bool ended = untrained_ && report.last_null_window && *report.last_null_window >= *untrained_ - 1;
-  if (fits) contributed_window_ = std::max(contributed_window_, *untrained_ - 1);
+  // It fits if it ends right before the replica's window, or with it: then the miner had contributed to this
+  // window before it left the run. If it ends earlier, windows have passed since in which it was due; if
+  // later, it comes from windows that this model has not seen.
+  const bool fits =
+      feedback_ended_before_ && (*feedback_ended_before_ == window || *feedback_ended_before_ == window + 1);
+  // A null round in the last window of the feedback, or after it, ends it as in apply().
+  const bool ended = feedback_ended_before_ && report.last_null_window &&
+                     *report.last_null_window >= *feedback_ended_before_ - 1;
+  if (fits) contributed_window_ = std::max(contributed_window_, *feedback_ended_before_ - 1);
   if (!fits || ended) trainer_.forget_feedback();
-  if (report.moved()) trained_.window = -1;  // of the model before
+  if (report.moved()) trained_.window = -1;  // what was trained started from the model before
 }
 
-void Miner::report(int64_t window, const Gathered& gathered, bool confirmed) {
+void Miner::report(int64_t window, const DecidedWindow& decided) {
   const NodeName self{name_of(NodeRole::kMiner), self_.uid};
   Measurement measurement = node_measurement("training_step_v2", self, environment_,
                                              {{"window", window},
                                               {"global_step", replica_.outer_step()},
-                                              {"record_confirmed", static_cast<int64_t>(confirmed)},
+                                              {"record_confirmed", static_cast<int64_t>(decided.record.has_value())},
                                               {"state_root", replica_.state_root().hex()}});
-  add_gathered(measurement, gathered);
+  add_gathered(measurement, decided.gathered);
   if (trained_.window == window) {
     const InnerReport& inner = trained_.inner;
     add_fields(measurement,

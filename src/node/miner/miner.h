@@ -2,7 +2,6 @@
 // others learnt, and applies the same outer step as everybody.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -10,12 +9,10 @@
 
 #include "base/keys.h"
 #include "node/catch_up/catch_up.h"
+#include "node/miner/miner_state.h"
 #include "node/miner/training.h"
-#include "node/window/environment.h"
-#include "node/window/gather.h"
-#include "node/window/replica.h"
+#include "node/window/decide_window.h"
 #include "node/window/window_clock.h"
-#include "node/window/window_timeline.h"
 
 namespace templar {
 
@@ -35,50 +32,44 @@ class Miner {
         const MinerOptions& options);
 
   // Does the next thing there is to do: come into the run or catch up, train and publish, or gather and
-  // apply. Fails (retry) where the store or the ledger was away: nothing was changed and the call may be
-  // repeated. Fails (fatal) where a person has to act.
+  // apply. Fails (retry) where the store or the ledger was away: nothing was changed, and the call may be
+  // repeated. Fails (fatal) if a person has to act.
   [[nodiscard]] Result<Progress> advance();
 
-  // Saves the miner's own state where it stands, before a clean end; nothing while it has not come into the
-  // run.
+  // Saves the miner's own state where it stands, before a clean end; saves nothing while the miner has not
+  // come into the run.
   [[nodiscard]] Status save();
 
   [[nodiscard]] const Replica& replica() const { return replica_; }
 
  private:
-  [[nodiscard]] Result<Progress> start();
+  [[nodiscard]] Result<Progress> come_into_run();
   [[nodiscard]] Result<Progress> train_window();
-  [[nodiscard]] Result<Progress> close_window();
-  // Trains and seals what comes of it; nothing where the window can't be trained in. A failure changes
-  // nothing.
+  // Trains and seals what comes of it; nullopt if the window can't be trained in. A failure changes nothing.
   [[nodiscard]] Result<std::optional<Bytes>> make_contribution(const WindowPlan& plan);
-  // What the window's outer step takes: our own gather, or what the record names where there is one (else
-  // nullptr). Nothing where that is not to be had: catching up goes on.
-  [[nodiscard]] Result<std::optional<Gathered>> gather_window(const PeerSelection& peers,
-                                                              std::span<const Registration> roster,
-                                                              const AggregateRecord* record);
-  void apply(const Gathered& gathered);
-  // The peers of a window of which the leader has no record.
-  [[nodiscard]] Result<PeerSelection> peers_without_record(const Registration& leader) const;
-  // Whatever stands between the model and the run, catching up settles it.
-  void start_again();
-  void dump_what_is_compressed();
-  void housekeeping();
-  void drop_old_contributions();
-  [[nodiscard]] Status save_state();
-  // Writes it on a thread of its own: what it consists of does not change between a contribution and the next
-  // window's training. Whoever changes it nevertheless calls finish_saving() before.
-  void begin_saving();
-  void finish_saving();
-  // The first window that what we hold back knows nothing of.
-  [[nodiscard]] int64_t untrained_window() const {
-    return std::max(replica_.window(), contributed_window_ + 1);
-  }
-  void load_state();
-  void settle_own_state(const CatchUpReport& report);
   // Puts what was made for the window into the bucket.
   [[nodiscard]] Status publish(int64_t window);
-  void report(int64_t window, const Gathered& gathered, bool confirmed);
+  [[nodiscard]] Result<Progress> close_window();
+  // The peers of a window of which the leader has no usable record; problem: why it has none.
+  [[nodiscard]] Result<PeerSelection> peers_without_record(const Registration& leader,
+                                                           const std::string& problem) const;
+  void apply(const std::vector<Contribution>& accepted);
+  void report(int64_t window, const DecidedWindow& decided);
+  void drop_expired_contribution();
+  void drop_contributions_passed_over();
+  // Leaves the run: from here on advance() catches up until the model is the run's again.
+  void leave_run();
+
+  // The first window that the feedback holds nothing of, whatever has become of the window itself.
+  [[nodiscard]] int64_t first_untrained_window() const;
+  void load_own_state();
+  void settle_own_state(const CatchUpReport& report);
+  [[nodiscard]] Status write_own_state(const MinerState& state);
+  // Writes the state file on a thread: what it consists of does not change between a contribution and the
+  // next window's training. A change at any other time must call finish_saving() before.
+  void begin_saving();
+  void finish_saving();
+  void dump_what_is_compressed();
 
   const NodeEnvironment& environment_;
   ObjectStore& store_;
@@ -90,20 +81,22 @@ class Miner {
   Trainer trainer_;
   WindowTimeline timeline_;
   Registration self_;
-  bool started_ = false;
-  bool state_loaded_ = false;  // from the file, where there is one
-  // untrained_window() when the catch-up began; nothing: what we hold back does not count.
-  std::optional<int64_t> untrained_;
-  int64_t no_record_of_ = -1;        // catching up from this window has found no record of it
-  int64_t contributed_window_ = -1;  // the newest window that we have published in, or tried to
+  bool in_run_ = false;
+  bool own_state_loaded_ = false;  // from the file, if there is one
+  // first_untrained_window() when the miner left the run, in this process or in the one that wrote the file.
+  // nullopt: the feedback belongs to another model and does not count.
+  std::optional<int64_t> feedback_ended_before_;
+  // The window that the last catch-up ended at without having moved: the leader has no usable record of it.
+  std::optional<int64_t> unrecorded_window_;
+  int64_t contributed_window_ = -1;  // the newest window that a contribution was published in, or given up
   struct {
-    int64_t window = -1;
+    int64_t window = -1;  // the window that was trained in last, from the model that the replica still has
     InnerReport inner;
     double seconds = 0;
     int64_t contribution_bytes = 0;
   } trained_;
   Bytes unpublished_;   // trained_.window's contribution, as long as the store has not taken it
-  Status saved_;        // of the last background saving, written by its thread
+  Status saved_;        // outcome of the last background saving, written by its thread
   std::jthread saver_;  // last: joined before what it reads goes away
 };
 

@@ -12,18 +12,18 @@
 namespace templar {
 
 struct MinerState {
-  int64_t window = 0;      // the first window that has not been trained when this was saved
+  int64_t window = 0;      // the first window that had not been trained in when this was saved
   int64_t iterations = 0;  // see Trainer
 };
 
-// Streams everything into the file, atomically. Fails (fatal) as the file system does; the old file then
+// Streams everything into the file, atomically. Fails (fatal) where it can't be written; the old file then
 // stays.
 [[nodiscard]] Status save_miner_state(const std::filesystem::path& file, const Hash256& run_id,
                                       const MinerState& state, ParameterSpans feedback,
                                       const OptimiserState& optimiser);
 
-// Fills feedback and optimiser from the file; nothing if there is no file. Fails (skip), both then untouched,
-// if it is of another run or model, torn or changed.
+// Fills feedback and optimiser from the file; nullopt if there is no file. Fails (skip) if the file is of
+// another run or model, torn or changed: feedback and optimiser are then as before.
 [[nodiscard]] Result<std::optional<MinerState>> load_miner_state(const std::filesystem::path& file,
                                                                  const Hash256& run_id,
                                                                  ParameterSpans feedback,

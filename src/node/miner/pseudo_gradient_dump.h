@@ -10,7 +10,7 @@ namespace templar {
 
 // Writes folder/window-<5 digits>-uid-<uid>.safetensors, or replaces it as a whole: for each parameter the
 // tensors "pseudo_gradient.<name>" (DeMo: the gradient) and "error_feedback.<name>" (the momentum) as they
-// are before the window's compression, F32. Makes the folder. Fails (fatal) where the disk does.
+// are before the window's compression, F32. Makes the folder. Fails (fatal) where it can't be written.
 [[nodiscard]] Status dump_pseudo_gradient(const std::filesystem::path& folder, int64_t window, uint32_t uid,
                                           const ParameterLayout& layout, ConstParameterSpans pseudo_gradient,
                                           ConstParameterSpans error_feedback);

@@ -26,7 +26,7 @@ Trainer::Trainer(const NodeEnvironment& environment)
 
 Result<TrainedWindow> Trainer::train(Replica& replica, const SampleAssignment& assignment,
                                      const Shard& shard) {
-  start_.copy_from(std::as_const(replica.engine()).parameters());
+  start_.copy_from(replica.parameters());
   auto trained = environment_.spec.algorithm == Algorithm::kDemo
                      ? train_demo(replica, assignment, shard)
                      : train_sparse_loco(replica, assignment, shard);
@@ -83,7 +83,7 @@ Result<TrainedWindow> Trainer::train_demo(Replica& replica, const SampleAssignme
   const InnerSpec& inner = environment_.spec.inner;
   Engine& engine = replica.engine();
   const SampleTokens samples = read_samples(assignment, shard, 0, inner.batch_size);
-  // Nothing but the decay at its end changes the model.
+  // DeMo makes no inner step: until prepare_demo's weight decay the model stays at the window's start.
   TRY_ASSIGN(const double loss, engine.compute_gradients(samples.batch()));
   const DemoStep step{.iteration = iterations,
                       .learning_rate = scheduled_learning_rate(inner, replica.plan().first_inner_step),

@@ -26,8 +26,9 @@ class Trainer {
   explicit Trainer(const NodeEnvironment& environment);
 
   // Trains on the assigned samples and compresses what was learnt. The replica's parameters are those of the
-  // window's start before and after, also on failure; the feedback then is as it was. Fails as the engine and
-  // the codec do.
+  // window's start before and after the call, also on failure; the feedback stays as it was on failure. Fails
+  // (skip) if a loss, a gradient or what is compressed is not finite, (fatal) if a token is out of the
+  // vocabulary.
   [[nodiscard]] Result<TrainedWindow> train(Replica& replica, const SampleAssignment& assignment,
                                             const Shard& shard);
 

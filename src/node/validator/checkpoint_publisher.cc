@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/log_context.h"
 #include "formats/checkpoint/checkpoint_contents.h"
@@ -13,6 +12,7 @@ namespace templar {
 void CheckpointPublisher::begin(std::string bucket, const CheckpointInfo& info,
                                 std::shared_ptr<const ParameterBuffers> parameters) {
   CHECK(!busy());
+  begun_ = {.window = info.window, .since = {}};
   done_ = false;
   worker_ = std::jthread([this, bucket = std::move(bucket), info, parameters = std::move(parameters),
                           speaker = current_log_context()]() mutable {
@@ -47,7 +47,7 @@ Status CheckpointPublisher::publish(const std::string& bucket, const CheckpointI
                          key_, team));
   log(LogLevel::kInfo, "checkpoint", "published",
       {{"window", info.window}, {"bucket", bucket}, {"seconds", watch.seconds()}});
-  // What is too old costs space: it is tried again with the next one.
+  // Old checkpoints that stay cost space and nothing else: their removal is tried again after the next one.
   if (Status removed = remove_expired_checkpoints(store_, bucket, options_.retention); !removed) {
     log(LogLevel::kWarning, "checkpoint", "old ones not removed", {{"reason", removed.error().message}});
   }

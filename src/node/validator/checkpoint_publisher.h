@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/keys.h"
 #include "core/run/run_spec.h"
 #include "formats/checkpoint/checkpoint.h"
@@ -32,15 +33,21 @@ class CheckpointPublisher {
   // The store must outlive it.
   CheckpointPublisher(const RunSpec& spec, ObjectStore& store, const KeyPair& key, PublisherOptions options)
       : spec_(spec), store_(store), key_(key), options_(std::move(options)) {}
-  // Waits for what is under way.
+  // Waits for a checkpoint that is under way.
   ~CheckpointPublisher() = default;
 
   // Whether a checkpoint is under way, or its outcome has not been asked for yet.
   [[nodiscard]] bool busy() const { return worker_.joinable(); }
+  struct Begun {
+    int64_t window = 0;
+    Stopwatch since;
+  };
+  // The checkpoint that was begun last; not before any was.
+  [[nodiscard]] const Begun& begun() const { return begun_; }
   // Begins to publish and returns at once. Must not be busy (CHECK).
   void begin(std::string bucket, const CheckpointInfo& info,
              std::shared_ptr<const ParameterBuffers> parameters);
-  // The outcome of what was begun, once; nothing while it is under way, or if nothing was begun.
+  // The outcome of what was begun, once; nullopt while it is under way, or if nothing was begun.
   [[nodiscard]] std::optional<Status> outcome();
   // The same, waiting for it; success if nothing was begun.
   [[nodiscard]] Status wait();
@@ -53,6 +60,7 @@ class CheckpointPublisher {
   ObjectStore& store_;
   const KeyPair key_;
   const PublisherOptions options_;
+  Begun begun_;
   Status result_;  // written by the worker before done_
   std::atomic<bool> done_ = false;
   std::jthread worker_;  // last: joined before the rest goes away

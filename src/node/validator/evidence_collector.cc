@@ -1,11 +1,10 @@
 #include "node/validator/evidence_collector.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
-#include "node/window/roster.h"
 #include "node/window/window_samples.h"
+#include "ports/roster.h"
 
 namespace templar {
 namespace {
@@ -23,18 +22,15 @@ bool in_gather(const Gathered& gathered, uint32_t uid) {
 }
 
 Draw draw_miners(const NodeEnvironment& environment, const Shard& shard, const EvidenceRequest& request) {
-  std::vector<uint32_t> miners;
-  for (const Registration& node : request.request.roster) {
-    if (node.role == NodeRole::kMiner) miners.push_back(node.uid);
-  }
+  const std::vector<uint32_t> miners = miner_uids(request.gather.roster);
   const auto chosen =
       choose_evaluated_uids(evaluation_candidates(request.scoreboard, miners), environment.spec.scoring,
-                            environment.spec.seed, request.request.plan.window);
+                            environment.spec.seed, request.gather.plan.window);
   Draw draw;
   for (const uint32_t uid : chosen) {
     draw.uids.insert(uid);
     if (in_gather(request.gathered, uid)) continue;
-    auto result = read_contribution(environment, request.request, shard, uid);
+    auto result = read_contribution(environment, request.gather, shard, uid);
     if (auto* contribution = std::get_if<Contribution>(&result)) {
       draw.outside.push_back(std::move(*contribution));
     } else {
@@ -58,7 +54,7 @@ MinerEvidence accepted_evidence(const Contribution& contribution) {
 
 Result<Evidence> collect_evidence(const NodeEnvironment& environment, Replica& replica, LossMeter& meter,
                                   const EvidenceRequest& request) {
-  TRY_ASSIGN(const Shard shard, open_active_shard(environment, request.request.plan));
+  TRY_ASSIGN(const Shard shard, open_active_shard(environment, request.gather.plan));
   const Draw draw = draw_miners(environment, shard, request);
 
   std::vector<const Contribution*> contributions = as_list(request.gathered.accepted);
@@ -66,7 +62,7 @@ Result<Evidence> collect_evidence(const NodeEnvironment& environment, Replica& r
   std::ranges::sort(contributions, {}, [](const Contribution* c) { return c->header().uid; });
 
   Evidence evidence{
-      .window = request.request.plan.window, .outer_step = request.request.plan.outer_step, .miners = {}};
+      .window = request.gather.plan.window, .outer_step = request.gather.plan.outer_step, .miners = {}};
   std::vector<uint32_t> measured;
   for (const Contribution* contribution : contributions) {
     evidence.miners.push_back(accepted_evidence(*contribution));
@@ -79,7 +75,7 @@ Result<Evidence> collect_evidence(const NodeEnvironment& environment, Replica& r
   }
 
   const auto add_rejected = [&](const RejectedContribution& rejected) {
-    const Registration* node = find_uid(request.request.roster, rejected.uid);
+    const Registration* node = find_uid(request.gather.roster, rejected.uid);
     if (node == nullptr) return;  // not on the ledger any more
     evidence.miners.push_back({.uid = rejected.uid,
                                .key = node->key,

@@ -8,20 +8,19 @@
 #include "core/scoring/scoreboard.h"
 #include "node/validator/loss_meter.h"
 #include "node/window/gather.h"
-#include "node/window/replica.h"
 
 namespace templar {
 
 struct EvidenceRequest {
-  const GatherRequest& request;
-  const Gathered& gathered;      // its accepted set is the window's
+  const GatherRequest& gather;   // of the window
+  const Gathered& gathered;      // accepted is what the window's outer step takes
   const Scoreboard& scoreboard;  // decides whom to measure
   ByteView sampling_key;         // see LossMeter
 };
 
-// Evidence of every miner of the gather, and of those outside it that were drawn for evaluation: else nobody
-// new could ever come in. The replica's parameters are the same before and after. Fails as the engine and the
-// shards do.
+// Evidence of every miner of the gather, and of those outside it that were drawn for evaluation: without
+// these no new miner could ever earn a place. The replica's parameters are the same before and after. Fails
+// (fatal) where the window's shard is missing or corrupt, or the engine can't evaluate its samples.
 [[nodiscard]] Result<Evidence> collect_evidence(const NodeEnvironment& environment, Replica& replica,
                                                 LossMeter& meter, const EvidenceRequest& request);
 

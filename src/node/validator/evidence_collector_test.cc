@@ -21,7 +21,7 @@ class EvidenceCollector : public ::testing::Test {
     const auto gathered = gather(world_.environment, request);
     EXPECT_TRUE(gathered.has_value());
     const auto evidence = collect_evidence(world_.environment, replica_, meter_,
-                                           {.request = request,
+                                           {.gather = request,
                                             .gathered = *gathered,
                                             .scoreboard = scoreboard_,
                                             .sampling_key = as_bytes("key")});
@@ -38,7 +38,8 @@ class EvidenceCollector : public ::testing::Test {
   TestWorld world_;
   std::unique_ptr<Engine> engine_ = make_node_engine(world_.spec());
   Replica replica_{world_.environment, *engine_, 1};
-  LossMeter meter_{world_.environment};
+  StartCopy start_copy_{world_.environment.layout};
+  LossMeter meter_{world_.environment, start_copy_};
   Scoreboard scoreboard_;
 };
 

@@ -7,7 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "node/window/node_measurement.h"
+#include "ports/metric_fields.h"
+
 
 namespace templar {
 namespace {

@@ -1,11 +1,10 @@
-// What a validator tells about a window that it has judged.
+// The measurements of a window that a validator has judged.
 #pragma once
 
 #include <cstdint>
 
 #include "core/scoring/evidence.h"
 #include "core/scoring/scoreboard.h"
-#include "node/window/environment.h"
 #include "node/window/replica.h"
 
 namespace templar {
@@ -15,7 +14,7 @@ struct Judgement {
   const Evidence& evidence;
   const AdvanceResult& result;
   const Replica& replica;
-  double seconds = 0;  // that it took
+  double seconds = 0;  // that judging took
 };
 
 // Writes validator_window_v2 and, of each miner of the evidence (tag eval_uid): validator_scores;

@@ -43,8 +43,7 @@ Result<std::vector<Evaluation>> LossMeter::measure(Replica& replica, Contributio
   TRY_ASSIGN(const double unassigned_before, mean_loss(engine, unassigned));
 
   const ClipFactors factors = clip_factors(accepted);
-  const auto start =
-      start_copy_.take(replica.state_root(), std::as_const(engine).parameters(), replica.team());
+  const auto start = start_copy_.take(replica.state_root(), replica.parameters(), replica.team());
   const auto restore = [&] {
     copy_parameters(start->spans(), engine.parameters(), replica.team());
     engine.parameters_changed();

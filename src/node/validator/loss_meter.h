@@ -16,23 +16,22 @@ namespace templar {
 // Measures contributions one by one against the model at the window's start.
 class LossMeter {
  public:
-  explicit LossMeter(const NodeEnvironment& environment)
-      : environment_(environment), start_copy_(environment.layout) {}
+  // Both must outlive it. start_copy: what the parameters are put back from.
+  LossMeter(const NodeEnvironment& environment, StartCopy& start_copy)
+      : environment_(environment), start_copy_(start_copy) {}
 
   // sampling_key: bytes that miners don't know; they choose the unassigned samples. accepted: the window's,
   // ascending uid (their clip factors are those of the gather); uids: which of them to measure. The result
   // has one evaluation for each of uids, in their order. The replica's parameters are the same, bit for bit,
-  // before and after. Fails as the engine and the shards do.
+  // before and after. Fails (fatal) where the window's shard is missing or corrupt, or the engine can't
+  // evaluate its samples.
   [[nodiscard]] Result<std::vector<Evaluation>> measure(Replica& replica, ContributionList accepted,
                                                         std::span<const uint32_t> uids,
                                                         ByteView sampling_key);
 
-  // What the parameters are put back from.
-  [[nodiscard]] StartCopy& start_copy() { return start_copy_; }
-
  private:
   const NodeEnvironment& environment_;
-  StartCopy start_copy_;
+  StartCopy& start_copy_;
 };
 
 }  // namespace templar

@@ -25,7 +25,8 @@ class Measuring : public ::testing::Test {
   TestWorld world_;
   std::unique_ptr<Engine> engine_ = make_node_engine(world_.spec());
   Replica replica_{world_.environment, *engine_, 1};
-  LossMeter meter_{world_.environment};
+  StartCopy start_copy_{world_.environment.layout};
+  LossMeter meter_{world_.environment, start_copy_};
   std::vector<Contribution> accepted_;
 };
 

@@ -1,5 +1,5 @@
-// A copy of the model at a window's start, shared by all who need one: what measures contributions puts the
-// parameters back from it, a checkpoint is written from it while the window goes on.
+// A copy of the model at a window's start, shared by its two users: the measuring of contributions puts the
+// parameters back from it, and a checkpoint is written from it while the window goes on.
 #pragma once
 
 #include <memory>
@@ -16,16 +16,16 @@ class StartCopy {
  public:
   explicit StartCopy(const ParameterLayout& layout) : layout_(layout) {}
 
-  // The parameters of that state root, copied on all threads of the team unless the last copy is of the same.
-  // Nobody changes what is returned, which may be held on any thread. Memory for a second copy is taken only
-  // while somebody holds the one before; it is kept for the next time.
+  // The parameters of that state root, copied on all threads of the team unless the last copy has the same
+  // root. The copy that is returned never changes and may be held on any thread. Memory for a second copy is
+  // taken only while the one before is still held, and is kept for the next time.
   [[nodiscard]] std::shared_ptr<const ParameterBuffers> take(const Hash256& state_root,
                                                              ConstParameterSpans parameters,
                                                              ThreadTeam& team);
 
  private:
-  // Buffers that nobody holds. Whoever lets the last reference go puts its buffer back, under the mutex: who
-  // takes it afterwards sees that it is no longer read.
+  // Buffers that are not in use. The thread that lets a copy's last reference go puts its buffer back under
+  // the mutex, so that the thread that takes the buffer next sees all reading ended.
   struct Free {
     Mutex mutex;
     std::vector<std::unique_ptr<ParameterBuffers>> buffers GUARDED_BY(mutex);
@@ -38,7 +38,7 @@ class StartCopy {
   Hash256 state_root_;
 };
 
-// As copy_parameters, on all threads of the team.
+// Copies the values of from into to, which has the same shape (CHECK), on all threads of the team.
 void copy_parameters(ConstParameterSpans from, ParameterSpans to, ThreadTeam& team);
 
 }  // namespace templar

@@ -10,14 +10,11 @@
 
 #include "base/keys.h"
 #include "node/catch_up/catch_up.h"
-#include "node/validator/checkpoint_publisher.h"
-#include "node/validator/loss_meter.h"
+#include "node/validator/checkpoint_schedule.h"
+#include "node/validator/evidence_collector.h"
 #include "node/validator/validator_state.h"
-#include "node/window/environment.h"
-#include "node/window/gather.h"
-#include "node/window/replica.h"
+#include "node/window/decide_window.h"
 #include "node/window/window_clock.h"
-#include "node/window/window_timeline.h"
 #include "ports/tokenizer.h"
 
 namespace templar {
@@ -39,44 +36,30 @@ class Validator {
             const KeyPair& key, const ValidatorOptions& options);
 
   // Does the next thing there is to do: come into the run or catch up, decide a closed window (gather, and
-  // the record if it leads), or judge it (measure, score, outer step, begin a checkpoint, which is then
-  // published in the background). Fails (retry) where the store or the ledger was away: the call may be
-  // repeated.
+  // publish the record if it leads), or judge it (measure, score, outer step, begin a checkpoint, which is
+  // then published in the background). Fails (retry) where the store or the ledger was away: the call may be
+  // repeated. Fails (fatal) if a person has to act.
   [[nodiscard]] Result<Progress> advance();
 
-  // Waits for a checkpoint that is under way, before a clean end. Fails as its publication did.
-  [[nodiscard]] Status finish();
+  // Waits for a checkpoint that is being published, before a clean end. Fails (fatal) if it can't be
+  // published.
+  [[nodiscard]] Status finish() { return checkpoints_.finish(self_); }
 
   [[nodiscard]] const Replica& replica() const { return replica_; }
   [[nodiscard]] const Scoreboard& scoreboard() const { return state_.scoreboard; }
 
  private:
-  // A window whose accepted set is decided and which waits to be judged.
-  struct Decision {
-    GatherRequest request;
-    Gathered gathered;  // by the leader's record, where there is one
-  };
-
-  [[nodiscard]] Result<Progress> start();
+  [[nodiscard]] Result<Progress> come_into_run();
   [[nodiscard]] Status load_state();
   [[nodiscard]] Result<bool> begin_run(std::span<const Registration> roster);
-  [[nodiscard]] Result<Progress> decide_window();
-  // What the record settles replaces what was gathered; false where its contributions are not to be had and
-  // catching up goes on.
-  [[nodiscard]] Result<bool> take_record(const AggregateRecord& record, Decision& decision);
-  [[nodiscard]] Status publish_record(const Decision& decision);
-  void drop_old_copies();
+  [[nodiscard]] Result<Progress> decide_closed_window();
+  [[nodiscard]] Status publish_record(const DecidedWindow& decided);
   [[nodiscard]] Result<Progress> judge_window();
   [[nodiscard]] Result<Evidence> measure_contributions();
   void finish_window();
+  void drop_old_copies();
   [[nodiscard]] Status settle(const AdvanceResult& result, int64_t window);
   [[nodiscard]] Status store_state(const ValidatorState& state);
-  [[nodiscard]] Status observe_publisher();
-  [[nodiscard]] Status take_outcome(const Status& outcome);
-  void note_checkpoint();
-  void begin_checkpoint();
-  [[nodiscard]] Status publish_checkpoint_now();
-  [[nodiscard]] bool leads(std::span<const Registration> roster) const;
 
   const NodeEnvironment& environment_;
   ObjectStore& store_;
@@ -86,25 +69,17 @@ class Validator {
   WindowClock clock_;
   Replica replica_;
   CatchUp catch_up_;
+  StartCopy start_copy_;
   LossMeter meter_;
-  CheckpointPublisher publisher_;
   WindowTimeline timeline_;
+  CheckpointSchedule checkpoints_;
   Registration self_;
   Bytes sampling_key_;  // known to this validator alone, the same after a restart
   ValidatorState state_;
-  std::optional<Decision> decision_;
-  bool checkpoint_due_ = false;  // of the replica's window
-  struct UnderWay {
-    int64_t window = 0;
-    Stopwatch since;
-  };
-  std::optional<UnderWay> under_way_;         // the checkpoint that is being published
-  std::optional<int64_t> newest_checkpoint_;  // that we know to be published, or to have come from
-  bool retry_checkpoint_ = false;             // the one before could not be published
-  bool others_wait_for_it_ = false;           // there is none before it, or the node ends with it
-  bool started_ = false;
-  bool state_loaded_ = false;  // the bucket has been asked for it
-  bool has_state_ = false;     // it had one, or has by now
+  std::optional<DecidedWindow> decided_;  // the replica's window, until it is judged
+  bool in_run_ = false;
+  bool asked_for_state_ = false;  // the bucket, for the state that an earlier start left
+  bool has_state_ = false;        // the bucket has a state: of an earlier start, or stored by this one
 };
 
 }  // namespace templar

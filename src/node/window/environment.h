@@ -1,13 +1,18 @@
-// What every node is given, whatever its role: read-only views of the run and of the world.
+// What every node is given, whatever its role: read-only views of the run and of the world, and a name to
+// speak under.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <initializer_list>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/hash.h"
 #include "core/run/parameter_layout.h"
 #include "core/run/run_spec.h"
 #include "ports/ledger.h"
+#include "ports/metric_fields.h"
 #include "ports/metrics_sink.h"
 #include "ports/object_store.h"
 #include "ports/shard_source.h"
@@ -35,14 +40,26 @@ struct NodeEnvironment {
   const LedgerReader& ledger;
   const ShardSource& shards;
   MetricsSink& metrics;
-  // Where checkpoints that are fetched are kept; empty: they are read from where they lie, as it suits a
-  // store on the same machine.
+  // Checkpoints are copied into this folder before they are loaded, and kept there. Empty: they are read from
+  // the store, which suits a store on the same machine.
   const std::filesystem::path checkpoint_folder;
 };
 
+// How a node is named on the log and in measurements.
+struct NodeName {
+  std::string_view role;  // name_of its NodeRole, or "baseline"; must live as long as this
+  uint32_t uid = 0;
+};
+
+// A measurement with those fields and the standard tags: the node's role and uid, and the run. Its time is
+// that of its writing.
+[[nodiscard]] Measurement node_measurement(MeasurementName name, const NodeName& node,
+                                           const NodeEnvironment& environment,
+                                           std::initializer_list<MetricField> fields);
+
 // What a node's advance() did.
 enum class Progress {
-  kWorked,    // something: there may be more to do at once
+  kWorked,    // it did something: there may be more to do at once
   kWaiting,   // nothing can be done until a block is made or another node publishes
   kFinished,  // the window that it was to run up to is reached
 };

@@ -6,37 +6,32 @@
 #include <optional>
 #include <variant>
 
+#include "base/back_off.h"
 #include "base/log.h"
 #include "base/scratch_file.h"
 #include "core/consensus/possession.h"
 #include "core/protocol/object_keys.h"
-#include "node/window/roster.h"
 #include "node/window/window_samples.h"
+#include "ports/roster.h"
 
 namespace templar {
 namespace {
 
-// Calls before an object counts as missing for now: a store's short trouble passes, and one that is away must
-// not hold up the window.
-constexpr int kStoreAttempts = 3;
+// A store that does not answer is asked again at once, and then counts as away: a gather that waited for one
+// peer's store would keep all others waiting.
+constexpr int kStoreRetries = 2;
 
-// A call to the store, repeated while it says "retry".
 template <typename Call>
-auto with_retries(const Call& call) {
-  auto result = call();
-  for (int attempt = 1; attempt < kStoreAttempts && !result && result.error().kind == ErrorKind::kRetry;
-       ++attempt) {
-    result = call();
-  }
-  return result;
+auto ask_store(const Call& call) {
+  return retry_at_once(kStoreRetries, ErrorKind::kRetry, call);
 }
 
 Verdict missing_verdict(std::string reason) {
   return {VerdictCode::kMissing, std::move(reason)};
 }
 
-// What was downloaded, parsed. Until the outer step all of a window's contributions are kept, so they move
-// out of memory into files; where there is no room for a file, they stay.
+// Parses what was downloaded. All of a window's contributions are kept until its outer step, so their bytes
+// move out of memory into files; if there is no room for a file, they stay in memory.
 Result<Contribution> parse(const NodeEnvironment& environment, Bytes bytes) {
   auto in_file = move_to_scratch_file(bytes);
   if (!in_file)
@@ -85,18 +80,19 @@ uint32_t uid_in(const Contribution& contribution) {
   return contribution.header().uid;
 }
 
-bool is(const Contribution& contribution, const AcceptedContribution& wanted) {
+bool matches(const Contribution& contribution, const AcceptedContribution& wanted) {
   return uid_in(contribution) == wanted.uid && contribution.content_hash() == wanted.content_hash;
 }
 
-// As read_contribution; fails (retry) where the store was away.
+// The peer's contribution of the window, or why it does not count. Fails (retry) where the store was away.
 Result<std::variant<Contribution, Verdict>> ask_for_contribution(const NodeEnvironment& environment,
                                                                  const GatherRequest& request,
                                                                  const Shard& shard, uint32_t uid) {
   const Registration* peer = find_uid(request.roster, uid);
   if (peer == nullptr) return missing_verdict("not on the ledger");
   const std::string key = contribution_key(request.plan.window);
-  TRY_ASSIGN(const auto info, with_retries([&] { return environment.store.head(peer->bucket, key); }));
+  // Time and size stand before the content: what is late or too large is not worth a download.
+  TRY_ASSIGN(const auto info, ask_store([&] { return environment.store.head(peer->bucket, key); }));
   if (!info) return missing_verdict("nothing stored");
   if (Verdict time = judge_time(*info, request.times); !time.accepted()) return time;
 
@@ -104,7 +100,7 @@ Result<std::variant<Contribution, Verdict>> ask_for_contribution(const NodeEnvir
   if (info->size_bytes > limit) {
     return invalid_verdict(fmt::format("{} bytes, at most {} are legal", info->size_bytes, limit));
   }
-  auto bytes = with_retries([&] { return environment.store.get(peer->bucket, key, limit); });
+  auto bytes = ask_store([&] { return environment.store.get(peer->bucket, key, limit); });
   if (!bytes && bytes.error().kind == ErrorKind::kRetry) return std::unexpected(std::move(bytes).error());
   if (!bytes) return missing_verdict("store: " + bytes.error().message);
   auto contribution = parse(environment, std::move(*bytes));
@@ -114,19 +110,21 @@ Result<std::variant<Contribution, Verdict>> ask_for_contribution(const NodeEnvir
   return std::move(*contribution);
 }
 
-// That object, if it is what a record names. Fails (retry) where the store was away, (skip) where it has
-// something else or nothing.
+// The object, if it is the contribution that a record names. Fails (retry) where the store was away, (skip)
+// where it has no such object or another contribution in its place.
 Result<Contribution> fetch_object(const NodeEnvironment& environment, std::string_view bucket,
                                   const std::string& key, const AcceptedContribution& wanted) {
   const auto limit = static_cast<uint64_t>(max_contribution_size(environment.layout, environment.spec.codec));
-  TRY_ASSIGN(Bytes bytes, with_retries([&] { return environment.store.get(bucket, key, limit); }));
+  TRY_ASSIGN(Bytes bytes, ask_store([&] { return environment.store.get(bucket, key, limit); }));
   TRY_ASSIGN(Contribution contribution, parse(environment, std::move(bytes)));
-  if (is(contribution, wanted)) return contribution;
+  if (matches(contribution, wanted)) return contribution;
   return skip_error(fmt::format("content {} is stored, the leader's record names {}",
                                 contribution.content_hash().brief(), wanted.content_hash.brief()));
 }
 
-// From the miner's bucket, else the leader's copy.
+// Reads a contribution that the record names from its miner's bucket, else the leader's copy of it. Fails
+// (retry) if one of the two stores was away: it may have what is wanted. Fails (skip) if both answered and
+// neither has it.
 Result<Contribution> fetch_accepted(const NodeEnvironment& environment, const AggregateRecord& record,
                                     const AcceptedContribution& wanted,
                                     std::span<const Registration> roster) {
@@ -139,6 +137,7 @@ Result<Contribution> fetch_accepted(const NodeEnvironment& environment, const Ag
   auto copy = fetch_object(environment, find_uid(roster, *leader)->bucket,
                            accepted_contribution_key(record.window, wanted.uid), wanted);
   if (copy) return copy;
+  // Only if both stores answered, the contribution is known to be gone.
   const bool away = own.error().kind == ErrorKind::kRetry || copy.error().kind == ErrorKind::kRetry;
   return std::unexpected(
       Error{.kind = away ? ErrorKind::kRetry : ErrorKind::kSkip,
@@ -158,9 +157,10 @@ std::variant<Contribution, Verdict> read_contribution(const NodeEnvironment& env
 Result<Gathered> gather(const NodeEnvironment& environment, const GatherRequest& request) {
   TRY_ASSIGN(const Shard shard, open_active_shard(environment, request.plan));
   Gathered gathered;
-  const auto take = [&](uint32_t uid) {
+  const auto ask = [&](uint32_t uid) {
     auto result = ask_for_contribution(environment, request, shard, uid);
     if (!result) {
+      // Rejected for now like any other: a single store can't hold up the window.
       gathered.unanswered.push_back(uid);
       gathered.rejected.push_back({uid, missing_verdict("store: " + result.error().message)});
     } else if (auto* contribution = std::get_if<Contribution>(&*result)) {
@@ -169,10 +169,11 @@ Result<Gathered> gather(const NodeEnvironment& environment, const GatherRequest&
       gathered.rejected.push_back({uid, std::get<Verdict>(*std::move(result))});
     }
   };
-  for (const uint32_t uid : request.peers.gather) take(uid);
+  for (const uint32_t uid : request.peers.gather) ask(uid);
+  // A reserve peer fills a hole only with a contribution that counts, so more than one may be asked for it.
   for (const uint32_t uid : request.peers.reserve) {
     if (gathered.accepted.size() >= request.peers.gather.size()) break;
-    take(uid);
+    ask(uid);
   }
   std::ranges::sort(gathered.accepted, {}, uid_in);
   std::ranges::sort(gathered.rejected, {}, &RejectedContribution::uid);
@@ -184,8 +185,9 @@ Result<NamedContributions> fetch_named(const NodeEnvironment& environment, const
                                        std::vector<Contribution> at_hand) {
   NamedContributions named;
   for (const AcceptedContribution& wanted : record.accepted) {
+    // By hash, not by uid: the miner may have stored another contribution since the leader read this one.
     const auto found = std::ranges::find_if(
-        at_hand, [&](const Contribution& contribution) { return is(contribution, wanted); });
+        at_hand, [&](const Contribution& contribution) { return matches(contribution, wanted); });
     if (found != at_hand.end()) {
       named.found.push_back(std::move(*found));
       at_hand.erase(found);
@@ -203,13 +205,6 @@ Result<NamedContributions> fetch_named(const NodeEnvironment& environment, const
     named.missing.push_back({wanted, reason.message});
   }
   return named;
-}
-
-std::vector<const Contribution*> as_list(const std::vector<Contribution>& contributions) {
-  std::vector<const Contribution*> list;
-  list.reserve(contributions.size());
-  for (const Contribution& contribution : contributions) list.push_back(&contribution);
-  return list;
 }
 
 }  // namespace templar

@@ -1,6 +1,6 @@
 // The gather: which contributions of a window count. Every node decides it by the same rule from the same
-// store, so all come to the same set; where they don't (a store that answered one and not the other), the
-// leader's record decides.
+// store, so all come to the same set. Where they don't, because a store answered one node and not another,
+// the leader's record decides.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,8 @@ struct GatherRequest {
 struct Gathered {
   std::vector<Contribution> accepted;          // ascending uid
   std::vector<RejectedContribution> rejected;  // ascending uid
-  // Of the rejected, those whose store was away: asked again, it may have them.
+  // Uids of rejected ones that could not be read because their store was away. Asked again later, it may have
+  // them.
   std::vector<uint32_t> unanswered;
 };
 
@@ -54,19 +55,16 @@ struct NamedContributions {
                                                                     const Shard& shard, uint32_t uid);
 
 // The gather peers' contributions, each hole filled with that of the next reserve peer whose own counts. A
-// wrong or missing one is rejected with its reason and stops nobody. Fails only where the active shard can't
-// be opened.
+// wrong or missing one is rejected with its reason and stops nobody. Fails only if the active shard can't be
+// opened.
 [[nodiscard]] Result<Gathered> gather(const NodeEnvironment& environment, const GatherRequest& request);
 
-// The contributions that a record names, by content hash; those already at hand are taken out of it. Each
-// other one is read from its miner's bucket, and where that has it no more, or something else in its place,
+// The contributions that a record names, by content hash. What is among at_hand is taken from there. Any
+// other one is read from its miner's bucket or, if that does not have it or has something else in its place,
 // from the leader's copy. Fails (retry) where a store was away.
 [[nodiscard]] Result<NamedContributions> fetch_named(const NodeEnvironment& environment,
                                                      const AggregateRecord& record,
                                                      std::span<const Registration> roster,
                                                      std::vector<Contribution> at_hand);
-
-// Pointers to each, as consensus takes them.
-[[nodiscard]] std::vector<const Contribution*> as_list(const std::vector<Contribution>& contributions);
 
 }  // namespace templar

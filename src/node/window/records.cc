@@ -50,7 +50,7 @@ Result<std::optional<PeerSelection>> peers_in_force(const NodeEnvironment& envir
   for (const int64_t candidate : candidates) {
     const auto record = read_record(environment, leader, candidate);
     if (record && record->has_value()) return selection_of(**record);
-    if (!record && record.error().kind != ErrorKind::kSkip) return std::unexpected(record.error());
+    TRY(fail_unless_skip(record));
   }
   return std::nullopt;
 }

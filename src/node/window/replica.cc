@@ -23,9 +23,9 @@ double Replica::outer_learning_rate() const {
   return scheduled_learning_rate(environment_.spec.inner, plan().first_inner_step);
 }
 
-void Replica::close_window(ContributionList accepted) {
+void Replica::close_window(std::span<const Contribution> accepted) {
   if (!accepted.empty()) {
-    apply_outer_step(engine_.parameters(), environment_.layout, environment_.spec, accepted,
+    apply_outer_step(engine_.parameters(), environment_.layout, environment_.spec, as_list(accepted),
                      outer_learning_rate(), team_);
     ++outer_step_;
     refresh();
@@ -35,7 +35,7 @@ void Replica::close_window(ContributionList accepted) {
 
 void Replica::refresh() {
   engine_.parameters_changed();
-  state_tree_ = compute_state_tree(environment_.layout, std::as_const(engine_).parameters(), team_);
+  state_tree_ = compute_state_tree(environment_.layout, parameters(), team_);
 }
 
 }  // namespace templar

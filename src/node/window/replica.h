@@ -1,9 +1,11 @@
 // A node's copy of the shared model: the parameters in its engine, and which window they are the start of.
-// Only close_window and the two ways to begin move it, so it is never between two states: it stands at a
-// window's start, or is of no use until it begins again.
+// Only close_window and the two ways to begin move it, so it either stands at a window's start or has to
+// begin again, and is never between two windows.
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <utility>
 
 #include "base/hash.h"
 #include "base/thread_team.h"
@@ -17,13 +19,13 @@ namespace templar {
 
 class Replica {
  public:
-  // Both must outlive it. threads: for the outer step and hashing.
+  // Environment and engine must outlive it. threads: for the outer step and hashing.
   Replica(const NodeEnvironment& environment, Engine& engine, int threads)
       : environment_(environment), engine_(engine), team_(threads) {}
 
   // The run's initial model, as the start of that window.
   void begin_initial(int64_t window);
-  // The engine's parameters as somebody has just loaded them.
+  // The parameters that have just been loaded into the engine, as the start of that window.
   void begin_loaded(int64_t window, int64_t outer_step, int64_t start_window = 0);
   // The parameters are wrong, or about to be overwritten: to be called before they are loaded.
   void discard() { begun_ = false; }
@@ -35,18 +37,19 @@ class Replica {
   [[nodiscard]] int64_t outer_step() const { return outer_step_; }
   // The run's first.
   [[nodiscard]] int64_t start_window() const { return start_window_; }
-  // Of the parameters at the window's start: the root, and the hash of each block below it.
+  // Of the parameters at the window's start: the root, and the tree of hashes below it.
   [[nodiscard]] const Hash256& state_root() const { return state_tree_.root; }
   [[nodiscard]] const StateTree& state_tree() const { return state_tree_; }
+  [[nodiscard]] ConstParameterSpans parameters() const { return std::as_const(engine_).parameters(); }
   [[nodiscard]] Engine& engine() { return engine_; }
   [[nodiscard]] ThreadTeam& team() { return team_; }
   // What the outer step of this window is scaled with: outer.learning_rate, or the schedule's in demo.
   [[nodiscard]] double outer_learning_rate() const;
 
-  // Applies the window's accepted contributions and moves on to the next window. Without contributions (a
-  // null round) the model and the count of outer steps stay. The parameters must be those of the window's
-  // start.
-  void close_window(ContributionList accepted);
+  // Applies the window's accepted contributions, ascending uid, and moves on to the next window. Without
+  // contributions (a null round) the model and the count of outer steps stay. The parameters must be those of
+  // the window's start.
+  void close_window(std::span<const Contribution> accepted);
 
  private:
   void refresh();

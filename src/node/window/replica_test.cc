@@ -40,7 +40,7 @@ TEST_F(ReplicaTest, MovesOnByTheOuterStepOfTheWindowsContributions) {
   apply_outer_step(expected.spans(), world_.layout(), world_.spec(), as_list(accepted),
                    world_.spec().outer.learning_rate, team);
 
-  replica_.close_window(as_list(accepted));
+  replica_.close_window(accepted);
   EXPECT_EQ(replica_.window(), 1);
   EXPECT_EQ(replica_.outer_step(), 1);
   EXPECT_EQ(replica_.plan().first_inner_step, world_.spec().inner.steps);

@@ -11,18 +11,18 @@
 
 namespace templar {
 
-// Every call asks the ledger and fails as it does.
+// Every call asks the ledger, and fails (retry) where it was away.
 class WindowClock {
  public:
   WindowClock(const LedgerReader& ledger, const NetworkSpec& network) : ledger_(ledger), network_(network) {}
 
-  // Nothing before the first block.
+  // nullopt before the first block.
   [[nodiscard]] Result<std::optional<int64_t>> current_window() const;
-  // When the window's contributions must be stored; nothing before the next window's first block.
+  // When the window's contributions must be stored; nullopt before the next window's first block.
   [[nodiscard]] Result<std::optional<PutWindow>> put_window_of(int64_t window) const;
-  // Whether the put window is over, and has been for at least that long.
+  // Whether the put window has been over for at least that long.
   [[nodiscard]] Result<bool> is_closed(int64_t window, int64_t since_seconds = 0) const;
-  // Of the window's first block. Fails (retry) before it is made.
+  // The hash of the window's first block. Fails (retry) before it is made.
   [[nodiscard]] Result<Hash256> block_hash(int64_t window) const;
 
  private:

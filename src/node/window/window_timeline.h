@@ -1,4 +1,4 @@
-// What a node was busy with in a window, and when: for people who watch, nothing is decided by it.
+// What a node was busy with in a window, and when. It is for people who watch: no decision depends on it.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "node/window/environment.h"
-#include "node/window/node_measurement.h"
 
 namespace templar {
 

@@ -1,6 +1,6 @@
-#include "node/window/node_measurement.h"
+#include "node/window/environment.h"
 
-#include <numeric>
+#include <string>
 
 namespace templar {
 
@@ -13,11 +13,6 @@ Measurement node_measurement(MeasurementName name, const NodeName& node, const N
                       {"run", environment.run_id.brief()}};
   add_fields(measurement, fields);
   return measurement;
-}
-
-double mean_of(std::span<const double> values) {
-  if (values.empty()) return 0;
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
 }  // namespace templar

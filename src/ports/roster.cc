@@ -1,4 +1,4 @@
-#include "node/window/roster.h"
+#include "ports/roster.h"
 
 #include <algorithm>
 #include <iterator>
@@ -19,6 +19,14 @@ std::optional<Registration> leader_of(std::span<const Registration> roster) {
   const std::vector<Registration> validators = validators_by_stake(roster);
   if (validators.empty()) return std::nullopt;
   return validators.front();
+}
+
+std::vector<uint32_t> miner_uids(std::span<const Registration> roster) {
+  std::vector<uint32_t> uids;
+  for (const Registration& node : roster) {
+    if (node.role == NodeRole::kMiner) uids.push_back(node.uid);
+  }
+  return uids;
 }
 
 const Registration* find_uid(std::span<const Registration> roster, uint32_t uid) {

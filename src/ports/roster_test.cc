@@ -1,4 +1,4 @@
-#include "node/window/roster.h"
+#include "ports/roster.h"
 
 #include <gtest/gtest.h>
 
@@ -35,6 +35,12 @@ TEST(Roster, FindsNodesByUidAndKey) {
   EXPECT_EQ(find_uid(roster, 1), nullptr);
   EXPECT_EQ(uid_of(roster, test_key(5).public_key()), 5u);
   EXPECT_EQ(uid_of(roster, test_key(1).public_key()), std::nullopt);
+}
+
+TEST(Roster, ListsTheMinersUids) {
+  const std::vector<Registration> roster = {node(0, NodeRole::kValidator, 1), node(1, NodeRole::kMiner, 0),
+                                            node(2, NodeRole::kEvaluator, 0), node(5, NodeRole::kMiner, 0)};
+  EXPECT_EQ(miner_uids(roster), (std::vector<uint32_t>{1, 5}));
 }
 
 }  // namespace

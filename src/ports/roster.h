@@ -1,4 +1,4 @@
-// Who takes part, as the ledger says.
+// Who takes part in the run, by the ledger's registrations. Pure functions.
 #pragma once
 
 #include <optional>
@@ -9,12 +9,15 @@
 
 namespace templar {
 
-// The validator with the most stake, of equals the one with the lowest uid; nothing if there is none.
+// The validator with the most stake, of equals the one with the lowest uid; nullopt if there is none.
 [[nodiscard]] std::optional<Registration> leader_of(std::span<const Registration> roster);
 // All validators, the leader first, then the others by stake in the same way.
 [[nodiscard]] std::vector<Registration> validators_by_stake(std::span<const Registration> roster);
+// The uids of all miners, in the roster's order.
+[[nodiscard]] std::vector<uint32_t> miner_uids(std::span<const Registration> roster);
+// nullptr if the uid is not registered; points into the roster.
 [[nodiscard]] const Registration* find_uid(std::span<const Registration> roster, uint32_t uid);
-// The uid of a registered key.
+// nullopt if the key is not registered.
 [[nodiscard]] std::optional<uint32_t> uid_of(std::span<const Registration> roster, const PublicKey& key);
 
 }  // namespace templar

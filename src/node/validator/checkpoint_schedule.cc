@@ -1,0 +1,80 @@
+#include "node/validator/checkpoint_schedule.h"
+
+#include <utility>
+
+#include "base/log.h"
+
+namespace templar {
+
+CheckpointSchedule::CheckpointSchedule(const RunSpec& spec, ObjectStore& store, const KeyPair& key,
+                                       Replica& replica, StartCopy& start_copy, WindowTimeline& timeline,
+                                       const CheckpointScheduleOptions& options)
+    : network_(spec.network),
+      replica_(replica),
+      start_copy_(start_copy),
+      timeline_(timeline),
+      until_window_(options.until_window),
+      in_background_(options.in_background),
+      publisher_(spec, store, key, options.publisher) {}
+
+void CheckpointSchedule::enter_window() {
+  const bool last = replica_.window() == until_window_;
+  const bool at_interval = replica_.window() % network_.checkpoint_interval == 0;
+  if (!last && !at_interval && !due() && !std::exchange(failed_before_, false)) return;
+  due_ = last || !in_background_ ? Due::kBeforeTheNextWindow : Due::kInBackground;
+}
+
+void CheckpointSchedule::enter_new_run() {
+  due_ = Due::kBeforeTheNextWindow;
+}
+
+Result<bool> CheckpointSchedule::advance(const Registration& self) {
+  if (const std::optional<Status> outcome = publisher_.outcome()) TRY(take_outcome(*outcome, self.uid));
+  if (due_ == Due::kBeforeTheNextWindow) {
+    TRY(publish_and_wait(self));
+    return true;
+  }
+  if (due_ == Due::kInBackground && !publisher_.busy()) {
+    begin(self.bucket);
+    due_ = Due::kNothing;
+  }
+  return false;
+}
+
+Status CheckpointSchedule::finish(const Registration& self) {
+  return publisher_.busy() ? take_outcome(publisher_.wait(), self.uid) : Status();
+}
+
+void CheckpointSchedule::begin(const std::string& bucket) {
+  const CheckpointInfo info{.window = replica_.window(),
+                            .outer_step = replica_.outer_step(),
+                            .state_root = replica_.state_root(),
+                            .start_window = replica_.start_window()};
+  publisher_.begin(bucket, info, start_copy_.take(info.state_root, replica_.parameters(), replica_.team()));
+}
+
+Status CheckpointSchedule::publish_and_wait(const Registration& self) {
+  TRY(finish(self));  // one at a time
+  begin(self.bucket);
+  const Status published = publisher_.wait();
+  if (!published) return published;  // still due: there is no next window before it has succeeded
+  due_ = Due::kNothing;
+  return take_outcome(published, self.uid);
+}
+
+// The outcome is that of the checkpoint that was begun last.
+Status CheckpointSchedule::take_outcome(const Status& outcome, uint32_t uid) {
+  const CheckpointPublisher::Begun& begun = publisher_.begun();
+  timeline_.add("checkpoint", begun.since);
+  if (outcome) {
+    newest_window_ = begun.window;
+    return {};
+  }
+  if (outcome.error().kind != ErrorKind::kRetry) return outcome;
+  log(LogLevel::kWarning, "validator", "checkpoint not published: will try with the next window's",
+      {{"uid", uid}, {"window", begun.window}, {"reason", outcome.error().message}});
+  failed_before_ = true;
+  return {};
+}
+
+}  // namespace templar
