@@ -312,4 +312,14 @@ Result<int> FileObjectStore::sweep_temporary_files(int64_t older_than_seconds) {
   return removed;
 }
 
+std::string key_of_folder(const fs::path& folder, int parts) {
+  std::string key = folder.filename().string();
+  fs::path above = folder.parent_path();
+  for (int i = 1; i < parts; ++i) {
+    key = above.filename().string() + "/" + key;
+    above = above.parent_path();
+  }
+  return key;
+}
+
 }  // namespace templar

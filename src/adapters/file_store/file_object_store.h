@@ -53,4 +53,8 @@ class FileObjectStore final : public ObjectStore {
   bool prepared_ GUARDED_BY(mutex_) = false;
 };
 
+// The last parts of a folder's path as a key: what the keys of the objects in the folder begin with if it is
+// that many levels below a bucket. Of ".../a bucket/checkpoints/12" two parts are "checkpoints/12".
+[[nodiscard]] std::string key_of_folder(const std::filesystem::path& folder, int parts);
+
 }  // namespace templar

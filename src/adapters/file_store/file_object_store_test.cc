@@ -271,4 +271,9 @@ TEST(FileObjectStore, SaysThatItsFolderIsUnwritable) {
   EXPECT_EQ(count_files(folder / "store"), 0);
 }
 
+TEST(FileStore, TellsWhatTheKeysInAFolderBeginWith) {
+  EXPECT_EQ(key_of_folder("/store/bucket/checkpoints/0000000012", 2), "checkpoints/0000000012");
+  EXPECT_EQ(key_of_folder("bucket", 1), "bucket");
+}
+
 }  // namespace templar::testing

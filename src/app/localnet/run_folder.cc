@@ -8,13 +8,13 @@
 #include <chrono>
 #include <thread>
 
+#include "adapters/file_store/file_object_store.h"
 #include "adapters/shards/data_folder.h"
 #include "app/terminal/prepare_progress.h"
 #include "app/terminal/stop_signal.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/random.h"
-#include "core/protocol/object_keys.h"
 #include "formats/checkpoint/checkpoint_download.h"
 #include "ports/roster.h"
 
@@ -71,13 +71,14 @@ Status name_bootstrap(const LocalnetOptions& options, const std::filesystem::pat
 
 Status copy_bootstrap(const LocalnetOptions& options, const LocalRun& run) {
   if (options.bootstrap.empty()) return {};
-  const std::filesystem::path place =
-      run.path("store") / kBootstrapBucket / checkpoint_prefix(run.spec.bootstrap.window);
-  const auto there = read_manifest(checkpoint_in_folder(place));
+  // The store's other objects are stamped by the ledger; when this one was stored decides nothing.
+  const SystemClock clock;
+  FileObjectStore store(run.path("store"), clock);
+  const auto there = read_manifest(checkpoint_in_store(store, kBootstrapBucket, run.spec.bootstrap.window));
   if (there && there->state_root.hex() == run.spec.bootstrap.state_root) return {};
   const CheckpointFiles files = checkpoint_in_folder(options.bootstrap);
   TRY_ASSIGN(const CheckpointManifest manifest, read_manifest(files));
-  return download_checkpoint(files, manifest, place);
+  return copy_checkpoint(files, manifest, store, kBootstrapBucket);
 }
 
 Status prepare_text(const LocalnetOptions& options, const RunSpec& spec, const std::filesystem::path& folder,

@@ -6,6 +6,7 @@
 #include <functional>
 #include <system_error>
 
+#include "adapters/file_store/file_object_store.h"
 #include "app/terminal/stop_signal.h"
 #include "core/protocol/object_keys.h"
 #include "formats/checkpoint/manifest.h"
@@ -16,10 +17,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// As it lies in a file store: .../checkpoints/0000000012.
+// Whether the folder is a checkpoint's in a file store, whatever it lacks.
 bool is_stored_checkpoint(const fs::path& folder) {
-  const std::string key = folder.parent_path().filename().string() + "/" + folder.filename().string();
-  return window_in_key(kCheckpointsPrefix, key).has_value();
+  return window_in_key(kCheckpointsPrefix, key_of_folder(folder, 2)).has_value();
 }
 
 bool holds_model(const fs::path& folder) {

@@ -16,6 +16,7 @@
 #include "base/first_failure.h"
 #include "base/mutex.h"
 #include "base/thread_team.h"
+#include "core/protocol/object_keys.h"
 
 namespace templar {
 namespace {
@@ -129,6 +130,19 @@ Status download_checkpoint(const CheckpointFiles& files, const CheckpointManifes
   for (const CheckpointFile& file : manifest.files) TRY(fetch_file(files, file, folder, team, progress));
   TRY(sync_path(folder));
   return write_file_atomically(folder / kManifestName, text);
+}
+
+Status copy_checkpoint(const CheckpointFiles& files, const CheckpointManifest& manifest, ObjectStore& store,
+                       std::string_view bucket) {
+  TRY_ASSIGN(const Bytes text, manifest_text(files, manifest));
+  const std::string prefix = checkpoint_prefix(manifest.window);
+  for (const CheckpointFile& file : manifest.files) {
+    const auto write = [&](const std::function<Status(ByteView)>& sink) {
+      return read_checked(files, file, sink);
+    };
+    TRY(store.put_pieces(bucket, prefix + file.name, file.size_bytes, write));
+  }
+  return store.put(bucket, prefix + std::string(kManifestName), text);
 }
 
 }  // namespace templar

@@ -1,5 +1,5 @@
-// Copies a checkpoint's files into a folder: in ranges, several at once, going on where an earlier attempt
-// ended.
+// Copies a checkpoint's files. Into a folder: in ranges, several at once, going on where an earlier attempt
+// ended. Into a store: one object after the other.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +27,13 @@ struct DownloadOptions {
 [[nodiscard]] Status download_checkpoint(const CheckpointFiles& files, const CheckpointManifest& manifest,
                                          const std::filesystem::path& folder,
                                          const DownloadOptions& options = {});
+
+// On success the bucket holds that checkpoint, under its own window, its manifest put last; the pointer to
+// the newest checkpoint stays as it is. Fails (skip) where the checkpoint is not whole or a piece is wrong,
+// (retry) where the files or the store could not be asked or the manifest was replaced meanwhile, (fatal)
+// where the store is full or unwritable.
+[[nodiscard]] Status copy_checkpoint(const CheckpointFiles& files, const CheckpointManifest& manifest,
+                                     ObjectStore& store, std::string_view bucket);
 
 // From here until its manifest is written, the folder is no checkpoint. Makes it if need be; fails (fatal).
 [[nodiscard]] Status begin_checkpoint_folder(const std::filesystem::path& folder);

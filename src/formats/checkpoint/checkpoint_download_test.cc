@@ -173,4 +173,22 @@ TEST_F(Download, SaysThatTheFolderCannotBeWritten) {
   EXPECT_TRUE(fails(download(), ErrorKind::kFatal, "file/below: Not a directory"));
 }
 
+TEST_F(Download, IntoAStoreIsTheSameCheckpoint) {
+  const VirtualClock clock;
+  MemoryObjectStore store(clock);
+  ASSERT_TRUE(copy_checkpoint(source(), manifest_, store, "bootstrap"));
+  const CheckpointFiles copied = checkpoint_in_store(store, "bootstrap", 5);
+  EXPECT_EQ(read_manifest(copied).value(), manifest_);
+  for (const auto& [name, content] : contents_) {
+    EXPECT_EQ(store.get("bootstrap", "checkpoints/0000000005/" + name, 1 << 26).value(), content) << name;
+  }
+}
+
+TEST_F(Download, IntoAStoreIsNoCheckpointUntilAllIsThere) {
+  const VirtualClock clock;
+  MemoryObjectStore store(clock);
+  EXPECT_TRUE(fails(copy_checkpoint(source(3), manifest_, store, "bootstrap"), ErrorKind::kRetry, "away"));
+  EXPECT_FALSE(read_manifest(checkpoint_in_store(store, "bootstrap", 5)));
+}
+
 }  // namespace templar::testing
