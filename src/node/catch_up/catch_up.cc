@@ -78,7 +78,7 @@ Result<CatchUpState> CatchUp::replay_next(const Registration& leader, std::optio
   TRY_ASSIGN(std::optional<FetchedWindow> fetched, prefetcher_->next());
   if (fetched) return apply(*std::move(fetched), leader);
   prefetcher_.reset();
-  // While windows were applied the leader may have published more. In sync is a node only once a new look
+  // While windows were applied the leader may have published more. The node is in sync only once a new look
   // finds no further record.
   return applied_since_prefetching_ ? CatchUpState::kWorking : finish();
 }

@@ -57,9 +57,9 @@ class CatchUp {
   // What the catch-up that is going on has done so far or, if none is, the last one did.
   [[nodiscard]] const CatchUpReport& report() const { return report_; }
 
-  // A node of the run could not decide its window. True if catching up puts that right, so that advance() is
-  // to be called until it says kInSync: a model that diverged is given up and healed, contributions that are
-  // missing are waited for. False, and nothing changes, for any other decision.
+  // Takes over from a node that could not decide its window: a model that diverged is given up and will be
+  // healed, contributions that are missing will be waited for. True: advance() is to be called until it
+  // returns kInSync. False for any other decision, which changes nothing here.
   [[nodiscard]] bool take_over(const WindowDecision& decision);
 
  private:

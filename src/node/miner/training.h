@@ -32,7 +32,7 @@ class Trainer {
   [[nodiscard]] Result<TrainedWindow> train(Replica& replica, const SampleAssignment& assignment,
                                             const Shard& shard);
 
-  // After a null round nothing of what was held back counts any more.
+  // Clears the feedback: it does not count any more after a null round, or for another model.
   void forget_feedback();
 
   // Called, if set, with what is about to be compressed and the feedback that it will be added to.

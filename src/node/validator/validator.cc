@@ -43,7 +43,7 @@ Result<Progress> Validator::advance() {
   TRY_ASSIGN(const bool waited_for_checkpoint, checkpoints_.advance(self_));
   if (waited_for_checkpoint) return Progress::kWorked;
   if (options_.until_window && replica_.window() >= *options_.until_window) return Progress::kFinished;
-  // Deciding and judging are two calls: the other nodes wait for the leader's record, and not for its judgement.
+  // Deciding and judging are two calls: the other nodes wait for the leader's record, not for its judgement.
   if (decided_) return judge_window();
   TRY_ASSIGN(const bool closed, clock_.is_closed(replica_.window()));
   return closed ? decide_closed_window() : Progress::kWaiting;
