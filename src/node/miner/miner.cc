@@ -302,11 +302,12 @@ void Miner::settle_own_state(const CatchUpReport& report) {
 
 void Miner::report(int64_t window, const DecidedWindow& decided) {
   const NodeName self{name_of(NodeRole::kMiner), self_.uid};
-  Measurement measurement = node_measurement("training_step_v2", self, environment_,
-                                             {{"window", window},
-                                              {"global_step", replica_.outer_step()},
-                                              {"record_confirmed", static_cast<int64_t>(decided.record.has_value())},
-                                              {"state_root", replica_.state_root().hex()}});
+  Measurement measurement =
+      node_measurement("training_step_v2", self, environment_,
+                       {{"window", window},
+                        {"global_step", replica_.outer_step()},
+                        {"record_confirmed", static_cast<int64_t>(decided.record.has_value())},
+                        {"state_root", replica_.state_root().hex()}});
   add_gathered(measurement, decided.gathered);
   if (trained_.window == window) {
     const InnerReport& inner = trained_.inner;

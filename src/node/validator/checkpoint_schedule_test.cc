@@ -3,13 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "support/expect_failure.h"
-#include "support/node_world.h"
-#include "support/wallet.h"
+#include "support/test_world.h"
 
-namespace templar {
+namespace templar::testing {
 namespace {
-
-using testing::fails;
 
 // A replica that goes through null rounds; a checkpoint is due at every second window.
 class Schedule : public ::testing::Test {
@@ -18,8 +15,8 @@ class Schedule : public ::testing::Test {
 
   [[nodiscard]] CheckpointSchedule schedule(bool in_background, std::optional<int64_t> until = std::nullopt) {
     return {world_.spec(),
-            store_,
-            testing::test_key(0),
+            world_.ports.store,
+            world_.ports.key(kLeader),
             replica_,
             start_copy_,
             timeline_,
@@ -29,16 +26,16 @@ class Schedule : public ::testing::Test {
     replica_.close_window({});
     schedule.enter_window();
   }
-  [[nodiscard]] std::vector<int64_t> published() { return list_checkpoints(store_, self_.bucket).value(); }
+  [[nodiscard]] std::vector<int64_t> published() {
+    return list_checkpoints(world_.ports.store, self_.bucket).value();
+  }
 
-  testing::NodeWorld world_{1};
-  VirtualClock clock_;
-  MemoryObjectStore store_{clock_};
-  std::unique_ptr<Engine> engine_ = testing::make_node_engine(world_.spec());
+  TestWorld world_{{.miners = 1}};
+  std::unique_ptr<Engine> engine_ = make_node_engine(world_.spec());
   Replica replica_{world_.environment, *engine_, 1};
   StartCopy start_copy_{world_.environment.layout};
   WindowTimeline timeline_;
-  Registration self_{.uid = 0, .role = NodeRole::kValidator, .bucket = "leader"};
+  Registration self_ = world_.ports.registration(kLeader);
 };
 
 TEST_F(Schedule, PublishesInTheBackgroundAtTheInterval) {
@@ -79,11 +76,11 @@ TEST_F(Schedule, WaitsForTheFirstCheckpointOfARun) {
 TEST_F(Schedule, KeepsACheckpointDueThatFailedWhileItWaited) {
   CheckpointSchedule checkpoints = schedule(false);
   enter_next_window(checkpoints);
-  const Registration nowhere{.uid = 0, .bucket = "no bucket's name"};
+  const Registration nowhere{.uid = kLeader, .bucket = "no bucket's name"};
   EXPECT_TRUE(fails(checkpoints.advance(nowhere), ErrorKind::kFatal, "bucket name"));
   EXPECT_TRUE(checkpoints.due());
   EXPECT_EQ(checkpoints.newest_window(), std::nullopt);
 }
 
 }  // namespace
-}  // namespace templar
+}  // namespace templar::testing

@@ -9,7 +9,6 @@
 
 #include "ports/metric_fields.h"
 
-
 namespace templar {
 namespace {
 
