@@ -203,8 +203,8 @@ Result<std::vector<double>> Evaluator::report_tasks(const Evaluated& model) {
   return scores;
 }
 
-// With what all of an evaluation's measurements have. The reference has window and step as tags, where a
-// database can't reckon with them: so they are fields too.
+// The tags and fields that all measurements of an evaluation have. The reference system has window and step
+// as tags, where a database can't calculate with them: so they are fields too.
 Measurement Evaluator::measurement(MeasurementName name, const Evaluated& model) const {
   Measurement measurement = node_measurement(name, kSelf, environment_,
                                              {{"window", model.window}, {"global_step", model.outer_step}});

@@ -173,7 +173,7 @@ Result<std::optional<Bytes>> Miner::make_contribution(const WindowPlan& plan) {
 Result<Progress> Miner::close_window() {
   const int64_t window = replica_.window();
   const DecidingNode self{
-      .name = {"miner", self_.uid},
+      .name = {name_of(NodeRole::kMiner), self_.uid},
       .peers_without_record = [this](const Registration& leader, const std::string& problem) {
         return peers_without_record(leader, problem);
       }};

@@ -118,7 +118,7 @@ Result<bool> Validator::begin_run(std::span<const Registration> roster) {
 }
 
 Result<Progress> Validator::decide_closed_window() {
-  const DecidingNode self{.name = {"validator", self_.uid},
+  const DecidingNode self{.name = {name_of(NodeRole::kValidator), self_.uid},
                           .peers_without_record = [this](const Registration&, const std::string&) {
                             return Result<PeerSelection>(state_.peers_in(replica_.window()));
                           }};
