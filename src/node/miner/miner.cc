@@ -6,8 +6,8 @@
 #include "core/consensus/possession.h"
 #include "core/protocol/object_keys.h"
 #include "node/miner/pseudo_gradient_dump.h"
+#include "node/window/object_retention.h"
 #include "node/window/records.h"
-#include "node/window/retention.h"
 #include "ports/metric_fields.h"
 #include "ports/roster.h"
 

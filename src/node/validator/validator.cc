@@ -9,7 +9,7 @@
 #include "core/protocol/object_keys.h"
 #include "node/catch_up/first_model.h"
 #include "node/validator/judgement_report.h"
-#include "node/window/retention.h"
+#include "node/window/object_retention.h"
 #include "ports/roster.h"
 
 namespace templar {

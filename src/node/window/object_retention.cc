@@ -1,4 +1,4 @@
-#include "node/window/retention.h"
+#include "node/window/object_retention.h"
 
 #include "core/protocol/object_keys.h"
 
