@@ -24,7 +24,10 @@ const std::set<std::string_view> kOnlyTestsUse = {
     "kStandardTags",
     // The plain inverses, which aggregation, fuzzers and benchmarks are held against: aggregation decodes
     // blocks as they come and never a whole parameter.
-    "decompress", "decode_block"};
+    "decompress", "decode_block",
+    // The device engine's kernels on the processor, by which it is tested where there is no card; what
+    // compares cuDNN with the plain kernels on one.
+    "HostOperations", "use_cudnn"};
 
 void expect_none(const Violations& violations) {
   for (const Violation& violation : violations) {

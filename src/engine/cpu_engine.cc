@@ -11,16 +11,13 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "engine/adamw.h"
+#include "engine/batch_checks.h"
 
 namespace templar {
 namespace {
 
-// torch.nn.utils.clip_grad_norm_ divides by the norm plus this.
-constexpr double kClipEpsilon = 1e-6;
 constexpr size_t kUpdateGrain = 4096;
 constexpr int64_t kMaxThreads = 1024;
-// Of a pass: far beyond any memory, and no product of sizes overflows.
-constexpr int64_t kMaxTokens = int64_t{1} << 30;
 
 // Tensors of model_tensors() join neighbours of the canonical order, so their values must lie side by side.
 float* whole_storage(ParameterSpans spans) {
@@ -79,48 +76,14 @@ void CpuEngine<Scalar>::parameters_changed() {
 }
 
 template <typename Scalar>
-Status CpuEngine<Scalar>::check_tokens(std::span<const uint32_t> tokens) const {
-  const auto outside =
-      std::ranges::find_if(tokens, [&](uint32_t token) { return token >= model_.vocab_size; });
-  if (outside == tokens.end()) return {};
-  return fatal_error(fmt::format("token {} at position {} is outside the vocabulary of {}", *outside,
-                                 outside - tokens.begin(), model_.vocab_size));
-}
-
-template <typename Scalar>
-Status CpuEngine<Scalar>::check_batch(const TokenBatch& batch, int64_t shortest_sequence) const {
-  if (batch.batch < 1)
-    return fatal_error(fmt::format("a batch of {} sequences has nothing to compute", batch.batch));
-  if (batch.sequence < shortest_sequence || batch.sequence > inner_.sequence_length) {
-    return fatal_error(fmt::format("a sequence of {} tokens is outside {} .. {}, the run's sequence length",
-                                   batch.sequence, shortest_sequence, inner_.sequence_length));
-  }
-  // By division: a product of what came from outside could overflow.
-  const size_t sequence = batch.sequence;
-  if (batch.tokens.size() % sequence != 0 ||
-      batch.tokens.size() / sequence != static_cast<size_t>(batch.batch)) {
-    return fatal_error(fmt::format("a batch of {} x {} tokens came with {}", batch.batch, batch.sequence,
-                                   batch.tokens.size()));
-  }
-  return check_tokens(batch.tokens);
-}
-
-template <typename Scalar>
-TokenBatch CpuEngine<Scalar>::part_of(const TokenBatch& batch, int64_t first_row) const {
-  const int64_t rows = std::min(options_.micro_batch, batch.batch - first_row);
-  const size_t sequence = batch.sequence;
-  return {batch.tokens.subspan(first_row * sequence, rows * sequence), rows, batch.sequence};
-}
-
-template <typename Scalar>
 auto CpuEngine<Scalar>::gradient_of(const TokenBatch& batch) -> Result<Gradient> {
-  TRY(check_batch(batch, 2));
+  TRY(check_batch(model_, inner_, batch, 2));
   return without_exceptions([&]() -> Result<Gradient> {
     const int64_t predicted = batch.batch * (batch.sequence - 1);
     const auto scale = static_cast<float>(1.0 / static_cast<double>(predicted));
     double loss = 0;
     for (int64_t row = 0; row < batch.batch; row += options_.micro_batch) {
-      const TokenBatch part = part_of(batch, row);
+      const TokenBatch part = part_of_batch(batch, row, options_.micro_batch);
       transformer_.forward(weights_, part);
       loss += transformer_.backward(weights_, gradient_tensors_, part, scale, row > 0);
     }
@@ -152,8 +115,7 @@ template <typename Scalar>
 void CpuEngine<Scalar>::apply_adamw(double learning_rate, double gradient_norm) {
   const PartTimer timer(profile_, StepPart::kOptimiser);
   decoder_.forget();
-  const double clip = std::min(1.0, inner_.clip_grad_norm / (gradient_norm + kClipEpsilon));
-  AdamwUpdate update = adamw_factors(inner_, learning_rate, ++updates_, clip);
+  AdamwUpdate update = adamw_factors(inner_, learning_rate, ++updates_, clip_factor(inner_, gradient_norm));
   update.parameters = parameters_.spans().front().data();
   update.parameters_bf16 = rounded_.data();
   update.gradients = gradients_.spans().front().data();
@@ -164,11 +126,11 @@ void CpuEngine<Scalar>::apply_adamw(double learning_rate, double gradient_norm) 
 
 template <typename Scalar>
 Result<EvaluationReport> CpuEngine<Scalar>::evaluate(const TokenBatch& batch) {
-  TRY(check_batch(batch, 2));
+  TRY(check_batch(model_, inner_, batch, 2));
   return without_exceptions([&]() -> Result<EvaluationReport> {
     EvaluationReport report{0, batch.batch * (batch.sequence - 1)};
     for (int64_t row = 0; row < batch.batch; row += options_.micro_batch) {
-      const TokenBatch part = part_of(batch, row);
+      const TokenBatch part = part_of_batch(batch, row, options_.micro_batch);
       transformer_.forward(weights_, part);
       report.loss_sum += transformer_.loss_sum(weights_, part);
     }
@@ -177,28 +139,9 @@ Result<EvaluationReport> CpuEngine<Scalar>::evaluate(const TokenBatch& batch) {
 }
 
 template <typename Scalar>
-Status CpuEngine<Scalar>::check_sequences(std::span<const ScoredSequence> sequences) const {
-  for (size_t i = 0; i < sequences.size(); ++i) {
-    const auto tokens = std::ssize(sequences[i].tokens);
-    if (sequences[i].context < 1 || sequences[i].context >= tokens) {
-      return fatal_error(fmt::format(
-          "sequence {} has {} tokens, {} of them context: there must be some of it and some to score", i,
-          tokens, sequences[i].context));
-    }
-    if (tokens > inner_.sequence_length + 1) {
-      return fatal_error(fmt::format(
-          "sequence {} has {} tokens, one more than the run's sequence length of {} can be scored", i, tokens,
-          inner_.sequence_length));
-    }
-    TRY(check_tokens(sequences[i].tokens));
-  }
-  return {};
-}
-
-template <typename Scalar>
 Result<std::vector<ContinuationScore>> CpuEngine<Scalar>::score_continuations(
     std::span<const ScoredSequence> sequences) {
-  TRY(check_sequences(sequences));
+  TRY(check_sequences(model_, inner_, sequences));
   return without_exceptions([&]() -> Result<std::vector<ContinuationScore>> {
     std::vector<ContinuationScore> scores(sequences.size());
     const std::vector<size_t> order = tree_order(sequences);
@@ -221,12 +164,12 @@ Result<std::vector<ContinuationScore>> CpuEngine<Scalar>::score_continuations(
 
 template <typename Scalar>
 Result<std::vector<float>> CpuEngine<Scalar>::logits(const TokenBatch& batch) {
-  TRY(check_batch(batch, 1));
+  TRY(check_batch(model_, inner_, batch, 1));
   return without_exceptions([&]() -> Result<std::vector<float>> {
     std::vector<float> values(batch.tokens.size() * model_.vocab_size);
     float* out = values.data();
     for (int64_t row = 0; row < batch.batch; row += options_.micro_batch) {
-      const TokenBatch part = part_of(batch, row);
+      const TokenBatch part = part_of_batch(batch, row, options_.micro_batch);
       transformer_.forward(weights_, part);
       const int64_t tokens = part.batch * part.sequence;
       transformer_.logits(weights_, 0, tokens, out);
@@ -250,12 +193,7 @@ Result<std::vector<uint32_t>> CpuEngine<Scalar>::generate(std::span<const uint32
 template <typename Scalar>
 Status CpuEngine<Scalar>::generate_each(std::span<const uint32_t> prompt, const GenerationOptions& options,
                                         const std::function<bool(const GeneratedToken&)>& on_token) {
-  if (prompt.empty()) return fatal_error("generation needs a prompt of at least one token");
-  if (options.max_new_tokens < 0 || options.top_k < 0 || !(options.temperature >= 0)) {
-    return fatal_error(fmt::format("generation can't use max_new_tokens {}, top_k {}, temperature {}",
-                                   options.max_new_tokens, options.top_k, options.temperature));
-  }
-  TRY(check_tokens(prompt));
+  TRY(check_generation(model_, prompt, options));
   return without_exceptions([&]() -> Status {
     std::vector<uint32_t> tokens(prompt.begin(), prompt.end());
     Sampler sampler(options);
@@ -282,22 +220,6 @@ template class CpuEngine<float>;
 template class CpuEngine<Bf16>;
 
 namespace {
-
-Status check_model(const ModelSpec& model) {
-  if (model.vocab_size < 1 || model.hidden_size < 1 || model.num_hidden_layers < 1 ||
-      model.num_attention_heads < 1 || model.num_key_value_heads < 1 || model.intermediate_size < 1) {
-    return fatal_error("the model has a size below 1");
-  }
-  if (model.hidden_size % model.num_attention_heads != 0 || model.head_dim() % 2 != 0) {
-    return fatal_error(fmt::format("{} attention heads do not cut a hidden size of {} into even parts",
-                                   model.num_attention_heads, model.hidden_size));
-  }
-  if (model.num_attention_heads % model.num_key_value_heads != 0) {
-    return fatal_error(fmt::format("{} attention heads can't share {} key and value heads",
-                                   model.num_attention_heads, model.num_key_value_heads));
-  }
-  return {};
-}
 
 template <typename Scalar>
 Status check_memory(const ModelSpec& model, const InnerSpec& inner, const EngineOptions& options) {
@@ -327,16 +249,11 @@ Result<std::unique_ptr<Engine>> make(const ModelSpec& model, const InnerSpec& in
 
 Result<std::unique_ptr<Engine>> make_cpu_engine(const ModelSpec& model, const InnerSpec& inner,
                                                 const EngineOptions& options) {
-  TRY(check_model(model));
-  if (inner.sequence_length < 2)
-    return fatal_error(fmt::format("a sequence length of {} has nothing to predict", inner.sequence_length));
+  TRY(check_model(model, inner));
   if (options.threads < 1 || options.threads > kMaxThreads) {
     return fatal_error(fmt::format("the engine can't work with {} threads", options.threads));
   }
-  if (options.micro_batch < 1 || options.micro_batch > kMaxTokens / inner.sequence_length) {
-    return fatal_error(fmt::format("micro_batch {} is outside 1 .. {}", options.micro_batch,
-                                   kMaxTokens / inner.sequence_length));
-  }
+  TRY(check_micro_batch(options.micro_batch, inner));
   if (options.precision == Precision::kBf16) {
     if (MatrixProducts::supports_bf16()) return make<Bf16>(model, inner, options);
     log(LogLevel::kWarning, "engine", "this processor has no bf16 matrix products: computing in f32");

@@ -42,10 +42,6 @@ class CpuEngine final : public Engine {
     double norm = 0;
   };
   [[nodiscard]] Result<Gradient> gradient_of(const TokenBatch& batch);
-  [[nodiscard]] Status check_tokens(std::span<const uint32_t> tokens) const;
-  [[nodiscard]] Status check_batch(const TokenBatch& batch, int64_t shortest_sequence) const;
-  [[nodiscard]] Status check_sequences(std::span<const ScoredSequence> sequences) const;
-  [[nodiscard]] TokenBatch part_of(const TokenBatch& batch, int64_t first_row) const;
   void apply_adamw(double learning_rate, double gradient_norm);
 
   ModelSpec model_;

@@ -7,7 +7,9 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/thread_team.h"
 #include "engine/cpu_engine.h"
+#include "engine/cuda_engine.h"
 
 namespace templar {
 namespace {
@@ -22,14 +24,19 @@ double uniform_at(uint64_t stream, uint64_t index) {
 }
 
 // Matrices uniform with a standard deviation of 0.02, norms 1.
-void fill_parameters(Engine& engine) {
+void fill_parameters(Engine& engine, int threads) {
   constexpr double kHalfRange = 0.02 * 1.7320508075688772;
-  for (size_t i = 0; i < engine.layout().size(); ++i) {
+  constexpr size_t kGrain = 4096;
+  ThreadTeam team(threads);
+  const ParameterSpans parameters = engine.parameters();
+  for (size_t i = 0; i < parameters.size(); ++i) {
     const bool norm = engine.layout()[i].shape.size() == 1;
-    const std::span<float> values = engine.parameters()[i];
-    for (size_t at = 0; at < values.size(); ++at) {
-      values[at] = norm ? 1.0F : static_cast<float>((2 * uniform_at(i + 1, at) - 1) * kHalfRange);
-    }
+    const std::span<float> values = parameters[i];
+    team.for_ranges(values.size(), kGrain, [&](size_t begin, size_t end) {
+      for (size_t at = begin; at < end; ++at) {
+        values[at] = norm ? 1.0F : static_cast<float>((2 * uniform_at(i + 1, at) - 1) * kHalfRange);
+      }
+    });
   }
   engine.parameters_changed();
 }
@@ -57,18 +64,6 @@ InnerSpec bench_inner(const TrainBenchOptions& options) {
           .clip_grad_norm = 1.0};
 }
 
-// Forward, backward by inputs and by weights: six operations a weight and token. Attention: queries by keys
-// and probabilities by values, over half of the square, twice as much again backward.
-double flops_a_token(const ModelSpec& model, int64_t sequence) {
-  const int64_t head = model.vocab_size * model.hidden_size;
-  const int64_t key_value = model.num_key_value_heads * model.head_dim();
-  const int64_t layer = 2 * model.hidden_size * (model.hidden_size + key_value) +
-                        3 * model.hidden_size * model.intermediate_size;
-  const double products = 6.0 * static_cast<double>(head + model.num_hidden_layers * layer);
-  const double attention = 6.0 * static_cast<double>(model.num_hidden_layers * model.hidden_size * sequence);
-  return products + attention;
-}
-
 template <typename Scalar>
 double measure_peak(int threads) {
   constexpr int64_t kEdge = 1024;
@@ -93,28 +88,42 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
+// Seconds of each measured step; adds the losses of all steps to the report.
+template <typename BeforeMeasuring>
+Result<std::vector<double>> train(Engine& engine, const TrainBenchOptions& options, TrainBenchReport& report,
+                                  const BeforeMeasuring& before_measuring) {
+  std::vector<double> step_seconds;
+  for (int64_t step = 0; step < options.warmup_steps + options.steps; ++step) {
+    if (step == options.warmup_steps) before_measuring();
+    const std::vector<uint32_t> tokens = tokens_of_step(options, step);
+    const Stopwatch stopwatch;
+    TRY_ASSIGN(const TrainStepReport trained,
+               engine.train_step({tokens, options.batch, options.sequence}, kLearningRate));
+    if (step >= options.warmup_steps) step_seconds.push_back(stopwatch.seconds());
+    report.losses.push_back(trained.loss);
+  }
+  return step_seconds;
+}
+
+void set_speed(TrainBenchReport& report, const TrainBenchOptions& options,
+               const std::vector<double>& step_seconds) {
+  report.seconds_a_step = median(step_seconds);
+  report.tokens_per_second = static_cast<double>(options.batch * options.sequence) / report.seconds_a_step;
+  report.flops_a_token = train_flops_a_token(options.model, options.sequence);
+  report.flops_per_second = report.flops_a_token * report.tokens_per_second;
+}
+
 template <typename Scalar>
 Result<TrainBenchReport> measure(const TrainBenchOptions& options, std::unique_ptr<Engine> made) {
   auto* engine = dynamic_cast<CpuEngine<Scalar>*>(made.get());
   CHECK(engine != nullptr);
-  fill_parameters(*engine);
+  fill_parameters(*engine, options.threads);
   TrainBenchReport report;
-  std::vector<double> step_seconds;
-  for (int64_t step = 0; step < options.warmup_steps + options.steps; ++step) {
-    if (step == options.warmup_steps) engine->profile() = {};
-    const std::vector<uint32_t> tokens = tokens_of_step(options, step);
-    const Stopwatch stopwatch;
-    TRY_ASSIGN(const TrainStepReport trained,
-               engine->train_step({tokens, options.batch, options.sequence}, kLearningRate));
-    if (step >= options.warmup_steps) step_seconds.push_back(stopwatch.seconds());
-    report.losses.push_back(trained.loss);
-  }
+  TRY_ASSIGN(const std::vector<double> step_seconds,
+             train(*engine, options, report, [&] { engine->profile() = {}; }));
   report.parameters = parameter_count(engine->layout());
   report.precision = std::is_same_v<Scalar, float> ? Precision::kF32 : Precision::kBf16;
-  report.seconds_a_step = median(step_seconds);
-  report.tokens_per_second = static_cast<double>(options.batch * options.sequence) / report.seconds_a_step;
-  report.flops_a_token = flops_a_token(options.model, options.sequence);
-  report.flops_per_second = report.flops_a_token * report.tokens_per_second;
+  set_speed(report, options, step_seconds);
   double unclaimed = 0;
   for (const double seconds : step_seconds) unclaimed += seconds / static_cast<double>(options.steps);
   for (size_t part = 0; part < kStepParts; ++part) {
@@ -128,7 +137,60 @@ Result<TrainBenchReport> measure(const TrainBenchOptions& options, std::unique_p
   return report;
 }
 
+// The split is that of some more steps, so that marking time does not slow down those that count.
+Result<TrainBenchReport> measure_on_card(const TrainBenchOptions& options) {
+  constexpr int64_t kSplitSteps = 3;
+  CudaEngineOptions of_engine;
+  of_engine.precision = options.precision;
+  of_engine.micro_batch = options.micro_batch;
+  of_engine.recompute_layers = options.recompute_layers;
+  of_engine.device = *options.card;
+  of_engine.deterministic = options.deterministic;
+  TRY_ASSIGN(const CudaPeaks peaks, measure_cuda_peaks(*options.card));
+  TRY_ASSIGN(const std::unique_ptr<Engine> engine,
+             make_cuda_engine(options.model, bench_inner(options), of_engine));
+  fill_parameters(*engine, options.threads);
+  TrainBenchReport report;
+  TRY_ASSIGN(const std::vector<double> step_seconds, train(*engine, options, report, [] {}));
+  report.parameters = parameter_count(engine->layout());
+  report.precision = options.precision;
+  report.card = peaks.card;
+  report.peak_flops_per_second = peaks.product_flops_per_second;
+  report.copy_bytes_per_second = peaks.copy_bytes_per_second;
+  set_speed(report, options, step_seconds);
+  TrainBenchOptions some_more = options;
+  some_more.warmup_steps = 1;
+  some_more.steps = kSplitSteps;
+  TrainBenchReport thrown_away;
+  CudaMeter meter(*engine);
+  TRY_ASSIGN(const std::vector<double> split_seconds,
+             train(*engine, some_more, thrown_away, [&] { meter.begin(); }));
+  double unclaimed = 0;
+  for (const double seconds : split_seconds) unclaimed += seconds / static_cast<double>(kSplitSteps);
+  for (const CudaMeter::Part& part : meter.end()) {
+    report.phases.push_back({part.name, part.seconds / static_cast<double>(kSplitSteps)});
+    unclaimed -= report.phases.back().seconds_a_step;
+  }
+  report.phases.push_back({"other", unclaimed});
+  const Stopwatch stopwatch;
+  TRY(meter.state_root());
+  report.state_root_seconds = stopwatch.seconds();
+  return report;
+}
+
 }  // namespace
+
+// Forward, backward by inputs and by weights: six operations a weight and token. Attention: queries by keys
+// and probabilities by values, over half of the square, twice as much again backward.
+double train_flops_a_token(const ModelSpec& model, int64_t sequence) {
+  const int64_t head = model.vocab_size * model.hidden_size;
+  const int64_t key_value = model.num_key_value_heads * model.head_dim();
+  const int64_t layer = 2 * model.hidden_size * (model.hidden_size + key_value) +
+                        3 * model.hidden_size * model.intermediate_size;
+  const double products = 6.0 * static_cast<double>(head + model.num_hidden_layers * layer);
+  const double attention = 6.0 * static_cast<double>(model.num_hidden_layers * model.hidden_size * sequence);
+  return products + attention;
+}
 
 ModelSpec default_bench_model() {
   return {.vocab_size = 8192,
@@ -145,6 +207,7 @@ ModelSpec default_bench_model() {
 
 Result<TrainBenchReport> run_train_bench(const TrainBenchOptions& options) {
   if (options.steps < 1) return fatal_error("the training benchmark needs at least one step");
+  if (options.card) return measure_on_card(options);
   TRY_ASSIGN(std::unique_ptr<Engine> engine,
              make_cpu_engine(options.model, bench_inner(options),
                              {options.threads, options.precision, options.micro_batch}));

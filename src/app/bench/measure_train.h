@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,10 @@ struct TrainBenchOptions {
   int64_t micro_batch = 8;
   int64_t warmup_steps = 3;
   int64_t steps = 20;
+  // The card to train on, as CUDA numbers them; none: the CPU. Threads then make the weights, no more.
+  std::optional<int> card;
+  bool deterministic = true;      // on a card
+  bool recompute_layers = false;  // on a card
 };
 
 struct TrainBenchPhase {
@@ -35,6 +40,9 @@ struct TrainBenchReport {
   double flops_a_token = 0;               // of matrix products, attention's visible half included
   double flops_per_second = 0;
   double peak_flops_per_second = 0;  // of the engine's own matrix products at a shape that suits them
+  std::string card;                  // its name; empty: the CPU
+  double copy_bytes_per_second = 0;  // on a card: of its memory, read and written
+  double state_root_seconds = 0;     // on a card: of hashing the parameters there
   [[nodiscard]] double share_of_peak() const { return flops_per_second / peak_flops_per_second; }
   double seconds_a_step = 0;            // median
   std::vector<double> losses;           // of all steps, warm-up included
@@ -44,8 +52,11 @@ struct TrainBenchReport {
 // 9 M parameters: vocabulary 8192, hidden 256, 6 layers, 8 heads, intermediate 704, own head.
 [[nodiscard]] ModelSpec default_bench_model();
 
+// Of matrix products, forward and backward, attention's visible half included.
+[[nodiscard]] double train_flops_a_token(const ModelSpec& model, int64_t sequence);
+
 // Trains on random tokens from weights that scripts/bench_torch.py makes by the same formula, so that losses
-// can be compared. Fails as make_cpu_engine and train_step do.
+// can be compared. Fails as make_cpu_engine, make_cuda_engine and train_step do.
 [[nodiscard]] Result<TrainBenchReport> run_train_bench(const TrainBenchOptions& options);
 
 }  // namespace templar

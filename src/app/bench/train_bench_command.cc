@@ -5,6 +5,7 @@
 
 #include "app/bench/bench_verbs.h"
 #include "app/bench/measure_train.h"
+#include "app/world/device_option.h"
 #include "app/world/precision_option.h"
 #include "base/json.h"
 
@@ -20,6 +21,9 @@ void print_report(const TrainBenchReport& report, const TrainBenchOptions& optio
   fmt::print("{:.2f} M parameters, batch {} x {} tokens, {} threads, {}\n",
              static_cast<double>(report.parameters) / 1e6, options.batch, options.sequence, options.threads,
              name_of(report.precision));
+  if (!report.card.empty()) {
+    fmt::print("{}, memory {:.2f} TB/s\n", report.card, report.copy_bytes_per_second / 1e12);
+  }
   fmt::print("{:.0f} tokens/s, {:.1f} ms a step (median of {})\n", report.tokens_per_second,
              report.seconds_a_step * 1e3, options.steps);
   fmt::print("{:.1f} Gflop/s of matrix products, {:.0f} % of the {:.1f} Gflop/s that they reach alone\n\n",
@@ -37,6 +41,12 @@ std::string report_json(const TrainBenchReport& report) {
   json["tokens_per_second"] = report.tokens_per_second;
   json["seconds_a_step"] = report.seconds_a_step;
   json["flops_per_second"] = report.flops_per_second;
+  json["peak_flops_per_second"] = report.peak_flops_per_second;
+  if (!report.card.empty()) {
+    json["card"] = report.card;
+    json["copy_bytes_per_second"] = report.copy_bytes_per_second;
+    json["state_root_seconds"] = report.state_root_seconds;
+  }
   json["share_of_peak"] = report.share_of_peak();
   json["losses"] = report.losses;
   for (const TrainBenchPhase& phase : report.phases) json["phases"][phase.name] = phase.seconds_a_step;
@@ -68,6 +78,11 @@ void add_train_bench_command(Verb bench) {
   verb.add_options(
       {number("--threads", options.threads, "Threads", IntegerRange{1, 1024}),
        precision_option(options.precision),
+       device_option(options.card),
+       {"!--any-order", &options.deterministic, "On a card: let attention's gradient add up in any order"},
+       {"--recompute", &options.recompute_layers, "On a card: keep little of each layer, compute it twice"},
+       number("--micro-batch", options.micro_batch, "Sequences of a pass", AboveZero{}),
+       number("--warmup", options.warmup_steps, "Steps before the measured ones", ZeroOrMore{}),
        number("--vocab", model.vocab_size, "Vocabulary", IntegerRange{2, 1 << 22}),
        number("--hidden", model.hidden_size, "Hidden size", IntegerRange{2, 1 << 17}),
        number("--layers", model.num_hidden_layers, "Layers", IntegerRange{1, 1024}),

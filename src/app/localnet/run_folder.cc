@@ -158,6 +158,7 @@ LocalNode make_node(const LocalnetOptions& options, const LocalRun& run, NodeRol
                     .dump_folder = options.dump_folder,
                     .threads = options.node_threads,
                     .precision = options.precision,
+                    .card = options.card,
                     .stake = kValidatorStake,
                     .until_window = options.windows,
                     .heldout_samples = options.heldout_samples,

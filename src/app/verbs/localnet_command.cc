@@ -12,6 +12,7 @@
 #include "app/terminal/printable.h"
 #include "app/terminal/stop_signal.h"
 #include "app/verbs/verbs.h"
+#include "app/world/device_option.h"
 #include "app/world/node_options.h"
 #include "app/world/precision_option.h"
 #include "app/world/watch.h"
@@ -190,6 +191,7 @@ OptionTable how_options(LocalnetOptions& options, bool& no_baseline) {
        "Threads of each node",
        {.allowed = IntegerRange{1, 1024}, .shows_default = true}},
       precision_option(options.precision),
+      device_option(options.card),
       {"--dump-pseudo-gradients", &options.dump_folder,
        "Write what each miner compresses each window into this folder, as safetensors: 8 bytes a parameter "
        "each time"},

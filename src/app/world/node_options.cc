@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "app/world/device_option.h"
 #include "app/world/precision_option.h"
 
 namespace templar {
@@ -37,6 +38,7 @@ OptionTable shared_options(NodeConfig& config) {
        "Threads that the node computes with",
        {.allowed = IntegerRange{1, 1024}, .shows_default = true}},
       precision_option(config.precision),
+      device_option(config.card),
       {"--until-window",
        &config.until_window,
        "End once the model is the start of this window (0: run on)",

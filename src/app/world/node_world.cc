@@ -9,6 +9,7 @@
 #include "adapters/shards/data_folder.h"
 #include "base/file.h"
 #include "base/log_context.h"
+#include "engine/cuda_engine.h"
 #include "node/evaluator/evaluator.h"
 #include "node/miner/miner.h"
 #include "node/validator/validator.h"
@@ -181,10 +182,17 @@ Result<std::unique_ptr<RunningNode>> open_evaluator(const NodeConfig& config) {
 }
 
 Result<std::unique_ptr<Engine>> make_engine(const RunSpec& spec, const NodeConfig& config) {
-  return make_cpu_engine(spec.model, spec.inner,
-                         {.threads = config.threads,
-                          .precision = config.precision,
-                          .micro_batch = std::min(EngineOptions{}.micro_batch, spec.inner.batch_size)});
+  const int64_t micro_batch = std::min(EngineOptions{}.micro_batch, spec.inner.batch_size);
+  if (config.card) {
+    CudaEngineOptions options;
+    options.precision = config.precision;
+    options.micro_batch = micro_batch;
+    options.device = *config.card;
+    return make_cuda_engine(spec.model, spec.inner, options);
+  }
+  return make_cpu_engine(
+      spec.model, spec.inner,
+      {.threads = config.threads, .precision = config.precision, .micro_batch = micro_batch});
 }
 
 std::string bucket_of(const PublicKey& key) {

@@ -44,7 +44,8 @@ struct NodeConfig {
   std::filesystem::path dump_folder;  // of miners: for pseudo-gradients; empty: none
   int threads = 1;
   Precision precision = Precision::kF32;
-  double stake = 1;  // of validators, where they are not registered yet
+  std::optional<int> card;  // that computes the model; none: the CPU
+  double stake = 1;         // of validators, where they are not registered yet
   std::optional<int64_t> until_window;
   int64_t heldout_samples = 128;
   bool copy_checkpoints = false;       // into the state folder, before they are loaded

@@ -6,11 +6,11 @@
 
 #include "base/check.h"
 #include "core/consensus/blake2b_lanes.h"
+#include "core/consensus/state_block_key.h"
 
 namespace templar {
 namespace {
 
-constexpr std::string_view kBlockKey = "templar state block v1";
 constexpr std::string_view kParameterKey = "templar state parameter v1";
 constexpr std::string_view kRootKey = "templar state root v1";
 constexpr std::string_view kDataType = "F32";
@@ -58,7 +58,7 @@ void hash_state_blocks(ByteView bytes, std::span<Hash256> hashes) {
   std::vector<ByteView> blocks;
   for (size_t begin = 0; begin < bytes.size(); begin += kStateBlockBytes)
     blocks.push_back(bytes.subspan(begin, std::min(kStateBlockBytes, bytes.size() - begin)));
-  blake2b_256_each(blocks, as_bytes(kBlockKey), hashes);
+  blake2b_256_each(blocks, as_bytes(kStateBlockKey), hashes);
 }
 
 StateTree assemble_state_tree(const ParameterLayout& layout, std::vector<std::vector<Hash256>> blocks) {

@@ -1,0 +1,14 @@
+// The option by which several verbs let people choose what computes the model.
+#pragma once
+
+#include <optional>
+
+#include "app/command_line/command_line.h"
+
+namespace templar {
+
+// --device cpu|cuda|cuda:N, read into that value, which must live as long as the option's table: the card's
+// number, or none for the CPU.
+[[nodiscard]] Option device_option(std::optional<int>& card);
+
+}  // namespace templar

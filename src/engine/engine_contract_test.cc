@@ -1,0 +1,262 @@
+// The numbers that every engine owes: losses, gradients, steps, and what it refuses.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/run/schedule.h"
+#include "support/contracts/engine_contract.h"
+#include "support/expect_failure.h"
+#include "support/reference_model.h"
+
+namespace templar::testing {
+namespace {
+
+std::vector<float> flat(ParameterSpans spans) {
+  std::vector<float> values;
+  for (const auto& span : spans) values.insert(values.end(), span.begin(), span.end());
+  return values;
+}
+
+double relative_distance(const std::vector<float>& a, const std::vector<float>& b) {
+  double difference = 0;
+  double size = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    difference += std::pow(static_cast<double>(a[i]) - b[i], 2);
+    size += std::pow(static_cast<double>(b[i]), 2);
+  }
+  return std::sqrt(difference / size);
+}
+
+const char* const kReferenceModels[] = {"llama_gqa_untied", "llama_mha_tied"};
+
+TokenBatch batch_of(const ReferenceModel& reference, int step) {
+  return {reference.tokens.at("tokens." + std::to_string(step)), reference.batch, reference.sequence};
+}
+
+TEST_P(EngineContract, GivesTheVectorsLogits) {
+  for (const char* name : kReferenceModels) {
+    const auto reference = load_reference_model(name);
+    const auto engine = make_reference(reference);
+    const auto logits = engine->logits(batch_of(reference, 0));
+    ASSERT_TRUE(logits.has_value()) << logits.error().message;
+    EXPECT_LT(largest_deviation(*logits, reference.tensors.at("logits")), tolerance(1e-4, 3e-2)) << name;
+  }
+}
+
+TEST_P(EngineContract, GivesTheVectorsLossAndGradients) {
+  for (const char* name : kReferenceModels) {
+    const auto reference = load_reference_model(name);
+    for (const int64_t micro_batch : {1, 8}) {
+      const auto engine = make_reference(reference, micro_batch);
+      const auto loss = engine->compute_gradients(batch_of(reference, 0));
+      ASSERT_TRUE(loss.has_value()) << loss.error().message;
+      EXPECT_NEAR(*loss, reference.numbers("losses")[0], tolerance(1e-5, 0.02));
+      const ParameterSpans gradients = engine->gradients();
+      for (size_t i = 0; i < engine->layout().size(); ++i) {
+        const std::string& parameter = engine->layout()[i].name;
+        EXPECT_LT(largest_deviation(gradients[i], reference.tensors.at("grad." + parameter)),
+                  tolerance(1e-4, 6e-2))
+            << name << ", " << parameter << " with micro-batches of " << micro_batch;
+      }
+    }
+  }
+}
+
+TEST_P(EngineContract, FollowsTheVectorsForFiveSteps) {
+  for (const char* name : kReferenceModels) {
+    const auto reference = load_reference_model(name);
+    const auto engine = make_reference(reference);
+    for (int step = 0; step < 5; ++step) {
+      const auto report = engine->train_step(batch_of(reference, step), reference.inner.learning_rate);
+      ASSERT_TRUE(report.has_value()) << report.error().message;
+      const auto at = static_cast<size_t>(step);
+      EXPECT_NEAR(report->loss, reference.numbers("losses")[at], tolerance(1e-5, 0.02)) << "step " << step;
+      const double norm = reference.numbers("grad_norms_before_clip")[at];
+      EXPECT_NEAR(report->gradient_norm, norm, norm * tolerance(1e-4, 0.03)) << "step " << step;
+    }
+    const ParameterSpans parameters = engine->parameters();
+    for (size_t i = 0; i < engine->layout().size(); ++i) {
+      // A step moves a weight by the learning rate, whatever its gradient's size: bf16 may turn a few around.
+      const auto& want = reference.tensors.at("after." + engine->layout()[i].name);
+      EXPECT_LT(largest_deviation(parameters[i], want), tolerance(5e-4, 0.2))
+          << name << ", " << engine->layout()[i].name;
+      EXPECT_LT(relative_distance({parameters[i].begin(), parameters[i].end()}, want), tolerance(1e-4, 0.03));
+    }
+  }
+}
+
+TEST_P(EngineContract, HasTheGradientOfItsOwnLoss) {
+  if (!exact()) GTEST_SKIP() << "differences of a bf16 loss are its rounding";
+  const auto engine = make_small();
+  const auto tokens = contract_tokens(2 * kContractSequence, 1);
+  const TokenBatch batch{tokens, 2, kContractSequence};
+  ASSERT_TRUE(engine->compute_gradients(batch).has_value());
+  std::vector<std::vector<float>> gradients;
+  for (const auto& span : engine->gradients()) gradients.emplace_back(span.begin(), span.end());
+  constexpr float kStep = 1e-2F;
+  const auto loss_at = [&](size_t parameter, size_t at, float offset) {
+    engine->parameters()[parameter][at] += offset;
+    engine->parameters_changed();
+    const double loss = engine->evaluate(batch).value().mean_loss();
+    engine->parameters()[parameter][at] -= offset;
+    engine->parameters_changed();
+    return loss;
+  };
+  for (size_t parameter = 0; parameter < gradients.size(); ++parameter) {
+    // The place where a wrong gradient shows most.
+    const auto largest =
+        std::ranges::max_element(gradients[parameter], {}, [](float x) { return std::abs(x); });
+    const auto at = static_cast<size_t>(largest - gradients[parameter].begin());
+    const double numerical = (loss_at(parameter, at, kStep) - loss_at(parameter, at, -kStep)) / (2 * kStep);
+    EXPECT_NEAR(*largest, numerical, 1e-4 + 0.03 * std::abs(numerical)) << engine->layout()[parameter].name;
+  }
+}
+
+TEST_P(EngineContract, AccumulatesMicroBatchesToTheGradientOfTheWholeBatch) {
+  const auto tokens = contract_tokens(5 * kContractSequence, 1);
+  for (const bool tied : {false, true}) {
+    const auto whole = make_small(contract_model(tied));
+    const auto want = whole->compute_gradients({tokens, 5, kContractSequence});
+    for (const int64_t micro_batch : {1, 2, 5}) {
+      const auto engine = make_small(contract_model(tied), micro_batch);
+      EXPECT_NEAR(engine->compute_gradients({tokens, 5, kContractSequence}).value(), want.value(),
+                  tolerance(1e-6, 1e-2));
+      EXPECT_LT(relative_distance(flat(engine->gradients()), flat(whole->gradients())),
+                tolerance(1e-5, 2e-2));
+    }
+  }
+}
+
+TEST_P(EngineContract, WritesGradientsAnewForEachBatch) {
+  const auto engine = make_small();
+  const auto first = contract_tokens(kContractSequence, 1);
+  const auto second = contract_tokens(kContractSequence, 2);
+  ASSERT_TRUE(engine->compute_gradients({second, 1, kContractSequence}).has_value());
+  const auto want = flat(engine->gradients());
+  ASSERT_TRUE(engine->compute_gradients({first, 1, kContractSequence}).has_value());
+  ASSERT_TRUE(engine->compute_gradients({second, 1, kContractSequence}).has_value());
+  EXPECT_EQ(flat(engine->gradients()), want);
+}
+
+TEST_P(EngineContract, TrainsToTheSameBitsEachTime) {
+  const auto trained = [&] {
+    const auto engine = make_small(contract_model(), 2);
+    for (uint64_t step = 0; step < 4; ++step) {
+      EXPECT_TRUE(
+          engine->train_step({contract_tokens(5 * kContractSequence, 100 + step), 5, kContractSequence}, 1e-2)
+              .has_value());
+    }
+    return flat(engine->parameters());
+  };
+  EXPECT_EQ(trained(), trained());
+}
+
+TEST_P(EngineContract, LearnsARepeatedBatch) {
+  const auto engine = make_small();
+  const auto tokens = contract_tokens(2 * kContractSequence, 1);
+  const double first = engine->evaluate({tokens, 2, kContractSequence}).value().mean_loss();
+  for (int step = 0; step < 30; ++step)
+    ASSERT_TRUE(engine->train_step({tokens, 2, kContractSequence}, 1e-2).has_value());
+  EXPECT_LT(engine->evaluate({tokens, 2, kContractSequence}).value().mean_loss(), first / 2);
+}
+
+TEST_P(EngineContract, EvaluatesWithoutTouchingAnyState) {
+  const auto engine = make_small();
+  const auto tokens = contract_tokens(5 * kContractSequence, 1);
+  ASSERT_TRUE(engine->train_step({tokens, 5, kContractSequence}, 1e-2).has_value());
+  const auto parameters = flat(engine->parameters());
+  const auto gradients = flat(engine->gradients());
+  const auto first = flat(ParameterSpans(engine->optimiser_state().first_moment));
+  const auto evaluated = engine->evaluate({tokens, 5, kContractSequence});
+  ASSERT_TRUE(evaluated.has_value());
+  EXPECT_EQ(evaluated->predicted_tokens, 5 * (kContractSequence - 1));
+  EXPECT_EQ(flat(engine->parameters()), parameters);
+  EXPECT_EQ(flat(engine->gradients()), gradients);
+  EXPECT_EQ(flat(ParameterSpans(engine->optimiser_state().first_moment)), first);
+  EXPECT_EQ(*engine->optimiser_state().updates, 1);
+  EXPECT_EQ(engine->compute_gradients({tokens, 5, kContractSequence}).value(), evaluated->mean_loss());
+}
+
+TEST_P(EngineContract, ResumesExactlyFromParametersAndOptimiserState) {
+  const auto straight = make_small();
+  const auto resumed = make_small();
+  const auto tokens = contract_tokens(5 * kContractSequence, 1);
+  for (int step = 0; step < 2; ++step)
+    ASSERT_TRUE(straight->train_step({tokens, 5, kContractSequence}, 1e-2).has_value());
+  const OptimiserState from = straight->optimiser_state();
+  const OptimiserState to = resumed->optimiser_state();
+  for (size_t i = 0; i < straight->layout().size(); ++i) {
+    std::ranges::copy(straight->parameters()[i], resumed->parameters()[i].begin());
+    std::ranges::copy(from.first_moment[i], to.first_moment[i].begin());
+    std::ranges::copy(from.second_moment[i], to.second_moment[i].begin());
+  }
+  *to.updates = *from.updates;
+  resumed->parameters_changed();
+  ASSERT_TRUE(straight->train_step({tokens, 5, kContractSequence}, 1e-2).has_value());
+  ASSERT_TRUE(resumed->train_step({tokens, 5, kContractSequence}, 1e-2).has_value());
+  EXPECT_EQ(flat(resumed->parameters()), flat(straight->parameters()));
+}
+
+TEST_P(EngineContract, SkipsAStepThatIsNotFiniteAndIsNoneTheWorseForIt) {
+  for (const bool tied : {false, true}) {
+    const auto engine = make_small(contract_model(tied), 2);
+    const auto fresh = make_small(contract_model(tied), 2);
+    const auto tokens = contract_tokens(5 * kContractSequence, 1);
+    const float value = engine->parameters()[1].front();
+    engine->parameters()[1].front() = std::numeric_limits<float>::quiet_NaN();
+    engine->parameters_changed();
+    EXPECT_TRUE(
+        fails(engine->train_step({tokens, 5, kContractSequence}, 1e-2), ErrorKind::kSkip, "not finite"));
+    EXPECT_TRUE(
+        fails(engine->compute_gradients({tokens, 5, kContractSequence}), ErrorKind::kSkip, "not finite"));
+    const auto evaluated = engine->evaluate({tokens, 5, kContractSequence});
+    ASSERT_TRUE(evaluated.has_value());
+    EXPECT_FALSE(std::isfinite(evaluated->loss_sum));
+    EXPECT_EQ(*engine->optimiser_state().updates, 0);
+    EXPECT_THAT(engine->optimiser_state().first_moment.front(), ::testing::Each(0.0F));
+    engine->parameters()[1].front() = value;
+    engine->parameters_changed();
+    ASSERT_TRUE(engine->train_step({tokens, 5, kContractSequence}, 1e-2).has_value());
+    ASSERT_TRUE(fresh->train_step({tokens, 5, kContractSequence}, 1e-2).has_value());
+    EXPECT_EQ(flat(engine->parameters()), flat(fresh->parameters()));
+  }
+}
+
+TEST_P(EngineContract, RefusesBatchesThatItCannotCompute) {
+  const auto engine = make_small();
+  auto tokens = contract_tokens(2 * kContractSequence, 1);
+  const auto long_tokens = contract_tokens(2 * (kContractSequence + 1), 1);
+  EXPECT_TRUE(
+      fails(engine->train_step({long_tokens, 2, kContractSequence + 1}, 1e-3), ErrorKind::kFatal, "13"));
+  EXPECT_TRUE(fails(engine->train_step({{}, 0, kContractSequence}, 1e-3), ErrorKind::kFatal, "0 sequences"));
+  EXPECT_TRUE(fails(engine->train_step({tokens, 3, kContractSequence}, 1e-3), ErrorKind::kFatal, "24"));
+  tokens[15] = kContractVocab;
+  EXPECT_TRUE(fails(engine->train_step({tokens, 2, kContractSequence}, 1e-3), ErrorKind::kFatal,
+                    "token 50 at position 15"));
+  EXPECT_TRUE(fails(engine->evaluate({tokens, 2, kContractSequence}), ErrorKind::kFatal, "token 50"));
+  EXPECT_TRUE(fails(engine->logits({tokens, 2, kContractSequence}), ErrorKind::kFatal, "token 50"));
+  EXPECT_TRUE(fails(engine->generate(tokens, {}), ErrorKind::kFatal, "token 50"));
+  EXPECT_TRUE(fails(engine->generate({}, {}), ErrorKind::kFatal, "prompt"));
+}
+
+TEST_P(EngineContract, RefusesModelsAndOptionsWithoutAMeaning) {
+  const auto refused = [&](const ModelSpec& model, int64_t micro_batch) {
+    return GetParam().make(model, contract_inner(), GetParam().precision, micro_batch);
+  };
+  EXPECT_TRUE(fails(refused(contract_model(), 0), ErrorKind::kFatal, "micro_batch 0"));
+  ModelSpec model = contract_model();
+  model.num_attention_heads = 5;
+  EXPECT_TRUE(fails(refused(model, 1), ErrorKind::kFatal, "5 attention heads"));
+  model = contract_model();
+  model.num_key_value_heads = 3;
+  EXPECT_TRUE(fails(refused(model, 1), ErrorKind::kFatal, "3 key and value heads"));
+  const RunSpec huge = preset_run_spec("70B").value();
+  EXPECT_TRUE(
+      fails(GetParam().make(huge.model, huge.inner, GetParam().precision, 8), ErrorKind::kFatal, "GiB"));
+}
+
+}  // namespace
+}  // namespace templar::testing
