@@ -1,12 +1,15 @@
-# templar_room(<path under src> [USES <rooms>] [LIBS <dependencies>])
+# templar_room(<path under src> [USES <rooms>] [LIBS <dependencies>] [WITHOUT <pattern>])
 #
 # One static library from x.cc, one test program from x_test.cc, one program per x_bench.cc and x_fuzz.cc.
-# Folders inside a room belong to it, unless they are rooms themselves.
+# Folders inside a room belong to it, unless they are rooms themselves. Sources whose path matches the pattern are left out.
 function(templar_room path)
-  cmake_parse_arguments(ROOM "" "" "USES;LIBS" ${ARGN})
+  cmake_parse_arguments(ROOM "" "WITHOUT" "USES;LIBS" ${ARGN})
   string(REPLACE "/" "_" name "${path}")
   set(target templar_${name})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/${path}/*.cc")
+  if(ROOM_WITHOUT)
+    list(FILTER sources EXCLUDE REGEX "${ROOM_WITHOUT}")
+  endif()
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   set(benches ${sources})
