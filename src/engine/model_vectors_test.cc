@@ -14,6 +14,9 @@ namespace {
 constexpr int kSteps = 5;
 constexpr double kLossTolerance = 1e-5;
 constexpr double kTensorTolerance = 1e-4;  // of the tensor's largest value
+// AdamW divides a gradient by its own size: where that is next to nothing, the order of a sum decides the
+// step. Seen: 1.3e-4 with AVX2 alone, below 1e-4 with AVX-512.
+constexpr double kWeightTolerance = 5e-4;
 
 using testing::largest_deviation;
 
@@ -73,7 +76,7 @@ TEST_P(ModelVectors, GiveTheReferencesWeightsAfterFiveSteps) {
   for (size_t i = 0; i < engine->layout().size(); ++i) {
     const std::string& name = engine->layout()[i].name;
     EXPECT_LT(largest_deviation(engine->parameters()[i], reference_.tensors.at("after." + name)),
-              kTensorTolerance)
+              kWeightTolerance)
         << name;
   }
 }
