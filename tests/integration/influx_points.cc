@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/json.h"
 #include "base/mutex.h"
+#include "ports/metric_fields.h"
 
 namespace templar::testing {
 namespace {
@@ -35,54 +36,60 @@ void wait_seconds(double seconds) {
   never.wait_for(mutex, at_most, [] { return false; });
 }
 
+void write(MetricsLogger& logger, std::string name, std::map<std::string, std::string> tags,
+           std::map<std::string, MetricValue> fields) {
+  logger.write({.name = std::move(name), .tags = std::move(tags), .fields = std::move(fields)});
+}
+
 // What no protocol carries by itself: each of these comes back equal.
 void log_kinds(MetricsLogger& logger) {
-  const double nan = std::nan("");
-  logger.log("kinds", {{"uid", "1"}},
-             {{"integer", 5},
-              {"largest", std::numeric_limits<int64_t>::max()},
-              {"smallest", std::numeric_limits<int64_t>::min()},
-              {"float", 0.1},
-              {"whole", 5.0},
-              {"tiny", 5e-324},
-              {"huge", std::numeric_limits<double>::max()},
-              {"minus", -1.0 / 3},
-              {"text", "words"},
-              {"peers", std::vector<int64_t>{1, 2, 3}},
-              {"losses", std::vector<double>{1, 2, 4}},
-              {"nothing", nullptr},
-              {"not_a_number", nan},
-              {"infinite", HUGE_VAL}},
-             {.time_ns = 1'784'800'000'123'456'789});
+  Measurement kinds{.name = "kinds",
+                    .tags = {{"uid", "1"}},
+                    .fields = {{"integer", int64_t{5}},
+                               {"largest", std::numeric_limits<int64_t>::max()},
+                               {"smallest", std::numeric_limits<int64_t>::min()},
+                               {"float", 0.1},
+                               {"whole", 5.0},
+                               {"tiny", 5e-324},
+                               {"huge", std::numeric_limits<double>::max()},
+                               {"minus", -1.0 / 3},
+                               {"text", "words"},
+                               {"peers", "[1, 2, 3]"},
+                               {"nothing", 0.0},
+                               {"not_a_number", std::nan("")},
+                               {"infinite", HUGE_VAL}},
+                    .time_ns = 1'784'800'000'123'456'789};
+  add_list_field(kinds, "losses", std::vector<double>{1, 2, 4});
+  logger.write(std::move(kinds));
   const std::string crab = "\xf0\x9f\xa6\x80";
   for (const std::string& name :
        {std::string("with space"), std::string("with,comma"), std::string("with=equals"),
         std::string("with\"quote"), std::string("with'quote"), std::string("back\\slash"), "crab " + crab,
         std::string("\xc3\xa4\xe2\x82\xac")}) {
-    logger.log("m " + name, {{"tag " + name, "value " + name}},
-               {{"field " + name, "text " + name}, {"number", 1}});
+    write(logger, "m " + name, {{"tag " + name, "value " + name}},
+          {{"field " + name, "text " + name}, {"number", int64_t{1}}});
   }
-  logger.log("text", {},
-             {{"text", "lines\nand \"quotes\" and \\ and \\\" and\ttabs, commas = signs " + crab}});
-  logger.log("text", {}, {{"text", "ends with a backslash\\"}});
-  logger.log("text", {}, {{"text", ""}});
+  write(logger, "text", {},
+        {{"text", "lines\nand \"quotes\" and \\ and \\\" and\ttabs, commas = signs " + crab}});
+  write(logger, "text", {}, {{"text", "ends with a backslash\\"}});
+  write(logger, "text", {}, {{"text", ""}});
 }
 
 // What can't come back equal: influx_test.sh says what it becomes.
 void log_replaced(MetricsLogger& logger) {
-  logger.log("replaced", {{"t", "line\nend"}, {"empty", ""}, {"time", "tag"}},
-             {{"time", 1}, {"new\nline", 2}});
-  logger.log("#replaced", {{"t", "ends with\\"}}, {{"number", 3}});
-  logger.log("replaced", {{"t", "wrong \xff byte"}}, {{"number", 4}});
-  logger.log("replaced a\\,b", {{"t", "c\\,d\\\\=e\\ f"}}, {{"g\\\"h", 5}});
-  logger.log("no_field", {}, {{"nan", std::nan("")}});
+  write(logger, "replaced", {{"t", "line\nend"}, {"empty", ""}, {"time", "tag"}},
+        {{"time", int64_t{1}}, {"new\nline", int64_t{2}}});
+  write(logger, "#replaced", {{"t", "ends with\\"}}, {{"number", int64_t{3}}});
+  write(logger, "replaced", {{"t", "wrong \xff byte"}}, {{"number", int64_t{4}}});
+  write(logger, "replaced a\\,b", {{"t", "c\\,d\\\\=e\\ f"}}, {{"g\\\"h", int64_t{5}}});
+  write(logger, "no_field", {}, {{"nan", std::nan("")}});
 }
 
 void log_stream(MetricsLogger& logger, const InfluxOutput& output, const Arguments& arguments) {
   const Stopwatch watch;
   for (int64_t i = 0; i < arguments.points; ++i) {
-    logger.log("stream", {{"series", std::to_string(i % 10)}},
-               {{"number", i}, {"half", static_cast<double>(i) / 2}});
+    write(logger, "stream", {{"series", std::to_string(i % 10)}},
+          {{"number", i}, {"half", static_cast<double>(i) / 2}});
     if (i % 500 != 499) continue;
     const double ahead = static_cast<double>(i) / arguments.rate - watch.seconds();
     if (ahead > 0) wait_seconds(ahead);
