@@ -35,6 +35,8 @@ function(templar_room path)
       templar_precompile(${target})
     elseif(TEMPLAR_SANITIZE OR TEMPLAR_QUICK)
       templar_precompile(${target} OPTIONS -O0)
+    elseif(CMAKE_BUILD_TYPE STREQUAL "Release" AND path STREQUAL "app")
+      templar_precompile(${target} OPTIONS -O1)  # options and printing: the largest room to compile
     elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
       templar_precompile(${target} OPTIONS -O2)
     else()
