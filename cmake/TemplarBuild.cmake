@@ -23,7 +23,7 @@ target_include_directories(templar_flags INTERFACE "${CMAKE_SOURCE_DIR}/src")
 # twice, so contraction is off everywhere. Binaries start on any x86-64-v2; wider units are chosen at run time.
 target_compile_options(templar_flags INTERFACE -ffp-contract=off -Wall -Wextra -Wno-missing-field-initializers)
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
-  # What a lock guards is said in src/base/thread_annotations.h's words; only clang can check it.
+  # What a lock guards is said in src/base/threads/thread_annotations.h's words; only clang can check it.
   target_compile_options(templar_flags INTERFACE -Wthread-safety -Werror=thread-safety)
 endif()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")

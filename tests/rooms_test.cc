@@ -178,7 +178,7 @@ TEST(RoomRules, RefuseTheStandardLibrarysLocks) {
       "std::condition_variable changed;\n";
   EXPECT_EQ(said(check_locks, "src/node/x.cc", text),
             (Said{"1: mutex", "2: std", "3: lock_guard", "6: condition_variable"}));
-  EXPECT_EQ(said(check_locks, "src/base/mutex.h", text), Said{});
+  EXPECT_EQ(said(check_locks, "src/base/threads/mutex.h", text), Said{});
 }
 
 TEST(RoomRules, RefuseTheMachinesClockInTests) {

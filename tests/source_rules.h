@@ -47,7 +47,7 @@ inline constexpr size_t kMaxColumns = 110;  // as in .clang-format
 // No line has more than kMaxColumns characters (not bytes). Raw string literals don't count: their line
 // breaks are part of what they say.
 [[nodiscard]] Violations check_line_length(const SourceFile& file);
-// Locks are base/mutex.h's, whose use clang checks, and not the standard library's own.
+// Locks are base/threads/mutex.h's, whose use clang checks, and not the standard library's own.
 [[nodiscard]] Violations check_locks(const SourceFile& file);
 // Only app/, and tests that have a reason, read the machine's own clock; others are handed a VirtualClock.
 [[nodiscard]] Violations check_test_clock(const SourceFile& file);

@@ -33,7 +33,7 @@ struct ReadFile {
   std::vector<Declaration> declarations;
 };
 
-// "src/base/log" of src/base/log.h, src/base/log.cc and src/base/log-inl.h.
+// "src/base/log" of src/base/log/log.h, src/base/log/log.cc and src/base/log-inl.h.
 std::string_view pair_of(std::string_view path) {
   path.remove_suffix(path.size() - path.rfind('.'));
   if (path.ends_with("-inl")) path.remove_suffix(4);

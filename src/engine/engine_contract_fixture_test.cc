@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "base/random.h"
-#include "engine/batch_checks.h"
 #include "engine/device/device_engine.h"
 #include "engine/device/host_operations.h"
+#include "engine/model/batch_checks.h"
 #include "support/reference_model.h"
 
 namespace templar::testing {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "engine/sample_tokens.h"
+#include "engine/model/sample_tokens.h"
 
 namespace templar {
 namespace {

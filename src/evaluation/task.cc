@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "base/file.h"
+#include "base/files/file.h"
 
 namespace templar {
 namespace {

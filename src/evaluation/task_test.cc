@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "support/expect_failure.h"
 #include "support/temporary_folder.h"
 #include "support/vectors.h"

@@ -11,9 +11,9 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "base/keys.h"
-#include "base/mutex.h"
+#include "base/keys/keys.h"
 #include "base/result.h"
+#include "base/threads/mutex.h"
 
 namespace templar {
 

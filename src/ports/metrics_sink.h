@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 
 namespace templar {
 

@@ -11,8 +11,8 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "base/mutex.h"
 #include "base/result.h"
+#include "base/threads/mutex.h"
 
 namespace templar {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "ports/object_store.h"
 
 namespace templar {

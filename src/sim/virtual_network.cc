@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <thread>
 
-#include "base/log.h"
+#include "base/log/log.h"
 
 namespace templar {
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/back_off.h"
-#include "base/mutex.h"
 #include "base/result.h"
+#include "base/threads/mutex.h"
 #include "node/window/environment.h"
 #include "ports/ledger.h"
 

@@ -11,8 +11,8 @@
 #include "adapters/metrics_logger/metrics_logger.h"
 #include "app/command_line/command_line.h"
 #include "base/check.h"
-#include "base/json.h"
-#include "base/mutex.h"
+#include "base/json/json.h"
+#include "base/threads/mutex.h"
 #include "ports/metric_fields.h"
 
 namespace templar::testing {

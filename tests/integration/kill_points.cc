@@ -10,7 +10,7 @@
 
 #include "adapters/file_store/file_object_store.h"
 #include "base/check.h"
-#include "base/log.h"
+#include "base/log/log.h"
 #include "formats/checkpoint/checkpoint_folder.h"
 #include "integration/kill_point.h"
 #include "node/catch_up/checkpoint_search.h"

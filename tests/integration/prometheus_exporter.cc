@@ -8,7 +8,7 @@
 
 #include "adapters/prometheus/prometheus_exporter.h"
 #include "adapters/system_metrics/system_metrics.h"
-#include "base/log.h"
+#include "base/log/log.h"
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;

@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 
 namespace templar::testing {
 

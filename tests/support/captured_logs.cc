@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/log_format.h"
+#include "base/log/log_format.h"
 
 namespace templar::testing {
 

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/log.h"
-#include "base/mutex.h"
+#include "base/log/log.h"
+#include "base/threads/mutex.h"
 
 namespace templar::testing {
 

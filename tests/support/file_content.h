@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "base/file.h"
+#include "base/files/file.h"
 
 namespace templar::testing {
 

@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "base/keys.h"
+#include "base/keys/keys.h"
 #include "core/run/parameter_layout.h"
 
 namespace templar {

@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "support/call_counter.h"
 #include "support/test_certificate.h"
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/hash.h"
-#include "base/thread_team.h"
+#include "base/threads/thread_team.h"
 
 namespace templar::testing {
 

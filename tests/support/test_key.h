@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "base/keys.h"
+#include "base/keys/keys.h"
 
 namespace templar::testing {
 

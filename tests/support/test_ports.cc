@@ -1,7 +1,7 @@
 #include "support/test_ports.h"
 
 #include "base/check.h"
-#include "base/thread_team.h"
+#include "base/threads/thread_team.h"
 #include "core/codec/compressor.h"
 #include "core/consensus/possession.h"
 #include "core/consensus/state_root.h"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "base/keys.h"
+#include "base/keys/keys.h"
 #include "core/protocol/aggregate_record.h"
 #include "core/protocol/contribution.h"
 #include "core/protocol/object_keys.h"

@@ -1,7 +1,7 @@
 #include "support/test_run.h"
 
 #include "base/random.h"
-#include "base/thread_team.h"
+#include "base/threads/thread_team.h"
 #include "core/consensus/state_root.h"
 
 namespace templar::testing {

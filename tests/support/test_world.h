@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/thread_team.h"
+#include "base/threads/thread_team.h"
 #include "core/consensus/state_root.h"
 #include "core/run/window_plan.h"
 #include "engine/engine.h"

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <iostream>
 
-#include "base/file.h"
+#include "base/files/file.h"
 
 namespace templar::testing {
 

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string_view>
 
-#include "base/json.h"
+#include "base/json/json.h"
 
 namespace templar::testing {
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "adapters/shards/data_folder.h"
-#include "base/file.h"
+#include "base/files/file.h"
 
 namespace templar {
 namespace {

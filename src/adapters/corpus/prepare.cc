@@ -17,7 +17,7 @@
 #include "adapters/corpus/text_reader.h"
 #include "adapters/shards/data_folder.h"
 #include "adapters/tokenizers/sentencepiece_tokenizer.h"
-#include "base/file.h"
+#include "base/files/file.h"
 
 namespace templar {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
-#include "base/json_events.h"
+#include "base/json/json_events.h"
 
 namespace templar {
 namespace {

@@ -11,7 +11,7 @@
 #include <cstring>
 #include <system_error>
 
-#include "base/descriptor.h"
+#include "base/files/descriptor.h"
 
 namespace templar {
 namespace {

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "ports/object_store.h"
 
 namespace templar {

@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include "base/json.h"
+#include "base/json/json.h"
 
 namespace templar {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "base/secrets.h"
+#include "base/log/secrets.h"
 
 namespace templar {
 

@@ -5,7 +5,7 @@
 
 #include "adapters/http/gzip.h"
 #include "adapters/influx/line_protocol.h"
-#include "base/log.h"
+#include "base/log/log.h"
 
 namespace templar {
 namespace {

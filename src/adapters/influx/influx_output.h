@@ -11,8 +11,8 @@
 #include "adapters/metrics_logger/metrics_output.h"
 #include "base/back_off.h"
 #include "base/clock.h"
-#include "base/mutex.h"
 #include "base/random.h"
+#include "base/threads/mutex.h"
 
 namespace templar {
 

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "adapters/http/gzip.h"
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "support/call_counter.h"
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"

@@ -10,8 +10,8 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "base/descriptor.h"
-#include "base/file.h"
+#include "base/files/descriptor.h"
+#include "base/files/file.h"
 
 namespace templar {
 namespace {

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "base/bytes.h"
-#include "base/folder_lock.h"
+#include "base/files/folder_lock.h"
 
 namespace templar {
 

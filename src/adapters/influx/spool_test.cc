@@ -7,7 +7,7 @@
 
 #include "adapters/http/gzip.h"
 #include "adapters/influx/backlog.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "support/child_process.h"
 #include "support/expect_failure.h"
 #include "support/fuzz_corpus.h"

@@ -15,7 +15,7 @@
 #include <limits>
 #include <utility>
 
-#include "base/json_fields.h"
+#include "base/json/json_fields.h"
 
 namespace templar {
 namespace {

@@ -6,8 +6,8 @@
 #include <memory>
 
 #include "adapters/metrics_logger/metrics_output.h"
-#include "base/descriptor.h"
-#include "base/mutex.h"
+#include "base/files/descriptor.h"
+#include "base/threads/mutex.h"
 #include "ports/metrics_sink.h"
 
 namespace templar {

@@ -4,7 +4,7 @@
 #include <csignal>
 #include <fstream>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "support/child_process.h"
 #include "support/contracts/metrics_sink_contract.h"
 #include "support/expect_failure.h"

@@ -10,9 +10,9 @@
 #include "adapters/http/http_client.h"
 #include "adapters/loki/push_request.h"
 #include "base/back_off.h"
-#include "base/log.h"
-#include "base/mutex.h"
-#include "base/secrets.h"
+#include "base/log/log.h"
+#include "base/log/secrets.h"
+#include "base/threads/mutex.h"
 
 namespace templar {
 namespace {

@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "base/log.h"
+#include "base/log/log.h"
 #include "base/result.h"
 
 namespace templar {

@@ -7,11 +7,11 @@
 #include <numeric>
 #include <optional>
 
-#include "base/log.h"
-#include "base/log_context.h"
-#include "base/log_format.h"
-#include "base/mutex.h"
-#include "base/secrets.h"
+#include "base/log/log.h"
+#include "base/log/log_context.h"
+#include "base/log/log_format.h"
+#include "base/log/secrets.h"
+#include "base/threads/mutex.h"
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"
 #include "support/http_server.h"

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "base/json.h"
-#include "base/log_format.h"
+#include "base/json/json.h"
+#include "base/log/log_format.h"
 
 namespace templar {
 

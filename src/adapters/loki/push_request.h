@@ -6,7 +6,7 @@
 #include <span>
 #include <string>
 
-#include "base/log.h"
+#include "base/log/log.h"
 
 namespace templar {
 

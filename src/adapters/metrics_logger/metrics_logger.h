@@ -11,7 +11,7 @@
 #include "adapters/metrics_logger/measurement_queue.h"
 #include "adapters/metrics_logger/metrics_output.h"
 #include "base/clock.h"
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 
 namespace templar {
 

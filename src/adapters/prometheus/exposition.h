@@ -7,7 +7,7 @@
 #include <string>
 #include <variant>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "ports/metrics_sink.h"
 
 namespace templar {

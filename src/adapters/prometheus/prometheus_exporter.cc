@@ -7,7 +7,7 @@
 #include <cstring>
 #include <thread>
 
-#include "base/log.h"
+#include "base/log/log.h"
 
 namespace templar {
 

@@ -10,7 +10,7 @@
 #include "adapters/shards/npy.h"
 #include "adapters/tokenizers/sentencepiece_tokenizer.h"
 #include "base/check.h"
-#include "base/file.h"
+#include "base/files/file.h"
 
 namespace templar {
 namespace {

@@ -8,7 +8,7 @@
 #include "adapters/shards/file_hash.h"
 #include "adapters/shards/npy_writer.h"
 #include "base/check.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "support/contracts/shard_source_contract.h"
 #include "support/expect_failure.h"
 #include "support/temporary_folder.h"

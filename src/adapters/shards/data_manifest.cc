@@ -1,6 +1,6 @@
 #include "adapters/shards/data_manifest.h"
 
-#include "base/json_fields.h"
+#include "base/json/json_fields.h"
 
 namespace templar {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "adapters/sqlite_ledger/sqlite_connection.h"
 #include "base/back_off.h"
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 
 namespace templar {
 namespace {

@@ -4,7 +4,7 @@
 #include <fstream>
 
 #include "adapters/sqlite_ledger/sqlite_connection.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "ports/ledger_clock.h"
 #include "support/child_process.h"
 #include "support/contracts/ledger_contract.h"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "adapters/system_metrics/nvml.h"
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 
 namespace templar {
 namespace {

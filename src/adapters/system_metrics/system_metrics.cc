@@ -4,8 +4,8 @@
 #include <sys/statvfs.h>
 #include <algorithm>
 
-#include "base/descriptor.h"
-#include "base/file.h"
+#include "base/files/descriptor.h"
+#include "base/files/file.h"
 
 #include <fcntl.h>
 

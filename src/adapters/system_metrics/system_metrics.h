@@ -9,7 +9,7 @@
 
 #include "adapters/system_metrics/proc_text.h"
 #include "base/clock.h"
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "ports/metrics_sink.h"
 
 namespace templar {

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <thread>
 
-#include "base/descriptor.h"
+#include "base/files/descriptor.h"
 #include "support/measurement_forms.h"
 #include "support/temporary_folder.h"
 

@@ -7,8 +7,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include "base/file.h"
-#include "base/json.h"
+#include "base/files/file.h"
+#include "base/json/json.h"
 
 namespace templar {
 namespace {

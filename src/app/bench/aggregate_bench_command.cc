@@ -6,8 +6,8 @@
 #include "app/bench/bench_progress.h"
 #include "app/bench/bench_verbs.h"
 #include "app/bench/gradient_arguments.h"
-#include "app/bench/measure_aggregate.h"
-#include "base/json.h"
+#include "app/bench/measure/measure_aggregate.h"
+#include "base/json/json.h"
 
 namespace templar {
 namespace {

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "app/verbs/verbs.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "support/run_verb.h"
 
 namespace templar::testing {

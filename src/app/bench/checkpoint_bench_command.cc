@@ -4,11 +4,11 @@
 
 #include <memory>
 
-#include "app/bench/bench_model.h"
 #include "app/bench/bench_progress.h"
 #include "app/bench/bench_verbs.h"
-#include "app/bench/measure_checkpoint.h"
-#include "base/json.h"
+#include "app/bench/measure/bench_model.h"
+#include "app/bench/measure/measure_checkpoint.h"
+#include "base/json/json.h"
 #include "formats/safetensors/model_shards.h"
 
 namespace templar {

@@ -1,9 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "app/bench/bench_model.h"
+#include "app/bench/measure/bench_model.h"
 #include "app/verbs/verbs.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "node/miner/pseudo_gradient_dump.h"
 #include "support/run_verb.h"
 #include "support/temporary_folder.h"

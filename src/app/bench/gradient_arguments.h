@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "app/bench/memcpy_time.h"
+#include "app/bench/measure/memcpy_time.h"
 #include "app/command_line/command_line.h"
 #include "core/run/run_spec.h"
 

@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 
 #include "app/bench/bench_verbs.h"
-#include "app/bench/measure_metrics.h"
-#include "base/json.h"
+#include "app/bench/measure/measure_metrics.h"
+#include "base/json/json.h"
 
 namespace templar {
 namespace {

@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "app/verbs/verbs.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "support/run_verb.h"
 #include "support/temporary_folder.h"
 

@@ -4,10 +4,10 @@
 #include <memory>
 
 #include "app/bench/bench_verbs.h"
-#include "app/bench/measure_train.h"
+#include "app/bench/measure/measure_train.h"
 #include "app/world/device_option.h"
 #include "app/world/precision_option.h"
-#include "base/json.h"
+#include "base/json/json.h"
 
 namespace templar {
 namespace {

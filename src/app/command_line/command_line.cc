@@ -11,7 +11,7 @@
 
 #include "app/terminal/stop_signal.h"
 #include "base/check.h"
-#include "base/secrets.h"
+#include "base/log/secrets.h"
 
 namespace templar {
 namespace {

@@ -11,7 +11,7 @@
 #include <set>
 
 #include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "core/run/parameter_layout.h"
 #include "support/json_values.h"
 #include "support/measurement_forms.h"

@@ -6,7 +6,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "base/json.h"
+#include "base/json/json.h"
 
 namespace templar {
 namespace {

@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "app/run/run_follower.h"
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 
 namespace templar {
 

@@ -1,6 +1,6 @@
 #include "app/localnet/baseline.h"
 
-#include "base/log_context.h"
+#include "base/log/log_context.h"
 #include "node/evaluator/evaluator.h"
 #include "node/window/environment.h"
 #include "node/window/window_clock.h"

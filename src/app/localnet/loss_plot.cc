@@ -8,7 +8,7 @@
 #include <iterator>
 #include <limits>
 
-#include "base/file.h"
+#include "base/files/file.h"
 
 namespace templar {
 namespace {

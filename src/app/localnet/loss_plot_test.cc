@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "support/expect_failure.h"
 #include "support/temporary_folder.h"
 

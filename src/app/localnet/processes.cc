@@ -14,8 +14,8 @@
 #include "app/localnet/in_process.h"
 #include "app/localnet/templar_process.h"
 #include "app/world/node_options.h"
-#include "base/file.h"
-#include "base/log.h"
+#include "base/files/file.h"
+#include "base/log/log.h"
 #include "core/protocol/object_keys.h"
 #include "ports/roster.h"
 

@@ -13,7 +13,7 @@
 #include "app/terminal/prepare_progress.h"
 #include "app/terminal/stop_signal.h"
 #include "base/clock.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "base/random.h"
 #include "formats/checkpoint/checkpoint_download.h"
 #include "ports/roster.h"

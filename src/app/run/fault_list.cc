@@ -5,7 +5,7 @@
 #include <charconv>
 #include <utility>
 
-#include "base/json.h"
+#include "base/json/json.h"
 
 namespace templar {
 namespace {

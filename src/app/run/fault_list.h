@@ -42,9 +42,9 @@ struct LogFault {
   std::string text;
   std::optional<int64_t> window;
 };
-// A line of a log (base/log_format.h, or of standard error) that is a warning or an error: a JSON object with
-// that level, "2026-01-01T12:00:00.000Z W room: message window=3", or "error: message". Nothing for other
-// lines.
+// A line of a log (base/log/log_format.h, or of standard error) that is a warning or an error: a JSON object
+// with that level, "2026-01-01T12:00:00.000Z W room: message window=3", or "error: message". Nothing for
+// other lines.
 [[nodiscard]] std::optional<LogFault> fault_in_log_line(std::string_view line);
 
 }  // namespace templar

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/log_format.h"
+#include "base/log/log_format.h"
 
 namespace templar::testing {
 namespace {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
-#include "base/file.h"
-#include "base/json.h"
+#include "base/files/file.h"
+#include "base/json/json.h"
 #include "core/run/parameter_layout.h"
 
 namespace templar {

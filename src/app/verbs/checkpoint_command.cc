@@ -8,7 +8,7 @@
 
 #include "app/verbs/verbs.h"
 #include "app/world/checkpoint_places.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "formats/checkpoint/checkpoint_diff.h"
 #include "formats/checkpoint/checkpoint_folder.h"
 

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "adapters/file_store/file_object_store.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "core/protocol/object_keys.h"
 #include "formats/checkpoint/checkpoint.h"
 #include "formats/checkpoint/checkpoint_contents.h"

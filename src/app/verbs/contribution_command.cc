@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "app/verbs/verbs.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "core/protocol/contribution.h"
 
 namespace templar {

@@ -8,7 +8,7 @@
 #include "app/terminal/stop_signal.h"
 #include "app/verbs/verbs.h"
 #include "app/world/checkpoint_places.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "formats/gguf/gguf_export.h"
 #include "formats/hugging_face/hugging_face_export.h"
 #include "formats/safetensors/safetensors_export.h"

@@ -3,7 +3,7 @@
 
 #include "adapters/tokenizers/sentencepiece_tokenizer.h"
 #include "app/verbs/verbs.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "core/protocol/object_keys.h"
 #include "formats/checkpoint/checkpoint_folder.h"
 #include "formats/safetensors/safetensors.h"

@@ -16,8 +16,8 @@
 #include "app/world/checkpoint_model.h"
 #include "app/world/checkpoint_places.h"
 #include "app/world/precision_option.h"
-#include "base/file.h"
-#include "base/json.h"
+#include "base/files/file.h"
+#include "base/json/json.h"
 
 namespace templar {
 namespace {

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "app/world/checkpoint_model.h"
-#include "base/file.h"
-#include "base/json.h"
+#include "base/files/file.h"
+#include "base/json/json.h"
 #include "core/consensus/state_root.h"
 #include "formats/checkpoint/checkpoint_folder.h"
 #include "support/expect_failure.h"

@@ -16,10 +16,10 @@
 #include "app/world/node_options.h"
 #include "app/world/precision_option.h"
 #include "app/world/watch.h"
-#include "base/file.h"
-#include "base/log.h"
-#include "base/log_format.h"
-#include "base/log_sinks.h"
+#include "base/files/file.h"
+#include "base/log/log.h"
+#include "base/log/log_format.h"
+#include "base/log/log_sinks.h"
 #include "core/run/parameter_layout.h"
 
 namespace templar {

@@ -10,7 +10,7 @@
 #include "app/world/node_world.h"
 #include "app/world/watch.h"
 #include "base/back_off.h"
-#include "base/log.h"
+#include "base/log/log.h"
 
 namespace templar {
 namespace {

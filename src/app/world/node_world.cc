@@ -7,8 +7,8 @@
 
 #include "adapters/file_store/file_object_store.h"
 #include "adapters/shards/data_folder.h"
-#include "base/file.h"
-#include "base/log_context.h"
+#include "base/files/file.h"
+#include "base/log/log_context.h"
 #include "engine/cuda_engine.h"
 #include "node/evaluator/evaluator.h"
 #include "node/miner/miner.h"

@@ -12,8 +12,8 @@
 
 #include "adapters/sqlite_ledger/sqlite_ledger.h"
 #include "app/world/watch.h"
-#include "base/folder_lock.h"
-#include "base/keys.h"
+#include "base/files/folder_lock.h"
+#include "base/keys/keys.h"
 #include "engine/engine.h"
 #include "formats/checkpoint/retention.h"
 #include "formats/safetensors/model_shards.h"

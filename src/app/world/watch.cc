@@ -12,12 +12,12 @@
 #include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
 #include "adapters/metrics_logger/metrics_logger.h"
 #include "adapters/prometheus/prometheus_exporter.h"
-#include "base/file.h"
-#include "base/log.h"
-#include "base/log_format.h"
-#include "base/log_levels.h"
-#include "base/log_sinks.h"
-#include "base/secret_file.h"
+#include "base/files/file.h"
+#include "base/keys/secret_file.h"
+#include "base/log/log.h"
+#include "base/log/log_format.h"
+#include "base/log/log_levels.h"
+#include "base/log/log_sinks.h"
 #include "base/uuid.h"
 
 namespace templar {

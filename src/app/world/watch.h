@@ -15,7 +15,7 @@
 #include "adapters/system_metrics/gpu_metrics.h"
 #include "adapters/system_metrics/system_metrics.h"
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/log/log.h"
 #include "base/result.h"
 #include "core/run/run_spec.h"
 #include "ports/metrics_sink.h"

@@ -4,7 +4,7 @@
 
 #include <span>
 
-#include "base/thread_team.h"
+#include "base/threads/thread_team.h"
 #include "core/run/chunk_plan.h"
 
 namespace templar {

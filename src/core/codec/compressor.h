@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "base/thread_team.h"
+#include "base/threads/thread_team.h"
 #include "core/coding/coded_block.h"
 #include "core/run/parameter_layout.h"
 

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "base/thread_team.h"
+#include "base/threads/thread_team.h"
 #include "core/codec/dct.h"
 #include "core/coding/coded_block.h"
 

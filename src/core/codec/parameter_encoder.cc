@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "base/check.h"
-#include "base/first_failure.h"
+#include "base/threads/first_failure.h"
 #include "core/codec/block_log_quantiser.h"
 #include "core/codec/dct.h"
 #include "core/codec/decoded_tiles.h"

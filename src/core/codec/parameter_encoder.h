@@ -4,7 +4,7 @@
 #include <span>
 
 #include "base/result.h"
-#include "base/thread_team.h"
+#include "base/threads/thread_team.h"
 #include "core/codec/blended_input.h"
 #include "core/coding/coded_block.h"
 

@@ -5,7 +5,7 @@
 #include <tuple>
 
 #include "base/check.h"
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 
 namespace templar {
 namespace {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "base/thread_team.h"
+#include "base/threads/thread_team.h"
 #include "core/coding/cell_coder.h"
 #include "core/coding/level_code.h"
 #include "core/run/chunk_plan.h"

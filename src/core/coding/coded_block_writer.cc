@@ -3,7 +3,7 @@
 #include <array>
 
 #include "base/check.h"
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "core/coding/block_canon.h"
 #include "core/coding/block_log.h"
 #include "core/coding/block_parts.h"

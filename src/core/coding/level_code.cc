@@ -4,7 +4,7 @@
 #include <map>
 
 #include "base/check.h"
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 
 namespace templar {
 namespace {

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "base/thread_team.h"
+#include "base/threads/thread_team.h"
 #include "core/protocol/contribution.h"
 #include "core/run/run_spec.h"
 

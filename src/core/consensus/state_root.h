@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/hash.h"
-#include "base/thread_team.h"
+#include "base/threads/thread_team.h"
 #include "core/run/parameter_layout.h"
 
 namespace templar {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/hash.h"
-#include "base/keys.h"
+#include "base/keys/keys.h"
 #include "core/coding/coded_block.h"
 #include "core/protocol/sample_receipt.h"
 #include "core/protocol/verdict.h"

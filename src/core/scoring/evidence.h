@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "base/keys.h"
+#include "base/keys/keys.h"
 #include "core/protocol/verdict.h"
 
 namespace templar {

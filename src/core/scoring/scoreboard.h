@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/keys.h"
+#include "base/keys/keys.h"
 #include "base/result.h"
 #include "core/run/run_spec.h"
 #include "core/scoring/evidence.h"

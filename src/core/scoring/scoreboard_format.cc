@@ -1,7 +1,7 @@
 // The scoreboard as JSON, which holds every double exactly.
 #include <fmt/format.h>
 
-#include "base/json_fields.h"
+#include "base/json/json_fields.h"
 #include "core/scoring/scoreboard.h"
 
 namespace templar {

@@ -3,7 +3,7 @@
 #include <bit>
 #include <functional>
 
-#include "base/json_fields.h"
+#include "base/json/json_fields.h"
 #include "base/random.h"
 #include "core/scoring/scoreboard.h"
 #include "support/json_values.h"

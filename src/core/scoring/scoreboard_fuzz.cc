@@ -1,7 +1,7 @@
 // Whatever the bytes are, read_scoreboard() answers; what it accepts survives another round trip unchanged.
 #include "base/bytes.h"
 #include "base/check.h"
-#include "base/json_fields.h"
+#include "base/json/json_fields.h"
 #include "core/scoring/scoreboard.h"
 
 namespace {

@@ -4,11 +4,11 @@
 #include <vector>
 
 #include "base/check.h"
-#include "engine/batch_checks.h"
 #include "engine/cuda/cuda_errors.h"
 #include "engine/cuda/cuda_operations.h"
 #include "engine/cuda/kernels.h"
 #include "engine/device/device_engine.h"
+#include "engine/model/batch_checks.h"
 
 namespace templar {
 namespace {

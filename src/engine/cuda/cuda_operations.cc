@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "base/log.h"
+#include "base/log/log.h"
 #include "core/consensus/state_block_key.h"
 #include "engine/cuda/cuda_errors.h"
 #include "engine/cuda/kernels.h"

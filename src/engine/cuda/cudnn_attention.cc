@@ -6,7 +6,7 @@
 #include <limits>
 #include <tuple>
 
-#include "base/log.h"
+#include "base/log/log.h"
 #include "engine/cuda/cuda_errors.h"
 
 namespace templar {

@@ -8,9 +8,9 @@
 #include <numeric>
 
 #include "base/check.h"
-#include "engine/adamw.h"
-#include "engine/batch_checks.h"
-#include "engine/decoder.h"
+#include "engine/cpu/adamw.h"
+#include "engine/cpu/decoder.h"
+#include "engine/model/batch_checks.h"
 
 namespace templar {
 namespace {

@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "base/check.h"
-#include "engine/rope.h"
+#include "engine/cpu/rope.h"
 
 namespace templar {
 

@@ -8,7 +8,7 @@
 
 #include "engine/device/device_memory.h"
 #include "engine/device/operations.h"
-#include "engine/model_tensors.h"
+#include "engine/model/model_tensors.h"
 
 namespace templar {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/log.h"
+#include "base/log/log.h"
 #include "core/protocol/object_keys.h"
 #include "formats/checkpoint/checkpoint_contents.h"
 #include "formats/checkpoint/checkpoint_files.h"

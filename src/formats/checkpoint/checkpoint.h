@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "base/hash.h"
-#include "base/keys.h"
+#include "base/keys/keys.h"
 #include "base/result.h"
-#include "base/thread_team.h"
+#include "base/threads/thread_team.h"
 #include "core/run/parameter_layout.h"
 #include "ports/object_store.h"
 

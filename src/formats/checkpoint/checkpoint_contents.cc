@@ -4,8 +4,8 @@
 #include <atomic>
 #include <iterator>
 
-#include "base/first_failure.h"
-#include "base/thread_team.h"
+#include "base/threads/first_failure.h"
+#include "base/threads/thread_team.h"
 #include "core/consensus/blake2b_lanes.h"
 #include "formats/hugging_face/hugging_face_config.h"
 

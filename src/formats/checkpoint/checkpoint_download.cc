@@ -11,11 +11,11 @@
 #include <system_error>
 #include <vector>
 
-#include "base/descriptor.h"
-#include "base/file.h"
-#include "base/first_failure.h"
-#include "base/mutex.h"
-#include "base/thread_team.h"
+#include "base/files/descriptor.h"
+#include "base/files/file.h"
+#include "base/threads/first_failure.h"
+#include "base/threads/mutex.h"
+#include "base/threads/thread_team.h"
 #include "core/protocol/object_keys.h"
 
 namespace templar {

@@ -1,12 +1,12 @@
 #include "formats/checkpoint/checkpoint_download.h"
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "core/consensus/state_root.h"
 #include "formats/checkpoint/checkpoint_folder.h"
 #include "support/expect_failure.h"

@@ -10,9 +10,9 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "base/descriptor.h"
-#include "base/first_failure.h"
-#include "base/large_read.h"
+#include "base/files/descriptor.h"
+#include "base/files/large_read.h"
+#include "base/threads/first_failure.h"
 #include "core/protocol/object_keys.h"
 
 namespace templar {

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/hash.h"
-#include "base/thread_team.h"
+#include "base/threads/thread_team.h"
 #include "core/run/parameter_layout.h"
 #include "formats/checkpoint/manifest.h"
 #include "ports/object_store.h"

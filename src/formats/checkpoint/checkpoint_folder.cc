@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <system_error>
 
-#include "base/file.h"
-#include "base/file_writer.h"
+#include "base/files/file.h"
+#include "base/files/file_writer.h"
 #include "formats/checkpoint/checkpoint_diff.h"
 #include "formats/checkpoint/checkpoint_download.h"
 #include "formats/checkpoint/checkpoint_loader.h"

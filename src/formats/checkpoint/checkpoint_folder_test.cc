@@ -4,7 +4,7 @@
 
 #include <fstream>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "core/consensus/state_root.h"
 #include "support/child_process.h"
 #include "support/expect_failure.h"

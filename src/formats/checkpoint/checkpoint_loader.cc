@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/first_failure.h"
-#include "base/large_read.h"
+#include "base/files/large_read.h"
+#include "base/threads/first_failure.h"
 #include "core/consensus/blake2b_lanes.h"
 #include "core/consensus/state_root.h"
 #include "formats/safetensors/safetensors.h"

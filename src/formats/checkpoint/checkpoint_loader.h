@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "base/thread_team.h"
+#include "base/threads/thread_team.h"
 #include "core/run/parameter_layout.h"
 #include "formats/checkpoint/checkpoint.h"
 #include "formats/checkpoint/checkpoint_files.h"

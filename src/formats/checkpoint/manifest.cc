@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "base/json_fields.h"
+#include "base/json/json_fields.h"
 #include "ports/object_store.h"
 
 namespace templar {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/hash.h"
-#include "base/keys.h"
+#include "base/keys/keys.h"
 #include "base/result.h"
 #include "core/run/parameter_layout.h"
 

@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include "base/file.h"
+#include "base/files/file.h"
 
 namespace templar {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "support/expect_failure.h"
 #include "support/file_content.h"
 #include "support/temporary_folder.h"

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/file_writer.h"
+#include "base/files/file_writer.h"
 #include "formats/gguf/gguf_tokenizer.h"
 
 namespace templar {

@@ -2,7 +2,7 @@
 // the folder as it is.
 #pragma once
 
-#include "base/json.h"
+#include "base/json/json.h"
 #include "core/run/run_spec.h"
 
 namespace templar {

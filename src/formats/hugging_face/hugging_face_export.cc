@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "base/file.h"
-#include "base/file_writer.h"
-#include "base/json.h"
+#include "base/files/file.h"
+#include "base/files/file_writer.h"
+#include "base/json/json.h"
 #include "formats/checkpoint/manifest.h"
 #include "formats/export/atomic_folder.h"
 #include "formats/hugging_face/hugging_face_config.h"

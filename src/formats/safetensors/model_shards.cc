@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "formats/checkpoint/manifest.h"
 
 namespace templar {

@@ -7,7 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
-#include "base/thread_team.h"
+#include "base/threads/thread_team.h"
 #include "core/run/parameter_layout.h"
 #include "formats/safetensors/safetensors.h"
 

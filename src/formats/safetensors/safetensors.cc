@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "base/json.h"
-#include "base/large_read.h"
+#include "base/files/large_read.h"
+#include "base/json/json.h"
 #include "formats/safetensors/safetensors_json.h"
 
 namespace templar {

@@ -1,6 +1,6 @@
 #include "formats/safetensors/safetensors_export.h"
 
-#include "base/file_writer.h"
+#include "base/files/file_writer.h"
 
 namespace templar {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "base/json_events.h"
+#include "base/json/json_events.h"
 
 namespace templar {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/large_read.h"
+#include "base/files/large_read.h"
 #include "support/expect_failure.h"
 #include "support/temporary_folder.h"
 #include "support/test_run.h"

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/log.h"
+#include "base/log/log.h"
 #include "formats/checkpoint/checkpoint.h"
 #include "node/catch_up/checkpoint_search.h"
 #include "ports/roster.h"

@@ -7,7 +7,7 @@
 #include <system_error>
 #include <vector>
 
-#include "base/log.h"
+#include "base/log/log.h"
 #include "core/protocol/object_keys.h"
 #include "formats/checkpoint/checkpoint_download.h"
 #include "formats/checkpoint/checkpoint_files.h"

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "formats/checkpoint/checkpoint_files.h"
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"

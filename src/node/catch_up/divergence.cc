@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include "base/log.h"
+#include "base/log/log.h"
 
 namespace templar {
 namespace {

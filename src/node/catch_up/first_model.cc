@@ -1,6 +1,6 @@
 #include "node/catch_up/first_model.h"
 
-#include "base/log.h"
+#include "base/log/log.h"
 #include "formats/checkpoint/checkpoint_loader.h"
 
 namespace templar {

@@ -1,7 +1,7 @@
 #include "node/catch_up/window_prefetcher.h"
 
 #include "base/back_off.h"
-#include "base/log_context.h"
+#include "base/log/log_context.h"
 
 namespace templar {
 namespace {

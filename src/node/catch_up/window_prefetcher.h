@@ -8,7 +8,7 @@
 #include <string>
 #include <thread>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "node/window/gather.h"
 #include "node/window/records.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "base/file.h"
+#include "base/files/file.h"
 
 namespace templar {
 namespace {

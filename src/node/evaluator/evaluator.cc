@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "base/check.h"
-#include "base/log.h"
+#include "base/log/log.h"
 #include "core/protocol/object_keys.h"
 #include "formats/checkpoint/checkpoint.h"
 #include "node/catch_up/first_model.h"

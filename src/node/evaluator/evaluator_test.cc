@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "core/protocol/object_keys.h"
 #include "formats/checkpoint/checkpoint.h"
 #include "support/captured_logs.h"

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/log.h"
+#include "base/log/log.h"
 #include "core/consensus/possession.h"
 #include "core/protocol/object_keys.h"
 #include "node/miner/pseudo_gradient_dump.h"

@@ -7,7 +7,7 @@
 #include <optional>
 #include <thread>
 
-#include "base/keys.h"
+#include "base/keys/keys.h"
 #include "node/catch_up/catch_up.h"
 #include "node/miner/miner_state.h"
 #include "node/miner/training.h"

@@ -1,7 +1,7 @@
 // What a miner saves of its own, and how it goes on from that.
 #include <gtest/gtest.h>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "node/miner/miner.h"
 #include "support/captured_logs.h"
 #include "support/node_expectations.h"

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <array>
 
-#include "base/file.h"
-#include "base/file_writer.h"
+#include "base/files/file.h"
+#include "base/files/file_writer.h"
 
 namespace templar {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "support/child_process.h"
 #include "support/expect_failure.h"
 #include "support/temporary_folder.h"

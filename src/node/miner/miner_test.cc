@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "core/data/make_receipt.h"
 #include "formats/checkpoint/checkpoint.h"
 #include "node/miner/miner_state.h"

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/log.h"
-#include "base/log_context.h"
+#include "base/log/log.h"
+#include "base/log/log_context.h"
 #include "formats/checkpoint/checkpoint_contents.h"
 
 namespace templar {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/keys.h"
+#include "base/keys/keys.h"
 #include "core/run/run_spec.h"
 #include "formats/checkpoint/checkpoint.h"
 #include "formats/checkpoint/retention.h"

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/hash.h"
-#include "base/mutex.h"
-#include "base/thread_team.h"
+#include "base/threads/mutex.h"
+#include "base/threads/thread_team.h"
 #include "core/run/parameter_layout.h"
 
 namespace templar {

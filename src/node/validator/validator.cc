@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/log.h"
+#include "base/log/log.h"
 #include "core/protocol/object_keys.h"
 #include "node/catch_up/first_model.h"
 #include "node/validator/judgement_report.h"

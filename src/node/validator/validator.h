@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "base/keys.h"
+#include "base/keys/keys.h"
 #include "node/catch_up/catch_up.h"
 #include "node/validator/checkpoint_schedule.h"
 #include "node/validator/evidence_collector.h"

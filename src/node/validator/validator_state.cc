@@ -1,6 +1,6 @@
 #include "node/validator/validator_state.h"
 
-#include "base/json_fields.h"
+#include "base/json/json_fields.h"
 
 namespace templar {
 namespace {

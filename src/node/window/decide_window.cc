@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/log.h"
+#include "base/log/log.h"
 #include "node/window/records.h"
 #include "node/window/window_clock.h"
 #include "ports/roster.h"

@@ -7,8 +7,8 @@
 #include <variant>
 
 #include "base/back_off.h"
-#include "base/log.h"
-#include "base/scratch_file.h"
+#include "base/files/scratch_file.h"
+#include "base/log/log.h"
 #include "core/consensus/possession.h"
 #include "core/protocol/object_keys.h"
 #include "node/window/window_samples.h"

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/hash.h"
-#include "base/thread_team.h"
+#include "base/threads/thread_team.h"
 #include "core/consensus/outer_step.h"
 #include "core/consensus/state_root.h"
 #include "core/run/window_plan.h"

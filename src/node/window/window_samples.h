@@ -9,7 +9,7 @@
 #include "core/data/sample_assignment.h"
 #include "core/protocol/sample_receipt.h"
 #include "core/run/window_plan.h"
-#include "engine/sample_tokens.h"
+#include "engine/model/sample_tokens.h"
 #include "node/window/environment.h"
 
 namespace templar {

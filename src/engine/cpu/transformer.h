@@ -1,0 +1,137 @@
+// A Llama-family decoder's forward pass and its hand-written backward pass over a part of a batch that fits
+// its memory.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/cpu/aligned_buffer.h"
+#include "engine/cpu/attention.h"
+#include "engine/cpu/matmul.h"
+#include "engine/cpu/profile.h"
+#include "engine/cpu/row_likelihood.h"
+#include "engine/engine.h"
+#include "engine/model/model_tensors.h"
+#include "engine/text/token_tree.h"
+
+namespace templar {
+
+// Scalar: the type of stored activations and of the operands of matrix products, float or Bf16. The residual
+// stream, norms, softmaxes, gradients and sums are f32 in either case. Not thread-safe; shares out its work
+// among the team.
+template <typename Scalar>
+class Transformer {
+ public:
+  using Weights = ModelTensors<const Scalar, const float>;
+  using Gradients = ModelTensors<float, float>;
+
+  // Memory for max_batch sequences of max_sequence tokens, allocated here and never again.
+  Transformer(const ModelSpec& model, int64_t max_batch, int64_t max_sequence, ThreadTeam& team,
+              Profile& profile);
+  [[nodiscard]] static int64_t memory_bytes(const ModelSpec& model, int64_t max_batch, int64_t max_sequence);
+
+  // Runs all layers; what follows reads the activations it leaves.
+  void forward(const Weights& weights, const TokenBatch& batch);
+
+  // After forward: the sum of the cross-entropies of each token but a sequence's first, in nats.
+  [[nodiscard]] double loss_sum(const Weights& weights, const TokenBatch& batch);
+
+  // After forward: the same, and the gradients of `scale` times that sum, written or, with accumulate, added.
+  [[nodiscard]] double backward(const Weights& weights, const Gradients& gradients, const TokenBatch& batch,
+                                float scale, bool accumulate);
+
+  // After forward: logits [row_end − row_begin, vocab] of some of the batch's tokens, row_length apart (0:
+  // side by side).
+  void logits(const Weights& weights, int64_t row_begin, int64_t row_end, float* out, int64_t row_length = 0);
+
+  // The probabilities of a tree's predictions, in their order; the tree's tokens and its longest way down
+  // must fit the memory. What it computes depends on the rest of the tree by no more than the matrix
+  // products' rounding.
+  struct TokenProbability {
+    double log_probability = 0;  // nats
+    bool greedy = false;         // the most probable token; of equal ones the lowest
+  };
+  [[nodiscard]] std::vector<TokenProbability> predict(const Weights& weights, const TokenTree& tree);
+
+  // After forward: a layer's queries, keys and values before rotation, [tokens, (heads + 2
+  // kv_heads)·head_dim].
+  [[nodiscard]] const Scalar* qkv(int64_t layer) const { return layers_[layer].qkv.data(); }
+  [[nodiscard]] const RopeTable& rope() const { return rope_; }
+  [[nodiscard]] MatrixProducts& products() { return products_; }
+
+ private:
+  struct LayerActivations {
+    AlignedBuffer<float> x;  // what enters the layer
+    AlignedBuffer<float> inverse_rms;
+    AlignedBuffer<Scalar> qkv;
+    AlignedBuffer<Scalar> attended;
+    AlignedBuffer<float> log_sums;
+    AlignedBuffer<float> x_middle;  // after the attention's residual addition
+    AlignedBuffer<float> inverse_rms_middle;
+    AlignedBuffer<Scalar> gate_up;
+  };
+
+  [[nodiscard]] AttentionShape attention_shape(const TokenBatch& batch) const;
+  void for_rows(int64_t rows, const std::function<void(int64_t begin, int64_t end)>& work);
+  void for_attention_units(const AttentionShape& shape,
+                           const std::function<void(int64_t unit, AttentionScratch&)>& work);
+  void norm_forward(const float* x, const Scalar* delta, float* x_out, const float* weight,
+                    float* inverse_rms, int64_t rows);
+  void norm_backward(const float* x, const float* inverse_rms, const float* weight, bool with_residual,
+                     float* d_weight, int64_t rows, bool accumulate);
+  // From a layer's qkv to its attended.
+  using Attend = std::function<void(LayerActivations&)>;
+  void forward_rows(const Weights& weights, std::span<const uint32_t> tokens, const Attend& attend);
+  void layer_forward(const LayerTensors<const Scalar, const float>& weights, LayerActivations& layer,
+                     int64_t rows, const Attend& attend);
+  void attend_tree(const TokenTree& tree, LayerActivations& layer);
+  void predict_rows(const Weights& weights, std::span<const TokenTree::Prediction> predictions,
+                    std::span<TokenProbability> out);
+  void gather_normed(std::span<const int64_t> rows);
+  void mlp_backward(const LayerTensors<const Scalar, const float>& weights,
+                    const LayerTensors<float, float>& gradients, LayerActivations& layer, int64_t rows,
+                    bool accumulate);
+  void attention_block_backward(const LayerTensors<const Scalar, const float>& weights,
+                                const LayerTensors<float, float>& gradients, const LayerActivations& layer,
+                                const TokenBatch& batch, bool accumulate);
+  void set_targets(const TokenBatch& batch);
+  double head(const Weights& weights, const Gradients* gradients, int64_t rows, float scale, bool accumulate);
+  void product(StepPart part, ProductKind kind, ProductSize size, const Scalar* a, const Scalar* b, auto* c,
+               bool accumulate = false, RowLengths lengths = {}) {
+    const PartTimer timer(profile_, part);
+    products_.multiply(kind, size, a, b, c, accumulate, lengths);
+  }
+
+  ModelSpec model_;
+  int64_t qkv_width_;
+  int64_t attended_width_;
+  int64_t head_rows_;  // rows whose logits are held at once
+  ThreadTeam& team_;
+  Profile& profile_;
+  MatrixProducts products_;
+  RopeTable rope_;
+  std::vector<AttentionScratch> scratches_;  // one a thread
+
+  std::vector<LayerActivations> layers_;
+  AlignedBuffer<float> x_final_;
+  AlignedBuffer<float> inverse_rms_final_;
+  // Used by one step after the other.
+  AlignedBuffer<Scalar> normed_;  // [tokens, hidden], what the last norm gave
+  // [tokens, hidden], what a block adds to the residual stream; its attention's gradient.
+  AlignedBuffer<Scalar> projected_;
+  AlignedBuffer<Scalar> activated_;    // [tokens, intermediate]
+  AlignedBuffer<float> d_x_;           // [tokens, hidden], the residual stream's gradient
+  AlignedBuffer<Scalar> d_x_scalar_;   // the same for matrix products
+  AlignedBuffer<Scalar> d_normed_;     // [tokens, hidden]
+  AlignedBuffer<Scalar> d_activated_;  // [tokens, intermediate]
+  AlignedBuffer<Scalar> d_qkv_;        // [tokens, qkv width]
+  AlignedBuffer<float> norm_partials_;
+  AlignedBuffer<float> logits_;     // [head_rows, vocab], padded_row(vocab) apart
+  AlignedBuffer<Scalar> d_logits_;  // the same; float: lies in logits_
+  AlignedBuffer<int64_t> targets_;
+  AlignedBuffer<double> losses_;
+};
+
+}  // namespace templar
