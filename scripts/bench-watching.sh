@@ -2,7 +2,8 @@
 # How much all that watches slows training: the same run with nothing switched on and with everything (InfluxDB that is really there,
 # Prometheus' port, the dashboard with somebody looking, the machine sampled every second, the whole log into a file), in turns. Each run
 # with everything is compared with the mean of those before and after it, so that a machine that becomes slower is no slowdown; and so
-# is each run with nothing, which tells how much of it is noise. Wants a quiet machine: bench-watching.sh TEMPLAR [ROUNDS]
+# is each run with nothing, which tells how much of it is noise. Wants a quiet machine,
+# curl and a templar with the dashboard's page (scripts/build-dashboard.sh): bench-watching.sh TEMPLAR [ROUNDS]
 . "$(dirname "$0")/../tests/integration/common.sh" "$1"
 . "$(dirname "$0")/../tests/integration/influx/server.sh"
 rounds=${2:-5}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Configures and builds: scripts/build.sh PRESET [TARGET ...]. Says every ten seconds how far it is; the compilers' words are
-# shown where something fails, and stay in build/PRESET.log.
+# Configures and builds: scripts/build.sh PRESET [TARGET ...]. On a terminal ninja shows how far it is. Elsewhere a line does so every
+# ten seconds; the compilers' words are shown where something fails, and stay in build/PRESET.log.
 set -eu
 cd "$(dirname "$0")/.."
 preset=$1; shift

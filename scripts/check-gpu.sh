@@ -3,7 +3,8 @@
 #
 #   scripts/check-gpu.sh RESULTS [PART ...]     parts: probe contract memcheck bench torch
 #
-# Every part runs, whatever became of those before it, and leaves its output in the folder RESULTS. At most 6 minutes.
+# Every part runs, whatever became of those before it, and leaves its output in the folder RESULTS. Each has a time limit; the limits
+# add up to about 14 minutes.
 set -u
 results=$(mkdir -p "$1" && cd "$1" && pwd); shift
 cd "$(dirname "$0")/.."

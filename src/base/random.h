@@ -27,7 +27,7 @@ class Random {
   // Uniform in [0, 1), a multiple of 2^-53.
   [[nodiscard]] double uniform();
   // Mean 0, variance 1, by the sum of twelve uniform numbers (Irwin-Hall): only additions, so exact
-  // everywhere. |x| < 6.
+  // everywhere. At least -6, and below 6.
   [[nodiscard]] double normal();
 
  private:

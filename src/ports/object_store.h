@@ -73,8 +73,9 @@ class ObjectStore : public ObjectReader {
 [[nodiscard]] Status check_object_key(std::string_view key);
 // A prefix is the beginning of some allowed key, or empty.
 [[nodiscard]] Status check_key_prefix(std::string_view prefix);
-// What every implementation says of an object that is too large, and of a range that the object doesn't have
-// (skip; a range whose begin is after its end: fatal).
+// What every implementation says of an object that is too large and of a range that the object doesn't have
+// (skip), and of pieces that don't come to the announced size and a range whose begin is after its end
+// (fatal).
 [[nodiscard]] Status check_object_size(std::string_view bucket, std::string_view key, uint64_t size_bytes,
                                        uint64_t max_bytes);
 [[nodiscard]] Status check_pieces_size(std::string_view bucket, std::string_view key, uint64_t size_bytes,

@@ -72,8 +72,8 @@ struct MemoryShardSourceContent {
   std::optional<ShardContent> heldout;
 };
 
-// The in-memory data set. Fails (fatal) where a shard is empty, its sizes don't fit, or a token is not below
-// vocab_size.
+// The in-memory data set. Fails (fatal) where there is no shard or no sequence length, where a shard is empty
+// or its sizes don't fit, or where a token is not below vocab_size.
 [[nodiscard]] Result<std::unique_ptr<ShardSource>> make_memory_shard_source(MemoryShardSourceContent content);
 
 // A data set without meaning for tests and benchmarks: tokens drawn from the seed, sample ids distinct over

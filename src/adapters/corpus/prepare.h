@@ -18,12 +18,13 @@ struct PrepareOptions {
   std::filesystem::path out;
   std::string tokenizer = "bytes";  // bytes | sentencepiece:FILE | train:VOCAB
   uint64_t sequence_length = 0;     // no default: the run decides
-  // Samples of a shard; the last one holds between half and one and a half times as many.
+  // Samples of a shard; the last of several holds between half and one and a half times as many.
   uint64_t shard_samples = 65536;
   double held_out_fraction = 0.05;  // share of the documents, chosen by their hash, that no shard contains
-  uint64_t held_out_samples = 0;    // at most this many held-out samples; 0: no limit
+  uint64_t held_out_samples = 0;    // instead of the share, this many samples; 0: the share decides
   uint64_t max_bytes = 0;           // stop after this much text; 0: all of it
-  std::vector<std::string> extensions;  // of a folder's files, without dot; empty: all
+  // Of a folder's files, without dot. Empty: all, or with a jsonl_field jsonl and ndjson.
+  std::vector<std::string> extensions;
   std::string jsonl_field;      // every input is JSON lines and the text is in this field; empty: plain text
   bool skip_bad_lines = false;  // count JSON lines that can't be used instead of failing
   uint64_t seed = 0;            // order of the files, choice of the held-out documents

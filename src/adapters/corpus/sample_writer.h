@@ -26,8 +26,9 @@ struct SampleWriterOptions {
   std::function<std::string(uint64_t index)> ids_file_name;
 };
 
-// Sample ids hash a sample's tokens, its file's name and its place there: alike for the same data set, and
-// distinct also where two samples hold the same text. One thread at a time. Fails (fatal) as NpyWriter does.
+// Sample ids hash a sample's tokens, its number among all that are written and the name of the first shard's
+// file: alike for the same data set, and distinct also where two samples hold the same text. One thread at a
+// time. Fails (fatal) as NpyWriter does.
 class SampleWriter {
  public:
   explicit SampleWriter(SampleWriterOptions options) : options_(std::move(options)) {}

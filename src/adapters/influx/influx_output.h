@@ -30,7 +30,7 @@ struct InfluxOutputOptions {
 struct InfluxCounts {
   uint64_t written = 0;          // points that the server has taken
   uint64_t rejected = 0;         // that it never will, or that the protocol can't write
-  uint64_t dropped = 0;          // that waited too long
+  uint64_t dropped = 0;          // that found no room any more, or were in memory at the end
   uint64_t waiting = 0;          // in the folder, or in memory where that fails
   uint64_t fields_left_out = 0;  // not finite
   uint64_t requests = 0;

@@ -17,17 +17,14 @@ struct LineFaults {
 
 // Appends the measurement's line, with its end. What comes back from a server equals what was written,
 // except:
-// - A float that is not finite, or a field without a name, is left out and named in the faults. A tag without
-// a
-//   name or a value is left out: to InfluxDB an empty tag is one that is not there.
+// - A float that is not finite, or a field without a name, is left out and named in the faults. A tag
+//   without a name or a value is left out: to InfluxDB an empty tag is one that is not there.
 // - In names and tags a newline, carriage return, tab or zero byte becomes \n, \r, \t or \0 in two
-// characters:
-//   the protocol can't carry them there. In text fields all but the zero byte stay.
+//   characters: the protocol can't carry them there. In text fields all but the zero byte stay.
 // - In names and tags backslashes directly before a comma, an equals sign, a space, a double quote or the end
 //   become slashes: there, servers don't agree on what they escape.
 // - A tag or field named "time", which is the point's own time, becomes "time_"; a measurement that begins
-// with
-//   "#", which would be a comment, gets a backslash before it.
+//   with "#", which would be a comment, gets a backslash before it.
 // - Bytes that are no UTF-8 become U+FFFD.
 // Returns whether there is a line; without one nothing is appended. Floats are written with as many digits as
 // bring the same float back.

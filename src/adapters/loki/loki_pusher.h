@@ -44,8 +44,8 @@ struct LokiCounts {
 
 // Each event is a line of JSON (json_log_line) in a stream with the labels level, room, and role and uid
 // where the event has them, and those of the options; at most kMaxStreams of them, then role and uid are left
-// out. Times are in nanoseconds, and of one pusher's events no two have the same: in a stream they are in
-// order, and one that is pushed twice, because an answer was lost, counts once.
+// out and room is "other". Times are in nanoseconds, and of one pusher's events no two have the same: in a
+// stream they are in order, and one that is pushed twice, because an answer was lost, counts once.
 //
 // While the server is away, hangs, is busy (429, 5xx) or does not let us in, events wait and are tried again;
 // the log says so once, and once when it is back, with how many were dropped. A batch that is refused as such

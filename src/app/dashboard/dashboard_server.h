@@ -1,10 +1,11 @@
 // Serves a run's page and data over HTTP, for a run in progress or the folder of a finished one.
 //
-//   GET /                       the page
-//   GET /api/run                run_json
-//   GET /api/news?since=LIFE-REVISION&wait=SECONDS   news_json; waits that long (at most 25 s) for something
-//   newer than since GET /api/windows?first=&last=                    details_json GET /api/miner?uid=
-//   miner_json
+//   GET /                                            the page
+//   GET /api/run                                     run_json
+//   GET /api/news?since=LIFE-REVISION&wait=SECONDS   news_json; waits that long for something newer than
+//                                                    since, at most 25 s
+//   GET /api/windows?first=&last=                    details_json
+//   GET /api/miner?uid=                              miner_json
 //
 // A run does not notice that it is watched: files are only read, and only while somebody asks (at the start
 // they are read once).

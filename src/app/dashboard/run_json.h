@@ -23,13 +23,12 @@ namespace templar {
 //   state               "running", "stopped", "finished"; newest_ms; windows_wanted; reading {done,total}
 //   phases, nodes       the names that numbers elsewhere stand for
 //   windows             {window[], loss[], loss_low[], loss_high[], tokens[], bytes[], time_step_ms[],
-//   accepted[], rejected[],
-//                       baseline_loss[], differ[]}; time_step_ms: since the time of the row before (of the
-//                       first one: since the epoch); differ: null or numbers of nodes
+//                       accepted[], rejected[], baseline_loss[], differ[]}; time_step_ms: since the time of
+//                       the row before (of the first one: since the epoch); differ: null or numbers of nodes
 //   curves              {name: {window[], value[], error[]}}
 //   miners              [[uid, window, mu, sigma, ordinal, binary_average, gradient_score, sync_score,
-//   final_score, weight, loss,
-//                       bytes, verdict, reason]]: each miner's newest, if any has changed
+//                       final_score, weight, loss, bytes, verdict, reason]]: each miner's newest, if any has
+//                       changed
 //   details             see details_json
 //   system              [[node, time_ms, process_cpu, process_memory, machine_cpu, machine_memory, gpu]]
 //   faults              [[id, kind, source, text, count, first_window, last_window, time_ms]]; faults_total

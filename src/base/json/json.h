@@ -5,8 +5,8 @@
 //   Json report = JsonObject{{"windows", 12}, {"loss", 3.5}, {"first", nullptr}};
 //   report["uids"] = JsonList{1, 2};                  // or a std::vector<uint32_t>
 //   to_text(report);                                  // {"windows":12,"loss":3.5,"first":null,"uids":[1,2]}
-//   to_text(report, {.indent = 2, .sorted = true});   // a line for each value, members in order of their
-//   names TRY_ASSIGN(const Json json, parse_json(text, {.max_bytes = 1 << 20}));
+//   to_text(report, {.indent = 2, .sorted = true});   // a line for each value, members by their names
+//   TRY_ASSIGN(const Json json, parse_json(text, {.max_bytes = 1 << 20}));
 //   json.at("uids").at(0).integer();                  // 1
 #pragma once
 

@@ -21,8 +21,8 @@ class ThreadTeam {
   // returned.
   void run(const std::function<void(int member)>& work);
 
-  // Calls work(begin, end) for ranges that cut [0, count) into at most threads() even parts, each a multiple
-  // of grain. What is computed for an item must not depend on the cut.
+  // Calls work(begin, end) for ranges that cut [0, count) into at most threads() even parts, each but the
+  // last a multiple of grain. What is computed for an item must not depend on the cut.
   void for_ranges(size_t count, size_t grain, const std::function<void(size_t begin, size_t end)>& work);
 
  private:

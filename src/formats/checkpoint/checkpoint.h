@@ -30,7 +30,7 @@ struct CheckpointContents;
 
 // Puts all files under checkpoint_prefix(info.window), the manifest after the others, then the pointer
 // kLatestCheckpointKey. Repeating it for the same window is harmless. Fails as the store does; a reader then
-// sees no new checkpoint.
+// sees no new checkpoint, or a whole one where only the pointer could not be put.
 [[nodiscard]] Status publish_checkpoint(ObjectStore& store, std::string_view bucket,
                                         const CheckpointContents& contents, const KeyPair& key,
                                         ThreadTeam& team);

@@ -22,8 +22,8 @@ struct DownloadOptions {
 // On success the folder is that checkpoint, durable, its manifest written last; other files in it stay. A
 // piece that is there already is kept if its hash is right, whatever ended the attempt that fetched it. Fails
 // (skip) where the checkpoint is not whole or a piece is wrong, (retry) where somebody could not be asked or
-// the manifest was replaced meanwhile, (fatal) where the folder can't be written. What is in the folder after
-// a failure is no checkpoint.
+// the manifest was replaced meanwhile, (fatal) where the folder can't be written. A failure before
+// the first piece (manifest, sizes) changes nothing; after any other the folder is no checkpoint.
 [[nodiscard]] Status download_checkpoint(const CheckpointFiles& files, const CheckpointManifest& manifest,
                                          const std::filesystem::path& folder,
                                          const DownloadOptions& options = {});

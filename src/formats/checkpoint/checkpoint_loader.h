@@ -17,10 +17,10 @@ namespace templar {
                                                                 std::optional<int64_t> window,
                                                                 const ExpectedCheckpoint& expected);
 
-// Reads the model of a checkpoint straight into the parameters, on all threads of the team. Every byte of
-// every file of the manifest is covered: tensors by the state root, all else by the hashes of pieces. Fails
-// (skip), parameters then undefined, and names the file that is not as it should be; (retry) where nobody
-// could be asked.
+// Reads the model of a checkpoint straight into the parameters, on six threads more than the team has: some
+// wait for the disk or the store. Every byte of every file of the manifest is covered: tensors by the state
+// root, all else by the hashes of pieces. Fails (skip), parameters then undefined, and names the file that is
+// not as it should be; (retry) where nobody could be asked.
 [[nodiscard]] Status load_model(const CheckpointFiles& files, const CheckpointManifest& manifest,
                                 const ParameterLayout& layout, ParameterSpans parameters, ThreadTeam& team);
 

@@ -56,8 +56,8 @@ struct CheckpointManifest {
 // A file that holds parameters: model.safetensors, or model-00001-of-00003.safetensors and its like.
 [[nodiscard]] bool is_model_file(std::string_view name);
 
-// A name that a file of a checkpoint may have: one part of an object's key, and not the manifest's. Fails
-// (fatal).
+// A name that a file of a checkpoint may have: one part of an object's key, at most 100 bytes, and not the
+// manifest's. Fails (fatal).
 [[nodiscard]] Status check_checkpoint_file_name(std::string_view name);
 
 // Fails (skip) on more or larger files than a checkpoint of that model can have: before anything is read or
