@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "base/hash.h"
-#include "engine/device/device_memory.h"
 #include "engine/engine.h"
 
 namespace templar {
 
-struct CudaEngineOptions : DeviceEngineOptions {
+struct CudaEngineOptions : EngineOptions {
+  CudaEngineOptions() { precision = Precision::kBf16; }
+
   int device = 0;  // as CUDA numbers them
   // The same bits from the same batches each time, on one kind of card and one version of the libraries. Off,
   // cuDNN may add the gradients of queries in any order, which is faster.
@@ -49,9 +49,6 @@ class CudaMeter {
   };
   // Since begin(); waits for the card. Ends the measuring.
   [[nodiscard]] std::vector<Part> end();
-  // The state root, computed where the parameters are (DeviceEngine::state_tree). Fails (fatal) if the card
-  // does.
-  [[nodiscard]] Result<Hash256> state_root();
 
  private:
   Engine& engine_;

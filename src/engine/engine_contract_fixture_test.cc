@@ -3,9 +3,10 @@
 #include <algorithm>
 
 #include "base/random.h"
-#include "engine/device/device_engine.h"
+#include "engine/device/device_backend.h"
+#include "engine/device/device_memory.h"
 #include "engine/device/host_operations.h"
-#include "engine/model/batch_checks.h"
+#include "support/engine_values.h"
 #include "support/reference_model.h"
 
 namespace templar::testing {
@@ -13,47 +14,45 @@ namespace {
 
 using EngineResult = Result<std::unique_ptr<Engine>>;
 
-EngineResult make_on_cpu(const ModelSpec& model, const InnerSpec& inner, Precision precision,
-                         int64_t micro_batch) {
-  return make_cpu_engine(model, inner, {.threads = 2, .precision = precision, .micro_batch = micro_batch});
+template <typename Scalar>
+EngineResult make_on_host_in(const ModelSpec& model, const InnerSpec& inner, const EngineOptions& options) {
+  return make_device_engine<Scalar>(model, inner, options, std::make_unique<HostOperations<Scalar>>());
 }
 
-template <bool kRecompute>
-EngineResult make_on_host(const ModelSpec& model, const InnerSpec& inner, Precision precision,
-                          int64_t micro_batch) {
-  const DeviceEngineOptions options{precision, micro_batch, kRecompute};
-  TRY(check_model(model, inner));
-  TRY(check_micro_batch(micro_batch, inner));
-  TRY(check_device_memory(model, inner, options, int64_t{1} << 30));
-  if (precision == Precision::kF32) {
-    return make_device_engine<float>(model, inner, options, std::make_unique<HostOperations<float>>());
-  }
-  return make_device_engine<DeviceBf16>(model, inner, options,
-                                        std::make_unique<HostOperations<DeviceBf16>>());
+EngineResult make_on_host(const ModelSpec& model, const InnerSpec& inner, const EngineOptions& options) {
+  TRY(check_engine(model, inner, options));
+  TRY(device_engine_memory(model, inner, options).check_fits(int64_t{1} << 30, "this test has", options));
+  if (options.precision == Precision::kF32) return make_on_host_in<float>(model, inner, options);
+  return make_on_host_in<DeviceBf16>(model, inner, options);
 }
 
-template <bool kRecompute>
-EngineResult make_on_card(const ModelSpec& model, const InnerSpec& inner, Precision precision,
-                          int64_t micro_batch) {
-  CudaEngineOptions options;
-  options.precision = precision;
-  options.micro_batch = micro_batch;
-  options.recompute_layers = kRecompute;
-  return make_cuda_engine(model, inner, options);
+EngineResult make_on_card(const ModelSpec& model, const InnerSpec& inner, const EngineOptions& options) {
+  CudaEngineOptions of_card;
+  static_cast<EngineOptions&>(of_card) = options;
+  return make_cuda_engine(model, inner, of_card);
 }
 
 }  // namespace
 
 const std::vector<Contender>& contenders() {
+  constexpr EngineOptions kF32{.threads = 2, .precision = Precision::kF32};
+  constexpr EngineOptions kBf16{.threads = 2, .precision = Precision::kBf16};
+  constexpr EngineOptions kRecomputingF32{
+      .threads = 2, .precision = Precision::kF32, .recompute_layers = true};
+  constexpr EngineOptions kRecomputingBf16{
+      .threads = 2, .precision = Precision::kBf16, .recompute_layers = true};
   static const std::vector<Contender> kAll = {
-      {"CpuF32", Precision::kF32, make_on_cpu},
-      {"CpuBf16", Precision::kBf16, make_on_cpu},
-      {"HostDeviceF32", Precision::kF32, make_on_host<false>},
-      {"HostDeviceBf16", Precision::kBf16, make_on_host<false>},
-      {"HostDeviceRecomputingF32", Precision::kF32, make_on_host<true>},
-      {"CudaF32", Precision::kF32, make_on_card<false>, true},
-      {"CudaBf16", Precision::kBf16, make_on_card<false>, true},
-      {"CudaRecomputingBf16", Precision::kBf16, make_on_card<true>, true},
+      {"CpuF32", kF32, make_cpu_engine},
+      {"CpuBf16", kBf16, make_cpu_engine},
+      {"CpuRecomputingF32", kRecomputingF32, make_cpu_engine},
+      {"CpuMuonF32", kF32, make_cpu_engine, false, InnerOptimiser::kMuon},
+      {"CpuMuonBf16", kBf16, make_cpu_engine, false, InnerOptimiser::kMuon},
+      {"HostDeviceF32", kF32, make_on_host},
+      {"HostDeviceBf16", kBf16, make_on_host},
+      {"HostDeviceRecomputingF32", kRecomputingF32, make_on_host},
+      {"CudaF32", kF32, make_on_card, true},
+      {"CudaBf16", kBf16, make_on_card, true},
+      {"CudaRecomputingBf16", kRecomputingBf16, make_on_card, true},
   };
   return kAll;
 }
@@ -96,27 +95,36 @@ void EngineContract::SetUp() {
   if (!usable) GTEST_SKIP() << usable.error().message;
 }
 
+EngineOptions EngineContract::options(int64_t micro_batch, EngineUse use) const {
+  EngineOptions options = GetParam().options;
+  options.micro_batch = micro_batch;
+  options.use = use;
+  return options;
+}
+
 std::unique_ptr<Engine> EngineContract::make(const ModelSpec& model, const InnerSpec& inner,
-                                             int64_t micro_batch) {
-  auto engine = GetParam().make(model, inner, GetParam().precision, micro_batch);
+                                             const EngineOptions& options) {
+  auto engine = GetParam().make(model, inner, options);
   EXPECT_TRUE(engine.has_value()) << engine.error().message;
   return std::move(*engine);
 }
 
-std::unique_ptr<Engine> EngineContract::make_small(const ModelSpec& model, int64_t micro_batch) {
-  auto engine = make(model, contract_inner(), micro_batch);
-  initialise_parameters(engine->layout(), model, 7, engine->parameters());
-  engine->parameters_changed();
+std::unique_ptr<Engine> EngineContract::make_small(const ModelSpec& model, int64_t micro_batch,
+                                                   EngineUse use) {
+  InnerSpec inner = contract_inner();
+  inner.optimiser = GetParam().optimiser;
+  auto engine = make(model, inner, options(micro_batch, use));
+  initialise(*engine, model, 7);
   return engine;
 }
 
 std::unique_ptr<Engine> EngineContract::make_reference(const ReferenceModel& reference, int64_t micro_batch) {
-  auto engine = make(reference.model, reference.inner, micro_batch);
-  const ParameterSpans parameters = engine->parameters();
-  for (size_t i = 0; i < engine->layout().size(); ++i) {
-    std::ranges::copy(reference.tensors.at("param." + engine->layout()[i].name), parameters[i].begin());
-  }
-  engine->parameters_changed();
+  auto engine = make(reference.model, reference.inner, options(micro_batch));
+  edit_parameters(*engine, [&](ParameterSpans parameters) {
+    for (size_t i = 0; i < engine->layout().size(); ++i) {
+      std::ranges::copy(reference.tensors.at("param." + engine->layout()[i].name), parameters[i].begin());
+    }
+  });
   return engine;
 }
 

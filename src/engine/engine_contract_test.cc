@@ -8,17 +8,12 @@
 
 #include "core/run/schedule.h"
 #include "support/contracts/engine_contract.h"
+#include "support/engine_values.h"
 #include "support/expect_failure.h"
 #include "support/reference_model.h"
 
 namespace templar::testing {
 namespace {
-
-std::vector<float> flat(ParameterSpans spans) {
-  std::vector<float> values;
-  for (const auto& span : spans) values.insert(values.end(), span.begin(), span.end());
-  return values;
-}
 
 double relative_distance(const std::vector<float>& a, const std::vector<float>& b) {
   double difference = 0;
@@ -54,7 +49,7 @@ TEST_P(EngineContract, GivesTheVectorsLossAndGradients) {
       const auto loss = engine->compute_gradients(batch_of(reference, 0));
       ASSERT_TRUE(loss.has_value()) << loss.error().message;
       EXPECT_NEAR(*loss, reference.numbers("losses")[0], tolerance(1e-5, 0.02));
-      const ParameterSpans gradients = engine->gradients();
+      const ParameterSpans gradients = engine->gradients().value();
       for (size_t i = 0; i < engine->layout().size(); ++i) {
         const std::string& parameter = engine->layout()[i].name;
         EXPECT_LT(largest_deviation(gradients[i], reference.tensors.at("grad." + parameter)),
@@ -77,7 +72,7 @@ TEST_P(EngineContract, FollowsTheVectorsForFiveSteps) {
       const double norm = reference.numbers("grad_norms_before_clip")[at];
       EXPECT_NEAR(report->gradient_norm, norm, norm * tolerance(1e-4, 0.03)) << "step " << step;
     }
-    const ParameterSpans parameters = engine->parameters();
+    const ConstParameterSpans parameters = parameters_of(*engine);
     for (size_t i = 0; i < engine->layout().size(); ++i) {
       // A step moves a weight by the learning rate, whatever its gradient's size: bf16 may turn a few around.
       const auto& want = reference.tensors.at("after." + engine->layout()[i].name);
@@ -95,14 +90,13 @@ TEST_P(EngineContract, HasTheGradientOfItsOwnLoss) {
   const TokenBatch batch{tokens, 2, kContractSequence};
   ASSERT_TRUE(engine->compute_gradients(batch).has_value());
   std::vector<std::vector<float>> gradients;
-  for (const auto& span : engine->gradients()) gradients.emplace_back(span.begin(), span.end());
+  for (const auto& span : engine->gradients().value()) gradients.emplace_back(span.begin(), span.end());
   constexpr float kStep = 1e-2F;
   const auto loss_at = [&](size_t parameter, size_t at, float offset) {
-    engine->parameters()[parameter][at] += offset;
-    engine->parameters_changed();
+    const float before = parameters_of(*engine)[parameter][at];
+    add_to_parameter(*engine, parameter, at, offset);
     const double loss = engine->evaluate(batch).value().mean_loss();
-    engine->parameters()[parameter][at] -= offset;
-    engine->parameters_changed();
+    edit_parameters(*engine, [&](ParameterSpans parameters) { parameters[parameter][at] = before; });
     return loss;
   };
   for (size_t parameter = 0; parameter < gradients.size(); ++parameter) {
@@ -124,8 +118,7 @@ TEST_P(EngineContract, AccumulatesMicroBatchesToTheGradientOfTheWholeBatch) {
       const auto engine = make_small(contract_model(tied), micro_batch);
       EXPECT_NEAR(engine->compute_gradients({tokens, 5, kContractSequence}).value(), want.value(),
                   tolerance(1e-6, 1e-2));
-      EXPECT_LT(relative_distance(flat(engine->gradients()), flat(whole->gradients())),
-                tolerance(1e-5, 2e-2));
+      EXPECT_LT(relative_distance(flat_gradients(*engine), flat_gradients(*whole)), tolerance(1e-5, 2e-2));
     }
   }
 }
@@ -135,10 +128,10 @@ TEST_P(EngineContract, WritesGradientsAnewForEachBatch) {
   const auto first = contract_tokens(kContractSequence, 1);
   const auto second = contract_tokens(kContractSequence, 2);
   ASSERT_TRUE(engine->compute_gradients({second, 1, kContractSequence}).has_value());
-  const auto want = flat(engine->gradients());
+  const auto want = flat_gradients(*engine);
   ASSERT_TRUE(engine->compute_gradients({first, 1, kContractSequence}).has_value());
   ASSERT_TRUE(engine->compute_gradients({second, 1, kContractSequence}).has_value());
-  EXPECT_EQ(flat(engine->gradients()), want);
+  EXPECT_EQ(flat_gradients(*engine), want);
 }
 
 TEST_P(EngineContract, TrainsToTheSameBitsEachTime) {
@@ -149,7 +142,7 @@ TEST_P(EngineContract, TrainsToTheSameBitsEachTime) {
           engine->train_step({contract_tokens(5 * kContractSequence, 100 + step), 5, kContractSequence}, 1e-2)
               .has_value());
     }
-    return flat(engine->parameters());
+    return flat_parameters(*engine);
   };
   EXPECT_EQ(trained(), trained());
 }
@@ -167,16 +160,16 @@ TEST_P(EngineContract, EvaluatesWithoutTouchingAnyState) {
   const auto engine = make_small();
   const auto tokens = contract_tokens(5 * kContractSequence, 1);
   ASSERT_TRUE(engine->train_step({tokens, 5, kContractSequence}, 1e-2).has_value());
-  const auto parameters = flat(engine->parameters());
-  const auto gradients = flat(engine->gradients());
-  const auto first = flat(ParameterSpans(engine->optimiser_state().first_moment));
+  const auto parameters = flat_parameters(*engine);
+  const auto gradients = flat_gradients(*engine);
+  const auto moments = flat_moments(*engine);
   const auto evaluated = engine->evaluate({tokens, 5, kContractSequence});
   ASSERT_TRUE(evaluated.has_value());
   EXPECT_EQ(evaluated->predicted_tokens, 5 * (kContractSequence - 1));
-  EXPECT_EQ(flat(engine->parameters()), parameters);
-  EXPECT_EQ(flat(engine->gradients()), gradients);
-  EXPECT_EQ(flat(ParameterSpans(engine->optimiser_state().first_moment)), first);
-  EXPECT_EQ(*engine->optimiser_state().updates, 1);
+  EXPECT_EQ(flat_parameters(*engine), parameters);
+  EXPECT_EQ(flat_gradients(*engine), gradients);
+  EXPECT_EQ(flat_moments(*engine), moments);
+  EXPECT_EQ(engine->optimiser_state().value().updates, 1);
   EXPECT_EQ(engine->compute_gradients({tokens, 5, kContractSequence}).value(), evaluated->mean_loss());
 }
 
@@ -186,18 +179,19 @@ TEST_P(EngineContract, ResumesExactlyFromParametersAndOptimiserState) {
   const auto tokens = contract_tokens(5 * kContractSequence, 1);
   for (int step = 0; step < 2; ++step)
     ASSERT_TRUE(straight->train_step({tokens, 5, kContractSequence}, 1e-2).has_value());
-  const OptimiserState from = straight->optimiser_state();
-  const OptimiserState to = resumed->optimiser_state();
-  for (size_t i = 0; i < straight->layout().size(); ++i) {
-    std::ranges::copy(straight->parameters()[i], resumed->parameters()[i].begin());
-    std::ranges::copy(from.first_moment[i], to.first_moment[i].begin());
-    std::ranges::copy(from.second_moment[i], to.second_moment[i].begin());
-  }
-  *to.updates = *from.updates;
-  resumed->parameters_changed();
+  const OptimiserState from = straight->optimiser_state().value();
+  ASSERT_TRUE(resumed->edit_optimiser_state([&](OptimiserState& to) -> Status {
+    for (size_t i = 0; i < from.moments.size(); ++i) {
+      EXPECT_EQ(to.moments[i].name, from.moments[i].name);
+      std::ranges::copy(from.moments[i].values, to.moments[i].values.begin());
+    }
+    to.updates = from.updates;
+    return {};
+  }));
+  set_parameters(*resumed, parameters_of(*straight));
   ASSERT_TRUE(straight->train_step({tokens, 5, kContractSequence}, 1e-2).has_value());
   ASSERT_TRUE(resumed->train_step({tokens, 5, kContractSequence}, 1e-2).has_value());
-  EXPECT_EQ(flat(resumed->parameters()), flat(straight->parameters()));
+  EXPECT_EQ(flat_parameters(*resumed), flat_parameters(*straight));
 }
 
 TEST_P(EngineContract, SkipsAStepThatIsNotFiniteAndIsNoneTheWorseForIt) {
@@ -205,9 +199,10 @@ TEST_P(EngineContract, SkipsAStepThatIsNotFiniteAndIsNoneTheWorseForIt) {
     const auto engine = make_small(contract_model(tied), 2);
     const auto fresh = make_small(contract_model(tied), 2);
     const auto tokens = contract_tokens(5 * kContractSequence, 1);
-    const float value = engine->parameters()[1].front();
-    engine->parameters()[1].front() = std::numeric_limits<float>::quiet_NaN();
-    engine->parameters_changed();
+    const float value = parameters_of(*engine)[1].front();
+    edit_parameters(*engine, [](ParameterSpans parameters) {
+      parameters[1].front() = std::numeric_limits<float>::quiet_NaN();
+    });
     EXPECT_TRUE(
         fails(engine->train_step({tokens, 5, kContractSequence}, 1e-2), ErrorKind::kSkip, "not finite"));
     EXPECT_TRUE(
@@ -215,13 +210,12 @@ TEST_P(EngineContract, SkipsAStepThatIsNotFiniteAndIsNoneTheWorseForIt) {
     const auto evaluated = engine->evaluate({tokens, 5, kContractSequence});
     ASSERT_TRUE(evaluated.has_value());
     EXPECT_FALSE(std::isfinite(evaluated->loss_sum));
-    EXPECT_EQ(*engine->optimiser_state().updates, 0);
-    EXPECT_THAT(engine->optimiser_state().first_moment.front(), ::testing::Each(0.0F));
-    engine->parameters()[1].front() = value;
-    engine->parameters_changed();
+    EXPECT_EQ(engine->optimiser_state().value().updates, 0);
+    EXPECT_THAT(flat_moments(*engine), ::testing::Each(0.0F));
+    edit_parameters(*engine, [&](ParameterSpans parameters) { parameters[1].front() = value; });
     ASSERT_TRUE(engine->train_step({tokens, 5, kContractSequence}, 1e-2).has_value());
     ASSERT_TRUE(fresh->train_step({tokens, 5, kContractSequence}, 1e-2).has_value());
-    EXPECT_EQ(flat(engine->parameters()), flat(fresh->parameters()));
+    EXPECT_EQ(flat_parameters(*engine), flat_parameters(*fresh));
   }
 }
 
@@ -242,9 +236,44 @@ TEST_P(EngineContract, RefusesBatchesThatItCannotCompute) {
   EXPECT_TRUE(fails(engine->generate({}, {}), ErrorKind::kFatal, "prompt"));
 }
 
+TEST_P(EngineContract, EvaluatesTheSameWithoutWhatTrainingNeeds) {
+  const auto engine = make_small(contract_model(), 2, EngineUse::kEvaluating);
+  const auto training = make_small(contract_model(), 2);
+  const auto tokens = contract_tokens(5 * kContractSequence, 1);
+  const TokenBatch batch{tokens, 5, kContractSequence};
+  EXPECT_EQ(engine->evaluate(batch).value().loss_sum, training->evaluate(batch).value().loss_sum);
+  EXPECT_EQ(engine->logits(batch).value(), training->logits(batch).value());
+  EXPECT_EQ(engine->generate(tokens, {.max_new_tokens = 4}).value(),
+            training->generate(tokens, {.max_new_tokens = 4}).value());
+  EXPECT_EQ(engine->state_tree().value(), training->state_tree().value());
+  const char* const why = "made for evaluating";
+  EXPECT_TRUE(fails(engine->train_step(batch, 1e-2), ErrorKind::kFatal, why));
+  EXPECT_TRUE(fails(engine->compute_gradients(batch), ErrorKind::kFatal, why));
+  EXPECT_TRUE(fails(engine->gradients(), ErrorKind::kFatal, why));
+  EXPECT_TRUE(fails(engine->optimiser_state(), ErrorKind::kFatal, why));
+}
+
+TEST_P(EngineContract, HashesTheParametersThatItHas) {
+  const auto engine = make_small();
+  ThreadTeam team(1);
+  const auto tokens = contract_tokens(5 * kContractSequence, 1);
+  ASSERT_TRUE(engine->train_step({tokens, 5, kContractSequence}, 1e-2).has_value());
+  EXPECT_EQ(engine->state_tree().value(), compute_state_tree(engine->layout(), parameters_of(*engine), team));
+}
+
+TEST_P(EngineContract, KeepsWhatAnEditHasWrittenBeforeItFailed) {
+  const auto engine = make_small();
+  EXPECT_TRUE(fails(engine->edit_parameters([](ParameterSpans parameters) -> Status {
+    parameters[0][0] = 17;
+    return skip_error("the file ends here");
+  }),
+                    ErrorKind::kSkip, "the file ends here"));
+  EXPECT_EQ(parameters_of(*engine)[0][0], 17);
+}
+
 TEST_P(EngineContract, RefusesModelsAndOptionsWithoutAMeaning) {
   const auto refused = [&](const ModelSpec& model, int64_t micro_batch) {
-    return GetParam().make(model, contract_inner(), GetParam().precision, micro_batch);
+    return GetParam().make(model, contract_inner(), options(micro_batch));
   };
   EXPECT_TRUE(fails(refused(contract_model(), 0), ErrorKind::kFatal, "micro_batch 0"));
   ModelSpec model = contract_model();
@@ -254,8 +283,7 @@ TEST_P(EngineContract, RefusesModelsAndOptionsWithoutAMeaning) {
   model.num_key_value_heads = 3;
   EXPECT_TRUE(fails(refused(model, 1), ErrorKind::kFatal, "3 key and value heads"));
   const RunSpec huge = preset_run_spec("70B").value();
-  EXPECT_TRUE(
-      fails(GetParam().make(huge.model, huge.inner, GetParam().precision, 8), ErrorKind::kFatal, "GiB"));
+  EXPECT_TRUE(fails(GetParam().make(huge.model, huge.inner, options(8)), ErrorKind::kFatal, "GiB"));
 }
 
 }  // namespace

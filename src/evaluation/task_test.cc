@@ -9,6 +9,8 @@
 #include <cmath>
 
 #include "base/files/file.h"
+#include "engine/cpu_engine.h"
+#include "support/engine_values.h"
 #include "support/expect_failure.h"
 #include "support/temporary_folder.h"
 #include "support/vectors.h"
@@ -63,6 +65,20 @@ class KnownModel {
     auto made = make_cpu_engine(model, inner, {.threads = 2, .micro_batch = 2});
     EXPECT_TRUE(made) << made.error().message;
     engine = *std::move(made);
+    testing::edit_parameters(*engine, [&](ParameterSpans parameters) { set(parameters); });
+  }
+
+  std::unique_ptr<Engine> engine;
+
+ private:
+  void set(ParameterSpans parameters) const {
+    const auto parameter = [&](std::string_view name) -> std::span<float> {
+      for (size_t i = 0; i < engine->layout().size(); ++i) {
+        if (engine->layout()[i].name == name) return parameters[i];
+      }
+      ADD_FAILURE() << "no parameter " << name;
+      return {};
+    };
     std::ranges::fill(parameter("model.norm.weight"), 0.25F);
     for (uint32_t byte = 0; byte < 256; ++byte) {
       parameter("model.embed_tokens.weight")[byte * 16 + static_cast<size_t>(class_of(byte))] = 100;
@@ -71,18 +87,6 @@ class KnownModel {
             static_cast<float>(std::log(probability(byte, after)));
       }
     }
-    engine->parameters_changed();
-  }
-
-  std::unique_ptr<Engine> engine;
-
- private:
-  std::span<float> parameter(std::string_view name) {
-    for (size_t i = 0; i < engine->layout().size(); ++i) {
-      if (engine->layout()[i].name == name) return engine->parameters()[i];
-    }
-    ADD_FAILURE() << "no parameter " << name;
-    return {};
   }
 };
 

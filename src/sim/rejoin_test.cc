@@ -6,6 +6,7 @@
 
 #include "sim/faulty_store.h"
 #include "support/captured_logs.h"
+#include "support/engine_values.h"
 #include "support/expect_failure.h"
 #include "support/test_leader.h"
 #include "support/test_network.h"
@@ -68,7 +69,7 @@ INSTANTIATE_TEST_SUITE_P(Away, RejoinAfter, ::testing::Values(1, 10, 50),
 TEST_F(Rejoin, GoesOnWhereTheStoreFailedInTheMiddle) {
   leader_.publish_checkpoint();
   leader_.lead_windows(3);
-  replica_.begin_initial(0);
+  EXPECT_TRUE(replica_.begin_initial(0));
   leader_.remove_checkpoints();
   int failures = 0;
   for (const uint32_t uid : {kLeader, kMiner, kSecondMiner, kThirdMiner}) {
@@ -76,7 +77,7 @@ TEST_F(Rejoin, GoesOnWhereTheStoreFailedInTheMiddle) {
       for (const int failing_reads : {1, 2, 3, 4, 5, 8}) {
         const std::string key = uid == kLeader ? aggregate_record_key(window) : contribution_key(window);
         store_.set_fault(test_bucket(uid), key, {.failing_reads = failing_reads});
-        replica_.begin_initial(0);
+        EXPECT_TRUE(replica_.begin_initial(0));
         auto state = advance_to_the_end(catch_up_);
         while (!state) {
           ASSERT_EQ(state.error().kind, ErrorKind::kRetry) << state.error().message;
@@ -173,9 +174,11 @@ class RejoiningNetwork : public ::testing::Test {
   void run_with_a_flipped_bit(Engine& engine) {
     run([&] {
       if (!is_block_of_window(3, 3)) return;
-      float& element = engine.parameters()[0][kFlippedElement];
-      ASSERT_NE(element, 0);
-      element = -element;
+      edit_parameters(engine, [](ParameterSpans parameters) {
+        float& element = parameters[0][kFlippedElement];
+        ASSERT_NE(element, 0);
+        element = -element;
+      });
     });
   }
   void expect_that_block_named(const std::string& role, uint32_t uid) {
@@ -220,7 +223,7 @@ TEST_F(RejoiningNetwork, CatchesUpAlthoughMinersTakeBackWhatHasBeenAccepted) {
   // As one that comes from window 0 on: no later checkpoint helps.
   const auto engine = make_node_engine(network_.ports.spec());
   Replica replica(network_.environment, *engine, 1);
-  replica.begin_initial(0);
+  EXPECT_TRUE(replica.begin_initial(0));
   CatchUp catch_up(network_.environment, replica, NodeRole::kMiner, network_.ports.public_key(2));
   EXPECT_EQ(advance_to_the_end(catch_up).value(), CatchUpState::kInSync);
   EXPECT_EQ(catch_up.report().replayed_windows, kWindows);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "node/catch_up/catch_up.h"
+#include "support/engine_values.h"
 #include "support/test_world.h"
 
 namespace templar::testing {
@@ -16,7 +17,7 @@ class TestLeader {
  public:
   explicit TestLeader(TestWorld& world)
       : world_(world), engine_(make_node_engine(world.spec())), replica_(world.environment, *engine_, 1) {
-    replica_.begin_initial(0);
+    CHECK(replica_.begin_initial(0).has_value());
   }
 
   // All miners publish in time unless they have already, the record accepts these of them, and the window's
@@ -44,7 +45,7 @@ class TestLeader {
   void remove_checkpoints() { world_.ports.remove_all(kLeader, kCheckpointsPrefix); }
 
   [[nodiscard]] const Replica& replica() const { return replica_; }
-  [[nodiscard]] ConstParameterSpans parameters() const { return std::as_const(*engine_).parameters(); }
+  [[nodiscard]] ConstParameterSpans parameters() const { return parameters_of(*engine_); }
   // At the start of a window that it has led.
   [[nodiscard]] const Hash256& root_at(int64_t window) const {
     return roots_.at(static_cast<size_t>(window));

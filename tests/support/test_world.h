@@ -12,6 +12,7 @@
 #include "base/threads/thread_team.h"
 #include "core/consensus/state_root.h"
 #include "core/run/window_plan.h"
+#include "engine/cpu_engine.h"
 #include "engine/engine.h"
 #include "formats/checkpoint/checkpoint.h"
 #include "formats/checkpoint/checkpoint_contents.h"
@@ -20,13 +21,14 @@
 #include "node/window/environment.h"
 #include "node/window/gather.h"
 #include "node/window/window_clock.h"
+#include "support/engine_values.h"
 #include "support/test_ports.h"
 
 namespace templar::testing {
 
 // An engine with one thread for that run's model; its parameters are still to be set.
-inline std::unique_ptr<Engine> make_node_engine(const RunSpec& spec) {
-  auto engine = make_cpu_engine(spec.model, spec.inner, {.threads = 1});
+inline std::unique_ptr<Engine> make_node_engine(const RunSpec& spec, EngineUse use = EngineUse::kTraining) {
+  auto engine = make_cpu_engine(spec.model, spec.inner, {.threads = 1, .use = use});
   CHECK(engine.has_value());
   return *std::move(engine);
 }
@@ -93,13 +95,13 @@ class TestWorld {
   void follow(const AggregateRecord& record, Replica& replica) const {
     const auto named = fetch_named(environment, record, ports.roster(), {});
     CHECK(named.has_value() && named->missing.empty());
-    replica.close_window(named->found);
+    CHECK(replica.close_window(named->found).has_value());
   }
   // What following the record makes of the initial model.
   [[nodiscard]] Hash256 root_after(const AggregateRecord& record) const {
     const auto engine = make_node_engine(spec());
     Replica replica(environment, *engine, 1);
-    replica.begin_initial(record.window);
+    CHECK(replica.begin_initial(record.window).has_value());
     follow(record, replica);
     return replica.state_root();
   }
@@ -136,7 +138,7 @@ struct MinerNode {
 
   [[nodiscard]] Result<Progress> advance() { return miner.advance(); }
   [[nodiscard]] const Replica& replica() const { return miner.replica(); }
-  [[nodiscard]] ConstParameterSpans parameters() const { return std::as_const(*engine).parameters(); }
+  [[nodiscard]] ConstParameterSpans parameters() const { return parameters_of(*engine); }
 
   std::unique_ptr<Engine> engine;
   Miner miner;
@@ -144,14 +146,14 @@ struct MinerNode {
 struct ValidatorNode {
   ValidatorNode(TestPorts& ports, const NodeEnvironment& environment, ObjectStore& store, uint32_t uid,
                 const ValidatorOptions& options = {})
-      : engine(make_node_engine(ports.spec())),
+      : engine(make_node_engine(ports.spec(), EngineUse::kEvaluating)),
         validator(environment, store, ports.ledger, *engine, ports.key(uid), options) {}
   ValidatorNode(TestWorld& world, uint32_t uid, const ValidatorOptions& options = {})
       : ValidatorNode(world.ports, world.environment, world.ports.store, uid, options) {}
 
   [[nodiscard]] Result<Progress> advance() { return validator.advance(); }
   [[nodiscard]] const Replica& replica() const { return validator.replica(); }
-  [[nodiscard]] ConstParameterSpans parameters() const { return std::as_const(*engine).parameters(); }
+  [[nodiscard]] ConstParameterSpans parameters() const { return parameters_of(*engine); }
 
   std::unique_ptr<Engine> engine;
   Validator validator;

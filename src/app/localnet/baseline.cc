@@ -1,6 +1,7 @@
 #include "app/localnet/baseline.h"
 
 #include "base/log/log_context.h"
+#include "engine/model/inner_steps.h"
 #include "node/evaluator/evaluator.h"
 #include "node/window/environment.h"
 #include "node/window/window_clock.h"
@@ -21,9 +22,10 @@ class Baseline final : public RunningNode {
   Result<Progress> advance() override {
     const LogContext scope({{"role", kBaselineRole}, {"window", window_}});
     if (!began_) {
-      initialise_parameters(world_->environment.layout, world_->spec.model, world_->spec.seed,
-                            engine_->parameters());
-      engine_->parameters_changed();
+      TRY(engine_->edit_parameters([&](ParameterSpans parameters) -> Status {
+        initialise_parameters(world_->environment.layout, world_->spec.model, world_->spec.seed, parameters);
+        return {};
+      }));
       TRY(report_heldout());
       began_ = true;
       return Progress::kWorked;
@@ -82,7 +84,7 @@ class Baseline final : public RunningNode {
 
 Result<std::unique_ptr<RunningNode>> open_baseline(const NodeConfig& config, uint32_t uid) {
   TRY_ASSIGN(auto world, NodeWorld::open(config, NodeName{kBaselineRole, uid}));
-  TRY_ASSIGN(auto engine, make_engine(world->spec, config));
+  TRY_ASSIGN(auto engine, make_engine(world->spec, config, EngineUse::kTraining));
   return std::make_unique<Baseline>(std::move(world), std::move(engine), uid);
 }
 

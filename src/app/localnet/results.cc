@@ -75,9 +75,10 @@ Result<std::string> generate_sample(const NodeWorld& world, Engine& engine,
                                     const std::filesystem::path& model) {
   TRY_ASSIGN(const Registration leader, find_leader(world));
   ThreadTeam team(world.config.threads);
-  const auto loaded = load_checkpoint_folder(model, expected_of(world, leader), engine.parameters(), team);
-  if (!loaded) return std::unexpected(loaded.error());
-  engine.parameters_changed();
+  TRY(engine.edit_parameters([&](ParameterSpans parameters) -> Status {
+    TRY(load_checkpoint_folder(model, expected_of(world, leader), parameters, team));
+    return {};
+  }));
   TRY_ASSIGN(const Shard heldout, world.shards->open_heldout());
   const auto prompt = heldout.sample(0).first(static_cast<size_t>(world.spec.inner.sequence_length) / 2);
   TRY_ASSIGN(const std::vector<uint32_t> continuation,
@@ -128,7 +129,7 @@ Result<std::string> write_results(const LocalRun& run, const RunView& known) {
   TRY(write_plot(run, known));
   TRY_ASSIGN(const auto world, NodeWorld::open(baseline_config(run), NodeName{kBaselineRole, kBaselineUid}));
   TRY(export_newest_model(*world, run.path("model")));
-  TRY_ASSIGN(const auto engine, make_engine(world->spec, world->config));
+  TRY_ASSIGN(const auto engine, make_engine(world->spec, world->config, EngineUse::kEvaluating));
   TRY_ASSIGN(const std::string text, generate_sample(*world, *engine, run.path("model")));
   TRY(write_file_atomically(run.path("sample.txt"), text));
   return text;

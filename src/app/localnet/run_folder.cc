@@ -158,6 +158,8 @@ LocalNode make_node(const LocalnetOptions& options, const LocalRun& run, NodeRol
                     .dump_folder = options.dump_folder,
                     .threads = options.node_threads,
                     .precision = options.precision,
+                    .micro_batch = options.micro_batch,
+                    .recompute_layers = options.recompute_layers,
                     .card = options.card,
                     .stake = kValidatorStake,
                     .until_window = options.windows,

@@ -32,6 +32,8 @@ struct LocalnetOptions {
   int threads = 0;       // nodes that work at once; 0: as many as there are cores
   int node_threads = 1;  // of each node
   Precision precision = Precision::kF32;
+  int64_t micro_batch = EngineOptions{}.micro_batch;
+  bool recompute_layers = false;
   std::optional<int> card;  // that computes the models; none: the CPU
   bool processes = false;
   bool baseline = true;

@@ -7,7 +7,9 @@
 #include "base/files/file.h"
 #include "base/json/json.h"
 #include "core/consensus/state_root.h"
+#include "engine/cpu_engine.h"
 #include "formats/checkpoint/checkpoint_folder.h"
+#include "support/engine_values.h"
 #include "support/expect_failure.h"
 #include "support/exported_model.h"
 #include "support/run_verb.h"
@@ -36,8 +38,7 @@ class GenerateCommand : public ::testing::Test {
   [[nodiscard]] std::vector<uint32_t> expected(const std::vector<uint32_t>& prompt,
                                                const GenerationOptions& options) {
     const auto engine = make_cpu_engine(run_.spec.model, run_.spec.inner, {}).value();
-    copy_parameters(run_.values(), engine->parameters());
-    engine->parameters_changed();
+    set_parameters(*engine, run_.values());
     return engine->generate(prompt, options).value();
   }
 

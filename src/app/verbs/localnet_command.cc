@@ -192,6 +192,12 @@ OptionTable how_options(LocalnetOptions& options, bool& no_baseline) {
        {.allowed = IntegerRange{1, 1024}, .shows_default = true}},
       precision_option(options.precision),
       device_option(options.card),
+      {"--micro-batch",
+       &options.micro_batch,
+       "Sequences that an engine computes at once: memory grows with it, the result stays",
+       {.allowed = AboveZero{}, .shows_default = true}},
+      {"--recompute-layers", &options.recompute_layers,
+       "Miners keep of each layer only what enters it: a third more work, a fraction of the memory"},
       {"--dump-pseudo-gradients", &options.dump_folder,
        "Write what each miner compresses each window into this folder, as safetensors: 8 bytes a parameter "
        "each time"},

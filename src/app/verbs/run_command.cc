@@ -2,8 +2,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "app/verbs/verbs.h"
+#include "app/world/device_option.h"
+#include "app/world/node_memory.h"
 #include "app/world/node_world.h"
+#include "app/world/precision_option.h"
 #include "core/run/parameter_layout.h"
 
 namespace templar {
@@ -11,7 +16,7 @@ namespace {
 
 void print_fields() {
   for (const FieldDocumentation& field : run_spec_fields()) {
-    fmt::print("{}\n    {}{}\n    {}\n", field.path, field.type,
+    fmt::print("{}{}\n    {}{}\n    {}\n", field.path, field.optional ? " (may be left out)" : "", field.type,
                field.range.empty() ? "" : ", " + field.range, field.effect);
   }
 }
@@ -20,6 +25,44 @@ Status print_spec(const std::string& source, const std::vector<std::string>& cha
   TRY_ASSIGN(RunSpec spec, load_run_spec(source));
   TRY(apply_changes(spec, changes));
   fmt::print("{}", pretty_json(spec));
+  return {};
+}
+
+struct MemoryArguments {
+  std::string source;
+  std::vector<std::string> changes;
+  EngineOptions engine;
+  std::optional<int> card;
+};
+
+void print_memory(std::string_view title, const EngineMemory& memory, double parameters) {
+  fmt::print("  {}\n", title);
+  constexpr double kMib = 1024.0 * 1024.0;
+  const auto line = [&](std::string_view what, int64_t bytes) {
+    const auto count = static_cast<double>(bytes);
+    fmt::print("  {:>12.1f} MiB {:>8.2f} bytes a parameter  {}\n", count / kMib, count / parameters, what);
+  };
+  for (const MemoryEntry& entry : memory.entries) line(entry.what, entry.bytes);
+  line("in all", memory.total());
+}
+
+Status print_node_memory(MemoryArguments arguments) {
+  TRY_ASSIGN(RunSpec spec, load_run_spec(arguments.source));
+  TRY(apply_changes(spec, arguments.changes));
+  arguments.engine.micro_batch = std::min(arguments.engine.micro_batch, spec.inner.batch_size);
+  TRY(check_engine(spec.model, spec.inner, arguments.engine));
+  const int64_t parameters = parameter_count(parameter_layout(spec.model));
+  fmt::print("{} parameters; micro-batches of {} sequences of {} tokens, {}, {} threads{}\n", parameters,
+             arguments.engine.micro_batch, spec.inner.sequence_length, name_of(arguments.engine.precision),
+             arguments.engine.threads, arguments.engine.recompute_layers ? ", layers recomputed" : "");
+  for (const NodeRole role : {NodeRole::kMiner, NodeRole::kValidator, NodeRole::kEvaluator}) {
+    const NodeMemory memory = node_memory(spec, role, arguments.engine, arguments.card.has_value());
+    fmt::print("\n{}\n", name_of(role));
+    print_memory(arguments.card ? "engine, on the card" : "engine", memory.engine,
+                 static_cast<double>(parameters));
+    if (!memory.beside.entries.empty())
+      print_memory("beside it", memory.beside, static_cast<double>(parameters));
+  }
   return {};
 }
 
@@ -53,6 +96,26 @@ void add_run_command(Verb program) {
   Verb check = run.add_verb("check", "Validate a run spec; print its id and the model's size");
   check.add_options({{"SPEC", checked.get(), "A preset or a file", {.required = true}}});
   check.runs([checked] { return check_spec(*checked); });
+
+  auto memory = std::make_shared<MemoryArguments>();
+  Verb memory_verb = run.add_verb(
+      "memory", "Say what a node of each role will hold in memory, by kind; allocates nothing of it");
+  memory_verb.add_options(
+      {{"SPEC", &memory->source, "A preset or a file", {.required = true}},
+       {"--set", &memory->changes, "FIELD=VALUE, e.g. inner.optimiser=muon; may be repeated"},
+       {"--micro-batch",
+        &memory->engine.micro_batch,
+        "Sequences that the engine computes at once",
+        {.allowed = AboveZero{}, .shows_default = true}},
+       {"--threads",
+        &memory->engine.threads,
+        "Threads that the node computes with",
+        {.allowed = IntegerRange{1, 1024}, .shows_default = true}},
+       {"--recompute-layers", &memory->engine.recompute_layers,
+        "A miner keeps of each layer only what enters it"},
+       precision_option(memory->engine.precision),
+       device_option(memory->card)});
+  memory_verb.runs([memory] { return print_node_memory(*memory); });
 
   run.add_verb("fields", "Document every field: type, range, effect").runs([]() -> Status {
     print_fields();

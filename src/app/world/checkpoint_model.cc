@@ -6,6 +6,7 @@
 
 #include "adapters/tokenizers/sentencepiece_tokenizer.h"
 #include "core/consensus/state_root.h"
+#include "engine/cpu_engine.h"
 #include "formats/sentencepiece/tokenizer_files.h"
 
 namespace templar {
@@ -27,17 +28,17 @@ Result<std::unique_ptr<Tokenizer>> make_checkpoint_tokenizer(const ModelSource& 
 Result<std::unique_ptr<Engine>> make_checkpoint_engine(const CheckpointSource& source,
                                                        const EngineOptions& options) {
   TRY_ASSIGN(std::unique_ptr<Engine> engine, make_cpu_engine(source.spec.model, source.spec.inner, options));
-  const ParameterSpans parameters = engine->parameters();
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    TRY_ASSIGN(const std::span<const float> values, source.model.read(i));
-    std::ranges::copy(values, parameters[i].begin());
-  }
-  engine->parameters_changed();
-  ThreadTeam team(options.threads);
-  const Hash256 root = compute_state_root(engine->layout(), std::as_const(*engine).parameters(), team);
-  if (root != source.manifest.state_root) {
+  TRY(engine->edit_parameters([&](ParameterSpans parameters) -> Status {
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      TRY_ASSIGN(const std::span<const float> values, source.model.read(i));
+      std::ranges::copy(values, parameters[i].begin());
+    }
+    return {};
+  }));
+  TRY_ASSIGN(const StateTree tree, engine->state_tree());
+  if (tree.root != source.manifest.state_root) {
     return fatal_error(fmt::format("the checkpoint's parameters have state root {}, its manifest says {}",
-                                   root.brief(), source.manifest.state_root.brief()));
+                                   tree.root.brief(), source.manifest.state_root.brief()));
   }
   return engine;
 }

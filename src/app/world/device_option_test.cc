@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "engine/cuda_engine.h"
+
 namespace templar {
 namespace {
 
@@ -31,6 +33,12 @@ TEST(DeviceOption, NamesTheCpuOrACardByNumber) {
   EXPECT_EQ(read_device("cuda").card, 0);
   EXPECT_EQ(read_device("cuda:0").card, 0);
   EXPECT_EQ(read_device("cuda:12").card, 12);
+}
+
+TEST(DeviceOption, TakesACardByItselfWhereThereIsOne) {
+  const Read read = read_device("auto");
+  EXPECT_EQ(read.exit_code, 0);
+  EXPECT_EQ(read.card.has_value(), check_cuda_device(0).has_value());
 }
 
 TEST(DeviceOption, RefusesOtherWords) {

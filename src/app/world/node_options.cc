@@ -39,6 +39,10 @@ OptionTable shared_options(NodeConfig& config) {
        {.allowed = IntegerRange{1, 1024}, .shows_default = true}},
       precision_option(config.precision),
       device_option(config.card),
+      {"--micro-batch",
+       &config.micro_batch,
+       "Sequences that the engine computes at once: memory grows with it, the result stays",
+       {.allowed = AboveZero{}, .shows_default = true}},
       {"--until-window",
        &config.until_window,
        "End once the model is the start of this window (0: run on)",
@@ -50,10 +54,14 @@ Option key_option(NodeConfig& config) {
 }
 
 OptionTable miner_options(NodeConfig& config) {
-  return {key_option(config),
-          {"--dump-pseudo-gradients", &config.dump_folder,
-           "Write what is compressed each window into this folder, as safetensors: 8 bytes a parameter each "
-           "time"}};
+  return {
+      key_option(config),
+      {"--recompute-layers", &config.recompute_layers,
+       "Keep of each layer only what enters it and compute the rest again: a third more work, a fraction of "
+       "the activations' memory"},
+      {"--dump-pseudo-gradients", &config.dump_folder,
+       "Write what is compressed each window into this folder, as safetensors: 8 bytes a parameter each "
+       "time"}};
 }
 
 OptionTable validator_options(NodeConfig& config) {

@@ -43,8 +43,9 @@ std::vector<std::string> joined(std::vector<std::string> arguments, const std::v
 }
 
 const std::vector<std::string> kShared = {
-    "--spec",    "s", "--data",    "d w", "--store",     "o",    "--ledger", "l",      "--state",        "t",
-    "--metrics", "m", "--threads", "3",   "--precision", "bf16", "--device", "cuda:3", "--until-window", "7"};
+    "--spec",   "s",      "--data",        "d w", "--store",        "o", "--ledger",    "l",
+    "--state",  "t",      "--metrics",     "m",   "--threads",      "3", "--precision", "bf16",
+    "--device", "cuda:3", "--micro-batch", "2",   "--until-window", "7"};
 
 // Each option of watching with a value that is not the default of any role.
 const std::vector<std::string> kWatch = {"--prometheus",
@@ -101,7 +102,8 @@ struct Node {
 
 // tasks: a folder that exists.
 std::vector<Node> nodes_with_all_options(const std::string& tasks) {
-  const std::vector<std::string> miner = {"--key", "k", "--dump-pseudo-gradients", "/g"};
+  const std::vector<std::string> miner = {"--key", "k", "--recompute-layers", "--dump-pseudo-gradients",
+                                          "/g"};
   const std::vector<std::string> validator = {"--key",
                                               "k",
                                               "--stake",

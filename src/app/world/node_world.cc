@@ -9,6 +9,7 @@
 #include "adapters/shards/data_folder.h"
 #include "base/files/file.h"
 #include "base/log/log_context.h"
+#include "engine/cpu_engine.h"
 #include "engine/cuda_engine.h"
 #include "node/evaluator/evaluator.h"
 #include "node/miner/miner.h"
@@ -72,8 +73,9 @@ template <typename Node>
 Result<std::unique_ptr<OwnedNode<Node>>> open_registered(const NodeConfig& config, NodeRole role,
                                                          const KeyPair& key, double stake) {
   auto owned = std::make_unique<OwnedNode<Node>>();
+  const EngineUse use = role == NodeRole::kMiner ? EngineUse::kTraining : EngineUse::kEvaluating;
   const auto join = [&](const RunSpec& spec, SqliteLedger& ledger) -> Result<NodeName> {
-    TRY_ASSIGN(owned->engine, make_engine(spec, config));
+    TRY_ASSIGN(owned->engine, make_engine(spec, config, use));
     TRY_ASSIGN(const uint32_t uid, register_if_new(config, ledger, role, key, stake));
     return NodeName{name_of(role), uid};
   };
@@ -174,25 +176,26 @@ Result<std::unique_ptr<RunningNode>> open_evaluator(const NodeConfig& config) {
   }
   auto owned = std::make_unique<OwnedNode<Evaluator>>();
   TRY_ASSIGN(owned->world, NodeWorld::open(config, NodeName{name_of(NodeRole::kEvaluator), 0}));
-  TRY_ASSIGN(owned->engine, make_engine(owned->world->spec, config));
+  TRY_ASSIGN(owned->engine, make_engine(owned->world->spec, config, EngineUse::kEvaluating));
   owned->who = {{"role", owned->world->name.role}};
   options.tokenizer = owned->world->tokenizer.get();
   owned->node = std::make_unique<Evaluator>(owned->world->environment, *owned->engine, std::move(options));
   return owned;
 }
 
-Result<std::unique_ptr<Engine>> make_engine(const RunSpec& spec, const NodeConfig& config) {
-  const int64_t micro_batch = std::min(EngineOptions{}.micro_batch, spec.inner.batch_size);
+Result<std::unique_ptr<Engine>> make_engine(const RunSpec& spec, const NodeConfig& config, EngineUse use) {
+  const EngineOptions chosen{.threads = config.threads,
+                             .precision = config.precision,
+                             .micro_batch = std::min(config.micro_batch, spec.inner.batch_size),
+                             .use = use,
+                             .recompute_layers = config.recompute_layers};
   if (config.card) {
     CudaEngineOptions options;
-    options.precision = config.precision;
-    options.micro_batch = micro_batch;
+    static_cast<EngineOptions&>(options) = chosen;
     options.device = *config.card;
     return make_cuda_engine(spec.model, spec.inner, options);
   }
-  return make_cpu_engine(
-      spec.model, spec.inner,
-      {.threads = config.threads, .precision = config.precision, .micro_batch = micro_batch});
+  return make_cpu_engine(spec.model, spec.inner, chosen);
 }
 
 std::string bucket_of(const PublicKey& key) {

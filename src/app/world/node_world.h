@@ -44,8 +44,10 @@ struct NodeConfig {
   std::filesystem::path dump_folder;  // of miners: for pseudo-gradients; empty: none
   int threads = 1;
   Precision precision = Precision::kF32;
-  std::optional<int> card;  // that computes the model; none: the CPU
-  double stake = 1;         // of validators, where they are not registered yet
+  int64_t micro_batch = EngineOptions{}.micro_batch;  // see EngineOptions; at most inner.batch_size
+  bool recompute_layers = false;                      // the same, of miners
+  std::optional<int> card;                            // that computes the model; none: the CPU
+  double stake = 1;                                   // of validators, where they are not registered yet
   std::optional<int64_t> until_window;
   int64_t heldout_samples = 128;
   bool copy_checkpoints = false;       // into the state folder, before they are loaded
@@ -98,14 +100,15 @@ class RunningNode {
   [[nodiscard]] virtual Status stop() = 0;
 };
 
-// Each opens its world, loads its key, registers it on the ledger where that has not been done, and makes its
-// engine.
+// Each opens its world and makes its engine. A miner and a validator also load their key, and register it on
+// the ledger where that has not been done.
 [[nodiscard]] Result<std::unique_ptr<RunningNode>> open_miner(const NodeConfig& config);
 [[nodiscard]] Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config);
 [[nodiscard]] Result<std::unique_ptr<RunningNode>> open_evaluator(const NodeConfig& config);
 
-// A node's engine, by its configuration. Fails as make_cpu_engine does.
-[[nodiscard]] Result<std::unique_ptr<Engine>> make_engine(const RunSpec& spec, const NodeConfig& config);
+// A node's engine, by its configuration. Fails as make_cpu_engine or make_cuda_engine does.
+[[nodiscard]] Result<std::unique_ptr<Engine>> make_engine(const RunSpec& spec, const NodeConfig& config,
+                                                          EngineUse use);
 
 // The bucket of a key in a local store.
 [[nodiscard]] std::string bucket_of(const PublicKey& key);

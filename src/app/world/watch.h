@@ -29,7 +29,7 @@ struct WatchOptions {
   LokiOptions loki;  // likewise
   std::filesystem::path loki_password_file;
   std::filesystem::path loki_token_file;
-  int prometheus_port = -1;  // of the first node; below 0: none
+  int prometheus_port = -1;  // of this process; 0: any free one; below 0: none
   std::string prometheus_host = "127.0.0.1";
   std::vector<std::string> tags;  // KEY=VALUE, on every measurement and, for Loki, every event
   double system_seconds = 10;     // between two looks at the machine; 0: none

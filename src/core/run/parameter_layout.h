@@ -75,6 +75,9 @@ class ParameterBuffers {
 
   [[nodiscard]] ParameterSpans spans() { return spans_; }
   [[nodiscard]] ConstParameterSpans spans() const { return const_spans_; }
+  // All values, side by side in canonical order.
+  [[nodiscard]] float* data() { return values_.data(); }
+  [[nodiscard]] const float* data() const { return values_.data(); }
   void fill_zero();
   void copy_from(ConstParameterSpans values) { copy_parameters(values, spans_); }
 

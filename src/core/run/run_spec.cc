@@ -33,7 +33,10 @@ std::string choice_names(const std::array<NamedValue<Enum>, N>& choices) {
 struct FieldReader {
   JsonFields& fields;
   Status status{};
+  bool optional = false;
 
+  void begin_optional() { optional = true; }
+  [[nodiscard]] bool left_out(const char* path) const { return optional && !fields.has(path); }
   template <typename T>
   void take(Result<T> value, T& place) {
     if (value) {
@@ -43,13 +46,15 @@ struct FieldReader {
     }
   }
   void integer(const char* path, int64_t& place, int64_t, int64_t, const char*) {
-    take(fields.integer(path), place);
+    if (!left_out(path)) take(fields.integer(path), place);
   }
   void number(const char* path, double& place, double, double, const char*) {
-    take(fields.number(path), place);
+    if (!left_out(path)) take(fields.number(path), place);
   }
   void seed(const char* path, uint64_t& place, const char*) { take(fields.count(path), place); }
-  void flag(const char* path, bool& place, const char*) { take(fields.flag(path), place); }
+  void flag(const char* path, bool& place, const char*) {
+    if (!left_out(path)) take(fields.flag(path), place);
+  }
   void text(const char* path, std::string& place, const char*) { take(fields.text(path), place); }
   template <typename Enum, size_t N>
   void choice(const char* path, Enum& place, const std::array<NamedValue<Enum>, N>& choices, const char*) {
@@ -60,26 +65,29 @@ struct FieldReader {
       }
       return fields.error(path, "must be one of " + choice_names(choices));
     };
-    take(find_choice(), place);
+    if (!left_out(path)) take(find_choice(), place);
   }
 };
 
 struct FieldWriter {
   Json document{};
+  std::vector<std::string> optional_paths{};
+  bool optional = false;
 
-  void integer(const char* path, int64_t value, int64_t, int64_t, const char*) {
-    place_of(document, path) = value;
+  void begin_optional() { optional = true; }
+  [[nodiscard]] Json& place(const char* path) {
+    if (optional) optional_paths.emplace_back(path);
+    return place_of(document, path);
   }
-  void number(const char* path, double value, double, double, const char*) {
-    place_of(document, path) = value;
-  }
-  void seed(const char* path, uint64_t value, const char*) { place_of(document, path) = value; }
-  void flag(const char* path, bool value, const char*) { place_of(document, path) = value; }
-  void text(const char* path, const std::string& value, const char*) { place_of(document, path) = value; }
+  void integer(const char* path, int64_t value, int64_t, int64_t, const char*) { place(path) = value; }
+  void number(const char* path, double value, double, double, const char*) { place(path) = value; }
+  void seed(const char* path, uint64_t value, const char*) { place(path) = value; }
+  void flag(const char* path, bool value, const char*) { place(path) = value; }
+  void text(const char* path, const std::string& value, const char*) { place(path) = value; }
   template <typename Enum, size_t N>
   void choice(const char* path, Enum value, const std::array<NamedValue<Enum>, N>& choices, const char*) {
     for (const auto& candidate : choices) {
-      if (candidate.value == value) place_of(document, path) = candidate.name;
+      if (candidate.value == value) place(path) = candidate.name;
     }
   }
 };
@@ -90,8 +98,24 @@ Json document_of(const RunSpec& spec) {
   return std::move(writer.document);
 }
 
+// Without the fields that may be left out and have their default.
+Json shortest_document_of(const RunSpec& spec) {
+  FieldWriter writer;
+  visit_fields(spec, writer);
+  Json defaults = document_of(RunSpec());
+  for (const std::string& path : writer.optional_paths) {
+    if (place_of(writer.document, path) != place_of(defaults, path)) continue;
+    const size_t dot = path.find('.');
+    std::erase_if(*place_of(writer.document, path.substr(0, dot)).object(),
+                  [&](const JsonMember& member) { return member.name == path.substr(dot + 1); });
+  }
+  return std::move(writer.document);
+}
+
 struct RangeChecker {
   Status status{};
+
+  void begin_optional() {}
 
   template <typename T>
   void in_range(const char* path, T value, T lowest, T highest) {
@@ -116,25 +140,27 @@ struct RangeChecker {
 
 struct Documenter {
   std::vector<FieldDocumentation> fields;
+  bool optional = false;
 
+  void begin_optional() { optional = true; }
   void integer(const char* path, int64_t, int64_t lowest, int64_t highest, const char* effect) {
-    fields.push_back({path, "integer", fmt::format("{} .. {}", lowest, highest), effect});
+    fields.push_back({path, "integer", fmt::format("{} .. {}", lowest, highest), effect, optional});
   }
   void number(const char* path, double, double lowest, double highest, const char* effect) {
-    fields.push_back({path, "number", fmt::format("{} .. {}", lowest, highest), effect});
+    fields.push_back({path, "number", fmt::format("{} .. {}", lowest, highest), effect, optional});
   }
   void seed(const char* path, uint64_t, const char* effect) {
-    fields.push_back({path, "integer", "0 .. 2^64 - 1", effect});
+    fields.push_back({path, "integer", "0 .. 2^64 - 1", effect, optional});
   }
   void flag(const char* path, bool, const char* effect) {
-    fields.push_back({path, "true | false", "", effect});
+    fields.push_back({path, "true | false", "", effect, optional});
   }
   void text(const char* path, const std::string&, const char* effect) {
-    fields.push_back({path, "text", "", effect});
+    fields.push_back({path, "text", "", effect, optional});
   }
   template <typename Enum, size_t N>
   void choice(const char* path, Enum, const std::array<NamedValue<Enum>, N>& choices, const char* effect) {
-    fields.push_back({path, choice_names(choices), "", effect});
+    fields.push_back({path, choice_names(choices), "", effect, optional});
   }
 };
 
@@ -175,6 +201,8 @@ Status validate(const RunSpec& spec) {
                                                          spec.inner.warmup_steps, spec.inner.schedule_steps));
   if (spec.algorithm == Algorithm::kDemo && spec.inner.steps != 1)
     return field_error("inner.steps", "must be 1 where algorithm is demo: a window is one gradient");
+  if (spec.algorithm == Algorithm::kDemo && spec.inner.optimiser != InnerOptimiser::kAdamw)
+    return field_error("inner.optimiser", "must be adamw where algorithm is demo, which makes no inner step");
   if (spec.codec.quantiser == Quantiser::kBlockLog && spec.codec.quantiser_bins > kMaxBlockLogBins)
     return field_error("codec.quantiser_bins",
                        fmt::format("must be at most {} for block_log", kMaxBlockLogBins));
@@ -215,7 +243,7 @@ Result<RunSpec> parse_run_spec(std::string_view text) {
 }
 
 std::string canonical_json(const RunSpec& spec) {
-  return to_text(document_of(spec), {.sorted = true});
+  return to_text(shortest_document_of(spec), {.sorted = true});
 }
 
 std::string pretty_json(const RunSpec& spec) {

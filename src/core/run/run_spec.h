@@ -17,6 +17,8 @@ namespace templar {
 enum class Algorithm { kSparseLoco, kDemo };
 enum class Quantiser { kMean4 = 0, kBlockLog = 1 };  // numbers of the contribution format
 constexpr int64_t kMaxBlockLogBins = 64;
+enum class InnerOptimiser { kAdamw, kMuon };
+enum class MuonScale { kSpectral, kRms };
 enum class AggregationRule { kMeanAll, kMeanPresent, kMeanShrunk };
 
 // A Llama-family decoder; the names are those of Hugging Face's config.json.
@@ -35,6 +37,20 @@ struct ModelSpec {
   [[nodiscard]] int64_t head_dim() const { return hidden_size / num_attention_heads; }
 };
 
+// Muon: momentum of a layer's matrix, made nearly orthogonal. Embedding, head and vectors are AdamW's.
+struct MuonSpec {
+  double momentum = 0.95;
+  bool nesterov = true;
+  int64_t newton_schulz_steps = 5;
+  // kSpectral: the reference's, sqrt(max(1, rows / columns)); kRms: 0.2 sqrt(max(rows, columns)), the size of
+  // AdamW's updates, so that its learning rates carry over.
+  MuonScale scale = MuonScale::kRms;
+  // AdamW's learning rates, as shares of the schedule's.
+  double embedding_rate = 1;
+  double head_rate = 1;
+  double vector_rate = 1;
+};
+
 // What a miner does inside a window.
 struct InnerSpec {
   int64_t sequence_length = 0;  // tokens of a sample
@@ -49,6 +65,8 @@ struct InnerSpec {
   int64_t warmup_steps = 0;    // linear, in inner steps of the run
   int64_t schedule_steps = 0;  // inner steps until the cosine has reached its end
   double eta_min_factor = 0;   // the cosine's end as a share of the peak
+  InnerOptimiser optimiser = InnerOptimiser::kAdamw;
+  MuonSpec muon{};  // what Muon makes of it, if it is the optimiser
 
   [[nodiscard]] int64_t samples_per_window() const { return batch_size * steps; }
 };
@@ -130,14 +148,15 @@ struct RunSpec {
   BootstrapSpec bootstrap;
 };
 
-// Parses and validates. Every field must be there; an unknown field, a wrong type or a value out of its range
+// Parses and validates. Every field must be there but those that `templar run fields` gives a default; an
+// unknown field, a wrong type or a value out of its range
 // fails (fatal) and is named by its path ("inner.steps").
 [[nodiscard]] Result<RunSpec> parse_run_spec(std::string_view json);
 // The rules that join several fields (heads divide the hidden size, ...) and every field's range.
 [[nodiscard]] Status validate(const RunSpec& spec);
 
-// The canonical form: JSON without spaces, keys sorted, numbers in their shortest exact form. Equal specs
-// give equal text.
+// The canonical form: JSON without spaces, keys sorted, numbers in their shortest exact form, without the
+// fields that may be left out where they have their default. Equal specs give equal text.
 [[nodiscard]] std::string canonical_json(const RunSpec& spec);
 // The same content for people, in the table's order, indented.
 [[nodiscard]] std::string pretty_json(const RunSpec& spec);
@@ -152,6 +171,7 @@ struct FieldDocumentation {
   std::string type;   // "integer", "number", "text", "true or false", or the choices
   std::string range;  // "1 .. 1000000", or empty
   std::string effect;
+  bool optional = false;  // it may be left out, and has its default then
 };
 [[nodiscard]] std::vector<FieldDocumentation> run_spec_fields();
 

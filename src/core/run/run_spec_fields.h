@@ -20,19 +20,25 @@ inline constexpr std::array kAlgorithmChoices{NamedValue{Algorithm::kSparseLoco,
                                               NamedValue{Algorithm::kDemo, "demo"}};
 inline constexpr std::array kQuantiserChoices{NamedValue{Quantiser::kMean4, "mean4"},
                                               NamedValue{Quantiser::kBlockLog, "block_log"}};
+inline constexpr std::array kOptimiserChoices{NamedValue{InnerOptimiser::kAdamw, "adamw"},
+                                              NamedValue{InnerOptimiser::kMuon, "muon"}};
+inline constexpr std::array kMuonScaleChoices{NamedValue{MuonScale::kSpectral, "spectral"},
+                                              NamedValue{MuonScale::kRms, "rms"}};
 inline constexpr std::array kAggregationChoices{NamedValue{AggregationRule::kMeanAll, "mean_all"},
                                                 NamedValue{AggregationRule::kMeanPresent, "mean_present"},
                                                 NamedValue{AggregationRule::kMeanShrunk, "mean_shrunk"}};
 
-// Spec is RunSpec or const RunSpec. The visitor has integer(), number(), flag(), text() and choice().
+// Spec is RunSpec or const RunSpec. The visitor has integer(), number(), flag(), text() and choice(), and
+// begin_optional(), after which come fields that may be left out.
 template <typename Spec, typename Visitor>
 void visit_run_fields(Spec& s, Visitor& v) {
   v.text("name", s.name, "What people call the run; part of its id");
   v.seed("seed", s.seed, "Initial model, sample assignment and every drawn lot follow from it");
-  v.choice("algorithm", s.algorithm, kAlgorithmChoices,
-           "sparseloco: several local AdamW steps a window, error feedback, outer SGD; demo: one gradient a "
-           "window, decoupled "
-           "momentum, sign step");
+  v.choice(
+      "algorithm", s.algorithm, kAlgorithmChoices,
+      "sparseloco: several local optimiser steps a window, error feedback, outer SGD; demo: one gradient a "
+      "window, decoupled "
+      "momentum, sign step");
 }
 
 template <typename Spec, typename Visitor>
@@ -174,6 +180,26 @@ void visit_bootstrap_fields(Spec& s, Visitor& v) {
   v.text("bootstrap.state_root", s.bootstrap.state_root, "The state root that its model must have");
 }
 
+// Fields that came when there were runs already: left out, they have the default that RunSpec gives them, and
+// a run that leaves them there keeps its id.
+template <typename Spec, typename Visitor>
+void visit_optional_fields(Spec& s, Visitor& v) {
+  v.begin_optional();
+  v.choice("inner.optimiser", s.inner.optimiser, kOptimiserChoices,
+           "adamw; muon: the layers' matrices are updated by momentum made orthogonal, the rest by adamw");
+  v.number("inner.muon_momentum", s.inner.muon.momentum, 0, 0.999999, "Muon: decay of the momentum");
+  v.flag("inner.muon_nesterov", s.inner.muon.nesterov, "Muon: looks one step ahead along the momentum");
+  v.integer("inner.muon_steps", s.inner.muon.newton_schulz_steps, 1, 100, "Muon: Newton-Schulz steps");
+  v.choice(
+      "inner.muon_scale", s.inner.muon.scale, kMuonScaleChoices,
+      "Muon: spectral: an update of sqrt(max(1, rows/columns)) times the rate; rms: of the size of adamw's, "
+      "whose rates carry over");
+  v.number("inner.muon_embedding_rate", s.inner.muon.embedding_rate, 0, 1000,
+           "With Muon: the embedding's adamw rate as a share of the schedule's");
+  v.number("inner.muon_head_rate", s.inner.muon.head_rate, 0, 1000, "The same of a head that is not tied");
+  v.number("inner.muon_vector_rate", s.inner.muon.vector_rate, 0, 1000, "The same of the norms' vectors");
+}
+
 template <typename Spec, typename Visitor>
 void visit_fields(Spec& spec, Visitor& visitor) {
   visit_run_fields(spec, visitor);
@@ -184,6 +210,7 @@ void visit_fields(Spec& spec, Visitor& visitor) {
   visit_scoring_fields(spec, visitor);
   visit_data_fields(spec, visitor);
   visit_bootstrap_fields(spec, visitor);
+  visit_optional_fields(spec, visitor);
 }
 
 }  // namespace templar

@@ -44,6 +44,9 @@ constexpr char kFrozenRunId[] = "6794078b0236ac7c77d5189f66284b82b20a55019579b03
 Json document_of(const RunSpec& spec) {
   return testing::parsed_json(pretty_json(spec));
 }
+Json part_of(Json document, const std::string& path) {
+  return testing::part(document, path);
+}
 Result<RunSpec> parse(const Json& document) {
   return parse_run_spec(to_text(document));
 }
@@ -92,8 +95,8 @@ TEST(RunSpec, HasAnotherIdForEachChangeOfEachField) {
     for (const Json& candidate :
          {Json(value.number().value_or(0) * 0.5), Json(true), Json(false),
           Json(value.integer().value_or(-1) + 1), Json(value.integer().value_or(0) * 2), Json("demo"),
-          Json("mean_all"), Json("block_log"), Json("mean4"), Json(std::string(64, 'a')), Json(0.25), Json(1),
-          Json(5), Json(12), Json(20)}) {
+          Json("mean_all"), Json("block_log"), Json("mean4"), Json("muon"), Json("spectral"),
+          Json(std::string(64, 'a')), Json(0.25), Json(1), Json(5), Json(12), Json(20)}) {
       if (candidate == value || (value.number() && candidate.number() == value.number())) continue;
       Json changed = document;
       testing::part(changed, field.path) = candidate;
@@ -110,10 +113,48 @@ TEST(RunSpec, HasAnotherIdForEachChangeOfEachField) {
 
 TEST(RunSpec, IsNotParsedWithAFieldMissing) {
   for (const FieldDocumentation& field : run_spec_fields()) {
+    if (field.optional) continue;
     Json document = document_of(small_run_spec());
     testing::erase_part(document, field.path);
     EXPECT_TRUE(fails(parse(document), ErrorKind::kFatal, "run spec: " + field.path + ": missing"));
   }
+}
+
+// So specs and runs from before these fields came are still read, and keep their ids.
+TEST(RunSpec, HasTheDefaultOfAnOptionalFieldThatIsLeftOut) {
+  RunSpec muon = small_run_spec();
+  muon.inner.optimiser = InnerOptimiser::kMuon;
+  muon.inner.muon = {.momentum = 0.5,
+                     .nesterov = false,
+                     .newton_schulz_steps = 3,
+                     .scale = MuonScale::kSpectral,
+                     .embedding_rate = 2,
+                     .head_rate = 3,
+                     .vector_rate = 4};
+  size_t optional = 0;
+  for (const FieldDocumentation& field : run_spec_fields()) {
+    if (!field.optional) continue;
+    ++optional;
+    Json document = document_of(muon);
+    testing::erase_part(document, field.path);
+    const auto parsed = parse(document);
+    ASSERT_TRUE(parsed.has_value()) << parsed.error().message;
+    EXPECT_EQ(part_of(document_of(*parsed), field.path), part_of(document_of(RunSpec()), field.path));
+    EXPECT_EQ(canonical_json(*parsed).find('"' + field.path.substr(field.path.find('.') + 1) + '"'),
+              std::string::npos);
+  }
+  EXPECT_EQ(optional, 8);
+  EXPECT_EQ(canonical_json(parse_run_spec(canonical_json(muon)).value()), canonical_json(muon));
+}
+
+TEST(RunSpec, RefusesMuonInDemo) {
+  RunSpec spec = small_run_spec();
+  spec.algorithm = Algorithm::kDemo;
+  spec.inner.steps = 1;
+  ASSERT_TRUE(validate(spec));
+  spec.inner.optimiser = InnerOptimiser::kMuon;
+  EXPECT_TRUE(
+      fails(validate(spec), ErrorKind::kFatal, "inner.optimiser: must be adamw where algorithm is demo"));
 }
 
 TEST(RunSpec, IsNotParsedWithAFieldOfAnotherType) {

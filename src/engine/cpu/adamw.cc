@@ -21,14 +21,15 @@ template <bool kCopyBf16>
 void update_range(const AdamwUpdate& u, size_t begin, size_t end) {
   for_vectors(end - begin, [&](auto d, size_t offset) HWY_ATTR {
     const size_t i = begin + offset;
-    const auto gradient = hn::Mul(load(d, u.gradients + i), hn::Set(d, u.gradient_scale));
-    const auto first = hn::MulAdd(hn::Set(d, u.beta1), load(d, u.first_moment + i),
-                                  hn::Mul(hn::Set(d, 1.0F - u.beta1), gradient));
-    const auto second = hn::MulAdd(hn::Set(d, u.beta2), load(d, u.second_moment + i),
-                                   hn::Mul(hn::Set(d, 1.0F - u.beta2), hn::Mul(gradient, gradient)));
-    const auto root = hn::MulAdd(hn::Sqrt(second), hn::Set(d, u.second_scale), hn::Set(d, u.epsilon));
-    const auto kept = hn::Mul(load(d, u.parameters + i), hn::Set(d, u.weight_keep));
-    const auto parameter = hn::NegMulAdd(hn::Set(d, u.step_size), hn::Div(first, root), kept);
+    const auto gradient = hn::Mul(load(d, u.gradients + i), hn::Set(d, u.factors.gradient_scale));
+    const auto first = hn::MulAdd(hn::Set(d, u.factors.beta1), load(d, u.first_moment + i),
+                                  hn::Mul(hn::Set(d, 1.0F - u.factors.beta1), gradient));
+    const auto second = hn::MulAdd(hn::Set(d, u.factors.beta2), load(d, u.second_moment + i),
+                                   hn::Mul(hn::Set(d, 1.0F - u.factors.beta2), hn::Mul(gradient, gradient)));
+    const auto root =
+        hn::MulAdd(hn::Sqrt(second), hn::Set(d, u.factors.second_scale), hn::Set(d, u.factors.epsilon));
+    const auto kept = hn::Mul(load(d, u.parameters + i), hn::Set(d, u.factors.weight_keep));
+    const auto parameter = hn::NegMulAdd(hn::Set(d, u.factors.step_size), hn::Div(first, root), kept);
     store(d, first, u.first_moment + i);
     store(d, second, u.second_moment + i);
     store(d, parameter, u.parameters + i);
@@ -69,19 +70,6 @@ constexpr size_t kNormBlock = 4096;
 HWY_EXPORT(update_adamw);
 HWY_EXPORT(sum_of_squares);
 HWY_EXPORT(round_range);
-
-AdamwUpdate adamw_factors(const InnerSpec& inner, double learning_rate, int64_t t, double gradient_scale) {
-  const auto updates = static_cast<double>(t);
-  AdamwUpdate update{};
-  update.gradient_scale = static_cast<float>(gradient_scale);
-  update.weight_keep = static_cast<float>(1.0 - learning_rate * inner.weight_decay);
-  update.step_size = static_cast<float>(learning_rate / (1.0 - std::pow(inner.beta1, updates)));
-  update.second_scale = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(inner.beta2, updates)));
-  update.beta1 = static_cast<float>(inner.beta1);
-  update.beta2 = static_cast<float>(inner.beta2);
-  update.epsilon = static_cast<float>(inner.epsilon);
-  return update;
-}
 
 void adamw_update(const AdamwUpdate& update, size_t begin, size_t end) {
   HWY_DYNAMIC_DISPATCH(update_adamw)(update, begin, end);

@@ -6,7 +6,7 @@
 
 #include "base/bfloat16.h"
 #include "base/threads/thread_team.h"
-#include "core/run/run_spec.h"
+#include "engine/model/adamw_factors.h"
 
 namespace templar {
 
@@ -16,18 +16,9 @@ struct AdamwUpdate {
   const float* gradients;
   float* first_moment;
   float* second_moment;
-  float gradient_scale;  // the clip coefficient
-  float weight_keep;     // 1 − learning rate · weight decay
-  float step_size;       // learning rate / (1 − beta1^t)
-  float second_scale;    // 1 / √(1 − beta2^t)
-  float beta1;
-  float beta2;
-  float epsilon;
+  AdamwFactors factors;
 };
 
-// The factors of update number t, counted from 1; pointers are left for the caller.
-[[nodiscard]] AdamwUpdate adamw_factors(const InnerSpec& inner, double learning_rate, int64_t t,
-                                        double gradient_scale);
 void adamw_update(const AdamwUpdate& update, size_t begin, size_t end);
 
 // The L2 norm. The same for every number of threads: blocks of fixed size are added in order.

@@ -230,6 +230,15 @@ AttentionScratch::AttentionScratch(int64_t max_sequence, int64_t head_dim)
       scores(scratch_count(kScratchPad, max_sequence)),
       d_scores(scratch_count(kScratchPad, std::max(max_sequence, head_dim))) {}
 
+int64_t AttentionScratch::memory_bytes(int64_t max_sequence, int64_t head_dim) {
+  constexpr int64_t kOfHeads = 9;  // buffers of a head's rows
+  const size_t of_scores =
+      scratch_count(kScratchPad, max_sequence) + scratch_count(kScratchPad, std::max(max_sequence, head_dim));
+  return (kOfHeads * static_cast<int64_t>(scratch_count(max_sequence, head_dim)) +
+          static_cast<int64_t>(of_scores)) *
+         static_cast<int64_t>(sizeof(float));
+}
+
 void attention_forward(const AttentionForward<float>& attention, int64_t unit, AttentionScratch& scratch) {
   HWY_DYNAMIC_DISPATCH(attention_forward_f32)(attention, unit, scratch);
 }

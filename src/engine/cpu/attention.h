@@ -27,6 +27,7 @@ struct AttentionShape {
 class AttentionScratch {
  public:
   AttentionScratch(int64_t max_sequence, int64_t head_dim);
+  [[nodiscard]] static int64_t memory_bytes(int64_t max_sequence, int64_t head_dim);
 
   AlignedBuffer<float> queries, keys, values, d_out;  // [sequence, head_dim], rotated, queries scaled
   AlignedBuffer<float> keys_t, values_t;              // [head_dim, sequence]

@@ -1,8 +1,6 @@
 #include "engine/cpu/decoder.h"
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
 
 #include "base/check.h"
 #include "engine/cpu/rms_norm.h"
@@ -23,40 +21,6 @@ void assign(Bf16& to, float value) {
 }
 
 }  // namespace
-
-Sampler::Sampler(const GenerationOptions& options) : options_(options), random_(options.seed, "generate") {}
-
-uint32_t Sampler::draw(std::span<const float> logits) {
-  if (options_.temperature <= 0) {
-    return static_cast<uint32_t>(std::ranges::max_element(logits) - logits.begin());
-  }
-  order_.resize(logits.size());
-  std::iota(order_.begin(), order_.end(), 0U);
-  const size_t kept = options_.top_k > 0 ? std::min<size_t>(logits.size(), options_.top_k) : logits.size();
-  std::ranges::partial_sort(order_, order_.begin() + kept, [&](uint32_t a, uint32_t b) {
-    return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
-  });
-  weights_.resize(kept);
-  double total = 0;
-  for (size_t i = 0; i < kept; ++i) {
-    weights_[i] = std::exp((static_cast<double>(logits[order_[i]]) - static_cast<double>(logits[order_[0]])) /
-                           options_.temperature);
-    total += weights_[i];
-  }
-  double left = random_.uniform() * total;
-  for (size_t i = 0; i < kept; ++i) {
-    left -= weights_[i];
-    if (left < 0) return order_[i];
-  }
-  return order_[kept - 1];
-}
-
-double log_probability(std::span<const float> logits, uint32_t token) {
-  const double largest = *std::ranges::max_element(logits);
-  double total = 0;
-  for (const float logit : logits) total += std::exp(static_cast<double>(logit) - largest);
-  return static_cast<double>(logits[token]) - largest - std::log(total);
-}
 
 template <typename Scalar>
 Decoder<Scalar>::Decoder(const ModelSpec& model, int64_t max_sequence)
@@ -104,25 +68,29 @@ void Decoder<Scalar>::read_context(Transformer<Scalar>& transformer,
   std::vector<uint32_t> padded(tokens.begin(), tokens.end());
   const size_t grains = (tokens.size() + kContextGrain - 1) / kContextGrain;
   padded.resize(std::min<size_t>(grains * kContextGrain, max_sequence_));
-  transformer.forward(weights, {padded, 1, std::ssize(padded)});
+  transformer.forward(weights, {padded, 1, std::ssize(padded)}, [&](int64_t layer, const Scalar* qkv) {
+    keep_keys_and_values(transformer.rope(), layer, qkv);
+  });
   const auto last = std::ssize(tokens) - 1;
   transformer.logits(weights, last, last + 1, logits_.data());
+}
 
+// Of the cached tokens, from the layer's queries, keys and values before rotation.
+template <typename Scalar>
+void Decoder<Scalar>::keep_keys_and_values(const RopeTable& rope, int64_t layer, const Scalar* qkv) {
   const int64_t head_dim = model_.head_dim();
   const int64_t key_value = model_.num_key_value_heads * head_dim;
   const int64_t row = model_.hidden_size + 2 * key_value;
-  for (size_t layer = 0; layer < keys_.size(); ++layer) {
-    for (int64_t position = 0; position <= last; ++position) {
-      const Scalar* qkv = transformer.qkv(layer) + position * row;
-      float* keys = keys_[layer].data() + position * key_value;
-      float* values = values_[layer].data() + position * key_value;
-      for (int64_t i = 0; i < key_value; ++i) {
-        keys[i] = to_float(qkv[model_.hidden_size + i]);
-        values[i] = to_float(qkv[model_.hidden_size + key_value + i]);
-      }
-      for (int64_t head = 0; head < key_value; head += head_dim)
-        rotate_head(transformer.rope(), position, head_dim, keys + head);
+  for (int64_t position = 0; position < std::ssize(cached_); ++position) {
+    const Scalar* of_token = qkv + position * row + model_.hidden_size;
+    float* keys = keys_[layer].data() + position * key_value;
+    float* values = values_[layer].data() + position * key_value;
+    for (int64_t i = 0; i < key_value; ++i) {
+      keys[i] = to_float(of_token[i]);
+      values[i] = to_float(of_token[key_value + i]);
     }
+    for (int64_t head = 0; head < key_value; head += head_dim)
+      rotate_head(rope, position, head_dim, keys + head);
   }
 }
 

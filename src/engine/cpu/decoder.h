@@ -5,28 +5,10 @@
 #include <span>
 #include <vector>
 
-#include "base/random.h"
 #include "engine/cpu/transformer.h"
 #include "engine/engine.h"
 
 namespace templar {
-
-// Draws from a distribution given as logits. Not thread-safe.
-class Sampler {
- public:
-  explicit Sampler(const GenerationOptions& options);
-  // Ties go to the lowest token.
-  [[nodiscard]] uint32_t draw(std::span<const float> logits);
-
- private:
-  GenerationOptions options_;
-  Random random_;
-  std::vector<uint32_t> order_;
-  std::vector<double> weights_;
-};
-
-// The natural logarithm of the token's share in softmax(logits); its sum is taken in double.
-[[nodiscard]] double log_probability(std::span<const float> logits, uint32_t token);
 
 // Uses a transformer's weights, kernels and memory; holds the cache. Not thread-safe.
 template <typename Scalar>
@@ -46,6 +28,7 @@ class Decoder {
  private:
   void read_context(Transformer<Scalar>& transformer, const typename Transformer<Scalar>::Weights& weights,
                     std::span<const uint32_t> tokens);
+  void keep_keys_and_values(const RopeTable& rope, int64_t layer, const Scalar* qkv);
   void append(Transformer<Scalar>& transformer, const typename Transformer<Scalar>::Weights& weights,
               uint32_t token);
   void attend(const Transformer<Scalar>& transformer, int64_t layer, int64_t position);

@@ -370,7 +370,8 @@ TEST_P(Kernels, AdamwEqualsItsDefinition) {
   Values want = widened(parameters), want_first(kCount), want_second(kCount);
   for (int64_t t = 1; t <= 3; ++t) {
     const std::vector<float> gradients = random_floats(kCount, 10 + static_cast<uint64_t>(t));
-    AdamwUpdate update = adamw_factors(inner, kRate, t, kClip);
+    AdamwUpdate update{};
+    update.factors = adamw_factors(inner, kRate, t, kClip);
     update.parameters = parameters.data();
     update.parameters_bf16 = copy.data();
     update.gradients = gradients.data();

@@ -1,6 +1,7 @@
 #include "engine/cpu/matmul.h"
 
 #include <dlfcn.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +10,8 @@
 #include <tuple>
 #include <unordered_map>
 #include <vector>
+
+#include "engine/backend_failure.h"
 
 namespace templar {
 namespace {
@@ -178,7 +181,17 @@ struct MatrixProducts::State {
 MatrixProducts::MatrixProducts(ThreadTeam& team) : state_(std::make_unique<State>(team)) {}
 MatrixProducts::~MatrixProducts() = default;
 
+// oneDNN throws when it cannot make a kernel for a shape or has no memory.
 void MatrixProducts::run(ProductKind kind, ProductSize size, const Operands& operands) {
+  try {
+    run_throwing(kind, size, operands);
+  } catch (const dnnl::error& error) {
+    throw BackendFailure(fmt::format("a matrix product failed: {} (oneDNN status {})", error.what(),
+                                     static_cast<int>(error.status)));
+  }
+}
+
+void MatrixProducts::run_throwing(ProductKind kind, ProductSize size, const Operands& operands) {
   use_one_openmp_thread();
   const int members = state_->team.threads();
   // A few rows (generation) leave nothing to share out but the columns.

@@ -48,8 +48,8 @@ struct RowLengths {
   return columns % kAlias == 0 ? columns + kPad : columns;
 }
 
-// Not thread-safe. Compiled kernels are kept by size: the first product of a size is slow. Throws dnnl::error
-// (a std::exception) where oneDNN can't make a kernel.
+// Not thread-safe. Compiled kernels are kept by size: the first product of a size is slow. Throws
+// BackendFailure where oneDNN can't make a kernel.
 class MatrixProducts {
  public:
   explicit MatrixProducts(ThreadTeam& team);
@@ -80,6 +80,7 @@ class MatrixProducts {
   struct State;
 
   void run(ProductKind kind, ProductSize size, const Operands& operands);
+  void run_throwing(ProductKind kind, ProductSize size, const Operands& operands);
 
   std::unique_ptr<State> state_;
 };

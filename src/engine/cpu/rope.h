@@ -13,6 +13,9 @@ namespace templar {
 class RopeTable {
  public:
   RopeTable(int64_t positions, int64_t head_dim, double theta);
+  [[nodiscard]] static int64_t memory_bytes(int64_t positions, int64_t head_dim) {
+    return positions * head_dim * static_cast<int64_t>(sizeof(float));
+  }
   [[nodiscard]] const float* cosines(int64_t position) const { return cosines_.data() + position * half_; }
   [[nodiscard]] const float* sines(int64_t position) const { return sines_.data() + position * half_; }
 

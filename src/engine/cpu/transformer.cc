@@ -35,62 +35,78 @@ int64_t norm_blocks(int64_t rows) {
 
 }  // namespace
 
-template <typename Scalar>
-Transformer<Scalar>::Transformer(const ModelSpec& model, int64_t max_batch, int64_t max_sequence,
-                                 ThreadTeam& team, Profile& profile)
-    : model_(model),
-      qkv_width_(qkv_width(model)),
-      head_rows_(head_rows_at_once(model, max_batch * max_sequence)),
-      team_(team),
-      profile_(profile),
-      products_(team),
-      rope_(max_sequence, model.head_dim(), model.rope_theta) {
-  const size_t rows = max_batch * max_sequence;
-  const size_t hidden = model.hidden_size;
-  const size_t intermediate = model.intermediate_size;
-  const size_t wide = qkv_width_;
-  for (int member = 0; member < team.threads(); ++member)
-    scratches_.emplace_back(max_sequence, model.head_dim());
-  for (int64_t layer = 0; layer < model.num_hidden_layers; ++layer) {
-    LayerActivations& activations = layers_.emplace_back();
-    activations.x = AlignedBuffer<float>(rows * hidden);
-    activations.inverse_rms = AlignedBuffer<float>(rows);
-    activations.qkv = AlignedBuffer<Scalar>(rows * wide);
-    activations.attended = AlignedBuffer<Scalar>(rows * hidden);
-    activations.log_sums = AlignedBuffer<float>(rows * model.num_attention_heads);
-    activations.x_middle = AlignedBuffer<float>(rows * hidden);
-    activations.inverse_rms_middle = AlignedBuffer<float>(rows);
-    activations.gate_up = AlignedBuffer<Scalar>(rows * 2 * intermediate);
-  }
-  x_final_ = AlignedBuffer<float>(rows * hidden);
-  inverse_rms_final_ = AlignedBuffer<float>(rows);
-  normed_ = AlignedBuffer<Scalar>(rows * hidden);
-  projected_ = AlignedBuffer<Scalar>(rows * hidden);
-  activated_ = AlignedBuffer<Scalar>(rows * intermediate);
-  d_x_ = AlignedBuffer<float>(rows * hidden);
-  d_x_scalar_ = AlignedBuffer<Scalar>(rows * hidden);
-  d_normed_ = AlignedBuffer<Scalar>(rows * hidden);
-  d_activated_ = AlignedBuffer<Scalar>(rows * intermediate);
-  d_qkv_ = AlignedBuffer<Scalar>(rows * wide);
-  norm_partials_ = AlignedBuffer<float>(norm_blocks(rows) * hidden);
-  const size_t logits = head_rows_ * padded_row(model.vocab_size);
-  logits_ = AlignedBuffer<float>(logits);
-  if constexpr (!std::is_same_v<Scalar, float>) d_logits_ = AlignedBuffer<Scalar>(logits);
-  targets_ = AlignedBuffer<int64_t>(rows);
-  losses_ = AlignedBuffer<double>(rows);
+ActivationShape activation_shape(const InnerSpec& inner, const EngineOptions& options) {
+  return {.max_batch = options.micro_batch,
+          .max_sequence = inner.sequence_length,
+          .backward = options.use == EngineUse::kTraining,
+          .recompute = options.recompute_layers};
 }
 
 template <typename Scalar>
-int64_t Transformer<Scalar>::memory_bytes(const ModelSpec& model, int64_t max_batch, int64_t max_sequence) {
-  const int64_t scalar = sizeof(Scalar);
+template <typename Visit>
+void Transformer<Scalar>::Buffers::visit_all(const ModelSpec& model, const ActivationShape& shape,
+                                             const Visit& visit) {
+  const int64_t rows = shape.rows();
   const int64_t hidden = model.hidden_size;
-  const int64_t layer = hidden * 8 + qkv_width(model) * scalar + hidden * scalar +
-                        model.num_attention_heads * 4 + 8 + 2 * model.intermediate_size * scalar;
-  const int64_t shared =
-      hidden * (8 + 4 * scalar) + 2 * model.intermediate_size * scalar + qkv_width(model) * scalar + 24;
-  const int64_t rows = max_batch * max_sequence;
-  return rows * (model.num_hidden_layers * layer + shared) +
-         head_rows_at_once(model, rows) * padded_row(model.vocab_size) * (4 + scalar);
+  const int64_t intermediate = model.intermediate_size;
+  const size_t every_layer = model.num_hidden_layers;
+  x.resize(shape.backward ? every_layer : 1);
+  layers.resize(shape.keeps_layers() ? every_layer : 1);
+  for (AlignedBuffer<float>& entering : x) visit(entering, rows * hidden);
+  for (LayerActivations& layer : layers) {
+    visit(layer.inverse_rms, rows);
+    visit(layer.qkv, rows * qkv_width(model));
+    visit(layer.attended, rows * hidden);
+    visit(layer.log_sums, rows * model.num_attention_heads);
+    visit(layer.x_middle, rows * hidden);
+    visit(layer.inverse_rms_middle, rows);
+    visit(layer.gate_up, rows * 2 * intermediate);
+  }
+  visit(x_final, rows * hidden);
+  visit(inverse_rms_final, rows);
+  visit(normed, rows * hidden);
+  visit(projected, rows * hidden);
+  visit(activated, rows * intermediate);
+  const int64_t logit_count = head_rows_at_once(model, rows) * padded_row(model.vocab_size);
+  visit(logits, logit_count);
+  visit(targets, rows);
+  visit(losses, rows);
+  visit(d_normed, rows * hidden);
+  if (!shape.backward) return;
+  visit(d_x, rows * hidden);
+  visit(d_x_scalar, rows * hidden);
+  visit(d_activated, rows * intermediate);
+  visit(d_qkv, rows * qkv_width(model));
+  visit(norm_partials, norm_blocks(rows) * hidden);
+  if constexpr (!std::is_same_v<Scalar, float>) visit(d_logits, logit_count);
+}
+
+template <typename Scalar>
+Transformer<Scalar>::Transformer(const ModelSpec& model, const ActivationShape& shape, ThreadTeam& team,
+                                 Profile& profile)
+    : model_(model),
+      recomputes_(shape.recompute),
+      qkv_width_(qkv_width(model)),
+      head_rows_(head_rows_at_once(model, shape.rows())),
+      team_(team),
+      profile_(profile),
+      products_(team),
+      rope_(shape.max_sequence, model.head_dim(), model.rope_theta) {
+  for (int member = 0; member < team.threads(); ++member)
+    scratches_.emplace_back(shape.max_sequence, model.head_dim());
+  b_.visit_all(model, shape,
+               []<typename T>(AlignedBuffer<T>& buffer, int64_t count) { buffer = AlignedBuffer<T>(count); });
+}
+
+template <typename Scalar>
+int64_t Transformer<Scalar>::memory_bytes(const ModelSpec& model, const ActivationShape& shape, int threads) {
+  int64_t bytes = threads * AttentionScratch::memory_bytes(shape.max_sequence, model.head_dim()) +
+                  RopeTable::memory_bytes(shape.max_sequence, model.head_dim());
+  Buffers counted;
+  counted.visit_all(model, shape, [&]<typename T>(const AlignedBuffer<T>&, int64_t count) {
+    bytes += count * static_cast<int64_t>(sizeof(T));
+  });
+  return bytes;
 }
 
 template <typename Scalar>
@@ -124,14 +140,14 @@ void Transformer<Scalar>::norm_forward(const float* x, const Scalar* delta, floa
                                     .delta = delta,
                                     .x_out = x_out,
                                     .weight = weight,
-                                    .normed = normed_.data(),
+                                    .normed = b_.normed.data(),
                                     .inverse_rms = inverse_rms,
                                     .width = model_.hidden_size,
                                     .epsilon = static_cast<float>(model_.rms_norm_eps)};
   for_rows(rows, [&](int64_t begin, int64_t end) { rms_norm_forward(norm, begin, end); });
 }
 
-// Reads d_normed_, adds to d_x_ (or writes it where nothing flows past the norm), leaves normed_ as the
+// Reads d_normed, adds to d_x (or writes it where nothing flows past the norm), leaves normed as the
 // forward pass had it.
 template <typename Scalar>
 void Transformer<Scalar>::norm_backward(const float* x, const float* inverse_rms, const float* weight,
@@ -140,84 +156,98 @@ void Transformer<Scalar>::norm_backward(const float* x, const float* inverse_rms
   const RmsNormBackward<Scalar> norm{.x = x,
                                      .inverse_rms = inverse_rms,
                                      .weight = weight,
-                                     .d_normed = d_normed_.data(),
-                                     .d_residual = with_residual ? d_x_.data() : nullptr,
-                                     .d_x = d_x_.data(),
-                                     .d_x_scalar = d_x_scalar_.data(),
-                                     .normed = normed_.data(),
-                                     .weight_partials = norm_partials_.data(),
+                                     .d_normed = b_.d_normed.data(),
+                                     .d_residual = with_residual ? b_.d_x.data() : nullptr,
+                                     .d_x = b_.d_x.data(),
+                                     .d_x_scalar = b_.d_x_scalar.data(),
+                                     .normed = b_.normed.data(),
+                                     .weight_partials = b_.norm_partials.data(),
                                      .width = model_.hidden_size,
                                      .rows = rows};
   const int64_t blocks = norm_blocks(rows);
   team_.for_ranges(blocks, 1, [&](size_t begin, size_t end) { rms_norm_backward(norm, begin, end); });
   if (!accumulate) std::fill_n(d_weight, model_.hidden_size, 0.0F);
   for (int64_t block = 0; block < blocks; ++block) {
-    const float* partial = norm_partials_.data() + block * model_.hidden_size;
+    const float* partial = b_.norm_partials.data() + block * model_.hidden_size;
     for (int64_t i = 0; i < model_.hidden_size; ++i) d_weight[i] += partial[i];
   }
 }
 
 template <typename Scalar>
-void Transformer<Scalar>::forward(const Weights& weights, const TokenBatch& batch) {
-  forward_rows(weights, batch.tokens, [&](LayerActivations& layer) {
-    const AttentionForward<Scalar> attention{attention_shape(batch), layer.qkv.data(), &rope_,
-                                             layer.attended.data(), layer.log_sums.data()};
-    for_attention_units(attention.shape, [&](int64_t unit, AttentionScratch& scratch) {
-      attention_forward(attention, unit, scratch);
-    });
-  });
+auto Transformer<Scalar>::attend_batch(const TokenBatch& batch) -> Attend {
+  return [this, shape = attention_shape(batch)](LayerActivations& layer) {
+    const AttentionForward<Scalar> attention{shape, layer.qkv.data(), &rope_, layer.attended.data(),
+                                             layer.log_sums.data()};
+    for_attention_units(
+        shape, [&](int64_t unit, AttentionScratch& scratch) { attention_forward(attention, unit, scratch); });
+  };
+}
+
+template <typename Scalar>
+void Transformer<Scalar>::forward(const Weights& weights, const TokenBatch& batch, const WatchLayer& watch) {
+  forward_rows(weights, batch.tokens, attend_batch(batch), watch);
 }
 
 template <typename Scalar>
 void Transformer<Scalar>::forward_rows(const Weights& weights, std::span<const uint32_t> tokens,
-                                       const Attend& attend) {
+                                       const Attend& attend, const WatchLayer& watch) {
   const auto rows = std::ssize(tokens);
-  CHECK(tokens.size() <= losses_.size());
+  CHECK(tokens.size() <= b_.losses.size());
   {
     const PartTimer timer(profile_, StepPart::kEmbedding);
-    embed(team_, tokens, weights.embedding, model_.hidden_size, layers_.front().x.data());
+    embed(team_, tokens, weights.embedding, model_.hidden_size, entering(0));
   }
-  norm_forward(layers_.front().x.data(), nullptr, nullptr, weights.layers.front().input_norm,
-               layers_.front().inverse_rms.data(), rows);
-  for (size_t index = 0; index < layers_.size(); ++index) {
-    LayerActivations& layer = layers_[index];
-    layer_forward(weights.layers[index], layer, rows, attend);
-    if (index + 1 < layers_.size()) {
-      LayerActivations& next = layers_[index + 1];
-      norm_forward(layer.x_middle.data(), projected_.data(), next.x.data(),
-                   weights.layers[index + 1].input_norm, next.inverse_rms.data(), rows);
+  norm_forward(entering(0), nullptr, nullptr, weights.layers.front().input_norm, layer(0).inverse_rms.data(),
+               rows);
+  for (size_t index = 0; index < weights.layers.size(); ++index) {
+    layer_inside(weights, index, rows, attend);
+    if (watch) watch(static_cast<int64_t>(index), layer(index).qkv.data());
+    product(StepPart::kLayerProducts, ProductKind::kABt, {rows, model_.hidden_size, model_.intermediate_size},
+            b_.activated.data(), weights.layers[index].down, b_.projected.data());
+    // What enters the next layer may lie where what entered this one did: only x_middle is still read.
+    const float* x_middle = layer(index).x_middle.data();
+    if (index + 1 < weights.layers.size()) {
+      norm_forward(x_middle, b_.projected.data(), entering(index + 1), weights.layers[index + 1].input_norm,
+                   layer(index + 1).inverse_rms.data(), rows);
     } else {
-      norm_forward(layer.x_middle.data(), projected_.data(), x_final_.data(), weights.norm,
-                   inverse_rms_final_.data(), rows);
+      norm_forward(x_middle, b_.projected.data(), b_.x_final.data(), weights.norm,
+                   b_.inverse_rms_final.data(), rows);
     }
   }
 }
 
-// From the normed input in normed_ to x_middle and, in projected_, what the MLP adds to it.
+// From the normed input in normed to x_middle and the MLP's activated values.
 template <typename Scalar>
-void Transformer<Scalar>::layer_forward(const LayerTensors<const Scalar, const float>& weights,
-                                        LayerActivations& layer, int64_t rows, const Attend& attend) {
+void Transformer<Scalar>::layer_inside(const Weights& weights, size_t index, int64_t rows,
+                                       const Attend& attend) {
+  const LayerTensors<const Scalar, const float>& tensors = weights.layers[index];
+  LayerActivations& its = layer(index);
   const int64_t hidden = model_.hidden_size;
   const int64_t intermediate = model_.intermediate_size;
-  product(StepPart::kLayerProducts, ProductKind::kABt, {rows, qkv_width_, hidden}, normed_.data(),
-          weights.qkv, layer.qkv.data());
+  product(StepPart::kLayerProducts, ProductKind::kABt, {rows, qkv_width_, hidden}, b_.normed.data(),
+          tensors.qkv, its.qkv.data());
   {
     const PartTimer timer(profile_, StepPart::kAttention);
-    attend(layer);
+    attend(its);
   }
-  product(StepPart::kLayerProducts, ProductKind::kABt, {rows, hidden, hidden}, layer.attended.data(),
-          weights.output, projected_.data());
-  norm_forward(layer.x.data(), projected_.data(), layer.x_middle.data(), weights.post_attention_norm,
-               layer.inverse_rms_middle.data(), rows);
-  product(StepPart::kLayerProducts, ProductKind::kABt, {rows, 2 * intermediate, hidden}, normed_.data(),
-          weights.gate_up, layer.gate_up.data());
-  {
-    const PartTimer timer(profile_, StepPart::kSwiglu);
-    const SwigluForward<Scalar> swiglu{layer.gate_up.data(), activated_.data(), intermediate};
-    for_rows(rows, [&](int64_t begin, int64_t end) { swiglu_forward(swiglu, begin, end); });
-  }
-  product(StepPart::kLayerProducts, ProductKind::kABt, {rows, hidden, intermediate}, activated_.data(),
-          weights.down, projected_.data());
+  product(StepPart::kLayerProducts, ProductKind::kABt, {rows, hidden, hidden}, its.attended.data(),
+          tensors.output, b_.projected.data());
+  norm_forward(entering(index), b_.projected.data(), its.x_middle.data(), tensors.post_attention_norm,
+               its.inverse_rms_middle.data(), rows);
+  product(StepPart::kLayerProducts, ProductKind::kABt, {rows, 2 * intermediate, hidden}, b_.normed.data(),
+          tensors.gate_up, its.gate_up.data());
+  const PartTimer timer(profile_, StepPart::kSwiglu);
+  const SwigluForward<Scalar> swiglu{its.gate_up.data(), b_.activated.data(), intermediate};
+  for_rows(rows, [&](int64_t begin, int64_t end) { swiglu_forward(swiglu, begin, end); });
+}
+
+// The layer's activations as the forward pass had them, from what enters it.
+template <typename Scalar>
+void Transformer<Scalar>::recompute_layer(const Weights& weights, size_t index, int64_t rows,
+                                          const Attend& attend) {
+  norm_forward(entering(index), nullptr, nullptr, weights.layers[index].input_norm,
+               layer(index).inverse_rms.data(), rows);
+  layer_inside(weights, index, rows, attend);
 }
 
 template <typename Scalar>
@@ -225,7 +255,7 @@ void Transformer<Scalar>::set_targets(const TokenBatch& batch) {
   for (int64_t row = 0; row < batch.batch; ++row) {
     for (int64_t t = 0; t < batch.sequence; ++t) {
       const size_t at = row * batch.sequence + t;
-      targets_[at] = t + 1 < batch.sequence ? static_cast<int64_t>(batch.tokens[at + 1]) : kNoTarget;
+      b_.targets[at] = t + 1 < batch.sequence ? static_cast<int64_t>(batch.tokens[at + 1]) : kNoTarget;
     }
   }
 }
@@ -241,27 +271,27 @@ void Transformer<Scalar>::logits(const Weights& weights, int64_t row_begin, int6
                                  int64_t row_length) {
   product(StepPart::kHeadProducts, ProductKind::kABt,
           {row_end - row_begin, model_.vocab_size, model_.hidden_size},
-          normed_.data() + row_begin * model_.hidden_size, weights.head, out, false, {.c = row_length});
+          b_.normed.data() + row_begin * model_.hidden_size, weights.head, out, false, {.c = row_length});
 }
 
 // The output matrix and the loss, block by block of rows, so that the logits of all tokens need not be held.
-// With gradients, leaves the gradient of the last norm's output in d_normed_.
+// With gradients, leaves the gradient of the last norm's output in d_normed.
 template <typename Scalar>
 double Transformer<Scalar>::head(const Weights& weights, const Gradients* gradients, int64_t rows,
                                  float scale, bool accumulate) {
   const int64_t hidden = model_.hidden_size;
   const int64_t vocab = model_.vocab_size;
   const int64_t row_length = padded_row(vocab);
-  Scalar* d_logits = d_logits_.data();
-  if constexpr (std::is_same_v<Scalar, float>) d_logits = logits_.data();
+  Scalar* d_logits = b_.d_logits.data();
+  if constexpr (std::is_same_v<Scalar, float>) d_logits = b_.logits.data();
   for (int64_t begin = 0; begin < rows; begin += head_rows_) {
     const int64_t block = std::min(head_rows_, rows - begin);
-    logits(weights, begin, begin + block, logits_.data(), row_length);
+    logits(weights, begin, begin + block, b_.logits.data(), row_length);
     {
       const PartTimer timer(profile_, StepPart::kCrossEntropy);
-      const CrossEntropy<Scalar> loss{logits_.data(),
-                                      targets_.data() + begin,
-                                      losses_.data() + begin,
+      const CrossEntropy<Scalar> loss{b_.logits.data(),
+                                      b_.targets.data() + begin,
+                                      b_.losses.data() + begin,
                                       gradients == nullptr ? nullptr : d_logits,
                                       vocab,
                                       row_length,
@@ -270,12 +300,12 @@ double Transformer<Scalar>::head(const Weights& weights, const Gradients* gradie
     }
     if (gradients == nullptr) continue;
     product(StepPart::kHeadProducts, ProductKind::kAB, {block, hidden, vocab}, d_logits, weights.head,
-            d_normed_.data() + begin * hidden, false, {.a = row_length});
+            b_.d_normed.data() + begin * hidden, false, {.a = row_length});
     product(StepPart::kHeadProducts, ProductKind::kAtB, {vocab, hidden, block}, d_logits,
-            normed_.data() + begin * hidden, gradients->head, accumulate || begin > 0, {.a = row_length});
+            b_.normed.data() + begin * hidden, gradients->head, accumulate || begin > 0, {.a = row_length});
   }
   double sum = 0;
-  for (int64_t row = 0; row < rows; ++row) sum += losses_[row];
+  for (int64_t row = 0; row < rows; ++row) sum += b_.losses[row];
   return sum;
 }
 
@@ -285,12 +315,15 @@ double Transformer<Scalar>::backward(const Weights& weights, const Gradients& gr
   const int64_t rows = batch.batch * batch.sequence;
   set_targets(batch);
   const double loss = head(weights, &gradients, rows, scale, accumulate);
-  norm_backward(x_final_.data(), inverse_rms_final_.data(), weights.norm, false, gradients.norm, rows,
+  norm_backward(b_.x_final.data(), b_.inverse_rms_final.data(), weights.norm, false, gradients.norm, rows,
                 accumulate);
-  for (size_t index = layers_.size(); index-- > 0;) {
-    mlp_backward(weights.layers[index], gradients.layers[index], layers_[index], rows, accumulate);
-    attention_block_backward(weights.layers[index], gradients.layers[index], layers_[index], batch,
-                             accumulate);
+  const size_t last = weights.layers.size() - 1;
+  for (size_t index = last + 1; index-- > 0;) {
+    // The last layer's activations are still those of the forward pass, even where all layers share them.
+    if (recomputes_ && index != last) recompute_layer(weights, index, rows, attend_batch(batch));
+    mlp_backward(weights.layers[index], gradients.layers[index], layer(index), rows, accumulate);
+    attention_block_backward(weights.layers[index], gradients.layers[index], layer(index), entering(index),
+                             batch, accumulate);
   }
   const PartTimer timer(profile_, StepPart::kEmbedding);
   if (!accumulate && !model_.tie_word_embeddings) {
@@ -299,7 +332,7 @@ double Transformer<Scalar>::backward(const Weights& weights, const Gradients& gr
       std::fill(gradients.embedding + begin, gradients.embedding + end, 0.0F);
     });
   }
-  embed_backward(team_, batch.tokens, d_x_.data(), model_.hidden_size, gradients.embedding);
+  embed_backward(team_, batch.tokens, b_.d_x.data(), model_.hidden_size, gradients.embedding);
   return loss;
 }
 
@@ -309,51 +342,51 @@ void Transformer<Scalar>::mlp_backward(const LayerTensors<const Scalar, const fl
                                        int64_t rows, bool accumulate) {
   const int64_t hidden = model_.hidden_size;
   const int64_t intermediate = model_.intermediate_size;
-  product(StepPart::kLayerProducts, ProductKind::kAB, {rows, intermediate, hidden}, d_x_scalar_.data(),
-          weights.down, d_activated_.data());
+  product(StepPart::kLayerProducts, ProductKind::kAB, {rows, intermediate, hidden}, b_.d_x_scalar.data(),
+          weights.down, b_.d_activated.data());
   {
     const PartTimer timer(profile_, StepPart::kSwiglu);
-    const SwigluBackward<Scalar> swiglu{layer.gate_up.data(), d_activated_.data(), layer.gate_up.data(),
-                                        activated_.data(), intermediate};
+    const SwigluBackward<Scalar> swiglu{layer.gate_up.data(), b_.d_activated.data(), layer.gate_up.data(),
+                                        b_.activated.data(), intermediate};
     for_rows(rows, [&](int64_t begin, int64_t end) { swiglu_backward(swiglu, begin, end); });
   }
   const Scalar* d_gate_up = layer.gate_up.data();
-  product(StepPart::kLayerProducts, ProductKind::kAtB, {hidden, intermediate, rows}, d_x_scalar_.data(),
-          activated_.data(), gradients.down, accumulate);
+  product(StepPart::kLayerProducts, ProductKind::kAtB, {hidden, intermediate, rows}, b_.d_x_scalar.data(),
+          b_.activated.data(), gradients.down, accumulate);
   product(StepPart::kLayerProducts, ProductKind::kAB, {rows, hidden, 2 * intermediate}, d_gate_up,
-          weights.gate_up, d_normed_.data());
+          weights.gate_up, b_.d_normed.data());
   norm_backward(layer.x_middle.data(), layer.inverse_rms_middle.data(), weights.post_attention_norm, true,
                 gradients.post_attention_norm, rows, accumulate);
   product(StepPart::kLayerProducts, ProductKind::kAtB, {2 * intermediate, hidden, rows}, d_gate_up,
-          normed_.data(), gradients.gate_up, accumulate);
+          b_.normed.data(), gradients.gate_up, accumulate);
 }
 
 template <typename Scalar>
 void Transformer<Scalar>::attention_block_backward(const LayerTensors<const Scalar, const float>& weights,
                                                    const LayerTensors<float, float>& gradients,
-                                                   const LayerActivations& layer, const TokenBatch& batch,
-                                                   bool accumulate) {
+                                                   const LayerActivations& layer, const float* entering,
+                                                   const TokenBatch& batch, bool accumulate) {
   const int64_t rows = batch.batch * batch.sequence;
   const int64_t hidden = model_.hidden_size;
-  Scalar* d_attended = projected_.data();
-  product(StepPart::kLayerProducts, ProductKind::kAB, {rows, hidden, hidden}, d_x_scalar_.data(),
+  Scalar* d_attended = b_.projected.data();
+  product(StepPart::kLayerProducts, ProductKind::kAB, {rows, hidden, hidden}, b_.d_x_scalar.data(),
           weights.output, d_attended);
-  product(StepPart::kLayerProducts, ProductKind::kAtB, {hidden, hidden, rows}, d_x_scalar_.data(),
+  product(StepPart::kLayerProducts, ProductKind::kAtB, {hidden, hidden, rows}, b_.d_x_scalar.data(),
           layer.attended.data(), gradients.output, accumulate);
   {
     const PartTimer timer(profile_, StepPart::kAttention);
     const AttentionBackward<Scalar> attention{attention_shape(batch), layer.qkv.data(), &rope_,
-                                              layer.log_sums.data(),  d_attended,       d_qkv_.data()};
+                                              layer.log_sums.data(),  d_attended,       b_.d_qkv.data()};
     for_attention_units(attention.shape, [&](int64_t unit, AttentionScratch& scratch) {
       attention_backward(attention, unit, scratch);
     });
   }
-  product(StepPart::kLayerProducts, ProductKind::kAB, {rows, hidden, qkv_width_}, d_qkv_.data(), weights.qkv,
-          d_normed_.data());
-  norm_backward(layer.x.data(), layer.inverse_rms.data(), weights.input_norm, true, gradients.input_norm,
-                rows, accumulate);
-  product(StepPart::kLayerProducts, ProductKind::kAtB, {qkv_width_, hidden, rows}, d_qkv_.data(),
-          normed_.data(), gradients.qkv, accumulate);
+  product(StepPart::kLayerProducts, ProductKind::kAB, {rows, hidden, qkv_width_}, b_.d_qkv.data(),
+          weights.qkv, b_.d_normed.data());
+  norm_backward(entering, layer.inverse_rms.data(), weights.input_norm, true, gradients.input_norm, rows,
+                accumulate);
+  product(StepPart::kLayerProducts, ProductKind::kAtB, {qkv_width_, hidden, rows}, b_.d_qkv.data(),
+          b_.normed.data(), gradients.qkv, accumulate);
 }
 
 template class Transformer<float>;

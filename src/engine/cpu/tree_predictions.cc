@@ -54,7 +54,7 @@ void Transformer<Scalar>::attend_tree(const TokenTree& tree, LayerActivations& l
 template <typename Scalar>
 auto Transformer<Scalar>::predict(const Weights& weights, const TokenTree& tree)
     -> std::vector<TokenProbability> {
-  const auto capacity = std::ssize(losses_);
+  const auto capacity = std::ssize(b_.losses);
   CHECK(std::ssize(tree.tokens) <= capacity);
   std::vector<uint32_t> filled = tree.tokens;
   filled.resize(filled_up(std::ssize(filled), capacity));
@@ -91,12 +91,12 @@ void Transformer<Scalar>::predict_rows(const Weights& weights,
   gather_normed(rows);
   const int64_t row_length = padded_row(model_.vocab_size);
   product(StepPart::kHeadProducts, ProductKind::kABt,
-          {filled_up(std::ssize(rows), head_rows_), model_.vocab_size, model_.hidden_size}, d_normed_.data(),
-          weights.head, logits_.data(), false, {.c = row_length});
+          {filled_up(std::ssize(rows), head_rows_), model_.vocab_size, model_.hidden_size},
+          b_.d_normed.data(), weights.head, b_.logits.data(), false, {.c = row_length});
   const PartTimer timer(profile_, StepPart::kCrossEntropy);
   team_.for_ranges(rows.size(), 1, [&](size_t begin, size_t end) {
     for (size_t row = begin; row < end; ++row) {
-      const float* logits = logits_.data() + row * row_length;
+      const float* logits = b_.logits.data() + row * row_length;
       const RowLikelihood likelihood = row_likelihood({logits, static_cast<size_t>(model_.vocab_size)});
       for (size_t i = first_of_row[row]; i < first_of_row[row + 1]; ++i) {
         const uint32_t target = predictions[i].target;
@@ -107,13 +107,13 @@ void Transformer<Scalar>::predict_rows(const Weights& weights,
   });
 }
 
-// Side by side into d_normed_, which only a backward pass uses.
+// Side by side into d_normed, which is free outside a backward pass.
 template <typename Scalar>
 void Transformer<Scalar>::gather_normed(std::span<const int64_t> rows) {
   const int64_t hidden = model_.hidden_size;
   team_.for_ranges(rows.size(), 16, [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
-      std::copy_n(normed_.data() + rows[i] * hidden, hidden, d_normed_.data() + i * hidden);
+      std::copy_n(b_.normed.data() + rows[i] * hidden, hidden, b_.d_normed.data() + i * hidden);
     }
   });
 }

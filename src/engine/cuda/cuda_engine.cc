@@ -7,8 +7,8 @@
 #include "engine/cuda/cuda_errors.h"
 #include "engine/cuda/cuda_operations.h"
 #include "engine/cuda/kernels.h"
-#include "engine/device/device_engine.h"
-#include "engine/model/batch_checks.h"
+#include "engine/device/device_backend.h"
+#include "engine/device/device_memory.h"
 
 namespace templar {
 namespace {
@@ -21,7 +21,7 @@ template <typename Work>
 auto without_exceptions(const Work& work) -> decltype(work()) {
   try {
     return work();
-  } catch (const DeviceFailure& failure) {
+  } catch (const BackendFailure& failure) {
     return fatal_error(fmt::format("the card failed: {}", failure.what()));
   }
 }
@@ -116,8 +116,7 @@ Status check_cuda_device(int device) {
 
 Result<std::unique_ptr<Engine>> make_cuda_engine(const ModelSpec& model, const InnerSpec& inner,
                                                  const CudaEngineOptions& options) {
-  TRY(check_model(model, inner));
-  TRY(check_micro_batch(options.micro_batch, inner));
+  TRY(check_engine(model, inner, options));
   TRY(check_kernels(model, inner, options));
   TRY(check_cuda_device(options.device));
   // Before the operations take their own part of it.
@@ -126,7 +125,8 @@ Result<std::unique_ptr<Engine>> make_cuda_engine(const ModelSpec& model, const I
     size_t free = 0;
     size_t total = 0;
     check_cuda(cudaMemGetInfo(&free, &total), "asking for free memory");
-    TRY(check_device_memory(model, inner, options, static_cast<int64_t>(free)));
+    TRY(device_engine_memory(model, inner, options)
+            .check_fits(static_cast<int64_t>(free), "the card has free", options));
     if (options.precision == Precision::kF32) return make<float>(model, inner, options);
     return make<DeviceBf16>(model, inner, options);
   });
@@ -168,9 +168,10 @@ Result<CudaPeaks> measure_cuda_peaks(int device) {
 namespace {
 
 template <typename Work>
-auto with_device_engine(Engine& engine, const Work& work) {
-  if (auto* of_bf16 = dynamic_cast<DeviceEngine<DeviceBf16>*>(&engine)) return work(*of_bf16);
-  auto* of_f32 = dynamic_cast<DeviceEngine<float>*>(&engine);
+auto with_device_backend(Engine& engine, const Work& work) {
+  Backend& backend = engine.backend();
+  if (auto* of_bf16 = dynamic_cast<DeviceBackend<DeviceBf16>*>(&backend)) return work(*of_bf16);
+  auto* of_f32 = dynamic_cast<DeviceBackend<float>*>(&backend);
   CHECK(of_f32 != nullptr);
   return work(*of_f32);
 }
@@ -178,30 +179,23 @@ auto with_device_engine(Engine& engine, const Work& work) {
 }  // namespace
 
 CudaMeter::CudaMeter(Engine& engine) : engine_(engine) {
-  with_device_engine(engine, [](auto&) {});
+  with_device_backend(engine, [](auto&) {});
 }
 
 void CudaMeter::begin() {
-  with_device_engine(engine_, [](auto& engine) { engine.operations().measure_parts(true); });
+  with_device_backend(engine_, [](auto& backend) { backend.operations().measure_parts(true); });
 }
 
 std::vector<CudaMeter::Part> CudaMeter::end() {
   std::vector<Part> parts;
-  with_device_engine(engine_, [&](auto& engine) {
-    const std::vector<double> seconds = engine.operations().take_part_seconds();
+  with_device_backend(engine_, [&](auto& backend) {
+    const std::vector<double> seconds = backend.operations().take_part_seconds();
     for (size_t i = 0; i < seconds.size(); ++i) {
       parts.push_back({device_part_name(static_cast<DeviceStepPart>(i)), seconds[i]});
     }
-    engine.operations().measure_parts(false);
+    backend.operations().measure_parts(false);
   });
   return parts;
-}
-
-Result<Hash256> CudaMeter::state_root() {
-  return with_device_engine(engine_, [](auto& engine) -> Result<Hash256> {
-    TRY_ASSIGN(const StateTree tree, engine.state_tree());
-    return tree.root;
-  });
 }
 
 }  // namespace templar

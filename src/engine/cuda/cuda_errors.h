@@ -1,4 +1,4 @@
-// Turning what NVIDIA's libraries return into DeviceFailure.
+// Turning what NVIDIA's libraries return into BackendFailure.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -10,7 +10,7 @@ namespace templar {
 
 inline void check_cuda(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return;
-  throw DeviceFailure(fmt::format("{}: {} ({})", what, cudaGetErrorString(error), static_cast<int>(error)));
+  throw BackendFailure(fmt::format("{}: {} ({})", what, cudaGetErrorString(error), static_cast<int>(error)));
 }
 
 }  // namespace templar

@@ -7,6 +7,7 @@
 #include "core/consensus/state_block_key.h"
 #include "engine/cuda/cuda_errors.h"
 #include "engine/cuda/kernels.h"
+#include "engine/device/device_memory.h"
 
 namespace templar {
 namespace {
@@ -27,7 +28,7 @@ CudaOperations<Scalar>::CudaOperations(const Options& options) : options_(option
     try {
       attention_.emplace(stream_, allocate(options.attention_workspace_bytes),
                          options.attention_workspace_bytes, options.deterministic);
-    } catch (const DeviceFailure& failure) {
+    } catch (const BackendFailure& failure) {
       log(LogLevel::kWarning, "engine", fmt::format("attention goes without cuDNN: {}", failure.what()));
     }
   }

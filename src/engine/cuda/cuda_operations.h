@@ -23,7 +23,7 @@ class CudaOperations final : public Operations<Scalar> {
     bool deterministic = true;
     int64_t attention_workspace_bytes = 0;
   };
-  // Throws DeviceFailure.
+  // Throws BackendFailure.
   explicit CudaOperations(const Options& options);
   ~CudaOperations() override;
   CudaOperations(const CudaOperations&) = delete;

@@ -7,8 +7,9 @@
 #include <cmath>
 
 #include "base/random.h"
-#include "engine/device/device_engine.h"
+#include "engine/cuda_engine.h"
 #include "engine/device/host_operations.h"
+#include "support/engine_values.h"
 #include "support/test_run.h"
 
 namespace templar {
@@ -226,12 +227,9 @@ TEST_F(EngineContractOnACard, HashesTheStateToTheProcessorsBits) {
   const testing::TestRun run(spec);
   auto made = make_cuda_engine(spec.model, spec.inner, {});
   ASSERT_TRUE(made.has_value()) << made.error().message;
-  auto* engine = dynamic_cast<DeviceEngine<DeviceBf16>*>(made->get());
-  ASSERT_NE(engine, nullptr);
-  copy_parameters(run.values(), engine->parameters());
-  engine->parameters_changed();
+  testing::set_parameters(**made, run.values());
   ThreadTeam team(1);
-  EXPECT_EQ(engine->state_tree().value(), compute_state_tree(run.layout, run.values(), team));
+  EXPECT_EQ((*made)->state_tree().value(), compute_state_tree(run.layout, run.values(), team));
 }
 
 }  // namespace

@@ -199,7 +199,7 @@ CudnnAttention::CudnnAttention(cudaStream_t stream, void* workspace, int64_t wor
       deterministic_(deterministic) {
   const cudnnStatus_t status = cudnn().create(&handle_);
   if (status != CUDNN_STATUS_SUCCESS) {
-    throw DeviceFailure(fmt::format("cuDNN does not start: {}", cudnn().error_string(status)));
+    throw BackendFailure(fmt::format("cuDNN does not start: {}", cudnn().error_string(status)));
   }
   cudnn().set_stream(handle_, stream);
 }
@@ -237,7 +237,7 @@ Graph* CudnnAttention::plan_for(Plans<Graph>& plans, const DeviceAttentionShape&
         fmt::format("attention of {} x {} tokens, {} heads of {}: cuDNN's plan takes {} bytes of workspace{}",
                     shape.batch, shape.sequence, shape.heads, shape.head_dim, plan->graph.workspace_bytes(),
                     plan->graph.may_vary() ? " and may give other bits each time" : ""));
-  } catch (const DeviceFailure& failure) {
+  } catch (const BackendFailure& failure) {
     plan.reset();
     log(LogLevel::kWarning, "engine",
         fmt::format("attention of {} x {} tokens, {} heads of {} goes without cuDNN: {}", shape.batch,

@@ -30,7 +30,7 @@ struct AttentionBackwardGraph {
 // Whether the fused kernels can take a shape at all.
 [[nodiscard]] bool cudnn_takes(const DeviceAttentionShape& shape);
 
-// Runs attention on a stream, with a plan for each shape, made when it is first met. Throws DeviceFailure.
+// Runs attention on a stream, with a plan for each shape, made when it is first met. Throws BackendFailure.
 class CudnnAttention {
  public:
   // Workspace of that size, 256-aligned, which outlives the object. A plan that needs more gets more, with a

@@ -21,7 +21,8 @@ constexpr int64_t kMostChoices = 16;
 
 void check(cudnnStatus_t status, const char* what) {
   if (status == CUDNN_STATUS_SUCCESS) return;
-  throw DeviceFailure(fmt::format("cuDNN can't {}: {} {}", what, cudnn().error_string(status), last_error()));
+  throw BackendFailure(
+      fmt::format("cuDNN can't {}: {} {}", what, cudnn().error_string(status), last_error()));
 }
 
 Dimensions packed(const Dimensions& sizes) {
@@ -193,7 +194,7 @@ void CudnnGraph::plan(cudnnHandle_t handle) {
       plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, choice);
       plan.finalize();
       plan_ = std::move(plan);
-    } catch (const DeviceFailure& failure) {
+    } catch (const BackendFailure& failure) {
       refusal = failure.what();
       continue;
     }
@@ -214,7 +215,7 @@ void CudnnGraph::plan(cudnnHandle_t handle) {
                 notes.begin() + count;
     return;
   }
-  throw DeviceFailure(fmt::format("cuDNN has no plan: {}", refusal));
+  throw BackendFailure(fmt::format("cuDNN has no plan: {}", refusal));
 }
 
 void CudnnGraph::execute(cudnnHandle_t handle, std::span<const std::pair<Tensor, void*>> addresses,

@@ -11,7 +11,7 @@
 
 namespace templar {
 
-// Owns one of cuDNN's descriptors. All methods throw DeviceFailure.
+// Owns one of cuDNN's descriptors. All methods throw BackendFailure.
 class CudnnDescriptor {
  public:
   CudnnDescriptor() = default;

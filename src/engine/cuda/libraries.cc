@@ -19,13 +19,13 @@ class Library {
     if (handle_ != nullptr) return;
     const std::string first_error = dlerror();
     handle_ = dlopen((std::string(TEMPLAR_CUDA_LIBRARIES) + "/" + name).c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (handle_ == nullptr) throw DeviceFailure(fmt::format("{} can't be opened: {}", name, first_error));
+    if (handle_ == nullptr) throw BackendFailure(fmt::format("{} can't be opened: {}", name, first_error));
   }
 
   template <typename Function>
   void find(Function& function, const char* symbol) const {
     function = reinterpret_cast<Function>(dlsym(handle_, symbol));
-    if (function == nullptr) throw DeviceFailure(fmt::format("{} has no {}", name_, symbol));
+    if (function == nullptr) throw BackendFailure(fmt::format("{} has no {}", name_, symbol));
   }
 
  private:

@@ -37,7 +37,7 @@ struct Cudnn {
   decltype(&cudnnBackendExecute) execute;
 };
 
-// Thread-safe; the libraries stay open. Throws DeviceFailure that says what the loader said.
+// Thread-safe; the libraries stay open. Throws BackendFailure that says what the loader said.
 [[nodiscard]] const CublasLt& cublas_lt();
 [[nodiscard]] const Cudnn& cudnn();
 

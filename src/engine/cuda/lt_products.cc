@@ -9,7 +9,7 @@ namespace {
 
 void check(cublasStatus_t status, const char* what) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
-  throw DeviceFailure(fmt::format("cuBLASLt can't {}: status {}", what, static_cast<int>(status)));
+  throw BackendFailure(fmt::format("cuBLASLt can't {}: status {}", what, static_cast<int>(status)));
 }
 
 // The largest power of two up to 256 that divides the address.
@@ -86,7 +86,7 @@ void LtProducts::choose(Plan& plan, const Operands& operands, const std::string&
                                                       plan.out, plan.out, preference, 1, &found, &count);
   cublas_lt().preference_destroy(preference);
   if (status != CUBLAS_STATUS_SUCCESS || count == 0) {
-    throw DeviceFailure(
+    throw BackendFailure(
         fmt::format("cuBLASLt has no product of {}: status {}", what, static_cast<int>(status)));
   }
   plan.algorithm = found.algo;

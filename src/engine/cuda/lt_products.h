@@ -11,7 +11,7 @@ namespace templar {
 
 class LtProducts {
  public:
-  // The workspace outlives the object. Throws DeviceFailure, as all methods do.
+  // The workspace outlives the object. Throws BackendFailure, as all methods do.
   LtProducts(cudaStream_t stream, void* workspace, int64_t workspace_bytes);
   ~LtProducts();
   LtProducts(const LtProducts&) = delete;

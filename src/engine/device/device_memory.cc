@@ -37,23 +37,8 @@ int64_t device_attention_workspace(const ModelSpec& model, int64_t batch, int64_
   return batch * model.num_attention_heads * edge * edge * 2 + kDeviceWorkspaceBytes;
 }
 
-int64_t DeviceMemoryPlan::total() const {
-  int64_t sum = 0;
-  for (const DeviceMemoryEntry& entry : entries) sum += entry.bytes;
-  return sum;
-}
-
-std::string DeviceMemoryPlan::text() const {
-  constexpr double kGib = 1024.0 * 1024.0 * 1024.0;
-  std::string lines;
-  for (const DeviceMemoryEntry& entry : entries) {
-    lines += fmt::format("{:>9.3f} GiB  {}\n", static_cast<double>(entry.bytes) / kGib, entry.what);
-  }
-  return lines + fmt::format("{:>9.3f} GiB  in all\n", static_cast<double>(total()) / kGib);
-}
-
-DeviceMemoryPlan plan_device_memory(const ModelSpec& model, const InnerSpec& inner,
-                                    const DeviceEngineOptions& options) {
+EngineMemory device_engine_memory(const ModelSpec& model, const InnerSpec& inner,
+                                  const EngineOptions& options) {
   const int64_t scalar = options.precision == Precision::kF32 ? 4 : 2;
   const int64_t parameters = parameter_count(parameter_layout(model));
   const int64_t rows = options.micro_batch * inner.sequence_length;
@@ -69,29 +54,31 @@ DeviceMemoryPlan plan_device_memory(const ModelSpec& model, const InnerSpec& inn
   const int64_t inside = 4 * stream + rounded(rows * qkv * scalar) +
                          rounded(rows * 2 * intermediate * scalar) + rounded(rows * intermediate * scalar) +
                          2 * vector + rounded(rows * model.num_attention_heads * 4);
-  const int64_t kept = options.recompute_layers ? 1 : layers;
-
-  DeviceMemoryPlan plan;
-  plan.entries.push_back({"parameters, f32", rounded(parameters * 4)});
-  if (scalar == 2) plan.entries.push_back({"parameters rounded to bf16", rounded(parameters * 2)});
-  plan.entries.push_back({"gradients, f32", rounded(parameters * 4)});
-  plan.entries.push_back({"AdamW's two moments, f32", 2 * rounded(parameters * 4)});
-  plan.entries.push_back({fmt::format("what enters {} layers", layers), layers * stream});
-  plan.entries.push_back({fmt::format("activations of {} layers", kept), kept * inside});
-  plan.entries.push_back({"the last norm", 2 * stream + vector});
-  plan.entries.push_back({"gradients of activations", 2 * stream + rounded(rows * qkv * scalar) +
-                                                          rounded(rows * intermediate * scalar) +
-                                                          rounded(norm_block_count(rows) * hidden * 4)});
+  const bool trains = options.use == EngineUse::kTraining;
+  const int64_t kept = trains && !options.recompute_layers ? layers : 1;
   const int64_t logits = head_rows * device_logit_row(model);
-  plan.entries.push_back({fmt::format("logits of {} tokens", head_rows),
-                          rounded(logits * 4) + (scalar == 2 ? rounded(logits * 2) : 0)});
-  plan.entries.push_back({"tokens, targets, losses, tables",
-                          3 * vector + 2 * rounded((rows + 1) * 4) + rounded(rows * 8) + rounded(rows) +
-                              2 * rounded(inner.sequence_length * model.head_dim() / 2 * 4) +
-                              kAllocationGrain});
-  plan.entries.push_back({"workspace of matrix products", kDeviceWorkspaceBytes});
-  plan.entries.push_back({"workspace of attention",
-                          device_attention_workspace(model, options.micro_batch, inner.sequence_length)});
+
+  EngineMemory plan;
+  plan.add("parameters, f32", rounded(parameters * 4));
+  if (scalar == 2) plan.add("parameters rounded to bf16", rounded(parameters * 2));
+  if (trains) {
+    plan.add("gradients, f32", rounded(parameters * 4));
+    plan.add("the optimiser's moments, f32", 2 * rounded(parameters * 4));
+    plan.add("gradients of activations",
+             stream + rounded(rows * qkv * scalar) + rounded(rows * intermediate * scalar) +
+                 rounded(norm_block_count(rows) * hidden * 4) + (scalar == 2 ? rounded(logits * 2) : 0));
+    plan.add("order of tokens for the embedding's gradient", 2 * rounded((rows + 1) * 4));
+  }
+  plan.add(fmt::format("what enters {} layers", trains ? layers : 1), (trains ? layers : 1) * stream);
+  plan.add(fmt::format("activations of {} layers", kept), kept * inside);
+  plan.add("the last norm", 3 * stream + vector);
+  plan.add(fmt::format("logits of {} tokens", head_rows), rounded(logits * 4));
+  plan.add("tokens, targets, losses, tables",
+           3 * vector + rounded(rows * 8) + rounded(rows) +
+               2 * rounded(inner.sequence_length * model.head_dim() / 2 * 4) + kAllocationGrain);
+  plan.add("workspace of matrix products", kDeviceWorkspaceBytes);
+  plan.add("workspace of attention",
+           device_attention_workspace(model, options.micro_batch, inner.sequence_length));
   return plan;
 }
 

@@ -10,8 +10,7 @@ namespace templar {
 
 template <typename Scalar>
 DeviceTransformer<Scalar>::DeviceTransformer(const ModelSpec& model, int64_t max_sequence,
-                                             const DeviceEngineOptions& options,
-                                             Operations<Scalar>& operations)
+                                             const EngineOptions& options, Operations<Scalar>& operations)
     : model_(model),
       recompute_(options.recompute_layers),
       qkv_width_((model.num_attention_heads + 2 * model.num_key_value_heads) * model.head_dim()),
@@ -20,30 +19,22 @@ DeviceTransformer<Scalar>::DeviceTransformer(const ModelSpec& model, int64_t max
       logit_row_(device_logit_row(model)),
       operations_(operations) {
   const int64_t stream = rows_ * model.hidden_size;
+  const bool trains = options.use == EngineUse::kTraining;
+  const bool shared = recompute_ || !trains;
   for (int64_t index = 0; index < model.num_hidden_layers; ++index) {
-    Layer& layer = layers_.emplace_back(index > 0 && recompute_ ? layers_.front() : Layer{});
-    layer.x = allocate<Scalar>(stream);
-    if (index == 0 || !recompute_) allocate_inside(layer);
+    Layer& layer = layers_.emplace_back(index > 0 && shared ? layers_.front() : Layer{});
+    if (index == 0 || trains) layer.x = allocate<Scalar>(stream);
+    if (index == 0 || !shared) allocate_inside(layer);
   }
   x_final_ = allocate<Scalar>(stream);
   normed_final_ = allocate<Scalar>(stream);
   inverse_rms_final_ = allocate<float>(rows_);
-  d_x_ = allocate<Scalar>(stream);
   d_normed_ = allocate<Scalar>(stream);
-  d_qkv_ = allocate<Scalar>(rows_ * qkv_width_);
-  d_activated_ = allocate<Scalar>(rows_ * model.intermediate_size);
-  norm_partials_ = allocate<float>(norm_block_count(rows_) * model.hidden_size);
   logits_ = allocate<float>(head_rows_ * logit_row_);
-  if constexpr (std::is_same_v<Scalar, float>) {
-    d_logits_ = logits_;
-  } else {
-    d_logits_ = allocate<Scalar>(head_rows_ * logit_row_);
-  }
+  if (trains) allocate_backward();
   tokens_ = allocate<uint32_t>(rows_);
   targets_ = allocate<uint32_t>(rows_);
   order_ = allocate<uint32_t>(rows_);
-  begins_ = allocate<uint32_t>(rows_ + 1);
-  ids_ = allocate<uint32_t>(rows_ + 1);
   losses_ = allocate<double>(rows_);
   greedy_ = allocate<uint8_t>(rows_);
 
@@ -53,6 +44,21 @@ DeviceTransformer<Scalar>::DeviceTransformer(const ModelSpec& model, int64_t max
   sines_ = allocate<float>(angles);
   operations_.upload(cosines_, table.cosines(0), angles * 4);
   operations_.upload(sines_, table.sines(0), angles * 4);
+}
+
+template <typename Scalar>
+void DeviceTransformer<Scalar>::allocate_backward() {
+  d_x_ = allocate<Scalar>(rows_ * model_.hidden_size);
+  d_qkv_ = allocate<Scalar>(rows_ * qkv_width_);
+  d_activated_ = allocate<Scalar>(rows_ * model_.intermediate_size);
+  norm_partials_ = allocate<float>(norm_block_count(rows_) * model_.hidden_size);
+  if constexpr (std::is_same_v<Scalar, float>) {
+    d_logits_ = logits_;
+  } else {
+    d_logits_ = allocate<Scalar>(head_rows_ * logit_row_);
+  }
+  begins_ = allocate<uint32_t>(rows_ + 1);
+  ids_ = allocate<uint32_t>(rows_ + 1);
 }
 
 template <typename Scalar>

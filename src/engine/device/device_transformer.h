@@ -21,7 +21,7 @@ class DeviceTransformer {
 
   // Allocates what the plan counts of activations, for micro-batches of options.micro_batch sequences of
   // max_sequence tokens. The operations outlive it.
-  DeviceTransformer(const ModelSpec& model, int64_t max_sequence, const DeviceEngineOptions& options,
+  DeviceTransformer(const ModelSpec& model, int64_t max_sequence, const EngineOptions& options,
                     Operations<Scalar>& operations);
 
   // Runs all layers; what follows reads the activations it leaves.
@@ -64,6 +64,7 @@ class DeviceTransformer {
     return static_cast<T*>(operations_.allocate(count * static_cast<int64_t>(sizeof(T))));
   }
   void allocate_inside(Layer& layer);
+  void allocate_backward();
   [[nodiscard]] DeviceAttentionShape shape_of(const TokenBatch& batch) const;
   void norm(const Scalar* x, const float* weight, Scalar* normed, float* inverse_rms, int64_t rows);
   void norm_gradient(const Scalar* x, const float* inverse_rms, const float* weight, bool add,

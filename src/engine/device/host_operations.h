@@ -27,7 +27,7 @@ class HostOperations final : public Operations<Scalar> {
 
   void* allocate(int64_t bytes) override {
     const int64_t size = (bytes + 255) / 256 * 256;
-    if (size > free_bytes_) throw DeviceFailure("no memory is left");
+    if (size > free_bytes_) throw BackendFailure("no memory is left");
     free_bytes_ -= size;
     auto* memory = static_cast<char*>(::operator new(static_cast<size_t>(size), std::align_val_t{256}));
     std::memset(memory, 0, static_cast<size_t>(size));

@@ -2,26 +2,21 @@
 // card; HostOperations computes the same kernels' arithmetic on the processor, so that all but the card is
 // tested without one. A call may return before its work is done; work is done in the order of the calls, and
 // download and the methods that return a number wait for it. Pointers are the device's unless a name says
-// host. Failures throw DeviceFailure, which the engine turns into errors.
+// host. Failures throw BackendFailure, which the engine turns into errors.
 #pragma once
 
 #include <cstddef>
 #include <span>
-#include <stdexcept>
 #include <vector>
 
 #include "base/hash.h"
+#include "engine/backend_failure.h"
 #include "engine/device/attention_math.h"
 #include "engine/device/cross_entropy_math.h"
 #include "engine/device/element_math.h"
 #include "engine/device/norm_math.h"
 
 namespace templar {
-
-class DeviceFailure : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 // Row-major: kABt: c [m, n] = a [m, k] · b [n, k]ᵀ; kAB: a [m, k] · b [k, n]; kAtB: a [k, m]ᵀ · b [k, n].
 enum class DeviceProduct { kABt, kAB, kAtB };
@@ -89,8 +84,8 @@ class Operations {
   virtual void embed(const Embedding<Scalar>& embedding, int64_t tokens) = 0;
   virtual void embed_backward(const EmbeddingBackward<Scalar>& embedding) = 0;
   virtual void norm_forward(const NormForward<Scalar>& norm, int64_t rows) = 0;
-  // The weight's gradient goes to d_weight, added with accumulate; norm.weight_partials is working memory [
-  // norm_blocks(rows), width], rows_a_block is filled in here.
+  // The weight's gradient goes to d_weight, added with accumulate. norm.weight_partials is working memory,
+  // [norm_block_count(rows), width]; norm.rows_a_block is filled in here.
   virtual void norm_backward(NormBackward<Scalar> norm, float* d_weight, bool accumulate) = 0;
   virtual void rotate(const Rope<Scalar>& rope) = 0;
   virtual void attention_forward(const DeviceAttention<Scalar>& attention) = 0;

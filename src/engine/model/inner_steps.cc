@@ -1,5 +1,6 @@
+#include "engine/model/inner_steps.h"
+
 #include "core/run/schedule.h"
-#include "engine/engine.h"
 
 namespace templar {
 

@@ -40,8 +40,4 @@ std::vector<CudaMeter::Part> CudaMeter::end() {
   return {};
 }
 
-Result<Hash256> CudaMeter::state_root() {
-  return missing();
-}
-
 }  // namespace templar

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/cpu/decoder.h"
-#include "engine/engine.h"
+#include "engine/cpu_engine.h"
+#include "engine/text/sampler.h"
+#include "support/contracts/engine_contract.h"
+#include "support/engine_values.h"
 #include "support/expect_failure.h"
 #include "support/test_run.h"
 
@@ -23,8 +25,7 @@ class GenerateEach : public ::testing::Test {
  protected:
   void SetUp() override {
     engine_ = make_cpu_engine(run_.spec.model, run_.spec.inner, {}).value();
-    copy_parameters(run_.values(), engine_->parameters());
-    engine_->parameters_changed();
+    set_parameters(*engine_, run_.values());
   }
   [[nodiscard]] std::vector<GeneratedToken> generated(const GenerationOptions& options) {
     std::vector<GeneratedToken> tokens;
@@ -78,6 +79,47 @@ TEST_F(GenerateEach, EndsWhereTheCallerSaysSo) {
   EXPECT_EQ(seen, 3);
   EXPECT_TRUE(fails(engine_->generate_each({}, {}, [](const GeneratedToken&) { return true; }),
                     ErrorKind::kFatal, "prompt"));
+}
+
+std::unique_ptr<Engine> contract_engine() {
+  auto engine = make_cpu_engine(contract_model(), contract_inner(), {}).value();
+  initialise(*engine, contract_model(), 7);
+  return engine;
+}
+
+// Each new token is the most probable one of a whole forward pass over the last sequence-length tokens before
+// it. Two logits may lie so close that the two ways of computing them differ in which is higher.
+void expect_greedy(Engine& engine, const std::vector<uint32_t>& prompt, const std::vector<uint32_t>& made) {
+  std::vector<uint32_t> tokens = prompt;
+  for (const uint32_t token : made) {
+    const size_t length = std::min(tokens.size(), static_cast<size_t>(kContractSequence));
+    const std::span<const uint32_t> context = std::span(tokens).last(length);
+    const auto logits = engine.logits({context, 1, static_cast<int64_t>(length)}).value();
+    const auto last = logits.end() - kContractVocab;
+    ASSERT_NEAR(last[token], *std::max_element(last, logits.end()), 1e-5)
+        << "after " << tokens.size() << " tokens";
+    tokens.push_back(token);
+  }
+}
+
+TEST(Generate, KeepsToTheMostProbableTopK) {
+  const auto engine = contract_engine();
+  const auto prompt = contract_tokens(4, 3);
+  const auto greedy = engine->generate(prompt, {.max_new_tokens = 10, .temperature = 0}).value();
+  EXPECT_EQ(engine->generate(prompt, {.max_new_tokens = 10, .temperature = 5, .top_k = 1}).value(), greedy);
+}
+
+TEST(Generate, SeesNewParameters) {
+  const auto engine = contract_engine();
+  const auto prompt = contract_tokens(4, 3);
+  const GenerationOptions options{.max_new_tokens = 3, .temperature = 0};
+  ASSERT_TRUE(engine->generate(prompt, options).has_value());
+  const auto tokens = contract_tokens(2 * kContractSequence, 1);
+  for (int step = 0; step < 20; ++step)
+    ASSERT_TRUE(engine->train_step({tokens, 2, kContractSequence}, 1e-2).has_value());
+  expect_greedy(*engine, prompt, engine->generate(prompt, options).value());
+  initialise(*engine, contract_model(), 8);
+  expect_greedy(*engine, prompt, engine->generate(prompt, options).value());
 }
 
 }  // namespace

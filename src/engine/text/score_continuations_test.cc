@@ -6,7 +6,9 @@
 #include <limits>
 
 #include "base/random.h"
+#include "engine/cpu_engine.h"
 #include "engine/engine.h"
+#include "support/engine_values.h"
 #include "support/expect_failure.h"
 
 namespace templar {
@@ -46,8 +48,7 @@ std::unique_ptr<Engine> small_engine(const EngineOptions& options, int64_t kv_he
                         .eta_min_factor = 0.1};
   auto engine = make_cpu_engine(model, inner, options);
   EXPECT_TRUE(engine.has_value()) << engine.error().message;
-  initialise_parameters((*engine)->layout(), model, 7, (*engine)->parameters());
-  (*engine)->parameters_changed();
+  testing::initialise(**engine, model, 7);
   return std::move(*engine);
 }
 
@@ -177,8 +178,9 @@ TEST(ScoreContinuations, FollowsTheParameters) {
   const auto engine = small_engine({.threads = 1});
   const std::vector<Sequence> sequences = some_questions();
   const auto before = engine->score_continuations(scored(sequences));
-  for (const std::span<float> parameter : engine->parameters()) std::ranges::fill(parameter, 0.0F);
-  engine->parameters_changed();
+  testing::edit_parameters(*engine, [](ParameterSpans parameters) {
+    for (const std::span<float> parameter : parameters) std::ranges::fill(parameter, 0.0F);
+  });
   const auto after = engine->score_continuations(scored(sequences));
   ASSERT_TRUE(before && after);
   EXPECT_NE((*before)[0].log_probability, (*after)[0].log_probability);
@@ -190,8 +192,9 @@ TEST(ScoreContinuations, FollowsTheParameters) {
 
 TEST(ScoreContinuations, ReturnsWhatIsNoNumber) {
   const auto engine = small_engine({.threads = 1});
-  std::ranges::fill(engine->parameters().back(), std::numeric_limits<float>::quiet_NaN());
-  engine->parameters_changed();
+  testing::edit_parameters(*engine, [](ParameterSpans parameters) {
+    std::ranges::fill(parameters.back(), std::numeric_limits<float>::quiet_NaN());
+  });
   const auto scores = engine->score_continuations(scored({{{1, 2, 3}, 1}}));
   ASSERT_TRUE(scores);
   EXPECT_TRUE(std::isnan((*scores)[0].log_probability));

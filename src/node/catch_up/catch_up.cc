@@ -13,13 +13,15 @@
 namespace templar {
 namespace {
 
-// All loading of checkpoints goes through here: it overwrites the replica's parameters, so the replica has to
-// be discarded before.
 Result<std::optional<FoundCheckpoint>> load_checkpoint_into(const NodeEnvironment& environment,
                                                             Replica& replica) {
-  replica.discard();
   TRY_ASSIGN(const std::vector<Registration> roster, environment.ledger.registrations());
-  return load_newest_checkpoint(environment, roster, replica.engine().parameters(), replica.team());
+  std::optional<FoundCheckpoint> found;
+  TRY(replica.load([&](ParameterSpans parameters) -> Status {
+    TRY_ASSIGN(found, load_newest_checkpoint(environment, roster, parameters, replica.team()));
+    return {};
+  }));
+  return found;
 }
 
 // The window of the newest checkpoint that the leader has published, usable or not.
@@ -95,7 +97,7 @@ Result<CatchUpState> CatchUp::apply(FetchedWindow fetched, const Registration& l
     wait_for(*fetched.record, fetched.contributions.missing);
     return CatchUpState::kWorking;
   }
-  close_window(fetched.contributions.found);
+  TRY(close_window(fetched.contributions.found));
   ++report_.replayed_windows;
   return CatchUpState::kWorking;
 }
@@ -122,15 +124,16 @@ Result<CatchUpState> CatchUp::gather_window(const FetchedWindow& fetched, const 
        {"accepted", gathered.accepted.size()},
        {"reason", fetched.problem}});
   if (!gathered_from_) gathered_from_ = window;
-  close_window(gathered.accepted);
+  TRY(close_window(gathered.accepted));
   ++report_.gathered_windows;
   return CatchUpState::kWorking;
 }
 
-void CatchUp::close_window(const std::vector<Contribution>& accepted) {
+Status CatchUp::close_window(const std::vector<Contribution>& accepted) {
   if (accepted.empty()) report_.last_null_window = replica_.window();
-  replica_.close_window(accepted);
+  TRY(replica_.close_window(accepted));
   applied_since_prefetching_ = true;
+  return {};
 }
 
 // Loading and checking a checkpoint takes long: a search in vain is repeated only once there is a newer
@@ -151,7 +154,7 @@ Result<bool> CatchUp::begin_from_checkpoint() {
   TRY_ASSIGN(const auto checkpoint, load_checkpoint_into(environment_, replica_));
   if (!checkpoint) return false;
   const CheckpointInfo& info = checkpoint->info;
-  replica_.begin_loaded(info.window, info.outer_step, info.start_window);
+  TRY(replica_.begin_loaded(info.window, info.outer_step, info.start_window));
   report_ = {.checkpoint_window = info.window};
   return true;
 }

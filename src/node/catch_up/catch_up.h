@@ -51,7 +51,8 @@ class CatchUp {
   // missing contributions, (fatal) for a contradiction.
   //
   // Fails (retry) where the store or the ledger was away: the replica stands at a window's start, and the
-  // next call goes on there.
+  // next call goes on there. Fails (fatal) where a shard is missing or corrupt that a window has to be
+  // gathered with, or the folder for checkpoints can't be written.
   [[nodiscard]] Result<CatchUpState> advance(std::optional<int64_t> until_window = std::nullopt);
 
   // What the catch-up that is going on has done so far or, if none is, the last one did.
@@ -96,7 +97,7 @@ class CatchUp {
   void give_up_contradicted_model(const AggregateRecord& record);
   void wait_for(const AggregateRecord& record, const std::vector<MissingContribution>& missing);
   void stop_at(Obstacle obstacle);
-  void close_window(const std::vector<Contribution>& accepted);
+  [[nodiscard]] Status close_window(const std::vector<Contribution>& accepted);
 
   const NodeEnvironment& environment_;
   Replica& replica_;

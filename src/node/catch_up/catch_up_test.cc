@@ -257,7 +257,7 @@ TEST_F(CatchingUp, NamesTheBlockInWhichTheModelDifferedAndHealsIt) {
   expect_in_sync();
   leader_.publish_checkpoint();
   const size_t flipped = world_.layout().size() - 1;
-  engine_->parameters()[flipped][3] += 1;  // behind the replica's back, as a broken memory does
+  add_to_parameter(*engine_, flipped, 3, 1);  // behind the replica's back, as a broken memory does
   leader_.lead_windows(3);
   expect_in_sync();
   EXPECT_EQ(logs_.count(kModelDiffers), 1u);
@@ -281,7 +281,7 @@ TEST_F(CatchingUp, NamesTheBlockInWhichTheModelDifferedAndHealsIt) {
 
 TEST_F(CatchingUp, SaysThatNothingCanBeNamedWhereTheCheckpointIsLater) {
   expect_in_sync();
-  engine_->parameters()[0][0] += 1;
+  add_to_parameter(*engine_, 0, 0, 1);
   leader_.lead_windows(3);
   leader_.publish_checkpoint();
   expect_in_sync();

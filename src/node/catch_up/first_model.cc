@@ -8,18 +8,17 @@ namespace templar {
 Status begin_first_model(const NodeEnvironment& environment, Replica& replica, int64_t window) {
   const BootstrapSpec& bootstrap = environment.spec.bootstrap;
   if (bootstrap.bucket.empty()) {
-    replica.begin_initial(window);
-    return {};
+    return replica.begin_initial(window);
   }
-  replica.discard();
   const CheckpointFiles files = checkpoint_in_store(environment.store, bootstrap.bucket, bootstrap.window);
-  const Status loaded =
-      load_bootstrap(files, bootstrap, environment.layout, replica.engine().parameters(), replica.team());
+  const Status loaded = replica.load([&](ParameterSpans parameters) {
+    return load_bootstrap(files, bootstrap, environment.layout, parameters, replica.team());
+  });
   if (!loaded && loaded.error().kind == ErrorKind::kSkip)
     return fatal_error("the checkpoint that the run spec begins with can't be used: " +
                        loaded.error().message);
   TRY(loaded);
-  replica.begin_loaded(window, 0, window);
+  TRY(replica.begin_loaded(window, 0, window));
   log(LogLevel::kInfo, "checkpoint", "another run's weights", {{"where", files.where}, {"window", window}});
   return {};
 }

@@ -14,8 +14,8 @@
 
 namespace templar {
 
-// How many windows are fetched ahead of the one that next() returns. Contributions lie in scratch files until
-// they are taken, so this is mainly disk.
+// How many windows are fetched ahead of the one that next() returns. Contributions lie in scratch files, so
+// this is mainly disk.
 struct PrefetchLimits {
   int64_t windows = 4;                    // that are fetched and not taken yet
   int64_t size_bytes = int64_t{1} << 30;  // of contributions in them: at that size no further window is begun

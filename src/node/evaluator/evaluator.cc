@@ -132,11 +132,14 @@ Result<Evaluator::Evaluated> Evaluator::load(const std::optional<Registration>& 
   if (leader) {
     TRY_ASSIGN(const std::vector<int64_t> windows, list_checkpoints(environment_.store, leader->bucket));
     if (std::ranges::binary_search(windows, window)) {
-      TRY_ASSIGN(const CheckpointInfo info,
-                 load_checkpoint(environment_.store, leader->bucket, window,
-                                 {environment_.layout, environment_.run_id, leader->key},
-                                 replica_.engine().parameters(), replica_.team()));
-      replica_.begin_loaded(info.window, info.outer_step, info.start_window);
+      CheckpointInfo info;
+      TRY(replica_.load([&](ParameterSpans parameters) -> Status {
+        TRY_ASSIGN(info, load_checkpoint(environment_.store, leader->bucket, window,
+                                         {environment_.layout, environment_.run_id, leader->key}, parameters,
+                                         replica_.team()));
+        return {};
+      }));
+      TRY(replica_.begin_loaded(info.window, info.outer_step, info.start_window));
       return Evaluated{info.window, info.outer_step, watch.seconds()};
     }
   }

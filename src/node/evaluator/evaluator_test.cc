@@ -296,7 +296,7 @@ TEST(WindowRange, SaysWhenItsEndsAreFlipped) {
 }
 
 TEST_F(EvaluatorTest, TakesAllHeldOutSamplesWhereAskedAndNeverMoreThanThereAre) {
-  Replica(world_.environment, *engine_, 1).begin_initial(0);
+  EXPECT_TRUE(Replica(world_.environment, *engine_, 1).begin_initial(0));
   const ShardSource& shards = *world_.ports.shards;
   const auto all = evaluate_heldout(shards, *engine_, 0);
   const auto more = evaluate_heldout(shards, *engine_, 100000);

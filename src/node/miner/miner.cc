@@ -90,7 +90,7 @@ Result<Progress> Miner::come_into_run() {
   if (state == CatchUpState::kWorking) return Progress::kWorked;
   if (state != CatchUpState::kInSync) return Progress::kWaiting;
   const CatchUpReport& report = catch_up_.report();
-  settle_own_state(report);
+  TRY(settle_own_state(report));
   drop_contributions_passed_over();
   unrecorded_window_ = report.moved() ? std::nullopt : std::optional(replica_.window());
   in_run_ = true;
@@ -126,7 +126,7 @@ Result<Progress> Miner::train_window() {
     unpublished_ = *std::move(contribution);
   }
   TRY(publish(plan.window));
-  if ((plan.window + 1) % environment_.spec.network.checkpoint_interval == 0) begin_saving();
+  if ((plan.window + 1) % environment_.spec.network.checkpoint_interval == 0) TRY(begin_saving());
   return Progress::kWorked;
 }
 
@@ -152,13 +152,14 @@ Result<std::optional<Bytes>> Miner::make_contribution(const WindowPlan& plan) {
     return std::nullopt;
   }
   if (!trained) return std::unexpected(trained.error());
+  TRY_ASSIGN(const ConstParameterSpans parameters, replica_.parameters());
   const ContributionHeader header{
       .run_id = environment_.run_id,
       .window = plan.window,
       .uid = self_.uid,
       .public_key = key_.public_key(),
       .state_root = replica_.state_root(),
-      .possession_proof = prove_possession(replica_.parameters(), block_hash, self_.uid, plan.window),
+      .possession_proof = prove_possession(parameters, block_hash, self_.uid, plan.window),
       .samples = receipt_of(assignment, shard),
       .inner_steps = static_cast<uint32_t>(trained->inner.losses.size())};
   Bytes sealed =
@@ -184,7 +185,7 @@ Result<Progress> Miner::close_window() {
     return Progress::kWorked;
   }
   const auto& decided = std::get<DecidedWindow>(decision);
-  apply(decided.gathered.accepted);
+  TRY(apply(decided.gathered.accepted));
   report(window, decided);
   drop_expired_contribution();
   return Progress::kWorked;
@@ -199,14 +200,15 @@ Result<PeerSelection> Miner::peers_without_record(const Registration& leader,
   return std::move(peers).value_or(PeerSelection{});
 }
 
-void Miner::apply(const std::vector<Contribution>& accepted) {
+Status Miner::apply(const std::vector<Contribution>& accepted) {
   const auto phase = timeline_.phase("apply");
-  replica_.close_window(accepted);
-  if (!accepted.empty()) return;
+  TRY(replica_.close_window(accepted));
+  if (!accepted.empty()) return {};
   // In a null round what was sent had no effect, but the feedback was made as if it had.
   finish_saving();
   trainer_.forget_feedback();
-  if (replica_.window() % environment_.spec.network.checkpoint_interval == 0) begin_saving();
+  if (replica_.window() % environment_.spec.network.checkpoint_interval == 0) TRY(begin_saving());
+  return {};
 }
 
 // With every window one contribution becomes too old, so nothing needs to be listed. A failure leaves an old
@@ -236,16 +238,19 @@ int64_t Miner::first_untrained_window() const {
 Status Miner::save() {
   if (!in_run_ || options_.state_file.empty()) return {};
   finish_saving();
-  return write_own_state({first_untrained_window(), trainer_.iterations});
+  TRY_ASSIGN(const OptimiserState optimiser, replica_.engine().optimiser_state());
+  return write_own_state({first_untrained_window(), trainer_.iterations}, optimiser);
 }
 
-void Miner::begin_saving() {
+Status Miner::begin_saving() {
   finish_saving();
-  if (options_.state_file.empty()) return;
-  // The two numbers are copied: they move on while the thread writes.
-  saver_ = std::jthread([this, state = MinerState{first_untrained_window(), trainer_.iterations}] {
-    saved_ = write_own_state(state);
-  });
+  if (options_.state_file.empty()) return {};
+  // On this thread: an engine has one caller at a time, and a device copies its moments to the host now.
+  TRY_ASSIGN(OptimiserState optimiser, replica_.engine().optimiser_state());
+  // The numbers are copied: they move on while the thread writes. The values stay until finish_saving.
+  saver_ = std::jthread([this, state = MinerState{first_untrained_window(), trainer_.iterations},
+                         optimiser = std::move(optimiser)] { saved_ = write_own_state(state, optimiser); });
+  return {};
 }
 
 void Miner::finish_saving() {
@@ -256,31 +261,37 @@ void Miner::finish_saving() {
       {{"uid", self_.uid}, {"window", replica_.window()}, {"reason", saved_.error().message}});
 }
 
-Status Miner::write_own_state(const MinerState& state) {
-  return save_miner_state(options_.state_file, environment_.run_id, state, trainer_.feedback(),
-                          replica_.engine().optimiser_state());
+Status Miner::write_own_state(const MinerState& state, const OptimiserState& optimiser) {
+  return save_miner_state({options_.state_file, environment_.run_id, environment_.layout}, state,
+                          trainer_.feedback(), optimiser);
 }
 
-void Miner::load_own_state() {
+Status Miner::load_own_state() {
   own_state_loaded_ = true;
-  if (options_.state_file.empty()) return;
-  const auto state = load_miner_state(options_.state_file, environment_.run_id, trainer_.feedback(),
-                                      replica_.engine().optimiser_state());
-  if (!state) {
+  if (options_.state_file.empty()) return {};
+  std::optional<MinerState> state;
+  const Status loaded = replica_.engine().edit_optimiser_state([&](OptimiserState& optimiser) -> Status {
+    TRY_ASSIGN(state, load_miner_state({options_.state_file, environment_.run_id, environment_.layout},
+                                       trainer_.feedback(), optimiser));
+    return {};
+  });
+  TRY(fail_unless_skip(loaded));
+  if (!loaded) {
     log(LogLevel::kWarning, "miner", "own state is unusable: starting with fresh moments",
-        {{"uid", self_.uid}, {"reason", state.error().message}});
-  } else if (*state) {
-    feedback_ended_before_ = (*state)->window;
-    trainer_.iterations = (*state)->iterations;
+        {{"uid", self_.uid}, {"reason", loaded.error().message}});
+  } else if (state) {
+    feedback_ended_before_ = state->window;
+    trainer_.iterations = state->iterations;
   }
+  return {};
 }
 
 // After a catch-up the optimiser's moments stay, whatever has happened. The feedback, what was learnt and not
 // sent yet, stays only if it fits the model that the replica has come to.
-void Miner::settle_own_state(const CatchUpReport& report) {
+Status Miner::settle_own_state(const CatchUpReport& report) {
   finish_saving();
   if (!own_state_loaded_) {
-    load_own_state();
+    TRY(load_own_state());
   } else if (report.checkpoint_window) {
     // In a running process a checkpoint takes the place of a model that was wrong or far behind, and the
     // feedback was made from that one. After a restart it only brings the model back.
@@ -298,6 +309,7 @@ void Miner::settle_own_state(const CatchUpReport& report) {
   if (fits) contributed_window_ = std::max(contributed_window_, *feedback_ended_before_ - 1);
   if (!fits || ended) trainer_.forget_feedback();
   if (report.moved()) trained_.window = -1;  // what was trained started from the model before
+  return {};
 }
 
 void Miner::report(int64_t window, const DecidedWindow& decided) {

@@ -32,8 +32,8 @@ class Miner {
         const MinerOptions& options);
 
   // Does the next thing there is to do: come into the run or catch up, train and publish, or gather and
-  // apply. Fails (retry) where the store or the ledger was away: nothing was changed, and the call may be
-  // repeated. Fails (fatal) if a person has to act.
+  // apply. Fails (retry) where the store or the ledger was away: the call may be repeated, and what it has
+  // trained already is only published then. Fails (fatal) if a person has to act.
   [[nodiscard]] Result<Progress> advance();
 
   // Saves the miner's own state where it stands, before a clean end; saves nothing while the miner has not
@@ -53,7 +53,7 @@ class Miner {
   // The peers of a window of which the leader has no usable record; problem: why it has none.
   [[nodiscard]] Result<PeerSelection> peers_without_record(const Registration& leader,
                                                            const std::string& problem) const;
-  void apply(const std::vector<Contribution>& accepted);
+  [[nodiscard]] Status apply(const std::vector<Contribution>& accepted);
   void report(int64_t window, const DecidedWindow& decided);
   void drop_expired_contribution();
   void drop_contributions_passed_over();
@@ -62,12 +62,12 @@ class Miner {
 
   // The first window that the feedback holds nothing of, whatever has become of the window itself.
   [[nodiscard]] int64_t first_untrained_window() const;
-  void load_own_state();
-  void settle_own_state(const CatchUpReport& report);
-  [[nodiscard]] Status write_own_state(const MinerState& state);
+  [[nodiscard]] Status load_own_state();
+  [[nodiscard]] Status settle_own_state(const CatchUpReport& report);
+  [[nodiscard]] Status write_own_state(const MinerState& state, const OptimiserState& optimiser);
   // Writes the state file on a thread: what it consists of does not change between a contribution and the
   // next window's training. A change at any other time must call finish_saving() before.
-  void begin_saving();
+  [[nodiscard]] Status begin_saving();
   void finish_saving();
   void dump_what_is_compressed();
 

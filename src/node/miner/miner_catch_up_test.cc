@@ -22,9 +22,15 @@ class MinerAway : public ::testing::Test {
     MinerNode node(world_, kMiner);
     if (saved_moments) {
       ParameterBuffers feedback(world_.layout());
-      const auto loaded = load_miner_state(options_.state_file, world_.environment.run_id, feedback.spans(),
-                                           node.engine->optimiser_state());
-      CHECK(loaded.has_value() && loaded->has_value());
+      CHECK(node.engine
+                ->edit_optimiser_state([&](OptimiserState& optimiser) -> Status {
+                  const auto loaded =
+                      load_miner_state({options_.state_file, world_.environment.run_id, world_.layout()},
+                                       feedback.spans(), optimiser);
+                  CHECK(loaded.has_value() && loaded->has_value());
+                  return {};
+                })
+                .has_value());
     }
     EXPECT_TRUE(waits(node));
     const auto contribution = world_.ports.contribution_hash(kMiner, window);
@@ -77,7 +83,7 @@ TEST_F(MinerAway, SchedulesByTheOuterStepAfterACatchUp) {
   const InnerSpec& inner = world_.spec().inner;
   EXPECT_EQ(std::get<double>(reports[0].fields.at("learning_rate")), scheduled_learning_rate(inner, 7));
   EXPECT_NE(scheduled_learning_rate(inner, 7), scheduled_learning_rate(inner, 9)) << "nor do windows count";
-  EXPECT_EQ(*node.engine->optimiser_state().updates, 4)
+  EXPECT_EQ(node.engine->optimiser_state().value().updates, 4)
       << "those of the two windows that it has trained itself";
 }
 
@@ -90,7 +96,7 @@ TEST_F(MinerAway, KeepsItsMomentsOverACatchUpAndForgetsWhatItHeldBack) {
   MinerNode node(world_, kMiner, options_);
   ASSERT_TRUE(waits(node));
   EXPECT_EQ(world_.ports.contribution_hash(kMiner, 3), expected);
-  EXPECT_EQ(*node.engine->optimiser_state().updates, 4);
+  EXPECT_EQ(node.engine->optimiser_state().value().updates, 4);
 }
 
 TEST_F(MinerAway, KeepsWhatItHeldBackWhereItMissedNoTraining) {

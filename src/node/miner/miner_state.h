@@ -16,17 +16,23 @@ struct MinerState {
   int64_t iterations = 0;  // see Trainer
 };
 
+// Which file, and whose.
+struct MinerStateFile {
+  const std::filesystem::path& path;
+  const Hash256& run_id;
+  const ParameterLayout& layout;
+};
+
 // Streams everything into the file, atomically. Fails (fatal) where it can't be written; the old file then
 // stays.
-[[nodiscard]] Status save_miner_state(const std::filesystem::path& file, const Hash256& run_id,
-                                      const MinerState& state, ParameterSpans feedback,
-                                      const OptimiserState& optimiser);
+[[nodiscard]] Status save_miner_state(const MinerStateFile& file, const MinerState& state,
+                                      ParameterSpans feedback, const OptimiserState& optimiser);
 
-// Fills feedback and optimiser from the file; nullopt if there is no file. Fails (skip) if the file is of
-// another run or model, torn or changed: feedback and optimiser are then as before.
-[[nodiscard]] Result<std::optional<MinerState>> load_miner_state(const std::filesystem::path& file,
-                                                                 const Hash256& run_id,
+// Fills feedback and optimiser from the file; nullopt if there is no file. Reads the older form as well,
+// which had AdamW's moments without names. Fails (skip) if the file is of another run, model or optimiser,
+// torn or changed: feedback and optimiser are then as before.
+[[nodiscard]] Result<std::optional<MinerState>> load_miner_state(const MinerStateFile& file,
                                                                  ParameterSpans feedback,
-                                                                 const OptimiserState& optimiser);
+                                                                 OptimiserState& optimiser);
 
 }  // namespace templar

@@ -23,10 +23,14 @@ struct Values {
     second = random_values(layout, seed + 2);
     updates = static_cast<int64_t>(seed);
   }
+  // AdamW's, as an engine has it.
   [[nodiscard]] OptimiserState optimiser() {
-    return {{first.spans().begin(), first.spans().end()},
-            {second.spans().begin(), second.spans().end()},
-            &updates};
+    OptimiserState state{.moments = {}, .updates = updates};
+    for (size_t i = 0; i < layout.size(); ++i) {
+      state.moments.push_back({layout[i].name + ".exp_avg", first.spans()[i]});
+      state.moments.push_back({layout[i].name + ".exp_avg_sq", second.spans()[i]});
+    }
+    return state;
   }
   [[nodiscard]] bool equals(const Values& other) const {
     const auto same = [](const ParameterBuffers& a, const ParameterBuffers& b) {
@@ -49,10 +53,30 @@ struct Values {
 class MinerStateTest : public ::testing::Test {
  protected:
   [[nodiscard]] Status save(Values& values, const MinerState& state = {12, 7}) const {
-    return save_miner_state(path_, run_, state, values.feedback.spans(), values.optimiser());
+    return save_miner_state({path_, run_, values.layout}, state, values.feedback.spans(), values.optimiser());
   }
   [[nodiscard]] auto load(Values& values) const {
-    return load_miner_state(path_, run_, values.feedback.spans(), values.optimiser());
+    OptimiserState optimiser = values.optimiser();
+    auto loaded = load_miner_state({path_, run_, values.layout}, values.feedback.spans(), optimiser);
+    values.updates = optimiser.updates;
+    return loaded;
+  }
+  // The file as it was before tensors had names.
+  void save_in_older_form(Values& values) const {
+    ByteWriter file;
+    file.put_bytes(as_bytes(std::string_view("TMINER01")));
+    file.put_bytes(run_.bytes);
+    file.put(int64_t{12});
+    file.put(int64_t{7});
+    file.put(values.updates);
+    for (ParameterBuffers* section : {&values.feedback, &values.first, &values.second}) {
+      for (const std::span<float> parameter : section->spans())
+        file.put_bytes(as_bytes(std::span<const float>(parameter)));
+    }
+    Bytes content = file.take();
+    const Hash256 hash = blake2b_256(content);
+    content.insert(content.end(), hash.bytes.begin(), hash.bytes.end());
+    CHECK(write_file_atomically(path_, content).has_value());
   }
   [[nodiscard]] Bytes content() const { return read_file(path_, 1 << 24).value(); }
   void expect_refused(std::string_view reason) {
@@ -77,6 +101,36 @@ TEST_F(MinerStateTest, IsReadBackExactly) {
   EXPECT_TRUE(loaded.equals(saved));
 }
 
+TEST_F(MinerStateTest, IsReadFromTheOlderForm) {
+  Values saved(node_run_spec(), 10);
+  save_in_older_form(saved);
+  Values loaded;
+  const auto state = load(loaded);
+  ASSERT_TRUE(state && *state) << state.error().message;
+  EXPECT_EQ((*state)->window, 12);
+  EXPECT_EQ((*state)->iterations, 7);
+  EXPECT_TRUE(loaded.equals(saved));
+}
+
+TEST_F(MinerStateTest, IsRefusedOfAnotherOptimiser) {
+  Values values(node_run_spec(), 50);
+  OptimiserState of_muon;
+  for (size_t i = 0; i < values.layout.size(); ++i)
+    of_muon.moments.push_back({values.layout[i].name + ".momentum_buffer", values.first.spans()[i]});
+  const auto refused = [&] {
+    return load_miner_state({path_, run_, values.layout}, values.feedback.spans(), of_muon);
+  };
+  Values saved(node_run_spec(), 10);
+  save_in_older_form(saved);
+  EXPECT_TRUE(fails(refused(), ErrorKind::kSkip, "of a miner with AdamW"));
+  ASSERT_TRUE(save(saved));
+  EXPECT_TRUE(fails(refused(), ErrorKind::kSkip, "a state of this run has"));
+  // The same number of moments with other names.
+  of_muon.moments.insert(of_muon.moments.end(), of_muon.moments.begin(), of_muon.moments.end());
+  EXPECT_TRUE(fails(refused(), ErrorKind::kSkip, "momentum_buffer"));
+  EXPECT_TRUE(values.equals(Values(node_run_spec(), 50))) << "it was changed";
+}
+
 TEST_F(MinerStateTest, IsNothingWithoutAFile) {
   Values values;
   const auto state = load(values);
@@ -90,13 +144,19 @@ TEST_F(MinerStateTest, IsRefusedTornOrLonger) {
   const Bytes whole = content();
   for (const size_t size : {size_t{0}, size_t{1}, whole.size() / 2, whole.size() - 1}) {
     ASSERT_TRUE(write_file_atomically(path_, ByteView(whole).first(size)));
-    expect_refused(std::to_string(size) + " bytes, a state of this model has " +
-                   std::to_string(whole.size()));
+    expect_refused(size < 40 ? "too short" : "content does not fit its hash");
   }
   Bytes longer = whole;
   longer.push_back(0);
   ASSERT_TRUE(write_file_atomically(path_, longer));
-  expect_refused("bytes, a state of this model has");
+  expect_refused("content does not fit its hash");
+  // Longer, with a hash that says so.
+  longer = Bytes(whole.begin(), whole.end() - sizeof(Hash256));
+  longer.push_back(0);
+  const Hash256 hash = blake2b_256(longer);
+  longer.insert(longer.end(), hash.bytes.begin(), hash.bytes.end());
+  ASSERT_TRUE(write_file_atomically(path_, longer));
+  expect_refused("1 bytes more than a state of this model has");
 }
 
 TEST_F(MinerStateTest, IsRefusedWithAnyBitFlipped) {
@@ -123,7 +183,7 @@ TEST_F(MinerStateTest, IsRefusedFromAnotherModel) {
   larger.model.vocab_size = 33;
   Values saved(larger, 10);
   ASSERT_TRUE(save(saved));
-  expect_refused("a state of this model has");
+  expect_refused("has no model.embed_tokens.weight.feedback, or one of another size");
 }
 
 TEST_F(MinerStateTest, KeepsTheOldFileWhereTheDiskIsFull) {

@@ -89,7 +89,10 @@ TEST_F(MinerTest, DoesNotOverwriteItsContributionAfterARestart) {
   world_.ports.enter_window(0);
   MinerNode restarted(world_, kMiner);
   // Other moments would train something else.
-  restarted.engine->optimiser_state().first_moment[0][0] = 1;
+  ASSERT_TRUE(restarted.engine->edit_optimiser_state([](OptimiserState& optimiser) -> Status {
+    optimiser.moments[0].values[0] = 1;
+    return {};
+  }));
   ASSERT_TRUE(waits(restarted));
   EXPECT_EQ(world_.ports.contribution_hash(kMiner, 0), first);
   complete_window(restarted, 0, {kMiner, kSecondMiner, kThirdMiner});
@@ -288,8 +291,9 @@ class MinerInDemo : public MinerTest {
     const auto engine = make_node_engine(world_.spec());
     ParameterBuffers momentum(world_.layout());
     std::ranges::fill(momentum.spans().back(), size);
-    CHECK(save_miner_state(folder_ / "state", world_.environment.run_id, {.window = 0, .iterations = 3},
-                           momentum.spans(), engine->optimiser_state())
+    CHECK(save_miner_state({folder_ / "state", world_.environment.run_id, world_.layout()},
+                           {.window = 0, .iterations = 3}, momentum.spans(),
+                           engine->optimiser_state().value())
               .has_value());
   }
 };

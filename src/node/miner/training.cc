@@ -26,7 +26,8 @@ Trainer::Trainer(const NodeEnvironment& environment)
 
 Result<TrainedWindow> Trainer::train(Replica& replica, const SampleAssignment& assignment,
                                      const Shard& shard) {
-  start_.copy_from(replica.parameters());
+  TRY_ASSIGN(const ConstParameterSpans start, replica.parameters());
+  start_.copy_from(start);
   auto trained = environment_.spec.algorithm == Algorithm::kDemo
                      ? train_demo(replica, assignment, shard)
                      : train_sparse_loco(replica, assignment, shard);
@@ -39,23 +40,19 @@ void Trainer::forget_feedback() {
   iterations = 0;
 }
 
-void Trainer::restore(Replica& replica) {
-  copy_parameters(std::as_const(start_).spans(), replica.engine().parameters());
-  replica.engine().parameters_changed();
-}
-
 // theta_start - theta_local takes the place of theta_start, which the model gets back.
-void Trainer::take_pseudo_gradient(Replica& replica) {
-  const ParameterSpans parameters = replica.engine().parameters();
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    const std::span<float> start = start_.spans()[i];
-    for (size_t j = 0; j < start.size(); ++j) {
-      const float local = parameters[i][j];
-      parameters[i][j] = start[j];
-      start[j] = start[j] - local;
+Status Trainer::take_pseudo_gradient(Engine& engine) {
+  return engine.edit_parameters([&](ParameterSpans parameters) -> Status {
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      const std::span<float> start = start_.spans()[i];
+      for (size_t j = 0; j < start.size(); ++j) {
+        const float local = parameters[i][j];
+        parameters[i][j] = start[j];
+        start[j] = start[j] - local;
+      }
     }
-  }
-  replica.engine().parameters_changed();
+    return {};
+  });
 }
 
 Result<TrainedWindow> Trainer::train_sparse_loco(Replica& replica, const SampleAssignment& assignment,
@@ -67,7 +64,7 @@ Result<TrainedWindow> Trainer::train_sparse_loco(Replica& replica, const SampleA
     samples = read_samples(assignment, shard, (step - first_step) * inner.batch_size, inner.batch_size);
     return samples.batch();
   });
-  take_pseudo_gradient(replica);
+  TRY(take_pseudo_gradient(replica.engine()));
   if (!report) return std::unexpected(report.error());
   if (observe)
     observe(replica.plan().window, std::as_const(start_).spans(), std::as_const(feedback_).spans());
@@ -88,13 +85,20 @@ Result<TrainedWindow> Trainer::train_demo(Replica& replica, const SampleAssignme
   const DemoStep step{.iteration = iterations,
                       .learning_rate = scheduled_learning_rate(inner, replica.plan().first_inner_step),
                       .weight_decay = inner.weight_decay};
-  const ParameterSpans gradients = engine.gradients();
+  TRY_ASSIGN(const ParameterSpans gradients, engine.gradients());
   const std::vector<std::span<const float>> gradient_views(gradients.begin(), gradients.end());
   const double gradient_norm = norm_of(gradients);  // before they are used up
   if (observe) observe(replica.plan().window, gradient_views, std::as_const(feedback_).spans());
-  TRY_ASSIGN(auto blocks, prepare_demo(step, engine.parameters(), feedback_.spans(), gradients,
-                                       environment_.layout, environment_.spec.codec, replica.team()));
-  restore(replica);
+  std::vector<EncodedParameter> blocks;
+  TRY(engine.edit_parameters([&](ParameterSpans parameters) -> Status {
+    auto prepared = prepare_demo(step, parameters, feedback_.spans(), gradients, environment_.layout,
+                                 environment_.spec.codec, replica.team());
+    // Its weight decay was this miner's alone: the shared model moves by the outer step only.
+    copy_parameters(std::as_const(start_).spans(), parameters);
+    if (!prepared) return std::unexpected(prepared.error());
+    blocks = *std::move(prepared);
+    return {};
+  }));
   InnerReport report{.losses = {loss},
                      .gradient_norm_mean = gradient_norm,
                      .learning_rate_last = step.learning_rate,

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "core/coding/coded_block.h"
 #include "core/run/parameter_layout.h"
+#include "engine/model/inner_steps.h"
 #include "node/window/replica.h"
 #include "node/window/window_samples.h"
 
@@ -48,8 +49,7 @@ class Trainer {
                                                         const Shard& shard);
   [[nodiscard]] Result<TrainedWindow> train_demo(Replica& replica, const SampleAssignment& assignment,
                                                  const Shard& shard);
-  void take_pseudo_gradient(Replica& replica);
-  void restore(Replica& replica);
+  [[nodiscard]] Status take_pseudo_gradient(Engine& engine);
 
   const NodeEnvironment& environment_;
   ParameterBuffers feedback_;

@@ -9,6 +9,7 @@
 #include "core/codec/compressor.h"
 #include "core/run/chunk_plan.h"
 #include "core/run/schedule.h"
+#include "support/engine_values.h"
 #include "support/expect_failure.h"
 #include "support/test_world.h"
 
@@ -19,8 +20,8 @@ namespace {
 class Training : public ::testing::Test {
  protected:
   explicit Training(const RunSpec& spec = node_run_spec()) : world_({.miners = 1, .spec = spec}) {
-    replica_.begin_initial(0);
-    replica_.begin_loaded(1, 1);
+    EXPECT_TRUE(replica_.begin_initial(0));
+    EXPECT_TRUE(replica_.begin_loaded(1, 1));
   }
   [[nodiscard]] Shard shard() const { return world_.ports.shards->open_shard(0).value(); }
   [[nodiscard]] Result<TrainedWindow> train(const Shard& shard) {
@@ -48,7 +49,7 @@ class Training : public ::testing::Test {
     return all;
   }
   [[nodiscard]] Hash256 root_now() {
-    return compute_state_root(world_.layout(), std::as_const(*engine_).parameters(), replica_.team());
+    return compute_state_root(world_.layout(), parameters_of(*engine_), replica_.team());
   }
   static double norm(const std::vector<float>& values) {
     double squares = 0;
@@ -87,8 +88,7 @@ TEST_F(Training, SendsWhatItsOwnStepsChanged) {
   ASSERT_TRUE(trained) << trained.error().message;
   // The same steps by hand, on an engine in the same state.
   const auto other = make_node_engine(world_.spec());
-  copy_parameters(std::as_const(*engine_).parameters(), other->parameters());
-  other->parameters_changed();
+  set_parameters(*other, parameters_of(*engine_));
   const SampleAssignment assignment = assigned_samples(world_.environment, replica_.plan(), samples, kMiner);
   const auto report =
       inner_steps(*other, world_.spec().inner, 2, [&, tokens = SampleTokens{}](int64_t step) mutable {
@@ -101,8 +101,8 @@ TEST_F(Training, SendsWhatItsOwnStepsChanged) {
   // quantising.
   double difference = 0;
   double length = 0;
-  const auto start = std::as_const(*engine_).parameters();
-  const auto moved = std::as_const(*other).parameters();
+  const auto start = parameters_of(*engine_);
+  const auto moved = parameters_of(*other);
   std::vector<float> kept = feedback();
   size_t offset = 0;
   for (size_t p = 0; p < start.size(); ++p) {
@@ -138,8 +138,8 @@ TEST_F(Training, LeadsToTheSameFromTheSameStart) {
   const auto first = train(shard());
   const auto engine = make_node_engine(world_.spec());
   Replica replica(world_.environment, *engine, 1);
-  replica.begin_initial(0);
-  replica.begin_loaded(1, 1);
+  EXPECT_TRUE(replica.begin_initial(0));
+  EXPECT_TRUE(replica.begin_loaded(1, 1));
   Trainer trainer(world_.environment);
   const Shard samples = shard();
   const auto second =
@@ -157,7 +157,7 @@ TEST_F(Training, LeadsToTheSameFromTheSameStart) {
 // elsewhere.
 class TrainingInDemo : public Training {
  protected:
-  TrainingInDemo() : Training(demo_node_run_spec()) { replica_.begin_loaded(7, 3); }
+  TrainingInDemo() : Training(demo_node_run_spec()) { EXPECT_TRUE(replica_.begin_loaded(7, 3)); }
 
   // The cosine from the peak at step 2 to the lowest rate at step 40.
   [[nodiscard]] double learning_rate_at(int64_t outer_step) const {
@@ -169,8 +169,7 @@ class TrainingInDemo : public Training {
   // The gradient of the samples that the replica's window assigns to the miner, by an engine of its own.
   [[nodiscard]] std::unique_ptr<Engine> differentiated_engine() const {
     auto other = make_node_engine(world_.spec());
-    copy_parameters(std::as_const(*engine_).parameters(), other->parameters());
-    other->parameters_changed();
+    set_parameters(*other, parameters_of(*engine_));
     const Shard samples = shard();
     const SampleAssignment assignment =
         assigned_samples(world_.environment, replica_.plan(), samples, kMiner);
@@ -183,7 +182,7 @@ class TrainingInDemo : public Training {
     const std::unique_ptr<Engine> other = differentiated_engine();
     const auto rate = static_cast<float>(learning_rate_at(outer_step));
     std::vector<float> expected;
-    for (const std::span<float> gradient : other->gradients()) {
+    for (const std::span<float> gradient : other->gradients().value()) {
       for (const float value : gradient)
         expected.push_back(0.999f * momentum[expected.size()] + rate * value);
     }
@@ -217,7 +216,7 @@ TEST_F(TrainingInDemo, ScalesTheGradientsWithTheScheduleOfTheOuterStep) {
 TEST_F(TrainingInDemo, AccumulatesTheMomentumFromWindowToWindow) {
   ASSERT_TRUE(train(shard()));
   const std::vector<float> first = feedback();
-  replica_.begin_loaded(8, 4);
+  EXPECT_TRUE(replica_.begin_loaded(8, 4));
   const std::vector<float> expected = accumulated(first, 4);
   ASSERT_TRUE(train(shard()));
   expect_close(feedback(), expected);
@@ -239,9 +238,7 @@ TEST_F(TrainingInDemo, SendsTheMomentumOfEveryParameter) {
 
 TEST_F(TrainingInDemo, ReportsLossAndGradientOfItsWindow) {
   const std::unique_ptr<Engine> other = differentiated_engine();
-  std::vector<float> gradient;
-  for (const std::span<float> values : other->gradients())
-    gradient.insert(gradient.end(), values.begin(), values.end());
+  const std::vector<float> gradient = flat_gradients(*other);
   const auto trained = train(shard());
   ASSERT_TRUE(trained) << trained.error().message;
   EXPECT_NEAR(trained->inner.losses[0], std::log(32), 0.2) << "an untrained model knows nothing of 32 tokens";

@@ -35,7 +35,7 @@ Result<bool> CheckpointSchedule::advance(const Registration& self) {
     return true;
   }
   if (due_ == Due::kInBackground && !publisher_.busy()) {
-    begin(self.bucket);
+    TRY(begin(self.bucket));
     due_ = Due::kNothing;
   }
   return false;
@@ -45,17 +45,19 @@ Status CheckpointSchedule::finish(const Registration& self) {
   return publisher_.busy() ? take_outcome(publisher_.wait(), self.uid) : Status();
 }
 
-void CheckpointSchedule::begin(const std::string& bucket) {
+Status CheckpointSchedule::begin(const std::string& bucket) {
   const CheckpointInfo info{.window = replica_.window(),
                             .outer_step = replica_.outer_step(),
                             .state_root = replica_.state_root(),
                             .start_window = replica_.start_window()};
-  publisher_.begin(bucket, info, start_copy_.take(info.state_root, replica_.parameters(), replica_.team()));
+  TRY_ASSIGN(const ConstParameterSpans parameters, replica_.parameters());
+  publisher_.begin(bucket, info, start_copy_.take(info.state_root, parameters, replica_.team()));
+  return {};
 }
 
 Status CheckpointSchedule::publish_and_wait(const Registration& self) {
   TRY(finish(self));  // one at a time
-  begin(self.bucket);
+  TRY(begin(self.bucket));
   const Status published = publisher_.wait();
   if (!published) return published;  // still due: there is no next window before it has succeeded
   due_ = Due::kNothing;

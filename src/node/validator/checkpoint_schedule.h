@@ -59,7 +59,7 @@ class CheckpointSchedule {
     kBeforeTheNextWindow,  // there is no checkpoint to come into the run from, or the node is about to end
   };
 
-  void begin(const std::string& bucket);
+  [[nodiscard]] Status begin(const std::string& bucket);
   [[nodiscard]] Status publish_and_wait(const Registration& self);
   [[nodiscard]] Status take_outcome(const Status& outcome, uint32_t uid);
 

@@ -11,7 +11,7 @@ namespace {
 // A replica that goes through null rounds; a checkpoint is due at every second window.
 class Schedule : public ::testing::Test {
  protected:
-  Schedule() { replica_.begin_initial(1); }
+  Schedule() { EXPECT_TRUE(replica_.begin_initial(1)); }
 
   [[nodiscard]] CheckpointSchedule schedule(bool in_background, std::optional<int64_t> until = std::nullopt) {
     return {world_.spec(),
@@ -23,7 +23,7 @@ class Schedule : public ::testing::Test {
             {.until_window = until, .in_background = in_background, .publisher = {}}};
   }
   void enter_next_window(CheckpointSchedule& schedule) {
-    replica_.close_window({});
+    EXPECT_TRUE(replica_.close_window({}));
     schedule.enter_window();
   }
   [[nodiscard]] std::vector<int64_t> published() {

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "support/engine_values.h"
 #include "support/test_world.h"
 
 namespace templar::testing {
@@ -13,7 +14,7 @@ namespace {
 class EvidenceCollector : public ::testing::Test {
  protected:
   explicit EvidenceCollector(RunSpec spec = node_run_spec()) : world_({.miners = 5, .spec = spec}) {
-    replica_.begin_initial(0);
+    EXPECT_TRUE(replica_.begin_initial(0));
   }
   [[nodiscard]] std::map<uint32_t, MinerEvidence> collect(const PeerSelection& peers) {
     world_.ports.close_window(0);
@@ -67,7 +68,7 @@ TEST_F(EvidenceCollector, TellsOfEveryMinerOfTheGatherAndOfThoseDrawnOutsideIt) 
 TEST_F(EvidenceCollector, LeavesTheModelAlone) {
   publish({1, 2, 3, 4, 5});
   static_cast<void>(collect({{1, 2, 3}, {}}));
-  EXPECT_EQ(compute_state_root(world_.layout(), std::as_const(*engine_).parameters(), replica_.team()),
+  EXPECT_EQ(compute_state_root(world_.layout(), parameters_of(*engine_), replica_.team()),
             world_.ports.initial_root());
 }
 

@@ -20,7 +20,7 @@ using ::testing::Not;
 class JudgementReport : public ::testing::Test {
  protected:
   JudgementReport() {
-    replica_.begin_initial(0);
+    EXPECT_TRUE(replica_.begin_initial(0));
     evidence_.window = 7;
     evidence_.miners = {
         {.uid = 1,

@@ -43,11 +43,8 @@ Result<std::vector<Evaluation>> LossMeter::measure(Replica& replica, Contributio
   TRY_ASSIGN(const double unassigned_before, mean_loss(engine, unassigned));
 
   const ClipFactors factors = clip_factors(accepted);
-  const auto start = start_copy_.take(replica.state_root(), replica.parameters(), replica.team());
-  const auto restore = [&] {
-    copy_parameters(start->spans(), engine.parameters(), replica.team());
-    engine.parameters_changed();
-  };
+  TRY_ASSIGN(const ConstParameterSpans parameters, replica.parameters());
+  const auto start = start_copy_.take(replica.state_root(), parameters, replica.team());
 
   std::vector<Evaluation> evaluations;
   for (uint32_t uid : uids) {
@@ -56,12 +53,18 @@ Result<std::vector<Evaluation>> LossMeter::measure(Replica& replica, Contributio
     CHECK(found != accepted.end());
     const SampleTokens own = spread_samples(assigned_samples(environment_, plan, shard, uid), shard, count);
     TRY_ASSIGN(const double own_before, mean_loss(engine, own));
-    apply_single(engine.parameters(), environment_.layout, environment_.spec, **found,
-                 factors.of(static_cast<size_t>(found - accepted.begin())), rate, replica.team());
-    engine.parameters_changed();
+    TRY(engine.edit_parameters([&](ParameterSpans changed) -> Status {
+      apply_single(changed, environment_.layout, environment_.spec, **found,
+                   factors.of(static_cast<size_t>(found - accepted.begin())), rate, replica.team());
+      return {};
+    }));
     const Result<double> own_after = mean_loss(engine, own);
     const Result<double> unassigned_after = mean_loss(engine, unassigned);
-    restore();
+    // Before any error is looked at: whatever happens, the model is that of the window's start again.
+    TRY(engine.edit_parameters([&](ParameterSpans changed) -> Status {
+      copy_parameters(start->spans(), changed, replica.team());
+      return {};
+    }));
     if (!own_after) return std::unexpected(own_after.error());
     if (!unassigned_after) return std::unexpected(unassigned_after.error());
     evaluations.push_back(

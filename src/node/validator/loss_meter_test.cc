@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/engine_values.h"
 #include "support/expect_failure.h"
 #include "support/test_world.h"
 
@@ -11,7 +12,7 @@ namespace {
 class Measuring : public ::testing::Test {
  protected:
   Measuring() {
-    replica_.begin_initial(0);
+    EXPECT_TRUE(replica_.begin_initial(0));
     for (const uint32_t uid : world_.ports.miner_uids()) {
       world_.ports.publish_contribution(uid, 0);
       accepted_.push_back(world_.ports.contribution(uid, 0));
@@ -33,7 +34,7 @@ class Measuring : public ::testing::Test {
 TEST_F(Measuring, LeavesTheParametersAsTheyWereToTheLastBit) {
   const auto evaluations = measure({1, 2, 3});
   ASSERT_TRUE(evaluations) << evaluations.error().message;
-  EXPECT_EQ(compute_state_root(world_.layout(), std::as_const(*engine_).parameters(), replica_.team()),
+  EXPECT_EQ(compute_state_root(world_.layout(), parameters_of(*engine_), replica_.team()),
             world_.ports.initial_root());
   // The engine's own copies too: it computes the same as before.
   const auto again = measure({1, 2, 3});
@@ -80,9 +81,11 @@ TEST_F(Measuring, AppliesOneContributionAlone) {
   ASSERT_TRUE(evaluations);
   const ClipFactors factors = clip_factors(as_list(accepted_));
   const double rate = world_.spec().outer.learning_rate * world_.spec().scoring.eval_lr_factor;
-  apply_single(engine_->parameters(), world_.layout(), world_.spec(), accepted_[1], factors.of(1), rate,
-               replica_.team());
-  replica_.begin_loaded(0, 0);
+  edit_parameters(*engine_, [&](ParameterSpans parameters) {
+    apply_single(parameters, world_.layout(), world_.spec(), accepted_[1], factors.of(1), rate,
+                 replica_.team());
+  });
+  EXPECT_TRUE(replica_.begin_loaded(0, 0));
   const auto moved = measure({2});
   ASSERT_TRUE(moved);
   EXPECT_EQ((*moved)[0].own.before, (*evaluations)[0].own.after);

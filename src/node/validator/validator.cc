@@ -166,14 +166,14 @@ Result<Progress> Validator::judge_window() {
   const int64_t window = replica_.window();
   // It has been judged if a restart, or healing, has set the model further back than the scoreboard.
   if (window <= state_.scoreboard.window) {
-    finish_window();
+    TRY(finish_window());
     return Progress::kWorked;
   }
   TRY_ASSIGN(const Evidence evidence, measure_contributions());
   const AdvanceResult result = advance_scoreboard(state_.scoreboard, evidence, environment_.spec);
   TRY(settle(result, window));
   // From here on nothing can fail: the model, the scoreboard and the window move together.
-  finish_window();
+  TRY(finish_window());
   report_judgement(environment_, self_.uid, {evidence, result, replica_, watch.seconds()});
   timeline_.report({name_of(NodeRole::kValidator), self_.uid}, window, environment_);
   return Progress::kWorked;
@@ -188,14 +188,15 @@ Result<Evidence> Validator::measure_contributions() {
                            .sampling_key = sampling_key_});
 }
 
-void Validator::finish_window() {
+Status Validator::finish_window() {
   {
     const auto phase = timeline_.phase("apply");
-    replica_.close_window(decided_->gathered.accepted);
+    TRY(replica_.close_window(decided_->gathered.accepted));
     decided_.reset();
   }
   checkpoints_.enter_window();
   if (checkpoints_.due()) drop_old_copies();
+  return {};
 }
 
 // Copies stay as long as miners have to keep their contributions, and longer if the newest checkpoint is

@@ -1,6 +1,6 @@
-// A validator: gathers as everybody does, measures what each contribution did to the loss, rates the miners
-// and sets their weights. The leader, the validator with the most stake, also decides: it publishes the
-// window's record as soon as the put window has closed, then peer lists and checkpoints.
+// A validator: gathers as everybody does, measures what each contribution did to the loss, rates the miners,
+// sets their weights and publishes its state and checkpoints. The leader, the validator with the most stake,
+// also decides: it publishes the window's record, which names the peers, once the put window has closed.
 #pragma once
 
 #include <cstdint>
@@ -41,8 +41,8 @@ class Validator {
   // repeated. Fails (fatal) if a person has to act.
   [[nodiscard]] Result<Progress> advance();
 
-  // Waits for a checkpoint that is being published, before a clean end. Fails (fatal) if it can't be
-  // published.
+  // Waits for a checkpoint that is being published, before a clean end. A failure that may pass is logged;
+  // fails (fatal) if a person has to act.
   [[nodiscard]] Status finish() { return checkpoints_.finish(self_); }
 
   [[nodiscard]] const Replica& replica() const { return replica_; }
@@ -56,7 +56,7 @@ class Validator {
   [[nodiscard]] Status publish_record(const DecidedWindow& decided);
   [[nodiscard]] Result<Progress> judge_window();
   [[nodiscard]] Result<Evidence> measure_contributions();
-  void finish_window();
+  [[nodiscard]] Status finish_window();
   void drop_old_copies();
   [[nodiscard]] Status settle(const AdvanceResult& result, int64_t window);
   [[nodiscard]] Status store_state(const ValidatorState& state);

@@ -57,13 +57,14 @@ Result<GatherRequest> gather_request(const NodeEnvironment& environment, const R
   TRY_ASSIGN(const std::optional<PutWindow> times, clock.put_window_of(window));
   if (!times) return retry_error(fmt::format("window {}: the ledger has no end of it yet", window));
   TRY_ASSIGN(const Hash256 block_hash, clock.block_hash(window));
+  TRY_ASSIGN(const ConstParameterSpans parameters, replica.parameters());
   return GatherRequest{.plan = replica.plan(),
                        .peers = std::move(peers),
                        .roster = std::move(roster),
                        .times = *times,
                        .block_hash = block_hash,
                        .state_root = replica.state_root(),
-                       .parameters = replica.parameters()};
+                       .parameters = parameters};
 }
 
 Result<WindowDecision> decide_window(const NodeEnvironment& environment, const Replica& replica,

@@ -53,8 +53,8 @@ struct DecidingNode {
 // network.record_wait_seconds for the record before its own gather stands. In what our own gather differs
 // from the record goes to the log. The time of the gather is the timeline's phase "gather".
 //
-// Fails (retry) where the store or the ledger was away, (fatal) where the ledger has no validator, and as
-// peers_without_record does; nothing is changed by a failure.
+// Fails (retry) where the store or the ledger was away, (fatal) where the ledger has no validator or the
+// window's shard is missing or corrupt, and as peers_without_record does; nothing is changed by a failure.
 [[nodiscard]] Result<WindowDecision> decide_window(const NodeEnvironment& environment, const Replica& replica,
                                                    WindowTimeline& timeline, const DecidingNode& node);
 

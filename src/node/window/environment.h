@@ -40,8 +40,8 @@ struct NodeEnvironment {
   const LedgerReader& ledger;
   const ShardSource& shards;
   MetricsSink& metrics;
-  // Checkpoints are copied into this folder before they are loaded, and kept there. Empty: they are read from
-  // the store, which suits a store on the same machine.
+  // A node that comes into the run copies the checkpoint into this folder before it loads it, and keeps the
+  // copy that it loaded last. Empty: it reads from the store, which suits a store on the same machine.
   const std::filesystem::path checkpoint_folder;
 };
 

@@ -61,7 +61,7 @@ struct NamedContributions {
 
 // The contributions that a record names, by content hash. What is among at_hand is taken from there. Any
 // other one is read from its miner's bucket or, if that does not have it or has something else in its place,
-// from the leader's copy. Fails (retry) where a store was away.
+// from the leader's copy. Fails (retry) where one was not found and a store that may have it was away.
 [[nodiscard]] Result<NamedContributions> fetch_named(const NodeEnvironment& environment,
                                                      const AggregateRecord& record,
                                                      std::span<const Registration> roster,

@@ -11,7 +11,7 @@
 namespace templar {
 
 // The leader's record of the window; nullopt if it has not published one. Fails (skip) if what is there is
-// not a record that the leader made for this run and window.
+// not a record that the leader made for this run and window, (retry) where the store was away.
 [[nodiscard]] Result<std::optional<AggregateRecord>> read_record(const NodeEnvironment& environment,
                                                                  const Registration& leader, int64_t window);
 

@@ -4,18 +4,24 @@
 
 namespace templar {
 
-void Replica::begin_initial(int64_t window) {
-  initialise_parameters(environment_.layout, environment_.spec.model, environment_.spec.seed,
-                        engine_.parameters());
-  begin_loaded(window, 0, window);
+Status Replica::begin_initial(int64_t window) {
+  TRY(load([&](ParameterSpans parameters) -> Status {
+    initialise_parameters(environment_.layout, environment_.spec.model, environment_.spec.seed, parameters);
+    return {};
+  }));
+  return begin_loaded(window, 0, window);
 }
 
-void Replica::begin_loaded(int64_t window, int64_t outer_step, int64_t start_window) {
+Status Replica::load(const std::function<Status(ParameterSpans)>& load) {
+  begun_ = false;
+  return engine_.edit_parameters(load);
+}
+
+Status Replica::begin_loaded(int64_t window, int64_t outer_step, int64_t start_window) {
   window_ = window;
   start_window_ = start_window;
   outer_step_ = outer_step;
-  refresh();
-  begun_ = true;
+  return refresh();
 }
 
 double Replica::outer_learning_rate() const {
@@ -23,19 +29,24 @@ double Replica::outer_learning_rate() const {
   return scheduled_learning_rate(environment_.spec.inner, plan().first_inner_step);
 }
 
-void Replica::close_window(std::span<const Contribution> accepted) {
+Status Replica::close_window(std::span<const Contribution> accepted) {
   if (!accepted.empty()) {
-    apply_outer_step(engine_.parameters(), environment_.layout, environment_.spec, as_list(accepted),
-                     outer_learning_rate(), team_);
+    TRY(load([&](ParameterSpans parameters) -> Status {
+      apply_outer_step(parameters, environment_.layout, environment_.spec, as_list(accepted),
+                       outer_learning_rate(), team_);
+      return {};
+    }));
     ++outer_step_;
-    refresh();
+    TRY(refresh());
   }
   ++window_;
+  return {};
 }
 
-void Replica::refresh() {
-  engine_.parameters_changed();
-  state_tree_ = compute_state_tree(environment_.layout, parameters(), team_);
+Status Replica::refresh() {
+  TRY_ASSIGN(state_tree_, engine_.state_tree());
+  begun_ = true;
+  return {};
 }
 
 }  // namespace templar

@@ -4,8 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
-#include <utility>
 
 #include "base/hash.h"
 #include "base/threads/thread_team.h"
@@ -23,11 +23,16 @@ class Replica {
   Replica(const NodeEnvironment& environment, Engine& engine, int threads)
       : environment_(environment), engine_(engine), team_(threads) {}
 
+  // Like all that touches the parameters, what returns a Status or a Result fails (fatal) where the engine
+  // does; the replica has to begin again then.
+
   // The run's initial model, as the start of that window.
-  void begin_initial(int64_t window);
-  // The parameters that have just been loaded into the engine, as the start of that window.
-  void begin_loaded(int64_t window, int64_t outer_step, int64_t start_window = 0);
-  // The parameters are wrong, or about to be overwritten: to be called before they are loaded.
+  [[nodiscard]] Status begin_initial(int64_t window);
+  // Has the parameters overwritten; begin_loaded says what they are then. Fails as load does.
+  [[nodiscard]] Status load(const std::function<Status(ParameterSpans)>& load);
+  // The parameters that have just been loaded, as the start of that window.
+  [[nodiscard]] Status begin_loaded(int64_t window, int64_t outer_step, int64_t start_window = 0);
+  // The parameters are wrong.
   void discard() { begun_ = false; }
   // Whether it stands at a window's start.
   [[nodiscard]] bool begun() const { return begun_; }
@@ -40,7 +45,7 @@ class Replica {
   // Of the parameters at the window's start: the root, and the tree of hashes below it.
   [[nodiscard]] const Hash256& state_root() const { return state_tree_.root; }
   [[nodiscard]] const StateTree& state_tree() const { return state_tree_; }
-  [[nodiscard]] ConstParameterSpans parameters() const { return std::as_const(engine_).parameters(); }
+  [[nodiscard]] Result<ConstParameterSpans> parameters() const { return engine_.parameters(); }
   [[nodiscard]] Engine& engine() { return engine_; }
   [[nodiscard]] ThreadTeam& team() { return team_; }
   // What the outer step of this window is scaled with: outer.learning_rate, or the schedule's in demo.
@@ -49,10 +54,10 @@ class Replica {
   // Applies the window's accepted contributions, ascending uid, and moves on to the next window. Without
   // contributions (a null round) the model and the count of outer steps stay. The parameters must be those of
   // the window's start.
-  void close_window(std::span<const Contribution> accepted);
+  [[nodiscard]] Status close_window(std::span<const Contribution> accepted);
 
  private:
-  void refresh();
+  [[nodiscard]] Status refresh();
 
   const NodeEnvironment& environment_;
   Engine& engine_;

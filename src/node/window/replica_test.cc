@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/engine_values.h"
 #include "support/test_world.h"
 
 namespace templar::testing {
@@ -17,7 +18,7 @@ class ReplicaTest : public ::testing::Test {
     }
     return list;
   }
-  [[nodiscard]] float first_value() const { return engine_->parameters()[0][0]; }
+  [[nodiscard]] float first_value() const { return parameters_of(*engine_)[0][0]; }
 
   TestWorld world_{{.miners = 2}};
   std::unique_ptr<Engine> engine_ = make_node_engine(world_.spec());
@@ -25,14 +26,14 @@ class ReplicaTest : public ::testing::Test {
 };
 
 TEST_F(ReplicaTest, BeginsWithTheRunsInitialModel) {
-  replica_.begin_initial(3);
+  EXPECT_TRUE(replica_.begin_initial(3));
   EXPECT_EQ(replica_.window(), 3);
   EXPECT_EQ(replica_.outer_step(), 0);
   EXPECT_EQ(replica_.state_root(), world_.ports.initial_root());
 }
 
 TEST_F(ReplicaTest, MovesOnByTheOuterStepOfTheWindowsContributions) {
-  replica_.begin_initial(0);
+  EXPECT_TRUE(replica_.begin_initial(0));
   const auto accepted = contributions();
   ParameterBuffers expected(world_.layout());
   expected.copy_from(world_.ports.run.values());
@@ -40,7 +41,7 @@ TEST_F(ReplicaTest, MovesOnByTheOuterStepOfTheWindowsContributions) {
   apply_outer_step(expected.spans(), world_.layout(), world_.spec(), as_list(accepted),
                    world_.spec().outer.learning_rate, team);
 
-  replica_.close_window(accepted);
+  EXPECT_TRUE(replica_.close_window(accepted));
   EXPECT_EQ(replica_.window(), 1);
   EXPECT_EQ(replica_.outer_step(), 1);
   EXPECT_EQ(replica_.plan().first_inner_step, world_.spec().inner.steps);
@@ -50,9 +51,9 @@ TEST_F(ReplicaTest, MovesOnByTheOuterStepOfTheWindowsContributions) {
 }
 
 TEST_F(ReplicaTest, KeepsModelAndScheduleInANullRound) {
-  replica_.begin_initial(4);
+  EXPECT_TRUE(replica_.begin_initial(4));
   const float before = first_value();
-  replica_.close_window({});
+  EXPECT_TRUE(replica_.close_window({}));
   EXPECT_EQ(replica_.window(), 5);
   EXPECT_EQ(replica_.outer_step(), 0);
   EXPECT_EQ(first_value(), before);
@@ -60,9 +61,13 @@ TEST_F(ReplicaTest, KeepsModelAndScheduleInANullRound) {
 }
 
 TEST_F(ReplicaTest, HashesWhatWasLoadedIntoTheEngine) {
-  replica_.begin_initial(0);
-  engine_->parameters()[0][0] += 1;
-  replica_.begin_loaded(9, 7);
+  EXPECT_TRUE(replica_.begin_initial(0));
+  EXPECT_TRUE(replica_.load([](ParameterSpans parameters) -> Status {
+    parameters[0][0] += 1;
+    return {};
+  }));
+  EXPECT_FALSE(replica_.begun());
+  EXPECT_TRUE(replica_.begin_loaded(9, 7));
   EXPECT_EQ(replica_.window(), 9);
   EXPECT_EQ(replica_.outer_step(), 7);
   EXPECT_NE(replica_.state_root(), world_.ports.initial_root());
@@ -70,16 +75,16 @@ TEST_F(ReplicaTest, HashesWhatWasLoadedIntoTheEngine) {
 
 TEST_F(ReplicaTest, HasNoModelBeforeItBeginsAndAfterItWasDiscarded) {
   EXPECT_FALSE(replica_.begun());
-  replica_.begin_initial(0);
+  EXPECT_TRUE(replica_.begin_initial(0));
   EXPECT_TRUE(replica_.begun());
   replica_.discard();
   EXPECT_FALSE(replica_.begun());
-  replica_.begin_loaded(2, 1);
+  EXPECT_TRUE(replica_.begin_loaded(2, 1));
   EXPECT_TRUE(replica_.begun());
 }
 
 TEST_F(ReplicaTest, KeepsTheHashesOfItsModelsBlocks) {
-  replica_.begin_initial(0);
+  EXPECT_TRUE(replica_.begin_initial(0));
   ThreadTeam team(1);
   EXPECT_EQ(replica_.state_tree(), compute_state_tree(world_.layout(), world_.ports.run.values(), team));
 }
@@ -93,7 +98,7 @@ TEST(ReplicaInDemo, TakesTheOuterStepsRateFromTheSchedule) {
   const TestWorld world({.miners = 1, .spec = spec});
   const auto engine = make_node_engine(spec);
   Replica replica(world.environment, *engine, 1);
-  replica.begin_loaded(20, 5);
+  EXPECT_TRUE(replica.begin_loaded(20, 5));
   EXPECT_DOUBLE_EQ(replica.outer_learning_rate(), spec.inner.learning_rate * 5 / 10);
 }
 

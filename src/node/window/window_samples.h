@@ -14,8 +14,7 @@
 
 namespace templar {
 
-// The shard that the window's outer step trains on. Fails (fatal) where it is
-// missing or corrupt.
+// The shard that the window's outer step trains on. Fails (fatal) where it is missing or corrupt.
 [[nodiscard]] Result<Shard> open_active_shard(const NodeEnvironment& environment, const WindowPlan& plan);
 
 // The miner's samples of the window, in training order.

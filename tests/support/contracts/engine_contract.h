@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/cpu_engine.h"
 #include "engine/cuda_engine.h"
 #include "engine/engine.h"
 
@@ -19,10 +20,11 @@ struct ReferenceModel;
 // An engine that must keep the contract.
 struct Contender {
   const char* name;
-  Precision precision;
-  Result<std::unique_ptr<Engine>> (*make)(const ModelSpec& model, const InnerSpec& inner, Precision precision,
-                                          int64_t micro_batch);
+  EngineOptions options;
+  Result<std::unique_ptr<Engine>> (*make)(const ModelSpec& model, const InnerSpec& inner,
+                                          const EngineOptions& options);
   bool on_a_card = false;
+  InnerOptimiser optimiser = InnerOptimiser::kAdamw;  // that make_small's engines have
 };
 
 [[nodiscard]] const std::vector<Contender>& contenders();
@@ -37,12 +39,14 @@ inline constexpr int64_t kContractSequence = 12;
 class EngineContract : public ::testing::TestWithParam<Contender> {
  protected:
   void SetUp() override;
-  [[nodiscard]] bool exact() const { return GetParam().precision == Precision::kF32; }
+  [[nodiscard]] bool exact() const { return GetParam().options.precision == Precision::kF32; }
   // What a bf16 engine's numbers may differ by beside an f32 one's.
   [[nodiscard]] double tolerance(double of_f32, double of_bf16) const { return exact() ? of_f32 : of_bf16; }
 
-  std::unique_ptr<Engine> make(const ModelSpec& model, const InnerSpec& inner, int64_t micro_batch = 8);
-  std::unique_ptr<Engine> make_small(const ModelSpec& model = contract_model(), int64_t micro_batch = 8);
+  [[nodiscard]] EngineOptions options(int64_t micro_batch, EngineUse use = EngineUse::kTraining) const;
+  std::unique_ptr<Engine> make(const ModelSpec& model, const InnerSpec& inner, const EngineOptions& options);
+  std::unique_ptr<Engine> make_small(const ModelSpec& model = contract_model(), int64_t micro_batch = 8,
+                                     EngineUse use = EngineUse::kTraining);
   std::unique_ptr<Engine> make_reference(const ReferenceModel& reference, int64_t micro_batch = 8);
 };
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "engine/cpu_engine.h"
 
 namespace templar {
 namespace {
@@ -88,8 +89,10 @@ Result<EvaluateBenchReport> run_evaluate_bench(const EvaluateBenchOptions& optio
                                                                    {.threads = options.threads,
                                                                     .precision = options.precision,
                                                                     .micro_batch = options.micro_batch}));
-  initialise_parameters(engine->layout(), options.model, 1, engine->parameters());
-  engine->parameters_changed();
+  TRY(engine->edit_parameters([&](ParameterSpans parameters) -> Status {
+    initialise_parameters(engine->layout(), options.model, 1, parameters);
+    return {};
+  }));
   const std::vector<Sequence> made = QuestionMaker(options.model.vocab_size).make(shape, options.questions);
   std::vector<ScoredSequence> sequences;
   for (const Sequence& sequence : made) sequences.push_back({sequence.tokens, sequence.context});

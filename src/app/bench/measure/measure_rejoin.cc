@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "core/codec/compressor.h"
 #include "core/protocol/object_keys.h"
+#include "engine/cpu_engine.h"
 #include "formats/checkpoint/checkpoint.h"
 #include "formats/checkpoint/checkpoint_contents.h"
 #include "node/catch_up/catch_up.h"
@@ -42,14 +43,12 @@ class History {
     std::unique_ptr<History> history(new History(options, *std::move(shards), std::move(engine)));
     TRY(history->register_nodes());
     TRY(history->make_gradients());
-    history->leader_.begin_initial(0);
+    TRY(history->leader_.begin_initial(0));
     const CheckpointInfo info{.window = 0, .outer_step = 0, .state_root = history->leader_.state_root()};
     ThreadTeam team(1);
+    TRY_ASSIGN(const ConstParameterSpans parameters, history->leader_.parameters());
     TRY(publish_checkpoint(history->store_, bucket_of(kLeader),
-                           {.spec = options.spec,
-                            .info = info,
-                            .parameters = std::as_const(*history->engine_).parameters(),
-                            .tokenizer = {}},
+                           {.spec = options.spec, .info = info, .parameters = parameters, .tokenizer = {}},
                            key_of(kLeader), team));
     return history;
   }
@@ -131,8 +130,7 @@ class History {
     }
     TRY(store_.put(bucket_of(kLeader), aggregate_record_key(window),
                    seal_aggregate_record(record, key_of(kLeader))));
-    leader_.close_window(accepted);
-    return {};
+    return leader_.close_window(accepted);
   }
 
   const RejoinBenchOptions& options_;
@@ -153,10 +151,13 @@ Status measure_parts(const NodeEnvironment& environment, Replica& replica, Rejoi
   TRY_ASSIGN(const std::vector<Registration> roster, environment.ledger.registrations());
   const Registration& leader = roster[kLeader];
   const Stopwatch load;
-  TRY_ASSIGN(const auto checkpoint,
-             load_newest_checkpoint(environment, roster, replica.engine().parameters(), replica.team()));
+  std::optional<FoundCheckpoint> checkpoint;
+  TRY(replica.load([&](ParameterSpans parameters) -> Status {
+    TRY_ASSIGN(checkpoint, load_newest_checkpoint(environment, roster, parameters, replica.team()));
+    return {};
+  }));
   if (!checkpoint) return fatal_error("bench rejoin: the checkpoint can't be loaded");
-  replica.begin_loaded(checkpoint->info.window, checkpoint->info.outer_step);
+  TRY(replica.begin_loaded(checkpoint->info.window, checkpoint->info.outer_step));
   take_best(point.load_seconds, load.seconds());
   double decode_seconds = 0;
   double step_seconds = 0;
@@ -167,7 +168,7 @@ Status measure_parts(const NodeEnvironment& environment, Replica& replica, Rejoi
     TRY_ASSIGN(const NamedContributions named, fetch_named(environment, *record, roster, {}));
     decode_seconds += decode.seconds();
     const Stopwatch step;
-    replica.close_window(named.found);
+    TRY(replica.close_window(named.found));
     step_seconds += step.seconds();
   }
   take_best(point.decode_seconds, decode_seconds);

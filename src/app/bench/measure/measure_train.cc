@@ -8,7 +8,8 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/threads/thread_team.h"
-#include "engine/cpu/cpu_engine.h"
+#include "engine/cpu/cpu_backend.h"
+#include "engine/cpu_engine.h"
 #include "engine/cuda_engine.h"
 
 namespace templar {
@@ -24,21 +25,22 @@ double uniform_at(uint64_t stream, uint64_t index) {
 }
 
 // Matrices uniform with a standard deviation of 0.02, norms 1.
-void fill_parameters(Engine& engine, int threads) {
+Status fill_parameters(Engine& engine, int threads) {
   constexpr double kHalfRange = 0.02 * 1.7320508075688772;
   constexpr size_t kGrain = 4096;
   ThreadTeam team(threads);
-  const ParameterSpans parameters = engine.parameters();
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    const bool norm = engine.layout()[i].shape.size() == 1;
-    const std::span<float> values = parameters[i];
-    team.for_ranges(values.size(), kGrain, [&](size_t begin, size_t end) {
-      for (size_t at = begin; at < end; ++at) {
-        values[at] = norm ? 1.0F : static_cast<float>((2 * uniform_at(i + 1, at) - 1) * kHalfRange);
-      }
-    });
-  }
-  engine.parameters_changed();
+  return engine.edit_parameters([&](ParameterSpans parameters) -> Status {
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      const bool norm = engine.layout()[i].shape.size() == 1;
+      const std::span<float> values = parameters[i];
+      team.for_ranges(values.size(), kGrain, [&](size_t begin, size_t end) {
+        for (size_t at = begin; at < end; ++at) {
+          values[at] = norm ? 1.0F : static_cast<float>((2 * uniform_at(i + 1, at) - 1) * kHalfRange);
+        }
+      });
+    }
+    return {};
+  });
 }
 
 // A skewed distribution, so that there is something to learn: the square of a uniform number over the
@@ -115,19 +117,19 @@ void set_speed(TrainBenchReport& report, const TrainBenchOptions& options,
 
 template <typename Scalar>
 Result<TrainBenchReport> measure(const TrainBenchOptions& options, std::unique_ptr<Engine> made) {
-  auto* engine = dynamic_cast<CpuEngine<Scalar>*>(made.get());
-  CHECK(engine != nullptr);
-  fill_parameters(*engine, options.threads);
+  auto* backend = dynamic_cast<CpuBackend<Scalar>*>(&made->backend());
+  CHECK(backend != nullptr);
+  TRY(fill_parameters(*made, options.threads));
   TrainBenchReport report;
   TRY_ASSIGN(const std::vector<double> step_seconds,
-             train(*engine, options, report, [&] { engine->profile() = {}; }));
-  report.parameters = parameter_count(engine->layout());
+             train(*made, options, report, [&] { backend->profile() = {}; }));
+  report.parameters = parameter_count(made->layout());
   report.precision = std::is_same_v<Scalar, float> ? Precision::kF32 : Precision::kBf16;
   set_speed(report, options, step_seconds);
   double unclaimed = 0;
   for (const double seconds : step_seconds) unclaimed += seconds / static_cast<double>(options.steps);
   for (size_t part = 0; part < kStepParts; ++part) {
-    const double seconds = engine->profile().seconds[part] / static_cast<double>(options.steps);
+    const double seconds = backend->profile().seconds[part] / static_cast<double>(options.steps);
     report.phases.push_back({std::string(name_of(static_cast<StepPart>(part))), seconds});
     unclaimed -= seconds;
   }
@@ -149,7 +151,7 @@ Result<TrainBenchReport> measure_on_card(const TrainBenchOptions& options) {
   TRY_ASSIGN(const CudaPeaks peaks, measure_cuda_peaks(*options.card));
   TRY_ASSIGN(const std::unique_ptr<Engine> engine,
              make_cuda_engine(options.model, bench_inner(options), of_engine));
-  fill_parameters(*engine, options.threads);
+  TRY(fill_parameters(*engine, options.threads));
   TrainBenchReport report;
   TRY_ASSIGN(const std::vector<double> step_seconds, train(*engine, options, report, [] {}));
   report.parameters = parameter_count(engine->layout());
@@ -173,7 +175,7 @@ Result<TrainBenchReport> measure_on_card(const TrainBenchOptions& options) {
   }
   report.phases.push_back({"other", unclaimed});
   const Stopwatch stopwatch;
-  TRY(meter.state_root());
+  TRY(engine->state_tree());
   report.state_root_seconds = stopwatch.seconds();
   return report;
 }
@@ -211,7 +213,7 @@ Result<TrainBenchReport> run_train_bench(const TrainBenchOptions& options) {
   TRY_ASSIGN(std::unique_ptr<Engine> engine,
              make_cpu_engine(options.model, bench_inner(options),
                              {options.threads, options.precision, options.micro_batch}));
-  if (dynamic_cast<CpuEngine<Bf16>*>(engine.get()) != nullptr)
+  if (dynamic_cast<CpuBackend<Bf16>*>(&engine->backend()) != nullptr)
     return measure<Bf16>(options, std::move(engine));
   return measure<float>(options, std::move(engine));
 }

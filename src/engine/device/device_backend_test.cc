@@ -1,9 +1,11 @@
 // What the device engine has beyond the contract: the state's hash where it lies, the memory plan.
-#include "engine/device/device_engine.h"
+#include "engine/device/device_backend.h"
 
 #include <gtest/gtest.h>
 
+#include "engine/device/device_memory.h"
 #include "engine/device/host_operations.h"
+#include "support/engine_values.h"
 #include "support/expect_failure.h"
 #include "support/test_run.h"
 
@@ -12,29 +14,31 @@ namespace {
 
 using testing::fails;
 
-TEST(DeviceEngine, HashesTheStateWhereItLies) {
+TEST(DeviceBackend, HashesTheStateWhereItLies) {
   // A hidden size whose embedding is several state blocks, the last one not full.
   RunSpec spec = testing::small_run_spec();
   spec.model.vocab_size = 5000;
   spec.model.hidden_size = 72;
   spec.model.num_attention_heads = spec.model.num_key_value_heads = 4;
   const testing::TestRun run(spec);
-  auto engine = make_device_engine<float>(spec.model, spec.inner, {Precision::kF32, 1, false},
+  auto engine = make_device_engine<float>(spec.model, spec.inner, {.micro_batch = 1},
                                           std::make_unique<HostOperations<float>>());
   ASSERT_TRUE(engine.has_value()) << engine.error().message;
-  copy_parameters(run.values(), (*engine)->parameters());
-  (*engine)->parameters_changed();
+  testing::set_parameters(**engine, run.values());
   ThreadTeam team(1);
   EXPECT_EQ((*engine)->state_tree().value(), compute_state_tree(run.layout, run.values(), team));
 }
 
-TEST(DeviceEngine, AllocatesNoMoreThanItsPlan) {
+TEST(DeviceBackend, AllocatesNoMoreThanItsPlan) {
   const RunSpec spec = testing::small_run_spec();
-  for (const bool recompute : {false, true}) {
+  for (const EngineUse use : {EngineUse::kTraining, EngineUse::kEvaluating}) {
     for (const int64_t micro_batch : {1, 3}) {
-      const DeviceEngineOptions options{Precision::kBf16, micro_batch, recompute};
+      const EngineOptions options{.precision = Precision::kBf16,
+                                  .micro_batch = micro_batch,
+                                  .use = use,
+                                  .recompute_layers = micro_batch == 3};
       // The host's operations need no workspace.
-      const int64_t planned = plan_device_memory(spec.model, spec.inner, options).total() -
+      const int64_t planned = device_engine_memory(spec.model, spec.inner, options).total() -
                               kDeviceWorkspaceBytes -
                               device_attention_workspace(spec.model, micro_batch, spec.inner.sequence_length);
       EXPECT_TRUE(make_device_engine<DeviceBf16>(spec.model, spec.inner, options,
@@ -54,8 +58,9 @@ double gib(int64_t bytes) {
 TEST(DeviceMemory, OfThePresetsIsWhatAPersonCountsThatItIs) {
   const auto total = [](const char* preset, int64_t micro_batch, bool recompute) {
     const RunSpec spec = preset_run_spec(preset).value();
-    const DeviceMemoryPlan plan =
-        plan_device_memory(spec.model, spec.inner, {Precision::kBf16, micro_batch, recompute});
+    const EngineMemory plan = device_engine_memory(
+        spec.model, spec.inner,
+        {.precision = Precision::kBf16, .micro_batch = micro_batch, .recompute_layers = recompute});
     RecordProperty(std::string(preset) + (recompute ? " recomputing" : ""), plan.text());
     std::cout << preset << ", micro-batch " << micro_batch << (recompute ? ", recomputing layers" : "")
               << "\n"

@@ -1,0 +1,199 @@
+#include "engine/cpu/muon.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "support/json_values.h"
+#include "support/reference_model.h"
+#include "support/simd_targets.h"
+#include "support/vectors.h"
+
+namespace templar {
+namespace {
+
+using Values = std::vector<float>;
+using testing::largest_deviation;
+
+Values random_values(int64_t count, uint64_t seed) {
+  Random random(seed);
+  Values values(static_cast<size_t>(count));
+  for (float& value : values) value = static_cast<float>(random.normal());
+  return values;
+}
+
+class MuonVectors : public testing::OnEachSimdTarget {
+ protected:
+  // Each case's steps; the largest deviation of weights and momentum, relative to their largest value.
+  template <typename Scalar>
+  void expect_within(double weight_tolerance, double direction_tolerance) {
+    const Json file = testing::load_vector_json("muon.json");
+    for (const Json& entry : *file.at("cases").list()) {
+      const auto shape = testing::as<std::vector<int64_t>>(entry.at("shape"));
+      const bool spectral = *entry.at("scale_rule").text() == "spectral";
+      MuonSpec spec;
+      spec.momentum = testing::as<double>(entry.at("momentum"));
+      spec.nesterov = *entry.at("nesterov").flag();
+      spec.newton_schulz_steps = testing::as<int64_t>(entry.at("newton_schulz_steps"));
+      spec.scale = spectral ? MuonScale::kSpectral : MuonScale::kRms;
+      const double rate = testing::as<double>(entry.at("learning_rate"));
+      const int64_t count = shape[0] * shape[1];
+      Muon<Scalar> muon(spec, count, std::min(shape[0], shape[1]));
+      Values weights = testing::as<Values>(entry.at("weights"));
+      Values momentum(weights.size());
+      for (size_t i = 0; i < entry.at("steps").size(); ++i) {
+        const Json& step = entry.at("steps").at(i);
+        const Values gradient = testing::as<Values>(step.at("gradient"));
+        const Values before = weights;
+        muon.update({.rows = shape[0],
+                     .columns = shape[1],
+                     .parameters = weights.data(),
+                     .gradients = gradient.data(),
+                     .momentum = momentum.data(),
+                     .learning_rate = rate,
+                     .weight_decay = testing::as<double>(entry.at("weight_decay"))},
+                    team_, products_);
+        const std::string what = fmt::format("{} x {}, {}, {}, step {}", shape[0], shape[1],
+                                             spectral ? "spectral" : "rms", spec.nesterov, i);
+        EXPECT_LT(largest_deviation(momentum, testing::as<Values>(step.at("momentum_buffer"))), 1e-5) << what;
+        EXPECT_LT(largest_deviation(weights, testing::as<Values>(step.at("weights"))), weight_tolerance)
+            << what;
+        // The direction of the step, of which the weights show little.
+        const double factor = rate * muon_scale(spec.scale, shape[0], shape[1]);
+        Values direction(weights.size());
+        for (size_t at = 0; at < direction.size(); ++at) {
+          const double kept =
+              before[at] * (1 - rate * testing::as<double>(entry.at("weight_decay"))) - weights[at];
+          direction[at] = static_cast<float>(kept / factor);
+        }
+        EXPECT_LT(largest_deviation(direction, testing::as<Values>(step.at("orthogonal"))),
+                  direction_tolerance)
+            << what;
+        weights = testing::as<Values>(step.at("weights"));
+        momentum = testing::as<Values>(step.at("momentum_buffer"));
+      }
+    }
+  }
+
+  ThreadTeam team_{2};
+  MatrixProducts products_{team_};
+};
+
+TEST_P(MuonVectors, AreMetInF32) {
+  expect_within<float>(1e-5, 2e-4);
+}
+
+TEST_P(MuonVectors, AreFollowedInBf16ToItsPrecision) {
+  if (!MatrixProducts::supports_bf16()) GTEST_SKIP() << "this processor has no bf16 matrix products";
+  expect_within<Bf16>(5e-3, 0.1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, MuonVectors, testing::simd_targets(), testing::simd_target_name);
+
+class MuonTest : public ::testing::Test {
+ protected:
+  void update(const MuonUpdate& update, const MuonSpec& spec = {}) {
+    Muon<float> muon(spec, update.rows * update.columns, std::min(update.rows, update.columns));
+    muon.update(update, team_, products_);
+  }
+
+  ThreadTeam team_{2};
+  MatrixProducts products_{team_};
+};
+
+TEST_F(MuonTest, LearnsAllDirectionsAtAboutTheSameSpeed) {
+  // Two directions, one a hundred times as strong as the other.
+  constexpr int64_t kRows = 2;
+  constexpr int64_t kColumns = 4;
+  const Values gradients = {100, 0, 0, 0, 0, 1, 0, 0};
+  Values parameters(8);
+  Values momentum(8);
+  update({.rows = kRows,
+          .columns = kColumns,
+          .parameters = parameters.data(),
+          .gradients = gradients.data(),
+          .momentum = momentum.data(),
+          .learning_rate = 1});
+  const double scale = muon_scale(MuonScale::kRms, kRows, kColumns);
+  // What five steps of Newton-Schulz make of a singular value: near 1, not 1.
+  EXPECT_NEAR(-parameters[0] / scale, 1, 0.35);
+  EXPECT_NEAR(-parameters[5] / scale, 1, 0.35);
+  for (const size_t other : {1, 2, 3, 4, 6, 7}) EXPECT_NEAR(parameters[other], 0, 1e-6);
+}
+
+TEST_F(MuonTest, HasUpdatesOfTheSizeOfAdamwsByRmsScale) {
+  constexpr int64_t kRows = 48;
+  constexpr int64_t kColumns = 96;
+  const Values gradients = random_values(kRows * kColumns, 1);
+  Values parameters(gradients.size());
+  Values momentum(gradients.size());
+  update({.rows = kRows,
+          .columns = kColumns,
+          .parameters = parameters.data(),
+          .gradients = gradients.data(),
+          .momentum = momentum.data(),
+          .learning_rate = 1});
+  double squares = 0;
+  for (const float value : parameters) squares += static_cast<double>(value) * value;
+  EXPECT_NEAR(std::sqrt(squares / static_cast<double>(parameters.size())), 0.2, 0.05);
+}
+
+TEST_F(MuonTest, ScalesByTheMatrixsShape) {
+  EXPECT_DOUBLE_EQ(muon_scale(MuonScale::kSpectral, 64, 16), 2);
+  EXPECT_DOUBLE_EQ(muon_scale(MuonScale::kSpectral, 16, 64), 1);
+  EXPECT_DOUBLE_EQ(muon_scale(MuonScale::kRms, 16, 100), 2);
+}
+
+TEST_F(MuonTest, LeavesAMatrixWithoutGradientToItsWeightDecay) {
+  const Values gradients(6);
+  Values parameters = {1, 2, 3, 4, 5, 6};
+  Values momentum(6);
+  update({.rows = 3,
+          .columns = 2,
+          .parameters = parameters.data(),
+          .gradients = gradients.data(),
+          .momentum = momentum.data(),
+          .learning_rate = 0.5,
+          .weight_decay = 0.5});
+  EXPECT_THAT(parameters, ::testing::ElementsAre(0.75F, 1.5F, 2.25F, 3, 3.75F, 4.5F));
+}
+
+TEST_F(MuonTest, WritesTheRoundedCopyThatProductsRead) {
+  const Values gradients = random_values(12, 1);
+  Values parameters = random_values(12, 2);
+  Values momentum(12);
+  std::vector<Bf16> rounded(12);
+  update({.rows = 4,
+          .columns = 3,
+          .parameters = parameters.data(),
+          .parameters_bf16 = rounded.data(),
+          .gradients = gradients.data(),
+          .momentum = momentum.data(),
+          .learning_rate = 0.1});
+  for (size_t i = 0; i < rounded.size(); ++i)
+    EXPECT_EQ(to_float(rounded[i]), to_float(to_bf16(parameters[i])));
+}
+
+TEST_F(MuonTest, ClipsTheGradientThatItIsGiven) {
+  const Values gradients = random_values(12, 1);
+  Values parameters(12);
+  Values momentum(12);
+  update({.rows = 4,
+          .columns = 3,
+          .parameters = parameters.data(),
+          .gradients = gradients.data(),
+          .momentum = momentum.data(),
+          .gradient_scale = 0.25,
+          .learning_rate = 0.1});
+  for (size_t i = 0; i < momentum.size(); ++i) EXPECT_NEAR(momentum[i], 0.05 * 0.25 * gradients[i], 1e-6);
+}
+
+}  // namespace
+}  // namespace templar
