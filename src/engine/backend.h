@@ -1,5 +1,5 @@
-// What an Engine computes with: the seam between what all engines do alike and the processor's or a device's
-// arithmetic. The Engine has checked every batch and cut it into parts that fit.
+// What an Engine computes with. Above it is what all engines do alike; below it the arithmetic of the
+// processor or of a device. The Engine has checked every batch and cut it into parts that fit.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ class Backend {
 
   // The current values, in the host's memory.
   [[nodiscard]] virtual ParameterBuffers& parameters() = 0;
-  // What the host's memory holds of the parameters is what they are from now on.
+  // The parameters become what the host's memory holds now.
   virtual void take_parameters() = 0;
   [[nodiscard]] virtual StateTree state_tree() = 0;
 
@@ -35,8 +35,8 @@ class Backend {
   [[nodiscard]] virtual std::vector<Moment> moments() = 0;
   virtual void take_moments() = 0;
 
-  // Adds the gradient of `scale` times the part's summed loss to that of the batch's parts before, and its
-  // loss to theirs; the first part of a batch begins anew.
+  // Adds one part of a batch to the sums: its summed loss, and the gradient of `scale` times that loss. With
+  // `first` the sums begin at 0.
   virtual void add_gradient(const TokenBatch& part, float scale, bool first) = 0;
   struct GradientSum {
     double loss = 0;  // nats, summed over the batch

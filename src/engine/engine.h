@@ -1,11 +1,11 @@
-// The one room that computes a model. An Engine owns a model's f32 master parameters and, if it trains, their
-// gradients and the inner optimiser's moments. Its memory is allocated at its making; only what keeps the
-// tokens of generation, and a device's copies in the host's memory, come when they are first asked for. Not
-// thread-safe: one caller at a time; several engines in one process don't disturb each other, each works with
-// its own team of threads.
+// The one room that computes a model. An Engine owns a model's f32 master parameters (the exact values;
+// matrix products may read a rounded copy) and, if it trains, their gradients and the inner optimiser's
+// moments. Its memory is allocated at its making; only what keeps the tokens of generation, and a device's
+// copies in the host's memory, come when they are first asked for. Not thread-safe: one caller at a time;
+// several engines in one process don't disturb each other, each works with its own team of threads.
 //
-// What every engine does alike stands here: checks, the cutting of batches, choosing tokens. What computes
-// is a Backend (backend.h): the processor's, or a device's.
+// What every engine does alike is here: checks, the cutting of batches, choosing tokens. What computes is a
+// Backend (backend.h): the processor's, or a device's.
 #pragma once
 
 #include <cstdint>
@@ -176,7 +176,7 @@ class Engine {
   // Names and sizes stay. Fails as optimiser_state does, and as edit does.
   [[nodiscard]] Status edit_optimiser_state(const std::function<Status(OptimiserState&)>& edit);
 
-  // For those who made it and know what it is.
+  // For the code that made this engine and knows the backend's type: benchmarks and tests.
   [[nodiscard]] Backend& backend() { return *backend_; }
 
  private:

@@ -60,19 +60,19 @@ inline constexpr FieldForm kTrainingStep[] = {
     kWindow,
     kGlobalStep,
     kStateRoot,
-    {"gather_accepted", kInteger, "contributions that its gather took"},
-    {"gather_rejected", kInteger, "contributions that its gather refused or missed"},
+    {"gather_accepted", kInteger, "contributions that the window's outer step took"},
+    {"gather_rejected", kInteger, "contributions that its own gather refused or missed"},
     {"gather_success_rate", kFloat, "per cent that were accepted", kSometimes},
-    {"gather_peers", kText, "uids that were accepted, [1, 2]"},
-    {"skipped_peers", kText, "uids that were not accepted"},
+    {"gather_peers", kText, "uids whose contributions the outer step took, [1, 2]"},
+    {"skipped_peers", kText, "uids that its own gather refused or missed"},
     {"record_confirmed", kInteger, "1 if the leader's record was there, 0 if not"},
     {"loss", kFloat, "nats a token, mean of its inner steps", kSometimes},
     {"inner_steps", kInteger, "done", kSometimes},
     {"learning_rate", kFloat, "of the last inner step", kSometimes},
     {"gradient_norm", kFloat, "mean of its inner steps", kSometimes},
     {"tokens", kInteger, "trained on", kSometimes},
-    {"tokens_per_sec", kFloat, "while it trained", kSometimes},
-    {"train_seconds", kFloat, "of the inner steps", kSometimes},
+    {"tokens_per_sec", kFloat, "tokens / train_seconds", kSometimes},
+    {"train_seconds", kFloat, "of the inner steps, compression, proof and sealing", kSometimes},
     {"contribution_bytes", kInteger, "of the contribution, headers included", kSometimes},
 };
 
@@ -106,11 +106,13 @@ inline constexpr FieldForm kValidatorScores[] = {
     {"ordinal", kFloat, "mu - 3 sigma"},
     {"sync_score", kFloat, "1: in sync; 0: three outer steps behind, or more"},
     {"final_score", kFloat, "what weights are made of"},
-    {"weight", kFloat, "its share of the pay, 0 to 1"},
+    {"weight", kFloat, "its share of the reward, 0 to 1"},
     {"loss_own_before", kFloat, "on the samples assigned to it, without its contribution", kSometimes},
     {"loss_own_after", kFloat, "on the samples assigned to it, with its contribution", kSometimes},
-    {"loss_random_before", kFloat, "on samples assigned to nobody, without its contribution", kSometimes},
-    {"loss_random_after", kFloat, "on samples assigned to nobody, with its contribution", kSometimes},
+    // The samples are drawn by a secret of the validator; one of them may also be assigned to somebody.
+    {"loss_random_before", kFloat, "on samples drawn from the whole shard, without its contribution",
+     kSometimes},
+    {"loss_random_after", kFloat, "on samples drawn from the whole shard, with its contribution", kSometimes},
 };
 
 inline constexpr FieldForm kValidatorOpenskill[] = {
@@ -149,7 +151,7 @@ inline constexpr FieldForm kValidatorInactivity[] = {
     {"reason", kText, "the penalty in a sentence"},
 };
 
-// The reference has window and step as tags; as fields they are ours.
+// The reference system has window and step as tags alone; these measurements have them as fields too.
 inline constexpr FieldForm kCheckpointTags[] = {
     {"window", kTag, "the checkpoint's"},
     {"global_step", kTag, "the checkpoint's"},
@@ -254,7 +256,7 @@ inline constexpr FieldForm kSystem[] = {
     {"process_read_bytes", kInteger, "from disks, since it started", kSometimes},
     {"process_written_bytes", kInteger, "to disks, since it started", kSometimes},
     {"process_open_files", kInteger, "of the process", kSometimes},
-    {"gpu_count", kInteger, "0 if NVIDIA's library is not there", kSometimes},
+    {"gpu_count", kInteger, "GPUs that NVIDIA's library tells of; without one no GPU field", kSometimes},
     {"gpu_<n>_name", kText, "the model", kSometimes},
     {"gpu_<n>_utilisation_percent", kInteger, "0 to 100", kSometimes},
     {"gpu_<n>_memory_used_bytes", kInteger, "of the GPU", kSometimes},
@@ -298,7 +300,8 @@ inline constexpr MeasurementForm kMeasurements[] = {
   return find_measurement(name) != nullptr;
 }
 
-// A field, no tag, of some measurement. Not of those that are named by a phase or a GPU.
+// A field (not a tag) that some measurement has. Fields whose names contain a phase or a GPU's number are not
+// found.
 [[nodiscard]] constexpr bool is_measurement_field(std::string_view name) {
   return std::ranges::any_of(kMeasurements, [name](const MeasurementForm& form) {
     return std::ranges::any_of(form.fields, [name](const FieldForm& field) {

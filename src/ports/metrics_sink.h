@@ -16,7 +16,7 @@ namespace templar {
 using MetricValue = std::variant<int64_t, double, std::string>;
 
 struct Measurement {
-  std::string name;  // all there are: measurement_names.h
+  std::string name;  // one of those in measurement_names.h
   std::map<std::string, std::string> tags;
   std::map<std::string, MetricValue> fields;
   int64_t time_ns = 0;  // since the Unix epoch; 0: when it is written

@@ -106,6 +106,7 @@ class GzipSource final : public ByteSource {
       file_->skip(input.size() - stream_.avail_in);
       if (state == Z_STREAM_END) {
         inside_member_ = false;  // another member may follow
+        // Z_BUF_ERROR only says that it needs more input, or more room.
       } else if (state != Z_OK && state != Z_BUF_ERROR) {
         return fatal_error(file_->name() +
                            ": damaged gzip file: " + (stream_.msg != nullptr ? stream_.msg : zError(state)));

@@ -80,6 +80,8 @@ DataPublisher::~DataPublisher() {
 Status DataPublisher::remove_old() const {
   if (!is_there(folder_ / kManifestFile)) return {};
   const Result<DataManifest> old = read_manifest(folder_);
+  // The manifest first, and durably: without it the folder counts as unfinished, whatever becomes of the
+  // rest.
   TRY(remove_file(folder_ / kManifestFile));
   TRY(sync_path(folder_));
   if (!old) return {};  // it can't say which files are its own

@@ -23,6 +23,8 @@ size_t cut_position(std::string_view text, size_t limit) {
   if (line_end != std::string_view::npos) return line_end + 1;
   size_t cut = limit;
   const auto continues_character = [&](size_t i) { return (static_cast<uint8_t>(text[i]) & 0xc0) == 0x80; };
+  // A character of UTF-8 has at most three bytes that continue it; where there are more the text is no UTF-8,
+  // and any cut does.
   while (cut > limit - 3 && continues_character(cut)) --cut;
   return continues_character(cut) ? limit : cut;
 }

@@ -66,6 +66,7 @@ struct OpenObject {
 
 // Fails (skip) if it is missing.
 Result<OpenObject> open_object(const fs::path& path, std::string_view bucket, std::string_view key) {
+  // What else somebody has put there is no object: a link is not followed, and a pipe holds nobody up.
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!file.valid() && is_absent(errno)) return missing(bucket, key);
   if (!file.valid()) return read_error(named(bucket, key), errno);
@@ -99,6 +100,7 @@ Result<TemporaryFile> make_temporary(const fs::path& folder, const std::string& 
     fs::path path = folder / fmt::format("{}-{}", ::getpid(), counter++);
     Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
     if (file.valid()) return TemporaryFile{std::move(path), std::move(file)};
+    // A killed writer that had the same process id may have left one of that name.
     if (errno != EEXIST) return write_error(what + ": " + folder.string(), errno);
   }
 }
@@ -182,6 +184,7 @@ Status list_folder(const fs::path& folder, const std::string& folder_key, std::s
 
 FileObjectStore::FileObjectStore(fs::path root, const Clock& clock)
     : root_(fs::absolute(root).lexically_normal()), clock_(clock) {
+  // Without the slash at its end: remove() climbs until it meets exactly this path.
   if (!root_.has_filename()) root_ = root_.parent_path();
 }
 
@@ -242,6 +245,8 @@ Status FileObjectStore::put_pieces(std::string_view bucket, std::string_view key
   const std::string what = named(bucket, key);
   TRY_ASSIGN(const TemporaryFile temporary, make_temporary(temporary_folder(), what));
   Status status = fill_temporary(temporary, size_bytes, write, bucket, key);
+  // The time is taken when the content is whole: what is still being written at the end of the put window is
+  // late.
   if (status) status = finish_temporary(temporary, clock_.now_ms(), what);
   if (status) status = move_into_place(temporary.path, bucket, key);
   if (!status) ::unlink(temporary.path.c_str());
@@ -261,6 +266,7 @@ Status FileObjectStore::move_into_place(const fs::path& temporary, std::string_v
     if (errno == ENOTEMPTY || errno == EEXIST || errno == EISDIR) {
       return fatal_error(what + ": there are objects under " + std::string(key) + "/");
     }
+    // A remove() has pruned the folder between making it and the rename: it is made again.
     if (errno != ENOENT) return write_error(what, errno);
   }
   return retry_error(what + ": its folder was removed again and again");

@@ -49,6 +49,8 @@ class NoBrokenPipe {
 
 size_t take_body(const char* data, size_t, size_t size, void* response) {
   std::string& body = static_cast<HttpResponse*>(response)->body;
+  // What is above the bound is thrown away but counted as taken: curl would end the transfer otherwise, and
+  // the status would be lost.
   body.append(data, std::min(size, kMaxResponseBytes - body.size()));
   return size;
 }

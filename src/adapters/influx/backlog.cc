@@ -19,6 +19,7 @@ uint64_t Backlog::push(PackedBatch batch) {
 uint64_t Backlog::spill() {
   uint64_t gone = 0;
   disk_failure_.clear();
+  // Oldest first, up to the first failure: what is on the disk must be older than what is in memory.
   while (spool_ && !kept_.empty()) {
     const auto pushed = spool_->push(kept_.front());
     if (!pushed) {

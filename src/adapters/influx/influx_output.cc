@@ -80,6 +80,8 @@ void InfluxOutput::append(const Measurement& measurement) {
     return;
   }
   if (++lines_points_ == 1) {
+    // Between half the interval and all of it, at random: nodes that began together don't all send in one
+    // instant.
     lines_due_ms_ = clock_.now_ms() + static_cast<int64_t>(static_cast<double>(flush_interval_.count()) *
                                                            (0.5 + 0.5 * write_jitter_.uniform()));
     wake_.notify_one();  // it has to know when to come
@@ -145,6 +147,7 @@ void InfluxOutput::run() {
     lock.unlock();
     for (PackedBatch& batch : taken) send_or_keep(std::move(batch));
     if (stopping) break;
+    // One a round: neither new batches nor a flush() wait behind a long backlog.
     if (!backlog_.empty() && time_until(retry_at_ms_, clock_.now_ms(), kLongestRetry).count() == 0)
       static_cast<void>(send_oldest());
     lock.lock();
@@ -167,6 +170,8 @@ milliseconds InfluxOutput::time_to_wait() const {
 }
 
 void InfluxOutput::send_or_keep(PackedBatch batch) {
+  // Behind those that wait, so that they leave in their order; a server that is away is only asked when a
+  // retry is due.
   if (back_off_.failing() || !backlog_.empty()) {
     keep(std::move(batch));
     return;

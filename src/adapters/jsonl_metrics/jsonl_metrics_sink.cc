@@ -37,6 +37,7 @@ void append_value(std::string& out, const MetricValue& value) {
   }
   const size_t start = out.size();
   append_number(number);
+  // A float stays one when it is read back, also where it is a whole number.
   if (out.find_first_of(".e", start) == std::string::npos) out += ".0";
 }
 
@@ -155,6 +156,7 @@ Result<JsonlPage> read_jsonl_measurements(const std::filesystem::path& path, uin
   const ReadOutcome outcome = read_at(file.get(), offset, bytes);
   if (outcome.error != 0) return file_error(path, outcome.error);
   std::string_view rest = as_text(ByteView(bytes).first(outcome.size));
+  // Only whole lines: the writer may be in the middle of the last one, which the next page begins with.
   for (size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
     const std::string_view line = rest.substr(0, end);
     rest.remove_prefix(end + 1);

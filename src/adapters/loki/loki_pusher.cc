@@ -154,6 +154,7 @@ class LokiPusher::Worker {
     const auto is_wanted = [&]() REQUIRES(queue_->mutex) {
       return queue_->stopping || (queue_->oldest() < queue_->wanted_below && !queue_->waiting.empty());
     };
+    // First for any event, then for more of them, at most an interval long.
     queue_->changed.wait(queue_->mutex,
                          [&]() REQUIRES(queue_->mutex) { return is_wanted() || !queue_->waiting.empty(); });
     queue_->changed.wait_for(queue_->mutex, options_.interval, [&]() REQUIRES(queue_->mutex) {
@@ -286,6 +287,7 @@ LokiPusher::~LokiPusher() {
     queue_->changed.notify_all();
     queue_->changed.wait_for(queue_->mutex, exit_deadline_,
                              [&]() REQUIRES(queue_->mutex) { return queue_->stopped; });
+    // From here on an event is counted as dropped, not kept: sinks may live longer than the pusher.
     queue_->closed = true;
     queue_->changed.notify_all();
   }

@@ -166,6 +166,8 @@ Result<FolderShardSource::Description> describe_by_names(const fs::path& folder,
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
     const bool is_shard = name.starts_with("train_") && name.ends_with(".npy");
+    // A shard behind a gap would be left out without a word, and the node would train on other data than the
+    // rest.
     if (is_shard && name > train_file_name(description.shards.size())) {
       return fatal_error(fmt::format("{} is missing, {} is there",
                                      (folder / train_file_name(description.shards.size())).string(), name));
@@ -221,6 +223,7 @@ Result<std::unique_ptr<ShardSource>> open_data_folder(const fs::path& folder,
   TRY_ASSIGN(FolderShardSource::Description description,
              has_manifest ? describe_by_manifest(folder, options.sequence_length)
                           : describe_by_names(folder, options.sequence_length));
+  // Every shard once, at the start: a missing file is better said now than when its turn comes, days later.
   for (const ShardFiles& files : description.shards) TRY(map_shard(files, description.sequence_length));
   if (description.heldout) TRY(map_shard(*description.heldout, description.sequence_length));
   if (options.verify && has_manifest) TRY(verify_data_folder(folder));

@@ -179,6 +179,7 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const std::filesystem::
   {
     TRY_ASSIGN(SqliteConnection connection, SqliteConnection::open(path, true));
     TRY_ASSIGN(const int64_t tables, connection.integer("SELECT count(*) FROM sqlite_schema"));
+    // Asked without the write lock first: nearly every start finds them made.
     if (tables == 0) TRY(create_schema(connection, seed));
   }
   TRY_ASSIGN(std::unique_ptr<SqliteLedger> ledger, open_existing(path));

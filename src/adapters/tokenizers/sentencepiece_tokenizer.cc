@@ -124,6 +124,8 @@ Result<std::unique_ptr<Tokenizer>> load_sentencepiece_tokenizer(const std::files
 }
 
 Result<Bytes> train_sentencepiece_model(const std::vector<std::string>& texts, uint64_t vocab_size) {
+  // Nothing is normalised, trimmed or prefixed, so that decoding gives back the text that was encoded. One
+  // thread, so that nothing depends on how many there are.
   const std::unordered_map<std::string, std::string> settings = {
       {"model_type", "bpe"},
       {"vocab_size", std::to_string(vocab_size)},

@@ -1,5 +1,5 @@
-// What one machine alone would have reached: plain AdamW on one miner's samples, as many steps as the miner
-// took, the same schedule.
+// What one machine alone would have reached: the run's inner optimiser on one miner's samples, as many steps
+// as the miner took, the same schedule, no outer step.
 #pragma once
 
 #include <string_view>

@@ -201,7 +201,8 @@ OptionTable how_options(LocalnetOptions& options, bool& no_baseline) {
       {"--dump-pseudo-gradients", &options.dump_folder,
        "Write what each miner compresses each window into this folder, as safetensors: 8 bytes a parameter "
        "each time"},
-      {"--no-baseline", &no_baseline, "Leave out the plain AdamW run that the network is compared with"},
+      {"--no-baseline", &no_baseline,
+       "Leave out the one machine that trains alone, with which the network is compared"},
       {"--heldout-samples",
        &options.heldout_samples,
        "Held-out samples that checkpoints are measured on (0: all)",

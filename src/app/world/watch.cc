@@ -116,8 +116,14 @@ Status Watch::open_outputs(const WatchOptions& options, const std::filesystem::p
     outputs_.push_back(std::move(influx));
   }
   if (options.prometheus_port >= 0) {
-    TRY_ASSIGN(auto exporter,
-               PrometheusExporter::open({.host = options.prometheus_host, .port = options.prometheus_port}));
+    const auto dropped = [others = outputs_] {
+      uint64_t sum = 0;
+      for (const std::shared_ptr<MetricsOutput>& output : others) sum += output->dropped();
+      return sum;
+    };
+    TRY_ASSIGN(auto exporter, PrometheusExporter::open({.host = options.prometheus_host,
+                                                        .port = options.prometheus_port,
+                                                        .metrics_dropped = dropped}));
     log(LogLevel::kInfo, "metrics", "served to Prometheus",
         {{"address", fmt::format("http://{}:{}/metrics", options.prometheus_host, exporter->port())}});
     outputs_.push_back(std::move(exporter));
@@ -128,7 +134,7 @@ Status Watch::open_outputs(const WatchOptions& options, const std::filesystem::p
 Result<std::unique_ptr<MetricsSink>> Watch::open_sink(const std::filesystem::path& metrics_file,
                                                       std::map<std::string, std::string> tags,
                                                       bool reports_machine) {
-  TRY(make_folder(metrics_file.parent_path()));
+  if (metrics_file.has_parent_path()) TRY(make_folder(metrics_file.parent_path()));
   TRY_ASSIGN(auto file, JsonlMetricsSink::open(metrics_file));
   std::vector<std::shared_ptr<MetricsOutput>> outputs = outputs_;
   outputs.insert(outputs.begin(), std::move(file));

@@ -16,7 +16,7 @@ namespace {
 constexpr const char* kFolders[] = {"/var/tmp", "/tmp"};
 
 std::unexpected<Error> scratch_error(int error) {
-  return fatal_error(std::string("temporary file in /var/tmp: ") + std::strerror(error));
+  return fatal_error(std::string("temporary file in /var/tmp or /tmp: ") + std::strerror(error));
 }
 
 }  // namespace

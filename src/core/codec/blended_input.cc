@@ -52,6 +52,7 @@ struct TwoInputs {
 
   template <class D>
   HWY_INLINE hn::Vec<D> at(D d, size_t i) const {
+    // Not MulAdd: it would round once where BlendedInput::at() rounds twice.
     return hn::Add(base.at(d, i), added.at(d, i));
   }
   HWY_INLINE void fetch(size_t begin, size_t count) const {
@@ -66,6 +67,8 @@ HWY_INLINE bool read_rows(const Input& input, const TileRows& rows, float* tile,
   const hn::CappedTag<float, 1> one;
   const hn::RebindToSigned<decltype(d)> integers;
   const hn::RebindToSigned<decltype(one)> one_integer;
+  // Without sign the bits of floats, read as integers, are ordered as the floats are, with infinity and NaN
+  // above all finite ones: one maximum finds both.
   constexpr int32_t kLargestFinite = 0x7f7fffff;
   const size_t lanes = hn::Lanes(d);
   auto largest = hn::Zero(integers);

@@ -1,5 +1,5 @@
-// The values that a parameter is compressed from, computed as they are read: nothing is stored until
-// everything succeeded.
+// The values that a parameter is compressed from, computed when they are read. Nothing is changed but what
+// `out` names.
 #pragma once
 
 #include <span>
@@ -25,7 +25,8 @@ struct BlendedInput {
   }
 };
 
-// Where the rows of a tile lie in a dense parameter; those of the tile that comes next are fetched ahead.
+// Where a tile's rows lie in its dense parameter, and where the next tile begins: its rows are brought into
+// the cache early.
 struct TileRows {
   size_t first = 0;  // row r begins at first + r * stride
   size_t stride = 0;

@@ -66,11 +66,13 @@ float quantise_chunk(std::span<const float> values, std::span<const float> codeb
     assign_levels(values, scale, magnitudes, codes);
     scale = best_scale(values, magnitudes, codes);
   }
+  // The refined scale need not be one that a block can say.
   scale = std::min(round_block_scale(scale), largest_block_scale(std::ssize(codebook)));
   if (scale == 0.0f) {
     std::ranges::fill(codes, 0);
     return scale;
   }
+  // Once more, for the rounded scale: that is the one by which peers decode.
   assign_levels(values, scale, magnitudes, codes);
   for (size_t i = 0; i < values.size(); ++i) {
     codes[i] = static_cast<uint8_t>(codes[i] + (values[i] < 0.0f ? level_count : 0));

@@ -1,6 +1,6 @@
 // The quantiser block_log: a scale for each chunk, and for each value a sign and one of a few magnitudes,
-// each a quarter larger than the one before. What is kept of a chunk lies close above one threshold, so most
-// values take the lowest magnitude and cost little more than their sign. Formula: docs/protocol.md,
+// each a quarter larger than the one before. The kept values of a chunk lie close above one threshold, so
+// most of them take the lowest magnitude and cost little more than their sign. Formula: docs/protocol.md,
 // "Compression".
 #pragma once
 

@@ -23,8 +23,8 @@ void decompress(const EncodedParameter& encoded, const CodecSpec& codec, std::sp
                 ThreadTeam& team);
 
 // SparseLoCo's error feedback, all parameters: e <- beta*e + delta; q = compress(e); e <- e - decompress(q).
-// pseudo_gradient is theta_start - theta_local on entry, and the new error feedback on success: the caller
-// lets the two change places. error_feedback is the old one and is only read, so that a failure costs
+// On entry pseudo_gradient is theta_start - theta_local. On success it holds the new error feedback: the
+// caller swaps the two buffers. error_feedback is the old one and is only read, so that a failure costs
 // nothing; what pseudo_gradient holds is then unspecified. Fails (skip) if a value is not finite or too large
 // to be sent, and names the parameter and the element.
 [[nodiscard]] Result<std::vector<EncodedParameter>> compress_with_error_feedback(

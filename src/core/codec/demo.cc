@@ -24,6 +24,7 @@ Result<std::vector<EncodedParameter>> prepare_demo(const DemoStep& step, Paramet
                                gradients[i],
                                static_cast<float>(step.learning_rate)};
     if (step.iteration > 0) next_momentum.base = momentum[i];
+    // The new momentum goes where the gradient was: the old one stays whole until all have succeeded.
     TRY_ASSIGN(EncodedParameter parameter,
                encode_parameter(next_momentum, layout[i], codec, team, {gradients[i], subtract_sent}));
     encoded.push_back(std::move(parameter));

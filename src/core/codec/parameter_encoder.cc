@@ -76,6 +76,7 @@ class ChunkEncoder {
       if (transforms_) store_tile(rows);
       return;
     }
+    // What peers will decode, not what was selected: so the quantiser's error stays in the remainder as well.
     decode_values(encoded_, chunk, sent_values_);
     if (!transforms_) return subtract_sent(positions_of(chunk), sent_values_, rows, remainder_.out);
     transform_.inverse_sparse(positions_of(chunk), sent_values_, coefficients_, scratch_);
@@ -186,6 +187,7 @@ Result<EncodedParameter> encode_parameter(const BlendedInput& input, const Param
       }
     }
   });
+  // Asked at the end, of all threads: the lowest failure is told, whichever thread came first.
   if (const Status status = failure.status(); !status)
     return annotate(status.error(), "compress " + parameter.name);
   if (chunk_by_chunk) return encoded;

@@ -10,8 +10,9 @@
 
 namespace templar {
 
-// Where the input is stored, less what was sent of it. Empty: nowhere. out may be one of the inputs itself,
-// not a shifted part of it.
+// out receives the input minus what was sent, or all of the input where subtract_sent is false. Where out is
+// empty nothing is stored. It may be the memory of one of the inputs, but must not overlap an input in any
+// other way.
 struct Remainder {
   std::span<float> out;
   bool subtract_sent = true;

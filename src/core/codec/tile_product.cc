@@ -29,6 +29,7 @@ HWY_INLINE void multiply_block(D d, const TileProduct& product, size_t row, size
     HWY_UNROLL(8)
     for (size_t r = 0; r < kRows; ++r) {
       const auto factor = hn::Set(d, left[r * product.left_row + i]);
+      // Not MulAdd: on the consensus path every processor rounds product and sum.
       HWY_UNROLL(4)
       for (size_t v = 0; v < kVectors; ++v) sums[r][v] = hn::Add(sums[r][v], hn::Mul(factor, right[v]));
     }
@@ -172,6 +173,7 @@ void fold_rows_of(const float* in, size_t half, size_t columns, float* sum, floa
 
 // Rows r and half - 1 - r take each other's places for their differences, so they go together.
 void mirror_rows_of(float* rows, size_t half, size_t columns) {
+  // With an odd half the middle row is its own partner: all four are loaded before any is stored.
   for (size_t near = 0; 2 * near < half; ++near) {
     const size_t far = half - 1 - near;
     float* const even_near = rows + near * columns;

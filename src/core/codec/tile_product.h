@@ -24,10 +24,10 @@ struct TileProduct {
 
 void multiply(const TileProduct& product);
 
-// Two such products with matrices of half the size, E = left_even x even and O = left_odd x odd, all inner
-// indices ascending, whose results are joined row by row: element 2c of out's row is E[r][c] and 2c + 1 is
-// O[r][c] (kInterleaved), or element c is E[r][c] + O[r][c] and size - 1 - c is E[r][c] - O[r][c]
-// (kMirrored).
+// Two products of half the size: E = left_even x even and O = left_odd x odd, inner indices ascending. They
+// are joined row by row:
+// kInterleaved: out's row is E[0], O[0], E[1], O[1], ...
+// kMirrored: element c of out's row is E[c] + O[c], and its mirror image, 2 * half - 1 - c, is E[c] - O[c].
 enum class Join { kInterleaved, kMirrored };
 struct HalfProducts {
   const float* left_even;  // element i of row r is at r * left_row + i * left_step

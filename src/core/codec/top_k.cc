@@ -78,6 +78,7 @@ void compact_places(const int32_t* magnitudes, size_t count, int32_t floor, int3
 // this ends, and where ties forbid such a floor, it ends at the magnitude that is tied.
 int32_t keep_largest(int32_t* magnitudes, int32_t* places, size_t count, size_t kept, int32_t floor) {
   int64_t low = floor;
+  // The first number above every magnitude, NaN's included: one more than an int32_t holds.
   int64_t high = int64_t{1} << 31;
   size_t reach_low = count;
   size_t reach_high = 0;
@@ -91,6 +92,8 @@ int32_t keep_largest(int32_t* magnitudes, int32_t* places, size_t count, size_t 
   if (reach_low != kept) {
     size_t room = kept - reach_high;
     for (size_t i = 0; i < count; ++i) {
+      // Of the tied ones the first keep their room, the rest are taken out: candidates are in the order of
+      // positions.
       if (magnitudes[i] == smallest && (room == 0 || room-- == 0)) magnitudes[i] = -1;
     }
   }
@@ -138,6 +141,8 @@ void select_top_k(std::span<const float> values, std::span<uint16_t> positions, 
   };
   int32_t floor = scratch.floor;
   size_t found = gather(floor);
+  // The guess from the chunk before does not fit this one: too few reach it, or so many that a new floor
+  // comes before bisecting them.
   if (found < kept || found > 4 * kept + 256) {
     floor = ranking_floor(values, kept);
     found = gather(floor);

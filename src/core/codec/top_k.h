@@ -12,7 +12,8 @@ namespace templar {
 struct TopKScratch {
   std::vector<int32_t> magnitudes;  // of the candidates
   std::vector<int32_t> places;
-  int32_t floor = 0;  // a magnitude that the next chunk's kept values probably reach, and few others
+  // A guess: about as many values of the next chunk as are kept have at least this magnitude.
+  int32_t floor = 0;
 };
 
 // Writes, ascending, the positions of the positions.size() values of largest magnitude; of equal magnitudes

@@ -70,8 +70,9 @@ class BitCounter {
   int64_t total_ = 0;
 };
 
-// Reads bytes [begin, end) of a memory that it does not own. What lies behind end reads as whatever is there,
-// and behind the memory as 0: the caller asks overran() when a unit is done, and bounds its work until then.
+// Reads the bytes [begin, end) of a memory that it does not own. To read past end is no error here: it gives
+// the bits that are there, and 0 behind the memory. So callers bound their loops, and ask overran() after
+// each unit, such as a chunk.
 class BitReader {
  public:
   // So many bits are good after refill().
@@ -151,7 +152,8 @@ class BitReader {
   ByteView memory_;
   size_t next_ = 0;  // byte that is loaded next
   size_t end_ = 0;
-  // Bits that were loaded; above the first filled_ ones, those of the same place in memory or 0.
+  // Loaded bits. The lowest filled_ of them count. Higher ones may be set already, to what the memory holds
+  // there, and are loaded again.
   uint64_t word_ = 0;
   int filled_ = 0;
 };

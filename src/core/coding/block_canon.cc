@@ -27,6 +27,7 @@ void ModeChooser::add(const ModeChooser& other) {
 }
 
 uint8_t ModeChooser::cheapest() const {
+  // The first of the smallest: of equal costs the lowest mode, as the protocol says.
   return static_cast<uint8_t>(std::ranges::min_element(costs_) - costs_.begin());
 }
 

@@ -1,4 +1,5 @@
-// What a block's writer has to choose, so that a block has one encoding: what is cheapest.
+// The content of a block could be written in several ways. The cheapest one is prescribed, so that a content
+// has one encoding and one hash; this finds it.
 #pragma once
 
 #include <array>
@@ -16,14 +17,17 @@ constexpr uint32_t kMaxScaleIndex = (1u << kScaleIndexBits) - 1;
 constexpr uint32_t kMaxScaleStep = 2 * kMaxScaleIndex;
 constexpr int kMaxScaleRice = 14;
 
+// The step from one scale's index to the next as a number that is not negative: 0, -1, 1, -2, 2, ... become
+// 0, 1, 2, 3, 4, ...
 [[nodiscard]] constexpr uint32_t zigzag(uint32_t from, uint32_t to) {
   return to >= from ? 2 * (to - from) : 2 * (from - to) - 1;
 }
-// More than kMaxScaleIndex where the step leads out of the range.
+// The index that such a step leads to; more than kMaxScaleIndex where it leads out of the range.
 [[nodiscard]] constexpr uint32_t unzigzag(uint32_t from, uint32_t step) {
   return step % 2 == 0 ? from + step / 2 : from - (step + 1) / 2;
 }
 
+// Finds the Rice parameter that is cheapest for all steps added; of equal ones the lowest.
 class ScaleStatistics {
  public:
   void add(uint32_t step) {
@@ -47,6 +51,8 @@ class ScaleStatistics {
   return chunk % ((plan.chunk_count() + 63) / 64) == 0;
 }
 
+// Finds the mode in which counts and places of the chunks added take the fewest bits; of equal ones the
+// lowest.
 class ModeChooser {
  public:
   explicit ModeChooser(const ChunkPlan& plan);

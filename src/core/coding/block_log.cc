@@ -25,6 +25,8 @@ std::vector<float> block_log_codebook(int64_t bins) {
 
 float round_block_scale(float value) {
   CHECK(value >= 0.0f && value <= std::numeric_limits<float>::max());
+  // A carry into the exponent is right: it makes the next power of two. Beyond the largest number it makes
+  // infinity, which the quantiser bounds.
   const uint32_t bits = std::bit_cast<uint32_t>(value) + (1u << (kBlockScaleDroppedBits - 1));
   const float rounded = std::bit_cast<float>(bits & ~kDroppedMask);
   return rounded < std::numeric_limits<float>::min() ? 0.0f : rounded;
@@ -32,6 +34,7 @@ float round_block_scale(float value) {
 
 float largest_block_scale(int64_t bins) {
   const float limit = kMaxCodebookMagnitude / block_log_codebook(bins)[bins / 2 - 1];
+  // Down, not to the nearest: the product must not pass the limit.
   return std::bit_cast<float>(std::bit_cast<uint32_t>(limit) & ~kDroppedMask);
 }
 

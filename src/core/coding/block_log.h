@@ -1,4 +1,4 @@
-// The values that the quantiser block_log can say: a chunk's scale, and the codebook that all its blocks
+// The numbers that the quantiser block_log can express: a chunk's scale, and the codebook that all its blocks
 // share. docs/protocol.md, "Block".
 #pragma once
 

@@ -31,8 +31,10 @@ class BlockValidator {
     const int64_t begin = segment * kSegmentChunks;
     const int64_t end = std::min(begin + kSegmentChunks, block_.plan.chunk_count());
     ChunkDecoder decoder(block_, begin, chunk_);
+    // Each segment has a sum of its own: the order in which doubles are added is part of the protocol.
     double segment_sum = 0;
     for (int64_t number = begin; number < end; ++number) {
+      // decode() overwrites it, and a step is counted from the chunk before.
       const uint32_t index_before = decoder.scale_index_;
       if (const Problem problem = decoder.decode(chunk_); problem != Problem::kNone)
         return skip_error(fmt::format("{} in chunk {}", text_of(problem, decoder), number));
@@ -45,6 +47,7 @@ class BlockValidator {
     }
     checked_.squared_norm += segment_sum;
     const size_t end_reached = decoder.reader_.next_byte() - block_.segments;
+    // Bytes that nobody reads would give one content many encodings, and so many hashes.
     if (end_reached != block_.segment_end(segment)) {
       const size_t begin_of = block_.segment_begin(segment);
       return skip_error(fmt::format("segment: {} has {} bytes, its chunks take {}", segment,
@@ -101,6 +104,7 @@ class BlockValidator {
   Status check_codebook() {
     for (size_t bin = 0; bin < block_.codebook.size(); ++bin) {
       const float entry = block_.codebook[bin];
+      // An entry that no value uses could be anything, and one content would have many encodings.
       if (checked_.code_counts[bin] == 0 && entry != 0.0f) {
         return skip_error(fmt::format("codebook: entry {} is {}, but no value has that code", bin, entry));
       }
@@ -119,6 +123,7 @@ class BlockValidator {
       level_counts[code - levels] += level_counts[code];
     level_counts.resize(levels);
     const std::vector<uint8_t> odds = level_odds(level_counts);
+    // The odds are the last field before the segments' ends.
     const uint8_t* const stated = block_.bytes.data() + block_.ends - odds.size();
     for (size_t i = 0; i < odds.size(); ++i) {
       if (odds[i] == stated[i]) continue;

@@ -30,6 +30,7 @@ class CoderCache {
  public:
   std::shared_ptr<const CellCoder> find_or_make(const ChunkPlan& plan, int mode) {
     const Key key{plan.tile_rows, plan.tile_columns, plan.kept, mode};
+    // Held while a coder is made: threads that want the same one wait for it instead of each making it.
     const MutexLock lock(mutex_);
     if (const auto found = coders_.find(key); found != coders_.end()) return found->second;
     if (coders_.size() >= kMaxCoders) coders_.clear();
@@ -117,6 +118,8 @@ void CellCoder::cut_intervals() {
     intervals.emplace_back(middle, end);
   }
   interval_count_ = intervals.size();
+  // Halving ends at different depths, so they were not found in the order of the cells. A reader writes four
+  // counts for each, and relies on the next group's writing over those that are too many.
   std::ranges::sort(groups_, {}, &Group::first);
 }
 

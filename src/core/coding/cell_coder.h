@@ -65,11 +65,12 @@ class CellCoder {
     return (position - row * columns_) * rows_ + row;
   }
 
-  // Counts what scratch.cells hold: what the two below code. Coders of one plan that differ only in their
-  // class count alike.
+  // Counts the kept positions of each cell and interval, from scratch.cells, for put_counts() and
+  // put_places(). The counts do not depend on the class: coders of one plan that differ in nothing else may
+  // share them.
   void count_cells(CellScratch& scratch) const;
-  // First the counts, then the places. Sink is BitWriter or BitCounter. The places of one plan's coders that
-  // differ only in their class are coded alike.
+  // First the counts, then the places. Sink is BitWriter or BitCounter. The bits of the places do not depend
+  // on the class either.
   template <typename Sink>
   void put_counts(const CellScratch& scratch, Sink& sink) const;
   template <typename Sink>
@@ -103,13 +104,14 @@ class CellCoder {
     uint32_t compositions = 0;  // begin in compositions_, by symbol: for reading
     uint32_t symbols = 0;       // begin in symbols_, by the number of a composition: for writing
   };
-  // Its counts are coded together; where they are too many (it is crowded), half by half as a node's.
+  // With up to kMaxGroupItems items the counts of all its cells are one symbol. With more (a crowded group)
+  // the number of items in its left half is coded first, as a node's is, then each half in the same way.
   struct Group {
     uint32_t id = 0;     // of its interval
     uint32_t first = 0;  // cell
     uint32_t cells = 0;
     uint32_t tables = 0;  // begin in group_tables_, by items
-    uint32_t split = 0;   // begin in split_tables_, and
+    uint32_t split = 0;   // begin in split_tables_, where there are two cells or more
     uint32_t halves = 0;  // begin in halves_, where there are two cells or more
   };
   struct Range {
@@ -143,7 +145,9 @@ class CellCoder {
                                                      uint16_t* positions) const;
 
   uint32_t columns_, rows_;
-  uint64_t column_reciprocal_;  // of columns_, times 2^32: exact for quotients of 16 bits by 9
+  // 2^32 / columns_, rounded up: position * column_reciprocal_ >> 32 is exactly position / columns_ for every
+  // 16-bit position.
+  uint64_t column_reciprocal_;
   bool transposed_;
   int class_;
   uint32_t kept_;

@@ -11,8 +11,7 @@
 
 namespace templar {
 
-// What a chunk was decoded into, and the memory that this takes: one for each thread is enough, for blocks of
-// one plan.
+// A decoded chunk, and the memory for decoding it. A thread needs one for all blocks of the same plan.
 class DecodedChunk {
  public:
   explicit DecodedChunk(const ChunkPlan& plan)

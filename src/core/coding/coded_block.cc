@@ -92,6 +92,7 @@ Result<CodedBlock> read_head(ByteReader& reader, const BlockCoding& coding, cons
   TRY_ASSIGN(block.plan, read_shape(reader));
   if (expected != nullptr) {
     TRY(check_shape(block.plan, *expected));
+    // Equal in all that the bytes say; but how the chunks lie in the parameter stands in no block.
     block.plan = *expected;
   }
   if (coding.has_signs()) {
@@ -144,8 +145,11 @@ int64_t max_coded_block_size(const ChunkPlan& plan, const BlockCoding& coding) {
       plan.kept == plan.chunk_elements() ? 0 : intervals * kMaxPrefixBits + 6 * plan.kept;
   // A symbol has one level at least, and may have the code of a tuple that hardly ever occurs.
   const int64_t level_bits = levels == 1 ? 0 : kMaxPrefixBits * plan.kept;
+  // With the largest parameter a scale takes at most one 1, the 0 and the low bits; the cheapest parameter
+  // takes no more for all of them together.
   const int64_t sign_bits = coding.has_signs() ? plan.kept + kMaxScaleRice + 2 : 0;
   const int64_t bits = plan.chunk_count() * (position_bits + level_bits + sign_bits);
+  // Each segment is filled up to a whole byte.
   return header + bits / 8 + segments;
 }
 

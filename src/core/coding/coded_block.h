@@ -51,8 +51,8 @@ struct CodedBlock {
   std::shared_ptr<const CellCoder> cells;
   std::shared_ptr<const LevelCode> levels;
   ByteView bytes;       // those that it lies in
-  size_t ends = 0;      // where in them the segments' ends are, four bytes each, counted from
-  size_t segments = 0;  // where the first segment begins
+  size_t ends = 0;      // where in bytes the table of segment ends begins, four bytes each
+  size_t segments = 0;  // where in bytes the first segment begins; the ends are counted from there
 
   // Where segments lie, counted from the first one's begin.
   [[nodiscard]] size_t segment_begin(size_t number) const {

@@ -113,6 +113,7 @@ class BlockWriter {
       const MutexLock lock(mutex);
       scales.add(own_scales);
       modes.add(own_modes);
+      // In block_log a code and its negative have one level; in mean4 there are as many levels as codes.
       for (int64_t code = 0; code < coding_.bins; ++code)
         level_counts[code % level_counts.size()] += counts[0][code] + counts[1][code];
     });

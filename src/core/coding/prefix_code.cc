@@ -11,6 +11,7 @@ namespace {
 std::vector<uint32_t> ascending(size_t count, auto less) {
   std::vector<uint32_t> order(count);
   std::iota(order.begin(), order.end(), 0u);
+  // Stable: of equal weights the lower symbol comes first on every machine.
   std::ranges::stable_sort(order, less);
   return order;
 }
@@ -31,6 +32,7 @@ std::vector<uint32_t> prefix_code_lengths(std::vector<double> weights) {
   size_t next_symbol = 0;
   size_t next_joined = symbols;
   const auto smallest = [&] {
+    // Of equal weights the symbol comes before the joined one: writer and reader must break ties alike.
     if (next_joined == weights.size() ||
         (next_symbol < symbols && weights[order[next_symbol]] <= weights[next_joined])) {
       return order[next_symbol++];
@@ -98,6 +100,7 @@ void PrefixCodes::fill_lookup(PrefixTable& table, int lookup_bits) {
   lookup_.resize(lookup_.size() + (size_t{1} << bits), kLongCode);
   for (uint32_t symbol = 0; symbol < table.symbols; ++symbol) {
     if (codes[symbol].length > bits) continue;
+    // At most 12 bits are looked up, so a length fits four bits and no entry looks like kLongCode.
     const auto entry = static_cast<uint16_t>(symbol << 4 | codes[symbol].length);
     // Whatever bits follow the code, the entry is the same.
     for (uint32_t next = codes[symbol].bits; next <= table.mask; next += 1u << codes[symbol].length) {
@@ -109,6 +112,7 @@ void PrefixCodes::fill_lookup(PrefixTable& table, int lookup_bits) {
 uint32_t PrefixCodes::get_long(const PrefixTable& table, BitReader& reader) const {
   for (uint32_t symbol = 0; symbol < table.symbols; ++symbol) {
     const Code& code = codes_[table.codes + symbol];
+    // Codes that short are in the table, which did not have this one.
     if (low_bits(code.length) <= table.mask) continue;
     if ((reader.ready() & low_bits(code.length)) != code.bits) continue;
     reader.skip(code.length);

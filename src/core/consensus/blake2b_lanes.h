@@ -1,6 +1,6 @@
-// BLAKE2b-256 (RFC 7693) of many messages at once: a message in each lane of the processor's vectors. One
-// message after the other, as libsodium takes them, hashing is what loading a model and proving its state
-// root wait for.
+// BLAKE2b-256 (RFC 7693) of many messages at once: a message in each lane of the processor's vectors (a lane
+// is one of the numbers that a vector register holds). One message after the other, as libsodium takes them,
+// hashing is what loading a model and proving its state root wait for.
 #pragma once
 
 #include <span>

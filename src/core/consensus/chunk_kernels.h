@@ -27,7 +27,7 @@ struct TileOfTheta {
 struct ChunkSums {
   float* sums;
   uint16_t* senders;
-  std::span<const float> factors;  // what a sum is multiplied by, for each number that senders may hold
+  std::span<const float> factors;  // factors[n]: the factor of a sum of n contributions
 };
 
 // means[i] = sums[i] * its factor; sums and senders are 0 afterwards.

@@ -1,7 +1,7 @@
 // The step that every node makes alike: contributions in, the next model out, equal to the last bit
-// everywhere. Formulas: docs/protocol.md, "Outer step". Work is cut over chunks, never over peers; besides
-// the coded contributions memory is one chunk a thread, however many peers there are. Contributions must have
-// been parsed for this layout and spec (CHECK).
+// everywhere. Formulas: docs/protocol.md, "Outer step". Threads share the chunks, never the peers: besides
+// the coded contributions each thread needs memory for one chunk, however many peers there are. Contributions
+// must have been parsed for this layout and spec (CHECK).
 #pragma once
 
 #include <span>
@@ -19,7 +19,7 @@ using ContributionList = std::span<const Contribution* const>;
 [[nodiscard]] std::vector<const Contribution*> as_list(std::span<const Contribution> contributions);
 
 // c_i = min(1, m / (n_i + 1e-8)) of every contribution for every parameter; n_i the L2 norm of its values, m
-// their lower median.
+// the lower median of the norms: of an even number of norms the smaller one of the two in the middle.
 class ClipFactors {
  public:
   ClipFactors(size_t contributions, size_t parameters)
@@ -46,8 +46,8 @@ void apply_outer_step(ParameterSpans theta, const ParameterLayout& layout, const
                       ContributionList contributions, double learning_rate, ThreadTeam& team);
 
 // What one contribution alone would do: theta <- theta - learning_rate * clip_p * decoded (its sign in DeMo).
-// clip has one factor a parameter, as the gather gives them (ClipFactors::of). Not undone by subtracting:
-// callers keep a copy of theta.
+// clip has one factor a parameter, as the gather gives them (ClipFactors::of). To add the same again does not
+// give theta back to the last bit: callers keep a copy of theta.
 void apply_single(ParameterSpans theta, const ParameterLayout& layout, const RunSpec& spec,
                   const Contribution& contribution, std::span<const float> clip, double learning_rate,
                   ThreadTeam& team);

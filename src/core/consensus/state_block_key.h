@@ -1,4 +1,4 @@
-// The key of a state block's hash, for those who hash a model where it lies.
+// The key of a state block's hash, for code that hashes a model in place, such as a device's kernels.
 #pragma once
 
 #include <string_view>

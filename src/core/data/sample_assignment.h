@@ -54,10 +54,10 @@ class SampleAssignment {
 [[nodiscard]] SampleAssignment assign_samples(uint64_t run_seed, uint64_t uid, uint64_t window,
                                               uint64_t shard_samples, uint64_t count);
 
-// What a validator measures every miner of `window` on besides its own samples; the same for all of them.
+// What a validator measures every miner of `window` on, besides the miner's own samples; the same for all
+// miners. They are drawn from the whole shard, so that now and then one of them is also assigned to somebody.
 // validator_key is any bytes of the validator's own (at best a secret, since a miner that knows them could
-// train on these samples). A sample that somebody was assigned may be among them, as in any draw from the
-// shard.
+// train on these samples).
 [[nodiscard]] SampleAssignment unassigned_samples(uint64_t run_seed, ByteView validator_key, uint64_t window,
                                                   uint64_t shard_samples, uint64_t count);
 

@@ -1,6 +1,6 @@
-// A contribution: what a miner publishes for a window. Sealing one, its only parser, and the check that it is
-// the one that was asked for. The bytes are described in docs/protocol.md. All functions here are pure and
-// may run on any thread.
+// A contribution: what a miner publishes for a window. Sealing one (encoding, hashing and signing it), its
+// only parser, and the check that it is the one that was asked for. The bytes are described in
+// docs/protocol.md. All functions here are pure and may run on any thread.
 #pragma once
 
 #include <cstdint>

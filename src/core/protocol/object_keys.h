@@ -25,8 +25,8 @@ inline constexpr std::string_view kAcceptedContributionPrefix = "accepted/";
 // restart (scoreboard, peer lists, next window).
 inline constexpr std::string_view kValidatorStateKey = "scoreboard.json";
 
-// In the leader's bucket: a checkpoint's files, and the pointer to the newest one, written last. window is
-// the first window that starts from the checkpoint's model.
+// In a validator's bucket (every validator publishes): a checkpoint's files, and the pointer to the newest
+// one, written last. window is the first window that starts from the checkpoint's model.
 [[nodiscard]] std::string checkpoint_prefix(int64_t window);  // ends with '/'
 inline constexpr std::string_view kCheckpointsPrefix = "checkpoints/";
 inline constexpr std::string_view kLatestCheckpointKey = "checkpoints/latest";

@@ -36,7 +36,7 @@ struct ChunkPlan {
 };
 
 // shape has one or two dimensions, all >= 1; 1 <= codec.chunk <= kMaxChunkEdge; codec.topk >= 1.
-// kept = min(topk, chunk elements), made even by dropping one, but never 0.
+// kept = min(topk, chunk elements), one less where that is odd, but at least 1.
 [[nodiscard]] ChunkPlan plan_chunks(std::span<const int64_t> shape, const CodecSpec& codec);
 [[nodiscard]] std::vector<ChunkPlan> plan_chunks(const ParameterLayout& layout, const CodecSpec& codec);
 

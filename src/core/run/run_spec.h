@@ -1,7 +1,7 @@
-// The run spec: everything that all nodes of a run must agree on. Nothing else decides it, and nothing local
-// is in it. Its fields, their ranges and their effects stand in one table, visit_fields() in
-// run_spec_fields.h, which parsing, validation, the canonical form and the documentation (`templar run
-// fields`) all read.
+// The run spec: everything that all nodes of a run must agree on. They need to agree on nothing else, and
+// nothing that a node may choose for itself is in it. Its fields, their ranges and their effects are in one
+// table, visit_fields() in run_spec_fields.h, which parsing, validation, the canonical form and the
+// documentation (`templar run fields`) all read.
 #pragma once
 
 #include <cstdint>
@@ -66,7 +66,7 @@ struct InnerSpec {
   int64_t schedule_steps = 0;  // inner steps until the cosine has reached its end
   double eta_min_factor = 0;   // the cosine's end as a share of the peak
   InnerOptimiser optimiser = InnerOptimiser::kAdamw;
-  MuonSpec muon{};  // what Muon makes of it, if it is the optimiser
+  MuonSpec muon{};  // read only where optimiser is kMuon
 
   [[nodiscard]] int64_t samples_per_window() const { return batch_size * steps; }
 };
@@ -148,9 +148,9 @@ struct RunSpec {
   BootstrapSpec bootstrap;
 };
 
-// Parses and validates. Every field must be there but those that `templar run fields` gives a default; an
-// unknown field, a wrong type or a value out of its range
-// fails (fatal) and is named by its path ("inner.steps").
+// Parses and validates. Every field must be there but those of which `templar run fields` says that they may
+// be left out. An unknown field, a wrong type or a value out of its range fails (fatal) and is named by its
+// path ("inner.steps").
 [[nodiscard]] Result<RunSpec> parse_run_spec(std::string_view json);
 // The rules that join several fields (heads divide the hidden size, ...) and every field's range.
 [[nodiscard]] Status validate(const RunSpec& spec);

@@ -110,7 +110,7 @@ void visit_network_fields(Spec& s, Visitor& v) {
   v.integer("network.blocks_per_window", n.blocks_per_window, 1, 1000000, "Blocks of the ledger in a window");
   v.integer("network.block_seconds", n.block_seconds, 1, 100000, "Time between blocks");
   v.integer("network.put_window_seconds", n.put_window_seconds, 0, 1000000,
-            "A contribution counts if stored this long after the next window's first block at the latest");
+            "A contribution counts if stored before this time after the next window's first block is over");
   v.integer(
       "network.record_wait_seconds", n.record_wait_seconds, 0, 1000000,
       "How long after that a node waits for the leader's aggregate record before its own gather stands");
@@ -123,7 +123,7 @@ void visit_network_fields(Spec& s, Visitor& v) {
   v.integer("network.peer_list_window_margin", n.peer_list_window_margin, 1, 1000,
             "Windows between a new peer list's making and its taking effect");
   v.integer("network.checkpoint_interval", n.checkpoint_interval, 1, 1000000,
-            "Windows between two checkpoints of the leader");
+            "Windows between two checkpoints of a validator");
   v.integer("network.contribution_retention_windows", n.contribution_retention_windows, 2, 10000000,
             "Windows that a miner keeps its contributions for, so that others can catch up");
 }
@@ -180,8 +180,8 @@ void visit_bootstrap_fields(Spec& s, Visitor& v) {
   v.text("bootstrap.state_root", s.bootstrap.state_root, "The state root that its model must have");
 }
 
-// Fields that came when there were runs already: left out, they have the default that RunSpec gives them, and
-// a run that leaves them there keeps its id.
+// Fields that were added after runs existed. A run spec without them has RunSpec's defaults, and keeps its
+// id.
 template <typename Spec, typename Visitor>
 void visit_optional_fields(Spec& s, Visitor& v) {
   v.begin_optional();

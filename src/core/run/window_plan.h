@@ -16,8 +16,8 @@ namespace templar {
   return window * network.blocks_per_window;
 }
 
-// When a contribution must have been stored, in the ledger's time: opens_ms <= stored < closes_ms. A look at
-// closes_ms or later sees all that counts.
+// When a contribution must have been stored, in the ledger's time: opens_ms <= stored < closes_ms. Whoever
+// reads the store at closes_ms or later finds every contribution that counts.
 struct PutWindow {
   TimestampMs opens_ms = 0;  // the window's first block
   // The next window's first block + put_window_seconds; the first moment that is too late.

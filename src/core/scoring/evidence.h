@@ -16,21 +16,23 @@ struct LossChange {
   double before = 0;
   double after = 0;
 
-  // (before - after) / before; minus infinity where the contribution made the loss anything but a finite
-  // number. nullopt if the loss before is not a finite number above 0, so that it measures no improvement.
+  // (before - after) / before; minus infinity where the loss after is not a finite number. nullopt where the
+  // loss before is not a finite number above 0: then nothing can be measured.
   [[nodiscard]] std::optional<double> relative_improvement() const;
 };
 
 struct Evaluation {
-  LossChange own;         // on the samples that the miner was assigned
-  LossChange unassigned;  // on samples that it was not, the same for all miners of the window
+  LossChange own;  // on the samples that the miner was assigned
+  // On samples that a secret of the validator draws from the whole shard, the same for all miners of the
+  // window; a sample may also be assigned to one of them.
+  LossChange unassigned;
 };
 
 struct MinerEvidence {
   uint32_t uid = 0;
   PublicKey key;
   Verdict verdict = {VerdictCode::kMissing, ""};  // of the gather
-  std::optional<Evaluation> evaluation;           // only of accepted ones, if it was chosen for evaluation
+  std::optional<Evaluation> evaluation;           // of an accepted contribution, if it was measured
   // Outer steps between the contribution's state root and ours; none: root unknown.
   std::optional<int64_t> steps_behind;
   bool possession_proof_fits = false;

@@ -16,7 +16,8 @@ struct Rating {
   double mu = kInitialMu;
   double sigma = kInitialSigma;
 
-  // The skill that the player has with 99.7 %; 0 for a player without a match.
+  // A skill that the player has almost surely: three standard deviations below the mean. 0 for a player
+  // without a match.
   [[nodiscard]] double ordinal() const { return mu - 3.0 * sigma; }
   bool operator==(const Rating&) const = default;
 };

@@ -11,8 +11,8 @@ namespace templar {
 
 struct PeerCandidate {
   uint32_t uid = 0;
-  double weight = 0;      // its incentive weight; 0 for a new miner
-  bool excluded = false;  // serving a penalty
+  double weight = 0;      // its share of the reward, as the scoreboard gives it; 0 for a new miner
+  bool excluded = false;  // gets no place; nothing sets this yet
 };
 
 struct PeerSelection {

@@ -1,4 +1,4 @@
-// Which miners a validator evaluates in a window. Pure functions.
+// Which miners a validator measures (in names here: evaluates) in a window. Pure functions.
 #pragma once
 
 #include <cstdint>
@@ -16,11 +16,11 @@ struct EvaluationCandidate {
   std::optional<int64_t> last_evaluated_window;  // none: never
 };
 
-// At most scoring.uids_per_window uids, ascending; all of them if there are no more. Otherwise: where the
-// candidates fill num_evaluation_bins bins of uids_per_window each, they are ranked by ordinal and cut into
-// bins of equal size (the first ones take the remainder), and one bin is drawn. From it, uids are drawn
-// without replacement, each weighted by the windows since it was evaluated last (at least 1); one that never
-// was weighs as much as the one that has waited longest.
+// If there are no more candidates than scoring.uids_per_window, all of them. Else, if there are at least
+// num_evaluation_bins times as many as uids_per_window, they are ranked by ordinal and cut into that many
+// rating bins of equal size (the first ones take the remainder), and one bin is drawn. Then uids_per_window
+// uids are drawn without replacement, each weighted by the windows since it was last measured (at least 1);
+// one that never was measured weighs as much as the one that has waited longest. The result is ascending.
 //
 // The same run seed, window and candidates, in any order, give the same uids on every machine. Every uid must
 // be there once.

@@ -216,10 +216,47 @@ std::vector<EvaluationCandidate> evaluation_candidates(const Scoreboard& scorebo
 }
 
 std::string_view reason_name(ScoreReason reason) {
-  static constexpr std::array<std::string_view, 10> kNames = {
-      "new_miner",    "key_changed", "evaluated", "not_measurable", "rated",
-      "synchronised", "scored",      "missing",   "invalid",        "out_of_sync"};
-  return kNames[std::to_underlying(reason)];
+  switch (reason) {
+    case ScoreReason::kNewMiner:
+      return "new_miner";
+    case ScoreReason::kKeyChanged:
+      return "key_changed";
+    case ScoreReason::kEvaluated:
+      return "evaluated";
+    case ScoreReason::kNotMeasurable:
+      return "not_measurable";
+    case ScoreReason::kRated:
+      return "rated";
+    case ScoreReason::kSynchronised:
+      return "synchronised";
+    case ScoreReason::kScored:
+      return "scored";
+    case ScoreReason::kMissing:
+      return "missing";
+    case ScoreReason::kInvalid:
+      return "invalid";
+    case ScoreReason::kOutOfSync:
+      return "out_of_sync";
+  }
+  std::unreachable();
+}
+
+bool is_penalty(ScoreReason reason) {
+  switch (reason) {
+    case ScoreReason::kMissing:
+    case ScoreReason::kInvalid:
+    case ScoreReason::kOutOfSync:
+      return true;
+    case ScoreReason::kNewMiner:
+    case ScoreReason::kKeyChanged:
+    case ScoreReason::kEvaluated:
+    case ScoreReason::kNotMeasurable:
+    case ScoreReason::kRated:
+    case ScoreReason::kSynchronised:
+    case ScoreReason::kScored:
+      return false;
+  }
+  std::unreachable();
 }
 
 }  // namespace templar

@@ -27,7 +27,7 @@ namespace templar {
 class Json;
 class JsonFields;
 
-// One window of a miner's past. A gradient score is there if the miner was evaluated.
+// One window of a miner's past. A gradient score is there if the miner was measured.
 struct WindowOutcome {
   int64_t window = 0;
   VerdictCode verdict = VerdictCode::kMissing;
@@ -43,7 +43,7 @@ struct MinerScore {
   int64_t first_window = 0;  // when this key was first seen under the uid
   Rating rating;
   double binary_average = 0;  // moving average of +1 (own samples improved more than others) and -1
-  double gradient_score = 0;  // of its last evaluation
+  double gradient_score = 0;  // of the last window in which it was measured
   double sync_factor = 0;     // of its last accepted contribution
   double final_score = 0;
   std::optional<int64_t> last_evaluated_window;
@@ -70,7 +70,7 @@ enum class ScoreReason {
   kNewMiner,       // not seen before: all fields start afresh
   kKeyChanged,     // another key has the uid now: all fields start afresh
   kEvaluated,      // its losses were measured
-  kNotMeasurable,  // evaluated, but the loss before was no usable number: its scores stay
+  kNotMeasurable,  // measured, but the loss before was no usable number: its scores stay
   kRated,          // the window's match
   kSynchronised,   // its state root and proof were checked
   kScored,         // the final score's formula
@@ -79,6 +79,8 @@ enum class ScoreReason {
   kOutOfSync,      // penalty
 };
 [[nodiscard]] std::string_view reason_name(ScoreReason reason);
+// Whether it lowers a score for what a miner did, and so is told to those who watch the run.
+[[nodiscard]] bool is_penalty(ScoreReason reason);
 
 // One change of one number. Nothing on a scoreboard's miners but history and last_evaluated_window changes
 // without one.

@@ -34,8 +34,8 @@ struct ProductSize {
   int64_t k = 0;
 };
 
-// Elements from one row of a matrix to the next; 0: its own columns. What has rows of a power of two is worth
-// lengthening (padded_row): columns of such a matrix fall on few places of the cache.
+// Elements from one row of a matrix to the next; 0: its own columns. Rows whose length is a multiple of 1024
+// should be made longer (padded_row): otherwise all elements of a column share a few places of the cache.
 struct RowLengths {
   int64_t a = 0;
   int64_t b = 0;

@@ -32,7 +32,8 @@ struct MuonUpdate {
 template <typename Scalar>
 class Muon {
  public:
-  // Working memory for matrices up to these many values and this shorter edge.
+  // Working memory for matrices of at most most_values values, whose shorter edge is at most
+  // longest_short_edge.
   Muon(const MuonSpec& spec, int64_t most_values, int64_t longest_short_edge);
   [[nodiscard]] static int64_t memory_bytes(int64_t most_values, int64_t longest_short_edge);
 
@@ -40,7 +41,7 @@ class Muon {
   void update(const MuonUpdate& update, ThreadTeam& team, MatrixProducts& products);
 
  private:
-  // x_ [short, long] := its own nearest orthogonal matrix, about.
+  // Replaces x_ [short, long] by the nearest matrix with orthonormal rows, approximately.
   void orthogonalise(int64_t short_edge, int64_t long_edge, ThreadTeam& team, MatrixProducts& products);
   [[nodiscard]] const Scalar* rounded(const float* values, AlignedBuffer<Scalar>& copy, int64_t count,
                                       ThreadTeam& team);

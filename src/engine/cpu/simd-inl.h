@@ -1,5 +1,5 @@
 // What the vector kernels share: loads and stores of f32 and bf16 as f32 vectors, loops with a tail. Included
-// once for each processor target, from inside Highway's foreach_target.
+// once for each kind of processor (a target), from inside Highway's foreach_target.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -75,7 +75,7 @@ HWY_INLINE void for_vectors(size_t count, const Step& step) {
   for (; i < count; ++i) step(one, i);
 }
 
-// -infinity for none; numbers that are none are passed over or not, as it comes.
+// The largest value; -infinity where count is 0. A NaN may be skipped or not.
 HWY_INLINE float max_of(const float* values, size_t count) {
   const Floats d;
   const size_t lanes = hn::Lanes(d);

@@ -64,8 +64,8 @@ class Transformer {
   void logits(const Weights& weights, int64_t row_begin, int64_t row_end, float* out, int64_t row_length = 0);
 
   // The probabilities of a tree's predictions, in their order; the tree's tokens and its longest way down
-  // must fit the memory. What it computes depends on the rest of the tree by no more than the matrix
-  // products' rounding.
+  // must fit the memory. The rest of the tree changes a probability by no more than the rounding of matrix
+  // products.
   struct TokenProbability {
     double log_probability = 0;  // nats
     bool greedy = false;         // the most probable token; of equal ones the lowest
@@ -93,7 +93,8 @@ class Transformer {
     AlignedBuffer<float> inverse_rms_final;
     // Used by one step after the other.
     AlignedBuffer<Scalar> normed;  // [tokens, hidden], what the last norm gave
-    // [tokens, hidden], what a block adds to the residual stream; its attention's gradient.
+    // [tokens, hidden], what a block adds to the residual stream; in the backward pass, the gradient of the
+    // attention's output.
     AlignedBuffer<Scalar> projected;
     AlignedBuffer<Scalar> activated;  // [tokens, intermediate]
     AlignedBuffer<float> logits;      // [head_rows, vocab], padded_row(vocab) apart

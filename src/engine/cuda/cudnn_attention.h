@@ -51,7 +51,7 @@ class CudnnAttention {
   // Null where there is no plan.
   template <typename Graph>
   using Plans = std::map<DeviceAttentionShape, std::unique_ptr<Graph>, Compare>;
-  // Its work area behind `beside` bytes that the caller uses otherwise.
+  // The plan's workspace begins `beside` bytes into ours; the caller uses those in front.
   template <typename Graph, typename Make>
   Graph* plan_for(Plans<Graph>& plans, const DeviceAttentionShape& shape, int64_t beside, const Make& make);
 

@@ -13,10 +13,11 @@
 
 namespace templar {
 
-// The widest row that the norms' kernels take: wider than this they need a multiple of 8.
+// The norms' kernels take a row wider than this only if its width is a multiple of 8.
 inline constexpr int64_t kWidestOddNorm = 4096;
+// The widest row that the norms' kernels take at all.
 inline constexpr int64_t kWidestNorm = 32768;
-// The longest sequence of the plain attention, whose scores lie in a multiprocessor's shared memory.
+// Shared memory of a multiprocessor that the plain attention has for its scores: it bounds the sequence.
 inline constexpr int64_t kPlainAttentionBytes = 220 * 1024;
 
 template <typename Scalar>

@@ -237,7 +237,7 @@ Result<std::unique_ptr<Engine>> make_device_engine(const ModelSpec& model, const
                                                    const EngineOptions& options,
                                                    std::unique_ptr<Operations<Scalar>> operations) {
   TRY(check_engine(model, inner, options));
-  if (inner.optimiser != InnerOptimiser::kAdamw) {
+  if (options.use == EngineUse::kTraining && inner.optimiser != InnerOptimiser::kAdamw) {
     return fatal_error(
         "a device's engine has AdamW alone, the run's inner.optimiser is Muon: train with "
         "--device cpu");

@@ -19,8 +19,8 @@ class DeviceTransformer {
   using Weights = ModelTensors<const Scalar, const float>;
   using Gradients = ModelTensors<float, float>;
 
-  // Allocates what the plan counts of activations, for micro-batches of options.micro_batch sequences of
-  // max_sequence tokens. The operations outlive it.
+  // Allocates the activations that device_engine_memory() counts, for micro-batches of options.micro_batch
+  // sequences of max_sequence tokens. The operations outlive it.
   DeviceTransformer(const ModelSpec& model, int64_t max_sequence, const EngineOptions& options,
                     Operations<Scalar>& operations);
 
@@ -69,7 +69,8 @@ class DeviceTransformer {
   void norm(const Scalar* x, const float* weight, Scalar* normed, float* inverse_rms, int64_t rows);
   void norm_gradient(const Scalar* x, const float* inverse_rms, const float* weight, bool add,
                      float* d_weight, int64_t rows, bool accumulate);
-  // Up to and with the activated values of the MLP; x_middle, which is all that the next layer lacks.
+  // Computes the layer up to the activated values of its MLP. What is left for the next layer is to add the
+  // down product to x_middle.
   void layer_inside(const LayerTensors<const Scalar, const float>& weights, const Layer& layer,
                     const TokenBatch& batch);
   void mlp_backward(const LayerTensors<const Scalar, const float>& weights,

@@ -1,4 +1,5 @@
-// What every engine refuses in the same words: models without a meaning, batches that can't be computed.
+// Checks that all engines share, so that they refuse in the same words: impossible model shapes, batches that
+// can't be computed.
 #pragma once
 
 #include <span>

@@ -72,6 +72,7 @@ Result<CatchUpState> CatchUp::finish() {
 }
 
 Result<CatchUpState> CatchUp::replay_next(const Registration& leader, std::optional<int64_t> until_window) {
+  // What was fetched ahead follows from the old leader's records, which count no more.
   if (!prefetcher_ || prefetcher_->leader() != leader.key) {
     prefetcher_ =
         std::make_unique<WindowPrefetcher>(environment_, leader, replica_.window(), until_window, limits_);
@@ -123,6 +124,8 @@ Result<CatchUpState> CatchUp::gather_window(const FetchedWindow& fetched, const 
        {"window", window},
        {"accepted", gathered.accepted.size()},
        {"reason", fetched.problem}});
+  // The first one since a record has named our root: if a later record contradicts, it may be any of these
+  // that was wrong, so a checkpoint must lie after the first.
   if (!gathered_from_) gathered_from_ = window;
   TRY(close_window(gathered.accepted));
   ++report_.gathered_windows;
@@ -150,6 +153,7 @@ Result<bool> CatchUp::begin(const Registration& leader) {
 
 Result<bool> CatchUp::begin_from_checkpoint() {
   prefetcher_.reset();
+  // What was gathered belongs to the model that goes now.
   gathered_from_.reset();
   TRY_ASSIGN(const auto checkpoint, load_checkpoint_into(environment_, replica_));
   if (!checkpoint) return false;
@@ -177,6 +181,7 @@ void CatchUp::heal_from(const AggregateRecord& record) {
        {"window", record.window},
        {"ours", replica_.state_root().brief()},
        {"leader", record.state_root.brief()}});
+  // Its hashes before it is given up: they are all that is left to compare the right model with.
   diverged_ = {.window = record.window, .ours = replica_.state_tree(), .leaders = record.state_root};
   replica_.discard();
   prefetcher_.reset();
@@ -190,9 +195,13 @@ void CatchUp::heal_from(const AggregateRecord& record) {
 }
 
 void CatchUp::give_up_contradicted_model(const AggregateRecord& record) {
+  // A model that this node has gathered by itself, or had from before, may be wrong although the newest
+  // checkpoint is right.
   if (gathered_from_ || !report_.checkpoint_window) return heal_from(record);
   // The model came from a checkpoint by records alone: to go that way again would lead to the same root. So
   // the node waits for a checkpoint that is newer than the one it came from.
+  // One less: a checkpoint of the record's own window is late enough, unless the model came from that very
+  // one.
   stop_at({.window = std::max(record.window - 1, *report_.checkpoint_window),
            .reason = fmt::format("checkpoint and records lead to root {} after {} outer steps; the record of "
                                  "window {} names {} after {}",
@@ -221,6 +230,7 @@ void CatchUp::compare_with_diverged() {
 
 void CatchUp::wait_for(const AggregateRecord& record, const std::vector<MissingContribution>& missing) {
   AggregateRecord wanted = record;
+  // Only what is missing is asked for again: the rest would be fetched with every new block.
   wanted.accepted.clear();
   for (const MissingContribution& one : missing) wanted.accepted.push_back(one.wanted);
   stop_at({.window = record.window, .reason = missing.front().reason, .missing = std::move(wanted)});
@@ -234,6 +244,8 @@ void CatchUp::stop_at(Obstacle obstacle) {
 Result<bool> CatchUp::pass_obstacle(const Registration& leader) {
   TRY_ASSIGN(const std::optional<Block> latest, environment_.ledger.latest_block());
   const bool leading = leader.key == key_;
+  // Once a ledger block, so that a node that waits does not ask the store all the time. The leader fails
+  // below instead: whoever drives it decides when it asks again.
   if (!leading && latest && obstacle_->looked_at_block == latest->number) return false;
   if (obstacle_->missing) {
     TRY_ASSIGN(const std::vector<Registration> roster, environment_.ledger.registrations());
@@ -244,6 +256,7 @@ Result<bool> CatchUp::pass_obstacle(const Registration& leader) {
     }
   }
   if (leading) {
+    // Contributions may turn up again; records that contradict the checkpoint never agree by themselves.
     return std::unexpected(
         Error{.kind = obstacle_->missing ? ErrorKind::kRetry : ErrorKind::kFatal,
               .message = fmt::format(
@@ -267,6 +280,7 @@ Result<bool> CatchUp::begin_after_obstacle(const Registration& leader) {
   TRY_ASSIGN(const std::optional<int64_t> newest, newest_checkpoint_window(environment_, leader));
   if (!newest || *newest <= obstacle_->window || newest == obstacle_->tried_checkpoint) return false;
   TRY_ASSIGN(const bool begun, begin_from_checkpoint());
+  // Also after a search in vain: the same checkpoint is not read again with every block.
   obstacle_->tried_checkpoint = newest;
   // The newest one may have been unusable, and the one that was loaded instead lie before the obstacle.
   if (!begun || replica_.window() <= obstacle_->window) return false;

@@ -1,6 +1,6 @@
 // Coming (back) into the run. A node begins with the newest checkpoint, or goes on from its own model if that
 // is right but some windows old, and applies the leader's records up to now. A model that turns out to be
-// wrong is healed in the same way, and the first block of it that was wrong is named.
+// wrong is healed in the same way: a right one takes its place, and the first block that was wrong is named.
 #pragma once
 
 #include <cstdint>
@@ -73,7 +73,8 @@ class CatchUp {
     std::optional<AggregateRecord> missing;
     // The newest ledger block when contributions and checkpoint were last looked for.
     std::optional<int64_t> looked_at_block;
-    // The newest checkpoint there was when one was last loaded: it leads to the obstacle again.
+    // The leader's newest checkpoint when one was last loaded: to load it again would lead to the same
+    // obstacle.
     std::optional<int64_t> tried_checkpoint;
   };
   // The newest ledger block and the leader's newest checkpoint; -1: there is none.

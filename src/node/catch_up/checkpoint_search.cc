@@ -59,6 +59,8 @@ class Search {
     for (const Registration& validator : validators_) {
       Found found = search_bucket(validator);
       if (found && *found) return found;
+      // The leader's bucket holds the records by which all other checkpoints are judged: while it can't be
+      // asked, none of them can be trusted.
       if (!found && validator.uid == validators_.front().uid) return found;
       if (!found && found.error().kind == ErrorKind::kFatal) return found;
       if (!found) skip("bucket " + validator.bucket, found.error());
@@ -110,6 +112,8 @@ class Search {
     if (cache.empty()) return load_files(files, window, validator);
     TRY_ASSIGN(const CheckpointManifest manifest, expected_manifest(files, window, validator));
     const auto cached = read_manifest(checkpoint_in_folder(cached_folder(cache, window)));
+    // The same checkpoint as an earlier start has left here. If this disk has damaged it, it is copied anew
+    // below.
     if (cached && *cached == manifest) {
       auto loaded = load_files(checkpoint_in_folder(cached_folder(cache, window)), window, validator);
       if (loaded) return loaded;
@@ -129,6 +133,7 @@ class Search {
     auto loaded = copied ? load_files(checkpoint_in_folder(arriving), window, validator)
                          : Result<CheckpointInfo>(std::unexpected(std::move(copied).error()));
     std::error_code error;
+    // After any other failure what has arrived stays: the next start goes on with it.
     if (!loaded && loaded.error().kind == ErrorKind::kSkip) fs::remove_all(arriving, error);
     if (!loaded) return loaded;
     const fs::path place = cached_folder(cache, window);
@@ -156,6 +161,7 @@ class Search {
     if (Status plausible = check_plausible(manifest, environment_.layout); !plausible)
       return annotate(std::move(plausible).error(), files.where);
     const auto record = read_record(environment_, validators_.front(), window);
+    // A record that can't be read just now is not a record that isn't there.
     if (!record && record.error().kind == ErrorKind::kRetry) return std::unexpected(record.error());
     if (!record || !*record) {
       if (validator.key == validators_.front().key) return manifest;
@@ -201,6 +207,8 @@ class Search {
     if (error) skip("removing an old copy", {ErrorKind::kSkip, error.message()});
   }
   void remove_other_copies(const fs::path& kept) const {
+    // Collected first: a folder is not changed while it is being listed. The stem also finds what an
+    // unfinished copy, ".part", has left.
     std::vector<fs::path> others;
     std::error_code error;
     for (fs::directory_iterator entry(environment_.checkpoint_folder, error), end; !error && entry != end;

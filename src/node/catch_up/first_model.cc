@@ -14,6 +14,7 @@ Status begin_first_model(const NodeEnvironment& environment, Replica& replica, i
   const Status loaded = replica.load([&](ParameterSpans parameters) {
     return load_bootstrap(files, bootstrap, environment.layout, parameters, replica.team());
   });
+  // Elsewhere another checkpoint would be tried. The run spec names this one, so only a person can help.
   if (!loaded && loaded.error().kind == ErrorKind::kSkip)
     return fatal_error("the checkpoint that the run spec begins with can't be used: " +
                        loaded.error().message);

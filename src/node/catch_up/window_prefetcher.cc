@@ -75,6 +75,7 @@ void WindowPrefetcher::work(int64_t first_window) {
 bool WindowPrefetcher::wait_for_room() {
   MutexLock lock(mutex_);
   changed_.wait(mutex_, [this]() REQUIRES(mutex_) {
+    // How large a window is shows only when it has been fetched, so the bound may be passed by one window.
     const bool room =
         static_cast<int64_t>(items_.size()) < limits_.windows && held_bytes_ < limits_.size_bytes;
     return stopping_ || room;
@@ -93,6 +94,7 @@ void WindowPrefetcher::add(Item item) {
 
 // Whether there is a record of a window after that one.
 Result<bool> WindowPrefetcher::has_later_record(int64_t window) {
+  // The listing is kept until the walk has come up to its end: far behind, one is enough for many windows.
   if (!newest_record_ || *newest_record_ <= window) {
     TRY_ASSIGN(newest_record_, newest_record_window(environment_, leader_));
   }

@@ -65,7 +65,7 @@ class WindowPrefetcher {
 
   Mutex mutex_;
   ConditionVariable changed_;
-  // The last one is an end or an error once the thread has nothing left to do.
+  // When the thread has ended, the last item is nullopt (nothing follows) or an error.
   std::deque<Item> items_ GUARDED_BY(mutex_);
   int64_t held_bytes_ GUARDED_BY(mutex_) = 0;  // of contributions in items_
   bool stopping_ GUARDED_BY(mutex_) = false;

@@ -218,6 +218,7 @@ Measurement Evaluator::measurement(MeasurementName name, const Evaluated& model)
 
 Status Evaluator::load_state() {
   TRY_ASSIGN(remembered_, read_evaluated_windows(options_.state_file));
+  // Counted over restarts, so that MMLU keeps its rhythm.
   evaluations_ = static_cast<int64_t>(remembered_.size());
   if (!options_.force) done_ = remembered_;
   return {};

@@ -1,5 +1,5 @@
-// An evaluator: benchmarks the initial model, as the baseline, and then every complete checkpoint of the
-// leader once. It can write neither to the ledger nor to a store.
+// An evaluator: benchmarks the initial model, and then every complete checkpoint of the leader once. It can
+// write neither to the ledger nor to a store.
 #pragma once
 
 #include <cstdint>

@@ -126,6 +126,8 @@ Result<Progress> Miner::train_window() {
     unpublished_ = *std::move(contribution);
   }
   TRY(publish(plan.window));
+  // In the window before a checkpoint's: a restart begins at that checkpoint's window, and there the feedback
+  // fits.
   if ((plan.window + 1) % environment_.spec.network.checkpoint_interval == 0) TRY(begin_saving());
   return Progress::kWorked;
 }
@@ -144,6 +146,7 @@ Result<std::optional<Bytes>> Miner::make_contribution(const WindowPlan& plan) {
   TRY_ASSIGN(const Hash256 block_hash, clock_.block_hash(plan.window));
   TRY_ASSIGN(const Shard shard, open_active_shard(environment_, plan));
   const SampleAssignment assignment = assigned_samples(environment_, plan, shard, self_.uid);
+  // Training changes what the thread still reads.
   finish_saving();
   auto trained = trainer_.train(replica_, assignment, shard);
   if (!trained && trained.error().kind == ErrorKind::kSkip) {
@@ -207,6 +210,7 @@ Status Miner::apply(const std::vector<Contribution>& accepted) {
   // In a null round what was sent had no effect, but the feedback was made as if it had.
   finish_saving();
   trainer_.forget_feedback();
+  // The file of this interval holds the feedback that has just ended: it is written once more.
   if (replica_.window() % environment_.spec.network.checkpoint_interval == 0) TRY(begin_saving());
   return {};
 }
@@ -306,6 +310,7 @@ Status Miner::settle_own_state(const CatchUpReport& report) {
   // A null round in the last window of the feedback, or after it, ends it as in apply().
   const bool ended = feedback_ended_before_ && report.last_null_window &&
                      *report.last_null_window >= *feedback_ended_before_ - 1;
+  // What the feedback has gone through is not trained again, also after a restart: it would enter it twice.
   if (fits) contributed_window_ = std::max(contributed_window_, *feedback_ended_before_ - 1);
   if (!fits || ended) trainer_.forget_feedback();
   if (report.moved()) trained_.window = -1;  // what was trained started from the model before

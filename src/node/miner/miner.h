@@ -60,13 +60,13 @@ class Miner {
   // Leaves the run: from here on advance() catches up until the model is the run's again.
   void leave_run();
 
-  // The first window that the feedback holds nothing of, whatever has become of the window itself.
+  // The first window, from the replica's on, that has neither been trained into the feedback nor given up.
   [[nodiscard]] int64_t first_untrained_window() const;
   [[nodiscard]] Status load_own_state();
   [[nodiscard]] Status settle_own_state(const CatchUpReport& report);
   [[nodiscard]] Status write_own_state(const MinerState& state, const OptimiserState& optimiser);
-  // Writes the state file on a thread: what it consists of does not change between a contribution and the
-  // next window's training. A change at any other time must call finish_saving() before.
+  // Writes the state file on a thread. The thread reads feedback and moments meanwhile: whoever changes one
+  // of them calls finish_saving() before.
   [[nodiscard]] Status begin_saving();
   void finish_saving();
   void dump_what_is_compressed();
@@ -83,8 +83,9 @@ class Miner {
   Registration self_;
   bool in_run_ = false;
   bool own_state_loaded_ = false;  // from the file, if there is one
-  // first_untrained_window() when the miner left the run, in this process or in the one that wrote the file.
-  // nullopt: the feedback belongs to another model and does not count.
+  // The first window after those in the feedback: first_untrained_window() when the miner left the
+  // run, in this process or in the one that wrote the file. nullopt: the feedback belongs to another model
+  // and does not count.
   std::optional<int64_t> feedback_ended_before_;
   // The window that the last catch-up ended at without having moved: the leader has no usable record of it.
   std::optional<int64_t> unrecorded_window_;

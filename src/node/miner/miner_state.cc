@@ -141,6 +141,7 @@ Result<MinerState> read_miner_state(ByteView content, const MinerStateFile& file
 Result<std::optional<MinerState>> load_miner_state(const MinerStateFile& file, ParameterSpans feedback,
                                                    OptimiserState& optimiser) {
   std::error_code unknown;
+  // Only a file that surely isn't there is none: if the look at it fails, opening it says why.
   if (!std::filesystem::exists(file.path, unknown) && !unknown) return std::nullopt;
   TRY_ASSIGN(const MappedFile mapped, MappedFile::open(file.path));
   auto state = read_miner_state(mapped.bytes(), file, feedback, optimiser);

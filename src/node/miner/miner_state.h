@@ -1,5 +1,6 @@
-// A miner's own part of its state on disk: error feedback (or momentum), the optimiser's moments, and how far
-// they had come. The shared model is not in it: that follows from checkpoint and records.
+// A miner's own part of its state on disk: error feedback (or momentum), the optimiser's moments (what it
+// remembers of each parameter), and how far they had come. The shared model is not in it: that follows from
+// checkpoint and records.
 #pragma once
 
 #include <cstdint>

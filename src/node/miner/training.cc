@@ -64,13 +64,17 @@ Result<TrainedWindow> Trainer::train_sparse_loco(Replica& replica, const SampleA
     samples = read_samples(assignment, shard, (step - first_step) * inner.batch_size, inner.batch_size);
     return samples.batch();
   });
+  // Before any error is looked at: whatever the steps have done, the model is that of the window's start
+  // again.
   TRY(take_pseudo_gradient(replica.engine()));
   if (!report) return std::unexpected(report.error());
+  // Before the compression, which writes the remainder over the pseudo-gradient.
   if (observe)
     observe(replica.plan().window, std::as_const(start_).spans(), std::as_const(feedback_).spans());
   TRY_ASSIGN(auto blocks,
              compress_with_error_feedback(std::as_const(feedback_).spans(), start_.spans(),
                                           environment_.layout, environment_.spec.codec, replica.team()));
+  // Only now that nothing can fail any more: start_ holds the remainder, feedback_ is still the old one.
   std::swap(start_, feedback_);
   return TrainedWindow{std::move(blocks), std::move(*report)};
 }

@@ -18,6 +18,8 @@ void CheckpointPublisher::begin(std::string bucket, const CheckpointInfo& info,
                           speaker = current_log_context()]() mutable {
     const LogContext scope(std::move(speaker));
     result_ = publish(bucket, info, *parameters);
+    // Before done_: whoever sees the end finds the buffer free, so that the next copy takes no memory of its
+    // own.
     parameters.reset();
     done_ = true;
   });

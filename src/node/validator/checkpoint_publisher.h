@@ -21,7 +21,7 @@
 namespace templar {
 
 struct PublisherOptions {
-  int threads = 1;  // for hashing, besides what the node computes with
+  int threads = 1;  // for hashing; the node's own threads go on working
   uint64_t shard_bytes = kDefaultShardBytes;
   CheckpointRetention retention;
   std::vector<TokenizerFile> tokenizer;  // goes beside the model
@@ -42,7 +42,7 @@ class CheckpointPublisher {
     int64_t window = 0;
     Stopwatch since;
   };
-  // The checkpoint that was begun last; not before any was.
+  // The checkpoint that was begun last. To be called only after a begin().
   [[nodiscard]] const Begun& begun() const { return begun_; }
   // Begins to publish and returns at once. Must not be busy (CHECK).
   void begin(std::string bucket, const CheckpointInfo& info,

@@ -20,6 +20,7 @@ CheckpointSchedule::CheckpointSchedule(const RunSpec& spec, ObjectStore& store, 
 void CheckpointSchedule::enter_window() {
   const bool last = replica_.window() == until_window_;
   const bool at_interval = replica_.window() % network_.checkpoint_interval == 0;
+  // After a failure the next window's model is published, whatever the interval: the one that failed is gone.
   if (!last && !at_interval && !due() && !std::exchange(failed_before_, false)) return;
   due_ = last || !in_background_ ? Due::kBeforeTheNextWindow : Due::kInBackground;
 }
@@ -34,6 +35,8 @@ Result<bool> CheckpointSchedule::advance(const Registration& self) {
     TRY(publish_and_wait(self));
     return true;
   }
+  // While an earlier one is being written this one stays due: it is then made of the window that the replica
+  // has come to by that time.
   if (due_ == Due::kInBackground && !publisher_.busy()) {
     TRY(begin(self.bucket));
     due_ = Due::kNothing;
@@ -72,6 +75,8 @@ Status CheckpointSchedule::take_outcome(const Status& outcome, uint32_t uid) {
     newest_window_ = begun.window;
     return {};
   }
+  // What may pass costs one checkpoint and is tried again. A full disk does not pass by itself: a person has
+  // to act.
   if (outcome.error().kind != ErrorKind::kRetry) return outcome;
   log(LogLevel::kWarning, "validator", "checkpoint not published: will try with the next window's",
       {{"uid", uid}, {"window", begun.window}, {"reason", outcome.error().message}});

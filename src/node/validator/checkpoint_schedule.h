@@ -22,7 +22,8 @@ struct CheckpointScheduleOptions {
 
 // A checkpoint of a window holds the model at the window's start. It is due at every multiple of
 // network.checkpoint_interval, at until_window, and whenever the one before could not be published. One at a
-// time is published; one that is due meanwhile is overtaken by the next. Not thread-safe.
+// time is published. Another that is due meanwhile waits, and is then made of the window that the replica has
+// come to. Not thread-safe.
 class CheckpointSchedule {
  public:
   // All references must outlive it. The time that publishing took is the timeline's phase "checkpoint".

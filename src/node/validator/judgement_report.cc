@@ -129,12 +129,6 @@ void Reporter::report_penalty(const ScoreChange& change) const {
   write(std::move(penalty));
 }
 
-bool is_penalty(const ScoreChange& change) {
-  const bool penalised = change.reason == ScoreReason::kMissing || change.reason == ScoreReason::kInvalid ||
-                         change.reason == ScoreReason::kOutOfSync;
-  return penalised && change.field == ScoreField::kFinalScore;
-}
-
 }  // namespace
 
 void report_judgement(const NodeEnvironment& environment, uint32_t uid, const Judgement& judgement) {
@@ -142,7 +136,7 @@ void report_judgement(const NodeEnvironment& environment, uint32_t uid, const Ju
   reporter.report_window();
   for (const MinerEvidence& miner : judgement.evidence.miners) reporter.report_miner(miner);
   for (const ScoreChange& change : judgement.result.changes) {
-    if (is_penalty(change)) reporter.report_penalty(change);
+    if (is_penalty(change.reason) && change.field == ScoreField::kFinalScore) reporter.report_penalty(change);
   }
 }
 

@@ -42,6 +42,7 @@ Result<std::vector<Evaluation>> LossMeter::measure(Replica& replica, Contributio
   const SampleTokens unassigned = read_samples(others, shard, 0, count);
   TRY_ASSIGN(const double unassigned_before, mean_loss(engine, unassigned));
 
+  // Of the whole list, also where only some are measured: a factor follows from the median of all norms.
   const ClipFactors factors = clip_factors(accepted);
   TRY_ASSIGN(const ConstParameterSpans parameters, replica.parameters());
   const auto start = start_copy_.take(replica.state_root(), parameters, replica.team());

@@ -22,6 +22,7 @@ std::unique_ptr<ParameterBuffers> StartCopy::free_buffer() {
 std::shared_ptr<const ParameterBuffers> StartCopy::take(const Hash256& state_root,
                                                         ConstParameterSpans parameters, ThreadTeam& team) {
   if (copy_ != nullptr && state_root_ == state_root) return copy_;
+  // First: if nobody else holds the old copy, its buffer comes back now and is the one that is taken below.
   copy_.reset();
   std::unique_ptr<ParameterBuffers> buffer = free_buffer();
   copy_parameters(parameters, buffer->spans(), team);

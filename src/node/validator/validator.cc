@@ -40,6 +40,8 @@ Validator::Validator(const NodeEnvironment& environment, ObjectStore& store, Led
 
 Result<Progress> Validator::advance() {
   if (!in_run_) return come_into_run();
+  // Before all else, also before the end: the checkpoint of the last window is published before this is
+  // finished.
   TRY_ASSIGN(const bool waited_for_checkpoint, checkpoints_.advance(self_));
   if (waited_for_checkpoint) return Progress::kWorked;
   if (options_.until_window && replica_.window() >= *options_.until_window) return Progress::kFinished;
@@ -55,6 +57,7 @@ Result<Progress> Validator::come_into_run() {
   if (!uid)
     return fatal_error("validator: key " + key_.public_key().hex() + " is not registered on the ledger");
   self_ = *find_uid(roster, *uid);
+  // Once in a process: from then on state_ is newer than what the bucket had.
   if (!asked_for_state_) TRY(load_state());
   // The replay ends at the first window that has not been judged: windows before it are in the scoreboard,
   // and one that was decided but not judged before a restart is judged now.
@@ -77,6 +80,8 @@ Result<Progress> Validator::come_into_run() {
   state_.next_window = replica_.window();
   const CatchUpReport& report = catch_up_.report();
   if (report.checkpoint_window) checkpoints_.came_from(*report.checkpoint_window);
+  // A replay asks about none of the windows it passes: only the one that it ended at may be due. The one that
+  // the model was loaded from has its checkpoint already.
   if (report.moved() && report.checkpoint_window != replica_.window()) checkpoints_.enter_window();
   // Stored before the first window is judged: from now on a restart begins at the first unjudged window.
   if (!has_state_) TRY(store_state(state_));
@@ -130,7 +135,9 @@ Result<Progress> Validator::decide_closed_window() {
   }
   auto& decided = std::get<DecidedWindow>(decision);
   if (decided.record) {
-    decided.gathered.rejected = decided.record->rejected;  // no uid is both accepted and rejected
+    // Our own gather may have rejected what the record accepts: with the record's list no uid is on both
+    // sides, as evidence demands.
+    decided.gathered.rejected = decided.record->rejected;
   } else if (decided.leader.uid == self_.uid) {
     TRY(publish_record(decided));
   }
@@ -172,7 +179,8 @@ Result<Progress> Validator::judge_window() {
   TRY_ASSIGN(const Evidence evidence, measure_contributions());
   const AdvanceResult result = advance_scoreboard(state_.scoreboard, evidence, environment_.spec);
   TRY(settle(result, window));
-  // From here on nothing can fail: the model, the scoreboard and the window move together.
+  // The scoreboard has this window now: if the outer step fails after all, it is made later without judging
+  // again.
   TRY(finish_window());
   report_judgement(environment_, self_.uid, {evidence, result, replica_, watch.seconds()});
   timeline_.report({name_of(NodeRole::kValidator), self_.uid}, window, environment_);
@@ -223,11 +231,15 @@ Status Validator::settle(const AdvanceResult& result, int64_t window) {
         select_peers(with_newcomers(result.candidates, miner_uids(decided_->request.roster)), network);
     next.next_peers_from = window + network.peer_list_window_margin;
   }
+  // The weights first. If the state is not stored after them, the window is judged again and gives the same
+  // weights; the other way round a node that is killed in between would leave them out.
   if ((window + 1) % environment_.spec.scoring.windows_per_weights == 0) {
     std::vector<WeightEntry> weights;
     for (const auto& [uid, weight] : result.weights) weights.push_back({uid, weight});
     TRY(ledger_.set_weights(self_.uid, weights));
   }
+  // In memory it counts only once it is stored: after a failure the window is judged again from the old
+  // state.
   TRY(store_state(next));
   state_ = std::move(next);
   return {};

@@ -34,7 +34,8 @@ struct ContributionsMissing {
 struct DecidedWindow {
   GatherRequest request;
   // accepted is what the window's outer step takes: what the record names, if there is one, else what our own
-  // gather accepted. rejected is our own gather's in both cases.
+  // gather accepted. rejected is what our own gather rejected in both cases; a validator puts the record's
+  // list in its place.
   Gathered gathered;
   Registration leader;
   std::optional<AggregateRecord> record;  // nullopt: the leader has published none, or an unusable one
@@ -50,16 +51,16 @@ struct DecidingNode {
 };
 
 // Decides the replica's window, whose put window must be over. Every node but the leader waits
-// network.record_wait_seconds for the record before its own gather stands. In what our own gather differs
-// from the record goes to the log. The time of the gather is the timeline's phase "gather".
+// network.record_wait_seconds for the record before its own gather counts. Differences between our own gather
+// and the record go to the log. The time of the gather is the timeline's phase "gather".
 //
 // Fails (retry) where the store or the ledger was away, (fatal) where the ledger has no validator or the
 // window's shard is missing or corrupt, and as peers_without_record does; nothing is changed by a failure.
 [[nodiscard]] Result<WindowDecision> decide_window(const NodeEnvironment& environment, const Replica& replica,
                                                    WindowTimeline& timeline, const DecidingNode& node);
 
-// What the gather of the replica's window goes by. Fails (retry) where the ledger was away, or has no end of
-// the window yet.
+// What gather() needs to know for the replica's window. Fails (retry) where the ledger was away, or has no
+// end of the window yet.
 [[nodiscard]] Result<GatherRequest> gather_request(const NodeEnvironment& environment, const Replica& replica,
                                                    PeerSelection peers, std::vector<Registration> roster);
 

@@ -45,7 +45,8 @@ struct NodeEnvironment {
   const std::filesystem::path checkpoint_folder;
 };
 
-// How a node is named on the log and in measurements.
+// How a node is named on the log and in measurements. The "baseline" of a localnet, one machine that trains
+// alone, is named like one.
 struct NodeName {
   std::string_view role;  // name_of its NodeRole, or "baseline"; must live as long as this
   uint32_t uid = 0;

@@ -100,6 +100,7 @@ Result<std::variant<Contribution, Verdict>> ask_for_contribution(const NodeEnvir
   if (info->size_bytes > limit) {
     return invalid_verdict(fmt::format("{} bytes, at most {} are legal", info->size_bytes, limit));
   }
+  // With the limit again: since the look at its size the object may have been replaced.
   auto bytes = ask_store([&] { return environment.store.get(peer->bucket, key, limit); });
   if (!bytes && bytes.error().kind == ErrorKind::kRetry) return std::unexpected(std::move(bytes).error());
   if (!bytes) return missing_verdict("store: " + bytes.error().message);
@@ -114,6 +115,8 @@ Result<std::variant<Contribution, Verdict>> ask_for_contribution(const NodeEnvir
 // where it has no such object or another contribution in its place.
 Result<Contribution> fetch_object(const NodeEnvironment& environment, std::string_view bucket,
                                   const std::string& key, const AcceptedContribution& wanted) {
+  // Neither time nor content is judged here: the leader has judged it, and the hash says that it is the same
+  // one.
   const auto limit = static_cast<uint64_t>(max_contribution_size(environment.layout, environment.spec.codec));
   TRY_ASSIGN(Bytes bytes, ask_store([&] { return environment.store.get(bucket, key, limit); }));
   TRY_ASSIGN(Contribution contribution, parse(environment, std::move(bytes)));
@@ -171,6 +174,7 @@ Result<Gathered> gather(const NodeEnvironment& environment, const GatherRequest&
   };
   for (const uint32_t uid : request.peers.gather) ask(uid);
   // A reserve peer fills a hole only with a contribution that counts, so more than one may be asked for it.
+  // Those that are not needed are not asked, so that none of them is rejected for having nothing.
   for (const uint32_t uid : request.peers.reserve) {
     if (gathered.accepted.size() >= request.peers.gather.size()) break;
     ask(uid);

@@ -42,7 +42,7 @@ struct MissingContribution {
 };
 struct NamedContributions {
   std::vector<Contribution> found;  // ascending uid
-  // Ascending uid; with all of found they are what the record names.
+  // Ascending uid. found and missing together are what the record names.
   std::vector<MissingContribution> missing;
 };
 

@@ -31,6 +31,7 @@ Result<std::optional<int64_t>> newest_record_window(const NodeEnvironment& envir
              environment.store.list(leader.bucket, kAggregateRecordPrefix));
   std::optional<int64_t> newest;
   for (const ObjectInfo& object : objects) {
+    // The listing ascends, and so do the windows in its keys: the last one is the newest.
     if (const auto window = window_in_key(kAggregateRecordPrefix, object.key)) newest = window;
   }
   return newest;
@@ -39,6 +40,8 @@ Result<std::optional<int64_t>> newest_record_window(const NodeEnvironment& envir
 Result<std::optional<PeerSelection>> peers_in_force(const NodeEnvironment& environment,
                                                     const Registration& leader, int64_t window) {
   const int64_t frequency = environment.spec.network.peer_replacement_frequency;
+  // First the windows with the same list, the nearest before the others; then the stretch before, from its
+  // end.
   const int64_t begin = window / frequency * frequency;
   std::vector<int64_t> candidates;
   for (int64_t distance = 1; distance < frequency; ++distance) {
@@ -50,6 +53,8 @@ Result<std::optional<PeerSelection>> peers_in_force(const NodeEnvironment& envir
   for (const int64_t candidate : candidates) {
     const auto record = read_record(environment, leader, candidate);
     if (record && record->has_value()) return selection_of(**record);
+    // An unusable record is passed over. One that could not be asked for may be the nearest: another's peers
+    // would then be wrong.
     TRY(fail_unless_skip(record));
   }
   return std::nullopt;

@@ -13,6 +13,7 @@ Status Replica::begin_initial(int64_t window) {
 }
 
 Status Replica::load(const std::function<Status(ParameterSpans)>& load) {
+  // Until refresh(): if the loading fails in the middle, the parameters are those of no window.
   begun_ = false;
   return engine_.edit_parameters(load);
 }

@@ -23,12 +23,13 @@ class Replica {
   Replica(const NodeEnvironment& environment, Engine& engine, int threads)
       : environment_(environment), engine_(engine), team_(threads) {}
 
-  // Like all that touches the parameters, what returns a Status or a Result fails (fatal) where the engine
-  // does; the replica has to begin again then.
+  // Every call that returns a Status or a Result fails (fatal) where the engine fails. The replica has to
+  // begin again then.
 
   // The run's initial model, as the start of that window.
   [[nodiscard]] Status begin_initial(int64_t window);
-  // Has the parameters overwritten; begin_loaded says what they are then. Fails as load does.
+  // Lets `load` write the parameters. Call begin_loaded() after it, to say of which window they are the
+  // start. Fails as `load` does.
   [[nodiscard]] Status load(const std::function<Status(ParameterSpans)>& load);
   // The parameters that have just been loaded, as the start of that window.
   [[nodiscard]] Status begin_loaded(int64_t window, int64_t outer_step, int64_t start_window = 0);

@@ -210,9 +210,11 @@ ModelSpec default_bench_model() {
 Result<TrainBenchReport> run_train_bench(const TrainBenchOptions& options) {
   if (options.steps < 1) return fatal_error("the training benchmark needs at least one step");
   if (options.card) return measure_on_card(options);
-  TRY_ASSIGN(std::unique_ptr<Engine> engine,
-             make_cpu_engine(options.model, bench_inner(options),
-                             {options.threads, options.precision, options.micro_batch}));
+  TRY_ASSIGN(std::unique_ptr<Engine> engine, make_cpu_engine(options.model, bench_inner(options),
+                                                             {.threads = options.threads,
+                                                              .precision = options.precision,
+                                                              .micro_batch = options.micro_batch,
+                                                              .recompute_layers = options.recompute_layers}));
   if (dynamic_cast<CpuBackend<Bf16>*>(&engine->backend()) != nullptr)
     return measure<Bf16>(options, std::move(engine));
   return measure<float>(options, std::move(engine));
