@@ -147,6 +147,21 @@ TEST(RunSpec, HasTheDefaultOfAnOptionalFieldThatIsLeftOut) {
   EXPECT_EQ(canonical_json(parse_run_spec(canonical_json(muon)).value()), canonical_json(muon));
 }
 
+// What the reference system's hparams.json, 150M.json and 1B.json say.
+TEST(Presets, HaveTheReferencesNumbers) {
+  const RunSpec spec = preset_run_spec("1B").value();
+  EXPECT_EQ(spec.model.num_attention_heads, 8);
+  EXPECT_EQ(spec.model.num_key_value_heads, 8);
+  EXPECT_EQ(preset_run_spec("150M").value().model.num_attention_heads, 16);
+  EXPECT_TRUE(preset_run_spec("70B").value().model.tie_word_embeddings);
+  EXPECT_EQ(spec.inner.learning_rate, 1.17e-4);
+  EXPECT_EQ(spec.network.checkpoint_interval, 10);
+  EXPECT_EQ(spec.network.peer_replacement_frequency, 2);
+  EXPECT_EQ(spec.network.peer_list_window_margin, 1);
+  EXPECT_EQ(spec.scoring.reserve_decay_ratio, 0.5);
+  EXPECT_EQ(spec.data.outer_steps_per_shard, 455);
+}
+
 TEST(RunSpec, RefusesMuonInDemo) {
   RunSpec spec = small_run_spec();
   spec.algorithm = Algorithm::kDemo;

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,11 @@ struct Contender {
   bool on_a_card = false;
   InnerOptimiser optimiser = InnerOptimiser::kAdamw;  // that make_small's engines have
 };
+
+// What the tests' listings call it.
+inline void PrintTo(const Contender& contender, std::ostream* out) {
+  *out << contender.name;
+}
 
 [[nodiscard]] const std::vector<Contender>& contenders();
 
