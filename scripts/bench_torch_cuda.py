@@ -3,6 +3,9 @@
 
 For comparing speed and losses; nothing of the project depends on it. Prints one JSON object. PyTorch gets what helps it:
 layers and loss compiled, the fastest of its attentions (measured first), q, k, v and gate, up as one product each, fused AdamW.
+
+Apart from bench_torch.py, much of which it repeats: that one runs on Debian's PyTorch 1.13, which has none of these, and a bundle for a
+machine with a card carries this file alone.
 """
 import argparse
 import json
