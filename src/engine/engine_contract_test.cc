@@ -90,7 +90,8 @@ TEST_P(EngineContract, HasTheGradientOfItsOwnLoss) {
   const TokenBatch batch{tokens, 2, kContractSequence};
   ASSERT_TRUE(engine->compute_gradients(batch).has_value());
   std::vector<std::vector<float>> gradients;
-  for (const auto& span : engine->gradients().value()) gradients.emplace_back(span.begin(), span.end());
+  const ParameterSpans found = engine->gradients().value();
+  for (const auto& span : found) gradients.emplace_back(span.begin(), span.end());
   constexpr float kStep = 1e-2F;
   const auto loss_at = [&](size_t parameter, size_t at, float offset) {
     const float before = parameters_of(*engine)[parameter][at];

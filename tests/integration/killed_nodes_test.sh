@@ -40,6 +40,8 @@ for ((round = 0; round < ${ROUNDS:-1}; ++round)); do
   kill_when miner-1 waiting "$(bucket_of miner-1)" && came_back+=("1 $restarted")
   kill_when validator-0 between
 done
+# One that is asked to end does so by itself, and comes back as well.
+kill -TERM "$(cat "$out/state/miner-3/pid")" && killed=$((killed + 1))
 
 code=0; wait $localnet_pid || code=$?
 equal "localnet's exit code" 0 "$code"
@@ -53,7 +55,7 @@ roots_agree "$out"
 equal "windows" "$windows" "$(field "$out/summary.json" windows)"
 equal "windows with a root" "$windows" "$(window_roots "$out" | wc -l)"
 grep -q 'gathered .*not 2 (missing)' "$work/run.log" || fail "no line says that a killed miner's contribution is missing"
-equal "every restart is told" "$killed" "$(grep -c 'was killed and is started again' "$work/run.log")"
+equal "every restart is told" "$killed" "$(grep -c 'was stopped and is started again' "$work/run.log")"
 equal "a line for each window" "$windows" "$(grep -c '^window ' "$work/run.log")"
 for ((w = windows - 14; w <= windows; w += 2)); do  # the newest eight stay
   [ -f "$out/store/$leader/checkpoints/$(printf %010d "$w")/manifest.json" ] || fail "checkpoint $w is missing"

@@ -58,7 +58,8 @@ inline void add_to_parameter(Engine& engine, size_t parameter, size_t at, float 
 // All moments of the optimiser, one behind the other.
 [[nodiscard]] inline std::vector<float> flat_moments(Engine& engine) {
   std::vector<float> values;
-  for (const Moment& moment : engine.optimiser_state().value().moments)
+  const OptimiserState state = engine.optimiser_state().value();
+  for (const Moment& moment : state.moments)
     values.insert(values.end(), moment.values.begin(), moment.values.end());
   return values;
 }

@@ -13,6 +13,7 @@
 #include "app/localnet/block_pacer.h"
 #include "app/localnet/in_process.h"
 #include "app/localnet/templar_process.h"
+#include "app/terminal/stop_signal.h"
 #include "app/world/node_options.h"
 #include "base/files/file.h"
 #include "base/log/log.h"
@@ -132,13 +133,16 @@ class Supervisor {
       supervised.finished = true;
       return {};
     }
-    if (!outcome.starts_with("signal") || ++supervised.restarts > kMaxRestarts) {
+    // Somebody stopped this one node: by a signal that it could not survive, or by one that it ended well on.
+    const bool stopped =
+        outcome.starts_with("signal") || outcome == fmt::format("exit code {}", kInterruptedExitCode);
+    if (!stopped || ++supervised.restarts > kMaxRestarts) {
       const std::filesystem::path file = run_.path("logs") / (node.name + ".log");
       const std::string reason = last_error_in(file);
       return fatal_error(fmt::format("{} ended with {}{}{}; see {}", node.name, outcome,
                                      reason.empty() ? "" : ": ", reason, file.string()));
     }
-    log(LogLevel::kWarning, "localnet", "node was killed and is started again",
+    log(LogLevel::kWarning, "localnet", "node was stopped and is started again",
         {{"node", node.name}, {"by", outcome}});
     return {};
   }

@@ -182,7 +182,8 @@ class TrainingInDemo : public Training {
     const std::unique_ptr<Engine> other = differentiated_engine();
     const auto rate = static_cast<float>(learning_rate_at(outer_step));
     std::vector<float> expected;
-    for (const std::span<float> gradient : other->gradients().value()) {
+    const ParameterSpans gradients = other->gradients().value();
+    for (const std::span<float> gradient : gradients) {
       for (const float value : gradient)
         expected.push_back(0.999f * momentum[expected.size()] + rate * value);
     }
