@@ -112,10 +112,11 @@ Status run_generate(const GenerateOptions& options) {
   TRY_ASSIGN(const NewestCheckpoint newest, open_at(options.place));
   TRY_ASSIGN(const std::unique_ptr<Tokenizer> tokenizer, make_checkpoint_tokenizer(newest.source.model));
   TRY_ASSIGN(const std::vector<uint32_t> prompt, prompt_tokens(options, *tokenizer));
-  TRY_ASSIGN(
-      const std::unique_ptr<Engine> engine,
-      make_checkpoint_engine(newest.source,
-                             {.threads = options.threads, .precision = options.precision, .micro_batch = 1}));
+  TRY_ASSIGN(const std::unique_ptr<Engine> engine,
+             make_checkpoint_engine(newest.source, {.threads = options.threads,
+                                                    .precision = options.precision,
+                                                    .micro_batch = 1,
+                                                    .use = EngineUse::kEvaluating}));
   Printer printer(options, *tokenizer, prompt);
   TRY(engine->generate_each(prompt, options.generation, [&](const GeneratedToken& token) {
     if (token.id == tokenizer->separator_id() && !options.ignore_end) return false;

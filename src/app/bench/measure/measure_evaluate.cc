@@ -88,7 +88,8 @@ Result<EvaluateBenchReport> run_evaluate_bench(const EvaluateBenchOptions& optio
   TRY_ASSIGN(const std::unique_ptr<Engine> engine, make_cpu_engine(options.model, inner,
                                                                    {.threads = options.threads,
                                                                     .precision = options.precision,
-                                                                    .micro_batch = options.micro_batch}));
+                                                                    .micro_batch = options.micro_batch,
+                                                                    .use = EngineUse::kEvaluating}));
   TRY(engine->edit_parameters([&](ParameterSpans parameters) -> Status {
     initialise_parameters(engine->layout(), options.model, 1, parameters);
     return {};

@@ -60,7 +60,8 @@ class History {
   }
 
   [[nodiscard]] static Result<std::unique_ptr<Engine>> make_engine(const RejoinBenchOptions& options) {
-    return make_cpu_engine(options.spec.model, options.spec.inner, {.threads = 1, .micro_batch = 1});
+    return make_cpu_engine(options.spec.model, options.spec.inner,
+                           {.threads = 1, .micro_batch = 1, .use = EngineUse::kEvaluating});
   }
   [[nodiscard]] const NodeEnvironment& environment() const { return environment_; }
   [[nodiscard]] const Replica& leader() const { return leader_; }
