@@ -102,6 +102,14 @@ Violations find_sequences(const SourceFile& file,
 
 }  // namespace
 
+std::vector<std::string> quoted_includes_of(const SourceFile& file) {
+  std::vector<std::string> paths;
+  for (Include& include : includes_of(file)) {
+    if (include.quoted) paths.push_back(std::move(include.path));
+  }
+  return paths;
+}
+
 std::string_view room_of(std::string_view path_under_src) {
   for (const Room& room : rooms()) {
     if (is_in(path_under_src, room.name) && path_under_src.size() > room.name.size()) return room.name;

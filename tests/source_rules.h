@@ -24,6 +24,9 @@ using Violations = std::vector<Violation>;
 inline constexpr size_t kMaxFileLines = 450;
 inline constexpr size_t kMaxColumns = 110;  // as in .clang-format
 
+// The paths that the file includes in quotes, in their order.
+[[nodiscard]] std::vector<std::string> quoted_includes_of(const SourceFile& file);
+
 // The room that a path under src/ belongs to ("core/codec"), or nothing ("") if it is in none.
 [[nodiscard]] std::string_view room_of(std::string_view path_under_src);
 

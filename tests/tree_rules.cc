@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "declarations.h"
 #include "source_tokens.h"
@@ -120,6 +122,26 @@ Violations check_used(std::span<const SourceFile> files, const std::set<std::str
         violations.push_back(
             {source.file->path, declaration.line, declaration.name + " is used by tests alone"});
     }
+  }
+  return violations;
+}
+
+Violations check_arrows(std::span<const SourceFile> files, size_t most) {
+  std::map<std::string, std::set<std::pair<std::string, std::string>>> arrows;  // by folder
+  for (const SourceFile& file : files) {
+    if (!is_production(file)) continue;
+    const std::string part(pair_of(file.path).substr(4));
+    const std::string folder = part.substr(0, part.rfind('/'));
+    for (const std::string& included : quoted_includes_of(file)) {
+      const std::string other(pair_of(included));
+      if (other != part && other.substr(0, other.rfind('/')) == folder) arrows[folder].insert({part, other});
+    }
+  }
+  Violations violations;
+  for (const auto& [folder, between] : arrows) {
+    if (between.size() > most)
+      violations.push_back(
+          {"src/" + folder, 1, std::to_string(between.size()) + " arrows between its parts"});
   }
   return violations;
 }

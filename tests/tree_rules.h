@@ -1,4 +1,4 @@
-// Rules about names that need the whole tree: which stand twice, and which only tests use.
+// Rules that need the whole tree: names that stand twice or that only tests use, folders that are too dense.
 #pragma once
 
 #include <set>
@@ -25,5 +25,9 @@ namespace templar::testing {
 // `known` are left out.
 [[nodiscard]] Violations check_used(std::span<const SourceFile> files,
                                     const std::set<std::string_view>& known);
+
+// In no folder under src/ do more than `most` of its parts name each other. A part is a header with its
+// source; tests don't count.
+[[nodiscard]] Violations check_arrows(std::span<const SourceFile> files, size_t most);
 
 }  // namespace templar::testing

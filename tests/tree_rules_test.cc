@@ -57,6 +57,21 @@ Said declared(std::string_view text) {
   return sentences;
 }
 
+// A folder with more is one that nobody keeps in mind: cut it by what its parts do.
+TEST(Folders, HaveFewArrows) {
+  expect_none(check_arrows(source_tree(), 30));
+}
+
+TEST(Folders, AreTooDenseWithOneArrowMore) {
+  const std::vector<SourceFile> files = {
+      {"src/node/a.cc", "#include \"node/a.h\"\n#include \"node/b.h\"\n#include \"base/c.h\"\n"},
+      {"src/node/a.h", "#include \"node/b.h\"\n"},
+      {"src/node/b-inl.h", "#include \"node/d.h\"\n"},
+      {"src/node/a_test.cc", "#include \"node/d.h\"\n"}};
+  EXPECT_EQ(said(check_arrows(files, 2)), Said{});
+  EXPECT_EQ(said(check_arrows(files, 1)), Said{"src/node:1: 2 arrows between its parts"});
+}
+
 TEST(Names, StandForOneHeaderEach) {
   expect_none(check_header_names(source_tree(), {}));
 }

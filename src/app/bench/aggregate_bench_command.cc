@@ -3,9 +3,9 @@
 
 #include <memory>
 
-#include "app/bench/bench_progress.h"
 #include "app/bench/bench_verbs.h"
 #include "app/bench/gradient_arguments.h"
+#include "app/bench/measure/bench_progress.h"
 #include "app/bench/measure/measure_aggregate.h"
 #include "base/json/json.h"
 

@@ -4,9 +4,9 @@
 
 #include <memory>
 
-#include "app/bench/bench_progress.h"
 #include "app/bench/bench_verbs.h"
 #include "app/bench/measure/bench_model.h"
+#include "app/bench/measure/bench_progress.h"
 #include "app/bench/measure/measure_checkpoint.h"
 #include "base/json/json.h"
 #include "formats/safetensors/model_shards.h"

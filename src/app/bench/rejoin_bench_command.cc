@@ -1,9 +1,9 @@
 // `templar bench rejoin`.
 #include <fmt/format.h>
 
-#include "app/bench/bench_progress.h"
 #include "app/bench/bench_verbs.h"
 #include "app/bench/measure/bench_model.h"
+#include "app/bench/measure/bench_progress.h"
 #include "app/bench/measure/measure_rejoin.h"
 #include "app/world/node_world.h"
 #include "base/json/json.h"

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/log/log.h"
-#include "engine/cpu/adamw.h"
+#include "engine/cpu/kernels/adamw.h"
 #include "engine/model/engine_memory.h"
 
 namespace templar {

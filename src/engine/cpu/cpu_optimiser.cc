@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/cpu/adamw.h"
+#include "engine/cpu/kernels/adamw.h"
 
 namespace templar {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "engine/cpu/rms_norm.h"
-#include "engine/cpu/swiglu.h"
+#include "engine/cpu/kernels/rms_norm.h"
+#include "engine/cpu/kernels/swiglu.h"
 
 namespace templar {
 namespace {

@@ -7,8 +7,8 @@
 #include "base/bfloat16.h"
 #include "base/threads/thread_team.h"
 #include "core/run/run_spec.h"
-#include "engine/cpu/aligned_buffer.h"
-#include "engine/cpu/matmul.h"
+#include "engine/cpu/kernels/aligned_buffer.h"
+#include "engine/cpu/kernels/matmul.h"
 
 namespace templar {
 

@@ -4,10 +4,10 @@
 #include <functional>
 
 #include "base/check.h"
-#include "engine/cpu/cross_entropy.h"
-#include "engine/cpu/embedding.h"
-#include "engine/cpu/rms_norm.h"
-#include "engine/cpu/swiglu.h"
+#include "engine/cpu/kernels/cross_entropy.h"
+#include "engine/cpu/kernels/embedding.h"
+#include "engine/cpu/kernels/rms_norm.h"
+#include "engine/cpu/kernels/swiglu.h"
 
 namespace templar {
 namespace {

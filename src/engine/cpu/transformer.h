@@ -7,11 +7,11 @@
 #include <span>
 #include <vector>
 
-#include "engine/cpu/aligned_buffer.h"
-#include "engine/cpu/attention.h"
-#include "engine/cpu/matmul.h"
+#include "engine/cpu/kernels/aligned_buffer.h"
+#include "engine/cpu/kernels/attention.h"
+#include "engine/cpu/kernels/matmul.h"
+#include "engine/cpu/kernels/row_likelihood.h"
 #include "engine/cpu/profile.h"
-#include "engine/cpu/row_likelihood.h"
 #include "engine/engine.h"
 #include "engine/model/model_tensors.h"
 #include "engine/text/token_tree.h"

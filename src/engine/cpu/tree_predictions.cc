@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "engine/cpu/kernels/tree_attention.h"
 #include "engine/cpu/transformer.h"
-#include "engine/cpu/tree_attention.h"
 
 namespace templar {
 namespace {

@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "base/check.h"
-#include "engine/cpu/rope.h"
+#include "engine/cpu/kernels/rope.h"
 
 namespace templar {
 

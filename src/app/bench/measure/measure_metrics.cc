@@ -11,7 +11,7 @@
 #include "adapters/influx/influx_output.h"
 #include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
 #include "adapters/metrics_logger/metrics_logger.h"
-#include "app/bench/bench_progress.h"
+#include "app/bench/measure/bench_progress.h"
 #include "base/files/file.h"
 
 namespace templar {

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "engine/cpu/aligned_buffer.h"
+#include "engine/cpu/kernels/aligned_buffer.h"
 
 namespace templar {
 

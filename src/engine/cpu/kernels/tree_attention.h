@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "engine/cpu/attention.h"
+#include "engine/cpu/kernels/attention.h"
 #include "engine/text/token_tree.h"
 
 namespace templar {

@@ -1,4 +1,4 @@
-#include "engine/cpu/embedding.h"
+#include "engine/cpu/kernels/embedding.h"
 
 #include <algorithm>
 

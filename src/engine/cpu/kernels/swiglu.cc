@@ -1,12 +1,12 @@
-#include "engine/cpu/swiglu.h"
+#include "engine/cpu/kernels/swiglu.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "engine/cpu/swiglu.cc"
+#define HWY_TARGET_INCLUDE "engine/cpu/kernels/swiglu.cc"
 #include <hwy/foreach_target.h>
 // After foreach_target.h.
 #include <hwy/highway.h>
 
-#include "engine/cpu/simd-inl.h"
+#include "engine/cpu/kernels/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace templar {

@@ -1,4 +1,4 @@
-#include "engine/cpu/matmul.h"
+#include "engine/cpu/kernels/matmul.h"
 
 #include <dlfcn.h>
 #include <fmt/format.h>

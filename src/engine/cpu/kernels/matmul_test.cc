@@ -1,4 +1,4 @@
-#include "engine/cpu/matmul.h"
+#include "engine/cpu/kernels/matmul.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,15 +1,15 @@
-#include "engine/cpu/cross_entropy.h"
+#include "engine/cpu/kernels/cross_entropy.h"
 
 #include <algorithm>
 #include <cmath>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "engine/cpu/cross_entropy.cc"
+#define HWY_TARGET_INCLUDE "engine/cpu/kernels/cross_entropy.cc"
 #include <hwy/foreach_target.h>
 // After foreach_target.h.
 #include <hwy/highway.h>
 
-#include "engine/cpu/simd-inl.h"
+#include "engine/cpu/kernels/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace templar {

@@ -1,4 +1,4 @@
-#include "engine/cpu/adamw.h"
+#include "engine/cpu/kernels/adamw.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,12 +6,12 @@
 #include <vector>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "engine/cpu/adamw.cc"
+#define HWY_TARGET_INCLUDE "engine/cpu/kernels/adamw.cc"
 #include <hwy/foreach_target.h>
 // After foreach_target.h.
 #include <hwy/highway.h>
 
-#include "engine/cpu/simd-inl.h"
+#include "engine/cpu/kernels/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace templar {

@@ -1,4 +1,4 @@
-#include "app/bench/bench_progress.h"
+#include "app/bench/measure/bench_progress.h"
 
 #include <fmt/format.h>
 #include <unistd.h>

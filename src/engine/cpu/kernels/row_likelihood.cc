@@ -1,14 +1,14 @@
-#include "engine/cpu/row_likelihood.h"
+#include "engine/cpu/kernels/row_likelihood.h"
 
 #include <cmath>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "engine/cpu/row_likelihood.cc"
+#define HWY_TARGET_INCLUDE "engine/cpu/kernels/row_likelihood.cc"
 #include <hwy/foreach_target.h>
 // After foreach_target.h.
 #include <hwy/highway.h>
 
-#include "engine/cpu/simd-inl.h"
+#include "engine/cpu/kernels/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace templar {

@@ -5,8 +5,8 @@
 #include <cstdint>
 
 #include "base/bfloat16.h"
-#include "engine/cpu/aligned_buffer.h"
-#include "engine/cpu/rope.h"
+#include "engine/cpu/kernels/aligned_buffer.h"
+#include "engine/cpu/kernels/rope.h"
 
 namespace templar {
 

@@ -1,16 +1,16 @@
-#include "engine/cpu/attention.h"
+#include "engine/cpu/kernels/attention.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "engine/cpu/attention.cc"
+#define HWY_TARGET_INCLUDE "engine/cpu/kernels/attention.cc"
 #include <hwy/foreach_target.h>
 // After foreach_target.h.
 #include <hwy/highway.h>
 
-#include "engine/cpu/attention-inl.h"
+#include "engine/cpu/kernels/attention-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace templar {

@@ -1,16 +1,16 @@
-#include "engine/cpu/rms_norm.h"
+#include "engine/cpu/kernels/rms_norm.h"
 
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "engine/cpu/rms_norm.cc"
+#define HWY_TARGET_INCLUDE "engine/cpu/kernels/rms_norm.cc"
 #include <hwy/foreach_target.h>
 // After foreach_target.h.
 #include <hwy/highway.h>
 
-#include "engine/cpu/simd-inl.h"
+#include "engine/cpu/kernels/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace templar {

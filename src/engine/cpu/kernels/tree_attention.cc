@@ -1,14 +1,14 @@
-#include "engine/cpu/tree_attention.h"
+#include "engine/cpu/kernels/tree_attention.h"
 
 #include <vector>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "engine/cpu/tree_attention.cc"
+#define HWY_TARGET_INCLUDE "engine/cpu/kernels/tree_attention.cc"
 #include <hwy/foreach_target.h>
 // After foreach_target.h.
 #include <hwy/highway.h>
 
-#include "engine/cpu/attention-inl.h"
+#include "engine/cpu/kernels/attention-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace templar {

@@ -10,12 +10,12 @@
 
 #include "base/random.h"
 #include "base/threads/thread_team.h"
-#include "engine/cpu/adamw.h"
-#include "engine/cpu/attention.h"
-#include "engine/cpu/cross_entropy.h"
-#include "engine/cpu/embedding.h"
-#include "engine/cpu/rms_norm.h"
-#include "engine/cpu/swiglu.h"
+#include "engine/cpu/kernels/adamw.h"
+#include "engine/cpu/kernels/attention.h"
+#include "engine/cpu/kernels/cross_entropy.h"
+#include "engine/cpu/kernels/embedding.h"
+#include "engine/cpu/kernels/rms_norm.h"
+#include "engine/cpu/kernels/swiglu.h"
 #include "support/simd_targets.h"
 
 namespace templar {

@@ -11,7 +11,7 @@
 #define TEMPLAR_ENGINE_SMALL_PRODUCT_INL_H_
 #endif
 
-#include "engine/cpu/simd-inl.h"
+#include "engine/cpu/kernels/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace templar {

@@ -1,4 +1,4 @@
-#include "engine/cpu/rope.h"
+#include "engine/cpu/kernels/rope.h"
 
 #include <cmath>
 

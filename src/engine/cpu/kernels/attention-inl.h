@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "engine/cpu/attention.h"
+#include "engine/cpu/kernels/attention.h"
 
 // NOLINTNEXTLINE
 #if defined(TEMPLAR_ENGINE_ATTENTION_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -16,8 +16,8 @@
 #define TEMPLAR_ENGINE_ATTENTION_INL_H_
 #endif
 
-#include "engine/cpu/simd-inl.h"
-#include "engine/cpu/small_product-inl.h"
+#include "engine/cpu/kernels/simd-inl.h"
+#include "engine/cpu/kernels/small_product-inl.h"
 
 // Names: t a token, h a head's dimension (padded to kPad), b a row of the block of queries.
 HWY_BEFORE_NAMESPACE();
