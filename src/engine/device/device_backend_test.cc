@@ -51,6 +51,17 @@ TEST(DeviceBackend, AllocatesNoMoreThanItsPlan) {
   }
 }
 
+TEST(DeviceBackend, TrainsWithAdamwAlone) {
+  RunSpec spec = testing::small_run_spec();
+  spec.inner.optimiser = InnerOptimiser::kMuon;
+  const auto make = [&](EngineUse use) {
+    return make_device_engine<float>(spec.model, spec.inner, {.micro_batch = 1, .use = use},
+                                     std::make_unique<HostOperations<float>>());
+  };
+  EXPECT_TRUE(fails(make(EngineUse::kTraining), ErrorKind::kFatal, "--device cpu"));
+  EXPECT_TRUE(make(EngineUse::kEvaluating)) << "losses need no optimiser";
+}
+
 double gib(int64_t bytes) {
   return static_cast<double>(bytes) / (1024.0 * 1024.0 * 1024.0);
 }
