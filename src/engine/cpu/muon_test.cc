@@ -145,6 +145,12 @@ TEST_F(MuonTest, HasUpdatesOfTheSizeOfAdamwsByRmsScale) {
   EXPECT_NEAR(std::sqrt(squares / static_cast<double>(parameters.size())), 0.2, 0.05);
 }
 
+TEST_F(MuonTest, TakesTwoCopiesOfTheLargestMatrixAndTwoSquares) {
+  // In f32 the products read the values themselves, in bf16 rounded copies of one each.
+  EXPECT_EQ(Muon<float>::memory_bytes(100, 4), 2 * 4 * (100 + 16));
+  EXPECT_EQ(Muon<Bf16>::memory_bytes(100, 4), (2 * 4 + 2) * (100 + 16));
+}
+
 TEST_F(MuonTest, ScalesByTheMatrixsShape) {
   EXPECT_DOUBLE_EQ(muon_scale(MuonScale::kSpectral, 64, 16), 2);
   EXPECT_DOUBLE_EQ(muon_scale(MuonScale::kSpectral, 16, 64), 1);
