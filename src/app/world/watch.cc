@@ -134,7 +134,7 @@ Status Watch::open_outputs(const WatchOptions& options, const std::filesystem::p
 Result<std::unique_ptr<MetricsSink>> Watch::open_sink(const std::filesystem::path& metrics_file,
                                                       std::map<std::string, std::string> tags,
                                                       bool reports_machine) {
-  if (metrics_file.has_parent_path()) TRY(make_folder(metrics_file.parent_path()));
+  TRY(make_folder(metrics_file.parent_path()));
   TRY_ASSIGN(auto file, JsonlMetricsSink::open(metrics_file));
   std::vector<std::shared_ptr<MetricsOutput>> outputs = outputs_;
   outputs.insert(outputs.begin(), std::move(file));

@@ -68,6 +68,7 @@ Status write_file_atomically(const std::filesystem::path& path, ByteView content
 }
 
 Status make_folder(const std::filesystem::path& path) {
+  if (path.empty()) return {};  // what a bare file name has for a folder: the one that we are in
   std::error_code error;
   bool made = std::filesystem::create_directory(path, error);
   if (error == std::errc::no_such_file_or_directory && path.has_parent_path()) {

@@ -21,7 +21,8 @@ namespace templar {
   return write_file_atomically(path, as_bytes(content));
 }
 
-// Makes the folder and its parents, each durable in its own. Fails (fatal) with the reason.
+// Makes the folder and its parents, each durable in its own; an empty path is the current folder. Fails
+// (fatal) with the reason.
 [[nodiscard]] Status make_folder(const std::filesystem::path& path);
 
 // Syncs a file's or a folder's content to the disk.

@@ -112,6 +112,7 @@ TEST(MakeFolder, MakesParentsTooAndIsHarmlessTwice) {
   EXPECT_TRUE(std::filesystem::is_directory(folder / "a" / "b"));
   ASSERT_TRUE(write_file_atomically(folder / "file", "x"));
   EXPECT_TRUE(fails(make_folder(folder / "file" / "c"), ErrorKind::kFatal, "file/c"));
+  EXPECT_TRUE(make_folder("")) << "the folder of a bare file name";
 }
 
 TEST(MappedFile, ShowsTheContentAlsoAfterTheFileIsGone) {
