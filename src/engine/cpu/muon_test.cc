@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -104,45 +105,52 @@ class MuonTest : public ::testing::Test {
     muon.update(update, team_, products_);
   }
 
+  // A matrix without momentum yet; the parameters are those given, or zeros.
+  struct Matrix {
+    Matrix(int64_t its_rows, int64_t its_columns, Values its_gradients, Values its_parameters = {})
+        : rows(its_rows),
+          columns(its_columns),
+          gradients(std::move(its_gradients)),
+          parameters(std::move(its_parameters)) {
+      parameters.resize(gradients.size());
+      momentum.resize(gradients.size());
+    }
+    [[nodiscard]] MuonUpdate update(double learning_rate) {
+      return {.rows = rows,
+              .columns = columns,
+              .parameters = parameters.data(),
+              .gradients = gradients.data(),
+              .momentum = momentum.data(),
+              .learning_rate = learning_rate};
+    }
+    int64_t rows;
+    int64_t columns;
+    Values gradients;
+    Values parameters;
+    Values momentum;
+  };
+
   ThreadTeam team_{2};
   MatrixProducts products_{team_};
 };
 
 TEST_F(MuonTest, LearnsAllDirectionsAtAboutTheSameSpeed) {
   // Two directions, one a hundred times as strong as the other.
-  constexpr int64_t kRows = 2;
-  constexpr int64_t kColumns = 4;
-  const Values gradients = {100, 0, 0, 0, 0, 1, 0, 0};
-  Values parameters(8);
-  Values momentum(8);
-  update({.rows = kRows,
-          .columns = kColumns,
-          .parameters = parameters.data(),
-          .gradients = gradients.data(),
-          .momentum = momentum.data(),
-          .learning_rate = 1});
-  const double scale = muon_scale(MuonScale::kRms, kRows, kColumns);
+  Matrix matrix(2, 4, {100, 0, 0, 0, 0, 1, 0, 0});
+  update(matrix.update(1));
+  const double scale = muon_scale(MuonScale::kRms, 2, 4);
   // What five steps of Newton-Schulz make of a singular value: near 1, not 1.
-  EXPECT_NEAR(-parameters[0] / scale, 1, 0.35);
-  EXPECT_NEAR(-parameters[5] / scale, 1, 0.35);
-  for (const size_t other : {1, 2, 3, 4, 6, 7}) EXPECT_NEAR(parameters[other], 0, 1e-6);
+  EXPECT_NEAR(-matrix.parameters[0] / scale, 1, 0.35);
+  EXPECT_NEAR(-matrix.parameters[5] / scale, 1, 0.35);
+  for (const size_t other : {1, 2, 3, 4, 6, 7}) EXPECT_NEAR(matrix.parameters[other], 0, 1e-6);
 }
 
 TEST_F(MuonTest, HasUpdatesOfTheSizeOfAdamwsByRmsScale) {
-  constexpr int64_t kRows = 48;
-  constexpr int64_t kColumns = 96;
-  const Values gradients = random_values(kRows * kColumns, 1);
-  Values parameters(gradients.size());
-  Values momentum(gradients.size());
-  update({.rows = kRows,
-          .columns = kColumns,
-          .parameters = parameters.data(),
-          .gradients = gradients.data(),
-          .momentum = momentum.data(),
-          .learning_rate = 1});
+  Matrix matrix(48, 96, random_values(48 * 96, 1));
+  update(matrix.update(1));
   double squares = 0;
-  for (const float value : parameters) squares += static_cast<double>(value) * value;
-  EXPECT_NEAR(std::sqrt(squares / static_cast<double>(parameters.size())), 0.2, 0.05);
+  for (const float value : matrix.parameters) squares += static_cast<double>(value) * value;
+  EXPECT_NEAR(std::sqrt(squares / static_cast<double>(matrix.parameters.size())), 0.2, 0.05);
 }
 
 TEST_F(MuonTest, TakesTwoCopiesOfTheLargestMatrixAndTwoSquares) {
@@ -158,47 +166,30 @@ TEST_F(MuonTest, ScalesByTheMatrixsShape) {
 }
 
 TEST_F(MuonTest, LeavesAMatrixWithoutGradientToItsWeightDecay) {
-  const Values gradients(6);
-  Values parameters = {1, 2, 3, 4, 5, 6};
-  Values momentum(6);
-  update({.rows = 3,
-          .columns = 2,
-          .parameters = parameters.data(),
-          .gradients = gradients.data(),
-          .momentum = momentum.data(),
-          .learning_rate = 0.5,
-          .weight_decay = 0.5});
-  EXPECT_THAT(parameters, ::testing::ElementsAre(0.75F, 1.5F, 2.25F, 3, 3.75F, 4.5F));
+  Matrix matrix(3, 2, Values(6), {1, 2, 3, 4, 5, 6});
+  MuonUpdate decaying = matrix.update(0.5);
+  decaying.weight_decay = 0.5;
+  update(decaying);
+  EXPECT_THAT(matrix.parameters, ::testing::ElementsAre(0.75F, 1.5F, 2.25F, 3, 3.75F, 4.5F));
 }
 
 TEST_F(MuonTest, WritesTheRoundedCopyThatProductsRead) {
-  const Values gradients = random_values(12, 1);
-  Values parameters = random_values(12, 2);
-  Values momentum(12);
+  Matrix matrix(4, 3, random_values(12, 1), random_values(12, 2));
   std::vector<Bf16> rounded(12);
-  update({.rows = 4,
-          .columns = 3,
-          .parameters = parameters.data(),
-          .parameters_bf16 = rounded.data(),
-          .gradients = gradients.data(),
-          .momentum = momentum.data(),
-          .learning_rate = 0.1});
+  MuonUpdate rounding = matrix.update(0.1);
+  rounding.parameters_bf16 = rounded.data();
+  update(rounding);
   for (size_t i = 0; i < rounded.size(); ++i)
-    EXPECT_EQ(to_float(rounded[i]), to_float(to_bf16(parameters[i])));
+    EXPECT_EQ(to_float(rounded[i]), to_float(to_bf16(matrix.parameters[i])));
 }
 
 TEST_F(MuonTest, ClipsTheGradientThatItIsGiven) {
-  const Values gradients = random_values(12, 1);
-  Values parameters(12);
-  Values momentum(12);
-  update({.rows = 4,
-          .columns = 3,
-          .parameters = parameters.data(),
-          .gradients = gradients.data(),
-          .momentum = momentum.data(),
-          .gradient_scale = 0.25,
-          .learning_rate = 0.1});
-  for (size_t i = 0; i < momentum.size(); ++i) EXPECT_NEAR(momentum[i], 0.05 * 0.25 * gradients[i], 1e-6);
+  Matrix matrix(4, 3, random_values(12, 1));
+  MuonUpdate clipped = matrix.update(0.1);
+  clipped.gradient_scale = 0.25;
+  update(clipped);
+  for (size_t i = 0; i < matrix.momentum.size(); ++i)
+    EXPECT_NEAR(matrix.momentum[i], 0.05 * 0.25 * matrix.gradients[i], 1e-6);
 }
 
 }  // namespace
