@@ -9,12 +9,20 @@ build=${1:-build/determinism}
 mkdir -p "$build"
 launcher=$(command -v ccache || true)
 
-# The sources of the consensus path alone: the slow rest of base/ and core/ (log, JSON) does not reach it.
-sources=$(find src/base src/core/run src/core/coding src/core/protocol src/core/codec src/core/consensus -name '*.cc' \
-  ! -name '*_test.cc' ! -name '*_bench.cc' ! -name '*_fuzz.cc' ! -name 'run_spec*.cc' ! -name 'presets*.cc' \
-  ! -name 'log*.cc' ! -name 'json*.cc' ! -name 'clock.cc' ! -name 'aggregate_record.cc' ! -name 'object_keys.cc' | sort)
-sources="$sources tests/support/synthetic_contribution.cc tests/support/synthetic_run.cc tests/support/test_run.cc
+# The sources of the consensus path alone: the slow rest of base/ and core/ (log, JSON) does not reach it. A room's are compiled
+# together, except the kernels, which include themselves once for each instruction set.
+sources="tests/support/synthetic_contribution.cc tests/support/synthetic_run.cc tests/support/test_run.cc
   tests/integration/consensus_root.cc"
+for room in base core/run core/coding core/protocol core/codec core/consensus; do
+  joined=$build/$(echo "$room" | tr / _).cc
+  : >"$joined"
+  for source in $(find "src/$room" -name '*.cc' \
+    ! -name '*_test.cc' ! -name '*_bench.cc' ! -name '*_fuzz.cc' ! -name 'run_spec*.cc' ! -name 'presets*.cc' \
+    ! -name 'log*.cc' ! -name 'json*.cc' ! -name 'clock.cc' ! -name 'aggregate_record.cc' ! -name 'object_keys.cc' | sort); do
+    if grep -q 'define HWY_TARGET_INCLUDE' "$source"; then sources="$sources $source"; else echo "#include \"${source#src/}\"" >>"$joined"; fi
+  done
+  sources="$sources $joined"
+done
 
 compile() {  # compiler, level
   folder=$build/$1$2

@@ -37,7 +37,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086  # word by word
-{ $as_root apt-get update -qq && $as_root apt-get install -y -qq --no-install-recommends $missing; } >"$log" 2>&1 || {
+{ $as_root apt-get update -qq && $as_root apt-get install -o DPkg::Lock::Timeout=300 -y -qq --no-install-recommends $missing; } >"$log" 2>&1 || {
   tail -n 20 "$log" >&2
   echo "The packages could not be installed; the lines above say why." >&2
   exit 1

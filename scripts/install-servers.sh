@@ -7,6 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 folder=$PWD/build/servers
 mkdir -p "$folder/packages"
+exec 9>"$folder/lock"; flock 9  # tests run side by side
 unavailable() { echo "$*" >&2; exit 3; }
 if [ "$(id -u)" = 0 ]; then as_root=""; else as_root="sudo -n"; fi
 

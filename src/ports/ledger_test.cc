@@ -6,7 +6,7 @@
 namespace templar::testing {
 namespace {
 
-struct MemoryHarness {
+struct MemoryLedgerHarness {
   static constexpr uint64_t kSeed = 7;
   LedgerReader& reader() { return ledger; }
   LedgerWriter& writer() { return ledger; }
@@ -30,7 +30,7 @@ class AbsentLedger final : public LedgerReader {
 
 }  // namespace
 
-INSTANTIATE_TYPED_TEST_SUITE_P(Memory, LedgerContract, MemoryHarness);
+INSTANTIATE_TYPED_TEST_SUITE_P(Memory, LedgerContract, MemoryLedgerHarness);
 
 TEST(LocalBlockHash, FollowsFromSeedAndNumber) {
   EXPECT_EQ(local_block_hash(1, 5), local_block_hash(1, 5));

@@ -9,7 +9,7 @@
 namespace templar::testing {
 namespace {
 
-struct MemoryHarness {
+struct MemorySinkHarness {
   MetricsSink& sink() { return memory; }
   std::vector<Measurement> written() { return memory.measurements(); }
 
@@ -18,7 +18,7 @@ struct MemoryHarness {
 
 }  // namespace
 
-INSTANTIATE_TYPED_TEST_SUITE_P(Memory, MetricsSinkContract, MemoryHarness);
+INSTANTIATE_TYPED_TEST_SUITE_P(Memory, MetricsSinkContract, MemorySinkHarness);
 
 TEST(MemoryMetricsSink, FindsMeasurementsByTheirName) {
   MemoryMetricsSink sink;

@@ -5,7 +5,7 @@
 namespace templar::testing {
 namespace {
 
-struct MemoryHarness {
+struct MemoryStoreHarness {
   ObjectStore& store() { return memory; }
   bool advance_ms(int64_t by_ms) {
     clock.advance(by_ms);
@@ -18,7 +18,7 @@ struct MemoryHarness {
 
 }  // namespace
 
-INSTANTIATE_TYPED_TEST_SUITE_P(Memory, ObjectStoreContract, MemoryHarness);
+INSTANTIATE_TYPED_TEST_SUITE_P(Memory, ObjectStoreContract, MemoryStoreHarness);
 
 TEST(MemoryObjectStore, HoldsAKeyBesideKeysUnderIt) {
   VirtualClock clock;

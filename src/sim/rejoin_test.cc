@@ -144,7 +144,7 @@ TEST_F(Rejoin, LeavesTheReplicaWithoutAModelOnlyWhileACheckpointIsLoaded) {
   expect_in_sync();
 }
 
-constexpr int64_t kWindows = 6;
+constexpr int64_t kWindowsAway = 6;
 constexpr size_t kFlippedElement = 270'000;  // of the embedding: in the second of its two blocks
 
 // 20,000 tokens, so that the embedding has more than 1 MiB.
@@ -198,7 +198,7 @@ class RejoiningNetwork : public ::testing::Test {
 
   const CapturedLogs logs_;
   TestNetwork network_{
-      {.ports = {.miners = 4, .validators = 2, .spec = two_block_spec()}, .until_window = kWindows}};
+      {.ports = {.miners = 4, .validators = 2, .spec = two_block_spec()}, .until_window = kWindowsAway}};
 };
 
 TEST_F(RejoiningNetwork, HealsAMinerInWhoseModelABitWasFlippedAndNamesTheBlock) {
@@ -214,7 +214,7 @@ TEST_F(RejoiningNetwork, HealsAValidatorInWhoseModelABitWasFlippedAndNamesTheBlo
 TEST_F(RejoiningNetwork, CatchesUpAlthoughMinersTakeBackWhatHasBeenAccepted) {
   run([&] {
     for (const uint32_t uid : {2u, 3u}) {
-      for (int64_t window = 0; window < kWindows; ++window) {
+      for (int64_t window = 0; window < kWindowsAway; ++window) {
         const bool recorded = network_.ports.has(kLeader, aggregate_record_key(window));
         if (recorded) network_.ports.remove(uid, contribution_key(window));
       }
@@ -226,7 +226,7 @@ TEST_F(RejoiningNetwork, CatchesUpAlthoughMinersTakeBackWhatHasBeenAccepted) {
   EXPECT_TRUE(replica.begin_initial(0));
   CatchUp catch_up(network_.environment, replica, NodeRole::kMiner, network_.ports.public_key(2));
   EXPECT_EQ(advance_to_the_end(catch_up).value(), CatchUpState::kInSync);
-  EXPECT_EQ(catch_up.report().replayed_windows, kWindows);
+  EXPECT_EQ(catch_up.report().replayed_windows, kWindowsAway);
   EXPECT_EQ(replica.state_root(), final_root());
 }
 

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/common.sh" "$@"
 . "$(dirname "$0")/influx/server.sh"
 folder=$(dirname "$templar")
-ninja -C "$folder" influx_points >"$work/build.log" 2>&1 || { cat "$work/build.log" >&2; give_up "influx_points was not built"; }
+flock "$folder" ninja -C "$folder" influx_points >"$work/build.log" 2>&1 || { cat "$work/build.log" >&2; give_up "influx_points was not built"; }
 points=$folder/influx_points
 
 log_points() { timeout -k 5 60 "$points" "$@"; }

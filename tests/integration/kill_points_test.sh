@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 folder=$(dirname "$1")
-ninja -C "$folder" kill_points >/dev/null
+flock "$folder" ninja -C "$folder" kill_points >/dev/null
 # A killed process leaves a file system as it is, whatever lies under it; on a disk the thousands of syncs would take minutes.
 [ ! -w /dev/shm ] || export TMPDIR=/dev/shm
 "$folder/kill_points"

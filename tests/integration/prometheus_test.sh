@@ -4,7 +4,7 @@
 . "$(dirname "$0")/common.sh" "$@"
 here=$(realpath "$(dirname "$0")")
 folder=$(dirname "$templar")
-ninja -C "$folder" prometheus_exporter >"$work/build.log" 2>&1 || { tail -n 20 "$work/build.log" >&2; give_up "the exporter can't be built"; }
+flock "$folder" ninja -C "$folder" prometheus_exporter >"$work/build.log" 2>&1 || { tail -n 20 "$work/build.log" >&2; give_up "the exporter can't be built"; }
 servers=$("$here/../../scripts/install-servers.sh" prometheus 2>"$work/servers.log") || {
   echo "SKIPPED: $(tail -n 1 "$work/servers.log")"
   exit 0

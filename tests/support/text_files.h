@@ -13,7 +13,7 @@
 
 namespace templar::testing {
 
-inline std::string gzip(std::string_view text) {
+inline std::string gzip_file(std::string_view text) {
   z_stream stream{};
   CHECK(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
   std::string packed(deflateBound(&stream, text.size()) + 64, '\0');
@@ -27,7 +27,7 @@ inline std::string gzip(std::string_view text) {
   return packed;
 }
 
-inline std::string zstd(std::string_view text) {
+inline std::string zstd_file(std::string_view text) {
   std::string packed(ZSTD_compressBound(text.size()), '\0');
   const size_t size = ZSTD_compress(packed.data(), packed.size(), text.data(), text.size(), 3);
   CHECK(ZSTD_isError(size) == 0U);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/files/file.h"
 
 namespace templar {
 namespace {
@@ -181,7 +182,7 @@ Result<std::unique_ptr<ByteSource>> choose_source(std::unique_ptr<RawFile> file,
 
 Result<std::unique_ptr<ByteSource>> open_byte_source(const std::filesystem::path& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return fatal_error(path.string() + ": " + std::strerror(errno));
+  if (file < 0) return file_error(path, errno);
   return choose_source(std::make_unique<RawFile>(file, /*owned=*/true, path.string()),
                        path.extension().string());
 }

@@ -12,9 +12,9 @@ namespace templar {
 namespace {
 
 using testing::fails;
-using testing::gzip;
+using testing::gzip_file;
 using testing::write_text;
-using testing::zstd;
+using testing::zstd_file;
 
 // Several times the buffers' size, and hard to compress.
 std::string long_text() {
@@ -47,39 +47,42 @@ TEST_F(ByteSourceTest, GivesPlainGzipAndZstdFilesAsTheSameText) {
   const std::string text = long_text();
   for (const size_t piece : {1'000, 70'000, 4'000'000}) {
     EXPECT_EQ(read_all(write_text(folder_ / "a.txt", text), piece).value(), text);
-    EXPECT_EQ(read_all(write_text(folder_ / "a.gz", gzip(text)), piece).value(), text);
-    EXPECT_EQ(read_all(write_text(folder_ / "a.zst", zstd(text)), piece).value(), text);
+    EXPECT_EQ(read_all(write_text(folder_ / "a.gz", gzip_file(text)), piece).value(), text);
+    EXPECT_EQ(read_all(write_text(folder_ / "a.zst", zstd_file(text)), piece).value(), text);
   }
 }
 
 TEST_F(ByteSourceTest, TellsTheCompressionByTheContent) {
-  EXPECT_EQ(read_all(write_text(folder_ / "a.txt", gzip("abc"))).value(), "abc");
-  EXPECT_EQ(read_all(write_text(folder_ / "b", zstd("abc"))).value(), "abc");
+  EXPECT_EQ(read_all(write_text(folder_ / "a.txt", gzip_file("abc"))).value(), "abc");
+  EXPECT_EQ(read_all(write_text(folder_ / "b", zstd_file("abc"))).value(), "abc");
 }
 
 TEST_F(ByteSourceTest, GivesEmptyAndShortFiles) {
   for (const std::string text : {"", "a", "abc"}) {
     EXPECT_EQ(read_all(write_text(folder_ / "a.txt", text)).value(), text);
-    EXPECT_EQ(read_all(write_text(folder_ / "a.gz", gzip(text))).value(), text);
-    EXPECT_EQ(read_all(write_text(folder_ / "a.zst", zstd(text))).value(), text);
+    EXPECT_EQ(read_all(write_text(folder_ / "a.gz", gzip_file(text))).value(), text);
+    EXPECT_EQ(read_all(write_text(folder_ / "a.zst", zstd_file(text))).value(), text);
   }
 }
 
 TEST_F(ByteSourceTest, JoinsTheMembersOfACompressedFile) {
-  EXPECT_EQ(read_all(write_text(folder_ / "a.gz", gzip("one ") + gzip("") + gzip("two"))).value(), "one two");
-  EXPECT_EQ(read_all(write_text(folder_ / "a.zst", zstd("one ") + zstd("") + zstd("two"))).value(),
-            "one two");
+  EXPECT_EQ(
+      read_all(write_text(folder_ / "a.gz", gzip_file("one ") + gzip_file("") + gzip_file("two"))).value(),
+      "one two");
+  EXPECT_EQ(
+      read_all(write_text(folder_ / "a.zst", zstd_file("one ") + zstd_file("") + zstd_file("two"))).value(),
+      "one two");
 }
 
 TEST_F(ByteSourceTest, SaysThatACompressedFileIsTruncated) {
-  for (const std::string& packed : {gzip(long_text()), gzip("short")}) {
+  for (const std::string& packed : {gzip_file(long_text()), gzip_file("short")}) {
     for (const size_t missing : {size_t{1}, size_t{8}, packed.size() - 12}) {
       write_text(folder_ / "a.gz", packed.substr(0, packed.size() - missing));
       EXPECT_TRUE(fails(read_all(folder_ / "a.gz"), ErrorKind::kFatal, "a.gz: truncated gzip file"))
           << missing;
     }
   }
-  for (const std::string& packed : {zstd(long_text()), zstd("short")}) {
+  for (const std::string& packed : {zstd_file(long_text()), zstd_file("short")}) {
     for (const size_t missing : {size_t{1}, size_t{3}, packed.size() - 6}) {
       write_text(folder_ / "a.zst", packed.substr(0, packed.size() - missing));
       EXPECT_TRUE(fails(read_all(folder_ / "a.zst"), ErrorKind::kFatal, "a.zst: truncated zstd file"))
@@ -89,15 +92,15 @@ TEST_F(ByteSourceTest, SaysThatACompressedFileIsTruncated) {
 }
 
 TEST_F(ByteSourceTest, SaysThatACompressedFileIsDamaged) {
-  std::string packed = gzip(long_text());
+  std::string packed = gzip_file(long_text());
   packed[packed.size() / 2] ^= 0x10;
   EXPECT_TRUE(
       fails(read_all(write_text(folder_ / "a.gz", packed)), ErrorKind::kFatal, "a.gz: damaged gzip file"));
-  packed = zstd(long_text());
+  packed = zstd_file(long_text());
   packed[8] ^= 0x7f;
   EXPECT_TRUE(
       fails(read_all(write_text(folder_ / "a.zst", packed)), ErrorKind::kFatal, "a.zst: damaged zstd file"));
-  EXPECT_TRUE(fails(read_all(write_text(folder_ / "b.gz", gzip("abc") + "garbage")), ErrorKind::kFatal,
+  EXPECT_TRUE(fails(read_all(write_text(folder_ / "b.gz", gzip_file("abc") + "garbage")), ErrorKind::kFatal,
                     "damaged gzip"));
 }
 

@@ -38,11 +38,6 @@ Status move_file(const fs::path& from, const fs::path& to) {
   return {};
 }
 
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
-
 }  // namespace
 
 Result<DataPublisher> DataPublisher::start(const fs::path& folder) {

@@ -16,6 +16,7 @@
 #include "adapters/corpus/sample_writer.h"
 #include "adapters/corpus/text_reader.h"
 #include "adapters/shards/data_folder.h"
+#include "adapters/shards/data_manifest.h"
 #include "adapters/tokenizers/sentencepiece_tokenizer.h"
 #include "base/files/file.h"
 
@@ -24,7 +25,6 @@ namespace {
 
 using Stage = PrepareProgress::Stage;
 
-constexpr uint64_t kMaxSequenceLength = uint64_t{1} << 24;
 constexpr uint64_t kMaxHeldOutSamples = uint64_t{1} << 20;
 constexpr size_t kTrainingTextBytes = 4 << 20;  // what a tokenizer is trained on
 constexpr size_t kEncodeBytes = 64 << 10;   // SentencePiece needs a hundred times its text's size in memory

@@ -197,8 +197,10 @@ TEST_F(PrepareData, ReadsCompressedFilesAndJsonLinesAsTheSameText) {
   }
   options_.jsonl_field = "body";
   std::set<std::string> hashes;
-  for (const auto& [name, content] : std::map<std::string, std::string>{
-           {"a.jsonl", json}, {"a.jsonl.gz", testing::gzip(json)}, {"a.jsonl.zst", testing::zstd(json)}}) {
+  for (const auto& [name, content] :
+       std::map<std::string, std::string>{{"a.jsonl", json},
+                                          {"a.jsonl.gz", testing::gzip_file(json)},
+                                          {"a.jsonl.zst", testing::zstd_file(json)}}) {
     fs::remove_all(folder_ / "in");
     write_text(folder_ / "in" / name, content);
     write_text(folder_ / "in/readme.txt", "not JSON");

@@ -6,7 +6,7 @@
 namespace templar {
 namespace {
 
-constexpr size_t kMaxLinesBytes = size_t{256} << 20;
+constexpr size_t kMaxUnpackedBytes = size_t{256} << 20;
 
 bool must_wait(const WriteAnswer& answer) {
   return answer.outcome == WriteOutcome::kRefused || answer.outcome == WriteOutcome::kUnavailable;
@@ -42,7 +42,7 @@ SendReport BatchSender::send(const PackedBatch& batch) {
     take_rejection(report, answer, answer.rejected_lines);
     return report;
   }
-  const auto lines = gunzip(batch.packed, kMaxLinesBytes);
+  const auto lines = gunzip(batch.packed, kMaxUnpackedBytes);
   if (!lines) {
     report.message = lines.error().message;
     report.rejected_points = batch.points;

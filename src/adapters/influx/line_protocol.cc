@@ -99,7 +99,7 @@ void append_number(std::string& out, Number number) {
   out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
 }
 
-void append_value(std::string& out, const MetricValue& value) {
+void append_line_value(std::string& out, const MetricValue& value) {
   if (const auto* integer = std::get_if<int64_t>(&value)) {
     append_number(out, *integer);
     out += 'i';
@@ -144,7 +144,7 @@ bool append_line_protocol(std::string& out, const Measurement& measurement, Line
     separator = ',';
     append_key(out, key);
     out += '=';
-    append_value(out, value);
+    append_line_value(out, value);
   }
   out += ' ';
   append_number(out, measurement.time_ns);

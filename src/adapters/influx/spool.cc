@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kMagic = "TMPLSPL1";
+constexpr std::string_view kSpoolMagic = "TMPLSPL1";
 constexpr std::string_view kEnding = ".lines.gz";
 constexpr std::string_view kTemporary = ".part";
 constexpr size_t kMaxFileBytes = size_t{256} << 20;
@@ -31,7 +31,7 @@ uint32_t checksum(ByteView bytes) {
 
 Bytes encode_spool_file(const PackedBatch& batch) {
   ByteWriter writer;
-  writer.put_bytes(as_bytes(kMagic));
+  writer.put_bytes(as_bytes(kSpoolMagic));
   writer.put(batch.points);
   writer.put(checksum(batch.packed));
   writer.put_bytes(batch.packed);
@@ -39,10 +39,10 @@ Bytes encode_spool_file(const PackedBatch& batch) {
 }
 
 Result<PackedBatch> parse_spool_file(ByteView bytes) {
-  if (bytes.size() < kMagic.size() || as_text(bytes.first(kMagic.size())) != kMagic) {
+  if (bytes.size() < kSpoolMagic.size() || as_text(bytes.first(kSpoolMagic.size())) != kSpoolMagic) {
     return skip_error("spool file: does not begin with TMPLSPL1");
   }
-  ByteReader reader(bytes, kMagic.size());
+  ByteReader reader(bytes, kSpoolMagic.size());
   TRY_ASSIGN(const uint64_t points, reader.get<uint64_t>("points"));
   TRY_ASSIGN(const uint32_t expected, reader.get<uint32_t>("checksum"));
   const ByteView packed = bytes.last(reader.remaining());

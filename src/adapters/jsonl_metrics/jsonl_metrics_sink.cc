@@ -22,7 +22,7 @@ namespace {
 
 constexpr size_t kWriteBytes = size_t{256} << 10;
 
-void append_value(std::string& out, const MetricValue& value) {
+void append_json_value(std::string& out, const MetricValue& value) {
   std::array<char, 32> digits;
   const auto append_number = [&](auto number) {
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
@@ -50,7 +50,7 @@ void append_line(std::string& out, const Measurement& measurement) {
     out += std::exchange(separator, ",");
     append_json_text(out, name);
     out += ':';
-    append_value(out, value);
+    append_json_value(out, value);
   }
   out += "},\"name\":";
   append_json_text(out, measurement.name);
@@ -94,7 +94,7 @@ Result<Measurement> from_line(std::string_view line) {
   return measurement;
 }
 
-std::unexpected<Error> file_error(const std::filesystem::path& path, int error) {
+std::unexpected<Error> measurements_error(const std::filesystem::path& path, int error) {
   return fatal_error("measurements " + path.string() + ": " + std::strerror(error));
 }
 
@@ -102,13 +102,13 @@ std::unexpected<Error> file_error(const std::filesystem::path& path, int error) 
 
 Result<std::unique_ptr<JsonlMetricsSink>> JsonlMetricsSink::open(const std::filesystem::path& path) {
   Descriptor file(::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0644));
-  if (!file.valid()) return file_error(path, errno);
+  if (!file.valid()) return measurements_error(path, errno);
   struct stat status{};
-  if (::fstat(file.get(), &status) != 0) return file_error(path, errno);
+  if (::fstat(file.get(), &status) != 0) return measurements_error(path, errno);
   uint8_t last = '\n';
   if (S_ISREG(status.st_mode) && status.st_size > 0) {
     const ReadOutcome outcome = read_at(file.get(), static_cast<uint64_t>(status.st_size) - 1, {&last, 1});
-    if (outcome.error != 0) return file_error(path, outcome.error);
+    if (outcome.error != 0) return measurements_error(path, outcome.error);
   }
   return std::unique_ptr<JsonlMetricsSink>(new JsonlMetricsSink(std::move(file), last != '\n'));
 }
@@ -146,15 +146,15 @@ void JsonlMetricsSink::flush() {
 Result<JsonlPage> read_jsonl_measurements(const std::filesystem::path& path, uint64_t offset,
                                           size_t max_bytes) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) return file_error(path, errno);
+  if (!file.valid()) return measurements_error(path, errno);
   struct stat status{};
-  if (::fstat(file.get(), &status) != 0) return file_error(path, errno);
+  if (::fstat(file.get(), &status) != 0) return measurements_error(path, errno);
   const auto size = static_cast<uint64_t>(status.st_size);
   JsonlPage page{.measurements = {}, .next_offset = offset, .malformed_lines = 0};
   if (offset >= size) return page;
   Bytes bytes(static_cast<size_t>(std::min<uint64_t>(size - offset, max_bytes)));
   const ReadOutcome outcome = read_at(file.get(), offset, bytes);
-  if (outcome.error != 0) return file_error(path, outcome.error);
+  if (outcome.error != 0) return measurements_error(path, outcome.error);
   std::string_view rest = as_text(ByteView(bytes).first(outcome.size));
   // Only whole lines: the writer may be in the middle of the last one, which the next page begins with.
   for (size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {

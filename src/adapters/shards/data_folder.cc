@@ -26,11 +26,6 @@ struct ShardFiles {
   uint64_t samples = 0;
 };
 
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
-
 struct ShardArrays {
   NpyArray<uint32_t> tokens;
   NpyArray<uint64_t> ids;

@@ -6,7 +6,6 @@ namespace templar {
 namespace {
 
 constexpr std::string_view kFormat = "templar-data-v1";
-constexpr uint64_t kMaxSequenceLength = uint64_t{1} << 24;
 constexpr uint64_t kMaxSamples = uint64_t{1} << 40;
 constexpr uint64_t kMaxVocabulary = uint64_t{1} << 32;
 

@@ -14,6 +14,7 @@
 namespace templar {
 
 inline constexpr const char* kManifestFile = "manifest.json";
+inline constexpr uint64_t kMaxSequenceLength = uint64_t{1} << 24;  // tokens of a sample
 
 // A shard's two files, in the folder itself.
 struct ShardEntry {

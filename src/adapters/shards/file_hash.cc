@@ -4,13 +4,14 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+
+#include "base/files/file.h"
 
 namespace templar {
 
 Result<Hash256> hash_file(const std::filesystem::path& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return fatal_error(path.string() + ": " + std::strerror(errno));
+  if (file < 0) return file_error(path, errno);
   Blake2b hash;
   Bytes buffer(1 << 20);
   ssize_t count;
@@ -21,7 +22,7 @@ Result<Hash256> hash_file(const std::filesystem::path& path) {
     if (count > 0) hash.update(ByteView(buffer).first(static_cast<size_t>(count)));
   } while (count > 0 || (count < 0 && error == EINTR));
   ::close(file);
-  if (count < 0) return fatal_error(path.string() + ": " + std::strerror(error));
+  if (count < 0) return file_error(path, error);
   return hash.finish256();
 }
 

@@ -13,7 +13,7 @@
 namespace templar {
 namespace {
 
-constexpr std::string_view kMagic = "\x93NUMPY";
+constexpr std::string_view kNumpyMagic = "\x93NUMPY";
 constexpr size_t kMaxHeader = 65536;
 constexpr size_t kMaxDimensions = 8;
 
@@ -137,8 +137,8 @@ Result<NpyArray<T>> open_npy(const std::filesystem::path& path, std::string_view
 
 Result<NpyHeader> parse_npy_header(ByteView file) {
   ByteReader reader(file);
-  const Result<ByteView> magic = reader.get_bytes(kMagic.size(), "magic");
-  if (!magic || as_text(*magic) != kMagic) return fatal_error("not a .npy file");
+  const Result<ByteView> magic = reader.get_bytes(kNumpyMagic.size(), "magic");
+  if (!magic || as_text(*magic) != kNumpyMagic) return fatal_error("not a .npy file");
   const Result<uint8_t> major = reader.get<uint8_t>("version");
   const Result<uint8_t> minor = reader.get<uint8_t>("version");
   if (!major || !minor) return fatal_error("truncated .npy header");
@@ -170,12 +170,12 @@ Result<NpyHeader> parse_npy_header(ByteView file) {
 Bytes make_npy_header(std::string_view dtype, uint64_t count) {
   std::string text = "{'descr': '" + std::string(dtype) + "', 'fortran_order': False, 'shape': (" +
                      std::to_string(count) + ",), }";
-  const size_t text_size = kNpyHeaderSize - kMagic.size() - 4;
+  const size_t text_size = kNpyHeaderSize - kNumpyMagic.size() - 4;
   CHECK(text.size() < text_size);
   text.append(text_size - 1 - text.size(), ' ');
   text += '\n';
   ByteWriter writer;
-  writer.put_bytes(as_bytes(kMagic));
+  writer.put_bytes(as_bytes(kNumpyMagic));
   writer.put<uint8_t>(1);
   writer.put<uint8_t>(0);
   writer.put(static_cast<uint16_t>(text_size));

@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "adapters/shards/npy.h"
 #include "base/check.h"
+#include "base/files/file.h"
 
 namespace templar {
 namespace {
@@ -27,9 +27,7 @@ struct NpyWriter::State {
   ~State() {
     if (file >= 0) ::close(file);
   }
-  [[nodiscard]] std::unexpected<Error> failure(int error) const {
-    return fatal_error(path.string() + ": " + std::strerror(error));
-  }
+  [[nodiscard]] std::unexpected<Error> failure(int error) const { return file_error(path, error); }
   [[nodiscard]] Status write_out(ByteView bytes) {
     while (!bytes.empty()) {
       const ssize_t written = ::write(file, bytes.data(), bytes.size());

@@ -1,7 +1,6 @@
 #include "adapters/sqlite_ledger/sqlite_ledger.h"
 
 #include <csignal>
-#include <fstream>
 
 #include "adapters/sqlite_ledger/sqlite_connection.h"
 #include "base/files/file.h"
@@ -9,6 +8,7 @@
 #include "support/child_process.h"
 #include "support/contracts/ledger_contract.h"
 #include "support/temporary_folder.h"
+#include "support/text_files.h"
 
 namespace templar::testing {
 namespace {
@@ -27,10 +27,6 @@ struct SqliteHarness {
 
 Bytes content_of(const fs::path& path) {
   return read_file(path, 1 << 24).value();
-}
-
-void write_text(const fs::path& path, std::string_view text) {
-  std::ofstream(path, std::ios::binary) << text;
 }
 
 void run_sql(const fs::path& path, const char* sql) {

@@ -18,14 +18,14 @@ namespace {
 #endif
 constexpr bool kKeepsFreedMemory = TEMPLAR_KEEPS_FREED_MEMORY;
 
-VerbOutcome bench(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), "bench");
+VerbOutcome bench_aggregate(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {"bench", "aggregate"});
   return run_verb(add_bench_command, std::move(arguments));
 }
 
 TEST(BenchAggregate, ReportsRatiosAndGrowth) {
-  const VerbOutcome outcome = bench({"aggregate", "--millions", "1", "--growth-millions", "1", "--rounds",
-                                     "1", "--contributions", "2", "--json"});
+  const VerbOutcome outcome = bench_aggregate(
+      {"--millions", "1", "--growth-millions", "1", "--rounds", "1", "--contributions", "2", "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
   const Json report = parse_json(outcome.output).value();
   EXPECT_GT(report.at("aggregate2_over_memcpy").number().value(), 0);

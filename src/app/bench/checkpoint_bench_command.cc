@@ -14,7 +14,7 @@
 namespace templar {
 namespace {
 
-struct Arguments {
+struct CheckpointBenchArguments {
   int64_t millions = 268;
   std::filesystem::path folder = "/var/tmp";
   uint64_t shard_bytes = kDefaultShardBytes;
@@ -32,7 +32,7 @@ void print_row(const char* what, double seconds, int64_t bytes, double base_seco
              static_cast<double>(bytes) / seconds / 1e9, base_seconds / seconds);
 }
 
-void print_report(const CheckpointBenchReport& report, const Arguments& arguments) {
+void print_report(const CheckpointBenchReport& report, const CheckpointBenchArguments& arguments) {
   const int64_t bytes = report.model_bytes;
   fmt::print("model of {:.1f} MB, {} threads, best of {}, in {}\n\n", megabytes(bytes), arguments.threads,
              arguments.rounds, arguments.folder.string());
@@ -65,7 +65,7 @@ std::string report_json(const CheckpointBenchReport& report) {
   return to_text(json, {.indent = 2});
 }
 
-Status bench_checkpoint(const Arguments& arguments) {
+Status bench_checkpoint(const CheckpointBenchArguments& arguments) {
   const CheckpointBenchOptions options{
       .model = bench_model(arguments.millions),
       .folder = arguments.folder / fmt::format("templar-bench-{}", ::getpid()),
@@ -86,7 +86,7 @@ Status bench_checkpoint(const Arguments& arguments) {
 }  // namespace
 
 void add_checkpoint_bench_command(Verb bench) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<CheckpointBenchArguments>();
   Verb verb = bench.add_verb(
       "checkpoint",
       "Checkpoints: the pause in training, saving and loading beside the disk's own speed, memory");

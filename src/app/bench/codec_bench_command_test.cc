@@ -14,14 +14,13 @@ namespace {
 
 using ::testing::HasSubstr;
 
-VerbOutcome bench(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), "bench");
+VerbOutcome bench_codec(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {"bench", "codec"});
   return run_verb(add_bench_command, std::move(arguments));
 }
 
 TEST(BenchCodec, ReportsRatiosAndBits) {
-  const VerbOutcome outcome =
-      bench({"codec", "--millions", "1", "--rounds", "1", "--threads", "1", "--json"});
+  const VerbOutcome outcome = bench_codec({"--millions", "1", "--rounds", "1", "--threads", "1", "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
   const Json report = parse_json(outcome.output).value();
   EXPECT_GT(report.at("compress_over_memcpy").number().value(), 0);
@@ -34,7 +33,7 @@ TEST(BenchCodec, ReportsRatiosAndBits) {
 }
 
 TEST(BenchCodec, PrintsATable) {
-  const VerbOutcome outcome = bench({"codec", "--millions", "1", "--rounds", "1"});
+  const VerbOutcome outcome = bench_codec({"--millions", "1", "--rounds", "1"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
   EXPECT_THAT(outcome.output, HasSubstr("compress DCT coefficients"));
   EXPECT_THAT(outcome.output, HasSubstr("bits a position"));
@@ -56,13 +55,13 @@ TEST(BenchCodec, MeasuresDumpedPseudoGradients) {
     EXPECT_TRUE(std::ranges::equal(loaded->error_feedback.spans()[p], feedback.spans()[p]));
   }
 
-  const VerbOutcome aggregated =
-      bench({"aggregate", "--gradient", file, "--no-growth", "--rounds", "1", "--json"});
+  const VerbOutcome aggregated = run_verb(add_bench_command, {"bench", "aggregate", "--gradient", file,
+                                                              "--no-growth", "--rounds", "1", "--json"});
   ASSERT_EQ(aggregated.exit_code, 0) << aggregated.errors;
   EXPECT_EQ(parse_json(aggregated.output).value().at("parameters").integer().value(),
             parameter_count(run.layout));
 
-  const VerbOutcome outcome = bench({"codec", "--gradient", file, file, "--json"});
+  const VerbOutcome outcome = bench_codec({"--gradient", file, file, "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
   const Json reports = parse_json(outcome.output).value().at(file);
   ASSERT_EQ(reports.size(), 16u);
@@ -73,11 +72,11 @@ TEST(BenchCodec, MeasuresDumpedPseudoGradients) {
 }
 
 TEST(BenchCodec, SaysWhatIsWrongWithAFile) {
-  const VerbOutcome missing = bench({"codec", "--gradient", "/nowhere/x.safetensors"});
+  const VerbOutcome missing = bench_codec({"--gradient", "/nowhere/x.safetensors"});
   EXPECT_EQ(missing.exit_code, 1);
   EXPECT_THAT(missing.errors, HasSubstr("/nowhere/x.safetensors"));
-  EXPECT_EQ(bench({"codec", "--spec", "none"}).exit_code, 1);
-  EXPECT_EQ(bench({"codec", "--millions", "0"}).exit_code, 2);
+  EXPECT_EQ(bench_codec({"--spec", "none"}).exit_code, 1);
+  EXPECT_EQ(bench_codec({"--millions", "0"}).exit_code, 2);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@
 namespace templar {
 namespace {
 
-constexpr double kLongestWaitSeconds = 25;
+constexpr double kLongestAnswerSeconds = 25;
 constexpr size_t kServerThreads = 32;
 constexpr const char* kHtml = "text/html; charset=utf-8";
 constexpr const char* kJson = "application/json";
@@ -174,7 +174,7 @@ class HttpDashboard final : public DashboardServer {
     const auto wait = parameter(request, "wait");
     if (cursor && wait) {
       watch_.wait_for_news(cursor->life, cursor->revision,
-                           std::min(static_cast<double>(*wait), kLongestWaitSeconds));
+                           std::min(static_cast<double>(*wait), kLongestAnswerSeconds));
     }
     std::string body;
     watch_.look([&](const RunKnowledge& run) {

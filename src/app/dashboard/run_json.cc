@@ -17,7 +17,7 @@ constexpr int64_t kMostDetailedWindows = 64;
 constexpr int64_t kMostDetailedReports = 4096;
 constexpr int64_t kMostWindowsAsked = 256;
 constexpr size_t kMostVerdicts = 200;
-constexpr size_t kRootDigits = 16;  // enough to tell roots apart
+constexpr size_t kRootDigitsSent = 16;  // enough to tell roots apart
 
 double shortened(double value, int digits) {
   const std::string text = fmt::format("{:.{}g}", value, digits);
@@ -127,7 +127,7 @@ Json newest_miner_rows(const RunView& view) {
 Json window_details(int64_t window, const RunWindow& row) {
   JsonList reports, verdicts, spans;
   for (const NodeReport& report : row.reports) {
-    reports.push_back(JsonList{report.node, report.state_root.substr(0, kRootDigits), number(report.loss),
+    reports.push_back(JsonList{report.node, report.state_root.substr(0, kRootDigitsSent), number(report.loss),
                                number(report.train_seconds), number(report.contribution_bytes)});
     for (const PhaseSpan& span : report.spans)
       spans.push_back(JsonList{report.node, span.phase, span.start_ms, number(span.seconds)});

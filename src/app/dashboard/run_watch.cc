@@ -5,7 +5,7 @@
 namespace templar {
 namespace {
 
-constexpr std::chrono::milliseconds kPoll{250};
+constexpr std::chrono::milliseconds kFollowPause{250};
 constexpr int kMostWaiting = 16;  // each holds one of the server's threads
 
 }  // namespace
@@ -49,7 +49,7 @@ void RunWatch::wait_for_news(uint64_t life, uint64_t revision, double seconds) {
     read_news();
     const RunKnowledge& known = follower_.knowledge();
     if (known.life != life || known.view.revision() != revision) break;
-    changed_.wait_for(mutex_, kPoll);
+    changed_.wait_for(mutex_, kFollowPause);
   }
   --waiting_;
 }

@@ -23,7 +23,7 @@
 namespace templar {
 namespace {
 
-constexpr auto kPoll = std::chrono::milliseconds(5);
+constexpr auto kSupervisionPause = std::chrono::milliseconds(5);
 constexpr double kRestartDelaySeconds = 0.2;
 constexpr int kMaxRestarts = 20;
 
@@ -177,7 +177,7 @@ class BaselineThread {
               break;
             }
             if (*progress == Progress::kFinished) break;
-            if (*progress == Progress::kWaiting) std::this_thread::sleep_for(kPoll);
+            if (*progress == Progress::kWaiting) std::this_thread::sleep_for(kSupervisionPause);
           }
           finished_ = true;
         }) {}
@@ -209,7 +209,7 @@ Status run_processes(const LocalRun& run, const LocalnetOptions& options, const 
       tick();
       since_tick = Stopwatch();
     }
-    std::this_thread::sleep_for(kPoll);
+    std::this_thread::sleep_for(kSupervisionPause);
   }
   supervisor.stop_all();
   return {};

@@ -10,6 +10,8 @@
 #include <csignal>
 #include <cstring>
 
+#include "base/files/file.h"
+
 namespace templar {
 namespace {
 
@@ -24,7 +26,7 @@ std::string describe(int status) {
 Result<TemplarProcess> TemplarProcess::start(const std::vector<std::string>& arguments,
                                              const std::filesystem::path& log) {
   const int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (output < 0) return fatal_error(log.string() + ": " + std::strerror(errno));
+  if (output < 0) return file_error(log, errno);
   std::vector<char*> argv;
   std::string program = "/proc/self/exe";
   argv.push_back(program.data());

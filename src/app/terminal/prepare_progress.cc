@@ -8,10 +8,6 @@
 namespace templar {
 namespace {
 
-std::string megabytes(uint64_t bytes) {
-  return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
-}
-
 std::string progress_text(const PrepareProgress& progress) {
   switch (progress.stage) {
     case PrepareProgress::Stage::kTrainingTokenizer:
@@ -21,10 +17,10 @@ std::string progress_text(const PrepareProgress& progress) {
     case PrepareProgress::Stage::kReading:
       break;
   }
-  std::string text = "read " + megabytes(progress.bytes_read);
+  std::string text = "read " + human_bytes(progress.bytes_read);
   if (progress.bytes_total > 0) {
     text += fmt::format(
-        " of {} ({:.0f} %)", megabytes(progress.bytes_total),
+        " of {} ({:.0f} %)", human_bytes(progress.bytes_total),
         100.0 * static_cast<double>(progress.bytes_read) / static_cast<double>(progress.bytes_total));
   }
   return text + fmt::format(", {} documents, {:.1f} M tokens", progress.documents,

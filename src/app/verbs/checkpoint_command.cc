@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "app/terminal/progress_line.h"
 #include "app/verbs/verbs.h"
 #include "app/world/checkpoint_places.h"
 #include "base/files/file.h"
@@ -18,10 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMaxRunSpecBytes = size_t{1} << 20;
-
-std::string megabytes(uint64_t bytes) {
-  return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
-}
 
 Result<std::vector<fs::path>> find_all(const std::vector<std::string>& places) {
   std::vector<fs::path> all;
@@ -84,7 +81,7 @@ Status list(const std::vector<std::string>& places) {
       continue;
     }
     fmt::print("{:>10} {:>10} {:>12}  {}  {}  {}  {}\n", manifest->window, manifest->outer_step,
-               megabytes(total_bytes(*manifest)), manifest->run_id.brief(), manifest->state_root.brief(),
+               human_bytes(total_bytes(*manifest)), manifest->run_id.brief(), manifest->state_root.brief(),
                manifest->signer.hex().substr(0, 8), folder.string());
   }
   return {};
@@ -147,15 +144,15 @@ Result<bool> diff(const std::string& a, const std::string& b, bool all) {
   return differing == 0;
 }
 
-struct Arguments {
+struct CheckpointArguments {
   std::vector<std::string> places;
   std::string place, other, leader;
   int threads = 1;
   bool all = false;
 };
 
-void add_verify(Verb& checkpoint) {
-  auto arguments = std::make_shared<Arguments>();
+void add_verify_checkpoint(Verb& checkpoint) {
+  auto arguments = std::make_shared<CheckpointArguments>();
   Verb verb = checkpoint.add_verb("verify", "Check every file, the signature and the state root");
   verb.add_options(
       {{"PLACE", &arguments->places, kCheckpointPlaceHelp, {.required = true}},
@@ -165,21 +162,21 @@ void add_verify(Verb& checkpoint) {
 }
 
 void add_list(Verb& checkpoint) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<CheckpointArguments>();
   Verb verb = checkpoint.add_verb("ls", "List checkpoints, a line each");
   verb.add_options({{"PLACE", &arguments->places, kCheckpointPlaceHelp, {.required = true}}});
   verb.runs([arguments] { return list(arguments->places); });
 }
 
-void add_show(Verb& checkpoint) {
-  auto arguments = std::make_shared<Arguments>();
+void add_show_checkpoint(Verb& checkpoint) {
+  auto arguments = std::make_shared<CheckpointArguments>();
   Verb verb = checkpoint.add_verb("show", "Show a checkpoint's manifest");
   verb.add_options({{"FOLDER", &arguments->place, "A checkpoint's folder", {.required = true}}});
   verb.runs([arguments] { return show(arguments->place); });
 }
 
 void add_diff(Verb& checkpoint) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<CheckpointArguments>();
   Verb verb =
       checkpoint.add_verb("diff", "Compare the models of two checkpoints; exit code 1 if they differ");
   verb.add_options({{"A", &arguments->place, "A checkpoint's folder", {.required = true}},
@@ -199,9 +196,9 @@ void add_diff(Verb& checkpoint) {
 
 void add_checkpoint_command(Verb program) {
   Verb checkpoint = program.add_verb("checkpoint", "Look at checkpoints, check them, take the model away");
-  add_verify(checkpoint);
+  add_verify_checkpoint(checkpoint);
   add_list(checkpoint);
-  add_show(checkpoint);
+  add_show_checkpoint(checkpoint);
   add_diff(checkpoint);
   add_export_command(checkpoint);
 }

@@ -19,7 +19,6 @@ namespace templar::testing {
 namespace {
 
 namespace fs = std::filesystem;
-using Outcome = VerbOutcome;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -37,7 +36,7 @@ class CheckpointCommand : public ::testing::Test {
     changed.parameters.spans().back()[0] += change;
     ASSERT_TRUE(publish_checkpoint(store_, "leader", checkpoint_of(changed, window, window), key_, team));
   }
-  static Outcome run(std::vector<std::string> arguments) {
+  static VerbOutcome run(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "checkpoint");
     return run_verb(add_checkpoint_command, std::move(arguments));
   }
@@ -56,7 +55,7 @@ class CheckpointCommand : public ::testing::Test {
 }  // namespace
 
 TEST_F(CheckpointCommand, VerifiesAllCheckpointsOfAStore) {
-  const Outcome outcome = run({"verify", root(), "--leader", key_.public_key().hex()});
+  const VerbOutcome outcome = run({"verify", root(), "--leader", key_.public_key().hex()});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
   EXPECT_THAT(
       outcome.output,
@@ -67,14 +66,14 @@ TEST_F(CheckpointCommand, VerifiesAllCheckpointsOfAStore) {
 TEST_F(CheckpointCommand, PassesOverManifestsOfOtherThings) {
   fs::create_directory(folder_ / "store/data");
   ASSERT_TRUE(write_file_atomically(folder_ / "store/data/manifest.json", "{}"));
-  const Outcome outcome = run({"verify", root()});
+  const VerbOutcome outcome = run({"verify", root()});
   EXPECT_EQ(outcome.exit_code, 0);
   EXPECT_THAT(outcome.output, HasSubstr("2 of 2 checkpoints OK"));
 }
 
 TEST_F(CheckpointCommand, NamesTheFileThatIsBad) {
   ASSERT_TRUE(write_file_atomically(checkpoint(12) / "config.json", "{}"));
-  Outcome outcome = run({"verify", root()});
+  VerbOutcome outcome = run({"verify", root()});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_THAT(outcome.output, AllOf(HasSubstr("BAD  config.json"), HasSubstr("OK   run_spec.json")));
   EXPECT_THAT(outcome.errors, HasSubstr("1 of 2 checkpoints BAD"));
@@ -86,7 +85,7 @@ TEST_F(CheckpointCommand, NamesTheFileThatIsBad) {
 
 TEST_F(CheckpointCommand, RefusesAnotherSigner) {
   const std::string other = KeyPair::generate().public_key().hex();
-  const Outcome outcome = run({"verify", root(), "--leader", other});
+  const VerbOutcome outcome = run({"verify", root(), "--leader", other});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_THAT(outcome.output,
               HasSubstr("BAD  manifest.json             signed by " + key_.public_key().hex()));
@@ -96,7 +95,7 @@ TEST_F(CheckpointCommand, RefusesAnotherSigner) {
 TEST_F(CheckpointCommand, SaysThatThereIsNone) {
   EXPECT_THAT(run({"verify", (folder_ / "none").string()}).errors, HasSubstr("none: no such folder"));
   fs::create_directory(folder_ / "empty");
-  const Outcome outcome = run({"ls", (folder_ / "empty").string()});
+  const VerbOutcome outcome = run({"ls", (folder_ / "empty").string()});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_THAT(outcome.errors, HasSubstr("empty: no checkpoint here or below"));
   EXPECT_EQ(run({"show", (folder_ / "empty").string()}).exit_code, 1);
@@ -105,10 +104,10 @@ TEST_F(CheckpointCommand, SaysThatThereIsNone) {
 }
 
 TEST_F(CheckpointCommand, ListsAndShows) {
-  const Outcome listed = run({"ls", root()});
+  const VerbOutcome listed = run({"ls", root()});
   EXPECT_EQ(listed.exit_code, 0);
   EXPECT_EQ(std::ranges::count(listed.output, '\n'), 3);
-  const Outcome shown = run({"show", checkpoint(12).string()});
+  const VerbOutcome shown = run({"show", checkpoint(12).string()});
   EXPECT_EQ(shown.exit_code, 0);
   EXPECT_THAT(shown.output,
               AllOf(HasSubstr("window       12"), HasSubstr("signed by    " + key_.public_key().hex()),
@@ -117,7 +116,7 @@ TEST_F(CheckpointCommand, ListsAndShows) {
 }
 
 TEST_F(CheckpointCommand, ComparesTwoModels) {
-  Outcome outcome = run({"diff", checkpoint(4).string(), checkpoint(12).string()});
+  VerbOutcome outcome = run({"diff", checkpoint(4).string(), checkpoint(12).string()});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
   EXPECT_THAT(outcome.output, HasSubstr("equal to the last bit"));
   publish(20, 1);

@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kDefaultPort = 8300;
 
-struct Arguments {
+struct DashboardArguments {
   DashboardOptions options;
   bool open = false;
 };
@@ -33,7 +33,7 @@ void open_browser(const std::string& address) {
     fmt::print(stderr, "no browser could be opened here: open {} yourself\n", address);
 }
 
-Status serve(Arguments& arguments) {
+Status serve(DashboardArguments& arguments) {
   arguments.options.page = dashboard_page();
   if (arguments.options.page.empty()) return fatal_error(kNoDashboardPage);
   TRY_ASSIGN(const auto server, DashboardServer::start(arguments.options));
@@ -48,7 +48,7 @@ Status serve(Arguments& arguments) {
 }  // namespace
 
 void add_dashboard_command(Verb program) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<DashboardArguments>();
   DashboardOptions& options = arguments->options;
   options.port = kDefaultPort;
   Verb verb = program.add_verb(

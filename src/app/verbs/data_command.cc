@@ -8,6 +8,7 @@
 #include "adapters/shards/data_folder.h"
 #include "app/terminal/prepare_progress.h"
 #include "app/terminal/printable.h"
+#include "app/terminal/progress_line.h"
 #include "app/terminal/stop_signal.h"
 #include "app/verbs/verbs.h"
 #include "base/clock.h"
@@ -17,13 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string megabytes(uint64_t bytes) {
-  return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
-}
-
 void print_manifest(const DataManifest& manifest) {
   fmt::print("source      {}\n", manifest.source);
-  fmt::print("text        {} in {} documents\n", megabytes(manifest.totals.text_bytes),
+  fmt::print("text        {} in {} documents\n", human_bytes(manifest.totals.text_bytes),
              manifest.totals.documents);
   fmt::print("tokenizer   {}, {} tokens\n", manifest.tokenizer, manifest.vocab_size);
   fmt::print("samples of  {} tokens\n", manifest.sequence_length);

@@ -15,13 +15,13 @@
 namespace templar {
 namespace {
 
-constexpr auto kPoll = std::chrono::milliseconds(5);
+constexpr auto kWaitingPause = std::chrono::milliseconds(5);
 constexpr auto kLongestPause = std::chrono::milliseconds(5000);
 
 // Advances the node until it has finished, failed for good, or the process was asked to end. A node whose
 // store or ledger is away tries again, ever more slowly, for as long as it takes.
 Status drive(RunningNode& node) {
-  BackOff back_off({.first_pause = kPoll, .longest_pause = kLongestPause});
+  BackOff back_off({.first_pause = kWaitingPause, .longest_pause = kLongestPause});
   while (!stop_requested()) {
     const auto progress = node.advance();
     if (!progress && progress.error().kind != ErrorKind::kRetry) return std::unexpected(progress.error());
@@ -34,7 +34,7 @@ Status drive(RunningNode& node) {
     }
     back_off.succeed();
     if (*progress == Progress::kFinished) break;
-    if (*progress == Progress::kWaiting) std::this_thread::sleep_for(kPoll);
+    if (*progress == Progress::kWaiting) std::this_thread::sleep_for(kWaitingPause);
   }
   return node.stop();
 }

@@ -7,7 +7,6 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <system_error>
 
 #include "base/files/descriptor.h"
@@ -15,16 +14,21 @@
 namespace templar {
 namespace {
 
-std::unexpected<Error> file_error(const std::filesystem::path& path, int error) {
-  return fatal_error(path.string() + ": " + std::strerror(error));
-}
-
 std::filesystem::path temporary_beside(const std::filesystem::path& path) {
   static std::atomic<uint64_t> counter{0};
   return path.string() + "." + std::to_string(::getpid()) + "." + std::to_string(counter++) + ".tmp";
 }
 
 }  // namespace
+
+std::unexpected<Error> file_error(const std::filesystem::path& path, int error) {
+  return fatal_error(path.string() + ": " + std::generic_category().message(error));
+}
+
+bool is_there(const std::filesystem::path& path) {
+  std::error_code unknown;
+  return std::filesystem::exists(path, unknown);
+}
 
 Result<Bytes> read_file(const std::filesystem::path& path, size_t max_bytes) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

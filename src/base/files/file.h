@@ -9,6 +9,12 @@
 
 namespace templar {
 
+// "PATH: what the system says of this errno value", fatal.
+[[nodiscard]] std::unexpected<Error> file_error(const std::filesystem::path& path, int error);
+
+// False also where nobody can tell, such as in a folder that may not be searched.
+[[nodiscard]] bool is_there(const std::filesystem::path& path);
+
 // The whole file. Fails (fatal) if it is missing, unreadable or larger than max_bytes.
 [[nodiscard]] Result<Bytes> read_file(const std::filesystem::path& path, size_t max_bytes);
 

@@ -5,20 +5,11 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 
 #include "base/check.h"
 #include "base/files/file.h"
 
 namespace templar {
-namespace {
-
-std::unexpected<Error> file_error(const std::filesystem::path& path, int error) {
-  return fatal_error(path.string() + ": " + std::strerror(error));
-}
-
-}  // namespace
-
 Result<AtomicFileWriter> AtomicFileWriter::create(const std::filesystem::path& target) {
   static std::atomic<uint64_t> counter{0};
   std::filesystem::path temporary =

@@ -4,7 +4,8 @@
 #include <sys/file.h>
 
 #include <cerrno>
-#include <cstring>
+
+#include "base/files/file.h"
 
 namespace templar {
 
@@ -12,10 +13,10 @@ Result<FolderLock> FolderLock::take(const std::filesystem::path& folder, LockSco
   const std::filesystem::path path = folder / "lock";
   const int inheritance = scope == LockScope::kProcess ? O_CLOEXEC : 0;
   Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | inheritance, 0644));
-  if (!file.valid()) return fatal_error(path.string() + ": " + std::strerror(errno));
+  if (!file.valid()) return file_error(path, errno);
   if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return FolderLock(std::move(file));
   if (errno == EWOULDBLOCK) return retry_error(folder.string() + ": another process works in this folder");
-  return fatal_error(path.string() + ": " + std::strerror(errno));
+  return file_error(path, errno);
 }
 
 }  // namespace templar

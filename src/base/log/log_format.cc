@@ -20,7 +20,7 @@ std::string utc_time(TimestampMs time_ms) {
                      time_ms - static_cast<TimestampMs>(seconds) * 1000);
 }
 
-void append_json_text(std::string& json, std::string_view text) {
+void append_log_text(std::string& json, std::string_view text) {
   json += '"';
   while (!text.empty()) {
     const size_t size = utf8_character_size(text);
@@ -43,7 +43,7 @@ void append_json_text(std::string& json, std::string_view text) {
 
 void append_json_value(std::string& json, const LogField& field) {
   if (const auto* text = std::get_if<std::string>(&field.value)) {
-    append_json_text(json, *text);
+    append_log_text(json, *text);
   } else if (const auto* number = std::get_if<double>(&field.value)) {
     json += std::isfinite(*number) ? fmt::format("{}", *number) : "null";
   } else {
@@ -92,15 +92,15 @@ std::string text_log_line(const LogEvent& event) {
 std::string json_log_line(const LogEvent& event) {
   std::string json =
       fmt::format(R"({{"time":"{}","level":"{}","room":)", utc_time(event.time_ms), name_of(event.level));
-  append_json_text(json, event.room);
+  append_log_text(json, event.room);
   json += R"(,"message":)";
-  append_json_text(json, event.message);
+  append_log_text(json, event.message);
   json += R"(,"fields":{)";
   std::set<std::string_view> names;
   for (const LogField& field : event.fields) {
     if (!names.insert(field.name).second) continue;
     if (names.size() > 1) json += ',';
-    append_json_text(json, field.name);
+    append_log_text(json, field.name);
     json += ':';
     append_json_value(json, field);
   }

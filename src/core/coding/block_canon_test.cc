@@ -70,7 +70,7 @@ TEST(ModeSamples, AreAtMost64Chunks) {
   EXPECT_EQ(sampled_of(1000000), 64);
 }
 
-ChunkPlan tile(int64_t rows, int64_t columns, int64_t kept) {
+ChunkPlan tile_of(int64_t rows, int64_t columns, int64_t kept) {
   return {.rows = rows, .columns = columns, .tile_rows = rows, .tile_columns = columns, .kept = kept};
 }
 
@@ -81,13 +81,13 @@ uint8_t mode_of(const ChunkPlan& plan, const Positions& positions) {
 }
 
 TEST(ModeChooser, TakesTheLowestOfEqualModes) {
-  EXPECT_EQ(ModeChooser(tile(64, 64, 64)).cheapest(), 0);  // no chunk, no bits
+  EXPECT_EQ(ModeChooser(tile_of(64, 64, 64)).cheapest(), 0);  // no chunk, no bits
   Positions all(64);
   for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<uint16_t>(i);
-  EXPECT_EQ(mode_of(tile(8, 8, 64), all), 0);
+  EXPECT_EQ(mode_of(tile_of(8, 8, 64), all), 0);
   Positions diagonal;  // one in each row and in each column: nothing is more even
   for (uint16_t i = 0; i < 64; ++i) diagonal.push_back(static_cast<uint16_t>(65 * i));
-  EXPECT_EQ(mode_of(tile(64, 64, 64), diagonal), 0);
+  EXPECT_EQ(mode_of(tile_of(64, 64, 64), diagonal), 0);
 }
 
 // Two full rows or columns of 64 have the counts and places of their own mode for few bits.
@@ -101,14 +101,15 @@ TEST(ModeChooser, TakesTheMostUnevenClassForFullRowsOrColumns) {
     }
   }
   std::ranges::sort(rows);
-  EXPECT_EQ(mode_of(tile(64, 64, 128), rows), 3);
-  EXPECT_EQ(mode_of(tile(64, 64, 128), columns), kTransposedMode + 3);
+  EXPECT_EQ(mode_of(tile_of(64, 64, 128), rows), 3);
+  EXPECT_EQ(mode_of(tile_of(64, 64, 128), columns), kTransposedMode + 3);
 }
 
 // Tiles that are cut in different numbers of cells by rows and by columns share the chooser's memory.
 TEST(ModeChooser, TakesWhatCostsLeastOverAllChunks) {
   Random random(1, "modes");
-  for (const ChunkPlan& plan : {tile(130, 67, 66), tile(1, 200, 30), tile(200, 1, 30), tile(16, 256, 100)}) {
+  for (const ChunkPlan& plan :
+       {tile_of(130, 67, 66), tile_of(1, 200, 30), tile_of(200, 1, 30), tile_of(16, 256, 100)}) {
     ModeChooser chooser(plan);
     std::array<BitCounter, kPositionModes> costs;
     for (int chunk = 0; chunk < 5; ++chunk) {

@@ -11,8 +11,8 @@
 namespace templar {
 namespace {
 
-constexpr std::string_view kMagic = "TPLA";
-constexpr size_t kSignatureBytes = 64;
+constexpr std::string_view kRecordMagic = "TPLA";
+constexpr size_t kRecordSignatureBytes = sizeof(Signature);
 
 bool is_printable(char c) {
   return c >= 0x20 && c <= 0x7e;
@@ -130,8 +130,8 @@ Status read_rejected(ByteReader& reader, std::vector<RejectedContribution>& reje
 }
 
 Status read_frame(ByteReader& reader, AggregateRecord& record) {
-  TRY_ASSIGN(const ByteView magic, reader.get_bytes(kMagic.size(), "magic"));
-  if (as_text(magic) != kMagic)
+  TRY_ASSIGN(const ByteView magic, reader.get_bytes(kRecordMagic.size(), "magic"));
+  if (as_text(magic) != kRecordMagic)
     return skip_error(fmt::format("magic: {} is not an aggregate record's", to_hex(magic)));
   TRY_ASSIGN(const auto version, reader.get<uint16_t>("version"));
   if (version != kAggregateRecordVersion) {
@@ -150,7 +150,7 @@ Bytes seal_aggregate_record(AggregateRecord record, const KeyPair& key) {
   CHECK(record.window >= 0 && record.outer_step >= 0 && check_lists(record).has_value());
   CHECK(record.accepted.size() <= kMaxRecordPeers && record.rejected.size() <= kMaxRecordPeers);
   ByteWriter writer;
-  writer.put_bytes(as_bytes(kMagic));
+  writer.put_bytes(as_bytes(kRecordMagic));
   writer.put(kAggregateRecordVersion);
   writer.put_bytes(record.run_id.bytes);
   writer.put<uint64_t>(record.window);
@@ -180,16 +180,16 @@ Bytes seal_aggregate_record(AggregateRecord record, const KeyPair& key) {
 }
 
 Result<AggregateRecord> parse_aggregate_record(ByteView bytes) {
-  if (bytes.size() > kMaxAggregateRecordSize || bytes.size() < kSignatureBytes) {
+  if (bytes.size() > kMaxAggregateRecordSize || bytes.size() < kRecordSignatureBytes) {
     return skip_error(fmt::format("size: {} bytes, an aggregate record has {} to {}", bytes.size(),
-                                  kSignatureBytes, kMaxAggregateRecordSize));
+                                  kRecordSignatureBytes, kMaxAggregateRecordSize));
   }
-  const ByteView content = bytes.first(bytes.size() - kSignatureBytes);
+  const ByteView content = bytes.first(bytes.size() - kRecordSignatureBytes);
   ByteReader reader(content);
   AggregateRecord record;
   TRY(read_frame(reader, record));
   Signature signature;
-  std::ranges::copy(bytes.last(kSignatureBytes), signature.bytes.begin());
+  std::ranges::copy(bytes.last(kRecordSignatureBytes), signature.bytes.begin());
   if (!verify(record.leader, content, signature)) {
     return skip_error(fmt::format("signature: not by key {}", record.leader.hex()));
   }

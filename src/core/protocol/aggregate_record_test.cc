@@ -31,12 +31,12 @@ AggregateRecord record() {
   return record;
 }
 
-Bytes sealed() {
+Bytes sealed_record() {
   return seal_aggregate_record(record(), key_of_uid(kLeader));
 }
 
-Bytes resealed(const std::function<void(Bytes&)>& change) {
-  Bytes bytes = sealed();
+Bytes resealed_record(const std::function<void(Bytes&)>& change) {
+  Bytes bytes = sealed_record();
   bytes.resize(bytes.size() - 64);
   change(bytes);
   const Signature signature = key_of_uid(kLeader).sign(bytes);
@@ -51,7 +51,7 @@ constexpr size_t kAccepted = kReserve + 2 + 2 * 4;
 constexpr size_t kRejected = kAccepted + 2 + 2 * 44;
 
 TEST(AggregateRecord, ComesBackAsItWasSealed) {
-  const auto parsed = parse_aggregate_record(sealed());
+  const auto parsed = parse_aggregate_record(sealed_record());
   ASSERT_TRUE(parsed.has_value()) << parsed.error().message;
   EXPECT_EQ(*parsed, record());
 }
@@ -70,7 +70,8 @@ TEST(AggregateRecord, OfANullRoundHasEmptyLists) {
 
 TEST(AggregateRecord, KeepsItsBytesFromVersionToVersion) {
   // Frozen: a change of format without a change of version would show here.
-  EXPECT_EQ(blake2b_256(sealed()).hex(), "493fcc921175b37c17be4e030cdfc819b733e5925d5336ee0b166f0c82eee29d");
+  EXPECT_EQ(blake2b_256(sealed_record()).hex(),
+            "493fcc921175b37c17be4e030cdfc819b733e5925d5336ee0b166f0c82eee29d");
 }
 
 TEST(AggregateRecord, CutsRejectionTextsAndMakesThemPrintable) {
@@ -96,14 +97,14 @@ TEST(AggregateRecord, FitsItsLimitWhenAllListsAreFull) {
 }
 
 TEST(AggregateRecord, RefusesEveryTruncation) {
-  const Bytes bytes = sealed();
+  const Bytes bytes = sealed_record();
   for (size_t size = 0; size < bytes.size(); ++size) {
     EXPECT_TRUE(fails(parse_aggregate_record(ByteView(bytes).first(size)), ErrorKind::kSkip)) << size;
   }
 }
 
 TEST(AggregateRecord, RefusesEveryFlippedBit) {
-  const Bytes bytes = sealed();
+  const Bytes bytes = sealed_record();
   for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
     Bytes flipped = bytes;
     flipped[bit / 8] ^= static_cast<uint8_t>(1u << (bit % 8));
@@ -113,7 +114,7 @@ TEST(AggregateRecord, RefusesEveryFlippedBit) {
 
 TEST(AggregateRecord, NamesTheFieldThatIsWrong) {
   const auto refuses = [](const char* reason, const std::function<void(Bytes&)>& change) {
-    EXPECT_TRUE(fails(parse_aggregate_record(resealed(change)), ErrorKind::kSkip, reason));
+    EXPECT_TRUE(fails(parse_aggregate_record(resealed_record(change)), ErrorKind::kSkip, reason));
   };
   refuses("magic", [](Bytes& b) { b[0] = 'X'; });
   refuses("version: 2", [](Bytes& b) { b[4] = 2; });
@@ -157,11 +158,11 @@ TEST(AggregateRecordFuzzCorpus, IsWhatTheFormatMakes) {
   empty.accepted = {};
   empty.rejected = {};
   testing::expect_fuzz_corpus("aggregate_record_fuzz",
-                              {{"valid", sealed()},
+                              {{"valid", sealed_record()},
                                {"null-round", seal_aggregate_record(empty, key_of_uid(kLeader))},
-                               {"peer-twice", resealed([](Bytes& b) { b[kReserve + 2] = 2; })},
-                               {"long-text", resealed([](Bytes& b) { b[kRejected + 7] = 201; })},
-                               {"trailing", resealed([](Bytes& b) { b.push_back(0); })}});
+                               {"peer-twice", resealed_record([](Bytes& b) { b[kReserve + 2] = 2; })},
+                               {"long-text", resealed_record([](Bytes& b) { b[kRejected + 7] = 201; })},
+                               {"trailing", resealed_record([](Bytes& b) { b.push_back(0); })}});
 }
 
 }  // namespace

@@ -12,7 +12,7 @@
 namespace templar {
 namespace {
 
-constexpr std::string_view kMagic = "TPLC";
+constexpr std::string_view kContributionMagic = "TPLC";
 constexpr int64_t kPrologueBytes = 178;  // all fields before the first block
 constexpr int64_t kHashBytes = sizeof(Hash256);
 constexpr int64_t kSignatureBytes = sizeof(Signature);
@@ -51,8 +51,8 @@ Status read_header(ByteReader& reader, ContributionHeader& header) {
 }
 
 Result<Prologue> read_prologue(ByteReader& reader) {
-  TRY_ASSIGN(const ByteView magic, reader.get_bytes(kMagic.size(), "magic"));
-  if (as_text(magic) != kMagic)
+  TRY_ASSIGN(const ByteView magic, reader.get_bytes(kContributionMagic.size(), "magic"));
+  if (as_text(magic) != kContributionMagic)
     return skip_error(fmt::format("magic: {} is not a contribution's", to_hex(magic)));
   Prologue prologue;
   TRY_ASSIGN(prologue.version, reader.get<uint16_t>("version"));
@@ -151,7 +151,7 @@ Bytes seal_contribution(ContributionHeader header, std::span<const EncodedParame
   CHECK(blocks.size() == layout.size() && header.window >= 0);
   header.public_key = key.public_key();
   ByteWriter writer;
-  writer.put_bytes(as_bytes(kMagic));
+  writer.put_bytes(as_bytes(kContributionMagic));
   writer.put(kContributionVersion);
   writer.put(std::to_underlying(CodecId::kJoint));
   writer.put_bytes(header.run_id.bytes);

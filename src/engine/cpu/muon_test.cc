@@ -20,12 +20,12 @@
 namespace templar {
 namespace {
 
-using Values = std::vector<float>;
+using FloatValues = std::vector<float>;
 using testing::largest_deviation;
 
-Values random_values(int64_t count, uint64_t seed) {
+FloatValues normal_floats(int64_t count, uint64_t seed) {
   Random random(seed);
-  Values values(static_cast<size_t>(count));
+  FloatValues values(static_cast<size_t>(count));
   for (float& value : values) value = static_cast<float>(random.normal());
   return values;
 }
@@ -47,12 +47,12 @@ class MuonVectors : public testing::OnEachSimdTarget {
       const double rate = testing::as<double>(entry.at("learning_rate"));
       const int64_t count = shape[0] * shape[1];
       Muon<Scalar> muon(spec, count, std::min(shape[0], shape[1]));
-      Values weights = testing::as<Values>(entry.at("weights"));
-      Values momentum(weights.size());
+      FloatValues weights = testing::as<FloatValues>(entry.at("weights"));
+      FloatValues momentum(weights.size());
       for (size_t i = 0; i < entry.at("steps").size(); ++i) {
         const Json& step = entry.at("steps").at(i);
-        const Values gradient = testing::as<Values>(step.at("gradient"));
-        const Values before = weights;
+        const FloatValues gradient = testing::as<FloatValues>(step.at("gradient"));
+        const FloatValues before = weights;
         muon.update({.rows = shape[0],
                      .columns = shape[1],
                      .parameters = weights.data(),
@@ -63,22 +63,23 @@ class MuonVectors : public testing::OnEachSimdTarget {
                     team_, products_);
         const std::string what = fmt::format("{} x {}, {}, {}, step {}", shape[0], shape[1],
                                              spectral ? "spectral" : "rms", spec.nesterov, i);
-        EXPECT_LT(largest_deviation(momentum, testing::as<Values>(step.at("momentum_buffer"))), 1e-5) << what;
-        EXPECT_LT(largest_deviation(weights, testing::as<Values>(step.at("weights"))), weight_tolerance)
+        EXPECT_LT(largest_deviation(momentum, testing::as<FloatValues>(step.at("momentum_buffer"))), 1e-5)
+            << what;
+        EXPECT_LT(largest_deviation(weights, testing::as<FloatValues>(step.at("weights"))), weight_tolerance)
             << what;
         // The direction of the step, of which the weights show little.
         const double factor = rate * muon_scale(spec.scale, shape[0], shape[1]);
-        Values direction(weights.size());
+        FloatValues direction(weights.size());
         for (size_t at = 0; at < direction.size(); ++at) {
           const double kept =
               before[at] * (1 - rate * testing::as<double>(entry.at("weight_decay"))) - weights[at];
           direction[at] = static_cast<float>(kept / factor);
         }
-        EXPECT_LT(largest_deviation(direction, testing::as<Values>(step.at("orthogonal"))),
+        EXPECT_LT(largest_deviation(direction, testing::as<FloatValues>(step.at("orthogonal"))),
                   direction_tolerance)
             << what;
-        weights = testing::as<Values>(step.at("weights"));
-        momentum = testing::as<Values>(step.at("momentum_buffer"));
+        weights = testing::as<FloatValues>(step.at("weights"));
+        momentum = testing::as<FloatValues>(step.at("momentum_buffer"));
       }
     }
   }
@@ -107,7 +108,7 @@ class MuonTest : public ::testing::Test {
 
   // A matrix without momentum yet; the parameters are those given, or zeros.
   struct Matrix {
-    Matrix(int64_t its_rows, int64_t its_columns, Values its_gradients, Values its_parameters = {})
+    Matrix(int64_t its_rows, int64_t its_columns, FloatValues its_gradients, FloatValues its_parameters = {})
         : rows(its_rows),
           columns(its_columns),
           gradients(std::move(its_gradients)),
@@ -125,9 +126,9 @@ class MuonTest : public ::testing::Test {
     }
     int64_t rows;
     int64_t columns;
-    Values gradients;
-    Values parameters;
-    Values momentum;
+    FloatValues gradients;
+    FloatValues parameters;
+    FloatValues momentum;
   };
 
   ThreadTeam team_{2};
@@ -146,7 +147,7 @@ TEST_F(MuonTest, LearnsAllDirectionsAtAboutTheSameSpeed) {
 }
 
 TEST_F(MuonTest, HasUpdatesOfTheSizeOfAdamwsByRmsScale) {
-  Matrix matrix(48, 96, random_values(48 * 96, 1));
+  Matrix matrix(48, 96, normal_floats(48 * 96, 1));
   update(matrix.update(1));
   double squares = 0;
   for (const float value : matrix.parameters) squares += static_cast<double>(value) * value;
@@ -166,7 +167,7 @@ TEST_F(MuonTest, ScalesByTheMatrixsShape) {
 }
 
 TEST_F(MuonTest, LeavesAMatrixWithoutGradientToItsWeightDecay) {
-  Matrix matrix(3, 2, Values(6), {1, 2, 3, 4, 5, 6});
+  Matrix matrix(3, 2, FloatValues(6), {1, 2, 3, 4, 5, 6});
   MuonUpdate decaying = matrix.update(0.5);
   decaying.weight_decay = 0.5;
   update(decaying);
@@ -174,7 +175,7 @@ TEST_F(MuonTest, LeavesAMatrixWithoutGradientToItsWeightDecay) {
 }
 
 TEST_F(MuonTest, WritesTheRoundedCopyThatProductsRead) {
-  Matrix matrix(4, 3, random_values(12, 1), random_values(12, 2));
+  Matrix matrix(4, 3, normal_floats(12, 1), normal_floats(12, 2));
   std::vector<Bf16> rounded(12);
   MuonUpdate rounding = matrix.update(0.1);
   rounding.parameters_bf16 = rounded.data();
@@ -184,7 +185,7 @@ TEST_F(MuonTest, WritesTheRoundedCopyThatProductsRead) {
 }
 
 TEST_F(MuonTest, ClipsTheGradientThatItIsGiven) {
-  Matrix matrix(4, 3, random_values(12, 1));
+  Matrix matrix(4, 3, normal_floats(12, 1));
   MuonUpdate clipped = matrix.update(0.1);
   clipped.gradient_scale = 0.25;
   update(clipped);

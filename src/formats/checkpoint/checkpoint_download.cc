@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <system_error>
 #include <vector>
 
@@ -20,10 +19,6 @@
 
 namespace templar {
 namespace {
-
-std::unexpected<Error> file_error(const std::filesystem::path& path, int error) {
-  return fatal_error(path.string() + ": " + std::strerror(error));
-}
 
 // A file on its way: of its final size at once, filled in any order.
 struct Target {

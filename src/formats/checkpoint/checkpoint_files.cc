@@ -18,8 +18,8 @@
 namespace templar {
 namespace {
 
-std::unexpected<Error> file_error(const CheckpointFiles& files, std::string_view name,
-                                  const std::string& what) {
+std::unexpected<Error> checkpoint_file_error(const CheckpointFiles& files, std::string_view name,
+                                             const std::string& what) {
   return skip_error(fmt::format("{}: {}: {}", files.where, name, what));
 }
 
@@ -89,8 +89,8 @@ CheckpointFiles checkpoint_in_folder(const std::filesystem::path& folder) {
 Result<CheckpointManifest> read_manifest(const CheckpointFiles& files) {
   TRY_ASSIGN(const uint64_t size, files.size_of(kManifestName));
   if (size > kMaxManifestBytes) {
-    return file_error(files, kManifestName,
-                      fmt::format("{} bytes, at most {} are allowed", size, kMaxManifestBytes));
+    return checkpoint_file_error(files, kManifestName,
+                                 fmt::format("{} bytes, at most {} are allowed", size, kMaxManifestBytes));
   }
   Bytes content(size);
   TRY(files.read(kManifestName, 0, content));
@@ -102,7 +102,8 @@ Result<CheckpointManifest> read_manifest(const CheckpointFiles& files) {
 Status check_size(const CheckpointFiles& files, const CheckpointFile& file) {
   TRY_ASSIGN(const uint64_t size, files.size_of(file.name));
   if (size == file.size_bytes) return {};
-  return file_error(files, file.name, fmt::format("{} bytes, the manifest says {}", size, file.size_bytes));
+  return checkpoint_file_error(files, file.name,
+                               fmt::format("{} bytes, the manifest says {}", size, file.size_bytes));
 }
 
 Result<Bytes> read_piece(const CheckpointFiles& files, const CheckpointFile& file, uint64_t piece) {
@@ -112,9 +113,9 @@ Result<Bytes> read_piece(const CheckpointFiles& files, const CheckpointFile& fil
   TRY(files.read(file.name, begin, content));
   const Hash256 hash = blake2b_256(content);
   if (hash == file.pieces[piece]) return content;
-  return file_error(files, file.name,
-                    fmt::format("bytes {} to {} have the hash {}, the manifest says {}", begin,
-                                begin + content.size(), hash.brief(), file.pieces[piece].brief()));
+  return checkpoint_file_error(files, file.name,
+                               fmt::format("bytes {} to {} have the hash {}, the manifest says {}", begin,
+                                           begin + content.size(), hash.brief(), file.pieces[piece].brief()));
 }
 
 Status read_checked(const CheckpointFiles& files, const CheckpointFile& file,

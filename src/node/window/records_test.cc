@@ -8,20 +8,20 @@
 namespace templar::testing {
 namespace {
 
-constexpr int64_t kWindow = 1;
+constexpr int64_t kRecordWindow = 1;
 
 class Records : public ::testing::Test {
  protected:
   Records() {
-    world_.ports.enter_window(kWindow);
-    world_.ports.publish_contribution(kMiner, kWindow);
+    world_.ports.enter_window(kRecordWindow);
+    world_.ports.publish_contribution(kMiner, kRecordWindow);
   }
   [[nodiscard]] AggregateRecord record() const {
-    return world_.ports.record_of(kWindow, 0, world_.ports.initial_root(), {kMiner});
+    return world_.ports.record_of(kRecordWindow, 0, world_.ports.initial_root(), {kMiner});
   }
-  void put(ByteView bytes) { world_.ports.put(kLeader, aggregate_record_key(kWindow), bytes); }
+  void put(ByteView bytes) { world_.ports.put(kLeader, aggregate_record_key(kRecordWindow), bytes); }
   [[nodiscard]] auto read() const {
-    return read_record(world_.environment, world_.ports.registration(kLeader), kWindow);
+    return read_record(world_.environment, world_.ports.registration(kLeader), kRecordWindow);
   }
 
   TestWorld world_{{.miners = 1}};

@@ -26,15 +26,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::unexpected<Error> file_error(const fs::path& path) {
-  return fatal_error(path.string() + ": " + std::strerror(errno));
-}
-
 // What is read next comes from the disk.
 Status drop_from_memory(const fs::path& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) return file_error(path);
-  if (::posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED) != 0) return file_error(path);
+  if (!file.valid()) return file_error(path, errno);
+  if (::posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED) != 0) return file_error(path, errno);
   return {};
 }
 
@@ -61,11 +57,11 @@ Result<double> time_disk_read(const fs::path& path) {
   TRY(drop_from_memory(path));
   const Stopwatch watch;
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) return file_error(path);
+  if (!file.valid()) return file_error(path, errno);
   Bytes piece(kPieceBytes);
   for (uint64_t offset = 0;; offset += piece.size()) {
     const ReadOutcome outcome = read_at(file.get(), offset, piece);
-    if (outcome.error != 0) return file_error(path);
+    if (outcome.error != 0) return file_error(path, errno);
     if (outcome.size < piece.size()) return watch.seconds();
   }
 }
