@@ -21,7 +21,7 @@ inline constexpr std::string_view kAggregateRecordPrefix = "records/";
 [[nodiscard]] std::string accepted_contribution_key(int64_t window, uint32_t uid);
 inline constexpr std::string_view kAcceptedContributionPrefix = "accepted/";
 
-// In a validator's bucket: its state after the newest window that it closed, from which it goes on after a
+// In a validator's bucket: its state after the newest window that it judged, from which it goes on after a
 // restart (scoreboard, peer lists, next window).
 inline constexpr std::string_view kValidatorStateKey = "scoreboard.json";
 

@@ -39,6 +39,7 @@ std::optional<PenaltyEffect> penalise_invalid(const MinerEvidence& evidence, con
   return PenaltyEffect{kInvalidFactor, ScoreReason::kInvalid, evidence.verdict.reason};
 }
 
+// Never strikes what the gather took, which started from our own root (decision 2).
 std::optional<PenaltyEffect> penalise_out_of_sync(const MinerEvidence& evidence, const MinerScore&,
                                                   const RunSpec& spec) {
   if (!evidence.verdict.accepted()) return std::nullopt;

@@ -15,8 +15,8 @@ struct PenaltyEffect {
   std::string detail;
 };
 
-// Looks at the window's evidence and at the miner's score, its history already including this window. nullopt
-// if the rule does not apply.
+// Asked of the miners that the window has evidence of. Looks at the window's evidence and at the miner's
+// score, its history already including this window. nullopt if the rule does not apply.
 using Penalty = std::optional<PenaltyEffect> (*)(const MinerEvidence& evidence, const MinerScore& miner,
                                                  const RunSpec& spec);
 

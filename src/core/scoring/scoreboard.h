@@ -35,7 +35,7 @@ struct WindowOutcome {
   bool operator==(const WindowOutcome&) const = default;
 };
 
-inline constexpr size_t kHistoryWindows = 8;  // as far back as any penalty looks
+inline constexpr size_t kHistoryWindows = 8;  // as far back as a penalty can look
 
 struct MinerScore {
   uint32_t uid = 0;
