@@ -32,6 +32,11 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
 endif()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_compile_options(templar_flags INTERFACE -march=x86-64-v2)
+  if(TEMPLAR_SANITIZE)
+    # The kernels for 16 and for 32 bytes a vector: those for other instructions are the same code, and take long to compile.
+    target_compile_definitions(templar_flags INTERFACE
+      "HWY_DISABLED_TARGETS=(HWY_SSE4|HWY_AVX3|HWY_AVX3_DL)")
+  endif()
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
   # The kernels keep blocks of vectors in arrays, which SVE's vectors cannot be in: their size is unknown. NEON's can.
   target_compile_definitions(templar_flags INTERFACE "HWY_DISABLED_TARGETS=(HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128)")

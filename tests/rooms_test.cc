@@ -38,6 +38,9 @@ TEST(Rooms, LeaveTheRealClockToBaseAndApp) {
 TEST(Rooms, LeaveRandomNumbersToBase) {
   expect_kept(check_randomness);
 }
+TEST(Rooms, CallNothingThatThrowsAtAMissingFile) {
+  expect_kept(check_throwing_calls);
+}
 TEST(Rooms, NeverSwallowAnUnknownException) {
   expect_kept(check_catch_all);
 }
@@ -142,6 +145,18 @@ TEST(RoomRules, RefuseForeignRandomNumbers) {
                  "std::mt19937 g(rand());\nRandom random(seed);\nint brand(int);\n"),
             (Said{"1: mt19937", "1: rand"}));
   EXPECT_EQ(said(check_randomness, "src/base/x.cc", "std::random_device d;\n"), Said{});
+}
+
+TEST(RoomRules, RefuseCallsThatThrowAtAMissingFile) {
+  const std::string text =
+      "if (fs::exists(path)) return;\n"
+      "if (std::filesystem::exists(path / name(x), error)) return;\n"
+      "for (fs::directory_iterator entry(folder), end; entry != end;) {}\n"
+      "for (fs::directory_iterator entry(folder, error), end; entry != end;) {}\n"
+      "fs::remove_all(std::exchange(a, {}), ignored);\nfmt::print(stderr, text);\nfs::path path(x);\n";
+  EXPECT_EQ(said(check_throwing_calls, "src/app/x.cc", text),
+            (Said{"6: print", "1: exists", "3: directory_iterator"}));
+  EXPECT_EQ(said(check_throwing_calls, "src/app/x_test.cc", text), Said{});
 }
 
 TEST(RoomRules, RefuseCatchAll) {

@@ -196,6 +196,68 @@ Violations check_randomness(const SourceFile& file) {
                                {"minstd_rand"}});
 }
 
+Violations check_throwing_calls(const SourceFile& file) {
+  if (is_test(file.path) || file.path.find("_bench.cc") != std::string::npos || !is_in(file.path, "src"))
+    return {};
+  static const std::set<std::string_view> kCalls = {"absolute",
+                                                    "canonical",
+                                                    "copy",
+                                                    "copy_file",
+                                                    "create_directories",
+                                                    "create_directory",
+                                                    "create_hard_link",
+                                                    "create_symlink",
+                                                    "current_path",
+                                                    "directory_iterator",
+                                                    "equivalent",
+                                                    "exists",
+                                                    "file_size",
+                                                    "hard_link_count",
+                                                    "is_directory",
+                                                    "is_empty",
+                                                    "is_fifo",
+                                                    "is_regular_file",
+                                                    "is_socket",
+                                                    "is_symlink",
+                                                    "last_write_time",
+                                                    "permissions",
+                                                    "proximate",
+                                                    "read_symlink",
+                                                    "recursive_directory_iterator",
+                                                    "relative",
+                                                    "remove",
+                                                    "remove_all",
+                                                    "rename",
+                                                    "resize_file",
+                                                    "space",
+                                                    "status",
+                                                    "symlink_status",
+                                                    "temp_directory_path",
+                                                    "weakly_canonical"};
+  static const std::set<std::string_view> kErrors = {"error", "failed", "ignored", "unknown"};
+  Violations violations = find_sequences(file, {{"print", "(", "stderr"}});
+  const std::vector<Token> tokens = tokens_of(file.text);
+  for (size_t i = 3; i < tokens.size(); ++i) {
+    const std::string& space = tokens[i - 3].text;
+    if (!kCalls.contains(tokens[i].text) || tokens[i - 1].text != ":" ||
+        (space != "fs" && space != "filesystem"))
+      continue;
+    size_t at = i + 1;
+    if (at < tokens.size() && is_word_character(tokens[at].text[0])) ++at;  // an iterator with a name
+    if (at >= tokens.size() || tokens[at].text != "(") continue;
+    int depth = 0;
+    do {
+      if (tokens[at].text == "(") ++depth;
+      if (tokens[at].text == ")") --depth;
+      ++at;
+    } while (depth > 0 && at < tokens.size());
+    const bool is_end = tokens[at - 2].text == "(";  // of an iteration
+    if (!is_end && !kErrors.contains(tokens[at - 2].text))
+      violations.push_back({file.path, tokens[i].line, tokens[i].text});
+  }
+  return violations;
+}
+
 Violations check_catch_all(const SourceFile& file) {
   return find_sequences(file, {{"catch", "(", ".", ".", "."}});
 }

@@ -36,8 +36,8 @@ struct MeasurementForm {
 };
 
 // What a node can be busy with in a window.
-inline constexpr std::array<std::string_view, 7> kWindowPhases = {
-    "train", "publish", "gather", "apply", "evaluate", "checkpoint", "catch_up"};
+inline constexpr std::array<std::string_view, 8> kWindowPhases = {
+    "train", "save", "publish", "gather", "apply", "evaluate", "checkpoint", "catch_up"};
 
 // The tags of a measurement that a node writes; a sink may add more that are the same on all of them.
 inline constexpr std::array<FieldForm, 3> kStandardTags = {{
@@ -273,8 +273,8 @@ inline constexpr MeasurementForm kMeasurements[] = {
     {"validator_scores", "each miner that a validator judged", measurement_fields::kValidatorScores},
     {"validator_openskill", "each miner that was measured", measurement_fields::kValidatorOpenskill},
     {"validator_sync_score", "each miner that was accepted", measurement_fields::kValidatorSyncScore},
-    {"validator_slash", "a penalty for what a miner sent", measurement_fields::kValidatorSlash},
-    {"validator_inactivity", "a penalty for a contribution that was missing",
+    {"validator_slash", "a penalty for what a miner sent in time", measurement_fields::kValidatorSlash},
+    {"validator_inactivity", "a penalty for nothing that was sent in time",
      measurement_fields::kValidatorInactivity},
     {"benchmark_metrics", "a checkpoint's held-out loss", measurement_fields::kBenchmarkMetrics},
     {"benchmark_task", "a checkpoint's score in a task", measurement_fields::kBenchmarkTask},

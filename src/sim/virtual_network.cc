@@ -91,11 +91,18 @@ void VirtualNetwork::make_next_block() {
   const auto block = !latest ? Result<Block>(std::unexpected(latest.error()))
                              : blocks_.make_block(*latest ? (*latest)->time_ms + options_.block_seconds * 1000
                                                           : options_.genesis_ms);
+  if (!block && block.error().kind == ErrorKind::kRetry) {
+    log(LogLevel::kWarning, "network", "no block can be made now: trying again",
+        {{"reason", block.error().message}});
+    changed_.wait_for(mutex_, block_back_off_.next_pause());
+    return;
+  }
   if (!block) {
     outcome_ = annotate(block.error(), "making a block");
     done_ = true;
     return;
   }
+  block_back_off_.succeed();
   if (options_.on_block) options_.on_block();
   ++round_;
   wake(State::kWaiting);

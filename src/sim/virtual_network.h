@@ -40,7 +40,8 @@ class VirtualNetwork {
     nodes_.push_back({.node = std::move(node)});
   }
 
-  // Returns when all nodes have finished, or should_stop said so. Fails as the first node that fails for
+  // Returns when all nodes have finished, or should_stop said so. A ledger that is away (retry) when a block
+  // is due is waited for. Fails as the first node that fails for
   // good: at once if its error is not a retry, else after kMaxRetries in a row, each a block later.
   [[nodiscard]] Status run();
 
@@ -70,6 +71,8 @@ class VirtualNetwork {
   size_t next_ GUARDED_BY(mutex_) = 0;  // where next_ready() looks first
   int running_ GUARDED_BY(mutex_) = 0;
   uint64_t round_ GUARDED_BY(mutex_) = 0;  // counts what may have given waiting nodes something to do
+  BackOff block_back_off_ GUARDED_BY(mutex_){
+      {.first_pause = std::chrono::milliseconds(10), .longest_pause = std::chrono::milliseconds(1000)}};
   bool done_ GUARDED_BY(mutex_) = false;
   Status outcome_ GUARDED_BY(mutex_);
 };

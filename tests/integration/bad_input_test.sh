@@ -37,6 +37,81 @@ refused 2 '--algorithm' "$templar" localnet --algorithm magic
 refused 2 '--key' "$templar" miner --spec tiny --data x --store x --ledger x --state x --metrics x
 refused 2 'FILE' "$templar" contribution inspect
 
+say "what a person has is neither removed nor written over"
+mine=$work/mine
+mkdir -p "$mine/data" "$mine/keys" "$mine/model"
+cp /usr/include/stdio.h "$mine/data/book.txt"; echo secret >"$mine/keys/id"; echo '{}' >"$mine/model/config.json"
+before=$(contents "$mine")
+refused_out=$mine
+refused_localnet 1 'no localnet made this' --data "$work/data"
+refused_localnet 1 'no localnet made this' --data "$work/data" --fresh
+refused_localnet 1 'no localnet made this' --data "$mine/data" --fresh
+equal "a stranger's folder" "$before" "$(contents "$mine")"
+refused_out=$work/kept
+small_net=(--miners 2 --no-baseline)
+localnet "$work/kept" --data /usr/include/linux --extensions h --max-bytes 200000 "${small_net[@]}" --windows 2
+echo mine >"$work/kept/logs/mine.txt"; cp "$work/kept/data/manifest.json" "$work/kept/manifest-copy.json"
+before=$(contents "$work/kept")
+refused_localnet 1 'data .*lies in what --fresh would remove' --data "$work/kept/data" --fresh
+refused_localnet 1 'bootstrap.* lies in what --fresh would remove' --data "$work/data" --bootstrap "$work/kept/model" --fresh
+(cd "$work/kept/logs" && refused_out=.. && refused_localnet 1 'current folder.* lies in what --fresh would remove' --data "$work/data" --fresh; exit $failures) || fail "the current folder"
+refused 1 'belongs to the run in' "$templar" checkpoint export "$work/kept" "$work/kept/ledger.db" --format gguf --force
+refused 1 'belongs to the run in' "$templar" checkpoint export "$work/kept" "$work/kept/model" --force
+refused 1 'belongs to the run in' "$templar" data prepare /usr/include/linux --extensions h --max-bytes 200000 --sequence-length 32 --out "$work/kept/data"
+refused_localnet 1 'belongs to the run in' --log-file "$work/kept/ledger.db"
+equal "a run's own folder" "$before" "$(contents "$work/kept")"
+mkfifo "$work/pipe"
+refused 1 'pipe: is a device, a pipe or a socket' "$templar" checkpoint export "$work/kept" "$work/pipe" --format gguf --force
+[ -p "$work/pipe" ] || fail "a pipe was replaced by a file"
+"$templar" checkpoint export "$work/kept" "$work/real.gguf" --format gguf >/dev/null && ln -s real.gguf "$work/link.gguf"
+"$templar" checkpoint export "$work/kept" "$work/link.gguf" --format gguf --force >/dev/null || fail "an export onto a link fails"
+[ -L "$work/link.gguf" ] || fail "a link was replaced by a file"
+said=$("$templar" localnet --out "$work/kept" "${small[@]}" --set inner.steps=2 --data "$work/data" "${small_net[@]}" --windows 2 --fresh 2>&1)
+[[ $said == *"kept, since no run made it: $work/kept/logs/mine.txt"* ]] || fail "--fresh does not say what it kept: $said"
+equal "a person's file among a run's" mine "$(cat "$work/kept/logs/mine.txt")"
+
+say "secrets are no text"
+refused 1 "is a run's folder, which is never taken as text" "$templar" data prepare "$work/kept" --sequence-length 32 --out "$work/leak"
+mkdir -p "$work/texts/keys"; cp /usr/include/std*.h "$work/texts/"; cp -r "$work/kept" "$work/texts/run"
+"$templar" key new "$work/texts/keys/alice" >/dev/null; cp "$work/texts/keys/alice" "$work/texts/alice.txt"; echo 'PASSWORD=hunter22' >"$work/texts/.env"
+said=$("$templar" data prepare "$work/texts" --sequence-length 32 --out "$work/leak" 2>&1) || fail "texts beside secrets: $said"
+for left_out in "keys/alice: a secret key" "alice.txt: a secret key" ".env: named like a secret" "run: a run's folder"; do
+  [[ $said == *"left out    $work/texts/$left_out"* ]] || fail "'$left_out' is not told: $said"
+done
+tokens_of() { python3 -c 'import sys; d = open(sys.argv[1], "rb").read(); sys.stdout.buffer.write(d[128:][::4])' "$1"; }
+for file in train_000000 heldout_000000; do
+  tokens_of "$work/leak/$file.npy" | grep -qaF -e "$(cat "$work/texts/keys/alice")" -e hunter22 && fail "$file.npy holds a secret"
+done
+
+say "a run is resumed with what it was made of"
+localnet "$work/made" --data "$work/texts" "${small_net[@]}" --windows 2
+before=$(contents "$work/made")
+refused_out=$work/made
+refused_localnet 1 'made of something else: text: .*texts .* then, .*linux.* now.*--resume-anyway' --data /usr/include/linux --extensions h
+refused_localnet 1 'made of something else: --tokenizer: bytes then, train:300 now' --data "$work/texts" --tokenizer train:300
+refused_localnet 1 'made of something else: --max-bytes: 0 then, 100000 now' --data "$work/texts" --max-bytes 100000
+refused_localnet 1 'no-such-text: No such file' --data "$work/no-such-text"
+refused_localnet 1 'standard input, which nobody can compare' --data -
+refused_localnet 1 'made of something else: --precision: f32 then, bf16 now' --data "$work/texts" --precision bf16
+equal "a run that was not resumed" "$before" "$(contents "$work/made")"
+touch "$work/texts/stdio.h"
+localnet "$work/made" --data "$work/texts" "${small_net[@]}" --windows 2
+localnet "$work/made" "${small_net[@]}" --windows 3
+localnet "$work/made" --data /usr/include/linux --extensions h "${small_net[@]}" --windows 4 --resume-anyway
+grep -q 'resumed although this differs' "$work/made.log" || fail "--resume-anyway says nothing"
+
+say "a refused call makes nothing"
+refused_out=$work/nothing
+refused_localnet 1 'no-such-text: No such file' --data "$work/no-such-text"
+refused_localnet 1 '--bootstrap: .*No such file' --data "$work/data" --bootstrap "$work/no-such-folder"
+refused_localnet 1 'too little text' --data /usr/include/assert.h --set inner.sequence_length=4096
+refused_localnet 1 'tokenizer has 256 tokens.*vocab_size is 128' --data /usr/include/linux --extensions h --max-bytes 200000 --set model.vocab_size=128
+[ ! -e "$work/nothing" ] || fail "refused calls left $(find "$work/nothing")"
+mkdir "$work/nothing"; echo mine >"$work/nothing/notes.txt"
+refused_localnet 1 'too little text' --data /usr/include/assert.h --set inner.sequence_length=4096
+equal "a folder with a person's file" "./notes.txt" "$(cd "$work/nothing" && find . -type f)"
+refused_out=$work/out
+
 say "data"
 refused_localnet 1 '--data is needed' 
 refused_localnet 1 'no-such-text: No such file' --data "$work/no-such-text"

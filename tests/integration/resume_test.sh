@@ -56,7 +56,7 @@ for mode in "" --processes; do
   [ "$(first_window "$out.log")" -ge 3 ] || fail "$out: begins again at window $(first_window "$out.log")"
   roots_agree "$out"
   equal "$out: windows" 12 "$(field "$out/summary.json" windows)"
-  check "$out: the first windows as before" diff <(window_roots "$work/straight" | awk 'NR <= 3') <(window_roots "$out" | awk 'NR <= 3')
+  check "$out: the same roots as without the kill" diff <(window_roots "$work/straight") <(window_roots "$out")
   nothing_corrupt "$out"
 done
 

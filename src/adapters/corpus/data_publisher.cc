@@ -38,6 +38,30 @@ Status move_file(const fs::path& from, const fs::path& to) {
   return {};
 }
 
+// Whoever has finished meanwhile has removed the folder with the lock in it: then there is a new one to take.
+Result<FolderLock> take_staging(const fs::path& folder, const fs::path& staging) {
+  for (;;) {
+    TRY(make_folder(staging));
+    Result<FolderLock> lock = FolderLock::take(staging, LockScope::kProcess);
+    if (!lock && lock.error().kind == ErrorKind::kRetry)
+      return fatal_error(folder.string() +
+                         ": another preparation writes there; wait for it, or choose another folder");
+    if (!lock && is_there(staging)) return lock;
+    if (lock && is_there(staging / FolderLock::kFileName)) return lock;
+  }
+}
+
+Status remove_remains(const fs::path& staging) {
+  std::error_code error;
+  for (fs::directory_iterator entry(staging, error), end; !error && entry != end; entry.increment(error)) {
+    if (entry->path().filename() == FolderLock::kFileName) continue;
+    fs::remove_all(entry->path(), error);
+    if (error) break;
+  }
+  if (error) return fatal_error(staging.string() + ": " + error.message());
+  return {};
+}
+
 }  // namespace
 
 Result<DataPublisher> DataPublisher::start(const fs::path& folder) {
@@ -47,20 +71,21 @@ Result<DataPublisher> DataPublisher::start(const fs::path& folder) {
   if (!is_there(folder / kManifestFile) && !is_there(staging) && is_there(folder / train_file_name(0))) {
     return fatal_error(folder.string() + ": holds shards without a manifest; choose another folder");
   }
-  std::error_code error;
-  fs::remove_all(staging, error);
-  if (error) return fatal_error(staging.string() + ": " + error.message());
-  DataPublisher publisher(folder, made_folder);
-  TRY(make_folder(staging));
-  return publisher;
+  TRY_ASSIGN(FolderLock lock, take_staging(folder, staging));
+  TRY(remove_remains(staging));
+  return DataPublisher(folder, std::move(lock), made_folder);
 }
 
-DataPublisher::DataPublisher(fs::path folder, bool made_folder)
-    : folder_(std::move(folder)), staging_(folder_ / kPreparingFolder), made_folder_(made_folder) {}
+DataPublisher::DataPublisher(fs::path folder, FolderLock lock, bool made_folder)
+    : folder_(std::move(folder)),
+      staging_(folder_ / kPreparingFolder),
+      lock_(std::move(lock)),
+      made_folder_(made_folder) {}
 
 DataPublisher::DataPublisher(DataPublisher&& other) noexcept
     : folder_(std::move(other.folder_)),
       staging_(std::exchange(other.staging_, {})),
+      lock_(std::move(other.lock_)),
       made_folder_(other.made_folder_) {}
 
 DataPublisher::~DataPublisher() {

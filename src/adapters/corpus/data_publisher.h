@@ -5,17 +5,19 @@
 #include <string>
 
 #include "adapters/shards/data_manifest.h"
+#include "base/files/folder_lock.h"
 #include "base/result.h"
 
 namespace templar {
 
-// Owns the folder in which the new files are written: kPreparingFolder inside the data folder. What a
-// preparation that was killed left there is removed at the start; destruction without publish() removes it
-// too, and the data folder with it where this object made it and nothing else is in it.
+// Owns the folder in which the new files are written: kPreparingFolder inside the data folder, locked against
+// others who prepare there. What a preparation that was killed left in it is removed at the start;
+// destruction without publish() removes it too, and the data folder with it where this object made it and
+// nothing else is in it.
 class DataPublisher {
  public:
-  // Fails (fatal) where the folder can't be made or written, or holds shards that no manifest lists (of the
-  // reference system).
+  // Fails (fatal) where the folder can't be made or written, is being prepared by somebody else, or holds
+  // shards that no manifest lists (of the reference system).
   [[nodiscard]] static Result<DataPublisher> start(const std::filesystem::path& folder);
   DataPublisher(DataPublisher&& other) noexcept;
   DataPublisher& operator=(DataPublisher&&) = delete;
@@ -30,11 +32,12 @@ class DataPublisher {
   [[nodiscard]] Result<Hash256> publish(const DataManifest& manifest);
 
  private:
-  DataPublisher(std::filesystem::path folder, bool made_folder);
+  DataPublisher(std::filesystem::path folder, FolderLock lock, bool made_folder);
   [[nodiscard]] Status remove_old() const;
 
   std::filesystem::path folder_;
   std::filesystem::path staging_;
+  FolderLock lock_;  // of the staging folder
   bool made_folder_ = false;
 };
 

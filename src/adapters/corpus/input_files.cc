@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <set>
 #include <system_error>
 #include <tuple>
 #include <utility>
 
+#include "adapters/corpus/never_text.h"
+#include "base/files/file.h"
 #include "base/hash.h"
 
 namespace templar {
@@ -26,22 +29,25 @@ class Lister {
 
   [[nodiscard]] Status add_input(const std::string& input) {
     if (input == kStandardInput) {
-      if (!has_standard_input_) files_.push_back({kStandardInput, kStandardInput, 0});
+      if (!has_standard_input_) listing_.files.push_back({kStandardInput, kStandardInput, 0});
       has_standard_input_ = true;
       return {};
     }
     struct stat info{};
     if (::stat(input.c_str(), &info) != 0) return fatal_error(input + ": " + std::strerror(errno));
-    if (S_ISDIR(info.st_mode)) return is_new(info) ? add_folder(input) : Status{};
+    const bool is_folder = S_ISDIR(info.st_mode);
+    if (const auto reason = is_folder ? why_never_text_folder(input) : why_never_text(input))
+      return fatal_error(input + ": is " + *reason + ", which is never taken as text");
+    if (is_folder) return is_new(info) ? add_folder(input) : Status{};
     if (is_new(info)) {
       const fs::path path = input;
-      files_.push_back(
+      listing_.files.push_back(
           {path, path.filename().string(), S_ISREG(info.st_mode) ? static_cast<uint64_t>(info.st_size) : 0});
     }
     return {};
   }
 
-  [[nodiscard]] std::vector<InputFile> take() { return std::move(files_); }
+  [[nodiscard]] InputListing take() { return std::move(listing_); }
 
  private:
   // Not recursive, so that a deep tree costs no stack.
@@ -54,10 +60,17 @@ class Lister {
       std::vector<std::pair<fs::path, std::string>> below;
       for (const std::string& name : names) {
         struct stat info{};
-        if (name.starts_with('.') || ::stat((folder / name).c_str(), &info) != 0) continue;
-        if (S_ISDIR(info.st_mode) && is_new(info)) below.emplace_back(folder / name, prefix + name + "/");
-        if (S_ISREG(info.st_mode) && is_wanted(name) && is_new(info)) {
-          files_.push_back({folder / name, prefix + name, static_cast<uint64_t>(info.st_size)});
+        const fs::path path = folder / name;
+        if (::stat(path.c_str(), &info) != 0) {
+          listing_.left_out.push_back({path, errno == ENOENT ? "a broken link" : std::strerror(errno)});
+          continue;
+        }
+        if (const auto reason = why_left_out(path, name, info)) {
+          if (is_new(info)) listing_.left_out.push_back({path, *reason});
+        } else if (S_ISDIR(info.st_mode)) {
+          if (is_new(info)) below.emplace_back(path, prefix + name + "/");
+        } else if (is_wanted(name) && is_new(info)) {
+          listing_.files.push_back({path, prefix + name, static_cast<uint64_t>(info.st_size)});
         }
       }
       waiting.insert(waiting.end(), below.rbegin(), below.rend());
@@ -65,14 +78,22 @@ class Lister {
     return {};
   }
 
+  // Of what lies in a folder. Files of other extensions are left out without a word: they were not asked for.
+  [[nodiscard]] std::optional<std::string> why_left_out(const fs::path& path, const std::string& name,
+                                                        const struct stat& info) const {
+    if (S_ISDIR(info.st_mode))
+      return name.starts_with('.') ? std::optional("hidden") : why_never_text_folder(path);
+    if (!S_ISREG(info.st_mode)) return "no regular file";
+    if (const auto reason = why_never_text_by_name(name)) return reason;
+    if (name.starts_with('.')) return "hidden";
+    return is_wanted(name) ? why_never_text(path) : std::nullopt;
+  }
+
   [[nodiscard]] static Result<std::vector<std::string>> sorted_names(const fs::path& folder) {
-    std::error_code error;
+    TRY_ASSIGN(const std::vector<fs::path> entries, entries_of(folder));
     std::vector<std::string> names;
-    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-      names.push_back(entry->path().filename().string());
-    }
-    if (error) return fatal_error(folder.string() + ": " + error.message());
-    std::ranges::sort(names);
+    names.reserve(entries.size());
+    for (const fs::path& entry : entries) names.push_back(entry.filename().string());
     return names;
   }
 
@@ -91,18 +112,18 @@ class Lister {
   }
 
   const InputOptions& options_;
-  std::vector<InputFile> files_;
+  InputListing listing_;
   std::set<std::pair<dev_t, ino_t>> seen_;
   bool has_standard_input_ = false;
 };
 
 }  // namespace
 
-Result<std::vector<InputFile>> list_input_files(const std::vector<std::string>& inputs,
-                                                const InputOptions& options) {
+Result<InputListing> list_input_files(const std::vector<std::string>& inputs, const InputOptions& options) {
   Lister lister(options);
   for (const std::string& input : inputs) TRY(lister.add_input(input));
-  std::vector<InputFile> files = lister.take();
+  InputListing listing = lister.take();
+  std::vector<InputFile>& files = listing.files;
   std::vector<std::tuple<Hash256, size_t>> order;
   order.reserve(files.size());
   for (size_t i = 0; i < files.size(); ++i) {
@@ -112,7 +133,8 @@ Result<std::vector<InputFile>> list_input_files(const std::vector<std::string>& 
   std::vector<InputFile> ordered;
   ordered.reserve(files.size());
   for (const auto& [hash, index] : order) ordered.push_back(std::move(files[index]));
-  return ordered;
+  files = std::move(ordered);
+  return listing;
 }
 
 }  // namespace templar

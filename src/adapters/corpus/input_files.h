@@ -20,6 +20,17 @@ struct InputFile {
   [[nodiscard]] bool is_standard_input() const { return path == kStandardInput; }
 };
 
+// A file or folder that was not taken, and why, for people.
+struct LeftOut {
+  std::filesystem::path path;
+  std::string reason;
+};
+
+struct InputListing {
+  std::vector<InputFile> files;
+  std::vector<LeftOut> left_out;  // in the order in which they were met
+};
+
 struct InputOptions {
   // Without dot; of files in folders; a .gz or .zst behind them is overlooked; empty: all.
   std::vector<std::string> extensions;
@@ -29,10 +40,10 @@ struct InputOptions {
 
 // The regular files of every folder, taken recursively, and the given files themselves, ordered by a hash of
 // seed and name: neighbours in the corpus come from all over it, so that its first megabytes are a fair
-// sample. In folders hidden names, broken links and special files are passed over; links are followed, but no
-// file or folder is taken twice (by its inode). Fails (fatal) where an input is missing or a folder can't be
-// read.
-[[nodiscard]] Result<std::vector<InputFile>> list_input_files(const std::vector<std::string>& inputs,
-                                                              const InputOptions& options);
+// sample. Links are followed, but no file or folder is taken twice (by its inode). In folders hidden names,
+// broken links, special files and what is never text (never_text.h) are left out. Fails (fatal) where an
+// input is missing or a folder can't be read, and where an input itself is never text.
+[[nodiscard]] Result<InputListing> list_input_files(const std::vector<std::string>& inputs,
+                                                    const InputOptions& options);
 
 }  // namespace templar

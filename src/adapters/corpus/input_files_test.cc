@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "adapters/shards/data_folder.h"
 #include "support/expect_failure.h"
 #include "support/temporary_folder.h"
 #include "support/text_files.h"
@@ -28,11 +29,20 @@ class InputFiles : public ::testing::Test {
   }
   [[nodiscard]] static std::vector<std::string> names_of(const std::vector<std::string>& inputs,
                                                          const InputOptions& options = {}) {
-    const auto files = list_input_files(inputs, options);
-    EXPECT_TRUE(files) << files.error().message;
+    const auto listing = list_input_files(inputs, options);
+    EXPECT_TRUE(listing) << listing.error().message;
     std::vector<std::string> names;
-    for (const InputFile& file : *files) names.push_back(file.name);
+    for (const InputFile& file : listing->files) names.push_back(file.name);
     return names;
+  }
+  // "NAME: REASON" of what was left out of the folder.
+  [[nodiscard]] std::vector<std::string> left_out() const {
+    std::vector<std::string> told;
+    const InputListing listing = list_input_files({folder_.path().string()}, {}).value();
+    for (const LeftOut& entry : listing.left_out) {
+      told.push_back(fs::relative(entry.path, folder_.path()).string() + ": " + entry.reason);
+    }
+    return told;
   }
 
   testing::TemporaryFolder folder_;
@@ -43,10 +53,10 @@ TEST_F(InputFiles, AreTakenFromAllFolders) {
   write_text(folder_ / "x/b.txt", "");
   write_text(folder_ / "x/y/z/c.txt", "");
   EXPECT_THAT(names(), UnorderedElementsAre("a.txt", "x/b.txt", "x/y/z/c.txt"));
-  const auto files = list_input_files({(folder_ / "a.txt").string()}, {});
-  ASSERT_TRUE(files);
-  EXPECT_EQ(files->at(0).size_bytes, 5);
-  EXPECT_EQ(files->at(0).path, folder_ / "a.txt");
+  const auto listing = list_input_files({(folder_ / "a.txt").string()}, {});
+  ASSERT_TRUE(listing);
+  EXPECT_EQ(listing->files.at(0).size_bytes, 5);
+  EXPECT_EQ(listing->files.at(0).path, folder_ / "a.txt");
 }
 
 TEST_F(InputFiles, ComeInAnOrderThatSeedAndNamesDecide) {
@@ -75,6 +85,49 @@ TEST_F(InputFiles, AreNotHiddenNorSpecialNorBroken) {
   fs::create_symlink("nowhere", folder_ / "broken");
   ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
   EXPECT_THAT(names(), ElementsAre("a"));
+  EXPECT_THAT(left_out(), UnorderedElementsAre(".hidden: hidden", ".git: hidden", "broken: a broken link",
+                                               "pipe: no regular file"));
+}
+
+TEST_F(InputFiles, AreNoSecrets) {
+  const std::string key(64, 'a');
+  write_text(folder_ / "a", "text that names an AWS secret access key");
+  write_text(folder_ / "keys/miner-1.key", "no key, but who knows");
+  write_text(folder_ / "keys/copy of a key", key + "\n");
+  write_text(folder_ / "keys/not a key", key + "a\n");
+  write_text(folder_ / ".env.local", "TOKEN=1");
+  write_text(folder_ / "aws/Credentials", "[default]");
+  write_text(folder_ / "aws/backup", "[default]\naws_secret_access_key = x\n");
+  write_text(folder_ / "server", "-----BEGIN RSA PRIVATE KEY-----\nMII\n");
+  write_text(folder_ / "ledger", std::string("SQLite format 3\0 and pages", 26));
+  EXPECT_THAT(names(), UnorderedElementsAre("a", "keys/not a key"));
+  EXPECT_THAT(left_out(),
+              UnorderedElementsAre(".env.local: named like a secret", "aws/Credentials: named like a secret",
+                                   "aws/backup: credentials", "keys/miner-1.key: named like a secret",
+                                   "keys/copy of a key: a secret key", "server: a private key",
+                                   "ledger: a database"));
+  // Named by a person it is refused; a name alone is no reason then.
+  EXPECT_TRUE(fails(list_input_files({(folder_ / "keys/copy of a key").string()}, {}), ErrorKind::kFatal,
+                    "copy of a key: is a secret key, which is never taken as text"));
+  EXPECT_THAT(names_of({(folder_ / "keys/miner-1.key").string()}), ElementsAre("miner-1.key"));
+}
+
+TEST_F(InputFiles, AreNothingThatThisProgramMade) {
+  write_text(folder_ / "a", "");
+  write_text(folder_ / "run/localnet.json", "{}");
+  write_text(folder_ / "run/logs/localnet.log", "a line");
+  write_text(folder_ / "older run/run_spec.json", "{}");
+  write_text(folder_ / "checkpoint/manifest.json", "{}");
+  write_text(folder_ / "checkpoint/run_spec.json", "{}");
+  write_text(folder_ / "data/manifest.json", "{}");
+  write_text(folder_ / "data/train_000000.npy", "");
+  write_text(folder_ / "unfinished" / kPreparingFolder / "x", "");
+  EXPECT_THAT(names(), ElementsAre("a"));
+  EXPECT_THAT(left_out(), UnorderedElementsAre("run: a run's folder", "older run: a run's folder",
+                                               "checkpoint: a checkpoint", "data: a prepared data set",
+                                               "unfinished: an unfinished data set"));
+  EXPECT_TRUE(fails(list_input_files({(folder_ / "run").string()}, {}), ErrorKind::kFatal,
+                    "run: is a run's folder, which is never taken as text"));
 }
 
 TEST_F(InputFiles, AreTakenOnceThoughLinksLeadToThemAgain) {
@@ -104,10 +157,10 @@ TEST_F(InputFiles, LeaveTheResultsFolderOut) {
 }
 
 TEST_F(InputFiles, MayBeStandardInputOnce) {
-  const auto files = list_input_files({"-", "-"}, {});
-  ASSERT_TRUE(files);
-  ASSERT_EQ(files->size(), 1);
-  EXPECT_TRUE(files->front().is_standard_input());
+  const auto listing = list_input_files({"-", "-"}, {});
+  ASSERT_TRUE(listing);
+  ASSERT_EQ(listing->files.size(), 1);
+  EXPECT_TRUE(listing->files.front().is_standard_input());
 }
 
 TEST_F(InputFiles, MustBeThere) {

@@ -106,9 +106,10 @@ class Preparation {
     if (!vocabulary) {
       TRY_ASSIGN(tokenizer_, open_tokenizer(options_.tokenizer));
     }
-    TRY_ASSIGN(const std::vector<InputFile> files,
+    TRY_ASSIGN(InputListing listing,
                list_input_files(options_.inputs, {input_extensions(), options_.out, options_.seed}));
-    TRY(read_files(files));
+    result_.left_out = std::move(listing.left_out);
+    TRY(read_files(listing.files));
     if (!tokenizer_) TRY(train_tokenizer());
     TRY(split_.finish());
     return finish();
@@ -221,8 +222,13 @@ class Preparation {
 
   [[nodiscard]] Result<PrepareReport> finish() {
     if (totals_.text_bytes == 0) {
-      return fatal_error(fmt::format("no text found in {} ({} files, {} of them binary)",
-                                     fmt::join(options_.inputs, ", "), result_.files, counts_.binary_files));
+      std::string why = fmt::format("no text found in {} ({} files, {} of them binary",
+                                    fmt::join(options_.inputs, ", "), result_.files, counts_.binary_files);
+      if (!result_.left_out.empty()) {
+        why += fmt::format("; {} left out, such as {}: {}", result_.left_out.size(),
+                           result_.left_out.front().path.string(), result_.left_out.front().reason);
+      }
+      return fatal_error(why + ")");
     }
     if (train_.samples() == 0 || heldout_.samples() == 0) {
       return fatal_error(

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "adapters/corpus/input_files.h"
 #include "adapters/shards/data_manifest.h"
 #include "base/result.h"
 
@@ -45,6 +46,7 @@ struct PrepareReport {
   DataManifest manifest;
   Hash256 manifest_hash;
   uint64_t files = 0;
+  std::vector<LeftOut> left_out;  // of the inputs' folders
   uint64_t binary_files_skipped = 0;
   uint64_t bad_lines_skipped = 0;
   uint64_t tokens_dropped = 0;  // at the ends, too few for a sample

@@ -354,6 +354,19 @@ TEST_F(PrepareData, LeavesNothingThatLooksFinishedWhenItIsKilled) {
   EXPECT_FALSE(fs::exists(options_.out / kPreparingFolder));
 }
 
+TEST_F(PrepareData, LetsNobodyElsePrepareInTheSameFolderMeanwhile) {
+  write_corpus();
+  int tried = 0;
+  const auto report = prepare_data(options_, [&](const PrepareProgress&) {
+    if (++tried > 1) return true;
+    EXPECT_TRUE(fails(prepare_data(options_), ErrorKind::kFatal, "another preparation writes there"));
+    return true;
+  });
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_TRUE(verify_data_folder(options_.out));
+  EXPECT_TRUE(prepare_data(options_)) << "and afterwards anybody may";
+}
+
 TEST_F(PrepareData, RemovesTheFolderItMadeWhereItFails) {
   write_text(folder_ / "in/empty.txt", "");
   EXPECT_TRUE(fails(prepare_data(options_), ErrorKind::kFatal,

@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "base/files/descriptor.h"
+#include "base/files/file.h"
 
 namespace templar {
 namespace {
@@ -183,7 +184,7 @@ Status list_folder(const fs::path& folder, const std::string& folder_key, std::s
 }  // namespace
 
 FileObjectStore::FileObjectStore(fs::path root, const Clock& clock)
-    : root_(fs::absolute(root).lexically_normal()), clock_(clock) {
+    : root_(absolute_path(root)), clock_(clock) {
   // Without the slash at its end: remove() climbs until it meets exactly this path.
   if (!root_.has_filename()) root_ = root_.parent_path();
 }

@@ -1,13 +1,13 @@
 #include "adapters/system_metrics/system_metrics.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
+
 #include <algorithm>
 
 #include "base/files/descriptor.h"
 #include "base/files/file.h"
-
-#include <fcntl.h>
 
 namespace templar {
 namespace {
@@ -62,16 +62,6 @@ void add_number(const std::map<std::string, int64_t, std::less<>>& numbers, std:
     fields[to] = found->second * times;
 }
 
-std::optional<int64_t> entries_of(const std::filesystem::path& folder) {
-  std::error_code error;
-  int64_t entries = 0;
-  for (auto entry = std::filesystem::directory_iterator(folder, error);
-       !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    ++entries;
-  }
-  return error ? std::nullopt : std::optional(entries);
-}
-
 }  // namespace
 
 SystemMetrics::SystemMetrics(SystemMetricsOptions options)
@@ -121,7 +111,7 @@ void SystemMetrics::add_process(MetricFields& fields) {
   add_number(io, "write_bytes", 1, "process_written_bytes", fields);
   // One of them is the folder itself, open to be read.
   if (const auto files = entries_of(options_.proc / "self/fd"))
-    fields["process_open_files"] = std::max<int64_t>(*files - 1, 0);
+    fields["process_open_files"] = std::max<int64_t>(static_cast<int64_t>(files->size()) - 1, 0);
 }
 
 }  // namespace templar

@@ -11,11 +11,17 @@
 namespace templar {
 namespace {
 
+std::string temporary_folder() {
+  std::error_code error;
+  const std::filesystem::path folder = std::filesystem::temp_directory_path(error);
+  return error ? "/var/tmp" : folder.string();
+}
+
 struct RejoinArguments {
   int64_t millions = 30;
   std::string spec = "150M";
   std::vector<std::string> set;
-  std::string folder = std::filesystem::temp_directory_path().string();
+  std::string folder = temporary_folder();
   RejoinBenchOptions options;
   bool json = false;
 };

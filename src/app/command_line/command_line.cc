@@ -5,11 +5,17 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <sstream>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
 #include "app/terminal/stop_signal.h"
+#include "app/terminal/tell.h"
 #include "base/check.h"
 #include "base/log/secrets.h"
 
@@ -50,6 +56,83 @@ void restrict_values(CLI::Option& option, const AllowedValues& allowed) {
              allowed);
 }
 
+// CLI11 takes "-1" for the largest number without a sign, "nan" for a number, and "0x10" for 16.
+template <typename Number>
+std::string why_no_number(const std::string& text) {
+  Number number{};
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool whole = failure == std::errc() && end == text.data() + text.size();
+  if constexpr (std::is_floating_point_v<Number>) {
+    return whole && std::isfinite(number) ? "" : fmt::format("Value {} is not a number", text);
+  } else {
+    if (whole) return "";
+    return fmt::format("Value {} is not a whole number from {} to {}", text,
+                       std::numeric_limits<Number>::min(), std::numeric_limits<Number>::max());
+  }
+}
+
+// "16MB", "512KiB", "1.5 GB", or a plain number of bytes.
+std::optional<uint64_t> size_of_text(std::string_view text) {
+  double number = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failure != std::errc() || !(number >= 0)) return std::nullopt;
+  std::string unit(end, text.data() + text.size());
+  std::erase(unit, ' ');
+  if (unit.empty()) {  // exactly, beyond what a double holds
+    uint64_t bytes = 0;
+    const auto [last, bad] = std::from_chars(text.data(), end, bytes);
+    return bad == std::errc() && last == end ? std::optional(bytes) : std::nullopt;
+  }
+  std::ranges::transform(unit, unit.begin(), [](unsigned char c) { return std::tolower(c); });
+  const bool is_binary = unit.ends_with("ib");
+  if (is_binary)
+    unit.erase(unit.size() - 2);
+  else if (unit.ends_with('b'))
+    unit.pop_back();
+  const size_t power = std::string_view(" kmgtpe").find(unit.empty() ? " " : unit);
+  if (unit.size() > 1 || power == std::string_view::npos || (is_binary && power == 0)) return std::nullopt;
+  const double bytes = number * std::pow(is_binary ? 1024.0 : 1000.0, static_cast<double>(power));
+  constexpr double kBeyond = 18446744073709551616.0;
+  if (!(bytes < kBeyond)) return std::nullopt;
+  return static_cast<uint64_t>(bytes);
+}
+
+CLI::Validator size_as_number() {
+  return CLI::Validator(
+      [](std::string& text) {
+        const std::optional<uint64_t> bytes = size_of_text(text);
+        if (!bytes) return fmt::format("Value {} is not a size, such as 512KiB or 16MB", text);
+        text = std::to_string(*bytes);
+        return std::string();
+      },
+      "SIZE");
+}
+
+// What an option's value, or each of its list, is read as.
+template <typename T>
+struct OneValue {
+  using Type = T;
+};
+template <typename T>
+struct OneValue<std::vector<T>> {
+  using Type = T;
+};
+template <typename T>
+struct OneValue<std::optional<T>> {
+  using Type = T;
+};
+
+// What can be told from the text alone, before the option's own rules.
+template <typename T>
+void check_text(CLI::Option& option) {
+  if constexpr (std::is_arithmetic_v<T>) {
+    option.check(CLI::Validator([](std::string& text) { return why_no_number<T>(text); }, ""));
+  } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
+    option.check(CLI::Validator(
+        [](std::string& text) { return text.empty() ? std::string("An empty name is no path") : ""; }, ""));
+  }
+}
+
 CLI::Option* add_to(CLI::App& app, const Option& option) {
   return std::visit(
       Match{[&](bool* flag) { return app.add_flag(option.name, *flag, option.help); },
@@ -64,6 +147,7 @@ CLI::Option* add_to(CLI::App& app, const Option& option) {
             },
             [&](auto* value) {
               CLI::Option* added = app.add_option(option.name, *value, option.help);
+              check_text<typename OneValue<std::remove_pointer_t<decltype(value)>>::Type>(*added);
               return option.rules.shows_default ? added->capture_default_str() : added;
             }},
       option.value);
@@ -112,7 +196,7 @@ std::vector<std::string> arguments_of(const OptionTable& wanted, const OptionTab
 int exit_code_of(const std::function<Status()>& work) {
   const Status status = work();
   if (!status) {
-    fmt::print(stderr, "error: {}\n", redact(status.error().message));
+    tell(fmt::format("error: {}\n", redact(status.error().message)));
     return stop_requested() ? kInterruptedExitCode : 1;
   }
   return stop_requested() ? kInterruptedExitCode : 0;
@@ -131,7 +215,7 @@ void Verb::add_options(const OptionTable& options) {
     const OptionRules& rules = option.rules;
     if (rules.required) added->required();
     if (!rules.group.empty()) added->group(rules.group);
-    if (rules.is_size) added->transform(CLI::AsSizeValue(true));
+    if (rules.is_size) added->transform(size_as_number());
     if (rules.is_comma_separated) added->delimiter(',');
     if (rules.takes_next_only) added->allow_extra_args(false);
     if (!rules.excludes.empty()) added->excludes(app_->get_option(rules.excludes));
@@ -171,7 +255,7 @@ bool CommandLine::names_unknown_verb(const std::vector<std::string>& arguments) 
     if (found == verbs.end()) {
       std::vector<std::string> names;
       for (const CLI::App* verb : verbs) names.push_back(verb->get_name());
-      fmt::print(stderr, "{} has no verb '{}'; it has {}\n", path, argument, fmt::join(names, ", "));
+      tell(fmt::format("{} has no verb '{}'; it has {}\n", path, argument, fmt::join(names, ", ")));
       return true;
     }
     level = *found;
@@ -182,14 +266,19 @@ bool CommandLine::names_unknown_verb(const std::vector<std::string>& arguments) 
 
 int CommandLine::run(const std::vector<std::string>& arguments) {
   if (arguments.empty()) {
-    std::fputs(app_->help().c_str(), stderr);
+    tell(app_->help());
     return kUsageExitCode;
   }
   if (names_unknown_verb(arguments)) return kUsageExitCode;
   try {
     app_->parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them reversed
   } catch (const CLI::ParseError& error) {
-    return app_->exit(error) == 0 ? 0 : kUsageExitCode;
+    std::ostringstream help;  // asked for: standard output
+    std::ostringstream complaint;
+    const bool is_help = app_->exit(error, help, complaint) == 0;
+    tell(complaint.str());
+    fmt::print("{}", help.str());
+    return is_help ? 0 : kUsageExitCode;
   }
   return exit_code_;
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <map>
 
 namespace templar::testing {
 namespace {
@@ -101,10 +102,10 @@ TEST(CommandLine, ReadsEachKindOfValue) {
 TEST(CommandLine, RefusesValuesThatAreNotAllowed) {
   for (const auto& [arguments, said] : std::vector<std::pair<std::vector<std::string>, std::string>>{
            {{"--count", "0"}, "--count: Value 0 not in range 1 to 9"},
-           {{"--count", "x"}, "--count: Value x not in range 1 to 9"},
+           {{"--count", "x"}, "--count: Value x is not a whole number from "},
            {{"--count"}, "--count: 1 required INT"},
            {{"--size", "0"}, "--size: Value 0 is not above 0"},
-           {{"--size", "2XB"}, "--size: xb unit not recognized"},
+           {{"--size", "2XB"}, "--size: Value 2XB is not a size, such as 512KiB or 16MB"},
            {{"--share", "-1"}, "--share: Value -1 is not 0 or more"},
            {{"--text", "c"}, "--text: c not in {a,b}"},
            {{"--flag", "--text", "b"}, "--flag excludes --text"},
@@ -115,6 +116,46 @@ TEST(CommandLine, RefusesValuesThatAreNotAllowed) {
     const Outcome outcome = run_verb_with(arguments);
     EXPECT_EQ(outcome.exit_code, 2) << said;
     EXPECT_THAT(outcome.errors, HasSubstr(said));
+  }
+}
+
+TEST(CommandLine, RefusesNumbersThatWouldBecomeOthers) {
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{"--seed", "-1"},
+                                             {"--seed", "18446744073709551616"},
+                                             {"--seed", "1.5"},
+                                             {"--seed", "0x10"},
+                                             {"--seed", ""},
+                                             {"--seed", " 1"},
+                                             {"--count", "2147483648"},
+                                             {"--share", "nan"},
+                                             {"--share", "inf"},
+                                             {"--share", "1e999"},
+                                             {"--share", "1,5"},
+                                             {"--size", "-1"},
+                                             {"--size", "1XB"},
+                                             {"--size", "16EB16"},
+                                             {"--size", "99999999999999999999"},
+                                             {"--size", "nan"},
+                                             {"--size", "17EiB"},
+                                             {"--path", ""}}) {
+    const Outcome outcome = run_verb_with(arguments);
+    EXPECT_EQ(outcome.exit_code, 2) << arguments[0] << " " << arguments[1];
+    EXPECT_LT(outcome.errors.size(), 300u) << outcome.errors;
+  }
+}
+
+TEST(CommandLine, ReadsSizesWithUnits) {
+  for (const auto& [text, bytes] : std::map<std::string, uint64_t>{{"7", 7},
+                                                                   {"7B", 7},
+                                                                   {"1.5k", 1500},
+                                                                   {"16MB", 16'000'000},
+                                                                   {"512KiB", 524'288},
+                                                                   {"2 gib", uint64_t{2} << 30},
+                                                                   {"18446744073709551615", UINT64_MAX}}) {
+    const Outcome outcome = run_verb_with({"--size", text});
+    EXPECT_EQ(outcome.exit_code, 0) << text << outcome.errors;
+    EXPECT_EQ(outcome.values.size, bytes) << text;
   }
 }
 

@@ -11,6 +11,7 @@
 #include "app/dashboard/run_json.h"
 #include "app/dashboard/run_watch.h"
 #include "base/clock.h"
+#include "base/files/file.h"
 
 namespace templar {
 namespace {
@@ -86,9 +87,7 @@ std::optional<Cursor> cursor_of(const std::string& text) {
 class HttpDashboard final : public DashboardServer {
  public:
   HttpDashboard(const DashboardOptions& options, RunFollower follower)
-      : options_(options),
-        folder_(std::filesystem::absolute(options.folder).lexically_normal().string()),
-        watch_(std::move(follower)) {}
+      : options_(options), folder_(absolute_path(options.folder).string()), watch_(std::move(follower)) {}
   ~HttpDashboard() override { stop(); }
 
   Status listen() {

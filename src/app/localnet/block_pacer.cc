@@ -1,24 +1,72 @@
 #include "app/localnet/block_pacer.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
 #include "app/localnet/run_folder.h"
+#include "base/log/log.h"
 
 namespace templar {
+namespace {
+
+constexpr size_t kWindowsRemembered = 8;
+
+}  // namespace
 
 BlockPacer::BlockPacer(const LedgerReader& ledger, BlockMaker& maker, const NetworkSpec& network,
-                       int64_t windows, double stall_seconds)
+                       int64_t windows)
+    : BlockPacer(ledger, maker, network, windows, Patience()) {}
+
+BlockPacer::BlockPacer(const LedgerReader& ledger, BlockMaker& maker, const NetworkSpec& network,
+                       int64_t windows, const Patience& patience)
     : ledger_(ledger),
       maker_(maker),
       network_(network),
       windows_(windows),
-      stall_seconds_(stall_seconds),
+      patience_(patience),
       clock_(ledger, network) {}
 
-Status BlockPacer::make_due_blocks(const std::function<Result<bool>(int64_t window)>& all_published) {
+double BlockPacer::longest_window() const {
+  return window_seconds_.empty() ? 0 : *std::ranges::max_element(window_seconds_);
+}
+
+bool BlockPacer::is_given_up(int64_t window, const std::vector<std::string>& missing) {
+  const double seconds = since_block_.seconds();
+  const double longest = longest_window();
+  const double at_most = window_seconds_.empty()
+                             ? patience_.first_window_seconds
+                             : std::max(patience_.shortest_seconds, patience_.times_longest_window * longest);
+  const auto name_missing = [&](const char* what) {
+    log(LogLevel::kWarning, "localnet", what,
+        {{"window", window},
+         {"missing", fmt::format("{}", fmt::join(missing, ", "))},
+         {"seconds", static_cast<int64_t>(seconds)},
+         {"at_most", static_cast<int64_t>(at_most)}});
+  };
+  if (seconds >= at_most) {
+    name_missing("window ended without a contribution of");
+    return true;
+  }
+  if (named_window_ < window && seconds >= std::max(patience_.notice_seconds, 2 * longest)) {
+    named_window_ = window;
+    name_missing("window is held up by");
+  }
+  return false;
+}
+
+Status BlockPacer::make_due_blocks(const FindMissing& find_missing) {
   TRY_ASSIGN(const std::optional<int64_t> window, clock_.current_window());
   if (!window) return make_block(kGenesisMs);
   if (*window > 0) TRY(make_blocks_until_closed(*window - 1));
-  TRY_ASSIGN(const bool published, all_published(*window));
-  if (!published && since_block_.seconds() < stall_seconds_) return {};
+  TRY_ASSIGN(const std::vector<std::string> missing, find_missing(*window));
+  if (missing.empty()) {
+    window_seconds_.push_back(since_block_.seconds());
+    if (window_seconds_.size() > kWindowsRemembered) window_seconds_.pop_front();
+  } else if (!is_given_up(*window, missing)) {
+    return {};
+  }
   return make_blocks_until_closed(*window);
 }
 

@@ -3,7 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "node/window/window_clock.h"
@@ -13,19 +16,30 @@ namespace templar {
 
 class BlockPacer {
  public:
-  static constexpr double kStallSeconds = 120;
-  // ledger and maker are one ledger's two sides and outlive this; windows is how many the run has. A window
-  // that is never published whole (a living miner's loss is not finite, say) is held up for stall_seconds and
-  // no longer.
-  BlockPacer(const LedgerReader& ledger, BlockMaker& maker, const NetworkSpec& network, int64_t windows,
-             double stall_seconds = kStallSeconds);
+  // Who holds up a window: the names of those who have not published yet.
+  using FindMissing = std::function<Result<std::vector<std::string>>(int64_t window)>;
 
-  // Makes the blocks that are due, and fails as the ledger or all_published does. Due are: the first; all up
+  // How long a window may be held up by those who do not publish (one stands still, or its loss is not
+  // finite): several times the longest of the windows before it, so that a slow machine is no fault.
+  struct Patience {
+    double first_window_seconds = 3600;  // where there was none before it
+    double shortest_seconds = 10;
+    double times_longest_window = 5;
+    // When those who are missing are named on the log: after this, and twice the longest window.
+    double notice_seconds = 2;
+  };
+
+  // ledger and maker are one ledger's two sides and outlive this; windows is how many the run has.
+  BlockPacer(const LedgerReader& ledger, BlockMaker& maker, const NetworkSpec& network, int64_t windows);
+  BlockPacer(const LedgerReader& ledger, BlockMaker& maker, const NetworkSpec& network, int64_t windows,
+             const Patience& patience);
+
+  // Makes the blocks that are due, and fails as the ledger or find_missing does. Due are: the first; all up
   // to the closing of the window before the current one, whose beginning is made already (whoever made it may
-  // have ended half-way, and no node goes on before it is closed); and, once all_published(the current
-  // window), all up to its closing. None after the last window: those that a later call is to train would be
-  // over before it.
-  [[nodiscard]] Status make_due_blocks(const std::function<Result<bool>(int64_t window)>& all_published);
+  // have ended half-way, and no node goes on before it is closed); and, once nobody is missing in the current
+  // window or its time is over, all up to its closing. None after the last window: those that a later call is
+  // to train would be over before it.
+  [[nodiscard]] Status make_due_blocks(const FindMissing& find_missing);
 
  private:
   [[nodiscard]] Status make_blocks_until_closed(int64_t window);
@@ -35,9 +49,15 @@ class BlockPacer {
   BlockMaker& maker_;
   const NetworkSpec network_;
   const int64_t windows_;
-  const double stall_seconds_;
+  // Whether the window's time is over; names those who are missing once, and again when it is.
+  [[nodiscard]] bool is_given_up(int64_t window, const std::vector<std::string>& missing);
+  [[nodiscard]] double longest_window() const;
+
+  const Patience patience_;
   const WindowClock clock_;
   Stopwatch since_block_;
+  std::deque<double> window_seconds_;  // of the newest windows that all published in
+  int64_t named_window_ = -1;          // the newest that those who are missing were named in
 };
 
 }  // namespace templar

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "app/localnet/run_folder.h"
+#include "support/captured_logs.h"
 #include "support/expect_failure.h"
 
 namespace templar {
@@ -16,11 +17,13 @@ constexpr NetworkSpec kNetwork{
     .blocks_per_window = 3, .block_seconds = 10, .put_window_seconds = 15, .record_wait_seconds = 40};
 constexpr int64_t kWindows = 3;
 
-Result<bool> all_published(int64_t /*window*/) {
-  return true;
+using Names = std::vector<std::string>;
+
+Result<Names> nobody_missing(int64_t /*window*/) {
+  return Names();
 }
-Result<bool> none_published(int64_t /*window*/) {
-  return false;
+Result<Names> two_missing(int64_t /*window*/) {
+  return Names{"miner-1", "miner-3"};
 }
 
 class BlockPacerTest : public ::testing::Test {
@@ -35,8 +38,8 @@ class BlockPacerTest : public ::testing::Test {
 };
 
 TEST_F(BlockPacerTest, MakesTheFirstBlockAndWaitsForContributions) {
-  ASSERT_TRUE(pacer_.make_due_blocks(none_published));
-  ASSERT_TRUE(pacer_.make_due_blocks(none_published));
+  ASSERT_TRUE(pacer_.make_due_blocks(two_missing));
+  ASSERT_TRUE(pacer_.make_due_blocks(two_missing));
   EXPECT_EQ(latest(), 0);
   EXPECT_EQ(ledger_.latest_block().value()->time_ms, kGenesisMs);
 }
@@ -44,32 +47,56 @@ TEST_F(BlockPacerTest, MakesTheFirstBlockAndWaitsForContributions) {
 TEST_F(BlockPacerTest, ClosesTheWindowOnceItIsPublished) {
   make_blocks(1);
   std::vector<int64_t> asked;
-  ASSERT_TRUE(pacer_.make_due_blocks([&](int64_t window) -> Result<bool> {
+  ASSERT_TRUE(pacer_.make_due_blocks([&](int64_t window) -> Result<Names> {
     asked.push_back(window);
-    return true;
+    return Names();
   }));
   EXPECT_EQ(asked, std::vector<int64_t>{0});
   EXPECT_EQ(latest(), 5);  // 3 is the next window's first
-  ASSERT_TRUE(pacer_.make_due_blocks(none_published));
+  ASSERT_TRUE(pacer_.make_due_blocks(two_missing));
   EXPECT_EQ(latest(), 5);
 }
 
 TEST_F(BlockPacerTest, ClosesAWindowThatAnEarlierCallLeftHalfClosed) {
   make_blocks(4);
-  ASSERT_TRUE(pacer_.make_due_blocks(none_published));
+  ASSERT_TRUE(pacer_.make_due_blocks(two_missing));
   EXPECT_EQ(latest(), 5);
 }
 
-TEST_F(BlockPacerTest, HoldsUpAWindowThatIsNeverPublishedForSoLongAndNoLonger) {
+TEST_F(BlockPacerTest, HoldsUpTheFirstWindowForSoLongAndNoLonger) {
   make_blocks(1);
-  BlockPacer impatient(ledger_, ledger_, kNetwork, kWindows, 0);
-  ASSERT_TRUE(impatient.make_due_blocks(none_published));
+  const testing::CapturedLogs logs;
+  BlockPacer impatient(ledger_, ledger_, kNetwork, kWindows, {.first_window_seconds = 0});
+  ASSERT_TRUE(impatient.make_due_blocks(two_missing));
   EXPECT_EQ(latest(), 5);
+  EXPECT_EQ(logs.count("window ended without a contribution of"), 1u);
+}
+
+TEST_F(BlockPacerTest, HoldsUpLaterWindowsAsTheLengthOfEarlierOnesAllows) {
+  make_blocks(1);
+  const testing::CapturedLogs logs;
+  BlockPacer pacer(ledger_, ledger_, kNetwork, kWindows, {.shortest_seconds = 0});
+  ASSERT_TRUE(pacer.make_due_blocks(two_missing));
+  EXPECT_EQ(latest(), 0) << "there is an hour for the first one";
+  ASSERT_TRUE(pacer.make_due_blocks(nobody_missing));
+  EXPECT_EQ(latest(), 5);
+  // The first took hardly any time.
+  while (latest() < 8) ASSERT_TRUE(pacer.make_due_blocks(two_missing));
+  EXPECT_EQ(logs.count("window ended without a contribution of"), 1u);
+}
+
+TEST_F(BlockPacerTest, NamesOnceWhoHoldsUpAWindow) {
+  make_blocks(1);
+  const testing::CapturedLogs logs;
+  BlockPacer pacer(ledger_, ledger_, kNetwork, kWindows, {.notice_seconds = 0});
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(pacer.make_due_blocks(two_missing));
+  EXPECT_EQ(logs.count("window is held up by"), 1u);
+  EXPECT_EQ(latest(), 0);
 }
 
 TEST_F(BlockPacerTest, MakesNoBlockOnceTheLastWindowsRecordCanComeNoMore) {
   make_blocks(1);
-  for (int i = 0; i < 10; ++i) ASSERT_TRUE(pacer_.make_due_blocks(all_published));
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(pacer_.make_due_blocks(nobody_missing));
   // Window 2 ends with block 8, closes 15 s after block 9's time, and its record may be 40 s later: at 145 s.
   EXPECT_EQ(latest(), 15);
 }
@@ -77,7 +104,7 @@ TEST_F(BlockPacerTest, MakesNoBlockOnceTheLastWindowsRecordCanComeNoMore) {
 TEST_F(BlockPacerTest, FailsAsTheQuestionDoes) {
   make_blocks(1);
   EXPECT_TRUE(
-      fails(pacer_.make_due_blocks([](int64_t) -> Result<bool> { return retry_error("the store is away"); }),
+      fails(pacer_.make_due_blocks([](int64_t) -> Result<Names> { return retry_error("the store is away"); }),
             ErrorKind::kRetry, "the store is away"));
   EXPECT_EQ(latest(), 0);
 }

@@ -25,14 +25,18 @@ namespace {
 
 constexpr auto kSupervisionPause = std::chrono::milliseconds(5);
 constexpr double kRestartDelaySeconds = 0.2;
-constexpr int kMaxRestarts = 20;
+constexpr int kQuickEndSeconds = 10;
+constexpr int kMostQuickEnds = 20;
+constexpr double kRetrySeconds = 0.5;
+constexpr double kStopSeconds = 30;  // a node that saves a large model on its way out
 
 struct Supervised {
   const LocalNode* node;
   std::string bucket;  // of a miner
   std::optional<TemplarProcess> process;
   bool finished = false;
-  int restarts = 0;
+  int quick_ends = 0;  // in a row, the newest at any age
+  Stopwatch since_start;
   Stopwatch since_end;
 };
 
@@ -69,13 +73,13 @@ class Supervisor {
   }
   ~Supervisor() { stop_all(); }
 
-  // Starts what is to run and does not. Fails where a node ended by itself with an error, or was killed too
-  // often.
+  // Starts what is to run and does not. Fails where a node ended by itself with an error, or was killed again
+  // and again right after its start.
   Status keep_running() {
     for (Supervised& supervised : nodes_) {
       if (supervised.finished) continue;
       if (!supervised.process) {
-        if (supervised.restarts == 0 || supervised.since_end.seconds() > kRestartDelaySeconds)
+        if (supervised.quick_ends == 0 || supervised.since_end.seconds() > kRestartDelaySeconds)
           TRY(start(supervised));
         continue;
       }
@@ -85,8 +89,18 @@ class Supervisor {
     return {};
   }
 
+  // A ledger or a store that is away is waited for: its own nodes wait for it as well.
   Status make_due_blocks() {
-    return pacer_.make_due_blocks([this](int64_t window) { return all_published(window); });
+    if (since_failure_ && since_failure_->seconds() < kRetrySeconds) return {};
+    const Status made = pacer_.make_due_blocks([this](int64_t window) { return find_missing(window); });
+    if (made || made.error().kind != ErrorKind::kRetry) {
+      since_failure_.reset();
+      return made;
+    }
+    log(LogLevel::kWarning, "localnet", "no block can be made now: trying again",
+        {{"reason", made.error().message}});
+    since_failure_ = Stopwatch();
+    return {};
   }
 
   [[nodiscard]] bool all_finished() const {
@@ -97,8 +111,9 @@ class Supervisor {
     for (Supervised& supervised : nodes_) {
       if (supervised.process) supervised.process->request_stop();
     }
+    const Stopwatch watch;
     for (Supervised& supervised : nodes_) {
-      if (supervised.process) supervised.process->wait();
+      if (supervised.process) supervised.process->wait(kStopSeconds - watch.seconds());
       supervised.process.reset();
     }
   }
@@ -109,6 +124,7 @@ class Supervisor {
     TRY_ASSIGN(supervised.process,
                TemplarProcess::start(node_arguments(node.role, node.config, watch_of(node)),
                                      run_.path("logs") / (node.name + ".log")));
+    supervised.since_start = Stopwatch();
     TRY(make_folder(node.config.state_folder));
     return write_file_atomically(node.config.state_folder / "pid",
                                  std::to_string(supervised.process->pid()) + "\n");
@@ -136,7 +152,15 @@ class Supervisor {
     // Somebody stopped this one node: by a signal that it could not survive, or by one that it ended well on.
     const bool stopped =
         outcome.starts_with("signal") || outcome == fmt::format("exit code {}", kInterruptedExitCode);
-    if (!stopped || ++supervised.restarts > kMaxRestarts) {
+    supervised.quick_ends =
+        supervised.since_start.seconds() < kQuickEndSeconds ? supervised.quick_ends + 1 : 1;
+    if (stopped && supervised.quick_ends > kMostQuickEnds) {
+      return fatal_error(
+          fmt::format("{} was stopped {} times in a row, each within {} s of its start ({}); see {}",
+                      node.name, supervised.quick_ends, kQuickEndSeconds, outcome,
+                      (run_.path("logs") / (node.name + ".log")).string()));
+    }
+    if (!stopped) {
       const std::filesystem::path file = run_.path("logs") / (node.name + ".log");
       const std::string reason = last_error_in(file);
       return fatal_error(fmt::format("{} ended with {}{}{}; see {}", node.name, outcome,
@@ -147,13 +171,14 @@ class Supervisor {
     return {};
   }
 
-  Result<bool> all_published(int64_t window) {
+  Result<std::vector<std::string>> find_missing(int64_t window) {
+    std::vector<std::string> missing;
     for (const Supervised& supervised : nodes_) {
       if (supervised.node->role != NodeRole::kMiner || !supervised.process) continue;
       TRY_ASSIGN(const auto info, store_.head(supervised.bucket, contribution_key(window)));
-      if (!info) return false;
+      if (!info) missing.push_back(supervised.node->name);
     }
-    return true;
+    return missing;
   }
 
   const LocalRun& run_;
@@ -162,6 +187,7 @@ class Supervisor {
   FileObjectStore store_;
   BlockPacer pacer_;
   std::vector<Supervised> nodes_;
+  std::optional<Stopwatch> since_failure_;  // of making a block, while it fails
 };
 
 // Drives the baseline on a thread of its own in this process.

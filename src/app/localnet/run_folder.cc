@@ -8,10 +8,14 @@
 #include <chrono>
 #include <thread>
 
+#include "adapters/corpus/input_files.h"
 #include "adapters/file_store/file_object_store.h"
 #include "adapters/shards/data_folder.h"
+#include "app/localnet/run_origin.h"
+#include "app/run/run_files.h"
 #include "app/terminal/prepare_progress.h"
 #include "app/terminal/stop_signal.h"
+#include "app/world/precision_option.h"
 #include "base/clock.h"
 #include "base/files/file.h"
 #include "base/random.h"
@@ -23,20 +27,9 @@ namespace {
 
 constexpr uint64_t kHeldOutSamples = 512;
 constexpr double kLongestWaitSeconds = 10;
+constexpr size_t kMaxOriginBytes = size_t{16} << 20;
 
 using SayProgress = std::function<void(const std::string&)>;
-
-// An earlier run's files, and nothing else that may lie in the folder.
-Status remove_earlier_run(const std::filesystem::path& folder) {
-  for (const char* name :
-       {"run_spec.json", "ledger.db", "ledger.db-wal", "ledger.db-shm", "keys", "store", "state", "metrics",
-        "logs", "model", "data", "summary.json", "loss.svg", "sample.txt"}) {
-    std::error_code error;
-    std::filesystem::remove_all(folder / name, error);
-    if (error) return fatal_error((folder / name).string() + ": " + error.message());
-  }
-  return {};
-}
 
 Result<RunSpec> wanted_spec(const LocalnetOptions& options) {
   TRY_ASSIGN(RunSpec spec, load_run_spec(options.spec));
@@ -52,9 +45,9 @@ constexpr std::string_view kBootstrapBucket = "bootstrap";
 // The spec names the checkpoint as it lies in the run's own store; a run that has one already needs its
 // source no more.
 Status name_bootstrap(const LocalnetOptions& options, const std::filesystem::path& spec_file, RunSpec& spec) {
-  if (std::filesystem::exists(spec_file)) {
+  if (is_there(spec_file)) {
     TRY_ASSIGN(const RunSpec there, load_run_spec(spec_file.string()));
-    const bool source_is_gone = !std::filesystem::exists(options.bootstrap / "manifest.json");
+    const bool source_is_gone = !is_there(options.bootstrap / "manifest.json");
     if (there.bootstrap.bucket == kBootstrapBucket && source_is_gone) {
       spec.bootstrap = there.bootstrap;
       return {};
@@ -97,28 +90,117 @@ Status prepare_text(const LocalnetOptions& options, const RunSpec& spec, const s
   return {};
 }
 
+bool is_data_folder(const std::string& input) {
+  return is_there(std::filesystem::path(input) / kManifestName) ||
+         is_there(std::filesystem::path(input) / kPreparingFolder);
+}
+
+// The prepared data set that --data names; empty where it names text, or nothing.
+std::filesystem::path given_data_folder(const LocalnetOptions& options) {
+  return options.data.size() == 1 && is_data_folder(options.data[0]) ? std::filesystem::path(options.data[0])
+                                                                     : std::filesystem::path();
+}
+
+TextInputs text_of(const LocalnetOptions& options) {
+  return {.inputs = options.data,
+          .extensions = options.extensions,
+          .max_bytes = options.max_bytes,
+          .tokenizer = options.tokenizer,
+          .excluded = options.out};
+}
+
 // The data folder of the run: the one that was given, or the one that is prepared from text inside the run's
 // folder.
 Result<std::filesystem::path> find_data(const LocalnetOptions& options, const RunSpec& spec,
                                         const SayProgress& progress) {
+  if (const auto given = given_data_folder(options); !given.empty()) return given;
   const std::filesystem::path own = options.out / "data";
-  const bool prepared = std::filesystem::exists(own / kManifestName);
-  if (options.data.empty() && !prepared) {
+  if (!is_there(own / kManifestName)) TRY(prepare_text(options, spec, own, progress));
+  return own;
+}
+
+// Everything that can be judged before anything is made or removed.
+Status check_inputs(const LocalnetOptions& options, bool resumes) {
+  const bool has_own_data = resumes && is_there(options.out / "data" / kManifestName);
+  if (options.data.empty() && !has_own_data) {
     return fatal_error(
         "--data is needed: a folder made by `templar data prepare`, or files and folders of text");
   }
-  if (options.data.size() == 1 &&
-      std::filesystem::exists(std::filesystem::path(options.data[0]) / kManifestName)) {
-    return std::filesystem::path(options.data[0]);
+  for (const std::string& input : options.data) {
+    if (input != kStandardInput && !is_there(input))
+      return annotate(file_error(input, ENOENT).error(), "--data");
   }
-  if (!prepared) TRY(prepare_text(options, spec, own, progress));
-  return own;
+  if (const auto given = given_data_folder(options); !given.empty()) TRY(open_data_folder(given, {}));
+  const std::filesystem::path bootstrap = options.bootstrap / kManifestName;
+  if (!options.bootstrap.empty() && !resumes && !is_there(bootstrap))
+    return annotate(file_error(bootstrap, ENOENT).error(), "--bootstrap");
+  return {};
+}
+
+Status check_fresh(const LocalnetOptions& options) {
+  std::vector<NamedPath> needed = {{"--bootstrap", options.bootstrap}, {"--tasks", options.tasks_folder}};
+  for (const std::string& input : options.data) needed.push_back({"--data", input});
+  if (is_there(options.spec)) needed.push_back({"--spec", options.spec});
+  if (const size_t colon = options.tokenizer.find(':'); colon != std::string::npos)
+    needed.push_back({"--tokenizer", options.tokenizer.substr(colon + 1)});
+  return check_removal(options.out, needed);
+}
+
+Status remove_earlier_run(const std::filesystem::path& folder, const SayProgress& progress) {
+  TRY_ASSIGN(const std::vector<std::filesystem::path> kept, remove_run(folder));
+  for (const std::filesystem::path& path : kept) progress("kept, since no run made it: " + path.string());
+  return {};
+}
+
+// How this call differs from what the run was made of, for people; empty if it does not.
+Result<std::string> difference_to(const RunOrigin& origin, const LocalnetOptions& options) {
+  std::string differences;
+  const bool is_text = !options.data.empty() && given_data_folder(options).empty();
+  if (is_text && !origin.text) {
+    differences = "text: a prepared data set then, " + options.data[0] + " now";
+  } else if (is_text) {
+    TRY_ASSIGN(differences, text_difference(*origin.text, text_of(options)));
+  }
+  if (origin.precision == options.precision) return differences;
+  return differences + fmt::format("{}--precision: {} then, {} now", differences.empty() ? "" : "; ",
+                                   name_of(origin.precision), name_of(options.precision));
+}
+
+// Of a run that is resumed: what it was made of must be what this call names. A run of before there was the
+// file is taken as it is.
+Status agree_on_origin(const LocalnetOptions& options, const SayProgress& progress) {
+  const std::filesystem::path file = options.out / kRunOriginFile;
+  if (!is_there(file)) return {};
+  TRY_ASSIGN(const Bytes bytes, read_file(file, kMaxOriginBytes));
+  const Result<RunOrigin> origin = parse_run_origin(as_text(bytes));
+  if (!origin) return annotate(origin.error(), file.string());
+  TRY_ASSIGN(const std::string differences, difference_to(*origin, options));
+  if (differences.empty()) return {};
+  if (!options.resume_anyway) {
+    return fatal_error(
+        fmt::format("{} holds a run that was made of something else: {}. Give what it was made of (or no "
+                    "--data) to resume "
+                    "it, another --out for a new run, or --resume-anyway to go on with the data that it has",
+                    options.out.string(), differences));
+  }
+  progress("resumed although this differs, with the data that the run has: " + differences);
+  RunOrigin now = *origin;
+  now.precision = options.precision;
+  return write_file_atomically(file, write_run_origin(now));
+}
+
+Status write_origin(const LocalnetOptions& options) {
+  RunOrigin origin{.text = std::nullopt, .precision = options.precision};
+  if (given_data_folder(options).empty()) {
+    TRY_ASSIGN(origin.text, describe_text(text_of(options)));
+  }
+  return write_file_atomically(options.out / kRunOriginFile, write_run_origin(origin));
 }
 
 // A shard that was damaged would be trained on without anybody noticing.
 Status verify_data(const std::filesystem::path& folder, const SayProgress& progress) {
   // Shards from elsewhere: there is nothing to compare with.
-  if (!std::filesystem::exists(folder / kManifestName)) return {};
+  if (!is_there(folder / kManifestName)) return {};
   const Stopwatch watch;
   return verify_data_folder(folder, [&](const std::string& file) {
     if (watch.seconds() > 2) progress("checking " + file);
@@ -127,7 +209,7 @@ Status verify_data(const std::filesystem::path& folder, const SayProgress& progr
 
 // The folder's spec, written at the run's first start. A later start must want the same.
 Status agree_on_spec(const std::filesystem::path& file, const RunSpec& spec) {
-  if (!std::filesystem::exists(file)) return write_file_atomically(file, pretty_json(spec));
+  if (!is_there(file)) return write_file_atomically(file, pretty_json(spec));
   TRY_ASSIGN(const RunSpec there, load_run_spec(file.string()));
   if (run_id(there) == run_id(spec)) return {};
   return fatal_error(fmt::format(
@@ -139,7 +221,7 @@ Status agree_on_spec(const std::filesystem::path& file, const RunSpec& spec) {
 // Keys of a localnet guard nothing: they follow from the run's seed, so that the same seed gives the same
 // run.
 Status make_key(const std::filesystem::path& file, uint64_t seed, const std::string& name) {
-  if (std::filesystem::exists(file)) return {};
+  if (is_there(file)) return {};
   Random random(seed, "key of " + name);
   std::array<uint8_t, 32> key_seed;
   for (uint8_t& byte : key_seed) byte = static_cast<uint8_t>(random.next());
@@ -231,21 +313,18 @@ void use_demo_settings(RunSpec& spec) {
   spec.codec.error_feedback_decay = 0.999;
 }
 
-Result<LocalRun> open_local_run(const LocalnetOptions& options, const SayProgress& progress) {
-  if (options.miners < 1) return fatal_error("--miners must be at least 1");
-  if (options.windows < 1) return fatal_error("--windows must be at least 1");
-  TRY_ASSIGN(RunSpec spec, wanted_spec(options));
-  TRY(make_folder(options.out));
-  TRY_ASSIGN(FolderLock lock, wait_for_folder(options.out, progress));
-  if (options.fresh) TRY(remove_earlier_run(options.out));
+namespace {
+
+// In a folder that is there and locked.
+Result<LocalRun> open_in_folder(const LocalnetOptions& options, RunSpec spec, FolderLock lock,
+                                const SayProgress& progress) {
   LocalRun run{.folder = options.out,
                .spec = {},
                .data_folder = {},
                .nodes = {},
                .windows = options.windows,
-               .resumed = false,
+               .resumed = is_there(options.out / "run_spec.json"),
                .lock = std::make_shared<const FolderLock>(std::move(lock))};
-  run.resumed = std::filesystem::exists(run.path("run_spec.json"));
   TRY_ASSIGN(run.data_folder, find_data(options, spec, progress));
   TRY_ASSIGN(const auto shards, open_data_folder(run.data_folder, {}));
   if (const auto hash = shards->manifest_hash()) spec.data.manifest_hash = hash->hex();
@@ -258,6 +337,39 @@ Result<LocalRun> open_local_run(const LocalnetOptions& options, const SayProgres
   TRY(copy_bootstrap(options, run));
   list_nodes(options, run);
   TRY(register_nodes(run));
+  return run;
+}
+
+}  // namespace
+
+Result<LocalRun> open_local_run(const LocalnetOptions& options, const SayProgress& progress) {
+  if (options.miners < 1) return fatal_error("--miners must be at least 1");
+  if (options.windows < 1) return fatal_error("--windows must be at least 1");
+  TRY_ASSIGN(const RunSpec spec, wanted_spec(options));
+  TRY_ASSIGN(bool resumes, holds_run(options.out));
+  if (options.fresh) TRY(check_fresh(options));
+  TRY(check_inputs(options, resumes && !options.fresh));
+  const bool made_folder = !is_there(options.out);
+  TRY(make_folder(options.out));
+  TRY_ASSIGN(FolderLock lock, wait_for_folder(options.out, progress));
+  TRY_ASSIGN(resumes, holds_run(options.out));  // another localnet may have begun one meanwhile
+  if (options.fresh && resumes) {
+    TRY(remove_earlier_run(options.out, progress));
+    resumes = false;
+  }
+  if (resumes) {
+    TRY(agree_on_origin(options, progress));
+    return open_in_folder(options, spec, std::move(lock), progress);
+  }
+  const Status described = write_origin(options);
+  Result<LocalRun> run = described ? open_in_folder(options, spec, std::move(lock), progress)
+                                   : std::unexpected(described.error());
+  if (run) return run;
+  // What a call that is refused has made must not look like a run to the next one.
+  TRY(remove_earlier_run(options.out, progress));
+  std::error_code ignored;  // where more lies in the folder, it stays
+  std::filesystem::remove(options.out / FolderLock::kFileName, ignored);
+  if (made_folder) std::filesystem::remove(options.out, ignored);
   return run;
 }
 

@@ -37,7 +37,8 @@ struct LocalnetOptions {
   std::optional<int> card;  // that computes the models; none: the CPU
   bool processes = false;
   bool baseline = true;
-  bool fresh = false;  // remove what an earlier run left in the folder
+  bool fresh = false;          // remove what an earlier run left in the folder
+  bool resume_anyway = false;  // although it was made of something else
   int64_t heldout_samples = 128;
   std::filesystem::path tasks_folder;  // for the evaluator; empty: none
   WatchOptions watch;                  // of all its processes
@@ -71,8 +72,9 @@ struct LocalRun {
 };
 
 // Makes the folder or opens the one that is there: spec, data set, keys, ledger with its registrations. Fails
-// (fatal) where the folder holds another run, or where something is missing, and says what to do; (retry)
-// where another localnet works in it. progress gets lines for people.
+// (fatal) where the folder holds another run, one that was made of something else, or what no run made, or
+// where something is missing, and says what to do; (retry) where another localnet works in it. A run that
+// can't begin leaves nothing behind. progress gets lines for people.
 [[nodiscard]] Result<LocalRun> open_local_run(const LocalnetOptions& options,
                                               const std::function<void(const std::string&)>& progress);
 

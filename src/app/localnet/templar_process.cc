@@ -9,11 +9,15 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <thread>
 
+#include "base/clock.h"
 #include "base/files/file.h"
 
 namespace templar {
 namespace {
+
+constexpr auto kWaitPause = std::chrono::milliseconds(2);
 
 std::string describe(int status) {
   if (WIFSIGNALED(status)) return fmt::format("signal {}", WTERMSIG(status));
@@ -58,16 +62,26 @@ std::optional<std::string> TemplarProcess::ended() {
 }
 
 void TemplarProcess::request_stop() const {
-  if (!outcome_) ::kill(pid_, SIGTERM);
+  if (outcome_) return;
+  ::kill(pid_, SIGTERM);
+  ::kill(pid_, SIGCONT);
 }
 
-void TemplarProcess::wait() {
+void TemplarProcess::wait(double at_most_seconds) {
+  const Stopwatch watch;
+  bool killed = false;
   int status = 0;
   while (!outcome_) {
-    if (::waitpid(pid_, &status, 0) == pid_) {
+    const pid_t ended = ::waitpid(pid_, &status, killed ? 0 : WNOHANG);
+    if (ended == pid_) {
       outcome_ = describe(status);
-    } else if (errno != EINTR) {
+    } else if (ended < 0 && errno != EINTR) {
       outcome_ = "lost";
+    } else if (!killed && watch.seconds() > at_most_seconds) {
+      ::kill(pid_, SIGKILL);
+      killed = true;
+    } else if (ended == 0) {
+      std::this_thread::sleep_for(kWaitPause);
     }
   }
 }

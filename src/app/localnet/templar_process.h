@@ -21,8 +21,10 @@ class TemplarProcess {
   [[nodiscard]] pid_t pid() const { return pid_; }
   // How it ended ("exit code 1", "signal 9"; empty text for exit code 0), or nothing while it runs.
   [[nodiscard]] std::optional<std::string> ended();
+  // Asks it to end; one that stands still (SIGSTOP) goes on first.
   void request_stop() const;
-  void wait();
+  // Waits for its end. One that has not come to it after so many seconds is killed.
+  void wait(double at_most_seconds);
 
  private:
   explicit TemplarProcess(pid_t pid) : pid_(pid) {}

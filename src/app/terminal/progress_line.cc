@@ -1,4 +1,5 @@
 #include "app/terminal/progress_line.h"
+#include "app/terminal/tell.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -20,7 +21,7 @@ std::string human_bytes(uint64_t bytes) {
 ProgressLine::ProgressLine() : next_seconds_(kQuietSeconds), is_terminal_(::isatty(STDERR_FILENO) == 1) {}
 
 ProgressLine::~ProgressLine() {
-  if (is_terminal_ && shown_) fmt::print(stderr, "\r\x1b[K");
+  if (is_terminal_ && shown_) tell("\r\x1b[K");
 }
 
 void ProgressLine::show(const std::function<std::string()>& text) {
@@ -28,9 +29,9 @@ void ProgressLine::show(const std::function<std::string()>& text) {
   next_seconds_ = watch_.seconds() + (is_terminal_ ? kTerminalSeconds : kLineSeconds);
   shown_ = true;
   if (is_terminal_) {
-    fmt::print(stderr, "\r{}\x1b[K", text());
+    tell(fmt::format("\r{}\x1b[K", text()));
   } else {
-    fmt::print(stderr, "{}\n", text());
+    tell(fmt::format("{}\n", text()));
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "app/dashboard/dashboard_server.h"
 #include "app/terminal/stop_signal.h"
+#include "app/terminal/tell.h"
 #include "app/verbs/verbs.h"
 
 namespace templar {
@@ -30,7 +31,7 @@ void open_browser(const std::string& address) {
   int status = 0;
   if (child > 0) waitpid(child, &status, 0);
   if (child < 0 || status != 0)
-    fmt::print(stderr, "no browser could be opened here: open {} yourself\n", address);
+    tell(fmt::format("no browser could be opened here: open {} yourself\n", address));
 }
 
 Status serve(DashboardArguments& arguments) {

@@ -2,14 +2,17 @@
 
 #include <filesystem>
 #include <memory>
+#include <ranges>
 #include <string>
 
 #include "adapters/corpus/prepare.h"
 #include "adapters/shards/data_folder.h"
+#include "app/run/run_files.h"
 #include "app/terminal/prepare_progress.h"
 #include "app/terminal/printable.h"
 #include "app/terminal/progress_line.h"
 #include "app/terminal/stop_signal.h"
+#include "app/terminal/tell.h"
 #include "app/verbs/verbs.h"
 #include "base/clock.h"
 
@@ -35,13 +38,23 @@ void print_manifest(const DataManifest& manifest) {
   }
 }
 
+void print_left_out(const std::vector<LeftOut>& left_out) {
+  constexpr size_t kMostShown = 12;
+  for (const LeftOut& entry : left_out | std::views::take(kMostShown)) {
+    fmt::print("left out    {}: {}\n", printable(entry.path.string()), entry.reason);
+  }
+  if (left_out.size() > kMostShown) fmt::print("left out    {} more\n", left_out.size() - kMostShown);
+}
+
 Status run_prepare(const PrepareOptions& options) {
   catch_stop_signals();
+  TRY(refuse_own_file(options.out));
   const Stopwatch watch;
   const Result<PrepareReport> report = prepare_with_progress(options);
   if (!report) return std::unexpected(report.error());
   print_manifest(report->manifest);
   fmt::print("manifest    {}\n", report->manifest_hash.hex());
+  print_left_out(report->left_out);
   if (report->binary_files_skipped > 0)
     fmt::print("skipped     {} binary files\n", report->binary_files_skipped);
   if (report->bad_lines_skipped > 0) fmt::print("skipped     {} unusable lines\n", report->bad_lines_skipped);
@@ -54,7 +67,7 @@ std::string sample_text(const fs::path& folder, const ShardSource& source, std::
   if (source.manifest_hash()) {
     const auto tokenizer = open_data_tokenizer(folder);
     if (tokenizer) return printable((*tokenizer)->decode(sample));
-    fmt::print(stderr, "warning: {}\n", tokenizer.error().message);
+    tell(fmt::format("warning: {}\n", tokenizer.error().message));
   }
   std::string ids;
   for (const uint32_t id : sample) ids += fmt::format("{} ", id);
@@ -95,7 +108,7 @@ Status run_show(const ShowOptions& options) {
 Status run_verify(const std::string& folder) {
   const Stopwatch watch;
   TRY(verify_data_folder(folder, [&](const std::string& file) {
-    if (watch.seconds() > 2) fmt::print(stderr, "checking {}\n", file);
+    if (watch.seconds() > 2) tell(fmt::format("checking {}\n", file));
   }));
   fmt::print("{}: every file is as the manifest says\n", folder);
   return {};

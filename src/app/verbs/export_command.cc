@@ -4,8 +4,10 @@
 #include <memory>
 #include <string>
 
+#include "app/run/run_files.h"
 #include "app/terminal/progress_line.h"
 #include "app/terminal/stop_signal.h"
+#include "app/terminal/tell.h"
 #include "app/verbs/verbs.h"
 #include "app/world/checkpoint_places.h"
 #include "base/files/file.h"
@@ -28,21 +30,28 @@ struct ExportOptions {
 
 // A folder goes only where nothing is lost: over an empty one, or with --force over an exported model.
 Status check_folder(const fs::path& out, bool force) {
-  if (!fs::is_directory(out)) return fatal_error(out.string() + ": is a file; a folder is to go there");
-  if (fs::is_empty(out)) return {};
+  std::error_code error;
+  if (!fs::is_directory(out, error))
+    return fatal_error(out.string() + ": is a file; a folder is to go there");
+  if (fs::is_empty(out, error)) return {};
+  if (error) return file_error(out, error.value());
   if (!force) return fatal_error(out.string() + ": exists; --force replaces a model that was exported there");
-  if (fs::exists(out / kManifestName))
+  if (is_there(out / kManifestName))
     return fatal_error(out.string() + ": is a checkpoint; it is not replaced");
-  if (!fs::exists(out / kConfigName))
+  if (!is_there(out / kConfigName))
     return fatal_error(out.string() + ": is no exported model (it has no config.json); it is not replaced");
   return {};
 }
 
 Status check_target(const ExportOptions& options) {
   const fs::path out = options.out;
-  if (!fs::exists(fs::symlink_status(out))) return {};
+  TRY(refuse_own_file(out));
+  if (!is_there(out)) return {};
   if (options.format == "hf") return check_folder(out, options.force);
-  if (fs::is_directory(out)) return fatal_error(out.string() + ": is a folder; a file is to go there");
+  std::error_code error;
+  if (fs::is_directory(out, error)) return fatal_error(out.string() + ": is a folder; a file is to go there");
+  if (!fs::is_regular_file(out, error))
+    return fatal_error(out.string() + ": is a device, a pipe or a socket; a file is to go there");
   if (!options.force) return fatal_error(out.string() + ": exists; --force replaces it");
   return {};
 }
@@ -51,7 +60,7 @@ Status write_out(const ExportOptions& options, const ModelSource& model, NumberT
                  const ExportProgress& progress) {
   if (options.format == "hf")
     return export_hugging_face(model, type, options.out, options.shard_bytes, progress);
-  TRY(make_folder(fs::absolute(options.out).parent_path()));
+  TRY(make_folder(fs::path(options.out).parent_path()));
   if (options.format == "gguf") return export_gguf(model, type, options.out, progress);
   return export_safetensors(model, type, options.out, progress);
 }
@@ -64,8 +73,7 @@ Status run_export(const ExportOptions& options) {
   TRY_ASSIGN(const NewestCheckpoint newest,
              open_newest_checkpoint(options.place, progress_on(line, "checked")));
   const ModelSource& model = newest.source.model;
-  if (model.tokenizer.empty())
-    fmt::print(stderr, "note: the checkpoint has no tokenizer, so the model goes without one\n");
+  if (model.tokenizer.empty()) tell("note: the checkpoint has no tokenizer, so the model goes without one\n");
   TRY(write_out(options, model, type, progress_on(line, "wrote")));
   const CheckpointManifest& manifest = newest.source.manifest;
   fmt::print("{} -> {}: window {}, state root {}; {} parameters as {}\n", newest.folder.string(), options.out,

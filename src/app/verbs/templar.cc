@@ -1,5 +1,15 @@
 #include "app/verbs/templar.h"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <system_error>
+
+#include "app/terminal/tell.h"
 #include "app/verbs/verbs.h"
 
 namespace templar {
@@ -10,9 +20,35 @@ constexpr const char* kDescription =
     "Begin with: templar localnet --data FOLDER_OF_TEXT\n"
     "Each verb explains itself: templar VERB --help";
 
+constexpr int kFailureExitCode = 1;
+
+// What std::terminate is called for: an exception that nobody caught, on whatever thread.
+[[noreturn]] void end_with_reason() {
+  const char* reason = "an exception of an unknown kind";
+  if (const std::exception_ptr current = std::current_exception()) {
+    try {
+      std::rethrow_exception(current);
+    } catch (const std::exception& failure) {
+      reason = failure.what();
+      tell(fmt::format("error: {}\n", reason));
+      ::_exit(kFailureExitCode);
+    }
+  }
+  tell(reason);
+  ::_exit(kFailureExitCode);
+}
+
+// What could not be written is missing in what somebody goes on with.
+int after_output(int exit_code) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_code;
+  tell(fmt::format("error: standard output: {}\n", std::generic_category().message(errno)));
+  return exit_code == 0 ? kFailureExitCode : exit_code;
+}
+
 }  // namespace
 
 int run_templar(int argc, char** argv) {
+  std::set_terminate(end_with_reason);
   CommandLine command_line("templar", kDescription, TEMPLAR_VERSION);
   const Verb program = command_line.root();
   add_localnet_command(program);
@@ -27,7 +63,14 @@ int run_templar(int argc, char** argv) {
   add_key_command(program);
   add_top_command(program);
   add_bench_command(program);
-  return command_line.run({argv + 1, argv + argc});
+  try {
+    return after_output(command_line.run({argv + 1, argv + argc}));
+  } catch (const std::bad_alloc&) {
+    tell("error: out of memory\n");
+  } catch (const std::exception& failure) {
+    tell(fmt::format("error: {}\n", failure.what()));
+  }
+  return kFailureExitCode;
 }
 
 }  // namespace templar

@@ -8,6 +8,8 @@
 
 #include "adapters/file_store/file_object_store.h"
 #include "app/terminal/stop_signal.h"
+#include "app/terminal/tell.h"
+#include "base/files/file.h"
 #include "core/protocol/object_keys.h"
 #include "formats/checkpoint/manifest.h"
 #include "formats/safetensors/model_shards.h"
@@ -23,24 +25,24 @@ bool is_stored_checkpoint(const fs::path& folder) {
 }
 
 bool holds_model(const fs::path& folder) {
-  return fs::exists(folder / kModelName) || fs::exists(folder / kModelIndexName);
+  return is_there(folder / kModelName) || is_there(folder / kModelIndexName);
 }
 
 }  // namespace
 
 Result<std::vector<fs::path>> find_checkpoints(const fs::path& place) {
-  if (!fs::is_directory(place)) return fatal_error(place.string() + ": no such folder");
+  std::error_code error;
+  if (!fs::is_directory(place, error)) return fatal_error(place.string() + ": no such folder");
   // One that was named is looked at whatever it lacks; among those below, data sets have manifests of their
   // own.
-  if (fs::exists(place / kManifestName) || holds_model(place) ||
-      is_stored_checkpoint(fs::absolute(place).lexically_normal())) {
+  if (is_there(place / kManifestName) || holds_model(place) || is_stored_checkpoint(absolute_path(place))) {
     return std::vector{place};
   }
   std::vector<fs::path> found;
-  std::error_code error;
   fs::recursive_directory_iterator entry(place, fs::directory_options::skip_permission_denied, error);
   for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
-    if (entry->is_directory() && (is_stored_checkpoint(entry->path()) || holds_model(entry->path()))) {
+    std::error_code unknown;
+    if (entry->is_directory(unknown) && (is_stored_checkpoint(entry->path()) || holds_model(entry->path()))) {
       found.push_back(entry->path());
       entry.disable_recursion_pending();
     }
@@ -70,7 +72,7 @@ Result<NewestCheckpoint> open_newest_checkpoint(const fs::path& place, const Exp
     if (manifest) {
       by_window.emplace_back(manifest->window, folder);
     } else {
-      fmt::print(stderr, "skipped: {}\n", manifest.error().message);
+      tell(fmt::format("skipped: {}\n", manifest.error().message));
     }
   }
   std::ranges::sort(by_window, std::greater());
@@ -78,7 +80,7 @@ Result<NewestCheckpoint> open_newest_checkpoint(const fs::path& place, const Exp
     auto opened = open_checkpoint(checkpoint_in_folder(folder), progress);
     if (opened) return NewestCheckpoint{folder, std::move(*opened)};
     if (opened.error().kind != ErrorKind::kSkip) return std::unexpected(std::move(opened).error());
-    fmt::print(stderr, "skipped: {}\n", opened.error().message);
+    tell(fmt::format("skipped: {}\n", opened.error().message));
   }
   return fatal_error(place.string() + ": no whole checkpoint");
 }

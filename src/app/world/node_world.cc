@@ -8,6 +8,7 @@
 #include "adapters/file_store/file_object_store.h"
 #include "adapters/shards/data_folder.h"
 #include "base/files/file.h"
+#include "base/files/file_writer.h"
 #include "base/log/log_context.h"
 #include "engine/cpu_engine.h"
 #include "engine/cuda_engine.h"
@@ -120,6 +121,7 @@ Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config, con
   TRY_ASSIGN(auto tokenizer, open_data_tokenizer(config.data_folder));
   TRY(make_folder(config.state_folder));
   TRY_ASSIGN(FolderLock lock, FolderLock::take(config.state_folder, LockScope::kProcess));
+  remove_unfinished_files(config.state_folder);
   TRY_ASSIGN(const NodeName name, join(spec, *ledger));
   TRY_ASSIGN(auto metrics,
              config.watch->open_sink(config.metrics_file, sink_tags(spec, name), config.reports_machine));

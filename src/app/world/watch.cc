@@ -12,6 +12,7 @@
 #include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
 #include "adapters/metrics_logger/metrics_logger.h"
 #include "adapters/prometheus/prometheus_exporter.h"
+#include "app/run/run_files.h"
 #include "base/files/file.h"
 #include "base/keys/secret_file.h"
 #include "base/log/log.h"
@@ -83,6 +84,8 @@ Status Watch::open_log(const WatchOptions& options, LogSink run_log) {
   std::vector<LogSink> sinks;
   sinks.push_back(run_log ? std::move(run_log) : stderr_log_sink({.format = format}));
   if (!options.log_file.empty()) {
+    TRY(refuse_own_file(options.log_file, WrittenAs::kWatching));
+    TRY(make_folder(options.log_file.parent_path()));
     TRY_ASSIGN(LogSink file, file_log_sink({.path = options.log_file, .format = format}));
     sinks.push_back(std::move(file));
   }
@@ -134,6 +137,7 @@ Status Watch::open_outputs(const WatchOptions& options, const std::filesystem::p
 Result<std::unique_ptr<MetricsSink>> Watch::open_sink(const std::filesystem::path& metrics_file,
                                                       std::map<std::string, std::string> tags,
                                                       bool reports_machine) {
+  TRY(refuse_own_file(metrics_file, WrittenAs::kWatching));
   TRY(make_folder(metrics_file.parent_path()));
   TRY_ASSIGN(auto file, JsonlMetricsSink::open(metrics_file));
   std::vector<std::shared_ptr<MetricsOutput>> outputs = outputs_;

@@ -1,23 +1,23 @@
 #include "base/files/file.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
+#include <algorithm>
 #include <cerrno>
+#include <string>
 #include <system_error>
 
 #include "base/files/descriptor.h"
+#include "base/files/file_writer.h"
 
 namespace templar {
 namespace {
 
-std::filesystem::path temporary_beside(const std::filesystem::path& path) {
-  static std::atomic<uint64_t> counter{0};
-  return path.string() + "." + std::to_string(::getpid()) + "." + std::to_string(counter++) + ".tmp";
-}
+constexpr size_t kFirstRead = 4096;
 
 }  // namespace
 
@@ -30,45 +30,45 @@ bool is_there(const std::filesystem::path& path) {
   return std::filesystem::exists(path, unknown);
 }
 
+std::filesystem::path absolute_path(const std::filesystem::path& path) {
+  std::error_code unknown;
+  const std::filesystem::path absolute = std::filesystem::absolute(path, unknown);
+  return (unknown ? path : absolute).lexically_normal();
+}
+
 Result<Bytes> read_file(const std::filesystem::path& path, size_t max_bytes) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return file_error(path, errno);
   struct stat info{};
   if (::fstat(file.get(), &info) != 0) return file_error(path, errno);
   if (S_ISDIR(info.st_mode)) return file_error(path, EISDIR);
-  const auto size = static_cast<size_t>(info.st_size);
-  if (size > max_bytes) {
-    return fatal_error(path.string() + ": " + std::to_string(size) + " bytes, at most " +
-                       std::to_string(max_bytes) + " are allowed");
-  }
-  Bytes content(size);
-  size_t position = 0;
-  while (position < size) {
-    const ssize_t count = ::read(file.get(), content.data() + position, size - position);
+  // Pipes and the kernel's own files say that they have no bytes: the end is where reading ends.
+  Bytes content;
+  size_t size = 0;
+  for (;;) {
+    if (size > max_bytes || static_cast<uint64_t>(info.st_size) > max_bytes) {
+      return fatal_error(fmt::format(
+          "{}: {} bytes, at most {} are allowed", path.string(),
+          size > max_bytes ? fmt::format("more than {}", max_bytes) : std::to_string(info.st_size),
+          max_bytes));
+    }
+    // One byte more than a regular file is said to have, so that its end is found without growing.
+    if (size == content.size())
+      content.resize(std::max(static_cast<size_t>(info.st_size) + 1, size + std::max(size, kFirstRead)));
+    const ssize_t count = ::read(file.get(), content.data() + size, content.size() - size);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return file_error(path, errno);
     if (count == 0) break;
-    position += static_cast<size_t>(count);
+    size += static_cast<size_t>(count);
   }
-  content.resize(position);
+  content.resize(size);
   return content;
 }
 
 Status write_file_atomically(const std::filesystem::path& path, ByteView content) {
-  const std::filesystem::path temporary = temporary_beside(path);
-  int failure = 0;
-  {
-    const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-    if (file.get() < 0) return file_error(path, errno);
-    failure = write_all(file.get(), content);
-    if (failure == 0 && ::fsync(file.get()) != 0) failure = errno;
-  }
-  if (failure == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) failure = errno;
-  if (failure != 0) {
-    ::unlink(temporary.c_str());
-    return file_error(path, failure);
-  }
-  return sync_path(path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
+  TRY_ASSIGN(AtomicFileWriter writer, AtomicFileWriter::create(path));
+  TRY(writer.append(content));
+  return writer.commit();
 }
 
 Status make_folder(const std::filesystem::path& path) {
@@ -82,6 +82,17 @@ Status make_folder(const std::filesystem::path& path) {
   if (error) return fatal_error(path.string() + ": " + error.message());
   if (!made) return {};
   return sync_path(path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
+}
+
+Result<std::vector<std::filesystem::path>> entries_of(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::vector<std::filesystem::path> entries;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error))
+    entries.push_back(entry->path());
+  if (error) return file_error(folder, error.value());
+  std::ranges::sort(entries);
+  return entries;
 }
 
 Status sync_path(const std::filesystem::path& path) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 
@@ -15,7 +16,11 @@ namespace templar {
 // False also where nobody can tell, such as in a folder that may not be searched.
 [[nodiscard]] bool is_there(const std::filesystem::path& path);
 
-// The whole file. Fails (fatal) if it is missing, unreadable or larger than max_bytes.
+// From the root on, without dots; as it was given where there is no current folder any more.
+[[nodiscard]] std::filesystem::path absolute_path(const std::filesystem::path& path);
+
+// The whole file, or what a pipe gives until its end. Fails (fatal) if it is missing, unreadable or larger
+// than max_bytes.
 [[nodiscard]] Result<Bytes> read_file(const std::filesystem::path& path, size_t max_bytes);
 
 // Readers see the old content or the new, never a part, even after a power cut: written beside the target,
@@ -30,6 +35,9 @@ namespace templar {
 // Makes the folder and its parents, each durable in its own; an empty path is the current folder. Fails
 // (fatal) with the reason.
 [[nodiscard]] Status make_folder(const std::filesystem::path& path);
+
+// Everything in the folder, in the order of the names. Fails (fatal) where it can't be read.
+[[nodiscard]] Result<std::vector<std::filesystem::path>> entries_of(const std::filesystem::path& folder);
 
 // Syncs a file's or a folder's content to the disk.
 [[nodiscard]] Status sync_path(const std::filesystem::path& path);

@@ -1,8 +1,10 @@
 #include "base/files/file.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
+#include <thread>
 
 #include "support/child_process.h"
 #include "support/expect_failure.h"
@@ -31,6 +33,60 @@ TEST(ReadFile, NamesWhatItCannotRead) {
   EXPECT_TRUE(fails(read_file(folder / "absent", 10), ErrorKind::kFatal,
                     (folder / "absent").string() + ": No such file"));
   EXPECT_TRUE(fails(read_file(folder.path(), 10), ErrorKind::kFatal, "Is a directory"));
+}
+
+TEST(ReadFile, ReadsPipesAndTheKernelsFilesToTheirEnd) {
+  const TemporaryFolder folder;
+  const std::filesystem::path pipe = folder / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const std::string content(100'000, 'p');
+  for (const size_t limit : {size_t{100'000}, size_t{99'999}}) {
+    std::jthread writer([&] { std::ofstream(pipe, std::ios::binary) << content; });
+    const auto read = read_file(pipe, limit);
+    if (limit == content.size())
+      EXPECT_EQ(as_text(read.value()), content);
+    else
+      EXPECT_TRUE(fails(read, ErrorKind::kFatal, "more than 99999 bytes"));
+  }
+  EXPECT_TRUE(as_text(read_file("/proc/self/status", 1 << 16).value()).starts_with("Name:"));
+}
+
+TEST(WriteFileAtomically, ReplacesWhatLinksLeadTo) {
+  const TemporaryFolder folder;
+  ASSERT_TRUE(make_folder(folder / "there"));
+  std::filesystem::create_symlink("there/file", folder / "link");
+  std::filesystem::create_symlink(folder / "link", folder / "link-to-link");
+  for (const char* content : {"made", "replaced"}) {
+    ASSERT_TRUE(write_file_atomically(folder / "link-to-link", content));
+    EXPECT_EQ(text_of(folder / "there" / "file"), content);
+  }
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "link"));
+  EXPECT_EQ(files_in(folder / "there"), 1u);
+
+  std::filesystem::create_symlink("round", folder / "round");
+  EXPECT_TRUE(fails(write_file_atomically(folder / "round", "x"), ErrorKind::kFatal,
+                    "round: Too many levels of symbolic links"));
+}
+
+TEST(WriteFileAtomically, TakesNoDevicesPlace) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  std::filesystem::create_symlink("pipe", folder / "link");
+  for (const char* name : {"pipe", "link"}) {
+    EXPECT_TRUE(fails(write_file_atomically(folder / name, "x"), ErrorKind::kFatal,
+                      "pipe: is a device, a pipe or a socket"));
+  }
+  EXPECT_TRUE(std::filesystem::is_fifo(folder / "pipe"));
+}
+
+TEST(WriteFileAtomically, TakesEveryNameThatTheFileSystemTakes) {
+  const TemporaryFolder folder;
+  const std::string longest(255, 'n');
+  ASSERT_TRUE(write_file_atomically(folder / longest, "x"));
+  EXPECT_EQ(text_of(folder / longest), "x");
+  EXPECT_TRUE(
+      fails(write_file_atomically(folder / (longest + "n"), "x"), ErrorKind::kFatal, "File name too long"));
+  EXPECT_EQ(files_in(folder.path()), 1u);
 }
 
 TEST(WriteFileAtomically, ReplacesTheContentWholeAndLeavesNothingElse) {

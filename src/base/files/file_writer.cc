@@ -1,23 +1,82 @@
 #include "base/files/file_writer.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <string>
+#include <system_error>
 
 #include "base/check.h"
 #include "base/files/file.h"
 
 namespace templar {
-Result<AtomicFileWriter> AtomicFileWriter::create(const std::filesystem::path& target) {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kMostLinks = 40;  // as many as Linux itself follows
+constexpr std::string_view kTemporaryStart = ".templar-";
+constexpr std::string_view kTemporaryEnd = ".tmp";
+
+// The file that the links from `path` on lead to; there need be none yet. A rename would put a file in the
+// place of a link, a device or a pipe.
+Result<fs::path> target_behind_links(fs::path path) {
+  for (int links = 0; links < kMostLinks; ++links) {
+    std::error_code error;
+    switch (fs::symlink_status(path, error).type()) {
+      case fs::file_type::not_found:
+      case fs::file_type::regular:
+        return path;
+      case fs::file_type::directory:
+        return file_error(path, EISDIR);
+      case fs::file_type::none:
+        return file_error(path, error.value());
+      case fs::file_type::symlink: {
+        const fs::path next = fs::read_symlink(path, error);
+        if (error) return file_error(path, error.value());
+        path = path.parent_path() / next;  // an absolute `next` stands alone
+        break;
+      }
+      default:
+        return fatal_error(path.string() +
+                           ": is a device, a pipe or a socket, and a file can't take its place");
+    }
+  }
+  return file_error(path, ELOOP);
+}
+
+fs::path folder_of(const fs::path& file) {
+  return file.has_parent_path() ? file.parent_path() : fs::path(".");
+}
+
+}  // namespace
+
+Result<AtomicFileWriter> AtomicFileWriter::create(const fs::path& target) {
   static std::atomic<uint64_t> counter{0};
-  std::filesystem::path temporary =
-      target.string() + "." + std::to_string(::getpid()) + "." + std::to_string(counter++) + ".part.tmp";
-  // A file of that name can only be the rest of a dead process that had the same number.
-  Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (!file.valid()) return file_error(target, errno);
-  return AtomicFileWriter(target, std::move(temporary), std::move(file));
+  TRY_ASSIGN(fs::path file, target_behind_links(target));
+  // A short name of its own: one that is made from the target's could be too long for the file system. One
+  // that is there is what a dead process of the same number left.
+  for (;;) {
+    fs::path temporary =
+        folder_of(file) / fmt::format("{}{}-{}{}", kTemporaryStart, ::getpid(), counter++, kTemporaryEnd);
+    Descriptor descriptor(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    if (descriptor.valid())
+      return AtomicFileWriter(std::move(file), std::move(temporary), std::move(descriptor));
+    if (errno != EEXIST) return file_error(target, errno);
+  }
+}
+
+void remove_unfinished_files(const fs::path& folder) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    std::error_code ignored;  // what can't be removed stays, and harms nobody
+    if (name.starts_with(kTemporaryStart) && name.ends_with(kTemporaryEnd))
+      fs::remove(entry->path(), ignored);
+  }
 }
 
 AtomicFileWriter::~AtomicFileWriter() {
@@ -32,12 +91,13 @@ Status AtomicFileWriter::append(ByteView piece) {
   return {};
 }
 
-Status AtomicFileWriter::commit() {
+Status AtomicFileWriter::commit(Durability durability) {
   CHECK(file_.valid());
-  if (::fsync(file_.get()) != 0) return file_error(target_, errno);
+  const bool syncs = durability == Durability::kPowerCut;
+  if (syncs && ::fsync(file_.get()) != 0) return file_error(target_, errno);
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) return file_error(target_, errno);
   file_ = Descriptor();
-  return sync_path(target_.has_parent_path() ? target_.parent_path() : std::filesystem::path("."));
+  return syncs ? sync_path(folder_of(target_)) : Status();
 }
 
 }  // namespace templar

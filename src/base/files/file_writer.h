@@ -8,12 +8,17 @@
 
 namespace templar {
 
-// The pieces go to a file beside the target; commit() makes them durable and renames them over it. A writer
-// that goes away without a commit leaves the target as it was and removes its own file. Errors (fatal) name
-// the target. Not thread-safe.
+// What a committed file survives. A killed process costs nothing; what lies on the disk after a power cut
+// does.
+enum class Durability { kKilledProcess, kPowerCut };
+
+// The pieces go to a file beside the target; commit() makes them durable, as far as is asked for, and renames
+// them over it. A writer that goes away without a commit leaves the target as it was and removes its own
+// file. Errors (fatal) name the target. Not thread-safe.
 class AtomicFileWriter {
  public:
-  // The folder must exist.
+  // The folder must exist. Links are followed: what they lead to is replaced, or made. Fails (fatal) where
+  // the target is a folder, a device, a pipe or a socket.
   [[nodiscard]] static Result<AtomicFileWriter> create(const std::filesystem::path& target);
   AtomicFileWriter(AtomicFileWriter&&) = default;
   AtomicFileWriter& operator=(AtomicFileWriter&&) = delete;
@@ -21,7 +26,7 @@ class AtomicFileWriter {
 
   [[nodiscard]] Status append(ByteView piece);
   // Once, after the last piece.
-  [[nodiscard]] Status commit();
+  [[nodiscard]] Status commit(Durability durability = Durability::kPowerCut);
 
  private:
   AtomicFileWriter(std::filesystem::path target, std::filesystem::path temporary, Descriptor file)
@@ -32,5 +37,8 @@ class AtomicFileWriter {
   Descriptor file_;  // valid until the commit
   uint64_t size_bytes_ = 0;
 };
+
+// Removes what writers that were killed left in the folder. For a folder that nobody else writes to now.
+void remove_unfinished_files(const std::filesystem::path& folder);
 
 }  // namespace templar

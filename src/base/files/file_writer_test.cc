@@ -1,6 +1,7 @@
 #include "base/files/file_writer.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "base/files/file.h"
 #include "support/child_process.h"
@@ -40,6 +41,24 @@ TEST(AtomicFileWriter, LeavesTheTargetAsItWasWithoutACommit) {
   }
   EXPECT_EQ(text_of(folder / "file"), "old");
   EXPECT_EQ(files_in(folder.path()), 1u);
+}
+
+TEST(AtomicFileWriter, LeavesAFileThatWasKilledHalfWrittenToTheSweeping) {
+  const TemporaryFolder folder;
+  ASSERT_TRUE(write_file_atomically(folder / "file", "old"));
+  (void)testing::run_in_child([&] {
+    auto writer = AtomicFileWriter::create(folder / "file");
+    (void)writer->append(as_bytes("new"));
+    ::_exit(0);  // no destructor
+    return 0;
+  });
+  EXPECT_EQ(files_in(folder.path()), 2u);
+  ASSERT_TRUE(write_file_atomically(folder / ".templar-notes", "a person's"));
+  remove_unfinished_files(folder.path());
+  EXPECT_EQ(text_of(folder / "file"), "old");
+  EXPECT_EQ(text_of(folder / ".templar-notes"), "a person's");
+  EXPECT_EQ(files_in(folder.path()), 2u);
+  remove_unfinished_files(folder / "absent");
 }
 
 TEST(AtomicFileWriter, FailsWithTheTargetsNameWhereTheFolderIsAbsent) {

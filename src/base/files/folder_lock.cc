@@ -10,7 +10,7 @@
 namespace templar {
 
 Result<FolderLock> FolderLock::take(const std::filesystem::path& folder, LockScope scope) {
-  const std::filesystem::path path = folder / "lock";
+  const std::filesystem::path path = folder / kFileName;
   const int inheritance = scope == LockScope::kProcess ? O_CLOEXEC : 0;
   Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | inheritance, 0644));
   if (!file.valid()) return file_error(path, errno);

@@ -15,7 +15,8 @@ enum class LockScope {
 
 class FolderLock {
  public:
-  // Takes the folder's lock (a file "lock" in it, which stays). Fails (retry) while another process holds it,
+  static constexpr const char* kFileName = "lock";
+  // Takes the folder's lock (that file in it, which stays). Fails (retry) while another process holds it,
   // (fatal) where the file can't be made.
   [[nodiscard]] static Result<FolderLock> take(const std::filesystem::path& folder, LockScope scope);
 

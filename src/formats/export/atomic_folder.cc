@@ -40,7 +40,7 @@ Status replace_in_two_steps(const fs::path& temporary, const fs::path& target) {
 }  // namespace
 
 Result<AtomicFolder> AtomicFolder::create(const fs::path& target) {
-  const fs::path whole = fs::absolute(target).lexically_normal();
+  const fs::path whole = absolute_path(target);
   const fs::path named = whole.has_filename() ? whole : whole.parent_path();
   TRY(make_folder(named.parent_path()));
   std::string pattern = named.string() + ".tmp-XXXXXX";
@@ -61,7 +61,7 @@ AtomicFolder::~AtomicFolder() {
 
 Status AtomicFolder::commit() {
   TRY(sync_path(temporary_));
-  if (!fs::exists(target_)) {
+  if (!is_there(target_)) {
     if (std::rename(temporary_.c_str(), target_.c_str()) != 0) return file_error(target_, errno);
     temporary_.clear();
     return sync_path(target_.parent_path());

@@ -106,15 +106,14 @@ Result<Progress> Miner::come_into_run() {
 
 Result<Progress> Miner::train_window() {
   const WindowPlan plan = replica_.plan();
-  // Training twice for one window would enter it twice into the feedback: if the store was away, only the put
-  // is repeated.
-  if (trained_.window != plan.window) {
-    // A contribution is written once. After a restart there may be one that the leader's record already
-    // names, and a second one would have another hash.
+  // Training twice for one window would enter it twice into the feedback: if the store was away, or the
+  // process ended between training and publishing, only the put is made up for.
+  if (!unpublished_ || unpublished_->window != plan.window) {
+    // A contribution is written once. Where the own state was lost there may be one that the leader's record
+    // already names, and a second one would have another hash.
     TRY_ASSIGN(const auto published, store_.head(self_.bucket, contribution_key(plan.window)));
     if (published) {
-      finish_saving();
-      trainer_.forget_feedback();  // saved before that contribution: it still holds what was sent with it
+      trainer_.forget_feedback();  // of before that contribution: it still holds what was sent with it
       contributed_window_ = plan.window;
       return Progress::kWorked;
     }
@@ -123,20 +122,20 @@ Result<Progress> Miner::train_window() {
       contributed_window_ = plan.window;  // given up: the window goes on without this miner
       return Progress::kWorked;
     }
-    unpublished_ = *std::move(contribution);
+    unpublished_ = {.window = plan.window, .bytes = *std::move(contribution)};
+    // Before others can see the contribution: whoever is killed from here on goes on with the feedback and
+    // the moments that belong to it, and the run becomes what it would have become.
+    save_where_it_stands();
   }
-  TRY(publish(plan.window));
-  // In the window before a checkpoint's: a restart begins at that checkpoint's window, and there the feedback
-  // fits.
-  if ((plan.window + 1) % environment_.spec.network.checkpoint_interval == 0) TRY(begin_saving());
+  TRY(publish());
   return Progress::kWorked;
 }
 
-Status Miner::publish(int64_t window) {
+Status Miner::publish() {
   const auto phase = timeline_.phase("publish");
-  TRY(store_.put(self_.bucket, contribution_key(window), unpublished_));
-  unpublished_ = {};
-  contributed_window_ = window;
+  TRY(store_.put(self_.bucket, contribution_key(unpublished_->window), unpublished_->bytes));
+  contributed_window_ = unpublished_->window;
+  unpublished_.reset();
   return {};
 }
 
@@ -146,8 +145,6 @@ Result<std::optional<Bytes>> Miner::make_contribution(const WindowPlan& plan) {
   TRY_ASSIGN(const Hash256 block_hash, clock_.block_hash(plan.window));
   TRY_ASSIGN(const Shard shard, open_active_shard(environment_, plan));
   const SampleAssignment assignment = assigned_samples(environment_, plan, shard, self_.uid);
-  // Training changes what the thread still reads.
-  finish_saving();
   auto trained = trainer_.train(replica_, assignment, shard);
   if (!trained && trained.error().kind == ErrorKind::kSkip) {
     log(LogLevel::kWarning, "miner", "window skipped",
@@ -205,14 +202,12 @@ Result<PeerSelection> Miner::peers_without_record(const Registration& leader,
 
 Status Miner::apply(const std::vector<Contribution>& accepted) {
   const auto phase = timeline_.phase("apply");
-  TRY(replica_.close_window(accepted));
-  if (!accepted.empty()) return {};
-  // In a null round what was sent had no effect, but the feedback was made as if it had.
-  finish_saving();
-  trainer_.forget_feedback();
-  // The file of this interval holds the feedback that has just ended: it is written once more.
-  if (replica_.window() % environment_.spec.network.checkpoint_interval == 0) TRY(begin_saving());
-  return {};
+  if (accepted.empty()) {
+    // In a null round what was sent had no effect, but the feedback was made as if it had.
+    trainer_.forget_feedback();
+    save_where_it_stands();
+  }
+  return replica_.close_window(accepted);
 }
 
 // With every window one contribution becomes too old, so nothing needs to be listed. A failure leaves an old
@@ -236,38 +231,36 @@ void Miner::drop_contributions_passed_over() {
 }
 
 int64_t Miner::first_untrained_window() const {
-  return std::max(replica_.window(), contributed_window_ + 1);
+  const int64_t trained =
+      unpublished_ ? std::max(unpublished_->window, contributed_window_) : contributed_window_;
+  return std::max(replica_.window(), trained + 1);
 }
 
 Status Miner::save() {
   if (!in_run_ || options_.state_file.empty()) return {};
-  finish_saving();
-  TRY_ASSIGN(const OptimiserState optimiser, replica_.engine().optimiser_state());
-  return write_own_state({first_untrained_window(), trainer_.iterations}, optimiser);
+  return write_own_state(Durability::kPowerCut);
 }
 
-Status Miner::begin_saving() {
-  finish_saving();
-  if (options_.state_file.empty()) return {};
-  // On this thread: an engine has one caller at a time, and a device copies its moments to the host now.
-  TRY_ASSIGN(OptimiserState optimiser, replica_.engine().optimiser_state());
-  // The numbers are copied: they move on while the thread writes. The values stay until finish_saving.
-  saver_ = std::jthread([this, state = MinerState{first_untrained_window(), trainer_.iterations},
-                         optimiser = std::move(optimiser)] { saved_ = write_own_state(state, optimiser); });
-  return {};
-}
-
-void Miner::finish_saving() {
-  if (!saver_.joinable()) return;
-  saver_.join();
-  if (saved_) return;
+void Miner::save_where_it_stands() {
+  if (options_.state_file.empty()) return;
+  const auto phase = timeline_.phase("save");
+  // A power cut costs the windows since the newest checkpoint anyway: its restart begins there.
+  const bool is_before_checkpoint =
+      first_untrained_window() % environment_.spec.network.checkpoint_interval == 0;
+  const Status saved =
+      write_own_state(is_before_checkpoint ? Durability::kPowerCut : Durability::kKilledProcess);
+  if (saved) return;
   log(LogLevel::kWarning, "miner", "own state not saved",
-      {{"uid", self_.uid}, {"window", replica_.window()}, {"reason", saved_.error().message}});
+      {{"uid", self_.uid}, {"window", replica_.window()}, {"reason", saved.error().message}});
 }
 
-Status Miner::write_own_state(const MinerState& state, const OptimiserState& optimiser) {
+Status Miner::write_own_state(Durability durability) {
+  TRY_ASSIGN(const OptimiserState optimiser, replica_.engine().optimiser_state());
+  const MinerState state{.window = first_untrained_window(),
+                         .iterations = trainer_.iterations,
+                         .contribution = unpublished_ ? unpublished_->bytes : Bytes()};
   return save_miner_state({options_.state_file, environment_.run_id, environment_.layout}, state,
-                          trainer_.feedback(), optimiser);
+                          trainer_.feedback(), optimiser, durability);
 }
 
 Status Miner::load_own_state() {
@@ -286,6 +279,8 @@ Status Miner::load_own_state() {
   } else if (state) {
     feedback_ended_before_ = state->window;
     trainer_.iterations = state->iterations;
+    if (!state->contribution.empty())
+      unpublished_ = {.window = state->window - 1, .bytes = std::move(state->contribution)};
   }
   return {};
 }
@@ -293,7 +288,6 @@ Status Miner::load_own_state() {
 // After a catch-up the optimiser's moments stay, whatever has happened. The feedback, what was learnt and not
 // sent yet, stays only if it fits the model that the replica has come to.
 Status Miner::settle_own_state(const CatchUpReport& report) {
-  finish_saving();
   if (!own_state_loaded_) {
     TRY(load_own_state());
   } else if (report.checkpoint_window) {
@@ -310,11 +304,22 @@ Status Miner::settle_own_state(const CatchUpReport& report) {
   // A null round in the last window of the feedback, or after it, ends it as in apply().
   const bool ended = feedback_ended_before_ && report.last_null_window &&
                      *report.last_null_window >= *feedback_ended_before_ - 1;
+  TRY_ASSIGN(const bool is_due, is_unpublished_due(fits));
+  if (!is_due) unpublished_.reset();
   // What the feedback has gone through is not trained again, also after a restart: it would enter it twice.
-  if (fits) contributed_window_ = std::max(contributed_window_, *feedback_ended_before_ - 1);
+  const int64_t contributed_before = feedback_ended_before_.value_or(0) - (is_due ? 1 : 0);
+  if (fits) contributed_window_ = std::max(contributed_window_, contributed_before - 1);
   if (!fits || ended) trainer_.forget_feedback();
   if (report.moved()) trained_.window = -1;  // what was trained started from the model before
   return {};
+}
+
+// Whether the contribution that was trained, but perhaps never published, can still be: its window is the
+// replica's, and the store has none.
+Result<bool> Miner::is_unpublished_due(bool feedback_fits) const {
+  if (!feedback_fits || !unpublished_ || unpublished_->window != replica_.window()) return false;
+  TRY_ASSIGN(const auto published, store_.head(self_.bucket, contribution_key(unpublished_->window)));
+  return !published;
 }
 
 void Miner::report(int64_t window, const DecidedWindow& decided) {

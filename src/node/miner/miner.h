@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
-#include <thread>
 
 #include "base/keys/keys.h"
 #include "node/catch_up/catch_up.h"
@@ -48,7 +47,7 @@ class Miner {
   // Trains and seals what comes of it; nullopt if the window can't be trained in. A failure changes nothing.
   [[nodiscard]] Result<std::optional<Bytes>> make_contribution(const WindowPlan& plan);
   // Puts what was made for the window into the bucket.
-  [[nodiscard]] Status publish(int64_t window);
+  [[nodiscard]] Status publish();
   [[nodiscard]] Result<Progress> close_window();
   // The peers of a window of which the leader has no usable record; problem: why it has none.
   [[nodiscard]] Result<PeerSelection> peers_without_record(const Registration& leader,
@@ -64,11 +63,10 @@ class Miner {
   [[nodiscard]] int64_t first_untrained_window() const;
   [[nodiscard]] Status load_own_state();
   [[nodiscard]] Status settle_own_state(const CatchUpReport& report);
-  [[nodiscard]] Status write_own_state(const MinerState& state, const OptimiserState& optimiser);
-  // Writes the state file on a thread. The thread reads feedback and moments meanwhile: whoever changes one
-  // of them calls finish_saving() before.
-  [[nodiscard]] Status begin_saving();
-  void finish_saving();
+  [[nodiscard]] Result<bool> is_unpublished_due(bool feedback_fits) const;
+  [[nodiscard]] Status write_own_state(Durability durability);
+  // A state that can't be written is logged: the run goes on without.
+  void save_where_it_stands();
   void dump_what_is_compressed();
 
   const NodeEnvironment& environment_;
@@ -96,9 +94,11 @@ class Miner {
     double seconds = 0;
     int64_t contribution_bytes = 0;
   } trained_;
-  Bytes unpublished_;   // trained_.window's contribution, as long as the store has not taken it
-  Status saved_;        // outcome of the last background saving, written by its thread
-  std::jthread saver_;  // last: joined before what it reads goes away
+  struct Unpublished {
+    int64_t window = -1;
+    Bytes bytes;
+  };
+  std::optional<Unpublished> unpublished_;  // a contribution as long as the store has not taken it
 };
 
 }  // namespace templar

@@ -46,9 +46,8 @@ TEST_F(MinersOwnState, TrainsOnFromItsSavedStateAsIfItHadNeverStopped) {
   EXPECT_EQ(world_.ports.contribution_hash(kMiner, 1), without_a_stop);
 }
 
-// Windows 0 and 1, the second of which ends where a checkpoint is due; nobody asks the miner to save
-// anything.
-TEST_F(MinersOwnState, SavesItsStateInTheBackgroundBeforeACheckpointsWindow) {
+// Windows 0 and 1; nobody asks the miner to save anything.
+TEST_F(MinersOwnState, IsSavedWithEachContribution) {
   const auto play = [](TestWorld& world, MinerNode& node) {
     for (int64_t window = 0; window < 2; ++window) {
       world.ports.enter_window(window);
@@ -83,6 +82,25 @@ TEST_F(MinersOwnState, SavesItsStateInTheBackgroundBeforeACheckpointsWindow) {
   finish(world_, restarted, restarted.replica());
   EXPECT_EQ(world_.ports.contribution_hash(kMiner, 2), twin.ports.contribution(kMiner, 2).content_hash());
   EXPECT_EQ(logs_.count("own state not saved"), 0u);
+}
+
+// Killed between saving its state and publishing: the store has nothing of it.
+TEST_F(MinersOwnState, PublishesAfterARestartWhatItHadTrained) {
+  TestWorld twin;
+  twin.begin_run();
+  MinerNode without_a_stop(twin, kMiner);
+  ASSERT_TRUE(waits(without_a_stop));
+  const MinerOptions options{.state_file = folder_ / "state"};
+  {
+    MinerNode node(world_, kMiner, options);
+    ASSERT_TRUE(waits(node));
+  }
+  world_.ports.remove(kMiner, contribution_key(0));
+  MinerNode restarted(world_, kMiner, options);
+  ASSERT_TRUE(waits(restarted));
+  EXPECT_EQ(world_.ports.contribution_hash(kMiner, 0), twin.ports.contribution(kMiner, 0).content_hash());
+  EXPECT_EQ(restarted.engine->optimiser_state().value().updates,
+            without_a_stop.engine->optimiser_state().value().updates);
 }
 
 TEST_F(MinersOwnState, GoesOnWithFreshMomentsWhereItsStateIsUnusable) {

@@ -1,9 +1,10 @@
-// The file, little-endian: magic, run id, window, iterations, updates, the number of tensors; each tensor's
-// name (its length before it), its number of values and these (f32); then BLAKE2b-256 of everything before.
-// The tensors: the feedback of each parameter, "NAME.feedback", then the optimiser's moments.
+// The file, little-endian: magic, run id, window, iterations, updates, the contribution (its size before it),
+// the number of tensors; each tensor's name (its length before it), its number of values and these (f32);
+// then BLAKE2b-256 of everything before. The tensors: the feedback of each parameter, "NAME.feedback", then
+// the optimiser's moments.
 //
-// The older form, "TMINER01", has no names and no numbers: after updates, for each of feedback, AdamW's first
-// and its second moment, all parameters in canonical order.
+// The older forms: "TMINER02" has no contribution. "TMINER01" has no names and no numbers either: after
+// updates, for each of feedback, AdamW's first and its second moment, all parameters in canonical order.
 #include "node/miner/miner_state.h"
 
 #include <fmt/format.h>
@@ -17,8 +18,9 @@
 namespace templar {
 namespace {
 
-constexpr std::string_view kMagic = "TMINER02";
-constexpr std::string_view kOlderMagic = "TMINER01";
+constexpr std::string_view kMagic = "TMINER03";
+constexpr std::string_view kMagicWithoutContribution = "TMINER02";
+constexpr std::string_view kMagicWithoutNames = "TMINER01";
 
 // All that the file holds, in its order.
 std::vector<Moment> tensors_of(const ParameterLayout& layout, ParameterSpans feedback,
@@ -50,6 +52,8 @@ Bytes encode_header(const Hash256& run_id, const MinerState& state, int64_t upda
   header.put(state.window);
   header.put(state.iterations);
   header.put(updates);
+  header.put(static_cast<uint64_t>(state.contribution.size()));
+  header.put_bytes(state.contribution);
   header.put(static_cast<uint32_t>(tensors));
   return header.take();
 }
@@ -89,7 +93,7 @@ Result<std::vector<ByteView>> find_values(ByteReader& reader, std::span<const Mo
 }  // namespace
 
 Status save_miner_state(const MinerStateFile& file, const MinerState& state, ParameterSpans feedback,
-                        const OptimiserState& optimiser) {
+                        const OptimiserState& optimiser, Durability durability) {
   TRY_ASSIGN(AtomicFileWriter writer, AtomicFileWriter::create(file.path));
   Blake2b hash;
   const auto append = [&](ByteView piece) {
@@ -103,7 +107,7 @@ Status save_miner_state(const MinerStateFile& file, const MinerState& state, Par
     TRY(append(as_bytes(std::span<const float>(tensor.values))));
   }
   TRY(writer.append(hash.finish256().bytes));
-  return writer.commit();
+  return writer.commit(durability);
 }
 
 namespace {
@@ -116,14 +120,20 @@ Result<MinerState> read_miner_state(ByteView content, const MinerStateFile& file
     return skip_error("content does not fit its hash");
   ByteReader reader(body);
   TRY_ASSIGN(const ByteView magic, reader.get_bytes(kMagic.size(), "magic"));
-  const bool named = as_text(magic) == kMagic;
-  if (!named && as_text(magic) != kOlderMagic) return skip_error("not a miner's state");
+  const bool has_contribution = as_text(magic) == kMagic;
+  const bool named = has_contribution || as_text(magic) == kMagicWithoutContribution;
+  if (!named && as_text(magic) != kMagicWithoutNames) return skip_error("not a miner's state");
   TRY_ASSIGN(const ByteView stored_run, reader.get_bytes(sizeof(Hash256), "run id"));
   if (!std::ranges::equal(stored_run, file.run_id.bytes)) return skip_error("of another run");
   MinerState state;
   TRY_ASSIGN(state.window, reader.get<int64_t>("window"));
   TRY_ASSIGN(state.iterations, reader.get<int64_t>("iterations"));
   TRY_ASSIGN(const auto updates, reader.get<int64_t>("updates"));
+  if (has_contribution) {
+    TRY_ASSIGN(const auto size, reader.get<uint64_t>("the contribution's size"));
+    TRY_ASSIGN(const ByteView contribution, reader.get_bytes(size, "contribution"));
+    state.contribution.assign(contribution.begin(), contribution.end());
+  }
   const std::optional<std::vector<Moment>> tensors =
       named ? tensors_of(file.layout, feedback, optimiser)
             : tensors_of_older_form(file.layout, feedback, optimiser);

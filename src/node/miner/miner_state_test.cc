@@ -52,8 +52,9 @@ struct Values {
 
 class MinerStateTest : public ::testing::Test {
  protected:
-  [[nodiscard]] Status save(Values& values, const MinerState& state = {12, 7}) const {
-    return save_miner_state({path_, run_, values.layout}, state, values.feedback.spans(), values.optimiser());
+  [[nodiscard]] Status save(Values& values, const MinerState& state = {12, 7, {1, 2, 3}}) const {
+    return save_miner_state({path_, run_, values.layout}, state, values.feedback.spans(), values.optimiser(),
+                            Durability::kKilledProcess);
   }
   [[nodiscard]] auto load(Values& values) const {
     OptimiserState optimiser = values.optimiser();
@@ -61,8 +62,19 @@ class MinerStateTest : public ::testing::Test {
     values.updates = optimiser.updates;
     return loaded;
   }
-  // The file as it was before tensors had names.
-  void save_in_older_form(Values& values) const {
+  // The file as it was before there was a contribution in it.
+  void save_without_contribution(Values& values) const {
+    ASSERT_TRUE(save(values, {12, 7, {}}));
+    Bytes content = this->content();
+    content.resize(content.size() - sizeof(Hash256));
+    content[7] = '2';
+    const size_t before_contribution = 8 + sizeof(Hash256) + 3 * sizeof(int64_t);
+    content.erase(content.begin() + before_contribution,
+                  content.begin() + before_contribution + sizeof(uint64_t));
+    write_with_hash(std::move(content));
+  }
+  // And as it was before tensors had names.
+  void save_in_oldest_form(Values& values) const {
     ByteWriter file;
     file.put_bytes(as_bytes(std::string_view("TMINER01")));
     file.put_bytes(run_.bytes);
@@ -73,7 +85,9 @@ class MinerStateTest : public ::testing::Test {
       for (const std::span<float> parameter : section->spans())
         file.put_bytes(as_bytes(std::span<const float>(parameter)));
     }
-    Bytes content = file.take();
+    write_with_hash(file.take());
+  }
+  void write_with_hash(Bytes content) const {
     const Hash256 hash = blake2b_256(content);
     content.insert(content.end(), hash.bytes.begin(), hash.bytes.end());
     CHECK(write_file_atomically(path_, content).has_value());
@@ -98,18 +112,32 @@ TEST_F(MinerStateTest, IsReadBackExactly) {
   ASSERT_TRUE(state && *state);
   EXPECT_EQ((*state)->window, 12);
   EXPECT_EQ((*state)->iterations, 7);
+  EXPECT_EQ((*state)->contribution, (Bytes{1, 2, 3}));
   EXPECT_TRUE(loaded.equals(saved));
 }
 
-TEST_F(MinerStateTest, IsReadFromTheOlderForm) {
+TEST_F(MinerStateTest, IsReadFromTheOlderForms) {
   Values saved(node_run_spec(), 10);
-  save_in_older_form(saved);
-  Values loaded;
-  const auto state = load(loaded);
-  ASSERT_TRUE(state && *state) << state.error().message;
-  EXPECT_EQ((*state)->window, 12);
-  EXPECT_EQ((*state)->iterations, 7);
-  EXPECT_TRUE(loaded.equals(saved));
+  for (const bool oldest : {false, true}) {
+    oldest ? save_in_oldest_form(saved) : save_without_contribution(saved);
+    Values loaded;
+    const auto state = load(loaded);
+    ASSERT_TRUE(state && *state) << (state ? "no file" : state.error().message);
+    EXPECT_EQ((*state)->window, 12);
+    EXPECT_EQ((*state)->iterations, 7);
+    EXPECT_TRUE((*state)->contribution.empty());
+    EXPECT_TRUE(loaded.equals(saved));
+  }
+}
+
+TEST_F(MinerStateTest, IsRefusedWithAContributionLongerThanTheFile) {
+  Values saved(node_run_spec(), 10);
+  ASSERT_TRUE(save(saved));
+  Bytes content = this->content();
+  content.resize(content.size() - sizeof(Hash256));
+  content[8 + sizeof(Hash256) + 3 * sizeof(int64_t) + 7] = 0xff;
+  write_with_hash(std::move(content));
+  expect_refused("contribution");
 }
 
 TEST_F(MinerStateTest, IsRefusedOfAnotherOptimiser) {
@@ -121,7 +149,7 @@ TEST_F(MinerStateTest, IsRefusedOfAnotherOptimiser) {
     return load_miner_state({path_, run_, values.layout}, values.feedback.spans(), of_muon);
   };
   Values saved(node_run_spec(), 10);
-  save_in_older_form(saved);
+  save_in_oldest_form(saved);
   EXPECT_TRUE(fails(refused(), ErrorKind::kSkip, "of a miner with AdamW"));
   ASSERT_TRUE(save(saved));
   EXPECT_TRUE(fails(refused(), ErrorKind::kSkip, "a state of this run has"));

@@ -293,7 +293,7 @@ class MinerInDemo : public MinerTest {
     std::ranges::fill(momentum.spans().back(), size);
     CHECK(save_miner_state({folder_ / "state", world_.environment.run_id, world_.layout()},
                            {.window = 0, .iterations = 3}, momentum.spans(),
-                           engine->optimiser_state().value())
+                           engine->optimiser_state().value(), Durability::kKilledProcess)
               .has_value());
   }
 };

@@ -1,4 +1,5 @@
 #include "app/bench/measure/bench_progress.h"
+#include "app/terminal/tell.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -9,14 +10,14 @@ namespace templar {
 
 void show_progress(const std::string& what) {
   if (isatty(STDERR_FILENO) != 0) {
-    fmt::print(stderr, "\r\033[K{}", what);
+    tell(fmt::format("\r\033[K{}", what));
   } else {
-    fmt::print(stderr, "{}\n", what);
+    tell(fmt::format("{}\n", what));
   }
 }
 
 void end_progress() {
-  if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
+  if (isatty(STDERR_FILENO) != 0) tell("\r\033[K");
 }
 
 }  // namespace templar

@@ -137,7 +137,9 @@ Result<MetricsBenchReport> measure(const std::string& name, const InfluxConfig& 
 
 Result<std::vector<MetricsBenchReport>> run_metrics_bench(const MetricsBenchOptions& options) {
   if (!options.influx.url.empty()) TRY(validate(options.influx));
-  const fs::path folder = fs::temp_directory_path() / fmt::format("templar-bench-metrics-{}", ::getpid());
+  std::error_code error;
+  const fs::path folder =
+      fs::temp_directory_path(error) / fmt::format("templar-bench-metrics-{}", ::getpid());
   TRY(make_folder(folder));
   const InfluxConfig nobody{.url = kNobodysUrl, .version = InfluxVersion::k1, .database = "bench"};
   std::vector<std::pair<std::string, InfluxConfig>> cases = {{"JSONL", {}},
