@@ -63,4 +63,23 @@ done
 equal "checkpoints" 8 "$(find "$out/store/$leader/checkpoints" -name manifest.json | wc -l)"
 nothing_corrupt "$out"
 check "the model verifies" "$templar" checkpoint verify "$out/model"
+
+say "one that stands still is named, and does not keep the network from ending"
+out=$work/still
+timeout -k 5 60 "$templar" localnet --out "$out" --data "$work/data" --processes --miners 3 --windows 400 --no-baseline "${small[@]}" \
+  --set inner.steps=$inner_steps >"$work/still.log" 2>&1 &
+localnet_pid=$!
+wait_for 20 "window 4" grep -q '^window  *4/' "$work/still.log" || give_up "$(tail -n 20 "$work/still.log")"
+kill -STOP "$(cat "$out/state/miner-2/pid")"
+wait_for 10 "who holds up the window" grep -q 'window is held up by.*miner-2' "$out/logs/localnet.log" || fail "nobody says that miner-2 stands still"
+reached=$(grep -c '^window ' "$work/still.log")
+kill -CONT "$(cat "$out/state/miner-2/pid")"
+wait_for 20 "windows after it went on" eval '[ "$(grep -c "^window " "$work/still.log")" -gt $((reached + 3)) ]' || fail "the network does not go on"
+kill -STOP "$(cat "$out/state/miner-3/pid")"
+started=$SECONDS
+kill -INT "$(pgrep -P $localnet_pid)"
+code=0; wait $localnet_pid || code=$?
+equal "exit code after Ctrl-C with a node that stands still" 130 "$code"
+[ $((SECONDS - started)) -lt 10 ] || fail "Ctrl-C took $((SECONDS - started)) s"
+check "the nodes agree in every window" window_roots "$out"
 finish

@@ -3,10 +3,7 @@
 #include <fmt/format.h>
 #include <httplib.h>
 
-#include <cerrno>
-#include <cstring>
-#include <thread>
-
+#include "adapters/http/limited_http_server.h"
 #include "base/log/log.h"
 
 namespace templar {
@@ -14,49 +11,30 @@ namespace templar {
 class PrometheusExporter::Server {
  public:
   explicit Server(const PrometheusExporter& exporter) {
-    server_.Get("/metrics", [&exporter](const httplib::Request&, httplib::Response& response) {
+    server_.routes().Get("/metrics", [&exporter](const httplib::Request&, httplib::Response& response) {
       response.set_content(exporter.text(), "text/plain; version=0.0.4; charset=utf-8");
     });
-    server_.Get("/", [](const httplib::Request&, httplib::Response& response) {
+    server_.routes().Get("/", [](const httplib::Request&, httplib::Response& response) {
       response.set_content("templar's measurements for Prometheus are at /metrics\n", "text/plain");
     });
-    // An idle connection would keep one of the few threads.
-    server_.set_keep_alive_max_count(1);
-    server_.new_task_queue = [] { return new httplib::ThreadPool(2); };
-    // Without the library's default, which lets two programs share a port unnoticed.
-    server_.set_socket_options([](int socket) {
-      const int yes = 1;
-      ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-    });
-  }
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
-  ~Server() {
-    if (!thread_.joinable()) return;
-    server_.stop();
-    thread_.join();
   }
 
   Status start(const std::string& host, int port) {
-    errno = 0;
-    port_ = port == 0 ? server_.bind_to_any_port(host) : server_.bind_to_port(host, port) ? port : -1;
-    if (port_ < 0) {
+    const Result<int> bound = server_.start(host, port);
+    if (!bound) {
       return fatal_error(
           fmt::format("Prometheus' port {} on {} can't be opened: {}; give a free port, or 0 for any", port,
-                      host, errno != 0 ? std::strerror(errno) : "no such address"));
+                      host, bound.error().message));
     }
-    thread_ = std::thread([this] { server_.listen_after_bind(); });
-    // Before that a stop() would not be heard.
-    while (!server_.is_running()) std::this_thread::yield();
+    port_ = *bound;
     return {};
   }
 
   [[nodiscard]] int port() const { return port_; }
 
  private:
-  httplib::Server server_;
   int port_ = -1;
-  std::thread thread_;
+  LimitedHttpServer server_;  // last: ended before what its routes read
 };
 
 PrometheusExporter::PrometheusExporter(PrometheusOptions options)

@@ -23,7 +23,7 @@ TEST(PrometheusExporter, ServesWhatWasObserved) {
   EXPECT_THAT(response->body, HasSubstr("templar_a_loss{uid=\"1\"} 2.5\n"));
   EXPECT_EQ(client.Get("/")->status, 200);
   EXPECT_EQ(client.Get("/other")->status, 404);
-  EXPECT_EQ(client.Post("/metrics", "x", "text/plain")->status, 404);
+  EXPECT_EQ(client.Post("/metrics", "x", "text/plain")->status, 413) << "it takes no bodies";
 }
 
 TEST(PrometheusExporter, CountsEventsAndWhatWasDropped) {

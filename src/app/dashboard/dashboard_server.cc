@@ -5,9 +5,9 @@
 
 #include <charconv>
 #include <optional>
-#include <thread>
 
 #include "adapters/http/gzip.h"
+#include "adapters/http/limited_http_server.h"
 #include "app/dashboard/run_json.h"
 #include "app/dashboard/run_watch.h"
 #include "base/clock.h"
@@ -17,7 +17,6 @@ namespace templar {
 namespace {
 
 constexpr double kLongestAnswerSeconds = 25;
-constexpr size_t kServerThreads = 32;
 constexpr const char* kHtml = "text/html; charset=utf-8";
 constexpr const char* kJson = "application/json";
 // The page carries hashes of its own script and style in a policy of its own; a browser keeps to both.
@@ -60,16 +59,6 @@ void refuse(httplib::Response& response, int status, const std::string& message)
   response.set_content(message + "\n", "text/plain");
 }
 
-bool is_loopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
-
-// A name that somebody has pointed at this machine would let his page read what only this machine may.
-bool names_this_machine(const std::string& host_header) {
-  if (host_header.empty() || host_header.starts_with("[::1]")) return true;
-  return is_loopback(host_header.substr(0, host_header.rfind(':')));
-}
-
 // A cursor as the page has it from news_json: "LIFE-REVISION".
 struct Cursor {
   uint64_t life = 0;
@@ -91,27 +80,14 @@ class HttpDashboard final : public DashboardServer {
   ~HttpDashboard() override { stop(); }
 
   Status listen() {
-    // Without the library's own choice, which lets two servers share a port.
-    server_.set_socket_options([](socket_t socket) {
-      const int yes = 1;
-      setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-    });
-    server_.new_task_queue = [] { return new httplib::ThreadPool(kServerThreads); };
-    server_.set_keep_alive_timeout(1);
-    server_.set_keep_alive_max_count(1000);
-    server_.set_payload_max_length(0);
-    server_.set_tcp_nodelay(true);
     add_routes();
-    const int port = options_.port == 0
-                         ? server_.bind_to_any_port(options_.host)
-                         : (server_.bind_to_port(options_.host, options_.port) ? options_.port : -1);
-    if (port < 0) {
+    const Result<int> port = server_.start(options_.host, options_.port);
+    if (!port) {
       return fatal_error(
           fmt::format("can't listen on {}:{}: {}; choose another --port, or 0 for any free one",
-                      options_.host, options_.port, std::strerror(errno)));
+                      options_.host, options_.port, port.error().message));
     }
-    port_ = port;
-    thread_ = std::thread([this] { server_.listen_after_bind(); });
+    port_ = *port;
     return {};
   }
 
@@ -123,43 +99,33 @@ class HttpDashboard final : public DashboardServer {
 
   void stop() override {
     watch_.stop();
-    if (!thread_.joinable()) return;
-    // A server that has not begun to listen would not notice that it is stopped.
-    while (!server_.is_running()) std::this_thread::yield();
-    server_.stop();
-    thread_.join();
+    server_.end();
   }
 
  private:
   void add_routes() {
-    server_.set_default_headers({{"Content-Security-Policy", kPolicy},
-                                 {"X-Content-Type-Options", "nosniff"},
-                                 {"Referrer-Policy", "no-referrer"},
-                                 {"Cache-Control", "no-store"}});
-    server_.set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
-      if (!is_loopback(options_.host) || names_this_machine(request.get_header_value("Host"))) {
-        return httplib::Server::HandlerResponse::Unhandled;
-      }
-      refuse(response, 403, "this dashboard is for this machine: open it as localhost or 127.0.0.1");
-      return httplib::Server::HandlerResponse::Handled;
-    });
-    server_.Get("/", [this](const auto& request, auto& response) {
+    httplib::Server& routes = server_.routes();
+    routes.set_default_headers({{"Content-Security-Policy", kPolicy},
+                                {"X-Content-Type-Options", "nosniff"},
+                                {"Referrer-Policy", "no-referrer"},
+                                {"Cache-Control", "no-store"}});
+    routes.Get("/", [this](const auto& request, auto& response) {
       answer(request, response, std::string(options_.page), kHtml);
     });
-    server_.Get("/api/run", [this](const auto& request, auto& response) {
+    routes.Get("/api/run", [this](const auto& request, auto& response) {
       std::string body;
       watch_.look([&](const RunKnowledge& run) { body = run_json(run, folder_); });
       answer(request, response, std::move(body), kJson);
     });
-    server_.Get("/api/news", [this](const auto& request, auto& response) { news(request, response); });
-    server_.Get("/api/windows", [this](const auto& request, auto& response) {
+    routes.Get("/api/news", [this](const auto& request, auto& response) { news(request, response); });
+    routes.Get("/api/windows", [this](const auto& request, auto& response) {
       const auto first = parameter(request, "first"), last = parameter(request, "last");
       if (!first || !last) return refuse(response, 400, "windows: first and last must be numbers");
       std::string body;
       watch_.look([&](const RunKnowledge& run) { body = details_json(run, *first, *last); });
       answer(request, response, std::move(body), kJson);
     });
-    server_.Get("/api/miner", [this](const auto& request, auto& response) {
+    routes.Get("/api/miner", [this](const auto& request, auto& response) {
       const auto uid = parameter(request, "uid");
       if (!uid || *uid < 0 || *uid > UINT32_MAX) return refuse(response, 400, "miner: uid must be a number");
       std::string body;
@@ -186,9 +152,8 @@ class HttpDashboard final : public DashboardServer {
   const DashboardOptions options_;
   const std::string folder_;
   RunWatch watch_;
-  httplib::Server server_;
-  std::thread thread_;
   int port_ = 0;
+  LimitedHttpServer server_;  // last: ended before what its routes read
 };
 
 }  // namespace

@@ -45,7 +45,7 @@ bool is_node_file(std::string_view name, std::string_view ending) {
   return rest.empty() || (rest.starts_with('.') && is_number(rest.substr(1)));
 }
 
-bool is_model_file(std::string_view name) {
+bool is_exported_file(std::string_view name) {
   return name == "config.json" || name == "generation_config.json" || name == "manifest.json" ||
          name == kSpecFile || name.starts_with("tokenizer") || name.starts_with("model");
 }
@@ -63,7 +63,7 @@ bool is_own_entry(std::string_view folder, std::string_view name) {
   if (folder == "state") return is_node_name(name);
   if (folder == "metrics") return is_node_file(name, ".jsonl");
   if (folder == "logs") return is_node_file(name, ".log");
-  if (folder == "model") return is_model_file(name);
+  if (folder == "model") return is_exported_file(name);
   return is_data_file(name);
 }
 
@@ -171,8 +171,8 @@ Status refuse_own_file(const fs::path& path, WrittenAs written) {
     const std::string inside = real.lexically_relative(folder).begin()->string();
     const bool is_expected = written == WrittenAs::kWatching && (inside == "metrics" || inside == "logs");
     const bool is_runs = is_run_folder(folder) && is_own_name(inside) && !is_expected;
-    const bool is_sets =
-        is_there(folder / kManifestFile) && is_there(real) && (is_model_file(inside) || is_data_file(inside));
+    const bool is_sets = is_there(folder / kManifestFile) && is_there(real) &&
+                         (is_exported_file(inside) || is_data_file(inside));
     if (!is_runs && !is_sets) continue;
     return fatal_error(fmt::format("{}: belongs to the {} in {}; choose another place", path.string(),
                                    is_runs ? "run" : "checkpoint or data set", folder.string()));
