@@ -251,8 +251,10 @@ Violations check_throwing_calls(const SourceFile& file) {
       if (tokens[at].text == ")") --depth;
       ++at;
     } while (depth > 0 && at < tokens.size());
-    const bool is_end = tokens[at - 2].text == "(";  // of an iteration
-    if (!is_end && !kErrors.contains(tokens[at - 2].text))
+    const bool is_end = tokens[i].text.ends_with("directory_iterator") && tokens[at - 2].text == "(";
+    const bool is_range = tokens[i].text.ends_with("directory_iterator") && i > 4 &&
+                          tokens[i - 4].text == ":" && tokens[i - 5].text != ":";  // its steps throw
+    if (is_range || (!is_end && !kErrors.contains(tokens[at - 2].text)))
       violations.push_back({file.path, tokens[i].line, tokens[i].text});
   }
   return violations;

@@ -1,6 +1,8 @@
 #include "sim/virtual_network.h"
 
 #include <algorithm>
+#include <functional>
+#include <memory>
 #include <thread>
 
 #include "base/log/log.h"
@@ -8,10 +10,18 @@
 namespace templar {
 
 Status VirtualNetwork::run() {
-  std::vector<std::thread> workers;
-  for (int i = 1; i < options_.threads; ++i) workers.emplace_back([this] { work(); });
-  work();
-  for (std::thread& worker : workers) worker.join();
+  {
+    std::vector<std::jthread> workers;
+    // Before they are joined, also where on_block throws.
+    const auto end = [this] {
+      const MutexLock lock(mutex_);
+      done_ = true;
+      changed_.notify_all();
+    };
+    const std::unique_ptr<void, std::function<void(void*)>> ended(this, [&end](void*) { end(); });
+    for (int i = 1; i < options_.threads; ++i) workers.emplace_back([this] { work(); });
+    work();
+  }
   const MutexLock lock(mutex_);
   return outcome_;
 }

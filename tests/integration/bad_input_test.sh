@@ -50,11 +50,14 @@ equal "a stranger's folder" "$before" "$(contents "$mine")"
 refused_out=$work/kept
 small_net=(--miners 2 --no-baseline)
 localnet "$work/kept" --data /usr/include/linux --extensions h --max-bytes 200000 "${small_net[@]}" --windows 2
-echo mine >"$work/kept/logs/mine.txt"; cp "$work/kept/data/manifest.json" "$work/kept/manifest-copy.json"
+mkdir "$work/empty"; echo mine >"$work/kept/logs/mine.txt"; cp "$work/kept/data/manifest.json" "$work/kept/manifest-copy.json"
 before=$(contents "$work/kept")
 refused_localnet 1 'data .*lies in what --fresh would remove' --data "$work/kept/data" --fresh
 refused_localnet 1 'bootstrap.* lies in what --fresh would remove' --data "$work/data" --bootstrap "$work/kept/model" --fresh
 (cd "$work/kept/logs" && refused_out=.. && refused_localnet 1 'current folder.* lies in what --fresh would remove' --data "$work/data" --fresh; exit $failures) || fail "the current folder"
+refused_localnet 1 'samples have 32 tokens' --data "$work/data" --set inner.sequence_length=64 --fresh
+refused_localnet 1 'no text found' --data "$work/empty" --fresh
+refused_localnet 1 'no-such-text: No such file' --data "$work/no-such-text" --fresh
 refused 1 'belongs to the run in' "$templar" checkpoint export "$work/kept" "$work/kept/ledger.db" --format gguf --force
 refused 1 'belongs to the run in' "$templar" checkpoint export "$work/kept" "$work/kept/model" --force
 refused 1 'belongs to the run in' "$templar" data prepare /usr/include/linux --extensions h --max-bytes 200000 --sequence-length 32 --out "$work/kept/data"

@@ -92,7 +92,8 @@ DataPublisher::~DataPublisher() {
   if (staging_.empty()) return;
   // Without the old manifest the folder is half replaced, and the staging folder's presence says so.
   if (!is_there(folder_ / kManifestFile) && is_there(folder_ / train_file_name(0))) return;
-  std::error_code ignored;  // a destructor has nobody to tell
+  if (!remove_remains(staging_)) return;  // the lock goes last: until then nobody else begins here
+  std::error_code ignored;                // a destructor has nobody to tell
   fs::remove_all(staging_, ignored);
   if (made_folder_) fs::remove(folder_, ignored);
 }
@@ -118,6 +119,7 @@ Result<Hash256> DataPublisher::publish(const DataManifest& manifest) {
   TRY(sync_path(folder_));
   TRY(move_file(staging_ / kManifestFile, folder_ / kManifestFile));
   TRY(sync_path(folder_));
+  TRY(remove_remains(staging_));
   std::error_code error;
   fs::remove_all(std::exchange(staging_, {}), error);
   if (error) return fatal_error(folder_.string() + ": " + error.message());

@@ -36,7 +36,9 @@ class Lister {
     struct stat info{};
     if (::stat(input.c_str(), &info) != 0) return fatal_error(input + ": " + std::strerror(errno));
     const bool is_folder = S_ISDIR(info.st_mode);
-    if (const auto reason = is_folder ? why_never_text_folder(input) : why_never_text(input))
+    if (const auto reason = is_folder               ? why_never_text_folder(input)
+                            : S_ISREG(info.st_mode) ? why_never_text(input)
+                                                    : std::nullopt)
       return fatal_error(input + ": is " + *reason + ", which is never taken as text");
     if (is_folder) return is_new(info) ? add_folder(input) : Status{};
     if (is_new(info)) {
@@ -66,7 +68,8 @@ class Lister {
           continue;
         }
         if (const auto reason = why_left_out(path, name, info)) {
-          if (is_new(info)) listing_.left_out.push_back({path, *reason});
+          // It is not marked as seen: another name may lead to the same file, and be text.
+          if (!seen_.contains({info.st_dev, info.st_ino})) listing_.left_out.push_back({path, *reason});
         } else if (S_ISDIR(info.st_mode)) {
           if (is_new(info)) below.emplace_back(path, prefix + name + "/");
         } else if (is_wanted(name) && is_new(info)) {
@@ -84,8 +87,7 @@ class Lister {
     if (S_ISDIR(info.st_mode))
       return name.starts_with('.') ? std::optional("hidden") : why_never_text_folder(path);
     if (!S_ISREG(info.st_mode)) return "no regular file";
-    if (const auto reason = why_never_text_by_name(name)) return reason;
-    if (name.starts_with('.')) return "hidden";
+    if (name.starts_with('.') && !name.starts_with(".env")) return "hidden";
     return is_wanted(name) ? why_never_text(path) : std::nullopt;
   }
 

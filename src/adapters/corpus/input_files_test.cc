@@ -17,9 +17,11 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using testing::fails;
+using testing::gzip_file;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 using testing::write_text;
+using testing::zstd_file;
 
 class InputFiles : public ::testing::Test {
  protected:
@@ -97,19 +99,39 @@ TEST_F(InputFiles, AreNoSecrets) {
   write_text(folder_ / "keys/not a key", key + "a\n");
   write_text(folder_ / ".env.local", "TOKEN=1");
   write_text(folder_ / "aws/Credentials", "[default]");
-  write_text(folder_ / "aws/backup", "[default]\naws_secret_access_key = x\n");
+  write_text(folder_ / "aws/backup", "[default]\naws_secret_access_key = wJalrXUtnFEMI/K7MDENG\n");
   write_text(folder_ / "server", "-----BEGIN RSA PRIVATE KEY-----\nMII\n");
+  write_text(folder_ / "packed.gz", gzip_file(key));
+  write_text(folder_ / "server.PEM.zst", zstd_file("whatever"));
+  write_text(folder_ / "about", "Such a file begins with -----BEGIN RSA PRIVATE KEY-----, and\n");
+  write_text(folder_ / "boto", "aws_secret_access_key=None\n");
+  write_text(folder_ / "corpus", "-----BEGIN RSA PRIVATE KEY-----\n" + std::string(70'000, 'x'));
   write_text(folder_ / "ledger", std::string("SQLite format 3\0 and pages", 26));
-  EXPECT_THAT(names(), UnorderedElementsAre("a", "keys/not a key"));
+  EXPECT_THAT(names(), UnorderedElementsAre("a", "keys/not a key", "about", "boto", "corpus"));
   EXPECT_THAT(left_out(),
               UnorderedElementsAre(".env.local: named like a secret", "aws/Credentials: named like a secret",
                                    "aws/backup: credentials", "keys/miner-1.key: named like a secret",
                                    "keys/copy of a key: a secret key", "server: a private key",
+                                   "packed.gz: a secret key", "server.PEM.zst: named like a secret",
                                    "ledger: a database"));
-  // Named by a person it is refused; a name alone is no reason then.
+  // Named by a person it is refused.
   EXPECT_TRUE(fails(list_input_files({(folder_ / "keys/copy of a key").string()}, {}), ErrorKind::kFatal,
                     "copy of a key: is a secret key, which is never taken as text"));
-  EXPECT_THAT(names_of({(folder_ / "keys/miner-1.key").string()}), ElementsAre("miner-1.key"));
+  EXPECT_TRUE(fails(list_input_files({(folder_ / "keys/miner-1.key").string()}, {}), ErrorKind::kFatal,
+                    "miner-1.key: is named like a secret"));
+}
+
+TEST_F(InputFiles, AreTakenThoughAHiddenLinkLeadsToThemFirst) {
+  write_text(folder_ / "dump/a", "");
+  fs::create_directory_symlink("dump", folder_ / ".latest");
+  fs::create_hard_link(folder_ / "dump/a", folder_ / ".a");
+  EXPECT_THAT(names(), ElementsAre("dump/a"));
+}
+
+TEST_F(InputFiles, MayBeAPipeThatSomebodyWritesInto) {
+  const fs::path pipe = folder_ / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_THAT(names_of({pipe.string()}), ElementsAre("pipe"));
 }
 
 TEST_F(InputFiles, AreNothingThatThisProgramMade) {

@@ -1,14 +1,13 @@
 #include "adapters/corpus/never_text.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <string_view>
+#include <system_error>
 
+#include "adapters/corpus/byte_source.h"
 #include "adapters/shards/data_folder.h"
-#include "base/files/descriptor.h"
 #include "base/files/file.h"
 
 namespace templar {
@@ -17,18 +16,12 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kBeginningBytes = 4096;
+constexpr size_t kMostSecretBytes =
+    65536;  // a larger file that begins with a key's text is a text about keys
+constexpr size_t kFewestValueBytes = 16;
 constexpr size_t kKeyDigits = 64;  // a key file's (base/keys): the seed, hexadecimal
 constexpr std::string_view kDatabaseStart{"SQLite format 3\0", 16};
 
-struct SecretSign {
-  std::string_view text;
-  const char* what;
-};
-constexpr std::array<SecretSign, 5> kSecretSigns = {{{"PRIVATE KEY-----", "a private key"},
-                                                     {"PRIVATE KEY BLOCK-----", "a private key"},
-                                                     {"AGE-SECRET-KEY-1", "a private key"},
-                                                     {"aws_secret_access_key", "credentials"},
-                                                     {"AWS_SECRET_ACCESS_KEY=", "credentials"}}};
 constexpr std::array<std::string_view, 11> kSecretNames = {
     "id_rsa", "id_dsa",  "id_ecdsa", "id_ed25519", "credentials", "credentials.json",
     ".netrc", ".pgpass", ".npmrc",   ".pypirc",    "secrets.json"};
@@ -49,6 +42,47 @@ bool is_hexadecimal(std::string_view text) {
   return std::ranges::all_of(text, [](unsigned char c) { return std::isxdigit(c) != 0; });
 }
 
+std::string lower(std::string_view text) {
+  std::string lowered(text);
+  std::ranges::transform(lowered, lowered.begin(), [](unsigned char c) { return std::tolower(c); });
+  return lowered;
+}
+
+// "-----BEGIN ... PRIVATE KEY-----" or "... PRIVATE KEY BLOCK-----" alone on its line.
+bool begins_private_key(std::string_view line) {
+  return line.starts_with("-----BEGIN ") &&
+         (line.ends_with("PRIVATE KEY-----") || line.ends_with("PRIVATE KEY BLOCK-----"));
+}
+
+// "aws_secret_access_key = VALUE", as in a credentials file or a shell's script.
+bool sets_access_key(std::string_view line) {
+  if (line.starts_with("export ")) line = trimmed(line.substr(7));
+  if (!lower(line).starts_with("aws_secret_access_key")) return false;
+  const size_t equals = line.find('=');
+  return equals != std::string_view::npos && trimmed(line.substr(equals + 1)).size() >= kFewestValueBytes;
+}
+
+std::optional<std::string> secret_in(std::string_view content) {
+  const std::string_view word = trimmed(content);
+  if (word.size() == kKeyDigits && is_hexadecimal(word)) return "a secret key";
+  while (!content.empty()) {
+    const size_t end = std::min(content.find('\n'), content.size());
+    const std::string_view line = trimmed(content.substr(0, end));
+    if (begins_private_key(line) || line.starts_with("AGE-SECRET-KEY-1")) return "a private key";
+    if (sets_access_key(line)) return "credentials";
+    content.remove_prefix(std::min(end + 1, content.size()));
+  }
+  return std::nullopt;
+}
+
+bool is_named_like_a_secret(const fs::path& file) {
+  fs::path name = lower(file.filename().string());
+  if (name.extension() == ".gz" || name.extension() == ".zst") name.replace_extension();
+  const std::string text = name.string();
+  return std::ranges::find(kSecretNames, text) != kSecretNames.end() || text.starts_with(".env") ||
+         std::ranges::any_of(kSecretEndings, [&](std::string_view ending) { return text.ends_with(ending); });
+}
+
 }  // namespace
 
 std::optional<std::string> why_never_text_folder(const fs::path& folder) {
@@ -62,32 +96,17 @@ std::optional<std::string> why_never_text_folder(const fs::path& folder) {
 }
 
 std::optional<std::string> why_never_text(const fs::path& file) {
-  // A pipe's beginning would be lost to its reader, and opening one waits for its writer.
-  const Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  struct stat info{};
-  if (!descriptor.valid() || ::fstat(descriptor.get(), &info) != 0 || !S_ISREG(info.st_mode))
-    return std::nullopt;
+  if (is_named_like_a_secret(file)) return "named like a secret";
+  const auto source = open_byte_source(file);
+  if (!source) return std::nullopt;  // its reader will say why
   Bytes bytes(kBeginningBytes);
-  const ReadOutcome read = read_at(descriptor.get(), 0, bytes);
-  if (read.error != 0) return std::nullopt;  // its reader will say why
-  const std::string_view beginning = as_text(ByteView(bytes).first(read.size));
+  const Result<size_t> size = (*source)->read(bytes);
+  if (!size) return std::nullopt;
+  const std::string_view beginning = as_text(ByteView(bytes).first(*size));
   if (beginning.starts_with(kDatabaseStart)) return "a database";
-  const std::string_view word = trimmed(beginning);
-  if (word.size() == kKeyDigits && is_hexadecimal(word)) return "a secret key";
-  for (const auto& [text, what] : kSecretSigns) {
-    if (beginning.find(text) != std::string_view::npos) return what;
-  }
-  return std::nullopt;
-}
-
-std::optional<std::string> why_never_text_by_name(std::string_view name) {
-  std::string lower(name);
-  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
-  const bool is_secret =
-      std::ranges::find(kSecretNames, lower) != kSecretNames.end() || lower.starts_with(".env") ||
-      std::ranges::any_of(kSecretEndings, [&](std::string_view ending) { return lower.ends_with(ending); });
-  if (is_secret) return "named like a secret";
-  return std::nullopt;
+  std::error_code unknown;
+  const bool is_small = fs::file_size(file, unknown) <= kMostSecretBytes && !unknown;
+  return is_small ? secret_in(beginning) : std::nullopt;
 }
 
 }  // namespace templar

@@ -12,12 +12,9 @@ namespace templar {
 // folders of runs, checkpoints and prepared data sets.
 [[nodiscard]] std::optional<std::string> why_never_text_folder(const std::filesystem::path& folder);
 
-// Why a file is no text: secret keys and credentials by their content's beginning, and databases. nullopt
-// where it may be text, or can't be read.
+// Why a file is no text: secret keys and credentials, by its name (".env", "id_ed25519", "server.pem") or by
+// the content of a small file, decompressed; and databases. nullopt where it may be text, or can't be read.
+// Only of regular files: a pipe's beginning would be lost to its reader.
 [[nodiscard]] std::optional<std::string> why_never_text(const std::filesystem::path& file);
-
-// The same by the file's name alone: ".env", "id_ed25519", "credentials", "server.pem". For files that nobody
-// named, such as a folder's.
-[[nodiscard]] std::optional<std::string> why_never_text_by_name(std::string_view name);
 
 }  // namespace templar

@@ -109,6 +109,8 @@ class Preparation {
     TRY_ASSIGN(InputListing listing,
                list_input_files(options_.inputs, {input_extensions(), options_.out, options_.seed}));
     result_.left_out = std::move(listing.left_out);
+    std::ranges::stable_partition(result_.left_out,
+                                  [](const LeftOut& entry) { return entry.reason != "hidden"; });
     TRY(read_files(listing.files));
     if (!tokenizer_) TRY(train_tokenizer());
     TRY(split_.finish());

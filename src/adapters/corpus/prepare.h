@@ -46,7 +46,7 @@ struct PrepareReport {
   DataManifest manifest;
   Hash256 manifest_hash;
   uint64_t files = 0;
-  std::vector<LeftOut> left_out;  // of the inputs' folders
+  std::vector<LeftOut> left_out;  // of the inputs' folders; what is hidden comes last
   uint64_t binary_files_skipped = 0;
   uint64_t bad_lines_skipped = 0;
   uint64_t tokens_dropped = 0;  // at the ends, too few for a sample

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <system_error>
 #include <thread>
+#include <tuple>
 
 #include "base/clock.h"
 #include "base/threads/mutex.h"
@@ -65,12 +66,13 @@ class LimitedStream final : public httplib::Stream {
   }
 
   ssize_t write(const char* bytes, size_t size) override {
-    if (!is_answering_) {
+    const std::string_view line(bytes, size);  // "HTTP/1.1 404 Not Found", and more
+    const char kind = line.size() > kStatusAt ? line[kStatusAt] : '\0';
+    if (!is_answering_ && kind != '1') {  // "100 Continue" is no answer yet
       watch_ = Stopwatch();
-      const std::string_view line(bytes, size);  // "HTTP/1.1 404 Not Found", and more
-      has_refused_ = line.size() > kStatusAt && line[kStatusAt] >= '4';
+      is_answering_ = true;
+      has_refused_ = kind >= '4';
     }
-    is_answering_ = true;
     if (!is_writable()) return -1;
     return ::send(socket_, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
   }
@@ -177,6 +179,7 @@ class LimitedHttpServer::Connections final : public httplib::Server {
   struct Connection {
     Stopwatch since_begin;
     bool is_asking = true;
+    bool is_leaving = false;  // cut off, and not gone yet
   };
 
   bool process_and_close_socket(socket_t socket) override;
@@ -259,16 +262,15 @@ bool LimitedHttpServer::Connections::enter(socket_t socket) {
   const MutexLock lock(mutex_);
   if (ending_) return false;
   if (open_.size() >= limits_.connections) {
-    const auto asking = [](const auto& entry) { return entry.second.is_asking; };
-    auto oldest = open_.end();
-    for (auto entry = open_.begin(); entry != open_.end(); ++entry) {
-      if (!asking(*entry)) continue;
-      if (oldest == open_.end() || entry->second.since_begin.seconds() > oldest->second.since_begin.seconds())
-        oldest = entry;
-    }
-    if (oldest == open_.end()) return false;
+    // Whoever has been asking for longest; where all are being answered, whoever has been for longest.
+    const auto rank = [](const auto& entry) {
+      const Connection& connection = entry.second;
+      return std::tuple(!connection.is_leaving, connection.is_asking, connection.since_begin.seconds());
+    };
+    const auto oldest = std::ranges::max_element(open_, {}, rank);
+    if (oldest->second.is_leaving) return false;
     ::shutdown(oldest->first, SHUT_RDWR);
-    oldest->second.is_asking = false;  // it is on its way out
+    oldest->second.is_leaving = true;
   }
   open_.emplace(socket, Connection());
   return true;
@@ -293,8 +295,12 @@ bool LimitedHttpServer::Connections::process_and_close_socket(socket_t socket) {
     bool goes_on = true;
     while (goes_on && stream.next_request()) {
       bool closed = false;
-      // Called once the request has been read and before its route.
-      const auto begin_answer = [&](httplib::Request&) { set_asking(socket, false); };
+      // Called once the head has been read. Only what has no body has been read whole then.
+      const auto begin_answer = [&](httplib::Request& request) {
+        if (request.method == "GET" || request.method == "HEAD") set_asking(socket, false);
+        // The library asks an answer for as much as a range says, however short the answer is.
+        request.ranges.clear();
+      };
       goes_on = process_request(stream, /*close_connection=*/false, closed, begin_answer) && !closed;
       set_asking(socket, true);
     }

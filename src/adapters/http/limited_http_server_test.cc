@@ -90,6 +90,26 @@ TEST_F(LimitedServer, TakesNoBodyAndNoEndlessHead) {
   EXPECT_EQ(ask(), 200);
 }
 
+TEST_F(LimitedServer, TakesNoRangesBeyondTheAnswer) {
+  start({});
+  for (const char* range : {"bytes=0-99999999", "bytes=5000000-6000000", "bytes=0-,0-,0-,0-", "bytes=2-3"}) {
+    httplib::Client client("127.0.0.1", port_);
+    const auto answer = client.Get("/", httplib::Headers{{"Range", range}});
+    ASSERT_TRUE(answer) << range;
+    EXPECT_EQ(answer->body, "here") << range;
+  }
+}
+
+TEST_F(LimitedServer, AnswersOthersThoughManyHoldBackTheirBodies) {
+  start({.connections = 8, .request_time = milliseconds(60'000), .answer_time = milliseconds(60'000)});
+  std::vector<Descriptor> clients;
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back(say("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n" +
+                          std::string(i % 2 == 0 ? "Expect: 100-continue\r\n" : "") + "\r\n"));
+  }
+  EXPECT_EQ(ask(), 200);
+}
+
 TEST_F(LimitedServer, GivesARequestOnlySoMuchTime) {
   start({.request_time = milliseconds(100)});
   const Descriptor silent = say("");

@@ -68,17 +68,16 @@ Result<Spool> Spool::open(const fs::path& folder, uint64_t max_bytes) {
   TRY(make_folder(folder));
   TRY_ASSIGN(FolderLock lock, FolderLock::take(folder, LockScope::kProcess));
   Spool spool(folder, max_bytes, std::move(lock));
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename().string();
+  TRY_ASSIGN(const std::vector<fs::path> entries, entries_of(folder));
+  for (const fs::path& entry : entries) {
+    const std::string name = entry.filename().string();
     std::error_code ignored;  // a file that can't be looked at is not ours to send
-    if (name.ends_with(kTemporary)) fs::remove(entry.path(), ignored);
+    if (name.ends_with(kTemporary)) fs::remove(entry, ignored);
     std::optional<File> file = parse_name(name);
-    if (!file || !entry.is_regular_file(ignored)) continue;
-    file->size_bytes = entry.file_size(ignored);
-    if (!ignored && spool.path_of(*file) == entry.path()) spool.files_.push_back(*file);
+    if (!file || !fs::is_regular_file(entry, ignored)) continue;
+    file->size_bytes = fs::file_size(entry, ignored);
+    if (!ignored && spool.path_of(*file) == entry) spool.files_.push_back(*file);
   }
-  if (error) return fatal_error("spool folder " + folder.string() + ": " + error.message());
   std::ranges::sort(spool.files_, {}, &File::sequence);
   for (const File& file : spool.files_) {
     spool.bytes_ += file.size_bytes;

@@ -157,9 +157,9 @@ Result<FolderShardSource::Description> describe_by_names(const fs::path& folder,
     files.samples = arrays.ids.values.size();
     description.shards.push_back(std::move(files));
   }
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename().string();
+  TRY_ASSIGN(const std::vector<fs::path> entries, entries_of(folder));
+  for (const fs::path& entry : entries) {
+    const std::string name = entry.filename().string();
     const bool is_shard = name.starts_with("train_") && name.ends_with(".npy");
     // A shard behind a gap would be left out without a word, and the node would train on other data than the
     // rest.
@@ -168,7 +168,6 @@ Result<FolderShardSource::Description> describe_by_names(const fs::path& folder,
                                      (folder / train_file_name(description.shards.size())).string(), name));
     }
   }
-  if (error) return fatal_error(folder.string() + ": " + error.message());
   if (description.shards.empty()) {
     return fatal_error(fmt::format("{}: no data set here, neither {} nor {}", folder.string(), kManifestFile,
                                    train_file_name(0)));

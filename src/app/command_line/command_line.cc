@@ -58,8 +58,9 @@ void restrict_values(CLI::Option& option, const AllowedValues& allowed) {
 
 // CLI11 takes "-1" for the largest number without a sign, "nan" for a number, and "0x10" for 16.
 template <typename Number>
-std::string why_no_number(const std::string& text) {
+std::string why_no_number(std::string& text) {
   Number number{};
+  if (text.starts_with('+')) text.erase(0, 1);  // from_chars takes none
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
   const bool whole = failure == std::errc() && end == text.data() + text.size();
   if constexpr (std::is_floating_point_v<Number>) {
@@ -73,6 +74,7 @@ std::string why_no_number(const std::string& text) {
 
 // "16MB", "512KiB", "1.5 GB", or a plain number of bytes.
 std::optional<uint64_t> size_of_text(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);  // from_chars takes none
   double number = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (failure != std::errc() || !(number >= 0)) return std::nullopt;
@@ -84,11 +86,9 @@ std::optional<uint64_t> size_of_text(std::string_view text) {
     return bad == std::errc() && last == end ? std::optional(bytes) : std::nullopt;
   }
   std::ranges::transform(unit, unit.begin(), [](unsigned char c) { return std::tolower(c); });
-  const bool is_binary = unit.ends_with("ib");
-  if (is_binary)
-    unit.erase(unit.size() - 2);
-  else if (unit.ends_with('b'))
-    unit.pop_back();
+  if (unit.ends_with('b')) unit.pop_back();
+  const bool is_binary = unit.ends_with('i');
+  if (is_binary) unit.pop_back();
   const size_t power = std::string_view(" kmgtpe").find(unit.empty() ? " " : unit);
   if (unit.size() > 1 || power == std::string_view::npos || (is_binary && power == 0)) return std::nullopt;
   const double bytes = number * std::pow(is_binary ? 1024.0 : 1000.0, static_cast<double>(power));

@@ -151,6 +151,8 @@ TEST(CommandLine, ReadsSizesWithUnits) {
                                                                    {"1.5k", 1500},
                                                                    {"16MB", 16'000'000},
                                                                    {"512KiB", 524'288},
+                                                                   {"64Mi", 67'108'864},
+                                                                   {"16mb", 16'000'000},
                                                                    {"2 gib", uint64_t{2} << 30},
                                                                    {"18446744073709551615", UINT64_MAX}}) {
     const Outcome outcome = run_verb_with({"--size", text});

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <httplib.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -41,7 +42,8 @@ void send(httplib::Response& response, std::shared_ptr<const std::string> body, 
   const size_t size = body->size();
   response.set_content_provider(
       size, type, [body = std::move(body)](size_t offset, size_t length, httplib::DataSink& sink) {
-        return sink.write(body->data() + offset, length);
+        const std::string_view part = std::string_view(*body).substr(std::min(offset, body->size()), length);
+        return part.size() == length && sink.write(part.data(), part.size());
       });
 }
 

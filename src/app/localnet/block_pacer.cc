@@ -32,12 +32,20 @@ double BlockPacer::longest_window() const {
   return window_seconds_.empty() ? 0 : *std::ranges::max_element(window_seconds_);
 }
 
+// Those who did not publish in an earlier window either are waited for only as long as they are worth a word.
+double BlockPacer::longest_wait(const std::vector<std::string>& missing) const {
+  const double longest = std::max(longest_window(), others_seconds_);
+  const double notice = std::max(patience_.notice_seconds, 2 * longest);
+  const bool all_late =
+      std::ranges::all_of(missing, [&](const std::string& name) { return late_.contains(name); });
+  if (all_late) return notice;
+  if (longest == 0) return patience_.first_window_seconds;
+  return std::max(patience_.shortest_seconds, patience_.times_longest_window * longest);
+}
+
 bool BlockPacer::is_given_up(int64_t window, const std::vector<std::string>& missing) {
   const double seconds = since_block_.seconds();
-  const double longest = longest_window();
-  const double at_most = window_seconds_.empty()
-                             ? patience_.first_window_seconds
-                             : std::max(patience_.shortest_seconds, patience_.times_longest_window * longest);
+  const double at_most = longest_wait(missing);
   const auto name_missing = [&](const char* what) {
     log(LogLevel::kWarning, "localnet", what,
         {{"window", window},
@@ -47,9 +55,11 @@ bool BlockPacer::is_given_up(int64_t window, const std::vector<std::string>& mis
   };
   if (seconds >= at_most) {
     name_missing("window ended without a contribution of");
+    late_.insert(missing.begin(), missing.end());
     return true;
   }
-  if (named_window_ < window && seconds >= std::max(patience_.notice_seconds, 2 * longest)) {
+  const double notice = std::max(patience_.notice_seconds, 2 * longest_window());
+  if (named_window_ < window && seconds >= notice) {
     named_window_ = window;
     name_missing("window is held up by");
   }
@@ -61,6 +71,16 @@ Status BlockPacer::make_due_blocks(const FindMissing& find_missing) {
   if (!window) return make_block(kGenesisMs);
   if (*window > 0) TRY(make_blocks_until_closed(*window - 1));
   TRY_ASSIGN(const std::vector<std::string> missing, find_missing(*window));
+  if (*window >= windows_) {  // nobody trains in it: what the nodes wait for is the last window's record
+    const bool waits = !missing.empty() && since_block_.seconds() < patience_.shortest_seconds;
+    return waits ? Status() : make_blocks_until_closed(*window);
+  }
+  if (missing.size() != missing_before_) {
+    if (missing.size() < missing_before_) others_seconds_ = since_block_.seconds();
+    missing_before_ = missing.size();
+  }
+  std::erase_if(late_,
+                [&](const std::string& name) { return std::ranges::find(missing, name) == missing.end(); });
   if (missing.empty()) {
     window_seconds_.push_back(since_block_.seconds());
     if (window_seconds_.size() > kWindowsRemembered) window_seconds_.pop_front();
@@ -82,6 +102,8 @@ Status BlockPacer::make_blocks_until_closed(int64_t window) {
 
 Status BlockPacer::make_block(TimestampMs time_ms) {
   since_block_ = Stopwatch();
+  others_seconds_ = 0;
+  missing_before_ = 0;
   const auto block = maker_.make_block(time_ms);
   if (!block) return std::unexpected(block.error());
   return {};

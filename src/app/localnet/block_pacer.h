@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,12 +53,17 @@ class BlockPacer {
   // Whether the window's time is over; names those who are missing once, and again when it is.
   [[nodiscard]] bool is_given_up(int64_t window, const std::vector<std::string>& missing);
   [[nodiscard]] double longest_window() const;
+  [[nodiscard]] double longest_wait(const std::vector<std::string>& missing) const;
 
   const Patience patience_;
   const WindowClock clock_;
   Stopwatch since_block_;
   std::deque<double> window_seconds_;  // of the newest windows that all published in
   int64_t named_window_ = -1;          // the newest that those who are missing were named in
+  std::set<std::string> late_;         // who did not publish in the newest window that was given up
+  // Of the window that is open: how many were missing, and when the newest of the others had published.
+  size_t missing_before_ = 0;
+  double others_seconds_ = 0;
 };
 
 }  // namespace templar

@@ -28,6 +28,7 @@ constexpr double kRestartDelaySeconds = 0.2;
 constexpr int kQuickEndSeconds = 10;
 constexpr int kMostQuickEnds = 20;
 constexpr double kRetrySeconds = 0.5;
+constexpr double kLongestEndSeconds = 60;
 constexpr double kStopSeconds = 30;  // a node that saves a large model on its way out
 
 struct Supervised {
@@ -101,6 +102,26 @@ class Supervisor {
         {{"reason", made.error().message}});
     since_failure_ = Stopwatch();
     return {};
+  }
+
+  // Once validator and evaluator have finished, a miner that does not come to the end either stands still or
+  // waits for what nobody publishes any more.
+  void leave_miners_behind() {
+    const auto is_awaited = [](const Supervised& supervised) {
+      return !supervised.finished && supervised.node->role != NodeRole::kMiner;
+    };
+    if (all_finished() || std::ranges::any_of(nodes_, is_awaited)) return;
+    if (!since_others_finished_) since_others_finished_ = Stopwatch();
+    if (since_others_finished_->seconds() < kLongestEndSeconds) return;
+    for (Supervised& supervised : nodes_) {
+      if (supervised.finished) continue;
+      log(LogLevel::kWarning, "localnet", "miner did not come to the end of the run and is stopped",
+          {{"node", supervised.node->name}});
+      if (supervised.process) supervised.process->request_stop();
+      if (supervised.process) supervised.process->wait(kStopSeconds);
+      supervised.process.reset();
+      supervised.finished = true;
+    }
   }
 
   [[nodiscard]] bool all_finished() const {
@@ -187,7 +208,8 @@ class Supervisor {
   FileObjectStore store_;
   BlockPacer pacer_;
   std::vector<Supervised> nodes_;
-  std::optional<Stopwatch> since_failure_;  // of making a block, while it fails
+  std::optional<Stopwatch> since_others_finished_;  // validator and evaluator, at the end of the run
+  std::optional<Stopwatch> since_failure_;          // of making a block, while it fails
 };
 
 // Drives the baseline on a thread of its own in this process.
@@ -229,6 +251,7 @@ Status run_processes(const LocalRun& run, const LocalnetOptions& options, const 
   Stopwatch since_tick;
   while (!should_stop()) {
     TRY(supervisor.keep_running());
+    supervisor.leave_miners_behind();
     if (supervisor.all_finished() && (!baseline || baseline->finished())) break;
     if (!supervisor.all_finished()) TRY(supervisor.make_due_blocks());
     if (since_tick.seconds() > 0.2) {

@@ -87,6 +87,10 @@ Status prepare_text(const LocalnetOptions& options, const RunSpec& spec, const s
                              .extensions = options.extensions,
                              .seed = spec.seed});
   if (!prepared) return std::unexpected(prepared.error());
+  if (const auto& left_out = prepared->left_out; !left_out.empty()) {
+    progress(fmt::format("left out {} files and folders, such as {}: {}", left_out.size(),
+                         left_out.front().path.string(), left_out.front().reason));
+  }
   return {};
 }
 
@@ -189,12 +193,24 @@ Status agree_on_origin(const LocalnetOptions& options, const SayProgress& progre
   return write_file_atomically(file, write_run_origin(now));
 }
 
-Status write_origin(const LocalnetOptions& options) {
+// Of a run that begins: what it is made of. With everything of the data judged that can be, so that a call
+// that will be refused removes nothing.
+Result<RunOrigin> judge_beginning(const LocalnetOptions& options, RunSpec spec) {
   RunOrigin origin{.text = std::nullopt, .precision = options.precision};
-  if (given_data_folder(options).empty()) {
-    TRY_ASSIGN(origin.text, describe_text(text_of(options)));
+  if (!options.bootstrap.empty()) {
+    const auto manifest = read_manifest(checkpoint_in_folder(options.bootstrap));
+    if (!manifest) return fatal_error("--bootstrap: " + manifest.error().message);
   }
-  return write_file_atomically(options.out / kRunOriginFile, write_run_origin(origin));
+  const std::filesystem::path given = given_data_folder(options);
+  if (given.empty()) {
+    TRY_ASSIGN(origin.text, describe_text(text_of(options)));
+    if (origin.text->files == 0) return fatal_error("no text found in " + origin.text->described);
+    return origin;
+  }
+  TRY_ASSIGN(const auto shards, open_data_folder(given, {}));
+  if (const auto hash = shards->manifest_hash()) spec.data.manifest_hash = hash->hex();
+  TRY(check_data(spec, *shards, given));
+  return origin;
 }
 
 // A shard that was damaged would be trained on without anybody noticing.
@@ -316,15 +332,15 @@ void use_demo_settings(RunSpec& spec) {
 namespace {
 
 // In a folder that is there and locked.
-Result<LocalRun> open_in_folder(const LocalnetOptions& options, RunSpec spec, FolderLock lock,
-                                const SayProgress& progress) {
+Result<LocalRun> open_in_folder(const LocalnetOptions& options, RunSpec spec,
+                                std::shared_ptr<const FolderLock> lock, const SayProgress& progress) {
   LocalRun run{.folder = options.out,
                .spec = {},
                .data_folder = {},
                .nodes = {},
                .windows = options.windows,
                .resumed = is_there(options.out / "run_spec.json"),
-               .lock = std::make_shared<const FolderLock>(std::move(lock))};
+               .lock = std::move(lock)};
   TRY_ASSIGN(run.data_folder, find_data(options, spec, progress));
   TRY_ASSIGN(const auto shards, open_data_folder(run.data_folder, {}));
   if (const auto hash = shards->manifest_hash()) spec.data.manifest_hash = hash->hex();
@@ -349,9 +365,14 @@ Result<LocalRun> open_local_run(const LocalnetOptions& options, const SayProgres
   TRY_ASSIGN(bool resumes, holds_run(options.out));
   if (options.fresh) TRY(check_fresh(options));
   TRY(check_inputs(options, resumes && !options.fresh));
+  std::optional<RunOrigin> origin;
+  if (!resumes || options.fresh) {
+    TRY_ASSIGN(origin, judge_beginning(options, spec));
+  }
   const bool made_folder = !is_there(options.out);
   TRY(make_folder(options.out));
-  TRY_ASSIGN(FolderLock lock, wait_for_folder(options.out, progress));
+  TRY_ASSIGN(FolderLock taken, wait_for_folder(options.out, progress));
+  const auto lock = std::make_shared<const FolderLock>(std::move(taken));
   TRY_ASSIGN(resumes, holds_run(options.out));  // another localnet may have begun one meanwhile
   if (options.fresh && resumes) {
     TRY(remove_earlier_run(options.out, progress));
@@ -359,13 +380,14 @@ Result<LocalRun> open_local_run(const LocalnetOptions& options, const SayProgres
   }
   if (resumes) {
     TRY(agree_on_origin(options, progress));
-    return open_in_folder(options, spec, std::move(lock), progress);
+    return open_in_folder(options, spec, lock, progress);
   }
-  const Status described = write_origin(options);
-  Result<LocalRun> run = described ? open_in_folder(options, spec, std::move(lock), progress)
-                                   : std::unexpected(described.error());
+  if (!origin) return fatal_error(options.out.string() + ": its run was removed meanwhile; try again");
+  const Status written = write_file_atomically(options.out / kRunOriginFile, write_run_origin(*origin));
+  Result<LocalRun> run =
+      written ? open_in_folder(options, spec, lock, progress) : std::unexpected(written.error());
   if (run) return run;
-  // What a call that is refused has made must not look like a run to the next one.
+  // What a call that is refused has made must not look like a run to the next one. The lock is still held.
   TRY(remove_earlier_run(options.out, progress));
   std::error_code ignored;  // where more lies in the folder, it stays
   std::filesystem::remove(options.out / FolderLock::kFileName, ignored);

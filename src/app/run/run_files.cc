@@ -9,6 +9,7 @@
 
 #include "adapters/shards/data_folder.h"
 #include "base/files/file.h"
+#include "base/files/file_writer.h"
 
 namespace templar {
 namespace {
@@ -58,6 +59,7 @@ bool is_data_file(std::string_view name) {
 
 // Whether a run makes an entry of that name in that folder of its own.
 bool is_own_entry(std::string_view folder, std::string_view name) {
+  if (is_unfinished_file(name)) return true;
   if (folder == "keys") return is_node_file(name, ".key");
   if (folder == "store") return name.starts_with("node-") || name == "bootstrap" || name == ".tmp";
   if (folder == "state") return is_node_name(name);
@@ -124,6 +126,11 @@ Status check_removal(const fs::path& folder, std::span<const NamedPath> needed) 
   std::vector<NamedPath> all(needed.begin(), needed.end());
   std::error_code error;
   all.push_back({"the current folder", fs::current_path(error)});
+  for (const std::string_view name : kFolders) {
+    // What it leads to is somebody's, and what a run left there would be taken for the new one's.
+    if (fs::is_symlink(folder / name, error))
+      return fatal_error((folder / name).string() + ": is a link, and --fresh removes nothing behind links");
+  }
   const fs::path root = resolved(folder);
   for (const NamedPath& named : all) {
     const fs::path path = resolved(named.path);
@@ -171,7 +178,8 @@ Status refuse_own_file(const fs::path& path, WrittenAs written) {
     const std::string inside = real.lexically_relative(folder).begin()->string();
     const bool is_expected = written == WrittenAs::kWatching && (inside == "metrics" || inside == "logs");
     const bool is_runs = is_run_folder(folder) && is_own_name(inside) && !is_expected;
-    const bool is_sets = is_there(folder / kManifestFile) && is_there(real) &&
+    // Of a checkpoint or a data set only the files right beside its manifest.
+    const bool is_sets = folder == real.parent_path() && is_there(folder / kManifestFile) && is_there(real) &&
                          (is_exported_file(inside) || is_data_file(inside));
     if (!is_runs && !is_sets) continue;
     return fatal_error(fmt::format("{}: belongs to the {} in {}; choose another place", path.string(),

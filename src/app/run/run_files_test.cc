@@ -96,6 +96,7 @@ TEST_F(RunFiles, AreNotWhatLinksLeadTo) {
   fs::create_directory_symlink("../elsewhere", run_ / "metrics");
   EXPECT_THAT(remove_run(run_).value(), ElementsAre(run_ / "metrics"));
   EXPECT_TRUE(fs::exists(folder_ / "elsewhere/miner-1.jsonl"));
+  EXPECT_TRUE(fails(check_removal(run_, {}), ErrorKind::kFatal, "metrics: is a link"));
 }
 
 TEST_F(RunFiles, TellWhetherARunHasBegun) {
@@ -152,6 +153,12 @@ TEST_F(RunFiles, AreNotWrittenOver) {
   EXPECT_FALSE(refuse_own_file(run_ / "logs/miner-1.log"));
   EXPECT_TRUE(refuse_own_file(run_ / "logs/miner-1.log", WrittenAs::kWatching));
   EXPECT_FALSE(refuse_own_file(run_ / "ledger.db", WrittenAs::kWatching));
+}
+
+TEST_F(RunFiles, AreNotWhatLiesBelowAStrangersManifest) {
+  write_text(folder_ / "project/manifest.json", "{}");
+  write_text(folder_ / "project/models/run/metrics/localnet.jsonl", "");
+  EXPECT_TRUE(refuse_own_file(folder_ / "project/models/run/metrics/localnet.jsonl", WrittenAs::kWatching));
 }
 
 TEST_F(RunFiles, AreNoOtherThanACheckpointsThatLiesByItself) {

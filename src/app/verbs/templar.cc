@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <string>
 #include <system_error>
 
 #include "app/terminal/tell.h"
@@ -24,24 +25,25 @@ constexpr int kFailureExitCode = 1;
 
 // What std::terminate is called for: an exception that nobody caught, on whatever thread.
 [[noreturn]] void end_with_reason() {
-  const char* reason = "an exception of an unknown kind";
+  std::string reason = "an exception that nobody caught";
   if (const std::exception_ptr current = std::current_exception()) {
     try {
       std::rethrow_exception(current);
     } catch (const std::exception& failure) {
       reason = failure.what();
-      tell(fmt::format("error: {}\n", reason));
-      ::_exit(kFailureExitCode);
     }
   }
-  tell(reason);
+  tell(fmt::format("error: {}\n", reason));
   ::_exit(kFailureExitCode);
 }
 
 // What could not be written is missing in what somebody goes on with.
 int after_output(int exit_code) {
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_code;
-  tell(fmt::format("error: standard output: {}\n", std::generic_category().message(errno)));
+  const bool flushed = std::fflush(stdout) == 0;
+  const int failure = errno;
+  if (flushed && std::ferror(stdout) == 0) return exit_code;
+  tell(fmt::format("error: standard output: {}\n",
+                   flushed ? "not all could be written" : std::generic_category().message(failure)));
   return exit_code == 0 ? kFailureExitCode : exit_code;
 }
 

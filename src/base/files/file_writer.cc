@@ -6,6 +6,8 @@
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
+#include <cstdlib>
 #include <string>
 #include <system_error>
 
@@ -69,13 +71,20 @@ Result<AtomicFileWriter> AtomicFileWriter::create(const fs::path& target) {
   }
 }
 
+bool is_unfinished_file(std::string_view name) {
+  return name.starts_with(kTemporaryStart) && name.ends_with(kTemporaryEnd);
+}
+
 void remove_unfinished_files(const fs::path& folder) {
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     const std::string name = entry->path().filename().string();
+    if (!is_unfinished_file(name)) continue;
+    // Whoever still lives may be writing it. Its number is all digits from the start's end on.
+    const int writer = std::atoi(name.c_str() + kTemporaryStart.size());
+    if (writer > 0 && (::kill(writer, 0) == 0 || errno != ESRCH)) continue;
     std::error_code ignored;  // what can't be removed stays, and harms nobody
-    if (name.starts_with(kTemporaryStart) && name.ends_with(kTemporaryEnd))
-      fs::remove(entry->path(), ignored);
+    fs::remove(entry->path(), ignored);
   }
 }
 

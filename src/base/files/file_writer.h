@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "base/files/descriptor.h"
@@ -38,7 +39,10 @@ class AtomicFileWriter {
   uint64_t size_bytes_ = 0;
 };
 
-// Removes what writers that were killed left in the folder. For a folder that nobody else writes to now.
+// Whether a file of that name is one that a writer has begun and not committed.
+[[nodiscard]] bool is_unfinished_file(std::string_view name);
+
+// Removes what writers that were killed left in the folder; a living process' files stay.
 void remove_unfinished_files(const std::filesystem::path& folder);
 
 }  // namespace templar

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/files/file.h"
 #include "base/log/log.h"
 #include "core/consensus/possession.h"
 #include "core/protocol/object_keys.h"
@@ -120,6 +121,8 @@ Result<Progress> Miner::train_window() {
     TRY_ASSIGN(std::optional<Bytes> contribution, make_contribution(plan));
     if (!contribution) {
       contributed_window_ = plan.window;  // given up: the window goes on without this miner
+      unpublished_.reset();               // of an earlier window, if the store was away for all of it
+      save_where_it_stands();
       return Progress::kWorked;
     }
     unpublished_ = {.window = plan.window, .bytes = *std::move(contribution)};
@@ -207,7 +210,9 @@ Status Miner::apply(const std::vector<Contribution>& accepted) {
     trainer_.forget_feedback();
     save_where_it_stands();
   }
-  return replica_.close_window(accepted);
+  TRY(replica_.close_window(accepted));
+  if (unpublished_ && unpublished_->window < replica_.window()) unpublished_.reset();
+  return {};
 }
 
 // With every window one contribution becomes too old, so nothing needs to be listed. A failure leaves an old
@@ -254,33 +259,49 @@ void Miner::save_where_it_stands() {
       {{"uid", self_.uid}, {"window", replica_.window()}, {"reason", saved.error().message}});
 }
 
+// What is not synced to the disk stands beside what is: a power cut may tear it.
+std::filesystem::path Miner::latest_state_file() const {
+  std::filesystem::path file = options_.state_file;
+  file += ".latest";
+  return file;
+}
+
 Status Miner::write_own_state(Durability durability) {
   TRY_ASSIGN(const OptimiserState optimiser, replica_.engine().optimiser_state());
   const MinerState state{.window = first_untrained_window(),
                          .iterations = trainer_.iterations,
                          .contribution = unpublished_ ? unpublished_->bytes : Bytes()};
-  return save_miner_state({options_.state_file, environment_.run_id, environment_.layout}, state,
-                          trainer_.feedback(), optimiser, durability);
+  const bool is_synced = durability == Durability::kPowerCut;
+  const std::filesystem::path file = is_synced ? options_.state_file : latest_state_file();
+  TRY(save_miner_state({file, environment_.run_id, environment_.layout}, state, trainer_.feedback(),
+                       optimiser, durability));
+  if (!is_synced) return {};
+  std::error_code error;
+  std::filesystem::remove(latest_state_file(), error);  // older now
+  return error ? file_error(latest_state_file(), error.value()) : Status();
 }
 
 Status Miner::load_own_state() {
   own_state_loaded_ = true;
   if (options_.state_file.empty()) return {};
-  std::optional<MinerState> state;
-  const Status loaded = replica_.engine().edit_optimiser_state([&](OptimiserState& optimiser) -> Status {
-    TRY_ASSIGN(state, load_miner_state({options_.state_file, environment_.run_id, environment_.layout},
-                                       trainer_.feedback(), optimiser));
-    return {};
-  });
-  TRY(fail_unless_skip(loaded));
-  if (!loaded) {
-    log(LogLevel::kWarning, "miner", "own state is unusable: starting with fresh moments",
-        {{"uid", self_.uid}, {"reason", loaded.error().message}});
-  } else if (state) {
-    feedback_ended_before_ = state->window;
-    trainer_.iterations = state->iterations;
-    if (!state->contribution.empty())
-      unpublished_ = {.window = state->window - 1, .bytes = std::move(state->contribution)};
+  for (const std::filesystem::path& file : {latest_state_file(), options_.state_file}) {
+    std::optional<MinerState> state;
+    const Status loaded = replica_.engine().edit_optimiser_state([&](OptimiserState& optimiser) -> Status {
+      TRY_ASSIGN(state, load_miner_state({file, environment_.run_id, environment_.layout},
+                                         trainer_.feedback(), optimiser));
+      return {};
+    });
+    TRY(fail_unless_skip(loaded));
+    if (!loaded) {
+      log(LogLevel::kWarning, "miner", "own state is unusable: going on without it",
+          {{"uid", self_.uid}, {"reason", loaded.error().message}});
+    } else if (state) {
+      feedback_ended_before_ = state->window;
+      trainer_.iterations = state->iterations;
+      if (!state->contribution.empty())
+        unpublished_ = {.window = state->window - 1, .bytes = std::move(state->contribution)};
+      return {};
+    }
   }
   return {};
 }
@@ -309,7 +330,11 @@ Status Miner::settle_own_state(const CatchUpReport& report) {
   // What the feedback has gone through is not trained again, also after a restart: it would enter it twice.
   const int64_t contributed_before = feedback_ended_before_.value_or(0) - (is_due ? 1 : 0);
   if (fits) contributed_window_ = std::max(contributed_window_, contributed_before - 1);
-  if (!fits || ended) trainer_.forget_feedback();
+  if (!fits || ended) {
+    trainer_.forget_feedback();
+    if (feedback_ended_before_ || report.checkpoint_window)
+      save_where_it_stands();  // or a restart brings it back
+  }
   if (report.moved()) trained_.window = -1;  // what was trained started from the model before
   return {};
 }

@@ -64,6 +64,7 @@ class Miner {
   [[nodiscard]] Status load_own_state();
   [[nodiscard]] Status settle_own_state(const CatchUpReport& report);
   [[nodiscard]] Result<bool> is_unpublished_due(bool feedback_fits) const;
+  [[nodiscard]] std::filesystem::path latest_state_file() const;
   [[nodiscard]] Status write_own_state(Durability durability);
   // A state that can't be written is logged: the run goes on without.
   void save_where_it_stands();

@@ -108,7 +108,7 @@ TEST_F(MinersOwnState, GoesOnWithFreshMomentsWhereItsStateIsUnusable) {
   MinerNode node(world_, kMiner, {.state_file = folder_ / "state"});
   ASSERT_TRUE(waits(node));
   EXPECT_TRUE(world_.ports.contribution_hash(kMiner, 0));
-  EXPECT_EQ(logs_.count("own state is unusable: starting with fresh moments"), 1u);
+  EXPECT_EQ(logs_.count("own state is unusable: going on without it"), 1u);
 }
 
 }  // namespace
