@@ -311,7 +311,7 @@ Status Miner::load_own_state() {
 Status Miner::settle_own_state(const CatchUpReport& report) {
   if (!own_state_loaded_) {
     TRY(load_own_state());
-  } else if (report.checkpoint_window) {
+  } else if (own_state_settled_ && report.checkpoint_window) {
     // In a running process a checkpoint takes the place of a model that was wrong or far behind, and the
     // feedback was made from that one. After a restart it only brings the model back.
     feedback_ended_before_.reset();
@@ -336,6 +336,7 @@ Status Miner::settle_own_state(const CatchUpReport& report) {
       save_where_it_stands();  // or a restart brings it back
   }
   if (report.moved()) trained_.window = -1;  // what was trained started from the model before
+  own_state_settled_ = true;
   return {};
 }
 

@@ -81,7 +81,8 @@ class Miner {
   WindowTimeline timeline_;
   Registration self_;
   bool in_run_ = false;
-  bool own_state_loaded_ = false;  // from the file, if there is one
+  bool own_state_loaded_ = false;   // from the file, if there is one
+  bool own_state_settled_ = false;  // has been compared with the model that a catch-up led to, once
   // The first window after those in the feedback: first_untrained_window() when the miner left the
   // run, in this process or in the one that wrote the file. nullopt: the feedback belongs to another model
   // and does not count.
