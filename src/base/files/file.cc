@@ -79,7 +79,8 @@ Status make_folder(const std::filesystem::path& path) {
     TRY(make_folder(path.parent_path()));
     made = std::filesystem::create_directory(path, error);
   }
-  if (error) return fatal_error(path.string() + ": " + error.message());
+  if (error == std::errc::file_exists) return file_error(path, ENOTDIR);  // something else has the name
+  if (error) return file_error(path, error.value());
   if (!made) return {};
   return sync_path(path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
 }

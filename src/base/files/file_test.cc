@@ -51,6 +51,14 @@ TEST(ReadFile, ReadsPipesAndTheKernelsFilesToTheirEnd) {
   EXPECT_TRUE(as_text(read_file("/proc/self/status", 1 << 16).value()).starts_with("Name:"));
 }
 
+TEST(MakeFolder, SaysWhatIsInItsPlace) {
+  const TemporaryFolder folder;
+  ASSERT_TRUE(write_file_atomically(folder / "file", "x"));
+  for (const char* name : {"file", "file/below", "file/below/that"})
+    EXPECT_TRUE(fails(make_folder(folder / name), ErrorKind::kFatal, "Not a directory")) << name;
+  EXPECT_EQ(text_of(folder / "file"), "x");
+}
+
 TEST(WriteFileAtomically, ReplacesWhatLinksLeadTo) {
   const TemporaryFolder folder;
   ASSERT_TRUE(make_folder(folder / "there"));
