@@ -18,7 +18,8 @@ namespace templar {
 struct MinerOptions {
   int threads = 1;                      // for codec, outer step and hashing; the engine has its own
   std::optional<int64_t> until_window;  // finished once the model is the start of this window
-  std::filesystem::path state_file;     // the miner's own part of its state; empty: kept in memory only
+  std::filesystem::path state_file;     // the miner's own part of its state, "STATE_FILE.latest" beside it;
+                                        // empty: kept in memory only
   // For pseudo-gradients as they are before compression; empty: none are written.
   std::filesystem::path dump_folder;
 };

@@ -103,6 +103,26 @@ TEST_F(MinersOwnState, PublishesAfterARestartWhatItHadTrained) {
             without_a_stop.engine->optimiser_state().value().updates);
 }
 
+// A power cut has torn the newest file, which was not synced; the one before is whole.
+TEST_F(MinersOwnState, GoesOnWithTheSyncedFileWhereTheNewestIsTorn) {
+  const MinerOptions options{.state_file = folder_ / "state"};
+  int64_t updates = 0;
+  {
+    MinerNode node(world_, kMiner, options);
+    ASSERT_TRUE(waits(node));
+    EXPECT_TRUE(std::filesystem::exists(folder_ / "state.latest"));
+    ASSERT_TRUE(node.miner.save());
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "state.latest")) << "it is older now";
+    updates = node.engine->optimiser_state().value().updates;
+  }
+  ASSERT_TRUE(write_file_atomically(folder_ / "state.latest", "torn"));
+  MinerNode restarted(world_, kMiner, options);
+  ASSERT_TRUE(waits(restarted));
+  EXPECT_EQ(restarted.engine->optimiser_state().value().updates, updates);
+  EXPECT_GT(updates, 0);
+  EXPECT_EQ(logs_.count("own state is unusable: going on without it"), 1u);
+}
+
 TEST_F(MinersOwnState, GoesOnWithFreshMomentsWhereItsStateIsUnusable) {
   ASSERT_TRUE(write_file_atomically(folder_ / "state", "rubbish"));
   MinerNode node(world_, kMiner, {.state_file = folder_ / "state"});
