@@ -14,4 +14,7 @@ namespace templar {
 // The text with U+FFFD in place of each byte that is no part of a character.
 [[nodiscard]] std::string valid_utf8(std::string_view text);
 
+// A to Z become a to z; all else stays.
+[[nodiscard]] std::string ascii_lower(std::string_view text);
+
 }  // namespace templar

@@ -27,5 +27,10 @@ TEST(Utf8, ReplacesTheBytesOfNoCharacter) {
   EXPECT_EQ(valid_utf8(""), "");
 }
 
+TEST(AsciiLower, LowersLettersOfAsciiAlone) {
+  EXPECT_EQ(ascii_lower("A.ZST-@[`{"), "a.zst-@[`{");
+  EXPECT_EQ(ascii_lower("\xc3\x84"), "\xc3\x84");
+}
+
 }  // namespace
 }  // namespace templar

@@ -38,7 +38,12 @@ Result<HeldoutReport> evaluate_heldout(const ShardSource& shards, Engine& engine
     for (int64_t i = first; i < std::min(first + kBatch, wanted); ++i) {
       const auto sample = shard.sample(static_cast<uint64_t>(i * available / wanted));
       samples.tokens.insert(samples.tokens.end(), sample.begin(), sample.end());
-      if (tokenizer != nullptr) total.predicted_bytes += predicted_bytes(*tokenizer, sample);
+      // The source's own bytes where they are known: a tokenizer may give back others than it was given.
+      if (const auto bytes = shard.source_bytes(static_cast<uint64_t>(i * available / wanted))) {
+        total.predicted_bytes += static_cast<int64_t>(*bytes);
+      } else if (tokenizer != nullptr) {
+        total.predicted_bytes += predicted_bytes(*tokenizer, sample);
+      }
     }
     TRY_ASSIGN(const EvaluationReport part, engine.evaluate(samples.batch()));
     total.loss_sum += part.loss_sum;

@@ -17,7 +17,8 @@ struct HeldoutReport : EvaluationReport {
 };
 
 // Over samples spread evenly over the held-out set, at most that many (0: all), in batches of at most 16.
-// Bytes are counted by decoding, where there is a tokenizer. Fails as the engine and the shards do.
+// Bytes are those of the source text where the data set says them, else counted by decoding where there is a
+// tokenizer. Fails as the engine and the shards do.
 [[nodiscard]] Result<HeldoutReport> evaluate_heldout(const ShardSource& shards, Engine& engine,
                                                      int64_t max_samples,
                                                      const Tokenizer* tokenizer = nullptr);

@@ -70,12 +70,15 @@ ShardContent random_shard(Random& random, uint64_t samples, uint64_t sequence_le
 }  // namespace
 
 Shard::Shard(std::shared_ptr<const void> storage, std::span<const uint32_t> tokens,
-             std::span<const uint64_t> sample_ids, uint64_t sequence_length)
+             std::span<const uint64_t> sample_ids, uint64_t sequence_length,
+             std::span<const uint64_t> source_bytes)
     : storage_(std::move(storage)),
       tokens_(tokens),
       sample_ids_(sample_ids),
-      sequence_length_(sequence_length) {
+      sequence_length_(sequence_length),
+      source_bytes_(source_bytes) {
   CHECK(sequence_length > 0 && tokens.size() == sample_ids.size() * sequence_length);
+  CHECK(source_bytes.empty() || source_bytes.size() == sample_ids.size());
 }
 
 std::span<const uint32_t> Shard::sample(uint64_t index) const {
@@ -86,6 +89,11 @@ std::span<const uint32_t> Shard::sample(uint64_t index) const {
 uint64_t Shard::sample_id(uint64_t index) const {
   CHECK(index < sample_count());
   return sample_ids_[index];
+}
+
+std::optional<uint64_t> Shard::source_bytes(uint64_t index) const {
+  CHECK(index < sample_count());
+  return source_bytes_.empty() ? std::nullopt : std::optional(source_bytes_[index]);
 }
 
 Result<std::unique_ptr<ShardSource>> make_memory_shard_source(MemoryShardSourceContent content) {

@@ -18,21 +18,27 @@ namespace templar {
 // when the source has gone. Thread-safe.
 class Shard {
  public:
-  // tokens.size() must be sample_ids.size() * sequence_length; both lie in storage.
+  // tokens.size() must be sample_ids.size() * sequence_length, source_bytes as many as the samples or none;
+  // all lie in storage.
   Shard(std::shared_ptr<const void> storage, std::span<const uint32_t> tokens,
-        std::span<const uint64_t> sample_ids, uint64_t sequence_length);
+        std::span<const uint64_t> sample_ids, uint64_t sequence_length,
+        std::span<const uint64_t> source_bytes = {});
 
   [[nodiscard]] uint64_t sample_count() const { return sample_ids_.size(); }
   [[nodiscard]] uint64_t sequence_length() const { return sequence_length_; }
   // sequence_length() token ids, valid as long as a copy of the shard; index < sample_count().
   [[nodiscard]] std::span<const uint32_t> sample(uint64_t index) const;
   [[nodiscard]] uint64_t sample_id(uint64_t index) const;
+  // How many bytes of the text that it was made of the sample's tokens but the first stand for; nullopt where
+  // the data set does not say.
+  [[nodiscard]] std::optional<uint64_t> source_bytes(uint64_t index) const;
 
  private:
   std::shared_ptr<const void> storage_;
   std::span<const uint32_t> tokens_;
   std::span<const uint64_t> sample_ids_;
   uint64_t sequence_length_;
+  std::span<const uint64_t> source_bytes_;
 };
 
 // A data set. Its description never changes; open_* may be called from any thread.

@@ -1,5 +1,6 @@
 #include "ports/tokenizer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "ports/byte_level.h"
@@ -69,6 +70,16 @@ class ByteTokenizer final : public Tokenizer {
     return ids;
   }
 
+  [[nodiscard]] EncodedText encode_part(std::string_view, std::string_view text,
+                                        std::string_view) const override {
+    EncodedText encoded{.ids = encode(text), .source_bytes = {}};
+    encoded.source_bytes.assign(encoded.ids.size(), 1);
+    // The NUL bytes that were dropped count to the last one.
+    if (!encoded.ids.empty())
+      encoded.source_bytes.back() += static_cast<uint32_t>(text.size() - encoded.ids.size());
+    return encoded;
+  }
+
   [[nodiscard]] std::string decode(std::span<const uint32_t> ids) const override {
     std::string text;
     text.reserve(ids.size());
@@ -85,6 +96,19 @@ class ByteTokenizer final : public Tokenizer {
 };
 
 }  // namespace
+
+EncodedText Tokenizer::encode_part(std::string_view, std::string_view text, std::string_view) const {
+  EncodedText encoded{.ids = encode(text), .source_bytes = {}};
+  size_t left = text.size();
+  for (const uint32_t id : encoded.ids) {
+    const size_t size = std::min(decode({&id, 1}).size(), left);
+    encoded.source_bytes.push_back(static_cast<uint32_t>(size));
+    left -= size;
+  }
+  // What was dropped or shortened counts to the last one.
+  if (!encoded.ids.empty()) encoded.source_bytes.back() += static_cast<uint32_t>(left);
+  return encoded;
+}
 
 std::unique_ptr<Tokenizer> make_byte_tokenizer() {
   return std::make_unique<ByteTokenizer>();

@@ -18,6 +18,12 @@ struct TokenizerFile {
   Bytes content;
 };
 
+// Ids, and how many bytes of the text each stands for: together all of them, if there is an id at all.
+struct EncodedText {
+  std::vector<uint32_t> ids;
+  std::vector<uint32_t> source_bytes;
+};
+
 // Immutable; any thread.
 class Tokenizer {
  public:
@@ -29,8 +35,14 @@ class Tokenizer {
   [[nodiscard]] virtual uint64_t vocab_size() const = 0;
   // The id that stands between two documents; encode never gives it.
   [[nodiscard]] virtual uint32_t separator_id() const = 0;
-  // Takes any bytes, valid UTF-8 or not.
+  // Takes any bytes, valid UTF-8 or not. Memory in proportion to the ids, whatever the text's length.
   [[nodiscard]] virtual std::vector<uint32_t> encode(std::string_view text) const = 0;
+  // The ids of a text where it stands in a larger one, between `before` and `after`: of parts that follow
+  // each other they are those of the whole, as long as no id reaches further than the contexts. As it is here
+  // it suits a tokenizer whose ids depend on nothing around the text: encode(text), and each id stands for
+  // what decode() makes of it.
+  [[nodiscard]] virtual EncodedText encode_part(std::string_view before, std::string_view text,
+                                                std::string_view after) const;
   // Separators and ids that are not in the vocabulary are left out.
   [[nodiscard]] virtual std::string decode(std::span<const uint32_t> ids) const = 0;
   [[nodiscard]] virtual std::vector<TokenizerFile> files() const = 0;

@@ -78,6 +78,14 @@ TEST(ByteTokenizer, WritesATokenizerJsonInWhichEachByteHasItsOwnCharacter) {
   EXPECT_EQ(character[0xff], 0xff);
 }
 
+TEST(ByteTokenizer, SaysWhatEachIdStandsFor) {
+  const auto tokenizer = make_byte_tokenizer();
+  const EncodedText part = tokenizer->encode_part("ab", std::string("c\0d", 3), "e");
+  EXPECT_EQ(part.ids, (std::vector<uint32_t>{'c', 'd'}));
+  EXPECT_EQ(part.source_bytes, (std::vector<uint32_t>{1, 2}));  // the NUL counts to the last
+  EXPECT_TRUE(tokenizer->encode_part("ab", "", "e").source_bytes.empty());
+}
+
 TEST(ByteTokenizer, WritesATokenizerConfig) {
   const auto tokenizer = make_byte_tokenizer();
   EXPECT_EQ(file_json(*tokenizer, "tokenizer_config.json").at("tokenizer_class"), "PreTrainedTokenizerFast");

@@ -100,8 +100,75 @@ TEST_F(ByteSourceTest, SaysThatACompressedFileIsDamaged) {
   packed[8] ^= 0x7f;
   EXPECT_TRUE(
       fails(read_all(write_text(folder_ / "a.zst", packed)), ErrorKind::kFatal, "a.zst: damaged zstd file"));
-  EXPECT_TRUE(fails(read_all(write_text(folder_ / "b.gz", gzip_file("abc") + "garbage")), ErrorKind::kFatal,
-                    "damaged gzip"));
+}
+
+TEST_F(ByteSourceTest, TakesZerosBehindTheLastMember) {
+  for (const size_t zeros : {1, 3, 512, 1'000'000}) {
+    const std::string padding(zeros, '\0');
+    EXPECT_EQ(read_all(write_text(folder_ / "a.gz", gzip_file("abc") + padding)).value(), "abc");
+    EXPECT_EQ(read_all(write_text(folder_ / "a.zst", zstd_file("abc") + padding)).value(), "abc");
+  }
+}
+
+TEST_F(ByteSourceTest, SaysHowMuchFollowsTheLastMember) {
+  for (const size_t count : {1, 7, 1'000'000}) {
+    const std::string garbage(count, 'x');
+    EXPECT_TRUE(fails(read_all(write_text(folder_ / "a.gz", gzip_file("abc") + garbage)), ErrorKind::kFatal,
+                      "a.gz: " + std::to_string(count) + " bytes after the last gzip member"));
+    EXPECT_TRUE(fails(read_all(write_text(folder_ / "a.zst", zstd_file("abc") + garbage)), ErrorKind::kFatal,
+                      "a.zst: " + std::to_string(count) + " bytes after the last zstd frame"));
+  }
+  EXPECT_TRUE(fails(read_all(write_text(folder_ / "a.gz", gzip_file("abc") + std::string(9, '\0') + "x")),
+                    ErrorKind::kFatal, "10 bytes after the last gzip member"));
+}
+
+TEST_F(ByteSourceTest, PassesSkippableFramesOver) {
+  using namespace std::string_literals;
+  const std::string frame = "\x50\x2a\x4d\x18\x04\0\0\0size"s;
+  EXPECT_EQ(
+      read_all(write_text(folder_ / "a.zst", frame + zstd_file("one ") + frame + zstd_file("two") + frame))
+          .value(),
+      "one two");
+  EXPECT_EQ(read_all(write_text(folder_ / "b", "\x5f\x2a\x4d\x18\x01\0\0\0x"s + zstd_file("abc"))).value(),
+            "abc");
+  EXPECT_TRUE(fails(read_all(write_text(folder_ / "c.zst", frame.substr(0, 10))), ErrorKind::kFatal,
+                    "truncated zstd"));
+}
+
+TEST_F(ByteSourceTest, ReadsFramesWithLargeWindows) {
+  ZSTD_CCtx* context = ZSTD_createCCtx();
+  ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, 29);
+  ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 0);
+  std::string packed(1000, '\0');
+  ZSTD_inBuffer input{"abc", 3, 0};
+  ZSTD_outBuffer output{packed.data(), packed.size(), 0};
+  while (ZSTD_compressStream2(context, &output, &input, ZSTD_e_end) != 0) {
+  }
+  ZSTD_freeCCtx(context);
+  packed.resize(output.pos);
+  EXPECT_EQ(read_all(write_text(folder_ / "a.zst", packed)).value(), "abc");
+}
+
+TEST_F(ByteSourceTest, SaysHowToConvertWhatItDoesNotRead) {
+  using namespace std::string_literals;
+  EXPECT_TRUE(fails(open_byte_source(write_text(folder_ / "a.xz",
+                                                "\xfd"
+                                                "7zXZ\0..."s)),
+                    ErrorKind::kSkip, "xz -dk"));
+  EXPECT_TRUE(
+      fails(open_byte_source(write_text(folder_ / "a.bz2", "BZh91AY")), ErrorKind::kSkip, "bzip2 -dk"));
+  EXPECT_TRUE(
+      fails(open_byte_source(write_text(folder_ / "a.zip", "PK\x03\x04...")), ErrorKind::kSkip, "unzip"));
+  EXPECT_TRUE(fails(open_byte_source(write_text(folder_ / "a", "PAR1....")), ErrorKind::kSkip, "Parquet"));
+}
+
+TEST_F(ByteSourceTest, KnowsTheEndingsOfCompression) {
+  EXPECT_EQ(without_compression_ending("a.txt.gz"), "a.txt");
+  EXPECT_EQ(without_compression_ending("a.JSON.ZSTD"), "a.JSON");
+  EXPECT_EQ(without_compression_ending("a.zst"), "a");
+  EXPECT_EQ(without_compression_ending("a.gzip"), "a.gzip");
+  EXPECT_TRUE(
+      fails(open_byte_source(write_text(folder_ / "a.ZSTD", "plain")), ErrorKind::kFatal, "not a zstd file"));
 }
 
 TEST_F(ByteSourceTest, SaysThatANameLies) {

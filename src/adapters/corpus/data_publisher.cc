@@ -17,6 +17,7 @@ std::vector<std::string> files_of(const DataManifest& manifest) {
   const auto add = [&files](const ShardEntry& entry) {
     files.push_back(entry.file);
     files.push_back(entry.ids_file);
+    if (!entry.bytes_file.empty()) files.push_back(entry.bytes_file);
   };
   for (const ShardEntry& entry : manifest.shards) add(entry);
   if (manifest.heldout) add(*manifest.heldout);

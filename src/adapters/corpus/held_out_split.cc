@@ -1,5 +1,6 @@
 #include "adapters/corpus/held_out_split.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
@@ -30,38 +31,39 @@ bool HeldOutSplit::is_below_fraction(uint64_t draw) const {
   return static_cast<double>(draw >> 11) * 0x1.0p-53 < rule_.fraction;
 }
 
-Status HeldOutSplit::release_largest() {
-  // priority_queue gives its top only for reading; it is popped right after.
-  const std::vector<uint32_t> tokens = std::move(const_cast<Kept&>(kept_.top()).tokens);
-  kept_.pop();
-  kept_tokens_ -= tokens.size();
-  return train_(tokens);
-}
-
-Status HeldOutSplit::add(uint64_t draw, std::vector<uint32_t> tokens) {
-  if (is_below_fraction(draw)) {
-    held_out_tokens_ += tokens.size();
-    TRY(heldout_(tokens));
-  } else if (has_enough()) {
-    TRY(train_(tokens));
-  } else {
-    kept_tokens_ += tokens.size();
-    kept_.push({draw, order_++, std::move(tokens)});
-  }
+Status HeldOutSplit::release_beyond(uint64_t tokens) {
   // Those on top are not needed as long as the ones below them suffice.
-  while (!kept_.empty() &&
-         held_out_tokens_ + kept_tokens_ - kept_.top().tokens.size() >= rule_.least_tokens) {
-    TRY(release_largest());
+  while (!kept_.empty() && held_out_tokens_ + kept_tokens_ - kept_.top().run.tokens.size() >= tokens) {
+    // priority_queue gives its top only for reading; it is popped right after.
+    const TokenRun run = std::move(const_cast<Kept&>(kept_.top()).run);
+    kept_.pop();
+    kept_tokens_ -= run.tokens.size();
+    TRY(train_(run));
   }
   return {};
 }
 
+Status HeldOutSplit::add(uint64_t draw, TokenRun run) {
+  all_tokens_ += run.tokens.size();
+  if (is_below_fraction(draw)) {
+    held_out_tokens_ += run.tokens.size();
+    TRY(heldout_(run));
+  } else if (held_out_tokens_ >= rule_.wanted_tokens) {
+    TRY(train_(run));
+  } else {
+    kept_tokens_ += run.tokens.size();
+    kept_.push({draw, order_++, std::move(run)});
+  }
+  return release_beyond(rule_.wanted_tokens);
+}
+
 Status HeldOutSplit::finish() {
+  constexpr uint64_t kMostShare = 4;
+  TRY(release_beyond(std::min(rule_.wanted_tokens, std::max(all_tokens_ / kMostShare, rule_.least_tokens))));
   while (!kept_.empty()) {
-    const std::vector<uint32_t> tokens = std::move(const_cast<Kept&>(kept_.top()).tokens);
+    const TokenRun run = std::move(const_cast<Kept&>(kept_.top()).run);
     kept_.pop();
-    held_out_tokens_ += tokens.size();
-    TRY(heldout_(tokens));
+    TRY(heldout_(run));
   }
   return {};
 }

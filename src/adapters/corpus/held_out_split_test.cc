@@ -14,6 +14,7 @@ namespace {
 using ::testing::ElementsAre;
 using testing::fails;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 struct Document {
   uint64_t draw = 0;
@@ -28,13 +29,14 @@ struct Sides {
 Sides split(const HeldOutRule& rule, const std::vector<Document>& documents) {
   Sides sides;
   const auto append_to = [](std::vector<uint32_t>& side) {
-    return [&side](const std::vector<uint32_t>& tokens) -> Status {
-      side.insert(side.end(), tokens.begin(), tokens.end());
+    return [&side](const TokenRun& run) -> Status {
+      side.insert(side.end(), run.tokens.begin(), run.tokens.end());
       return {};
     };
   };
   HeldOutSplit splitter(rule, append_to(sides.train), append_to(sides.heldout));
-  for (const Document& document : documents) EXPECT_TRUE(splitter.add(document.draw, document.tokens));
+  for (const Document& document : documents)
+    EXPECT_TRUE(splitter.add(document.draw, {.tokens = document.tokens}));
   EXPECT_TRUE(splitter.finish());
   return sides;
 }
@@ -48,7 +50,7 @@ TEST(HeldOutSplit, HoldsOutTheDocumentsBelowTheFraction) {
 }
 
 TEST(HeldOutSplit, AddsTheSmallestDrawsWhereTheFractionGivesTooLittle) {
-  const Sides sides = split({0, 3}, {{50, {1, 1}}, {10, {2}}, {40, {3}}, {20, {4}}, {90, {5}}, {30, {6}}});
+  const Sides sides = split({0, 3, 3}, {{50, {1, 1}}, {10, {2}}, {40, {3}}, {20, {4}}, {90, {5}}, {30, {6}}});
   std::vector<uint32_t> heldout = sides.heldout;
   std::ranges::sort(heldout);
   EXPECT_THAT(heldout, ElementsAre(2, 4, 6));
@@ -72,25 +74,33 @@ TEST(HeldOutSplit, DoesNotDependOnTheDocumentsOrder) {
   }
 }
 
-TEST(HeldOutSplit, HoldsEverythingOutWhereThereIsTooLittle) {
-  const Sides sides =
-      split({0.01, 100}, {{5'000'000'000'000'000'000, {1, 2}}, {6'000'000'000'000'000'000, {3}}});
-  EXPECT_THAT(sides.train, IsEmpty());
-  EXPECT_EQ(sides.heldout.size(), 3);
+TEST(HeldOutSplit, TakesNoMoreThanAQuarterOfASmallText) {
+  std::vector<Document> documents;
+  for (uint32_t i = 0; i < 20; ++i) documents.push_back({100 - i, {i}});
+  const Sides sides = split({0, 100, 2}, documents);
+  EXPECT_THAT(sides.heldout, UnorderedElementsAre(15, 16, 17, 18, 19));
+  EXPECT_EQ(sides.train.size(), 15);
+}
+
+TEST(HeldOutSplit, TakesWhatASampleNeedsThoughItIsMoreThanAQuarter) {
+  const Sides sides = split({0, 100, 3}, {{1, {1}}, {2, {2}}, {3, {3}}, {4, {4}}});
+  EXPECT_THAT(sides.heldout, UnorderedElementsAre(1, 2, 3));
+  EXPECT_THAT(sides.train, ElementsAre(4));
+  EXPECT_THAT(split({0, 100, 3}, {{1, {1}}, {2, {2}}}).train, IsEmpty());
 }
 
 TEST(HeldOutSplit, PassesOnADocumentAsSoonAsItIsNotNeeded) {
   std::vector<uint32_t> train;
   HeldOutSplit splitter(
       {0, 2},
-      [&](const auto& tokens) -> Status {
-        train.insert(train.end(), tokens.begin(), tokens.end());
+      [&](const TokenRun& run) -> Status {
+        train.insert(train.end(), run.tokens.begin(), run.tokens.end());
         return {};
       },
       [](const auto&) -> Status { return {}; });
   uint64_t most_kept = 0;
   for (uint32_t i = 0; i < 1000; ++i) {
-    ASSERT_TRUE(splitter.add(mix64(i), {i}));
+    ASSERT_TRUE(splitter.add(mix64(i), {.tokens = {i}}));
     most_kept = std::max<uint64_t>(most_kept, i + 1 - train.size());
   }
   EXPECT_EQ(most_kept, 2);
@@ -100,11 +110,11 @@ TEST(HeldOutSplit, PassesASinksErrorOn) {
   const auto full = [](const auto&) -> Status { return fatal_error("disk full"); };
   const auto fine = [](const auto&) -> Status { return {}; };
   HeldOutSplit no_heldout({0.5, 1}, fine, full);
-  EXPECT_TRUE(fails(no_heldout.add(0, {1}), ErrorKind::kFatal, "disk full"));
+  EXPECT_TRUE(fails(no_heldout.add(0, {.tokens = {1}}), ErrorKind::kFatal, "disk full"));
   HeldOutSplit no_train({0.5, 0}, full, fine);
-  EXPECT_TRUE(fails(no_train.add(UINT64_MAX, {1}), ErrorKind::kFatal, "disk full"));
-  HeldOutSplit no_end({0, 1}, fine, full);
-  EXPECT_TRUE(no_end.add(1, {1}));
+  EXPECT_TRUE(fails(no_train.add(UINT64_MAX, {.tokens = {1}}), ErrorKind::kFatal, "disk full"));
+  HeldOutSplit no_end({0, 1, 1}, fine, full);
+  EXPECT_TRUE(no_end.add(1, {.tokens = {1}}));
   EXPECT_TRUE(fails(no_end.finish(), ErrorKind::kFatal, "disk full"));
 }
 

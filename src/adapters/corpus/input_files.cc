@@ -1,5 +1,7 @@
 #include "adapters/corpus/input_files.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -11,9 +13,11 @@
 #include <tuple>
 #include <utility>
 
+#include "adapters/corpus/byte_source.h"
 #include "adapters/corpus/never_text.h"
 #include "base/files/file.h"
 #include "base/hash.h"
+#include "base/utf8.h"
 
 namespace templar {
 namespace {
@@ -29,7 +33,7 @@ class Lister {
 
   [[nodiscard]] Status add_input(const std::string& input) {
     if (input == kStandardInput) {
-      if (!has_standard_input_) listing_.files.push_back({kStandardInput, kStandardInput, 0});
+      if (!has_standard_input_) listing_.files.push_back({kStandardInput, kStandardInput, 0, true});
       has_standard_input_ = true;
       return {};
     }
@@ -43,8 +47,9 @@ class Lister {
     if (is_folder) return is_new(info) ? add_folder(input) : Status{};
     if (is_new(info)) {
       const fs::path path = input;
+      const bool is_file = S_ISREG(info.st_mode);
       listing_.files.push_back(
-          {path, path.filename().string(), S_ISREG(info.st_mode) ? static_cast<uint64_t>(info.st_size) : 0});
+          {path, path.filename().string(), is_file ? static_cast<uint64_t>(info.st_size) : 0, !is_file});
     }
     return {};
   }
@@ -72,7 +77,7 @@ class Lister {
           if (!seen_.contains({info.st_dev, info.st_ino})) listing_.left_out.push_back({path, *reason});
         } else if (S_ISDIR(info.st_mode)) {
           if (is_new(info)) below.emplace_back(path, prefix + name + "/");
-        } else if (is_wanted(name) && is_new(info)) {
+        } else if (is_new(info)) {
           listing_.files.push_back({path, prefix + name, static_cast<uint64_t>(info.st_size)});
         }
       }
@@ -81,14 +86,15 @@ class Lister {
     return {};
   }
 
-  // Of what lies in a folder. Files of other extensions are left out without a word: they were not asked for.
+  // Of what lies in a folder.
   [[nodiscard]] std::optional<std::string> why_left_out(const fs::path& path, const std::string& name,
                                                         const struct stat& info) const {
     if (S_ISDIR(info.st_mode))
       return name.starts_with('.') ? std::optional("hidden") : why_never_text_folder(path);
     if (!S_ISREG(info.st_mode)) return "no regular file";
     if (name.starts_with('.') && !name.starts_with(".env")) return "hidden";
-    return is_wanted(name) ? why_never_text(path) : std::nullopt;
+    if (!is_wanted(name)) return fmt::format("not one of {}", fmt::join(options_.extensions, ", "));
+    return why_never_text(path);
   }
 
   [[nodiscard]] static Result<std::vector<std::string>> sorted_names(const fs::path& folder) {
@@ -105,11 +111,10 @@ class Lister {
 
   [[nodiscard]] bool is_wanted(const std::string& name) const {
     if (options_.extensions.empty()) return true;
-    fs::path path = name;
-    if (path.extension() == ".gz" || path.extension() == ".zst") path.replace_extension();
-    const std::string extension = path.extension().string();
+    const std::string extension =
+        ascii_lower(fs::path(without_compression_ending(name)).extension().string());
     return std::ranges::any_of(options_.extensions, [&](const std::string& wanted) {
-      return !wanted.empty() && extension == "." + wanted;
+      return !wanted.empty() && extension == "." + ascii_lower(wanted);
     });
   }
 

@@ -9,6 +9,7 @@
 #include "adapters/corpus/byte_source.h"
 #include "adapters/shards/data_folder.h"
 #include "base/files/file.h"
+#include "base/utf8.h"
 
 namespace templar {
 namespace {
@@ -42,12 +43,6 @@ bool is_hexadecimal(std::string_view text) {
   return std::ranges::all_of(text, [](unsigned char c) { return std::isxdigit(c) != 0; });
 }
 
-std::string lower(std::string_view text) {
-  std::string lowered(text);
-  std::ranges::transform(lowered, lowered.begin(), [](unsigned char c) { return std::tolower(c); });
-  return lowered;
-}
-
 // "-----BEGIN ... PRIVATE KEY-----" or "... PRIVATE KEY BLOCK-----" alone on its line.
 bool begins_private_key(std::string_view line) {
   return line.starts_with("-----BEGIN ") &&
@@ -57,7 +52,7 @@ bool begins_private_key(std::string_view line) {
 // "aws_secret_access_key = VALUE", as in a credentials file or a shell's script.
 bool sets_access_key(std::string_view line) {
   if (line.starts_with("export ")) line = trimmed(line.substr(7));
-  if (!lower(line).starts_with("aws_secret_access_key")) return false;
+  if (!ascii_lower(line).starts_with("aws_secret_access_key")) return false;
   const size_t equals = line.find('=');
   return equals != std::string_view::npos && trimmed(line.substr(equals + 1)).size() >= kFewestValueBytes;
 }
@@ -76,9 +71,7 @@ std::optional<std::string> secret_in(std::string_view content) {
 }
 
 bool is_named_like_a_secret(const fs::path& file) {
-  fs::path name = lower(file.filename().string());
-  if (name.extension() == ".gz" || name.extension() == ".zst") name.replace_extension();
-  const std::string text = name.string();
+  const std::string text = ascii_lower(without_compression_ending(file.filename().string()));
   return std::ranges::find(kSecretNames, text) != kSecretNames.end() || text.starts_with(".env") ||
          std::ranges::any_of(kSecretEndings, [&](std::string_view ending) { return text.ends_with(ending); });
 }

@@ -14,6 +14,8 @@
 #include "adapters/corpus/held_out_split.h"
 #include "adapters/corpus/input_files.h"
 #include "adapters/corpus/sample_writer.h"
+#include "adapters/corpus/sections.h"
+#include "adapters/corpus/text_encoding.h"
 #include "adapters/corpus/text_reader.h"
 #include "adapters/shards/data_folder.h"
 #include "adapters/shards/data_manifest.h"
@@ -27,10 +29,6 @@ using Stage = PrepareProgress::Stage;
 
 constexpr uint64_t kMaxHeldOutSamples = uint64_t{1} << 20;
 constexpr size_t kTrainingTextBytes = 4 << 20;  // what a tokenizer is trained on
-constexpr size_t kEncodeBytes = 64 << 10;   // SentencePiece needs a hundred times its text's size in memory
-constexpr uint64_t kSectionsOfCorpus = 64;  // a document is at most this part of a small corpus
-constexpr size_t kSmallestSection = 4 << 10;
-constexpr size_t kLargestSection = 1 << 20;
 constexpr std::string_view kModelFile = "tokenizer.model";
 
 Status check_options(const PrepareOptions& options) {
@@ -80,11 +78,30 @@ std::string describe_source(const PrepareOptions& options) {
   return text;
 }
 
-// A document may be a whole file, unless the corpus is so small that the split would have too few to choose
-// from.
-size_t section_bytes(const PrepareOptions& options, uint64_t corpus_bytes) {
-  if (corpus_bytes == 0) corpus_bytes = options.max_bytes == 0 ? UINT64_MAX : options.max_bytes;
-  return std::clamp<uint64_t>(corpus_bytes / kSectionsOfCorpus, kSmallestSection, kLargestSection);
+bool is_space(char c) {
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+std::string_view without_spaces(std::string_view text, bool at_start, bool at_end) {
+  while (at_start && !text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (at_end && !text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+// The first place where a text came back from the tokenizer as another one, with some characters around it.
+// nullopt if it came back whole. At the section's ends within its document an id may reach over the border,
+// and a space that the tokenizer adds to a beginning goes with one that was there: spaces don't count there.
+std::optional<TextChange> change_of(const Section& section, std::string_view decoded) {
+  constexpr size_t kShownBytes = 24;
+  const bool is_first = section.before.empty();
+  const bool is_last = section.place.ends_document;
+  const std::string_view text = without_spaces(section.text, !is_first, !is_last);
+  decoded = without_spaces(decoded, !is_first, !is_last);
+  if (text == decoded) return std::nullopt;
+  const auto differs = static_cast<size_t>(std::ranges::mismatch(text, decoded).in1 - text.begin());
+  size_t start = differs - std::min(differs, kShownBytes / 3);
+  while (start > 0 && start < text.size() && (static_cast<uint8_t>(text[start]) & 0xc0) == 0x80) --start;
+  return TextChange{.before = std::string(beginning_of(text.substr(start), kShownBytes)),
+                    .after = std::string(beginning_of(decoded.substr(start), kShownBytes))};
 }
 
 class Preparation {
@@ -93,44 +110,80 @@ class Preparation {
       : options_(options),
         callback_(callback),
         staging_(std::move(staging)),
-        train_({staging_, options.sequence_length, options.shard_samples, 0, train_file_name, ids_file_name}),
-        heldout_({staging_, options.sequence_length, UINT64_MAX, options.held_out_samples,
-                  [](uint64_t index) { return fmt::format("heldout_{:06}.npy", index); },
-                  [](uint64_t index) { return fmt::format("heldout_ids_{:06}.npy", index); }}),
+        reader_options_{options.jsonl_field, options.skip_bad_lines},
+        cutter_([this](Section section) { return take_section(std::move(section)); }),
+        train_({.folder = staging_,
+                .sequence_length = options.sequence_length,
+                .shard_samples = options.shard_samples,
+                .file_name = train_file_name,
+                .ids_file_name = ids_file_name}),
+        heldout_({.folder = staging_,
+                  .sequence_length = options.sequence_length,
+                  .shard_samples = UINT64_MAX,
+                  .max_samples = options.held_out_samples,
+                  .file_name = [](uint64_t index) { return fmt::format("heldout_{:06}.npy", index); },
+                  .ids_file_name = [](uint64_t index) { return fmt::format("heldout_ids_{:06}.npy", index); },
+                  .bytes_file_name = "heldout_bytes_000000.npy"}),
         split_(
-            rule_of(options), [this](const auto& tokens) { return train_.append(tokens); },
-            [this](const auto& tokens) { return heldout_.append(tokens); }) {}
+            rule_of(options), [this](const TokenRun& run) { return train_documents_->add(run); },
+            [this](const TokenRun& run) { return heldout_documents_->add(run); }) {}
 
   [[nodiscard]] Result<PrepareReport> run() {
     TRY_ASSIGN(const std::optional<uint64_t> vocabulary, vocabulary_to_train(options_.tokenizer));
     if (!vocabulary) {
-      TRY_ASSIGN(tokenizer_, open_tokenizer(options_.tokenizer));
+      TRY_ASSIGN(auto tokenizer, open_tokenizer(options_.tokenizer));
+      set_tokenizer(std::move(tokenizer));
     }
     TRY_ASSIGN(InputListing listing,
                list_input_files(options_.inputs, {input_extensions(), options_.out, options_.seed}));
     result_.left_out = std::move(listing.left_out);
+    TRY(read_files(listing.files));
     std::ranges::stable_partition(result_.left_out,
                                   [](const LeftOut& entry) { return entry.reason != "hidden"; });
-    TRY(read_files(listing.files));
+    TRY(cutter_.finish());
+    if (totals_.text_bytes == 0) return no_text();
     if (!tokenizer_) TRY(train_tokenizer());
     TRY(split_.finish());
+    TRY(train_documents_->finish());
+    TRY(heldout_documents_->finish());
     return finish();
   }
 
  private:
   static HeldOutRule rule_of(const PrepareOptions& options) {
-    if (options.held_out_samples != 0) return {0, options.held_out_samples * options.sequence_length};
-    return {options.held_out_fraction, options.sequence_length};
+    HeldOutRule rule{.fraction = 0,
+                     .wanted_tokens = options.held_out_samples * options.sequence_length,
+                     .least_tokens = options.sequence_length};
+    if (options.held_out_samples == 0) {
+      rule.fraction = options.held_out_fraction;
+      rule.wanted_tokens = options.sequence_length;
+    }
+    return rule;
   }
 
   [[nodiscard]] std::vector<std::string> input_extensions() const {
     if (!options_.extensions.empty() || options_.jsonl_field.empty()) return options_.extensions;
-    return {"jsonl", "ndjson"};
+    return {"jsonl", "ndjson", "json"};
   }
 
+  void set_tokenizer(std::unique_ptr<Tokenizer> tokenizer) {
+    tokenizer_ = std::move(tokenizer);
+    const auto writing_to = [](SampleWriter& writer) {
+      return [&writer](const TokenRun& run) { return writer.append(run.tokens, run.source_bytes); };
+    };
+    train_documents_.emplace(tokenizer_->separator_id(), writing_to(train_));
+    heldout_documents_.emplace(tokenizer_->separator_id(), writing_to(heldout_));
+  }
+
+  // Of what was read, so much has been worked up.
   [[nodiscard]] Status report(Stage stage) {
     progress_.stage = stage;
+    progress_.documents = totals_.documents;
     progress_.tokens = (train_.samples() + heldout_.samples()) * options_.sequence_length;
+    const double share = totals_.text_bytes == 0
+                             ? 1
+                             : static_cast<double>(encoded_bytes_) / static_cast<double>(totals_.text_bytes);
+    progress_.bytes_read = static_cast<uint64_t>(static_cast<double>(raw_bytes_) * share);
     if (callback_ && !callback_(progress_)) return fatal_error("interrupted: nothing was kept");
     return {};
   }
@@ -138,107 +191,143 @@ class Preparation {
   [[nodiscard]] Status read_files(const std::vector<InputFile>& files) {
     uint64_t total = 0;
     for (const InputFile& file : files) total += file.size_bytes;
-    const bool is_known =
-        std::ranges::none_of(files, [](const InputFile& file) { return file.is_standard_input(); });
+    const bool is_known = std::ranges::none_of(files, [](const InputFile& file) { return file.is_stream; });
     if (options_.max_bytes != 0) total = std::min(total, options_.max_bytes);
     progress_.bytes_total = is_known ? total : 0;
-    reader_options_ = {section_bytes(options_, progress_.bytes_total), options_.jsonl_field,
-                       options_.skip_bad_lines};
     for (const InputFile& file : files) {
-      TRY_ASSIGN(const bool wants_more, read_file_text(file));
+      const Result<bool> wants_more = read_file_text(file);
+      if (!wants_more && wants_more.error().kind == ErrorKind::kSkip) {
+        result_.left_out.push_back({file.path, wants_more.error().message});
+        continue;
+      }
+      if (!wants_more) return std::unexpected(wants_more.error());
       ++result_.files;
-      if (!wants_more) break;
+      if (!*wants_more) break;
     }
     return {};
   }
 
+  // Fails (skip), with the reason, where the file is of a kind that is not read.
   [[nodiscard]] Result<bool> read_file_text(const InputFile& file) {
-    TRY_ASSIGN(const std::unique_ptr<ByteSource> source,
+    TRY_ASSIGN(std::unique_ptr<ByteSource> bytes,
                file.is_standard_input() ? open_standard_input() : open_byte_source(file.path));
-    const uint64_t before = progress_.bytes_read;
+    TRY_ASSIGN(const std::unique_ptr<ByteSource> source, as_utf8(std::move(bytes)));
+    const uint64_t before = raw_bytes_;
     const std::string name = file.is_standard_input() ? "standard input" : file.path.string();
-    TRY_ASSIGN(const bool wants_more,
-               read_text(*source, name, reader_options_, counts_, [&](std::string_view section) {
-                 progress_.bytes_read = before + source->raw_bytes();
-                 return add_section(section);
-               }));
-    progress_.bytes_read = before + source->raw_bytes();
+    TRY_ASSIGN(const bool wants_more, read_text(*source, name, reader_options_, result_.bad_lines_skipped,
+                                                [&](std::string_view text, bool ends_document) {
+                                                  raw_bytes_ = before + source->raw_bytes();
+                                                  return add_text(text, ends_document);
+                                                }));
+    raw_bytes_ = before + source->raw_bytes();
     TRY(report(Stage::kReading));
     return wants_more;
   }
 
-  [[nodiscard]] Result<bool> add_section(std::string_view section) {
-    const uint64_t left = options_.max_bytes == 0 ? UINT64_MAX : options_.max_bytes - totals_.text_bytes;
-    section = section.substr(0, left);
-    totals_.text_bytes += section.size();
-    totals_.documents += 1;
-    progress_.documents = totals_.documents;
+  [[nodiscard]] Result<bool> add_text(std::string_view text, bool ends_document) {
+    bool has_enough = false;
+    if (options_.max_bytes != 0) {
+      const uint64_t left = options_.max_bytes - totals_.text_bytes;
+      has_enough = text.size() >= left;
+      if (has_enough) text = beginning_of(text, left);
+    }
+    totals_.text_bytes += text.size();
+    ends_document = ends_document || has_enough;
+    totals_.documents += ends_document ? 1 : 0;
     TRY(report(Stage::kReading));
+    bool wants_more = true;
+    if (options_.jsonl_field.empty()) {
+      TRY_ASSIGN(wants_more, cutter_.add(text, ends_document));
+    } else if (!text.empty()) {
+      // A line's text is a document, whatever its length.
+      const SectionPlace place{.document = totals_.documents, .ends_document = true};
+      TRY_ASSIGN(wants_more, take_section({.text = std::string(text), .place = place}));
+    }
+    return wants_more && !has_enough;
+  }
+
+  [[nodiscard]] Result<bool> take_section(Section section) {
     if (tokenizer_) {
       TRY(encode(section));
     } else {
-      TRY(keep_for_training(section));
+      TRY(keep_for_training(std::move(section)));
     }
-    return options_.max_bytes == 0 || totals_.text_bytes < options_.max_bytes;
+    return true;
   }
 
-  [[nodiscard]] Status keep_for_training(std::string_view section) {
-    waiting_.emplace_back(section);
-    waiting_bytes_ += section.size();
+  [[nodiscard]] Status keep_for_training(Section section) {
+    waiting_bytes_ += section.text.size();
+    waiting_.push_back(std::move(section));
     return waiting_bytes_ < kTrainingTextBytes ? Status{} : train_tokenizer();
   }
 
-  // On the text that has been read so far, but for the documents that will be held out; then encodes it.
+  // On the text that has been read so far, but for the sections that will be held out; then encodes it.
   [[nodiscard]] Status train_tokenizer() {
-    if (waiting_.empty()) return {};
     TRY(report(Stage::kTrainingTokenizer));
     std::vector<std::string> texts;
-    for (const std::string& text : waiting_) {
-      if (!split_.is_below_fraction(held_out_draw(options_.seed, text))) texts.push_back(text);
+    for (const Section& section : waiting_) {
+      if (!split_.is_below_fraction(held_out_draw(options_.seed, section.text)))
+        texts.push_back(section.text);
     }
     TRY_ASSIGN(const std::optional<uint64_t> vocabulary, vocabulary_to_train(options_.tokenizer));
     TRY_ASSIGN(const Bytes model, train_sentencepiece_model(texts, vocabulary.value_or(0)));
-    TRY_ASSIGN(tokenizer_, make_sentencepiece_tokenizer(model, "the trained tokenizer"));
-    for (const std::string& text : std::exchange(waiting_, {})) TRY(encode(text));
+    TRY_ASSIGN(auto tokenizer, make_sentencepiece_tokenizer(model, "the trained tokenizer"));
+    set_tokenizer(std::move(tokenizer));
+    const std::vector<Section> sections = std::exchange(waiting_, {});
+    for (const Section& section : sections) TRY(encode(section));
     return {};
   }
 
-  [[nodiscard]] Status encode(std::string_view section) {
-    const uint64_t draw = held_out_draw(options_.seed, section);
-    std::vector<uint32_t> tokens;
-    while (!section.empty()) {
-      const std::string_view piece = section.substr(0, encode_cut(section));
-      const std::vector<uint32_t> ids = tokenizer_->encode(piece);
-      tokens.insert(tokens.end(), ids.begin(), ids.end());
-      section.remove_prefix(piece.size());
+  [[nodiscard]] Status encode(const Section& section) {
+    EncodedText encoded = tokenizer_->encode_part(section.before, section.text, section.after);
+    if (auto change = change_of(section, tokenizer_->decode(encoded.ids))) {
+      // Sections of one document come one after the other.
+      if (changed_document_ != section.place.document) ++result_.changed_documents;
+      changed_document_ = section.place.document;
+      if (!result_.change) result_.change = std::move(change);
     }
-    tokens.push_back(tokenizer_->separator_id());
-    return split_.add(draw, std::move(tokens));
+    encoded_bytes_ += section.text.size();
+    TRY(report(Stage::kReading));
+    return split_.add(held_out_draw(options_.seed, section.text),
+                      {std::move(encoded.ids), std::move(encoded.source_bytes), section.place});
   }
 
-  static size_t encode_cut(std::string_view text) {
-    if (text.size() <= kEncodeBytes) return text.size();
-    const size_t line_end = text.substr(0, kEncodeBytes).rfind('\n');
-    return line_end == std::string_view::npos ? kEncodeBytes : line_end + 1;
+  [[nodiscard]] std::unexpected<Error> no_text() const {
+    std::string why =
+        fmt::format("no text found in {} ({} files read", fmt::join(options_.inputs, ", "), result_.files);
+    if (!result_.left_out.empty()) {
+      why += fmt::format("; {} left out, such as {}: {}", result_.left_out.size(),
+                         result_.left_out.front().path.string(), result_.left_out.front().reason);
+    }
+    if (result_.bad_lines_skipped > 0) why += fmt::format("; {} unusable lines", result_.bad_lines_skipped);
+    return fatal_error(why + ")");
+  }
+
+  // Both sides need a sample, and the held-out one takes at most a quarter.
+  [[nodiscard]] std::unexpected<Error> too_little_text() const {
+    constexpr uint64_t kSamples = 5;
+    const uint64_t tokens = (train_.samples() + heldout_.samples()) * options_.sequence_length +
+                            train_.dropped_tokens() + heldout_.dropped_tokens();
+    const double bytes_per_token =
+        static_cast<double>(totals_.text_bytes) / static_cast<double>(std::max<uint64_t>(tokens, 1));
+    const auto needed =
+        static_cast<uint64_t>(bytes_per_token * static_cast<double>(kSamples * options_.sequence_length)) +
+        4 * SectionCutter::kSmallestSection;
+    std::string why = fmt::format(
+        "too little text in {}: its {} bytes give {} training and {} held-out samples of {} tokens, and one "
+        "of "
+        "each is needed; give at least {} bytes of such text, or choose a shorter sequence",
+        fmt::join(options_.inputs, ", "), totals_.text_bytes, train_.samples(), heldout_.samples(),
+        options_.sequence_length, needed);
+    if (!options_.jsonl_field.empty()) {
+      why += fmt::format(", in several documents (there {} {}): one is held out whole or not at all",
+                         totals_.documents == 1 ? "is" : "are", totals_.documents);
+    }
+    return fatal_error(why);
   }
 
   [[nodiscard]] Result<PrepareReport> finish() {
-    if (totals_.text_bytes == 0) {
-      std::string why = fmt::format("no text found in {} ({} files, {} of them binary",
-                                    fmt::join(options_.inputs, ", "), result_.files, counts_.binary_files);
-      if (!result_.left_out.empty()) {
-        why += fmt::format("; {} left out, such as {}: {}", result_.left_out.size(),
-                           result_.left_out.front().path.string(), result_.left_out.front().reason);
-      }
-      return fatal_error(why + ")");
-    }
-    if (train_.samples() == 0 || heldout_.samples() == 0) {
-      return fatal_error(
-          fmt::format("too little text in {}: its {} bytes give {} training and {} held-out samples of {} "
-                      "tokens; at least one of each is needed",
-                      fmt::join(options_.inputs, ", "), totals_.text_bytes, train_.samples(),
-                      heldout_.samples(), options_.sequence_length));
-    }
+    if (train_.samples() == 0 || heldout_.samples() == 0) return too_little_text();
     DataManifest& manifest = result_.manifest;
     TRY(report(Stage::kHashing));
     TRY_ASSIGN(manifest.shards, train_.finish());
@@ -250,8 +339,6 @@ class Preparation {
     manifest.totals.train_tokens = train_.samples() * options_.sequence_length;
     manifest.totals.heldout_tokens = heldout_.samples() * options_.sequence_length;
     TRY(write_tokenizer(manifest));
-    result_.binary_files_skipped = counts_.binary_files;
-    result_.bad_lines_skipped = counts_.bad_lines;
     result_.tokens_dropped = train_.dropped_tokens() + heldout_.dropped_tokens();
     TRY(report(Stage::kHashing));
     return std::move(result_);
@@ -272,16 +359,22 @@ class Preparation {
   const PrepareOptions& options_;
   const PrepareCallback& callback_;
   std::filesystem::path staging_;
+  TextReaderOptions reader_options_;
+  SectionCutter cutter_;
   SampleWriter train_;
   SampleWriter heldout_;
   HeldOutSplit split_;
+  // From the moment on at which there is a tokenizer.
   std::unique_ptr<Tokenizer> tokenizer_;
-  TextReaderOptions reader_options_;
-  TextReaderCounts counts_;
+  std::optional<DocumentJoiner> train_documents_;
+  std::optional<DocumentJoiner> heldout_documents_;
+  uint64_t raw_bytes_ = 0;                    // of the files
+  uint64_t encoded_bytes_ = 0;                // of the text
+  std::optional<uint64_t> changed_document_;  // the last one that the tokenizer changed
   PrepareProgress progress_;
   DataTotals totals_;
   PrepareReport result_;
-  std::vector<std::string> waiting_;  // read before there was a tokenizer
+  std::vector<Section> waiting_;  // read before there was a tokenizer
   size_t waiting_bytes_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <numeric>
 #include <system_error>
 #include <utility>
 
@@ -61,6 +62,10 @@ uint64_t SampleWriter::sample_id(std::span<const uint32_t> sample) const {
 
 Status SampleWriter::open_shard() {
   const uint64_t index = shard_sizes_.size();
+  if (!options_.bytes_file_name.empty()) {
+    CHECK(index == 0);
+    TRY_ASSIGN(source_bytes_, NpyWriter::create(options_.folder / options_.bytes_file_name, NpyType::kU64));
+  }
   TRY_ASSIGN(tokens_, NpyWriter::create(options_.folder / options_.file_name(index), NpyType::kU32));
   TRY_ASSIGN(ids_, NpyWriter::create(options_.folder / options_.ids_file_name(index), NpyType::kU64));
   return {};
@@ -71,40 +76,40 @@ Status SampleWriter::close_shard() {
   shard_sizes_.push_back(ids_->count());
   TRY(tokens_->finish());
   TRY(ids_->finish());
+  if (source_bytes_) TRY(source_bytes_->finish());
+  source_bytes_.reset();
   tokens_.reset();
   ids_.reset();
   return {};
 }
 
-Status SampleWriter::write_sample(std::span<const uint32_t> sample) {
+Status SampleWriter::write_sample() {
   if (!tokens_) TRY(open_shard());
-  const uint64_t id = sample_id(sample);
-  TRY(tokens_->append(sample));
+  const uint64_t id = sample_id(partial_);
+  TRY(tokens_->append(partial_));
   TRY(ids_->append(std::span(&id, 1)));
+  if (source_bytes_) TRY(source_bytes_->append(std::span<const uint64_t>(&partial_bytes_, 1)));
+  partial_.clear();
+  partial_bytes_ = 0;
   ++samples_;
   return ids_->count() == options_.shard_samples ? close_shard() : Status{};
 }
 
-Status SampleWriter::append(std::span<const uint32_t> tokens) {
+Status SampleWriter::append(std::span<const uint32_t> tokens, std::span<const uint32_t> source_bytes) {
   const uint64_t length = options_.sequence_length;
-  CHECK(length >= 1 && options_.shard_samples >= 1);
+  CHECK(length >= 1 && options_.shard_samples >= 1 && source_bytes.size() == tokens.size());
   while (!tokens.empty()) {
     if (options_.max_samples != 0 && samples_ == options_.max_samples) {
       dropped_tokens_ += tokens.size();
       return {};
     }
-    if (partial_.empty() && tokens.size() >= length) {
-      TRY(write_sample(tokens.first(length)));
-      tokens = tokens.subspan(length);
-      continue;
-    }
     const size_t taken = std::min<size_t>(length - partial_.size(), tokens.size());
+    const auto counted = source_bytes.first(taken).subspan(partial_.empty() ? 1 : 0);
+    partial_bytes_ = std::accumulate(counted.begin(), counted.end(), partial_bytes_);
     partial_.insert(partial_.end(), tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(taken));
     tokens = tokens.subspan(taken);
-    if (partial_.size() == length) {
-      TRY(write_sample(partial_));
-      partial_.clear();
-    }
+    source_bytes = source_bytes.subspan(taken);
+    if (partial_.size() == length) TRY(write_sample());
   }
   return {};
 }
@@ -127,9 +132,15 @@ Result<std::vector<ShardEntry>> SampleWriter::finish(const std::function<void()>
   std::vector<ShardEntry> entries;
   for (uint64_t index = 0; index < shard_sizes_.size(); ++index) {
     if (hashing) hashing();
-    ShardEntry entry{options_.file_name(index), options_.ids_file_name(index), shard_sizes_[index], {}, {}};
+    ShardEntry entry{.file = options_.file_name(index),
+                     .ids_file = options_.ids_file_name(index),
+                     .samples = shard_sizes_[index],
+                     .bytes_file = options_.bytes_file_name};
     TRY_ASSIGN(entry.file_hash, hash_file(options_.folder / entry.file));
     TRY_ASSIGN(entry.ids_hash, hash_file(options_.folder / entry.ids_file));
+    if (!entry.bytes_file.empty()) {
+      TRY_ASSIGN(entry.bytes_hash, hash_file(options_.folder / entry.bytes_file));
+    }
     entries.push_back(std::move(entry));
   }
   return entries;

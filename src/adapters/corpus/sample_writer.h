@@ -24,6 +24,8 @@ struct SampleWriterOptions {
   // Names of the index-th shard's files.
   std::function<std::string(uint64_t index)> file_name;
   std::function<std::string(uint64_t index)> ids_file_name;
+  // Of the file of source bytes (ShardEntry); empty: none is written. Only for a single shard.
+  std::string bytes_file_name;
 };
 
 // Sample ids hash a sample's tokens, its number among all that are written and the name of the first shard's
@@ -33,7 +35,8 @@ class SampleWriter {
  public:
   explicit SampleWriter(SampleWriterOptions options) : options_(std::move(options)) {}
 
-  [[nodiscard]] Status append(std::span<const uint32_t> tokens);
+  // source_bytes: as many, how many bytes of the text each token stands for.
+  [[nodiscard]] Status append(std::span<const uint32_t> tokens, std::span<const uint32_t> source_bytes);
   // Closes the last shard. Joins it to the one before where it is less than half full. Call once. hashing()
   // is called before a shard is read again for its hash.
   [[nodiscard]] Result<std::vector<ShardEntry>> finish(const std::function<void()>& hashing = {});
@@ -43,7 +46,7 @@ class SampleWriter {
   [[nodiscard]] uint64_t dropped_tokens() const { return dropped_tokens_ + partial_.size(); }
 
  private:
-  [[nodiscard]] Status write_sample(std::span<const uint32_t> sample);
+  [[nodiscard]] Status write_sample();
   [[nodiscard]] Status open_shard();
   [[nodiscard]] Status close_shard();
   [[nodiscard]] Status join_last_shard();
@@ -52,8 +55,10 @@ class SampleWriter {
   SampleWriterOptions options_;
   std::optional<NpyWriter> tokens_;
   std::optional<NpyWriter> ids_;
+  std::optional<NpyWriter> source_bytes_;
   std::vector<uint64_t> shard_sizes_;  // samples of the closed shards
   std::vector<uint32_t> partial_;      // the beginning of the next sample
+  uint64_t partial_bytes_ = 0;         // that its tokens but the first stand for
   uint64_t samples_ = 0;
   uint64_t dropped_tokens_ = 0;
 };

@@ -21,12 +21,12 @@ using testing::fails;
 class SampleWriterTest : public ::testing::Test {
  protected:
   [[nodiscard]] SampleWriterOptions options(uint64_t shard_samples, uint64_t max_samples = 0) const {
-    return {folder_.path(),
-            4,
-            shard_samples,
-            max_samples,
-            [](uint64_t index) { return fmt::format("t{}.npy", index); },
-            [](uint64_t index) { return fmt::format("i{}.npy", index); }};
+    return {.folder = folder_.path(),
+            .sequence_length = 4,
+            .shard_samples = shard_samples,
+            .max_samples = max_samples,
+            .file_name = [](uint64_t index) { return fmt::format("t{}.npy", index); },
+            .ids_file_name = [](uint64_t index) { return fmt::format("i{}.npy", index); }};
   }
   [[nodiscard]] std::vector<uint32_t> tokens_of(uint64_t index) const {
     const auto array = open_npy_u32(folder_ / fmt::format("t{}.npy", index));
@@ -45,7 +45,7 @@ class SampleWriterTest : public ::testing::Test {
     std::span<const uint32_t> left = tokens;
     while (!left.empty()) {
       const size_t taken = std::min(piece, left.size());
-      EXPECT_TRUE(writer.append(left.first(taken)));
+      EXPECT_TRUE(writer.append(left.first(taken), left.first(taken)));  // a token stands for itself in bytes
       left = left.subspan(taken);
     }
     auto entries = writer.finish();
@@ -101,7 +101,7 @@ TEST_F(SampleWriterTest, JoinsASmallLastShardToTheOneBefore) {
 TEST_F(SampleWriterTest, GivesEverySampleAnIdOfItsOwn) {
   SampleWriter writer(options(10));
   const std::vector<uint32_t> same(400, 7);
-  ASSERT_TRUE(writer.append(same));
+  ASSERT_TRUE(writer.append(same, same));
   ASSERT_TRUE(writer.finish());
   std::set<uint64_t> ids;
   for (uint64_t shard = 0; shard < 10; ++shard) {
@@ -128,7 +128,8 @@ TEST_F(SampleWriterTest, SaysWhereItCannotWrite) {
   SampleWriterOptions elsewhere = options(10);
   elsewhere.folder = folder_ / "none";
   SampleWriter writer(elsewhere);
-  EXPECT_TRUE(fails(writer.append(std::vector<uint32_t>(4, 1)), ErrorKind::kFatal, "none/t0.npy"));
+  EXPECT_TRUE(fails(writer.append(std::vector<uint32_t>(4, 1), std::vector<uint32_t>(4, 1)),
+                    ErrorKind::kFatal, "none/t0.npy"));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Cuts byte streams into the pieces of text that preparation works with.
+// Reads the text of one input: a plain file is a document, of JSON lines each line is one.
 #pragma once
 
 #include <cstdint>
@@ -12,30 +12,24 @@
 namespace templar {
 
 struct TextReaderOptions {
-  // A document longer than this is cut, at a line's end where there is one, into sections that count as
-  // documents of their own: memory stays bounded, and one large file can be split into training and held-out
-  // text. >= 4.
-  size_t section_bytes = 1 << 20;
-  std::string jsonl_field;  // empty: plain text, a file is a document; else a line is
+  std::string jsonl_field;  // the member of each line's object that holds the text; empty: plain text
   bool skip_bad_lines = false;
 };
 
-struct TextReaderCounts {
-  uint64_t binary_files = 0;
-  uint64_t bad_lines = 0;
-};
-
-// Takes one section, never empty; the view is valid during the call. Returns false when enough has been read.
-using SectionSink = std::function<Result<bool>(std::string_view section)>;
+// Takes the next part of a document's text, which may be empty only where it ends the document; the view is
+// valid during the call. Returns false when enough has been read.
+using TextSink = std::function<Result<bool>(std::string_view text, bool ends_document)>;
 
 inline constexpr size_t kMaxJsonLineBytes = 64 << 20;
 
-// Reads the source to its end (true) or until the sink has enough (false). A plain file with a NUL byte in
-// its first 64 KiB is binary: counted and passed over. Fails (fatal) with the sink's or the source's error,
-// or "F, line N: ..." where a JSON line is not an object with the text field, is not valid JSON, or is longer
-// than kMaxJsonLineBytes.
+// Reads the source, UTF-8 already, to its end (true) or until the sink has enough (false). Documents without
+// text are left out. bad_lines counts the JSON lines that were skipped, of whatever fault or length. Fails
+// (skip), before the sink is called, where a plain file has a NUL byte in its first 64 KiB, with what it is
+// then. Fails (fatal) with the sink's or the source's error, or, unless they are to be skipped, with
+// "F, line N: ..." where a JSON line is not an object with the text field, is not JSON (with the column) or
+// is longer than kMaxJsonLineBytes.
 [[nodiscard]] Result<bool> read_text(ByteSource& source, const std::string& name,
-                                     const TextReaderOptions& options, TextReaderCounts& counts,
-                                     const SectionSink& sink);
+                                     const TextReaderOptions& options, uint64_t& bad_lines,
+                                     const TextSink& sink);
 
 }  // namespace templar

@@ -23,15 +23,17 @@ constexpr size_t kMaxTokenizerBytes = 256 << 20;
 struct ShardFiles {
   fs::path tokens;
   fs::path ids;
+  fs::path source_bytes;  // empty: there is no such file
   uint64_t samples = 0;
 };
 
 struct ShardArrays {
   NpyArray<uint32_t> tokens;
   NpyArray<uint64_t> ids;
+  std::optional<NpyArray<uint64_t>> source_bytes;
 };
 
-// Maps both files and checks that they belong together; samples 0: as many as there are ids.
+// Maps the files and checks that they belong together; samples 0: as many as there are ids.
 Result<ShardArrays> map_shard(const ShardFiles& files, uint64_t sequence_length) {
   TRY_ASSIGN(NpyArray<uint32_t> tokens, open_npy_u32(files.tokens));
   TRY_ASSIGN(NpyArray<uint64_t> ids, open_npy_u64(files.ids));
@@ -50,7 +52,16 @@ Result<ShardArrays> map_shard(const ShardFiles& files, uint64_t sequence_length)
     return fatal_error(fmt::format("{}: holds {} samples, the manifest says {}", files.tokens.string(),
                                    samples, files.samples));
   }
-  return ShardArrays{std::move(tokens), std::move(ids)};
+  ShardArrays arrays{std::move(tokens), std::move(ids), std::nullopt};
+  if (!files.source_bytes.empty()) {
+    TRY_ASSIGN(arrays.source_bytes, open_npy_u64(files.source_bytes));
+    const uint64_t sizes = arrays.source_bytes->values.size();
+    if (sizes != samples) {
+      return fatal_error(fmt::format("{}: sizes of {} samples, {} has {}", files.source_bytes.string(), sizes,
+                                     files.tokens.filename().string(), samples));
+    }
+  }
+  return arrays;
 }
 
 class FolderShardSource final : public ShardSource {
@@ -91,14 +102,17 @@ class FolderShardSource final : public ShardSource {
     auto storage = std::make_shared<const ShardArrays>(std::move(arrays));
     const std::span<const uint32_t> tokens = storage->tokens.values;
     const std::span<const uint64_t> ids = storage->ids.values;
-    return Shard(std::move(storage), tokens, ids, sequence_length());
+    const std::span<const uint64_t> source_bytes =
+        storage->source_bytes ? storage->source_bytes->values : std::span<const uint64_t>();
+    return Shard(std::move(storage), tokens, ids, sequence_length(), source_bytes);
   }
 
   Description description_;
 };
 
 ShardFiles files_of(const fs::path& folder, const ShardEntry& entry) {
-  return {folder / entry.file, folder / entry.ids_file, entry.samples};
+  return {folder / entry.file, folder / entry.ids_file,
+          entry.bytes_file.empty() ? fs::path() : folder / entry.bytes_file, entry.samples};
 }
 
 struct ManifestBytes {
@@ -152,7 +166,7 @@ Result<FolderShardSource::Description> describe_by_names(const fs::path& folder,
   FolderShardSource::Description description;
   description.sequence_length = sequence_length;
   for (uint64_t index = 0; is_there(folder / train_file_name(index)); ++index) {
-    ShardFiles files{folder / train_file_name(index), folder / ids_file_name(index), 0};
+    ShardFiles files{folder / train_file_name(index), folder / ids_file_name(index), {}, 0};
     TRY_ASSIGN(const ShardArrays arrays, map_shard(files, sequence_length));
     files.samples = arrays.ids.values.size();
     description.shards.push_back(std::move(files));
@@ -190,6 +204,10 @@ Status verify_shard(const fs::path& folder, const ShardEntry& entry, const DataM
   TRY(compare_hash(files.tokens, entry.file_hash));
   if (checked) checked(entry.ids_file);
   TRY(compare_hash(files.ids, entry.ids_hash));
+  if (!files.source_bytes.empty()) {
+    if (checked) checked(entry.bytes_file);
+    TRY(compare_hash(files.source_bytes, entry.bytes_hash));
+  }
   const auto largest = std::ranges::max(arrays.tokens.values);
   if (largest >= manifest.vocab_size) {
     return fatal_error(fmt::format("{}: holds token {}, the vocabulary has {}", files.tokens.string(),

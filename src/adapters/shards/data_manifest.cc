@@ -19,11 +19,16 @@ Result<std::string> read_file_name(JsonFields& fields, std::string_view name) {
 }
 
 Json to_json(const ShardEntry& shard) {
-  return JsonObject{{"file", shard.file},
-                    {"ids_file", shard.ids_file},
-                    {"samples", shard.samples},
-                    {"blake2b", shard.file_hash.hex()},
-                    {"ids_blake2b", shard.ids_hash.hex()}};
+  Json json = JsonObject{{"file", shard.file},
+                         {"ids_file", shard.ids_file},
+                         {"samples", shard.samples},
+                         {"blake2b", shard.file_hash.hex()},
+                         {"ids_blake2b", shard.ids_hash.hex()}};
+  if (!shard.bytes_file.empty()) {
+    json["bytes_file"] = shard.bytes_file;
+    json["bytes_blake2b"] = shard.bytes_hash.hex();
+  }
+  return json;
 }
 
 Result<ShardEntry> read_shard(JsonFields fields) {
@@ -33,6 +38,10 @@ Result<ShardEntry> read_shard(JsonFields fields) {
   TRY_ASSIGN(shard.samples, fields.count("samples", 1, kMaxSamples));
   TRY_ASSIGN(shard.file_hash, fields.hash("blake2b"));
   TRY_ASSIGN(shard.ids_hash, fields.hash("ids_blake2b"));
+  if (fields.has("bytes_file")) {
+    TRY_ASSIGN(shard.bytes_file, read_file_name(fields, "bytes_file"));
+    TRY_ASSIGN(shard.bytes_hash, fields.hash("bytes_blake2b"));
+  }
   TRY(fields.finish());
   return shard;
 }

@@ -16,13 +16,17 @@ namespace templar {
 inline constexpr const char* kManifestFile = "manifest.json";
 inline constexpr uint64_t kMaxSequenceLength = uint64_t{1} << 24;  // tokens of a sample
 
-// A shard's two files, in the folder itself.
+// A shard's files, in the folder itself.
 struct ShardEntry {
   std::string file;      // uint32 tokens
   std::string ids_file;  // uint64 sample ids
   uint64_t samples = 0;
   Hash256 file_hash;  // BLAKE2b-256 of the files' bytes
   Hash256 ids_hash;
+  // uint64: of each sample, how many bytes of the source text its tokens but the first stand for. The
+  // held-out shard alone has it, and not that of an earlier version: then empty.
+  std::string bytes_file;
+  Hash256 bytes_hash;
 
   bool operator==(const ShardEntry&) const = default;
 };

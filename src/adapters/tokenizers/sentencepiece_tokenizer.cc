@@ -1,9 +1,12 @@
 #include "adapters/tokenizers/sentencepiece_tokenizer.h"
 
+#include <fmt/format.h>
 #include <sentencepiece_processor.h>
 #include <sentencepiece_trainer.h>
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -14,6 +17,68 @@ namespace templar {
 namespace {
 
 constexpr size_t kMaxModelBytes = 256 << 20;
+
+// SentencePiece needs a hundred times a text's size in memory, so that a long one is encoded in windows.
+constexpr size_t kWindowBytes = 64 << 10;
+// Neighbouring windows must agree on so much of the text in which they overlap before they are joined in the
+// middle of it; it is more than the longest pieces of any model.
+constexpr size_t kAgreementBytes = 160;
+constexpr size_t kOverlapBytes = 640;
+// In a text that repeats itself the tokens follow from where a window begins: as many beginnings are tried,
+// a character apart.
+constexpr int kBeginnings = 17;
+// A text on which no two windows agree is encoded in longer ones, up to this.
+constexpr size_t kMostWindowBytes = 4 << 20;
+
+struct PlacedToken {
+  uint32_t id = 0;
+  size_t begin = 0;  // of what it stands for, in the text
+
+  bool operator==(const PlacedToken&) const = default;
+};
+using PlacedTokens = std::vector<PlacedToken>;
+
+bool continues_character(char c) {
+  return (static_cast<uint8_t>(c) & 0xc0) == 0x80;
+}
+
+// The nearest beginning of a character at or before the position. Where the text is no UTF-8, anywhere.
+size_t character_at(std::string_view text, size_t position) {
+  size_t at = position;
+  while (at > 0 && at + 4 > position && continues_character(text[at])) --at;
+  return continues_character(text[at]) ? position : at;
+}
+
+PlacedTokens::const_iterator first_from(const PlacedTokens& tokens, size_t position) {
+  return std::ranges::lower_bound(tokens, position, {}, &PlacedToken::begin);
+}
+
+// Where the two windows can be joined: the tokens of `left` before it and those of `right` from it on are the
+// tokens of both. nullopt where they never agree for long enough. `right` begins within `left`.
+std::optional<size_t> meeting_point(const PlacedTokens& left, const PlacedTokens& right) {
+  if (right.empty()) return std::nullopt;
+  auto from_left = first_from(left, right.front().begin);
+  auto from_right = right.begin();
+  std::optional<size_t> agreed_from;
+  while (from_left != left.end() && from_right != right.end()) {
+    if (*from_left == *from_right) {
+      if (!agreed_from) agreed_from = from_left->begin;
+      // Of tokens that begin at one place (the bytes of a character) none is cut off.
+      const size_t middle = *agreed_from + kAgreementBytes / 2;
+      if (from_left->begin >= *agreed_from + kAgreementBytes) return first_from(left, middle)->begin;
+      ++from_left;
+      ++from_right;
+      continue;
+    }
+    agreed_from.reset();
+    if (from_left->begin <= from_right->begin) {
+      ++from_left;
+    } else {
+      ++from_right;
+    }
+  }
+  return std::nullopt;
+}
 
 class SentencePieceTokenizer final : public Tokenizer {
  public:
@@ -27,6 +92,11 @@ class SentencePieceTokenizer final : public Tokenizer {
   [[nodiscard]] uint32_t separator_id() const override { return static_cast<uint32_t>(processor_->eos_id()); }
 
   [[nodiscard]] std::vector<uint32_t> encode(std::string_view text) const override {
+    if (text.size() > kWindowBytes) {
+      std::vector<uint32_t> long_ids;
+      for (const PlacedToken& token : placed_tokens(text)) long_ids.push_back(token.id);
+      return long_ids;
+    }
     std::vector<int> pieces;
     // Fails only where no model is loaded.
     if (!processor_->Encode({text.data(), text.size()}, &pieces).ok()) return {};
@@ -36,6 +106,29 @@ class SentencePieceTokenizer final : public Tokenizer {
       if (piece >= 0 && piece != processor_->eos_id()) ids.push_back(static_cast<uint32_t>(piece));
     }
     return ids;
+  }
+
+  [[nodiscard]] EncodedText encode_part(std::string_view before, std::string_view text,
+                                        std::string_view after) const override {
+    std::string whole(before);
+    whole += text;
+    whole += after;
+    const PlacedTokens tokens = placed_tokens(whole);
+    const size_t end = before.size() + text.size();
+    EncodedText encoded;
+    // A prefix that the model adds begins where the text does, and so belongs to it only if nothing is
+    // before.
+    auto token = before.empty() ? tokens.begin() : first_from(tokens, before.size());
+    // What stands before the first id, such as dropped spaces, counts to it.
+    size_t counted = before.size();
+    for (; token != tokens.end() && token->begin < end; ++token) {
+      const auto next = std::next(token);
+      const size_t until = next == tokens.end() ? end : std::min(next->begin, end);
+      encoded.ids.push_back(token->id);
+      encoded.source_bytes.push_back(static_cast<uint32_t>(until - counted));
+      counted = until;
+    }
+    return encoded;
   }
 
   [[nodiscard]] std::string decode(std::span<const uint32_t> ids) const override {
@@ -67,9 +160,79 @@ class SentencePieceTokenizer final : public Tokenizer {
   }
 
  private:
+  // Of text[begin, end).
+  [[nodiscard]] PlacedTokens window(std::string_view text, size_t begin, size_t end) const {
+    const std::string_view part = text.substr(begin, end - begin);
+    const auto encoded = processor_->EncodeAsImmutableProto({part.data(), part.size()});
+    PlacedTokens tokens;
+    tokens.reserve(encoded.pieces_size());
+    for (size_t i = 0; i < encoded.pieces_size(); ++i) {
+      const auto piece = encoded.pieces(static_cast<int>(i));
+      if (std::cmp_equal(piece.id(), processor_->eos_id())) continue;
+      tokens.push_back({piece.id(), begin + piece.begin()});
+    }
+    return tokens;
+  }
+
+  // The window that follows `left`, which ends at `end`, and where it joins it; nullopt where none does.
+  struct Continuation {
+    PlacedTokens tokens;
+    size_t meets = 0;
+    size_t end = 0;
+  };
+  [[nodiscard]] std::optional<Continuation> continuation_of(const PlacedTokens& left, std::string_view text,
+                                                            size_t end) const {
+    size_t begin = character_at(text, end - kOverlapBytes);
+    for (int i = 0; i < kBeginnings; ++i) {
+      // A short look first: the whole window is worth its time only where it will join.
+      const size_t short_end = std::min(begin + 2 * kOverlapBytes, text.size());
+      if (meeting_point(left, window(text, begin, short_end))) {
+        const size_t whole_end = std::min(begin + kWindowBytes, text.size());
+        Continuation next{.tokens = window(text, begin, whole_end), .end = whole_end};
+        if (const auto meets = meeting_point(left, next.tokens)) {
+          next.meets = *meets;
+          return next;
+        }
+      }
+      begin = character_at(text, begin - 1);
+    }
+    return std::nullopt;
+  }
+
+  [[nodiscard]] PlacedTokens placed_tokens(std::string_view text) const {
+    PlacedTokens all;
+    size_t begin = 0;
+    size_t end = std::min(kWindowBytes, text.size());
+    PlacedTokens left = window(text, begin, end);
+    while (end < text.size()) {
+      if (auto next = continuation_of(left, text, end)) {
+        all.insert(all.end(), left.cbegin(), first_from(left, next->meets));
+        left.assign(first_from(next->tokens, next->meets), next->tokens.cend());
+        begin = next->meets;
+        end = next->end;
+      } else if (end - begin < kMostWindowBytes) {
+        // Begins where the last window joined, with text before it, whose tokens are dropped again.
+        const size_t context = character_at(text, begin - std::min(begin, kOverlapBytes));
+        end = std::min(end + (end - begin), text.size());
+        PlacedTokens longer = window(text, context, end);
+        left.assign(begin == 0 ? longer.cbegin() : first_from(longer, begin), longer.cend());
+      } else {
+        // Nothing that people write comes here.
+        all.insert(all.end(), left.begin(), left.end());
+        begin = end;
+        end = std::min(begin + kWindowBytes, text.size());
+        left = window(text, begin, end);
+      }
+    }
+    all.insert(all.end(), left.begin(), left.end());
+    return all;
+  }
+
   std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;
   Bytes model_;
 };
+
+constexpr size_t kLongestLine = 65536;
 
 // Gives the trainer the texts line by line.
 class LineIterator final : public sentencepiece::SentenceIterator {
@@ -88,6 +251,13 @@ class LineIterator final : public sentencepiece::SentenceIterator {
         continue;
       }
       const size_t end = std::min(text.find('\n', position_), text.size());
+      if (end - position_ > kLongestLine) {
+        // The trainer leaves longer lines out: their words count no less than those of others.
+        const size_t cut = cut_line(std::string_view(text).substr(position_, kLongestLine));
+        line_ = text.substr(position_, cut);
+        position_ += cut;
+        return;
+      }
       line_ = text.substr(position_, end - position_);
       position_ = end + 1;
       if (!line_.empty()) return;
@@ -96,6 +266,13 @@ class LineIterator final : public sentencepiece::SentenceIterator {
   }
 
  private:
+  // Before the last space, else between characters.
+  static size_t cut_line(std::string_view line) {
+    const size_t space = line.rfind(' ');
+    if (space != std::string_view::npos && space > 0) return space;
+    return character_at(line, line.size() - 1);
+  }
+
   const std::vector<std::string>& texts_;
   size_t text_ = 0;
   size_t position_ = 0;
@@ -136,16 +313,25 @@ Result<Bytes> train_sentencepiece_model(const std::vector<std::string>& texts, u
       {"allow_whitespace_only_pieces", "true"},
       {"split_digits", "true"},
       {"character_coverage", "0.9995"},
-      {"max_sentence_length", "65536"},
+      {"max_sentence_length", std::to_string(kLongestLine)},
       {"num_threads", "1"},
       {"minloglevel", "3"},
   };
+  const auto refuse = [&](const std::string& why) {
+    return fatal_error(fmt::format("a tokenizer of {} tokens can't be trained: {}", vocab_size, why));
+  };
   LineIterator lines(texts);
+  if (lines.done()) return refuse("there is no text to train it on that is not held out; give more text");
   std::string model;
   const auto trained = sentencepiece::SentencePieceTrainer::Train(settings, &lines, &model);
   if (!trained.ok()) {
-    return fatal_error("a tokenizer of " + std::to_string(vocab_size) +
-                       " tokens can't be trained on this text: " + trained.ToString());
+    size_t bytes = 0;
+    for (const std::string& text : texts) bytes += text.size();
+    return refuse(
+        fmt::format("the {} bytes of text that it is trained on have too few different words and "
+                    "characters; give more text or choose fewer tokens, or the tokenizer bytes "
+                    "(SentencePiece says: {})",
+                    bytes, trained.ToString()));
   }
   const ByteView bytes = as_bytes(model);
   return Bytes(bytes.begin(), bytes.end());

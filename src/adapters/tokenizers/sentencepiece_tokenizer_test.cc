@@ -2,11 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sentencepiece_processor.h>
+
+#include <algorithm>
 
 #include "base/files/file.h"
 #include "base/random.h"
 #include "support/expect_failure.h"
 #include "support/json_values.h"
+#include "support/sentencepiece_models.h"
 #include "support/temporary_folder.h"
 
 namespace templar {
@@ -103,14 +107,119 @@ TEST(SentencePieceTokenizer, RefusesWhatIsNotAModel) {
   EXPECT_TRUE(fails(make_sentencepiece_tokenizer(half, "x.model"), ErrorKind::kFatal, "x.model"));
 }
 
+// What the library itself makes of a text as a whole.
+std::vector<uint32_t> ids_of_library(const Bytes& model, const std::string& text) {
+  sentencepiece::SentencePieceProcessor processor;
+  EXPECT_TRUE(processor.LoadFromSerializedProto(as_text(model)).ok());
+  std::vector<int> ids;
+  EXPECT_TRUE(processor.Encode(text, &ids).ok());
+  return {ids.begin(), ids.end()};
+}
+
+std::string repeated(std::string_view text, int count) {
+  std::string all;
+  for (int i = 0; i < count; ++i) all += text;
+  return all;
+}
+
+// Longer than a window: words, text without spaces, runs that repeat themselves, spaces, combining marks.
+std::vector<std::string> long_texts() {
+  Random random(5);
+  std::string words = "  two spaces";
+  std::string marks;
+  std::string mixed;
+  while (words.size() < 300'000)
+    words += random.below(4) == 0 ? " gather" : random.below(3) == 0 ? "\n" : " step12";
+  while (marks.size() < 150'000) marks += "e\xcc\x81 a\xcc\x88\xef\xbc\x92";
+  while (mixed.size() < 250'000) {
+    mixed += random.below(2) == 0 ? "\xe8\xaa\x9e" : random.below(9) == 0 ? " " : "chunk";
+  }
+  return {words,
+          marks,
+          mixed,
+          repeated("\xe8\xaa\x9e", 50'000),
+          std::string(200'000, 'a'),
+          std::string(200'000, ' '),
+          repeated("ga", 90'000),
+          repeated("window", 40'000),
+          std::string(100'000, '\xff')};
+}
+
+class LongTexts : public ::testing::TestWithParam<const char*> {
+ protected:
+  static Bytes model() {
+    const std::string kind = GetParam();
+    return kind == "own" ? trained_model() : testing::normalising_model(kind);
+  }
+};
+
+TEST_P(LongTexts, AreEncodedAsTheLibraryDoesAsAWhole) {
+  const auto tokenizer = make_sentencepiece_tokenizer(model(), "m").value();
+  const std::vector<std::string> texts = long_texts();
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const auto expected = ids_of_library(model(), texts[i]);
+    const auto ids = tokenizer->encode(texts[i]);
+    EXPECT_TRUE(ids == expected) << i << ": " << ids.size() << " ids, " << expected.size() << " expected";
+  }
+}
+
+TEST_P(LongTexts, AreTheSameInParts) {
+  const auto tokenizer = make_sentencepiece_tokenizer(model(), "m").value();
+  const std::string text = long_texts()[0];
+  const auto expected = ids_of_library(model(), text);
+  for (const size_t size : {1'000, 90'001}) {
+    std::vector<uint32_t> ids;
+    uint64_t bytes = 0;
+    for (size_t at = 0; at < text.size(); at += size) {
+      const size_t before = std::min<size_t>(at, 256);
+      const std::string_view view = text;
+      const EncodedText part = tokenizer->encode_part(view.substr(at - before, before), view.substr(at, size),
+                                                      view.substr(std::min(at + size, text.size()), 256));
+      ids.insert(ids.end(), part.ids.begin(), part.ids.end());
+      for (const uint32_t count : part.source_bytes) bytes += count;
+    }
+    EXPECT_TRUE(ids == expected) << size << ": " << ids.size() << " ids, " << expected.size() << " expected";
+    EXPECT_EQ(bytes, text.size());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(SentencePieceTokenizer, LongTexts, ::testing::Values("own", "bpe", "unigram"));
+
+TEST(SentencePieceTokenizer, CountsTheSourcesBytes) {
+  const auto tokenizer = make_sentencepiece_tokenizer(testing::normalising_model(), "m").value();
+  for (const std::string text : {"\xef\xbc\x92\xef\xbc\x90\xef\xbc\x92\xef\xbc\x93", "  gather   window ",
+                                 "\xe8\xaa\x9e", "e\xcc\x81"}) {
+    const EncodedText encoded = tokenizer->encode_part("", text, "");
+    uint64_t bytes = 0;
+    for (const uint32_t count : encoded.source_bytes) bytes += count;
+    EXPECT_EQ(bytes, text.size()) << text;
+    EXPECT_EQ(encoded.ids, tokenizer->encode(text));
+  }
+}
+
+TEST(TrainSentencePiece, TrainsOnLongLinesToo) {
+  // One line of 300 kB: the trainer alone would leave it out and have nothing.
+  std::string line;
+  for (const std::string& text : training_texts()) line += text;
+  std::ranges::replace(line, '\n', ' ');
+  const std::vector<std::string> texts = {repeated(line, 10)};
+  ASSERT_GT(texts[0].size(), 200'000);
+  const auto model = train_sentencepiece_model(texts, 320);
+  ASSERT_TRUE(model) << model.error().message;
+  const auto tokenizer = make_sentencepiece_tokenizer(*model, "m").value();
+  EXPECT_LT(tokenizer->encode(texts[0]).size(), texts[0].size() * 6 / 10);
+  EXPECT_TRUE(train_sentencepiece_model({repeated("\xe8\xaa\x9e\xe8\xa8\x80", 50'000)}, 262));
+}
+
 TEST(TrainSentencePiece, GivesTheSameModelForTheSameText) {
   EXPECT_EQ(train_sentencepiece_model(training_texts(), 320).value(), trained_model());
 }
 
 TEST(TrainSentencePiece, SaysWhereTheTextIsTooSmall) {
   EXPECT_TRUE(
-      fails(train_sentencepiece_model({"a b c"}, 5000), ErrorKind::kFatal, "a tokenizer of 5000 tokens"));
-  EXPECT_TRUE(fails(train_sentencepiece_model({}, 300), ErrorKind::kFatal, "a tokenizer of 300 tokens"));
+      fails(train_sentencepiece_model({"a b c"}, 5000), ErrorKind::kFatal, "give more text or choose fewer"));
+  for (const std::vector<std::string>& nothing : {std::vector<std::string>{}, {""}, {"\n\n"}})
+    EXPECT_TRUE(fails(train_sentencepiece_model(nothing, 300), ErrorKind::kFatal, "there is no text"));
 }
 
 }  // namespace

@@ -91,6 +91,7 @@ Status prepare_text(const LocalnetOptions& options, const RunSpec& spec, const s
     progress(fmt::format("left out {} files and folders, such as {}: {}", left_out.size(),
                          left_out.front().path.string(), left_out.front().reason));
   }
+  if (const auto warning = tokenizer_warning(*prepared)) progress("warning: " + *warning);
   return {};
 }
 

@@ -47,11 +47,11 @@ TEST_F(RunOriginOfText, IsTheSameWhereTheTextIs) {
 
 TEST_F(RunOriginOfText, DiffersWhereTheTextDoes) {
   write_text(folder_ / "in/a.txt", "0ne");
-  EXPECT_THAT(difference(), HasSubstr("text: " + text_.inputs[0] + " (2 files, 0.0 MB) then"));
+  EXPECT_THAT(difference(), HasSubstr("text: " + text_.inputs[0] + " (2 files, 6 bytes) then"));
   write_text(folder_ / "in/a.txt", "one");
   EXPECT_THAT(difference(), IsEmpty());
   write_text(folder_ / "in/c.txt", "");
-  EXPECT_THAT(difference(), HasSubstr("(3 files, 0.0 MB) now"));
+  EXPECT_THAT(difference(), HasSubstr("(3 files, 6 bytes) now"));
   fs::remove(folder_ / "in/c.txt");
   fs::rename(folder_ / "in/a.txt", folder_ / "in/d.txt");
   EXPECT_THAT(difference(), HasSubstr("text: "));

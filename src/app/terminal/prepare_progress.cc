@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "app/terminal/printable.h"
 #include "app/terminal/progress_line.h"
 #include "app/terminal/stop_signal.h"
 
@@ -28,6 +29,15 @@ std::string progress_text(const PrepareProgress& progress) {
 }
 
 }  // namespace
+
+std::optional<std::string> tokenizer_warning(const PrepareReport& report) {
+  if (!report.change) return std::nullopt;
+  return fmt::format(
+      "the tokenizer does not give back the text of {} of {} documents: \"{}\" becomes \"{}\". A model never "
+      "learns what is lost so, and an export carries it on; bits per byte count the text as it was",
+      report.changed_documents, report.manifest.totals.documents, printable(report.change->before),
+      printable(report.change->after));
+}
 
 Result<PrepareReport> prepare_with_progress(const PrepareOptions& options) {
   ProgressLine line;

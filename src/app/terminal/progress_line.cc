@@ -15,6 +15,8 @@ constexpr double kLineSeconds = 5.0;
 
 std::string human_bytes(uint64_t bytes) {
   const auto value = static_cast<double>(bytes);
+  if (bytes < 1000) return fmt::format("{} bytes", bytes);
+  if (value < 1e6) return fmt::format("{:.1f} kB", value / 1e3);
   return value < 1e9 ? fmt::format("{:.1f} MB", value / 1e6) : fmt::format("{:.2f} GB", value / 1e9);
 }
 

@@ -8,7 +8,7 @@
 
 namespace templar {
 
-// "12.3 MB"; from a gigabyte on "12.34 GB".
+// "512 bytes", "20.0 kB", "12.3 MB", "12.34 GB".
 [[nodiscard]] std::string human_bytes(uint64_t bytes);
 
 // A line on standard error, from the third second on: in place on a terminal, else a new one every five

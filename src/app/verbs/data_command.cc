@@ -23,8 +23,8 @@ namespace fs = std::filesystem;
 
 void print_manifest(const DataManifest& manifest) {
   fmt::print("source      {}\n", manifest.source);
-  fmt::print("text        {} in {} documents\n", human_bytes(manifest.totals.text_bytes),
-             manifest.totals.documents);
+  fmt::print("text        {} in {} document{}\n", human_bytes(manifest.totals.text_bytes),
+             manifest.totals.documents, manifest.totals.documents == 1 ? "" : "s");
   fmt::print("tokenizer   {}, {} tokens\n", manifest.tokenizer, manifest.vocab_size);
   fmt::print("samples of  {} tokens\n", manifest.sequence_length);
   uint64_t samples = 0;
@@ -55,8 +55,11 @@ Status run_prepare(const PrepareOptions& options) {
   print_manifest(report->manifest);
   fmt::print("manifest    {}\n", report->manifest_hash.hex());
   print_left_out(report->left_out);
-  if (report->binary_files_skipped > 0)
-    fmt::print("skipped     {} binary files\n", report->binary_files_skipped);
+  if (const auto warning = tokenizer_warning(*report)) tell(fmt::format("warning: {}\n", *warning));
+  if (const uint64_t held_out = report->manifest.heldout->samples; held_out < options.held_out_samples) {
+    tell(fmt::format("warning: {} held-out samples instead of {}: they take at most a quarter of the text\n",
+                     held_out, options.held_out_samples));
+  }
   if (report->bad_lines_skipped > 0) fmt::print("skipped     {} unusable lines\n", report->bad_lines_skipped);
   if (report->tokens_dropped > 0) fmt::print("left over   {} tokens\n", report->tokens_dropped);
   fmt::print("written     {} in {:.1f} s\n", options.out.string(), watch.seconds());
@@ -120,9 +123,9 @@ void add_prepare(Verb& data) {
   verb.add_options(
       {{"inputs",
         &options->inputs,
-        "Files, folders (taken recursively, hidden names left out), or - for standard input; .gz and .zst "
+        "Files, folders (taken recursively, hidden names left out), or - for standard input; gzip and zstd "
         "are "
-        "decompressed",
+        "decompressed, UTF-16 and UTF-32 with a byte order mark converted",
         {.required = true}},
        {"--out",
         &options->out,
@@ -139,9 +142,10 @@ void add_prepare(Verb& data) {
        {"--shard-samples", &options->shard_samples, "Samples of a shard", {.shows_default = true}},
        {"--held-out-fraction",
         &options->held_out_fraction,
-        "Share of the documents that is held out",
+        "Share of the documents (of large plain files: of their sections) that is held out",
         {.shows_default = true}},
-       {"--held-out-samples", &options->held_out_samples, "Hold out this many samples instead of a share"},
+       {"--held-out-samples", &options->held_out_samples,
+        "Hold out this many samples instead of a share, but no more than a quarter of a small text"},
        {"--max-bytes", &options->max_bytes, "Take only so much text, e.g. 16MB", {.is_size = true}},
        {"--extensions",
         &options->extensions,

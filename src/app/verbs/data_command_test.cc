@@ -64,7 +64,7 @@ TEST_F(DataCommand, TakesItsOptions) {
   EXPECT_EQ(prepared.exit_code, 0) << prepared.errors;
   EXPECT_THAT(prepared.output, HasSubstr("extensions txt, md; at most 30000 bytes"));
   EXPECT_THAT(prepared.output, HasSubstr("held out    9 samples"));
-  EXPECT_THAT(prepared.output, HasSubstr("4 shards"));
+  EXPECT_THAT(prepared.output, HasSubstr("5 shards"));
 }
 
 TEST_F(DataCommand, TakesInputsBehindTheExtensions) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -170,6 +171,82 @@ class TextFieldFinder final : public JsonEvents {
   std::optional<std::string> text_;
 };
 
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// The bytes of the number that the text begins with, by JSON's grammar; 0 if there is none.
+size_t number_size(std::string_view text) {
+  size_t i = 0;
+  const auto digits = [&] {
+    const size_t first = i;
+    while (i < text.size() && is_digit(text[i])) ++i;
+    return i - first;
+  };
+  if (text.starts_with('-')) ++i;
+  const bool is_zero = i < text.size() && text[i] == '0';
+  const size_t count = digits();
+  if (count == 0 || (is_zero && count > 1)) return 0;
+  if (i < text.size() && text[i] == '.') {
+    ++i;
+    if (digits() == 0) return 0;
+  }
+  if (i < text.size() && (text[i] == 'e' || text[i] == 'E')) {
+    ++i;
+    if (i < text.size() && (text[i] == '+' || text[i] == '-')) ++i;
+    if (digits() == 0) return 0;
+  }
+  return i;
+}
+
+// The code unit of the escape \uXXXX that the text begins with; nullopt if it begins with something else.
+std::optional<uint32_t> escaped_unit(std::string_view text) {
+  constexpr size_t kSize = 6;
+  if (text.size() < kSize || text[0] != '\\' || text[1] != 'u') return std::nullopt;
+  uint32_t unit = 0;
+  const auto [end, error] = std::from_chars(text.data() + 2, text.data() + kSize, unit, 16);
+  if (error != std::errc() || end != text.data() + kSize) return std::nullopt;
+  return unit;
+}
+
+// The line with what Python's json module writes and RFC 8259 does not allow replaced by what it allows: NaN,
+// Infinity and numbers beyond double's range by 0, surrogates without their other half by U+FFFD. Each takes
+// as many bytes as before, so that the columns of messages stay true.
+std::string standard_json(std::string line) {
+  constexpr std::array<std::string_view, 3> kNotFinite = {"-Infinity", "Infinity", "NaN"};
+  constexpr std::string_view kReplacement = "\\ufffd";
+  const std::string_view text = line;
+  const auto replace = [&line](size_t at, size_t size, std::string_view by) {
+    std::ranges::fill(line.begin() + static_cast<std::ptrdiff_t>(at),
+                      line.begin() + static_cast<std::ptrdiff_t>(at + size), ' ');
+    line.replace(at, by.size(), by);
+  };
+  bool in_text = false;
+  for (size_t i = 0; i < text.size();) {
+    const std::string_view rest = text.substr(i);
+    size_t size = 1;
+    if (in_text && rest.front() == '\\') {
+      size = std::min<size_t>(2, rest.size());
+      if (const auto unit = escaped_unit(rest); unit && (*unit & 0xf800) == 0xd800) {
+        const auto next = escaped_unit(rest.substr(kReplacement.size()));
+        const bool is_pair = *unit < 0xdc00 && next && (*next & 0xfc00) == 0xdc00;
+        if (!is_pair) replace(i, kReplacement.size(), kReplacement);
+        size = kReplacement.size() * (is_pair ? 2 : 1);
+      }
+    } else if (rest.front() == '"') {
+      in_text = !in_text;
+    } else if (!in_text && (i == 0 || std::string_view(" \t\r\n,:[{").contains(text[i - 1]))) {
+      const auto word = std::ranges::find_if(
+          kNotFinite, [&](std::string_view candidate) { return rest.starts_with(candidate); });
+      size = word != kNotFinite.end() ? word->size() : number_size(rest);
+      if (size > 0) replace(i, size, "0");
+      size = std::max<size_t>(size, 1);
+    }
+    i += size;
+  }
+  return line;
+}
+
 class Writer {
  public:
   explicit Writer(const JsonLayout& layout) : layout_(layout) {}
@@ -286,8 +363,12 @@ Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
 
 Result<std::string> json_text_field(std::string_view line, std::string_view field) {
   TextFieldFinder finder(field);
-  if (Status read = visit_json(line, finder); !read) return skip_error(std::move(read.error().message));
-  return finder.take();
+  if (visit_json(line, finder)) return finder.take();
+  // Few lines need it, so it is tried only now.
+  TextFieldFinder second(field);
+  if (Status read = visit_json(standard_json(std::string(line)), second); !read)
+    return skip_error(std::move(read.error().message));
+  return second.take();
 }
 
 std::string to_text(const Json& json, const JsonLayout& layout) {

@@ -32,9 +32,10 @@ class JsonEvents {
 // Events that came before the fault have been told.
 [[nodiscard]] Status visit_json(std::string_view text, JsonEvents& events);
 
-// The text that is the member `field` of the object: the last one, if there are several. Fails (skip) if the
-// line is not a JSON object or has no such text. As fast as reading goes: all else is checked and passed
-// over.
+// The text that is the member `field` of the object: the last one, if there are several. Beyond JSON it takes
+// what Python's json module writes and reads: NaN, Infinity, -Infinity and numbers of any size in other
+// fields, and surrogates without their other half, each of which becomes U+FFFD. Fails (skip) if the line is
+// not such an object or has no such text. As fast as reading goes: all else is checked and passed over.
 [[nodiscard]] Result<std::string> json_text_field(std::string_view line, std::string_view field);
 
 }  // namespace templar

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <limits>
 
@@ -123,6 +125,38 @@ TEST(JsonTextField, SaysWhatIsWrong) {
     EXPECT_EQ(message(line), "field \"text\" is not text") << line;
   }
   EXPECT_EQ(json_text_field("{}", "text").error().kind, ErrorKind::kSkip);
+}
+
+TEST(JsonTextField, TakesWhatPythonWrites) {
+  const auto text = [](std::string_view line) { return json_text_field(line, "text").value_or("refused"); };
+  for (const char* number : {"NaN", "Infinity", "-Infinity", "1e400", "-1E+400", "12345.5e999"}) {
+    EXPECT_EQ(text(fmt::format(R"({{"score": {}, "list": [{}, 1], "text": "NaN 1e400"}})", number, number)),
+              "NaN 1e400")
+        << number;
+  }
+  EXPECT_EQ(text("{\"n\":" + std::string(1000, '7') + ",\"text\":\"a\"}"), "a");
+  EXPECT_EQ(text(R"({"text":"a\ud800b"})"),
+            "a\xef\xbf\xbd"
+            "b");
+  EXPECT_EQ(text(R"({"text":"\udc00\ud800"})"), "\xef\xbf\xbd\xef\xbf\xbd");
+  EXPECT_EQ(text(R"({"text":"\ud83d\ud83d\ude00"})"), "\xef\xbf\xbd\xf0\x9f\x98\x80");
+  EXPECT_EQ(text(R"({"n":NaN,"text":"\ud83d\ude00 \\ud800 \\\" NaN"})"), "\xf0\x9f\x98\x80 \\ud800 \\\" NaN");
+  EXPECT_EQ(text(R"({"other":"\udfff","text":"a"})"), "a");
+}
+
+TEST(JsonTextField, RefusesWhatPythonRefuses) {
+  for (const char* line :
+       {R"({"n":nan,"text":"a"})", R"({"n":+1,"text":"a"})", R"({"n":01,"text":"a"})",
+        R"({"n":1.,"text":"a"})", R"({"n":-NaN,"text":"a"})", R"({"n":--1,"text":"a"})",
+        R"({"n":-Infinity0})", R"({"n":Infinity1,"text":"a"})", R"({"n":1e,"text":"a"})",
+        R"({"text":"\ud8"})", R"({"text":NaN})", R"({NaN:1,"text":"a"})", "{\"text\":\"\xff\"}"}) {
+    EXPECT_FALSE(json_text_field(line, "text")) << line;
+  }
+}
+
+TEST(JsonTextField, NamesTheColumnOfTheLineAsItWas) {
+  EXPECT_THAT(json_text_field(R"({"n":-Infinity, "text":"a",})", "text").error().message,
+              ::testing::HasSubstr("column 28"));
 }
 
 TEST(JsonTextField, GoesAnyDepthDown) {
