@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@ struct Task {
   TaskKind kind = TaskKind::kArcEasy;
   std::vector<Question> questions;
   int64_t example_count = 0;
+  int64_t left_out = 0;  // questions that can't be scored, see leave_out_unscorable()
   // By subject ("" where there is none): description and solved examples.
   std::map<std::string, std::string> preambles;
   // Before a question's own context.
@@ -45,6 +47,12 @@ struct Task {
 // parse_questions does.
 [[nodiscard]] Result<std::vector<Task>> load_tasks(const std::filesystem::path& folder,
                                                    const TaskOptions& options);
+
+// Takes out the questions that score_task() would fail at, counts them in the task and returns why the first
+// of them can't be scored; nullopt if all can. Fails (fatal), with that reason, if none can. To be called
+// once, before the first scoring: what it takes is the time to tokenise the task.
+[[nodiscard]] Result<std::optional<std::string>> leave_out_unscorable(Task& task, const Tokenizer& tokenizer,
+                                                                      int64_t max_tokens);
 
 // Shares of the questions, as the harness defines them. Of equally good choices the first counts as chosen.
 struct TaskScore {

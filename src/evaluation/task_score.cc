@@ -28,6 +28,25 @@ size_t choose_by(const Question& question, std::vector<double> values, const Len
   return index_of_highest(values);
 }
 
+// The question's choices in tokens, with what stands before them.
+Result<std::vector<TokenisedChoice>> tokenise_question(const Task& task, const Tokenizer& tokenizer,
+                                                       int64_t max_tokens, size_t index) {
+  const Question& question = task.questions[index];
+  const std::string& preamble = task.preamble_of(question);
+  std::vector<TokenisedChoice> choices;
+  for (size_t choice = 0; choice < question.choices.size(); ++choice) {
+    ChoiceText text = choice_text(question, choice);
+    text.context.insert(0, preamble);
+    auto tokenised = tokenise_choice(tokenizer, text, max_tokens);
+    if (!tokenised) {
+      return annotate(tokenised.error(), fmt::format("task {}: question {}, choice {}",
+                                                     task_form(task.kind).name, index + 1, choice + 1));
+    }
+    choices.push_back(*std::move(tokenised));
+  }
+  return choices;
+}
+
 // Questions whose choices are scored together.
 class Batch {
  public:
@@ -37,18 +56,11 @@ class Batch {
   [[nodiscard]] bool is_full() const { return tokens_ >= kTokensAtOnce; }
 
   Status add(size_t index) {
-    const Question& question = task_.questions[index];
-    const std::string& preamble = task_.preamble_of(question);
-    for (size_t choice = 0; choice < question.choices.size(); ++choice) {
-      ChoiceText text = choice_text(question, choice);
-      text.context.insert(0, preamble);
-      auto tokenised = tokenise_choice(tokenizer_, text, max_tokens_);
-      if (!tokenised) {
-        return annotate(tokenised.error(), fmt::format("task {}: question {}, choice {}",
-                                                       task_form(task_.kind).name, index + 1, choice + 1));
-      }
-      tokens_ += tokenised->tokens.size();
-      choices_.push_back(*std::move(tokenised));
+    TRY_ASSIGN(std::vector<TokenisedChoice> choices,
+               tokenise_question(task_, tokenizer_, max_tokens_, index));
+    for (TokenisedChoice& choice : choices) {
+      tokens_ += choice.tokens.size();
+      choices_.push_back(std::move(choice));
     }
     questions_.push_back(index);
     return {};
@@ -110,7 +122,8 @@ Result<TokenisedChoice> tokenise_choice(const Tokenizer& tokenizer, const Choice
   const std::string whole = text.context + text.continuation;
   std::vector<uint32_t> before = tokenizer.encode(context);
   const std::vector<uint32_t> all = tokenizer.encode(whole);
-  if (all.size() <= before.size()) return fatal_error("it adds no token to its context");
+  if (all.size() <= before.size())
+    return fatal_error("it adds no token to its context: the tokenizer joins the two");
   const size_t continuation = all.size() - before.size();
   if (continuation > static_cast<size_t>(max_tokens)) {
     return fatal_error(
@@ -122,6 +135,24 @@ Result<TokenisedChoice> tokenise_choice(const Tokenizer& tokenizer, const Choice
                          .context = static_cast<int64_t>(kept)};
   choice.tokens.insert(choice.tokens.end(), all.end() - static_cast<std::ptrdiff_t>(continuation), all.end());
   return choice;
+}
+
+Result<std::optional<std::string>> leave_out_unscorable(Task& task, const Tokenizer& tokenizer,
+                                                        int64_t max_tokens) {
+  std::vector<Question> scorable;
+  std::optional<std::string> reason;
+  for (size_t index = 0; index < task.questions.size(); ++index) {
+    auto choices = tokenise_question(task, tokenizer, max_tokens, index);
+    if (choices) {
+      scorable.push_back(task.questions[index]);
+    } else if (!reason) {
+      reason = std::move(choices).error().message;
+    }
+  }
+  if (scorable.empty()) return fatal_error("no question of this task can be scored: " + reason.value_or(""));
+  task.left_out += static_cast<int64_t>(task.questions.size() - scorable.size());
+  task.questions = std::move(scorable);
+  return reason;
 }
 
 Result<TaskScore> score_task(const Task& task, const Tokenizer& tokenizer, Engine& engine,

@@ -226,6 +226,63 @@ TEST_F(TaskTest, TakesTheFirstQuestionsOfATaskOrOfASubject) {
   EXPECT_DOUBLE_EQ(mmlu.acc, 0.5);
 }
 
+TEST_F(TaskTest, LeavesOutWhatCannotBeScored) {
+  Task arc = task(TaskKind::kArcEasy);
+  EXPECT_EQ(leave_out_unscorable(arc, *tokenizer_, kTokens).value(), std::nullopt);
+  EXPECT_EQ(arc.questions.size(), 5);
+  const Question kept = arc.questions[0];
+  arc.questions[1].choices[1] = std::string(kTokens + 1, 'b');  // more than the model reads
+  arc.questions[3].choices[0] = std::string(kTokens + 1, 'b');
+  const auto reason = leave_out_unscorable(arc, *tokenizer_, kTokens);
+  ASSERT_TRUE(reason) << reason.error().message;
+  EXPECT_THAT(reason->value_or(""),
+              ::testing::HasSubstr("task arc_easy: question 2, choice 2: it has 1026 tokens"));
+  EXPECT_EQ(arc.questions.size(), 3);
+  EXPECT_EQ(arc.questions[0].context, kept.context);
+  EXPECT_EQ(arc.left_out, 2);
+  const auto scored = score_task(arc, *tokenizer_, *model_.engine, kTokens);
+  ASSERT_TRUE(scored) << scored.error().message;
+  EXPECT_EQ(scored->questions, 3);
+  EXPECT_TRUE(
+      fails(leave_out_unscorable(arc, *tokenizer_, 1), ErrorKind::kFatal, "no question of this task"));
+}
+
+// Joins "a b" to one token, across the border between context and choice.
+class JoiningTokenizer final : public Tokenizer {
+ public:
+  [[nodiscard]] std::string name() const override { return "joining"; }
+  [[nodiscard]] uint64_t vocab_size() const override { return 256; }
+  [[nodiscard]] uint32_t separator_id() const override { return 0; }
+  [[nodiscard]] std::vector<uint32_t> encode(std::string_view text) const override {
+    std::vector<uint32_t> ids;
+    for (const char c : text) {
+      constexpr uint32_t kJoined = 1;
+      const bool joins =
+          !ids.empty() && ((c == ' ' && ids.back() == 'a') || (c == 'b' && ids.back() == kJoined));
+      if (joins) {
+        ids.back() = kJoined;
+      } else {
+        ids.push_back(static_cast<uint8_t>(c));
+      }
+    }
+    return ids;
+  }
+  [[nodiscard]] std::string decode(std::span<const uint32_t>) const override { return ""; }
+  [[nodiscard]] std::vector<TokenizerFile> files() const override { return {}; }
+};
+
+TEST_F(TaskTest, LeavesOutWhatTheTokenizerJoins) {
+  Task task{.kind = TaskKind::kPiqa, .preambles = {{"", ""}}};
+  // WinoGrande's: the rest of a sentence behind the option.
+  task.questions.push_back({.context = "", .choices = {"xa", "ya"}, .rest = "b"});
+  task.questions.push_back({.context = "", .choices = {"xa", "ya"}, .rest = "c"});
+  const auto reason = leave_out_unscorable(task, JoiningTokenizer(), kTokens);
+  ASSERT_TRUE(reason) << reason.error().message;
+  EXPECT_THAT(reason->value_or(""), ::testing::HasSubstr("question 1, choice 1: it adds no token"));
+  EXPECT_EQ(task.questions.size(), 1);
+  EXPECT_EQ(task.left_out, 1);
+}
+
 TEST_F(TaskTest, CutsTheBeginningOfAContextThatIsTooLong) {
   const ChoiceText text{"0123456789", " ab"};
   const auto choice = tokenise_choice(*tokenizer_, text, 5);

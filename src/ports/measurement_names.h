@@ -184,6 +184,7 @@ inline constexpr FieldForm kBenchmarkTask[] = {
     {"acc_norm", kFloat, "the same, by characters", kSometimes},
     {"acc_bytes", kFloat, "the same, by bytes", kSometimes},
     {"count", kInteger, "questions"},
+    {"left_out", kInteger, "questions that can't be scored"},
     {"num_fewshot", kInteger, "solved examples before each question"},
     {"seconds", kFloat, "that it took"},
 };

@@ -1,11 +1,9 @@
 #include "adapters/shards/npy.h"
 
-#include <fcntl.h>
-#include <unistd.h>
+#include <fmt/format.h>
 
-#include <cerrno>
 #include <charconv>
-#include <cstring>
+#include <optional>
 #include <utility>
 
 #include "base/check.h"
@@ -85,7 +83,9 @@ Status parse_field(HeaderText& text, NpyHeader& header, unsigned& seen) {
     TRY_ASSIGN(const std::string_view dtype, text.word());
     header.dtype = dtype;
   } else if (bit == 2) {
-    if (!text.take("False")) return fatal_error("the array is not in C order");
+    header.is_fortran_order = text.take("True");
+    if (!header.is_fortran_order && !text.take("False"))
+      return fatal_error("fortran_order is neither True nor False");
   } else {
     TRY_ASSIGN(header.shape, parse_shape(text));
   }
@@ -112,24 +112,104 @@ Status parse_dictionary(std::string_view literal, NpyHeader& header) {
   return {};
 }
 
+// How the values of a file are stored.
+struct IntegerType {
+  size_t size = 0;
+  bool is_signed = false;
+  bool is_big_endian = false;
+};
+
+// "<u4", ">i8", "|u1"; nullopt for what holds no integers.
+std::optional<IntegerType> integer_type(std::string_view dtype) {
+  if (dtype.size() != 3 || !std::string_view("<>|=").contains(dtype[0])) return std::nullopt;
+  if (dtype[1] != 'u' && dtype[1] != 'i') return std::nullopt;
+  if (!std::string_view("1248").contains(dtype[2])) return std::nullopt;
+  return IntegerType{.size = static_cast<size_t>(dtype[2] - '0'),
+                     .is_signed = dtype[1] == 'i',
+                     .is_big_endian = dtype[0] == '>'};
+}
+
+// The value's bits, a negative one's sign extended.
+uint64_t load(const uint8_t* bytes, const IntegerType& type) {
+  uint64_t bits = 0;
+  for (size_t i = 0; i < type.size; ++i)
+    bits |= uint64_t{bytes[type.is_big_endian ? type.size - 1 - i : i]} << (8 * i);
+  const size_t unused = 64 - 8 * type.size;
+  return type.is_signed ? static_cast<uint64_t>(static_cast<int64_t>(bits << unused) >> unused) : bits;
+}
+
+// Where the values of an array in Fortran order stand in the file, in C order: the last index runs fastest.
+class FortranOrder {
+ public:
+  explicit FortranOrder(std::vector<uint64_t> shape)
+      : shape_(std::move(shape)), index_(shape_.size(), 0), strides_(shape_.size(), 1) {
+    for (size_t i = 1; i < shape_.size(); ++i) strides_[i] = strides_[i - 1] * shape_[i - 1];
+  }
+  [[nodiscard]] uint64_t position() const { return position_; }
+  void next() {
+    for (size_t i = shape_.size(); i-- > 0;) {
+      position_ += strides_[i];
+      if (++index_[i] < shape_[i]) return;
+      position_ -= strides_[i] * shape_[i];
+      index_[i] = 0;
+    }
+  }
+
+ private:
+  std::vector<uint64_t> shape_;
+  std::vector<uint64_t> index_;
+  std::vector<uint64_t> strides_;
+  uint64_t position_ = 0;
+};
+
+template <typename T>
+Result<std::vector<T>> copy_values(ByteView data, const NpyHeader& header, const IntegerType& type) {
+  std::vector<T> values;
+  values.reserve(header.count);
+  FortranOrder order(header.shape);
+  for (uint64_t i = 0; i < header.count; ++i, order.next()) {
+    const uint64_t position = header.is_fortran_order ? order.position() : i;
+    const uint64_t bits = load(data.data() + position * type.size, type);
+    if (static_cast<T>(bits) != bits) {
+      return fatal_error(
+          fmt::format("value {} is {}, no token id", i,
+                      type.is_signed ? std::to_string(static_cast<int64_t>(bits)) : std::to_string(bits)));
+    }
+    values.push_back(static_cast<T>(bits));
+  }
+  return values;
+}
+
 template <typename T>
 Result<NpyArray<T>> open_npy(const std::filesystem::path& path, std::string_view dtype) {
   TRY_ASSIGN(MappedFile file, MappedFile::open(path));
   const Result<NpyHeader> header = parse_npy_header(file.bytes());
   if (!header) return annotate(header.error(), path.string());
-  if (header->dtype != dtype) {
-    return fatal_error(path.string() + ": holds " + header->dtype + " values, not " + std::string(dtype));
+  const std::optional<IntegerType> type = integer_type(header->dtype);
+  if (!type) {
+    return fatal_error(
+        fmt::format("{}: holds {} values, no integers; if they are whole numbers, convert the file with "
+                    "python3 -c \"import "
+                    "numpy as n; n.save('OUT.npy', n.load('IN.npy').astype('{}'))\"",
+                    path.string(), header->dtype, dtype));
   }
   const ByteView data = file.bytes().subspan(header->data_offset);
-  if (data.size() / sizeof(T) != header->count || data.size() % sizeof(T) != 0) {
+  if (data.size() / type->size != header->count || data.size() % type->size != 0) {
     return fatal_error(path.string() + ": " + std::to_string(data.size()) +
                        " bytes of values, its header says " + std::to_string(header->count) + " values of " +
-                       std::to_string(sizeof(T)) + " bytes");
+                       std::to_string(type->size) + " bytes");
   }
-  if (header->data_offset % alignof(T) != 0)
-    return fatal_error(path.string() + ": the values are not aligned");
-  NpyArray<T> array{std::move(file), {}};
-  array.values = {reinterpret_cast<const T*>(data.data()), header->count};
+  NpyArray<T> array{std::move(file), {}, {}};
+  const bool is_in_place = header->dtype == dtype && header->data_offset % alignof(T) == 0 &&
+                           (!header->is_fortran_order || header->shape.size() < 2);
+  if (is_in_place) {
+    array.values = {reinterpret_cast<const T*>(data.data()), header->count};
+    return array;
+  }
+  auto copy = copy_values<T>(data, *header, *type);
+  if (!copy) return annotate(copy.error(), path.string());
+  array.copy = *std::move(copy);
+  array.values = array.copy;
   return array;
 }
 

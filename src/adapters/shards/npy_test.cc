@@ -1,5 +1,6 @@
 #include "adapters/shards/npy.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -77,8 +78,8 @@ TEST(NpyHeader, IsReadInEverySpellingThatNumpyWrites) {
 TEST(NpyHeader, IsRefusedWhereItIsMalformed) {
   const auto parse = [](std::string_view dictionary) { return parse_npy_header(npy_file(dictionary)); };
   EXPECT_TRUE(fails(parse(""), ErrorKind::kFatal, "not a dictionary"));
-  EXPECT_TRUE(
-      fails(parse("{'descr': '<u4', 'fortran_order': True, 'shape': (3,), }"), ErrorKind::kFatal, "C order"));
+  EXPECT_TRUE(fails(parse("{'descr': '<u4', 'fortran_order': 1, 'shape': (3,), }"), ErrorKind::kFatal,
+                    "neither True nor False"));
   EXPECT_TRUE(fails(parse("{'descr': '<u4', 'fortran_order': False}"), ErrorKind::kFatal, "missing"));
   EXPECT_TRUE(fails(parse("{'descr': '<u4', 'descr': '<u4', 'fortran_order': False, 'shape': (3,)}"),
                     ErrorKind::kFatal, "descr stands twice"));
@@ -125,16 +126,73 @@ TEST(NpyArray, IsReadFlatWhateverItsShape) {
 
 TEST(NpyArray, IsRefusedWhereTypeOrSizeIsWrong) {
   const std::string good(kGood);
-  EXPECT_TRUE(
-      fails(open_npy_u64(file_with(array_file(good, 12))), ErrorKind::kFatal, "holds <u4 values, not <u8"));
+  for (const char* dtype : {"<f4", "|b1", "<U4", "<u3", "u4"}) {
+    const std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': (3,)}}", dtype);
+    EXPECT_TRUE(fails(open_npy_u32(file_with(array_file(header, 12))), ErrorKind::kFatal,
+                      fmt::format("holds {} values, no integers", dtype)));
+    EXPECT_TRUE(fails(open_npy_u64(file_with(array_file(header, 12))), ErrorKind::kFatal, "astype('<u8')"));
+  }
   EXPECT_TRUE(fails(open_npy_u32(file_with(array_file(good, 11))), ErrorKind::kFatal, "11 bytes of values"));
   EXPECT_TRUE(fails(open_npy_u32(file_with(array_file(good, 16))), ErrorKind::kFatal, "16 bytes of values"));
   EXPECT_TRUE(fails(open_npy_u32(file_with({})), ErrorKind::kFatal, "array.npy: not a .npy file"));
   EXPECT_TRUE(fails(open_npy_u32(folder() / "none.npy"), ErrorKind::kFatal, "none.npy"));
-  Bytes unaligned = npy_file(good + " ");
-  unaligned.resize(unaligned.size() + 12);
-  ASSERT_NE((unaligned.size() - 12) % 4, 0);
-  EXPECT_TRUE(fails(open_npy_u32(file_with(unaligned)), ErrorKind::kFatal, "aligned"));
+}
+
+TEST(NpyArray, IsReadThoughItIsNotAligned) {
+  const std::string good(kGood);
+  for (const size_t more : {0, 1, 2, 3}) {
+    Bytes bytes = npy_file(good + std::string(more, ' '));
+    for (const uint8_t byte : {1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0x80}) bytes.push_back(byte);
+    const auto array = open_npy_u32(file_with(bytes));
+    ASSERT_TRUE(array) << array.error().message;
+    EXPECT_THAT(array->values, ElementsAre(1, 2, 0x80000003));
+  }
+}
+
+// The values of a file whose data are these bytes.
+template <typename T>
+Result<std::vector<T>> values_of(std::string_view dtype, std::string_view shape, const Bytes& data,
+                                 bool is_fortran_order = false) {
+  Bytes bytes = npy_file(fmt::format("{{'descr': '{}', 'fortran_order': {}, 'shape': {}}}", dtype,
+                                     is_fortran_order ? "True" : "False", shape));
+  bytes.insert(bytes.end(), data.begin(), data.end());
+  const auto open = [&] {
+    if constexpr (sizeof(T) == 4) {
+      return open_npy_u32(file_with(bytes));
+    } else {
+      return open_npy_u64(file_with(bytes));
+    }
+  };
+  auto array = open();
+  if (!array) return std::unexpected(array.error());
+  return std::vector<T>(array->values.begin(), array->values.end());
+}
+
+TEST(NpyArray, TakesIntegersOfEverySizeAndOrder) {
+  EXPECT_THAT(values_of<uint32_t>("<u2", "(2,)", {1, 2, 0xff, 0xff}).value(), ElementsAre(0x201, 0xffff));
+  EXPECT_THAT(values_of<uint32_t>(">u2", "(2,)", {1, 2, 0xff, 0xfe}).value(), ElementsAre(0x102, 0xfffe));
+  EXPECT_THAT(values_of<uint32_t>(">u4", "(1,)", {1, 2, 3, 4}).value(), ElementsAre(0x1020304));
+  EXPECT_THAT(values_of<uint32_t>("|u1", "(3,)", {1, 0xff, 3}).value(), ElementsAre(1, 255, 3));
+  EXPECT_THAT(values_of<uint32_t>("<i8", "(1,)", {1, 0, 0, 0x80, 0, 0, 0, 0}).value(),
+              ElementsAre(0x80000001));
+  EXPECT_THAT(values_of<uint64_t>(">i4", "(1,)", {0x7f, 2, 3, 4}).value(), ElementsAre(0x7f020304));
+  EXPECT_THAT(values_of<uint64_t>("<i8", "(1,)", Bytes(8, 0xff)).value(), ElementsAre(UINT64_MAX));
+}
+
+TEST(NpyArray, RefusesWhatIsNoTokenId) {
+  EXPECT_TRUE(fails(values_of<uint32_t>("<i4", "(2,)", {1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}),
+                    ErrorKind::kFatal, "value 1 is -1, no token id"));
+  EXPECT_TRUE(fails(values_of<uint32_t>("<u8", "(1,)", {0, 0, 0, 0, 1, 0, 0, 0}), ErrorKind::kFatal,
+                    "value 0 is 4294967296"));
+}
+
+TEST(NpyArray, IsReadInCOrderWhereItIsInFortrans) {
+  EXPECT_THAT(values_of<uint32_t>("|u1", "(2, 3)", {1, 4, 2, 5, 3, 6}, true).value(),
+              ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_THAT(values_of<uint32_t>("|u1", "(2, 2, 2)", {1, 5, 3, 7, 2, 6, 4, 8}, true).value(),
+              ElementsAre(1, 2, 3, 4, 5, 6, 7, 8));
+  EXPECT_THAT(values_of<uint32_t>("<u4", "(1,)", {9, 0, 0, 0}, true).value(), ElementsAre(9));
+  EXPECT_THAT(values_of<uint32_t>("|u1", "(0, 3)", {}, true).value(), ElementsAre());
 }
 
 TEST(NpyWriter, WritesWhatTheReaderReads) {

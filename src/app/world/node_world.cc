@@ -9,6 +9,7 @@
 #include "adapters/shards/data_folder.h"
 #include "base/files/file.h"
 #include "base/files/file_writer.h"
+#include "base/log/log.h"
 #include "base/log/log_context.h"
 #include "engine/cpu_engine.h"
 #include "engine/cuda_engine.h"
@@ -161,6 +162,17 @@ Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config) {
   return owned;
 }
 
+// Says before the first evaluation, which may be hours away, what it will not score.
+Status check_questions(std::vector<Task>& tasks, const Tokenizer& tokenizer, int64_t max_tokens) {
+  for (Task& task : tasks) {
+    TRY_ASSIGN(const std::optional<std::string> reason, leave_out_unscorable(task, tokenizer, max_tokens));
+    if (!reason) continue;
+    log(LogLevel::kWarning, "evaluator", "questions that can't be scored are left out",
+        {{"task", task_form(task.kind).name}, {"left_out", task.left_out}, {"first", *reason}});
+  }
+  return {};
+}
+
 Result<std::unique_ptr<RunningNode>> open_evaluator(const NodeConfig& config) {
   EvaluatorOptions options{.threads = config.threads,
                            .heldout_samples = config.heldout_samples,
@@ -181,6 +193,7 @@ Result<std::unique_ptr<RunningNode>> open_evaluator(const NodeConfig& config) {
   TRY_ASSIGN(owned->engine, make_engine(owned->world->spec, config, EngineUse::kEvaluating));
   owned->who = {{"role", owned->world->name.role}};
   options.tokenizer = owned->world->tokenizer.get();
+  TRY(check_questions(options.tasks, *options.tokenizer, owned->world->spec.inner.sequence_length));
   owned->node = std::make_unique<Evaluator>(owned->world->environment, *owned->engine, std::move(options));
   return owned;
 }

@@ -197,6 +197,7 @@ Result<std::vector<double>> Evaluator::report_tasks(const Evaluated& model) {
                         {"score_stderr", score.standard_error()},
                         {"acc", score.acc},
                         {"count", score.questions},
+                        {"left_out", task.left_out},
                         {"num_fewshot", task.example_count},
                         {"seconds", watch.seconds()}});
     if (form.has_acc_norm) add_fields(result, {{"acc_norm", score.acc_norm}, {"acc_bytes", score.acc_bytes}});
