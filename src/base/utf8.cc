@@ -14,7 +14,7 @@ size_t utf8_character_size(std::string_view text) {
                                                        : 0;
   if (size == 0 || text.size() < size) return 0;
   for (size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
+    if (!continues_character(text[i])) return 0;
   }
   const unsigned char second = byte(1);
   const bool impossible = (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||

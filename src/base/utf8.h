@@ -11,6 +11,11 @@ namespace templar {
 // none.
 [[nodiscard]] size_t utf8_character_size(std::string_view text);
 
+// Whether the byte is one of a character's that is not its first.
+[[nodiscard]] constexpr bool continues_character(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xc0) == 0x80;
+}
+
 // The text with U+FFFD in place of each byte that is no part of a character.
 [[nodiscard]] std::string valid_utf8(std::string_view text);
 

@@ -12,9 +12,12 @@ int main(int argc, char** argv) {
     std::printf("%s  %s  %s\n", entry.contributions.hex().c_str(), entry.root.hex().c_str(),
                 entry.variant.c_str());
   }
-  const std::string combined = templar::testing::combined_root(roots).hex();
-  std::printf("%s  combined\n", combined.c_str());
-  if (combined == templar::testing::kFrozenCombinedRoot) return 0;
-  std::fprintf(stderr, "the frozen combined root is %s\n", templar::testing::kFrozenCombinedRoot);
+  const templar::testing::CombinedRoots combined = templar::testing::combined_roots(roots);
+  std::printf("%s  combined\n", combined.with_quantiser.c_str());
+  std::printf("%s  combined, without a quantiser\n", combined.without_quantiser.c_str());
+  const templar::testing::CombinedRoots& frozen = templar::testing::kFrozenRoots;
+  if (combined == frozen) return 0;
+  std::fprintf(stderr, "the frozen combined roots are %s and %s\n", frozen.with_quantiser.c_str(),
+               frozen.without_quantiser.c_str());
   return 1;
 }

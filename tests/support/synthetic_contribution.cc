@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/bfloat16.h"
 #include "base/check.h"
 #include "base/random.h"
 #include "core/coding/block_log.h"
@@ -55,11 +56,16 @@ std::vector<EncodedParameter> synthetic_blocks(const ParameterLayout& layout, co
     for (int64_t chunk = 0; chunk < block.plan.chunk_count(); ++chunk) {
       for (const uint16_t position : draw_positions(block.plan, random)) block.positions.push_back(position);
     }
-    for (int64_t i = 0; i < block.plan.kept_total(); ++i) {
+    const BlockCoding coding{codec.quantiser, codec.quantiser_bins};
+    for (int64_t i = 0; coding.value_bits() != 0 && i < block.plan.kept_total(); ++i) {
+      const auto value = static_cast<float>(random.normal() * scale);
+      block.values.push_back(coding.value_bits() == 16 ? to_float(to_bf16(value)) : value);
+    }
+    for (int64_t i = 0; coding.value_bits() == 0 && i < block.plan.kept_total(); ++i) {
       block.codes.push_back(static_cast<uint8_t>(random.below(static_cast<uint64_t>(codec.quantiser_bins))));
     }
-    const auto give = codec.quantiser == Quantiser::kBlockLog ? give_scales : give_codebook;
-    give(block, codec.quantiser_bins, scale, random);
+    if (coding.has_signs()) give_scales(block, codec.quantiser_bins, scale, random);
+    if (coding.has_codebook()) give_codebook(block, codec.quantiser_bins, scale, random);
     blocks.push_back(std::move(block));
   }
   return blocks;

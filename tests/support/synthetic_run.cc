@@ -1,11 +1,15 @@
 #include "support/synthetic_run.h"
 
+#include <array>
+#include <span>
+
 #include "base/check.h"
 #include "base/random.h"
 #include "core/codec/compressor.h"
 #include "core/codec/demo.h"
 #include "core/consensus/outer_step.h"
 #include "core/consensus/state_root.h"
+#include "core/run/run_spec_fields.h"
 #include "support/synthetic_contribution.h"
 #include "support/test_run.h"
 
@@ -96,35 +100,50 @@ std::string name_of(AggregationRule rule) {
   return rule == AggregationRule::kMeanPresent ? " mean_present" : " mean_shrunk";
 }
 
+std::string name_of(Quantiser quantiser) {
+  for (const auto& choice : kQuantiserChoices) {
+    if (choice.value == quantiser) return std::string(" ") + choice.name;
+  }
+  return "";
+}
+
 }  // namespace
 
 std::vector<SyntheticRoot> run_synthetic_consensus(ThreadTeam& team) {
   std::vector<SyntheticRoot> roots;
-  for (const Algorithm algorithm : {Algorithm::kSparseLoco, Algorithm::kDemo}) {
-    for (const AggregationRule rule :
-         {AggregationRule::kMeanAll, AggregationRule::kMeanPresent, AggregationRule::kMeanShrunk}) {
-      for (const Quantiser quantiser : {Quantiser::kMean4, Quantiser::kBlockLog}) {
-        for (const bool use_dct : {false, true}) {
-          SyntheticRoot entry;
-          entry.variant = std::string(algorithm == Algorithm::kDemo ? "demo" : "sparseloco") + name_of(rule) +
-                          (quantiser == Quantiser::kBlockLog ? " block_log" : " mean4") +
-                          (use_dct ? " dct" : "");
-          run(synthetic_spec(algorithm, rule, quantiser, use_dct), team, entry);
-          roots.push_back(std::move(entry));
-        }
+  const auto add = [&](Algorithm algorithm, AggregationRule rule, Quantiser quantiser) {
+    for (const bool use_dct : {false, true}) {
+      SyntheticRoot entry;
+      entry.variant = std::string(algorithm == Algorithm::kDemo ? "demo" : "sparseloco") + name_of(rule) +
+                      name_of(quantiser) + (use_dct ? " dct" : "");
+      run(synthetic_spec(algorithm, rule, quantiser, use_dct), team, entry);
+      roots.push_back(std::move(entry));
+    }
+  };
+  using Pair = std::array<Quantiser, 2>;
+  for (const Pair quantisers :
+       {Pair{Quantiser::kMean4, Quantiser::kBlockLog}, Pair{Quantiser::kNone, Quantiser::kNoneBf16}}) {
+    for (const Algorithm algorithm : {Algorithm::kSparseLoco, Algorithm::kDemo}) {
+      for (const AggregationRule rule :
+           {AggregationRule::kMeanAll, AggregationRule::kMeanPresent, AggregationRule::kMeanShrunk}) {
+        for (const Quantiser quantiser : quantisers) add(algorithm, rule, quantiser);
       }
     }
   }
   return roots;
 }
 
-Hash256 combined_root(const std::vector<SyntheticRoot>& roots) {
-  Blake2b hash;
-  for (const SyntheticRoot& entry : roots) {
-    hash.update(entry.contributions.bytes);
-    hash.update(entry.root.bytes);
-  }
-  return hash.finish256();
+CombinedRoots combined_roots(const std::vector<SyntheticRoot>& roots) {
+  const auto combined = [](std::span<const SyntheticRoot> some) {
+    Blake2b hash;
+    for (const SyntheticRoot& entry : some) {
+      hash.update(entry.contributions.bytes);
+      hash.update(entry.root.bytes);
+    }
+    return hash.finish256().hex();
+  };
+  const std::span all = roots;
+  return {combined(all.first(all.size() / 2)), combined(all.subspan(all.size() / 2))};
 }
 
 }  // namespace templar::testing

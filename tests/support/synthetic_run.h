@@ -18,13 +18,21 @@ struct SyntheticRoot {
   Hash256 root;           // after the last window
 };
 
-// One entry for each algorithm, aggregation rule, quantiser and transform.
+// One entry for each algorithm, aggregation rule, quantiser and transform; those without a quantiser come
+// last.
 [[nodiscard]] std::vector<SyntheticRoot> run_synthetic_consensus(ThreadTeam& team);
 
-// BLAKE2b-256 over all of them in order.
-[[nodiscard]] Hash256 combined_root(const std::vector<SyntheticRoot>& roots);
+// BLAKE2b-256 over those with a quantiser, and over those without one, in order.
+struct CombinedRoots {
+  std::string with_quantiser;
+  std::string without_quantiser;
 
-inline constexpr char kFrozenCombinedRoot[] =
-    "ef1ab7087a17283b9b5ada2a668e7cd7700471d2e7edbab09d9eb3a95fccdb5e";
+  bool operator==(const CombinedRoots&) const = default;
+};
+[[nodiscard]] CombinedRoots combined_roots(const std::vector<SyntheticRoot>& roots);
+
+inline const CombinedRoots kFrozenRoots{
+    .with_quantiser = "ef1ab7087a17283b9b5ada2a668e7cd7700471d2e7edbab09d9eb3a95fccdb5e",
+    .without_quantiser = "47b7c226b0aceb9990d8081f6402898fd5c576d1941b3aa8c22c589972bc983f"};
 
 }  // namespace templar::testing

@@ -21,6 +21,7 @@
 #include "adapters/shards/data_manifest.h"
 #include "adapters/tokenizers/sentencepiece_tokenizer.h"
 #include "base/files/file.h"
+#include "base/utf8.h"
 
 namespace templar {
 namespace {
@@ -78,12 +79,12 @@ std::string describe_source(const PrepareOptions& options) {
   return text;
 }
 
-bool is_space(char c) {
+bool is_blank(char c) {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 std::string_view without_spaces(std::string_view text, bool at_start, bool at_end) {
-  while (at_start && !text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (at_end && !text.empty() && is_space(text.back())) text.remove_suffix(1);
+  while (at_start && !text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (at_end && !text.empty() && is_blank(text.back())) text.remove_suffix(1);
   return text;
 }
 
@@ -99,7 +100,7 @@ std::optional<TextChange> change_of(const Section& section, std::string_view dec
   if (text == decoded) return std::nullopt;
   const auto differs = static_cast<size_t>(std::ranges::mismatch(text, decoded).in1 - text.begin());
   size_t start = differs - std::min(differs, kShownBytes / 3);
-  while (start > 0 && start < text.size() && (static_cast<uint8_t>(text[start]) & 0xc0) == 0x80) --start;
+  while (start > 0 && start < text.size() && continues_character(text[start])) --start;
   return TextChange{.before = std::string(beginning_of(text.substr(start), kShownBytes)),
                     .after = std::string(beginning_of(decoded.substr(start), kShownBytes))};
 }

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
+
 namespace templar {
 namespace {
-
-bool continues_character(char c) {
-  return (static_cast<uint8_t>(c) & 0xc0) == 0x80;
-}
 
 // The largest cut of at most `limit` bytes between characters. A character of UTF-8 has at most three bytes
 // that continue it; where there are more the text is no UTF-8, and any cut does.

@@ -10,9 +10,9 @@
 namespace templar {
 namespace {
 
-constexpr size_t kBufferBytes = 64 << 10;
+constexpr size_t kEncodedBytes = 64 << 10;
 constexpr std::string_view kMark = "\xef\xbb\xbf";  // U+FEFF in UTF-8
-constexpr uint32_t kReplacement = 0xfffd;
+constexpr uint32_t kReplacementCharacter = 0xfffd;
 
 struct Encoding {
   size_t unit_bytes = 1;  // 1: UTF-8
@@ -31,7 +31,7 @@ Encoding encoding_of(ByteView beginning) {
 }
 
 void append_utf8(std::string& out, uint32_t code_point) {
-  if (code_point > 0x10ffff || (code_point & 0xfffff800) == 0xd800) code_point = kReplacement;
+  if (code_point > 0x10ffff || (code_point & 0xfffff800) == 0xd800) code_point = kReplacementCharacter;
   const auto put = [&out](uint32_t byte) { out += static_cast<char>(byte); };
   const auto put_rest = [&](int shift) {
     for (; shift >= 0; shift -= 6) put(0x80 | ((code_point >> shift) & 0x3f));
@@ -63,7 +63,7 @@ class Transcoder {
       add_unit(unit(), out);
     }
     if (!is_end) return;
-    if (high_surrogate_ != 0 || unit_size_ != 0) append_utf8(out, kReplacement);
+    if (high_surrogate_ != 0 || unit_size_ != 0) append_utf8(out, kReplacementCharacter);
   }
 
  private:
@@ -80,7 +80,7 @@ class Transcoder {
     const bool is_low = (unit & 0xfc00) == 0xdc00;
     if (const uint32_t high = std::exchange(high_surrogate_, 0); high != 0) {
       if (is_low) return append_utf8(out, 0x10000 + ((high & 0x3ff) << 10) + (unit & 0x3ff));
-      append_utf8(out, kReplacement);
+      append_utf8(out, kReplacementCharacter);
     }
     if ((unit & 0xfc00) == 0xd800) {
       high_surrogate_ = unit;
@@ -130,7 +130,7 @@ class Utf8Source final : public ByteSource {
         encoding_(encoding),
         transcoder_(encoding),
         bytes_(std::move(beginning)),
-        is_end_(bytes_.size() < kBufferBytes) {
+        is_end_(bytes_.size() < kEncodedBytes) {
     convert(ByteView(bytes_).subspan(encoding.mark_bytes));
   }
 
@@ -140,7 +140,7 @@ class Utf8Source final : public ByteSource {
     while (filled < out.size()) {
       if (position_ == text_.size()) {
         if (is_end_) break;
-        bytes_.resize(kBufferBytes);
+        bytes_.resize(kEncodedBytes);
         TRY_ASSIGN(const size_t count, source_->read(bytes_));
         is_end_ = count < bytes_.size();
         convert(ByteView(bytes_).first(count));
@@ -178,7 +178,7 @@ class Utf8Source final : public ByteSource {
 }  // namespace
 
 Result<std::unique_ptr<ByteSource>> as_utf8(std::unique_ptr<ByteSource> source) {
-  Bytes beginning(kBufferBytes);
+  Bytes beginning(kEncodedBytes);
   TRY_ASSIGN(const size_t count, source->read(beginning));
   beginning.resize(count);
   const Encoding encoding = encoding_of(beginning);

@@ -12,6 +12,7 @@
 
 #include "base/files/file.h"
 #include "base/json/json.h"
+#include "base/utf8.h"
 
 namespace templar {
 namespace {
@@ -37,10 +38,6 @@ struct PlacedToken {
   bool operator==(const PlacedToken&) const = default;
 };
 using PlacedTokens = std::vector<PlacedToken>;
-
-bool continues_character(char c) {
-  return (static_cast<uint8_t>(c) & 0xc0) == 0x80;
-}
 
 // The nearest beginning of a character at or before the position. Where the text is no UTF-8, anywhere.
 size_t character_at(std::string_view text, size_t position) {

@@ -215,7 +215,8 @@ TEST(Compressor, LeavesTheErrorFeedbackAloneWhenItFails) {
 TEST_P(CompressorTest, RefusesFiniteValuesOfAnySizeAndLeavesTheErrorFeedbackAlone) {
   const ParameterLayout layout{{"first", {16, 16}}, {"last", {16, 32}}};
   ThreadTeam team(2);
-  for (const Quantiser quantiser : {Quantiser::kMean4, Quantiser::kBlockLog}) {
+  for (const Quantiser quantiser :
+       {Quantiser::kMean4, Quantiser::kBlockLog, Quantiser::kNone, Quantiser::kNoneBf16}) {
     CodecSpec codec = small_codec(GetParam());
     codec.quantiser = quantiser;
     for (const float size : {3e7f, 3e38f}) {

@@ -1,6 +1,7 @@
 // What an encoded parameter stands for, chunk by chunk.
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -12,6 +13,11 @@ namespace templar {
 
 // The kept values of a chunk, as they are sent.
 inline void decode_values(const EncodedParameter& encoded, size_t chunk, std::span<float> values) {
+  if (!encoded.values.empty()) {
+    std::ranges::copy(std::span(encoded.values).subspan(chunk * values.size(), values.size()),
+                      values.begin());
+    return;
+  }
   const float scale = encoded.scales.empty() ? 1.0f : encoded.scales[chunk];
   const uint8_t* codes = encoded.codes.data() + chunk * values.size();
   for (size_t i = 0; i < values.size(); ++i) values[i] = scale * encoded.codebook[codes[i]];

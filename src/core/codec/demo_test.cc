@@ -315,7 +315,10 @@ INSTANTIATE_TEST_SUITE_P(Codecs, DemoWith,
                          ::testing::Values(DemoCodec{"DctMean4", true, Quantiser::kMean4},
                                            DemoCodec{"DctBlockLog", true, Quantiser::kBlockLog},
                                            DemoCodec{"Mean4", false, Quantiser::kMean4},
-                                           DemoCodec{"BlockLog", false, Quantiser::kBlockLog}),
+                                           DemoCodec{"BlockLog", false, Quantiser::kBlockLog},
+                                           DemoCodec{"DctNone", true, Quantiser::kNone},
+                                           DemoCodec{"None", false, Quantiser::kNone},
+                                           DemoCodec{"Bf16", false, Quantiser::kNoneBf16}),
                          [](const auto& info) { return info.param.name; });
 
 TEST_P(DemoWith, CompressesTheScaledGradientsInTheFirstIteration) {

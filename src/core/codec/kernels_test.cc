@@ -281,7 +281,8 @@ TEST_P(CodecKernels, EveryElementThatIsNotFiniteIsSeen) {
 
 TEST_P(CodecKernels, WhatIsLeftIsWhatWasThereLessWhatWasSent) {
   ThreadTeam team(3);
-  for (const Quantiser quantiser : {Quantiser::kMean4, Quantiser::kBlockLog}) {
+  for (const Quantiser quantiser :
+       {Quantiser::kMean4, Quantiser::kBlockLog, Quantiser::kNone, Quantiser::kNoneBf16}) {
     for (const bool use_dct : {false, true}) {
       for (const auto& [rows, columns] : kShapes) {
         const ParameterInfo parameter{"matrix", {2 * rows, 3 * columns}};

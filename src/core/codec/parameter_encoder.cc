@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/bfloat16.h"
 #include "base/check.h"
 #include "base/threads/first_failure.h"
 #include "core/codec/block_log_quantiser.h"
@@ -30,6 +31,7 @@ class ChunkEncoder {
         encoded_(encoded),
         failure_(failure),
         transforms_(codec.use_dct),
+        is_bf16_(codec.quantiser == Quantiser::kNoneBf16),
         tile_(plan_.chunk_elements()),
         coefficients_(transforms_ ? tile_.size() : 0),
         scratch_(coefficients_.size()),
@@ -64,11 +66,19 @@ class ChunkEncoder {
     return false;
   }
 
-  // Quantises what select() has kept of the chunk, and stores what is left of it.
-  void finish_block_log(int64_t chunk, std::span<const float> kept_values) {
+  // Quantises what select() has kept of the chunk, or takes it as it is, and stores what is left of it.
+  void finish_chunk(int64_t chunk, std::span<const float> kept_values) {
     const size_t kept = plan_.kept;
-    const auto codes = std::span(encoded_.codes).subspan(chunk * kept, kept);
-    encoded_.scales[chunk] = quantise_chunk(kept_values, encoded_.codebook, codes);
+    if (encoded_.values.empty()) {
+      const auto codes = std::span(encoded_.codes).subspan(chunk * kept, kept);
+      encoded_.scales[chunk] = quantise_chunk(kept_values, encoded_.codebook, codes);
+    } else {
+      const auto sent = std::span(encoded_.values).subspan(chunk * kept, kept);
+      for (size_t i = 0; i < kept; ++i) {
+        const float value = is_bf16_ ? to_float(to_bf16(kept_values[i])) : kept_values[i];
+        sent[i] = value == 0.0f ? 0.0f : value;  // -0 becomes +0
+      }
+    }
     if (remainder_.out.empty()) return;
     const TileRows rows = tile_rows(plan_, chunk);
     if (!remainder_.subtract_sent) {
@@ -131,6 +141,7 @@ class ChunkEncoder {
   EncodedParameter& encoded_;
   FirstFailure& failure_;
   bool transforms_;
+  bool is_bf16_;
   std::vector<float> tile_;          // as read
   std::vector<float> coefficients_;  // transformed; then what was sent, transformed back
   std::vector<float> scratch_;
@@ -164,9 +175,11 @@ Result<EncodedParameter> encode_parameter(const BlendedInput& input, const Param
   const size_t chunks = encoded.plan.chunk_count();
   const size_t kept = encoded.plan.kept;
   encoded.positions.resize(chunks * kept);
-  const bool chunk_by_chunk = codec.quantiser == Quantiser::kBlockLog;
+  const bool chunk_by_chunk = codec.quantiser != Quantiser::kMean4;
   std::vector<float> values;  // of all chunks, where they are quantised together
-  if (chunk_by_chunk) {
+  if (codec.quantiser == Quantiser::kNone || codec.quantiser == Quantiser::kNoneBf16) {
+    encoded.values.resize(chunks * kept);
+  } else if (chunk_by_chunk) {
     encoded.codebook = block_log_codebook(codec.quantiser_bins);
     encoded.codes.resize(chunks * kept);
     encoded.scales.resize(chunks);
@@ -181,7 +194,7 @@ Result<EncodedParameter> encode_parameter(const BlendedInput& input, const Param
     for (size_t i = begin; i < end; ++i) {
       const int64_t chunk = i;
       if (chunk_by_chunk) {
-        if (encoder.select(chunk, chunk_values)) encoder.finish_block_log(chunk, chunk_values);
+        if (encoder.select(chunk, chunk_values)) encoder.finish_chunk(chunk, chunk_values);
       } else if (encoder.select(chunk, std::span(values).subspan(i * kept, kept))) {
         encoder.store_whole(chunk);
       }

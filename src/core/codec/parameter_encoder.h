@@ -18,10 +18,10 @@ struct Remainder {
   bool subtract_sent = true;
 };
 
-// The quantiser is the codec spec's: block_log works chunk by chunk; mean4 needs all values of a parameter
-// first, and what was sent is then subtracted in a second, sparse pass. Fails (skip) if a value is not
-// finite, or so large that the codebook leaves its range or the transform overflows, and names the parameter
-// and the element; what remainder.out holds is then unspecified.
+// The quantiser is the codec spec's: block_log, and none, work chunk by chunk; mean4 needs all values of a
+// parameter first, and what was sent is then subtracted in a second, sparse pass. Fails (skip) if a value is
+// not finite, or so large that the codebook leaves its range or the transform overflows, and names the
+// parameter and the element; what remainder.out holds is then unspecified.
 [[nodiscard]] Result<EncodedParameter> encode_parameter(const BlendedInput& input,
                                                         const ParameterInfo& parameter,
                                                         const CodecSpec& codec, ThreadTeam& team,

@@ -33,6 +33,14 @@ inline std::string scale_problem(uint32_t index, float largest_entry) {
   return codebook[codebook.size() / 2 - 1];  // block_log's: the last of the positive ones
 }
 
+inline bool is_negative_zero(float value) {
+  return value == 0.0f && std::signbit(value);
+}
+// What a contribution may send as a value. Written so that a NaN may not.
+inline bool is_legal_value(float value) {
+  return std::fabs(value) <= kMaxCodebookMagnitude && !is_negative_zero(value);
+}
+
 inline size_t segment_count(const ChunkPlan& plan) {
   return (plan.chunk_count() + kSegmentChunks - 1) / kSegmentChunks;
 }

@@ -17,10 +17,10 @@ class BlockValidator {
       : checked_(checked), block_(checked.block), chunk_(block_.plan) {}
 
   Status run() {
-    checked_.code_counts.assign(block_.coding.bins, 0);
+    checked_.code_counts.assign(block_.coding.value_bits() != 0 ? 1 : block_.coding.bins, 0);
     for (const float entry : block_.codebook) squares_.push_back(double{entry} * double{entry});
     for (size_t segment = 0; segment < segment_count(block_.plan); ++segment) TRY(run_segment(segment));
-    if (!block_.coding.has_signs()) TRY(check_codebook());
+    if (block_.coding.has_codebook()) TRY(check_codebook());
     return check_choices();
   }
 
@@ -68,6 +68,8 @@ class BlockValidator {
         return "positions: a number is out of its range";
       case Problem::kLevels:
         return "levels: some come after the last value";
+      case Problem::kValue:
+        return fmt::format("values: one is not finite, above {} or a negative zero", kMaxCodebookMagnitude);
       default:
         return "segment: ends";
     }
@@ -88,6 +90,10 @@ class BlockValidator {
   }
 
   void count_codes(uint32_t scale_index, double& segment_sum) {
+    if (block_.coding.value_bits() != 0) {
+      for (const float value : chunk_.values()) segment_sum += double{value} * double{value};
+      return;
+    }
     std::array<uint32_t, 256> counts{};
     for (const uint8_t code : chunk_.codes()) ++counts[code];
     for (size_t code = 0; code < checked_.code_counts.size(); ++code)

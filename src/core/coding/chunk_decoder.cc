@@ -73,6 +73,18 @@ ChunkDecoder::Problem ChunkDecoder::decode_scale() {
   return scale_index_ > kMaxScaleIndex ? Problem::kScaleIndex : Problem::kNone;
 }
 
+ChunkDecoder::Problem ChunkDecoder::decode_values(DecodedChunk& chunk) {
+  const int bits = block_->coding.value_bits();
+  chunk.values_.resize(chunk.kept_);
+  bool all_legal = true;
+  for (float& value : chunk.values_) {
+    // Of bf16 the upper half of an f32 is sent.
+    value = std::bit_cast<float>(static_cast<uint32_t>(reader_.get(bits)) << (32 - bits));
+    all_legal &= is_legal_value(value);
+  }
+  return all_legal ? Problem::kNone : Problem::kValue;
+}
+
 ChunkDecoder::Problem ChunkDecoder::decode(DecodedChunk& chunk) {
   if (chunk_ % kSegmentChunks == 0) reader_ = block_->segment(chunk_ / kSegmentChunks);
   block_->cells->prepare(chunk.scratch_);
@@ -86,6 +98,9 @@ ChunkDecoder::Problem ChunkDecoder::decode(DecodedChunk& chunk) {
   if (!HWY_DYNAMIC_DISPATCH(get_codes)(*block_->levels, sign_offset, reader_, chunk.codes_.data(),
                                        chunk.kept_))
     return Problem::kLevels;
+  if (block_->coding.value_bits() != 0) {
+    if (const Problem problem = decode_values(chunk); problem != Problem::kNone) return problem;
+  }
   // Behind the end there are some bits to read, and the loops above are bounded by the plan: one question is
   // enough.
   if (reader_.overran()) return Problem::kOverran;

@@ -22,12 +22,15 @@ class DecodedChunk {
   // In the order of coding: column by column where the block's mode is transposed, ascending elsewhere.
   [[nodiscard]] std::span<const uint16_t> positions() const { return std::span(positions_).first(kept_); }
   [[nodiscard]] std::span<const uint8_t> codes() const { return std::span(codes_).first(kept_); }
+  // Where the block has values and no codes; else empty.
+  [[nodiscard]] std::span<const float> values() const { return values_; }
 
  private:
   friend class ChunkDecoder;
   size_t kept_;
   std::vector<uint16_t> positions_;
   std::vector<uint8_t> codes_;
+  std::vector<float> values_;
   CellScratch scratch_;
 };
 
@@ -41,10 +44,11 @@ class ChunkDecoder {
 
  private:
   friend class BlockValidator;
-  enum class Problem { kNone, kScaleStep, kScaleIndex, kPositions, kLevels, kOverran };
+  enum class Problem { kNone, kScaleStep, kScaleIndex, kPositions, kLevels, kValue, kOverran };
 
   [[nodiscard]] Problem decode(DecodedChunk& chunk);
   [[nodiscard]] Problem decode_scale();
+  [[nodiscard]] Problem decode_values(DecodedChunk& chunk);
 
   const CodedBlock* block_;
   int64_t chunk_;

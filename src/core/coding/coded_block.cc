@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -16,10 +17,6 @@ namespace templar {
 namespace {
 
 constexpr int64_t kShapeBytes = 8;
-
-bool is_negative_zero(float value) {
-  return value == 0.0f && std::signbit(value);
-}
 
 Result<ChunkPlan> read_shape(ByteReader& reader) {
   TRY_ASSIGN(const auto chunks, reader.get<uint32_t>("chunk count"));
@@ -95,9 +92,8 @@ Result<CodedBlock> read_head(ByteReader& reader, const BlockCoding& coding, cons
     // Equal in all that the bytes say; but how the chunks lie in the parameter stands in no block.
     block.plan = *expected;
   }
-  if (coding.has_signs()) {
-    block.codebook = block_log_codebook(coding.bins);
-  } else {
+  if (coding.has_signs()) block.codebook = block_log_codebook(coding.bins);
+  if (coding.has_codebook()) {
     TRY_ASSIGN(block.codebook, read_codebook(reader, coding.bins));
   }
   block.bytes = reader.bytes();
@@ -134,8 +130,9 @@ size_t CodedBlock::segment_end(size_t number) const {
 int64_t max_coded_block_size(const ChunkPlan& plan, const BlockCoding& coding) {
   const int64_t levels = coding.levels();
   const int64_t segments = segment_count(plan);
-  const int64_t header = kShapeBytes + (coding.has_signs() ? 1 : coding.bins * int64_t{sizeof(float)}) + 1 +
-                         (levels - 1) + segments * int64_t{sizeof(uint32_t)};
+  const int64_t codebook_bytes = coding.has_codebook() ? coding.bins * int64_t{sizeof(float)} : 0;
+  const int64_t header = kShapeBytes + codebook_bytes + (coding.has_signs() ? 1 : 0) + 1 + (levels - 1) +
+                         segments * int64_t{sizeof(uint32_t)};
   // A rank takes at most six bits a position; an interval of cells that has anything in it one code.
   const int64_t cells = std::max(plan.tile_rows * ((plan.tile_columns + 63) / 64),
                                  plan.tile_columns * ((plan.tile_rows + 63) / 64));
@@ -148,7 +145,8 @@ int64_t max_coded_block_size(const ChunkPlan& plan, const BlockCoding& coding) {
   // With the largest parameter a scale takes at most one 1, the 0 and the low bits; the cheapest parameter
   // takes no more for all of them together.
   const int64_t sign_bits = coding.has_signs() ? plan.kept + kMaxScaleRice + 2 : 0;
-  const int64_t bits = plan.chunk_count() * (position_bits + level_bits + sign_bits);
+  const int64_t value_bits = coding.value_bits() * plan.kept;
+  const int64_t bits = plan.chunk_count() * (position_bits + level_bits + sign_bits + value_bits);
   // Each segment is filled up to a whole byte.
   return header + bits / 8 + segments;
 }
@@ -173,20 +171,24 @@ EncodedParameter decode_block(const CodedBlock& block) {
   decoded.plan = block.plan;
   decoded.codebook = block.codebook;
   DecodedChunk chunk(block.plan);
-  std::vector<uint32_t> ordered(block.plan.kept);
+  const bool has_codes = block.coding.value_bits() == 0;
+  // Position, and where it stands in the order of coding.
+  std::vector<std::array<uint32_t, 2>> ordered(block.plan.kept);
   decoded.positions.reserve(block.plan.kept_total());
-  decoded.codes.reserve(block.plan.kept_total());
   ChunkDecoder decoder(block, 0, chunk);
   for (int64_t number = 0; number < block.plan.chunk_count(); ++number) {
     const float scale = decoder.next(chunk);
     if (block.coding.has_signs()) decoded.scales.push_back(scale);
-    // A transposed mode gives them column by column; position and code are sorted as one number.
-    for (size_t i = 0; i < ordered.size(); ++i)
-      ordered[i] = uint32_t{chunk.positions()[i]} << 8 | chunk.codes()[i];
+    // A transposed mode gives them column by column.
+    for (uint32_t i = 0; i < ordered.size(); ++i) ordered[i] = {chunk.positions()[i], i};
     std::ranges::sort(ordered);
-    for (const uint32_t value : ordered) {
-      decoded.positions.push_back(static_cast<uint16_t>(value >> 8));
-      decoded.codes.push_back(static_cast<uint8_t>(value));
+    for (const auto& [position, i] : ordered) {
+      decoded.positions.push_back(static_cast<uint16_t>(position));
+      if (has_codes) {
+        decoded.codes.push_back(chunk.codes()[i]);
+      } else {
+        decoded.values.push_back(chunk.values()[i]);
+      }
     }
   }
   return decoded;

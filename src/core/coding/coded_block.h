@@ -30,13 +30,14 @@ constexpr int64_t kSegmentChunks = 64;
 
 // The kept values of a parameter: value number i of the parameter belongs to chunk i / plan.kept, sits at
 // positions[i] in it (strictly ascending inside a chunk) and is codebook[codes[i]], times its chunk's scale
-// where the quantiser has scales.
+// where the quantiser has scales. Without a quantiser it is values[i].
 struct EncodedParameter {
   ChunkPlan plan;
-  std::vector<float> codebook;      // quantiser_bins finite values; +0 for a bin that no code uses
+  std::vector<float> codebook;      // quantiser_bins finite values; +0 for a bin that no code uses; or none
   std::vector<float> scales;        // one a chunk, or none: all 1
   std::vector<uint16_t> positions;  // plan.kept_total()
-  std::vector<uint8_t> codes;       // plan.kept_total()
+  std::vector<uint8_t> codes;       // plan.kept_total(), or none
+  std::vector<float> values;  // none, or plan.kept_total(): finite, at most kMaxCodebookMagnitude, no −0
 
   bool operator==(const EncodedParameter&) const = default;
 };
@@ -67,7 +68,7 @@ struct CodedBlock {
 // What checking a block tells about it.
 struct CheckedBlock {
   CodedBlock block;
-  std::vector<int64_t> code_counts;  // how many values have each code
+  std::vector<int64_t> code_counts;  // how many values have each code, where there are codes
   double squared_norm = 0;           // of all values; its order of addition is part of the protocol
 };
 

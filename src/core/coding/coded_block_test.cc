@@ -19,6 +19,8 @@ using testing::fails;
 
 constexpr BlockCoding kMean{Quantiser::kMean4, 4};
 constexpr BlockCoding kLog{Quantiser::kBlockLog, 16};
+constexpr BlockCoding kF32{Quantiser::kNone, 2};
+constexpr BlockCoding kBf16{Quantiser::kNoneBf16, 2};
 
 CodecSpec codec_of(int64_t chunk, int64_t topk, const BlockCoding& coding) {
   return {.chunk = chunk, .topk = topk, .quantiser = coding.quantiser, .quantiser_bins = coding.bins};
@@ -51,7 +53,7 @@ void expect_round_trip(const EncodedParameter& block, const BlockCoding& coding)
 }
 
 TEST(CodedBlock, ComesBackAsItWas) {
-  for (const BlockCoding& coding : {kMean, kLog}) {
+  for (const BlockCoding& coding : {kMean, kLog, kF32, kBf16}) {
     expect_round_trip(block_of({128, 64}, 64, 64, coding), coding);
     expect_round_trip(block_of({48, 50}, 64, 48, coding), coding);
     expect_round_trip(block_of({640}, 64, 64, coding), coding);
@@ -71,6 +73,44 @@ TEST(CodedBlock, KeepsItsBytesFromVersionToVersion) {
   EXPECT_EQ(hash({128, 64}, 64, 64, kLog),
             "44db95fd8a652021b3f4f58957648384489b897585a00c613c5ffaf1a20e3b4a");
   EXPECT_EQ(hash({48, 50}, 64, 48, kLog), "2e0e636fd028a3ca8f0ac9ffebd280ea3d4c2402a74583520a515f0dbb173db2");
+}
+
+TEST(CodedBlock, SendsValuesAsTheyAreWhereThereIsNoQuantiser) {
+  const EncodedParameter block = block_of({128, 64}, 64, 64, kF32);
+  const auto size = [&](const BlockCoding& coding) {
+    return static_cast<int64_t>(coded(block_of({128, 64}, 64, 64, coding), coding).size());
+  };
+  EXPECT_EQ(size(kF32) - size(kBf16), 2 * block.plan.kept_total()) << "positions are coded alike";
+}
+
+TEST(CodedBlock, RefusesValuesThatMayNotBeSent) {
+  const EncodedParameter block = block_of({16, 16}, 16, 1, kF32);
+  const Bytes good = coded(block, kF32);
+  // One chunk of one value: its 32 bits end in the last byte or the one before.
+  const auto with = [&](float value) {
+    // Written as another value's bits where the good one's are.
+    const auto from = std::bit_cast<uint32_t>(block.values[0]);
+    const auto to = std::bit_cast<uint32_t>(value);
+    Bytes bytes = good;
+    for (size_t shift = 0; shift < 8; ++shift) {
+      const size_t bit = bytes.size() * 8 - 32 - shift;
+      uint32_t found = 0;
+      for (size_t i = 0; i < 32; ++i) found |= uint32_t{(bytes[(bit + i) / 8] >> ((bit + i) % 8)) & 1u} << i;
+      if (found != from) continue;
+      for (size_t i = 0; i < 32; ++i) {
+        const auto mask = static_cast<uint8_t>(1u << ((bit + i) % 8));
+        bytes[(bit + i) / 8] =
+            static_cast<uint8_t>((bytes[(bit + i) / 8] & ~mask) | ((to >> i & 1) != 0 ? mask : 0));
+      }
+      return bytes;
+    }
+    ADD_FAILURE() << "the value was not found";
+    return bytes;
+  };
+  EXPECT_TRUE(read(with(kMaxCodebookMagnitude), kF32));
+  EXPECT_TRUE(read(with(0.0f), kF32));
+  for (const float bad : {std::nextafter(kMaxCodebookMagnitude, 2e9f), -2e6f, -0.0f, INFINITY, NAN})
+    EXPECT_TRUE(fails(read(with(bad), kF32), ErrorKind::kSkip, "values: one is not finite")) << bad;
 }
 
 TEST(CodedBlock, IsTheSameFromAnyNumberOfThreads) {
@@ -125,7 +165,7 @@ void expect_no_other_spelling(const Bytes& bytes, const BlockCoding& coding) {
 }
 
 TEST(CodedBlock, AcceptsNoOtherSpelling) {
-  for (const BlockCoding& coding : {kMean, kLog}) {
+  for (const BlockCoding& coding : {kMean, kLog, kF32, kBf16}) {
     expect_no_other_spelling(coded(block_of({32, 32}, 8, 6, coding), coding), coding);
     expect_no_other_spelling(coded(block_of({32, 32}, 8, 60, coding), coding), coding);  // hardly any room
     expect_no_other_spelling(coded(block_of({48, 32}, 16, 100, coding), coding), coding);
@@ -144,7 +184,7 @@ TEST(CodedBlock, RefusesAnotherMode) {
 
 // Under other odds the same bits can be another content; that must then be its one encoding.
 TEST(CodedBlock, TakesNoOtherParametersForTheSameContent) {
-  for (const BlockCoding& coding : {kMean, kLog}) {
+  for (const BlockCoding& coding : {kMean, kLog, kF32, kBf16}) {
     const Bytes bytes = coded(block_of({64, 64}, 16, 20, coding), coding);
     const size_t first = coding.has_signs() ? 9 : 9 + 4 * sizeof(float);
     const auto parameters = static_cast<size_t>(coding.levels() - 1 + (coding.has_signs() ? 1 : 0));
@@ -183,12 +223,13 @@ TEST(CodedBlock, RefusesACodebookThatCannotBe) {
 }
 
 TEST(CodedBlock, KnowsTheNormOfItsValues) {
-  for (const BlockCoding& coding : {kMean, kLog}) {
+  for (const BlockCoding& coding : {kMean, kLog, kF32, kBf16}) {
     const EncodedParameter block = block_of({320, 300}, 50, 40, coding);
     const Bytes bytes = coded(block, coding);
     const auto parsed = read(bytes, coding);
     ASSERT_TRUE(parsed.has_value());
     double squares = 0;
+    for (const float value : block.values) squares += double{value} * double{value};
     for (size_t i = 0; i < block.codes.size(); ++i) {
       const float scale =
           block.scales.empty() ? 1.0f : block.scales[i / static_cast<size_t>(block.plan.kept)];

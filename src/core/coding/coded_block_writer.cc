@@ -17,8 +17,14 @@ void check_block_parts(const EncodedParameter& block, const BlockCoding& coding)
   const size_t total = plan.kept_total();
   CHECK(plan.chunk_count() <= UINT32_MAX && plan.tile_rows <= kMaxChunkEdge &&
         plan.tile_columns <= kMaxChunkEdge && plan.kept >= 1 && plan.kept <= plan.chunk_elements());
-  CHECK(block.positions.size() == total && block.codes.size() == total);
-  CHECK(std::ssize(block.codebook) == coding.bins);
+  CHECK(block.positions.size() == total);
+  if (coding.value_bits() != 0) {
+    CHECK(block.values.size() == total && block.codes.empty() && block.codebook.empty() &&
+          block.scales.empty());
+    CHECK(std::ranges::all_of(block.values, is_legal_value));
+    return;
+  }
+  CHECK(block.codes.size() == total && block.values.empty() && std::ssize(block.codebook) == coding.bins);
   if (coding.has_signs()) {
     CHECK(block.codebook == block_log_codebook(coding.bins));
     CHECK(std::ssize(block.scales) == plan.chunk_count());
@@ -68,6 +74,7 @@ class BlockWriter {
     return std::span(block_.positions).subspan(chunk * block_.plan.kept, block_.plan.kept);
   }
   std::span<const uint8_t> codes_of(int64_t chunk) const {
+    if (block_.codes.empty()) return {};
     return std::span(block_.codes).subspan(chunk * block_.plan.kept, block_.plan.kept);
   }
 
@@ -77,11 +84,11 @@ class BlockWriter {
     uint32_t lowest_allowed = 0;
     bool ascending = true;
     uint8_t largest_code = 0;
-    for (size_t i = 0; i < positions.size(); ++i) {
-      ascending &= positions[i] >= lowest_allowed;
-      lowest_allowed = positions[i] + 1u;
-      largest_code = std::max(largest_code, codes[i]);
+    for (const uint16_t position : positions) {
+      ascending &= position >= lowest_allowed;
+      lowest_allowed = position + 1u;
     }
+    for (const uint8_t code : codes) largest_code = std::max(largest_code, code);
     CHECK(ascending && positions.back() < block_.plan.chunk_elements() && largest_code < coding_.bins);
     if (!coding_.has_signs()) return;
     const float scale = block_.scales[chunk];
@@ -164,10 +171,27 @@ class BlockWriter {
     levels_->put(levels, writer);
   }
 
+  // As they are, in the order of coding; of bf16 the upper half.
+  void put_values(int64_t chunk, BitWriter& writer, std::vector<std::array<uint32_t, 2>>& order) const {
+    const int bits = coding_.value_bits();
+    const auto values = std::span(block_.values).subspan(chunk * block_.plan.kept, block_.plan.kept);
+    const auto positions = positions_of(chunk);
+    order.resize(values.size());
+    for (uint32_t i = 0; i < order.size(); ++i)
+      order[i] = {cells_->transposed() ? cells_->order_of(positions[i]) : i, i};
+    std::ranges::sort(order);
+    for (const auto& [place, i] : order) {
+      const auto value = std::bit_cast<uint32_t>(values[i]);
+      CHECK(bits == 32 || value << bits == 0);
+      writer.put(value >> (32 - bits), bits);
+    }
+  }
+
   Bytes make_segment(int64_t segment) const {
     BitWriter writer;
     Scratch scratch;
     std::vector<uint8_t> levels;
+    std::vector<std::array<uint32_t, 2>> order;
     cells_->prepare(scratch.cells);
     const int64_t begin = segment * kSegmentChunks;
     const int64_t end = std::min(begin + kSegmentChunks, block_.plan.chunk_count());
@@ -181,7 +205,11 @@ class BlockWriter {
       cells_->count_cells(scratch.cells);
       cells_->put_counts(scratch.cells, writer);
       cells_->put_places(scratch.cells, writer);
-      put_codes(ordered_codes(chunk, scratch), writer, levels);
+      if (coding_.value_bits() != 0) {
+        put_values(chunk, writer, order);
+      } else {
+        put_codes(ordered_codes(chunk, scratch), writer, levels);
+      }
     }
     return writer.take();
   }
@@ -207,7 +235,7 @@ void write_coded_block(const EncodedParameter& block, const BlockCoding& coding,
   writer.put<uint8_t>(plan.tile_rows - 1);
   writer.put<uint8_t>(plan.tile_columns - 1);
   writer.put<uint16_t>(plan.kept - 1);
-  if (!coding.has_signs()) writer.put_bytes(as_bytes(std::span<const float>(block.codebook)));
+  if (coding.has_codebook()) writer.put_bytes(as_bytes(std::span<const float>(block.codebook)));
   blocks.write(writer);
 }
 

@@ -15,10 +15,15 @@ namespace templar {
 
 struct BlockCoding {
   Quantiser quantiser = Quantiser::kMean4;
-  int64_t bins = 0;  // 2 .. 256; even for kBlockLog
+  int64_t bins = 0;  // 2 .. 256; even for kBlockLog; without a meaning where there is no quantiser
 
   [[nodiscard]] bool has_signs() const { return quantiser == Quantiser::kBlockLog; }
-  [[nodiscard]] int64_t levels() const { return has_signs() ? bins / 2 : bins; }
+  // Bits of a value that is sent as it is; 0: a code stands for it.
+  [[nodiscard]] int value_bits() const {
+    return quantiser == Quantiser::kNone ? 32 : quantiser == Quantiser::kNoneBf16 ? 16 : 0;
+  }
+  [[nodiscard]] bool has_codebook() const { return quantiser == Quantiser::kMean4; }
+  [[nodiscard]] int64_t levels() const { return value_bits() != 0 ? 1 : has_signs() ? bins / 2 : bins; }
   bool operator==(const BlockCoding&) const = default;
 };
 

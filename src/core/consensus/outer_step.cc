@@ -12,8 +12,8 @@
 namespace templar {
 namespace {
 
-// One parameter of all contributions, each with its codebook already multiplied by its clip factor, for
-// chunks that have no scale of their own.
+// One parameter of all contributions, each with its codebook (where it has one) already multiplied by its
+// clip factor, for chunks that have no scale of their own.
 struct ScaledBlock {
   CodedBlock block;
   float clip;
@@ -67,7 +67,11 @@ class ChunkAggregator {
     for (size_t i = 0; i < blocks_.size(); ++i) {
       between(i);
       const float scale = decoders_[i].next(chunk_);
-      add(values_of(blocks_[i], scale));
+      if (blocks_[i].block.coding.value_bits() != 0) {
+        add_values(blocks_[i].clip);
+      } else {
+        add(values_of(blocks_[i], scale));
+      }
     }
   }
   // The chunk's sums. The caller sets them back to 0 when it has taken them.
@@ -83,6 +87,16 @@ class ChunkAggregator {
       const uint16_t position = positions[k];
       sums[position] += values[codes[k]];
       ++senders[position];
+    }
+  }
+
+  // Likewise of values that have no codes.
+  void add_values(float clip) {
+    const std::span<const uint16_t> positions = chunk_.positions();
+    const std::span<const float> values = chunk_.values();
+    for (size_t k = 0; k < positions.size(); ++k) {
+      sums_[positions[k]] += clip * values[k];
+      ++senders_[positions[k]];
     }
   }
 

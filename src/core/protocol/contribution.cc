@@ -62,7 +62,7 @@ Result<Prologue> read_prologue(ByteReader& reader) {
   TRY_ASSIGN(prologue.codec_id, reader.get<uint16_t>("codec id"));
   TRY(read_header(reader, prologue.header));
   TRY_ASSIGN(const auto transform, reader.get<uint8_t>("transform"));
-  if (transform >> 1 > std::to_underlying(Quantiser::kBlockLog))
+  if (transform >> 1 > std::to_underlying(Quantiser::kNoneBf16))
     return skip_error(fmt::format("transform: {} has no known quantiser", transform));
   prologue.use_dct = (transform & 1) == 1;
   prologue.coding.quantiser = static_cast<Quantiser>(transform >> 1);

@@ -36,8 +36,12 @@ void expect_canonical(const Contribution& contribution, const KeyPair& key) {
 void read_one_block(ByteView bytes) {
   if (bytes.empty()) return;
   const int64_t bins = std::max(2, bytes[0] + 1);
-  const BlockCoding coding{
-      bins % 2 == 0 && bins <= 64 && (bytes[0] & 2) != 0 ? Quantiser::kBlockLog : Quantiser::kMean4, bins};
+  const bool can_have_signs = bins % 2 == 0 && bins <= kMaxBlockLogBins;
+  const BlockCoding coding{bytes[0] % 8 == 4                       ? Quantiser::kNone
+                           : bytes[0] % 8 == 5                     ? Quantiser::kNoneBf16
+                           : can_have_signs && (bytes[0] & 2) != 0 ? Quantiser::kBlockLog
+                                                                   : Quantiser::kMean4,
+                           bins};
   ByteReader reader(bytes.subspan(1));
   const auto checked = read_coded_block(reader, coding);
   if (!checked) return;

@@ -130,7 +130,7 @@ TEST(Contribution, NamesTheFieldThatIsWrong) {
   } cases[] = {{0, 'X', "magic"},
                {4, 2, "version: 2"},
                {6, 9, "codec id: 9"},
-               {172, 4, "transform: 4"},
+               {172, 8, "transform: 8"},
                {172, 2, "transform: quantiser 1, the run spec says 0"},
                {172, 1, "transform: 1, the run spec says 0"},
                {173, 0, "bins: 1"},

@@ -15,7 +15,8 @@
 namespace templar {
 
 enum class Algorithm { kSparseLoco, kDemo };
-enum class Quantiser { kMean4 = 0, kBlockLog = 1 };  // numbers of the contribution format
+// Numbers of the contribution format.
+enum class Quantiser { kMean4 = 0, kBlockLog = 1, kNone = 2, kNoneBf16 = 3 };
 constexpr int64_t kMaxBlockLogBins = 64;
 enum class InnerOptimiser { kAdamw, kMuon };
 enum class MuonScale { kSpectral, kRms };

@@ -18,8 +18,9 @@ struct NamedValue {
 
 inline constexpr std::array kAlgorithmChoices{NamedValue{Algorithm::kSparseLoco, "sparseloco"},
                                               NamedValue{Algorithm::kDemo, "demo"}};
-inline constexpr std::array kQuantiserChoices{NamedValue{Quantiser::kMean4, "mean4"},
-                                              NamedValue{Quantiser::kBlockLog, "block_log"}};
+inline constexpr std::array kQuantiserChoices{
+    NamedValue{Quantiser::kMean4, "mean4"}, NamedValue{Quantiser::kBlockLog, "block_log"},
+    NamedValue{Quantiser::kNone, "none"}, NamedValue{Quantiser::kNoneBf16, "none_bf16"}};
 inline constexpr std::array kOptimiserChoices{NamedValue{InnerOptimiser::kAdamw, "adamw"},
                                               NamedValue{InnerOptimiser::kMuon, "muon"}};
 inline constexpr std::array kMuonScaleChoices{NamedValue{MuonScale::kSpectral, "spectral"},
@@ -89,8 +90,8 @@ void visit_exchange_fields(Spec& s, Visitor& v) {
   v.flag("codec.use_dct", s.codec.use_dct, "Tiles are sent in DCT-II coefficients");
   v.choice("codec.quantiser", s.codec.quantiser, kQuantiserChoices,
            "mean4: a codebook for each parameter; block_log: a scale for each chunk, magnitudes in steps of "
-           "a quarter");
-  v.integer("codec.quantiser_bins", s.codec.quantiser_bins, 2, 256, "Codes of the quantiser; even");
+           "a quarter; none, none_bf16: the values themselves, in f32 or bf16");
+  v.integer("codec.quantiser_bins", s.codec.quantiser_bins, 2, 256, "Codes of mean4 or block_log; even");
   v.number("codec.quantiser_range_sigmas", s.codec.quantiser_range_sigmas, 0.1, 100,
            "mean4: width of the range in standard deviations");
   v.number("codec.error_feedback_decay", s.codec.error_feedback_decay, 0, 1,

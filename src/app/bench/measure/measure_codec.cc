@@ -11,6 +11,7 @@
 #include "core/codec/decoded_tiles.h"
 #include "core/coding/block_canon.h"
 #include "core/protocol/contribution.h"
+#include "core/run/run_spec_fields.h"
 
 namespace templar {
 namespace {
@@ -124,8 +125,10 @@ Result<QuantiserReport> judge_quantiser(const BenchGradient& gradient, const Cod
     squares.length += of_parameter.length;
   }
   QuantiserReport report;
-  report.name = fmt::format("{} {}", codec.quantiser == Quantiser::kMean4 ? "mean4" : "block_log",
-                            codec.quantiser_bins);
+  report.name = std::ranges::find(kQuantiserChoices, codec.quantiser, [](const auto& choice) {
+                  return choice.value;
+                })->name;
+  if (coding_of(codec).value_bits() == 0) report.name += fmt::format(" {}", codec.quantiser_bins);
   report.use_dct = codec.use_dct;
   report.relative_error = std::sqrt(squares.error / squares.length);
   report.index_bits = index_bits(encoded);
@@ -166,7 +169,8 @@ Result<std::vector<QuantiserReport>> compare_quantisers(const BenchGradient& gra
   constexpr QuantiserChoice kChoices[] = {{Quantiser::kMean4, 4},     {Quantiser::kMean4, 16},
                                           {Quantiser::kBlockLog, 2},  {Quantiser::kBlockLog, 4},
                                           {Quantiser::kBlockLog, 6},  {Quantiser::kBlockLog, 8},
-                                          {Quantiser::kBlockLog, 12}, {Quantiser::kBlockLog, 16}};
+                                          {Quantiser::kBlockLog, 12}, {Quantiser::kBlockLog, 16},
+                                          {Quantiser::kNoneBf16, 2},  {Quantiser::kNone, 2}};
   std::vector<QuantiserReport> reports;
   for (const bool use_dct : {false, true}) {
     for (const QuantiserChoice& choice : kChoices) {
