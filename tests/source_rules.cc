@@ -31,7 +31,7 @@ const std::vector<Room>& rooms() {
       {"formats", {"base", "core", "ports"}},
       {"evaluation", {"base", "core", "ports", "engine"}},
       {"node", {"base", "core", "ports", "engine", "formats", "evaluation"}},
-      {"adapters", {"base", "core/run", "core/protocol", "ports"}},
+      {"adapters", {"base", "core/run", "core/protocol", "ports", "formats"}},
       {"sim", {"base", "core", "ports", "engine", "formats", "evaluation", "node"}},
       {"app", {"base", "core", "ports", "engine", "formats", "evaluation", "node", "adapters", "sim"}},
   };
