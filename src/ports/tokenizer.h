@@ -29,7 +29,7 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  // "bytes" or "sentencepiece".
+  // "bytes", "sentencepiece" or "huggingface".
   [[nodiscard]] virtual std::string name() const = 0;
   // Every id is below it.
   [[nodiscard]] virtual uint64_t vocab_size() const = 0;

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <memory>
 #include <optional>
@@ -19,6 +20,7 @@
 #include "adapters/corpus/text_reader.h"
 #include "adapters/shards/data_folder.h"
 #include "adapters/shards/data_manifest.h"
+#include "adapters/tokenizers/hugging_face_tokenizer.h"
 #include "adapters/tokenizers/sentencepiece_tokenizer.h"
 #include "base/files/file.h"
 #include "base/utf8.h"
@@ -30,7 +32,8 @@ using Stage = PrepareProgress::Stage;
 
 constexpr uint64_t kMaxHeldOutSamples = uint64_t{1} << 20;
 constexpr size_t kTrainingTextBytes = 4 << 20;  // what a tokenizer is trained on
-constexpr std::string_view kModelFile = "tokenizer.model";
+// What a data folder keeps of a tokenizer's files.
+constexpr std::array<std::string_view, 2> kModelFiles = {"tokenizer.model", "tokenizer.json"};
 
 Status check_options(const PrepareOptions& options) {
   if (options.inputs.empty()) return fatal_error("no input: name files, folders or - for standard input");
@@ -64,10 +67,14 @@ Result<std::optional<uint64_t>> vocabulary_to_train(const std::string& tokenizer
 }
 
 Result<std::unique_ptr<Tokenizer>> open_tokenizer(const std::string& tokenizer) {
-  constexpr std::string_view kPrefix = "sentencepiece:";
+  const size_t colon = std::min(tokenizer.find(':'), tokenizer.size());
+  const std::string kind = tokenizer.substr(0, colon);
+  const std::string path = tokenizer.substr(std::min(colon + 1, tokenizer.size()));
   if (tokenizer == "bytes") return make_byte_tokenizer();
-  if (tokenizer.starts_with(kPrefix)) return load_sentencepiece_tokenizer(tokenizer.substr(kPrefix.size()));
-  return fatal_error("tokenizer " + tokenizer + " is unknown: bytes, sentencepiece:FILE or train:VOCAB");
+  if (kind == "sentencepiece" && !path.empty()) return load_sentencepiece_tokenizer(path);
+  if (kind == "huggingface" && !path.empty()) return load_hugging_face_tokenizer(path);
+  return fatal_error("tokenizer " + tokenizer +
+                     " is unknown: bytes, sentencepiece:FILE, huggingface:PATH or train:VOCAB");
 }
 
 std::string describe_source(const PrepareOptions& options) {
@@ -349,11 +356,13 @@ class Preparation {
     manifest.tokenizer = tokenizer_->name();
     manifest.vocab_size = tokenizer_->vocab_size();
     for (const TokenizerFile& file : tokenizer_->files()) {
-      if (file.name != kModelFile) continue;
+      if (tokenizer_->name() == "bytes" || std::ranges::find(kModelFiles, file.name) == kModelFiles.end())
+        continue;
       TRY(write_file_atomically(staging_ / file.name, file.content));
       manifest.tokenizer_file = file.name;
       manifest.tokenizer_hash = blake2b_256(file.content);
     }
+    if (tokenizer_->name() == "huggingface") manifest.separator = tokenizer_->separator_id();
     return {};
   }
 

@@ -18,7 +18,7 @@ namespace templar {
 struct PrepareOptions {
   std::vector<std::string> inputs;  // files, folders, "-" for standard input; .gz and .zst are decompressed
   std::filesystem::path out;
-  std::string tokenizer = "bytes";  // bytes | sentencepiece:FILE | train:VOCAB
+  std::string tokenizer = "bytes";  // bytes | sentencepiece:FILE | huggingface:PATH | train:VOCAB
   uint64_t sequence_length = 0;     // no default: the run decides
   // Samples of a shard; the last of several holds between half and one and a half times as many.
   uint64_t shard_samples = 65536;

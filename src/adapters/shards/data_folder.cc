@@ -8,6 +8,7 @@
 
 #include "adapters/shards/file_hash.h"
 #include "adapters/shards/npy.h"
+#include "adapters/tokenizers/hugging_face_tokenizer.h"
 #include "adapters/tokenizers/sentencepiece_tokenizer.h"
 #include "base/check.h"
 #include "base/files/file.h"
@@ -255,6 +256,7 @@ Result<std::unique_ptr<Tokenizer>> open_data_tokenizer(const fs::path& folder) {
   if (blake2b_256(model) != manifest.tokenizer_hash) {
     return fatal_error(path.string() + ": corrupt: its hash is not the manifest's");
   }
+  if (manifest.separator) return make_hugging_face_tokenizer(model, *manifest.separator, path.string());
   return make_sentencepiece_tokenizer(model, path.string());
 }
 

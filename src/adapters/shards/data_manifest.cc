@@ -1,5 +1,7 @@
 #include "adapters/shards/data_manifest.h"
 
+#include <algorithm>
+
 #include "base/json/json_fields.h"
 
 namespace templar {
@@ -52,11 +54,17 @@ Status read_tokenizer(JsonFields& fields, DataManifest& manifest) {
   if (manifest.tokenizer == "bytes") {
     if (fields.has("tokenizer.file") || fields.has("tokenizer.blake2b"))
       return fields.error("tokenizer.file", "does not belong to bytes");
-  } else if (manifest.tokenizer == "sentencepiece") {
+  } else if (manifest.tokenizer == "sentencepiece" || manifest.tokenizer == "huggingface") {
     TRY_ASSIGN(manifest.tokenizer_file, read_file_name(fields, "tokenizer.file"));
     TRY_ASSIGN(manifest.tokenizer_hash, fields.hash("tokenizer.blake2b"));
   } else {
-    return fields.error("tokenizer.name", "is " + manifest.tokenizer + ", not bytes or sentencepiece");
+    return fields.error("tokenizer.name",
+                        "is " + manifest.tokenizer + ", not bytes, sentencepiece or huggingface");
+  }
+  if (manifest.tokenizer == "huggingface") {
+    const uint64_t highest = std::min<uint64_t>(manifest.vocab_size - 1, UINT32_MAX);
+    TRY_ASSIGN(const uint64_t separator, fields.count("tokenizer.separator", 0, highest));
+    manifest.separator = static_cast<uint32_t>(separator);
   }
   return {};
 }
@@ -87,6 +95,7 @@ std::string write_manifest(const DataManifest& manifest) {
     tokenizer["file"] = manifest.tokenizer_file;
     tokenizer["blake2b"] = manifest.tokenizer_hash.value_or(Hash256{}).hex();
   }
+  if (manifest.separator) tokenizer["separator"] = *manifest.separator;
   JsonList shards;
   for (const ShardEntry& shard : manifest.shards) shards.push_back(to_json(shard));
   Json json = JsonObject{{"format", kFormat},

@@ -43,9 +43,10 @@ struct DataTotals {
 struct DataManifest {
   uint64_t sequence_length = 0;
   uint64_t vocab_size = 0;
-  std::string tokenizer;                  // "bytes" or "sentencepiece"
+  std::string tokenizer;                  // "bytes", "sentencepiece" or "huggingface"
   std::string tokenizer_file;             // the model in the folder; empty for bytes
   std::optional<Hash256> tokenizer_hash;  // of that file
+  std::optional<uint32_t> separator;      // between documents; huggingface alone, whose file does not say it
   std::vector<ShardEntry> shards;         // at least one
   std::optional<ShardEntry> heldout;      // prepare always writes one
   std::string source;                     // where the text came from, for people

@@ -55,6 +55,22 @@ TEST(DataManifest, OfBytesHasNoTokenizerFile) {
   EXPECT_EQ(*read, manifest);
 }
 
+TEST(DataManifest, OfHuggingFaceNamesTheSeparator) {
+  DataManifest manifest = example();
+  manifest.tokenizer = "huggingface";
+  manifest.tokenizer_file = "tokenizer.json";
+  manifest.separator = 4095;
+  const Result<DataManifest> read = parse_manifest(write_manifest(manifest));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, manifest);
+  manifest.separator = 4096;
+  EXPECT_TRUE(fails(parse_manifest(write_manifest(manifest)), ErrorKind::kFatal,
+                    "tokenizer.separator: 4096 is out of range 0 .. 4095"));
+  manifest.separator.reset();
+  EXPECT_TRUE(
+      fails(parse_manifest(write_manifest(manifest)), ErrorKind::kFatal, "tokenizer.separator: missing"));
+}
+
 TEST(DataManifest, IsWrittenThoughASourceIsNotUtf8) {
   DataManifest manifest = example();
   manifest.source = "caf\xe9";

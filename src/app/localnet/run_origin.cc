@@ -8,6 +8,7 @@
 
 #include "adapters/corpus/input_files.h"
 #include "adapters/shards/file_hash.h"
+#include "adapters/tokenizers/hugging_face_tokenizer.h"
 #include "app/terminal/progress_line.h"
 #include "app/world/precision_option.h"
 #include "base/files/file.h"
@@ -19,7 +20,6 @@ namespace {
 
 constexpr std::string_view kFormat = "templar-localnet-v1";
 constexpr uint64_t kMostHashedBytes = uint64_t{4} << 30;
-constexpr std::string_view kTokenizerFilePrefix = "sentencepiece:";
 
 // Nanoseconds; 0 where nobody can tell.
 int64_t time_of_change(const std::filesystem::path& path) {
@@ -29,9 +29,20 @@ int64_t time_of_change(const std::filesystem::path& path) {
 }
 
 Result<std::optional<Hash256>> content_of_tokenizer(const std::string& tokenizer) {
-  if (!tokenizer.starts_with(kTokenizerFilePrefix)) return std::nullopt;
-  TRY_ASSIGN(const Hash256 hash, hash_file(tokenizer.substr(kTokenizerFilePrefix.size())));
-  return hash;
+  const std::string_view kind = std::string_view(tokenizer).substr(0, tokenizer.find(':'));
+  if (kind == tokenizer) return std::nullopt;
+  const std::filesystem::path path = tokenizer.substr(kind.size() + 1);
+  if (kind == "sentencepiece") {
+    TRY_ASSIGN(const Hash256 hash, hash_file(path));
+    return hash;
+  }
+  if (kind != "huggingface") return std::nullopt;
+  Blake2b hash;
+  for (const std::filesystem::path& file : hugging_face_tokenizer_files(path)) {
+    TRY_ASSIGN(const Hash256 content, hash_file(file));
+    hash.update(content.view());
+  }
+  return hash.finish256();
 }
 
 // Everything but the content, and the files that have it.

@@ -77,6 +77,18 @@ TEST_F(RunOriginOfText, DiffersWhereTheTokenizersFileDoes) {
   EXPECT_TRUE(fails(text_difference(then_, text_), ErrorKind::kFatal, "model: No such file"));
 }
 
+TEST_F(RunOriginOfText, DiffersWhereATokenizersFolderDoes) {
+  write_text(folder_ / "model/tokenizer.json", "one");
+  text_.tokenizer = "huggingface:" + (folder_ / "model").string();
+  then_ = describe_text(text_).value();
+  EXPECT_THAT(difference(), IsEmpty());
+  write_text(folder_ / "model/tokenizer_config.json", "two");
+  EXPECT_THAT(difference(), HasSubstr("the tokenizer's file: "));
+  then_ = describe_text(text_).value();
+  write_text(folder_ / "model/tokenizer.json", "three");
+  EXPECT_THAT(difference(), HasSubstr("the tokenizer's file: "));
+}
+
 TEST_F(RunOriginOfText, OfStandardInputCanNotBeCompared) {
   text_.inputs = {"-"};
   then_ = describe_text(text_).value();

@@ -137,7 +137,7 @@ void add_prepare(Verb& data) {
         {.required = true}},
        {"--tokenizer",
         &options->tokenizer,
-        "bytes, sentencepiece:FILE, or train:VOCAB",
+        "bytes, sentencepiece:FILE, huggingface:PATH (a tokenizer.json or its folder), or train:VOCAB",
         {.shows_default = true}},
        {"--shard-samples", &options->shard_samples, "Samples of a shard", {.shows_default = true}},
        {"--held-out-fraction",

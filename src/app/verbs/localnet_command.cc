@@ -159,7 +159,8 @@ OptionTable what_options(LocalnetOptions& options) {
       {"--max-bytes", &options.max_bytes, "Take only this much text (e.g. 16MB; 0: all)", {.is_size = true}},
       {"--tokenizer",
        &options.tokenizer,
-       "For text: bytes, sentencepiece:FILE or train:VOCABULARY",
+       "For text: bytes, sentencepiece:FILE, huggingface:PATH (a tokenizer.json or its folder), or "
+       "train:VOCABULARY",
        {.shows_default = true}},
       {"--spec", &options.spec, "Run spec: a preset or a file (see `templar run`)", {.shows_default = true}},
       {"--set", &options.changes, "Change a field of the spec, FIELD=VALUE; may be repeated"},

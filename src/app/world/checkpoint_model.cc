@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "adapters/tokenizers/hugging_face_tokenizer.h"
 #include "adapters/tokenizers/sentencepiece_tokenizer.h"
 #include "core/consensus/state_root.h"
 #include "engine/cpu_engine.h"
@@ -21,6 +22,12 @@ Result<std::unique_ptr<Tokenizer>> make_checkpoint_tokenizer(const ModelSource& 
     case TokenizerKind::kSentencePiece:
       return make_sentencepiece_tokenizer(find_file(model.tokenizer, kSentencePieceName)->content,
                                           "the checkpoint's tokenizer.model");
+    case TokenizerKind::kHuggingFace: {
+      const auto config = tokenizer_config_of(model.tokenizer);
+      const SeparatorChoice separator = config ? std::optional<std::string>(*config) : std::nullopt;
+      return make_hugging_face_tokenizer(find_file(model.tokenizer, kTokenizerJsonName)->content, separator,
+                                         "the checkpoint's tokenizer.json");
+    }
   }
   return fatal_error("unknown kind of tokenizer");
 }

@@ -4,10 +4,12 @@
 
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "formats/sentencepiece/sentencepiece_model.h"
 #include "formats/sentencepiece/tokenizer_files.h"
+#include "formats/tokenizer_json/tokenizer_json.h"
 #include "ports/byte_level.h"
 
 namespace templar {
@@ -112,6 +114,69 @@ Status put_sentencepiece(ByteView file, int64_t vocab_size, GgufMetadata& metada
   return {};
 }
 
+// The words in which llama.cpp knows how a text is cut, with what it does besides; no other cut is done
+// alike.
+Result<std::string_view> pre_tokenizer_name(const TokenizerJson& tokenizer) {
+  constexpr std::string_view kLlama3 =
+      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|)"
+      R"(\s*[\r\n]+|\s+(?!\S)|\s+)";
+  constexpr std::string_view kQwen2 =
+      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|)"
+      R"(\s*[\r\n]+|\s+(?!\S)|\s+)";
+  const auto refuse = [](const char* what) {
+    return fatal_error(std::string("tokenizer.json: ") + what + ", which llama.cpp would not do alike");
+  };
+  if (!tokenizer.is_byte_level()) return refuse("its pre_tokenizer does not end with ByteLevel");
+  const auto& steps = tokenizer.pre_tokenizers;
+  const auto& bytes = std::get<TokenizerJson::ByteLevel>(steps.back());
+  if (bytes.add_prefix_space) return refuse("pre_tokenizer.add_prefix_space");
+  const bool has_nfc =
+      tokenizer.normalizers.size() == 1 &&
+      std::get_if<TokenizerJson::UnicodeForm>(tokenizer.normalizers.data()) != nullptr &&
+      std::get<TokenizerJson::UnicodeForm>(tokenizer.normalizers[0]) == TokenizerJson::UnicodeForm::kNfc;
+  if (!tokenizer.normalizers.empty() && !has_nfc) return refuse("its normalizer");
+  if (steps.size() == 1 && bytes.use_regex && !tokenizer.ignore_merges && !has_nfc) return "gpt-2";
+  const auto* split = steps.size() == 2 ? std::get_if<TokenizerJson::Split>(steps.data()) : nullptr;
+  const bool is_isolated = split != nullptr && !bytes.use_regex && split->pattern.is_regex &&
+                           !split->invert && split->behaviour == TokenizerJson::SplitBehaviour::kIsolated;
+  if (is_isolated && split->pattern.text == kLlama3 && tokenizer.ignore_merges && !has_nfc)
+    return "llama-bpe";
+  if (is_isolated && split->pattern.text == kQwen2 && !tokenizer.ignore_merges) return "qwen2";
+  return refuse("it cuts a text in a way of its own (pre_tokenizer, model.ignore_merges, normalizer)");
+}
+
+Status put_tokenizer_json(std::span<const TokenizerFile> files, int64_t vocab_size, GgufMetadata& metadata) {
+  auto parsed = parse_tokenizer_json(as_text(find_file(files, kTokenizerJsonName)->content));
+  if (!parsed) return annotate(parsed.error(), "tokenizer.json");
+  TokenizerJson& tokenizer = *parsed;
+  TRY_ASSIGN(const std::string_view cut, pre_tokenizer_name(tokenizer));
+  TRY_ASSIGN(const uint32_t separator, separator_of(tokenizer, tokenizer_config_of(files)));
+  std::vector<PieceType> types(tokenizer.vocab_size(), PieceType::kNormal);
+  for (const auto& token : tokenizer.added_tokens)
+    types[token.id] = token.special ? PieceType::kControl : PieceType::kUserDefined;
+  types[separator] = PieceType::kControl;
+  TokenTable table;
+  for (uint32_t id = 0; id < tokenizer.vocab_size(); ++id) {
+    const auto text = token_text(tokenizer, id);
+    table.add(text ? std::string(*text) : fmt::format("[PAD{}]", id), 0,
+              text ? types[id] : PieceType::kUnused);
+  }
+  TRY(table.fill_up_to(vocab_size));
+  std::vector<std::string> merges;
+  merges.reserve(tokenizer.merges.size());
+  for (const auto& merge : tokenizer.merges)
+    merges.push_back(fmt::format("{} {}", *tokenizer.vocab[merge.left], *tokenizer.vocab[merge.right]));
+  metadata.put_text("tokenizer.ggml.model", "gpt2");
+  metadata.put_text("tokenizer.ggml.pre", cut);
+  put_table(table, metadata);
+  metadata.put_texts("tokenizer.ggml.merges", merges);
+  // Without a token of its own for the beginning llama.cpp would take number 11, a character.
+  put_role("bos", separator, metadata);
+  put_role("eos", separator, metadata);
+  put_no_additions(metadata);
+  return {};
+}
+
 }  // namespace
 
 Status put_tokenizer(std::span<const TokenizerFile> files, int64_t vocab_size, GgufMetadata& metadata) {
@@ -124,6 +189,8 @@ Status put_tokenizer(std::span<const TokenizerFile> files, int64_t vocab_size, G
       return put_byte_tokenizer(vocab_size, metadata);
     case TokenizerKind::kSentencePiece:
       return put_sentencepiece(find_file(files, kSentencePieceName)->content, vocab_size, metadata);
+    case TokenizerKind::kHuggingFace:
+      return put_tokenizer_json(files, vocab_size, metadata);
   }
   return fatal_error("unknown kind of tokenizer");
 }

@@ -7,6 +7,7 @@
 #include "support/expect_failure.h"
 #include "support/gguf_reader.h"
 #include "support/sentencepiece_message.h"
+#include "support/tokenizer_json_file.h"
 
 namespace templar::testing {
 namespace {
@@ -74,6 +75,62 @@ TEST(GgufTokenizer, TellsOfTheSpaceThatAModelPutsBeforeAText) {
   EXPECT_TRUE(file->get<bool>("tokenizer.ggml.add_space_prefix"));
 }
 
+std::vector<TokenizerFile> tokenizer_json_files(const Json& json) {
+  const std::string text = to_text(json);
+  return {{"tokenizer.json", Bytes(text.begin(), text.end())}};
+}
+
+TEST(GgufTokenizer, WritesATokenizerJsonWithItsMerges) {
+  const auto file = told(tokenizer_json_files(byte_level_tokenizer()), 266);
+  ASSERT_TRUE(file) << file.error().message;
+  EXPECT_EQ(file->get<std::string>("tokenizer.ggml.model"), "gpt2");
+  EXPECT_EQ(file->get<std::string>("tokenizer.ggml.pre"), "gpt-2");
+  const Texts& tokens = file->get<Texts>("tokenizer.ggml.tokens");
+  ASSERT_EQ(tokens.size(), 266);
+  EXPECT_EQ(tokens[259], "\u0120low");
+  EXPECT_EQ(tokens[261], "<|endoftext|>");
+  EXPECT_EQ(tokens[265], "[PAD265]");
+  const Integers& types = file->get<Integers>("tokenizer.ggml.token_type");
+  EXPECT_EQ(Integers(types.begin() + 260, types.end()), (Integers{1, 3, 3, 4, 5, 5}));
+  EXPECT_EQ(file->get<Texts>("tokenizer.ggml.merges"), (Texts{"l o", "lo w", "e r", "\u0120 low", "low er"}));
+  EXPECT_EQ(file->get<uint64_t>("tokenizer.ggml.bos_token_id"), 261);
+  EXPECT_EQ(file->get<uint64_t>("tokenizer.ggml.eos_token_id"), 261);
+  EXPECT_FALSE(file->get<bool>("tokenizer.ggml.add_bos_token"));
+}
+
+// The pattern of Llama 3 and Qwen, with digits taken `digits` at a time.
+Json cut_like_llama(const std::string& digits) {
+  const std::string pattern = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}" + digits +
+                              "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+  const Json split = JsonObject{{"type", "Split"},
+                                {"pattern", JsonObject{{"Regex", pattern}}},
+                                {"behavior", "Isolated"},
+                                {"invert", false}};
+  const Json bytes = JsonObject{{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}};
+  return JsonObject{{"type", "Sequence"}, {"pretokenizers", JsonList{split, bytes}}};
+}
+
+TEST(GgufTokenizer, KnowsHowModelsCutTexts) {
+  Json json = byte_level_tokenizer();
+  const auto cut_of = [&]() -> std::string {
+    const auto file = told(tokenizer_json_files(json), 264);
+    return file ? file->get<std::string>("tokenizer.ggml.pre") : file.error().message;
+  };
+  json["pre_tokenizer"] = cut_like_llama("{1,3}");
+  EXPECT_NE(cut_of().find("it cuts a text in a way of its own"), std::string::npos);
+  json["model"]["ignore_merges"] = true;
+  EXPECT_EQ(cut_of(), "llama-bpe");
+  json["model"]["ignore_merges"] = false;
+  json["pre_tokenizer"] = cut_like_llama("");
+  json["normalizer"] = JsonObject{{"type", "NFC"}};
+  EXPECT_EQ(cut_of(), "qwen2");
+  json["normalizer"] = JsonObject{{"type", "NFKC"}};
+  EXPECT_NE(cut_of().find("its normalizer"), std::string::npos);
+  json = byte_fallback_tokenizer();
+  EXPECT_NE(cut_of().find("does not end with ByteLevel, which llama.cpp would not do alike"),
+            std::string::npos);
+}
+
 TEST(GgufTokenizer, FillsUpALargerVocabularyWithUnusedTokens) {
   const auto file = told(make_byte_tokenizer()->files(), 259);
   ASSERT_TRUE(file);
@@ -109,7 +166,7 @@ TEST(GgufTokenizer, RefusesWhatLlamaCppWouldNotDoAlike) {
   EXPECT_TRUE(refused(piece_message("a", 0, 1) + trainer(2, 1) + normalizer, "no token that ends"));
   EXPECT_TRUE(refused("junk", "tokenizer.model"));
   EXPECT_TRUE(
-      fails(told({{"tokenizer.json", {'{', '}'}}}, 64), ErrorKind::kFatal, "neither the byte tokenizer"));
+      fails(told({{"tokenizer.json", {'{', '}'}}}, 64), ErrorKind::kFatal, "tokenizer.json: model: missing"));
 }
 
 }  // namespace

@@ -3,8 +3,20 @@
 #include <algorithm>
 
 #include "formats/sentencepiece/sentencepiece_model.h"
+#include "formats/tokenizer_json/tokenizer_json.h"
 
 namespace templar {
+namespace {
+
+std::optional<uint32_t> separator_of_tokenizer_json(std::span<const TokenizerFile> files) {
+  const auto json = parse_tokenizer_json(as_text(find_file(files, kTokenizerJsonName)->content));
+  if (!json) return std::nullopt;
+  const auto separator = separator_of(*json, tokenizer_config_of(files));
+  if (!separator) return std::nullopt;
+  return *separator;
+}
+
+}  // namespace
 
 const TokenizerFile* find_file(std::span<const TokenizerFile> files, std::string_view name) {
   const auto found = std::ranges::find(files, name, &TokenizerFile::name);
@@ -19,14 +31,21 @@ Result<TokenizerKind> kind_of_tokenizer(std::span<const TokenizerFile> files) {
   const TokenizerFile* json = find_file(files, kTokenizerJsonName);
   const TokenizerFile* our_json = find_file(ours, kTokenizerJsonName);
   if (json != nullptr && json->content == our_json->content) return TokenizerKind::kBytes;
-  return fatal_error(
-      "the tokenizer beside the model is neither the byte tokenizer nor a SentencePiece model");
+  if (json != nullptr) return TokenizerKind::kHuggingFace;
+  return fatal_error("the tokenizer beside the model has neither a tokenizer.model nor a tokenizer.json");
+}
+
+std::optional<std::string_view> tokenizer_config_of(std::span<const TokenizerFile> files) {
+  const TokenizerFile* config = find_file(files, kTokenizerConfigName);
+  if (config == nullptr) return std::nullopt;
+  return as_text(config->content);
 }
 
 std::optional<uint32_t> separator_of_tokenizer(std::span<const TokenizerFile> files) {
   const auto kind = kind_of_tokenizer(files);
   if (!kind || *kind == TokenizerKind::kNone) return std::nullopt;
   if (*kind == TokenizerKind::kBytes) return make_byte_tokenizer()->separator_id();
+  if (*kind == TokenizerKind::kHuggingFace) return separator_of_tokenizer_json(files);
   const auto model = parse_sentencepiece_model(find_file(files, kSentencePieceName)->content);
   return model ? model->end : std::nullopt;
 }
