@@ -8,6 +8,7 @@
 #include "adapters/tokenizers/pre_tokenizer.h"
 #include "adapters/tokenizers/text_normalizer.h"
 #include "adapters/tokenizers/token_decoder.h"
+#include "adapters/tokenizers/token_places.h"
 #include "base/files/file.h"
 #include "base/json/json.h"
 #include "base/utf8.h"
@@ -64,7 +65,8 @@ class HuggingFaceTokenizer final : public Tokenizer {
         vocab_size_(json.vocab_size()),
         separator_(separator),
         separator_text_(token_text(json, separator).value_or("")),
-        file_(std::move(file)) {}
+        file_(std::move(file)),
+        sizes_(decoder_.sizes()) {}
 
   [[nodiscard]] std::string name() const override { return "huggingface"; }
   [[nodiscard]] uint64_t vocab_size() const override { return vocab_size_; }
@@ -86,6 +88,27 @@ class HuggingFaceTokenizer final : public Tokenizer {
       }
     }
     return ids;
+  }
+
+  [[nodiscard]] EncodedText encode_part(std::string_view before, std::string_view text,
+                                        std::string_view after) const override {
+    std::string whole(before);
+    whole += text;
+    whole += after;
+    const std::vector<uint32_t> ids = encode(whole);
+    const std::vector<size_t> begins = token_begins(*this, sizes_, whole, ids);
+    const size_t end = before.size() + text.size();
+    EncodedText encoded;
+    // What stands before the first id, such as a part of one that began earlier, counts to it.
+    size_t counted = before.size();
+    for (size_t i = 0; i < ids.size(); ++i) {
+      if (begins[i] < before.size() || begins[i] >= end) continue;
+      const size_t until = i + 1 < ids.size() ? std::min(begins[i + 1], end) : end;
+      encoded.ids.push_back(ids[i]);
+      encoded.source_bytes.push_back(static_cast<uint32_t>(until - counted));
+      counted = until;
+    }
+    return encoded;
   }
 
   [[nodiscard]] std::string decode(std::span<const uint32_t> ids) const override {
@@ -121,6 +144,7 @@ class HuggingFaceTokenizer final : public Tokenizer {
   uint32_t separator_;
   std::string separator_text_;
   Bytes file_;
+  std::vector<uint32_t> sizes_;  // by id, of what it stands for in the middle of a text
 };
 
 Result<uint32_t> chosen_separator(const TokenizerJson& json, const SeparatorChoice& choice) {

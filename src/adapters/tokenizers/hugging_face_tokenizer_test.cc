@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "base/files/file.h"
 #include "support/expect_failure.h"
 #include "support/fuzz_corpus.h"
@@ -177,6 +179,61 @@ TEST(HuggingFaceTokenizer, LooksForNormalizedTokensInTheNormalizedText) {
               ElementsAre(257, 263, '<', 't', 'o', 'o', 'l', '>'));
   part(json, "added_tokens[2].normalized") = true;
   EXPECT_THAT(tokenizer_of(json)->encode("LOW<Tool><tool>"), ElementsAre(257, 263, 263));
+}
+
+// The ids of a text's parts, one behind the other, and of how many bytes each part's are.
+EncodedText encoded_in_parts(const Tokenizer& tokenizer, std::string_view text, size_t part_size,
+                             size_t context) {
+  EncodedText all;
+  for (size_t at = 0; at < text.size(); at += part_size) {
+    const size_t before = std::min(at, context);
+    const std::string_view part = text.substr(at, part_size);
+    const std::string_view after = text.substr(std::min(at + part.size(), text.size()));
+    const EncodedText encoded =
+        tokenizer.encode_part(text.substr(at - before, before), part, after.substr(0, context));
+    size_t counted = 0;
+    for (const uint32_t bytes : encoded.source_bytes) counted += bytes;
+    if (!encoded.ids.empty()) EXPECT_EQ(counted, part.size());
+    EXPECT_EQ(encoded.source_bytes.size(), encoded.ids.size());
+    all.ids.insert(all.ids.end(), encoded.ids.begin(), encoded.ids.end());
+    all.source_bytes.insert(all.source_bytes.end(), encoded.source_bytes.begin(), encoded.source_bytes.end());
+  }
+  return all;
+}
+
+TEST(HuggingFaceTokenizer, GivesTheIdsOfTheWholeInParts) {
+  Json metaspaces = byte_fallback_tokenizer();
+  metaspaces["normalizer"] = nullptr;
+  metaspaces["pre_tokenizer"] = JsonObject{
+      {"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", "first"}, {"split", true}};
+  metaspaces["decoder"] = metaspaces["pre_tokenizer"];
+  Json composed = byte_level_tokenizer();
+  composed["normalizer"] = JsonObject{{"type", "NFKC"}};
+  std::string text;
+  for (int i = 0; i < 12; ++i) text += "low lower abc  lowab e\u0301 \uff12\uff10 <tool>er\n";
+  for (const Json& json : {byte_level_tokenizer(), byte_fallback_tokenizer(), composed}) {
+    const auto tokenizer = tokenizer_of(json);
+    for (const size_t part_size : {23, 100, 1000})
+      EXPECT_EQ(encoded_in_parts(*tokenizer, text, part_size, 64).ids, tokenizer->encode(text)) << part_size;
+  }
+  const std::string plain = "ab ab abc ab cab ab ab ab abc ab";
+  const auto tokenizer = tokenizer_of(metaspaces);
+  EXPECT_EQ(encoded_in_parts(*tokenizer, plain, 9, 12).ids, tokenizer->encode(plain));
+}
+
+TEST(HuggingFaceTokenizer, CountsTheBytesOfTheSource) {
+  EXPECT_THAT(tokenizer_of(byte_level_tokenizer())->encode_part("", "low lower", "").source_bytes,
+              ElementsAre(3, 4, 2));
+  EXPECT_THAT(tokenizer_of(byte_fallback_tokenizer())->encode_part("", "abc ab\u00e9", "").source_bytes,
+              ElementsAre(3, 3, 1, 1));
+  // Four full-width digits are twelve bytes, whatever they become.
+  const EncodedText changed =
+      tokenizer_with(byte_level_tokenizer(), "normalizer", JsonObject{{"type", "NFKC"}})
+          ->encode_part("", "low \uff12\uff10\uff12\uff13 low", "");
+  EXPECT_THAT(changed.ids, ElementsAre(257, ' ', '2', '0', '2', '3', 259));
+  EXPECT_EQ(changed.source_bytes.front(), 3);
+  EXPECT_EQ(changed.source_bytes.back(), 4);
+  EXPECT_EQ(std::accumulate(changed.source_bytes.begin(), changed.source_bytes.end(), 0U), 20U);
 }
 
 TEST(HuggingFaceTokenizer, GivesItsFilesToACheckpoint) {

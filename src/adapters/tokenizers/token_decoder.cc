@@ -1,6 +1,7 @@
 #include "adapters/tokenizers/token_decoder.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -110,6 +111,23 @@ TokenDecoder::TokenDecoder(const TokenizerJson& tokenizer, uint32_t never)
   }
   if (!bytes_alone) steps_ = tokenizer.decoders;
   if (never < texts_.size()) texts_[never].clear();
+}
+
+std::vector<uint32_t> TokenDecoder::sizes() const {
+  std::vector<uint32_t> sizes(texts_.size());
+  const auto first = std::ranges::find_if(texts_, [](const std::string& text) { return !text.empty(); });
+  const auto filler = static_cast<uint32_t>(first - texts_.begin());
+  const size_t filler_size = decode({&filler, 1}).size();
+  for (uint32_t id = 0; id < sizes.size(); ++id) {
+    if (texts_[id].empty()) continue;
+    if (steps_.empty() && between_.empty()) {
+      sizes[id] = static_cast<uint32_t>(texts_[id].size());
+      continue;
+    }
+    const std::array<uint32_t, 2> both = {filler, id};
+    sizes[id] = static_cast<uint32_t>(decode(both).size() - filler_size);
+  }
+  return sizes;
 }
 
 std::string TokenDecoder::decode(std::span<const uint32_t> ids) const {

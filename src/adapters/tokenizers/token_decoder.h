@@ -21,6 +21,9 @@ class TokenDecoder {
   // a token are left out.
   [[nodiscard]] std::string decode(std::span<const uint32_t> ids) const;
 
+  // By id, the bytes that it has in a text, but at the beginning of one.
+  [[nodiscard]] std::vector<uint32_t> sizes() const;
+
  private:
   std::vector<std::string> texts_;  // by id, empty where there is no token; bytes if all that is done is that
   std::vector<TokenizerJson::Decoder> steps_;  // what is done to them
