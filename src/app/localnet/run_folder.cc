@@ -9,8 +9,8 @@
 #include <thread>
 
 #include "adapters/corpus/input_files.h"
-#include "adapters/file_store/file_object_store.h"
 #include "adapters/shards/data_folder.h"
+#include "app/localnet/bootstrap.h"
 #include "app/localnet/run_origin.h"
 #include "app/run/run_files.h"
 #include "app/terminal/prepare_progress.h"
@@ -19,7 +19,7 @@
 #include "base/clock.h"
 #include "base/files/file.h"
 #include "base/random.h"
-#include "formats/checkpoint/checkpoint_download.h"
+#include "formats/checkpoint/manifest.h"
 #include "ports/roster.h"
 
 namespace templar {
@@ -28,6 +28,11 @@ namespace {
 constexpr uint64_t kHeldOutSamples = 512;
 constexpr double kLongestWaitSeconds = 10;
 constexpr size_t kMaxOriginBytes = size_t{16} << 20;
+
+// Whether there is anything at all that a run can begin with; what it is worth is seen when it is opened.
+bool is_bootstrap_there(const LocalnetOptions& options) {
+  return is_there(options.bootstrap / kManifestName) || is_there(options.bootstrap / kConfigName);
+}
 
 using SayProgress = std::function<void(const std::string&)>;
 
@@ -40,38 +45,17 @@ Result<RunSpec> wanted_spec(const LocalnetOptions& options) {
   return spec;
 }
 
-constexpr std::string_view kBootstrapBucket = "bootstrap";
-
-// The spec names the checkpoint as it lies in the run's own store; a run that has one already needs its
-// source no more.
-Status name_bootstrap(const LocalnetOptions& options, const std::filesystem::path& spec_file, RunSpec& spec) {
+// The spec names the beginning as it lies in the run's own store; a run that has one already needs its source
+// no more.
+Status name_beginning(const LocalnetOptions& options, const std::filesystem::path& spec_file, RunSpec& spec) {
   if (is_there(spec_file)) {
     TRY_ASSIGN(const RunSpec there, load_run_spec(spec_file.string()));
-    const bool source_is_gone = !is_there(options.bootstrap / "manifest.json");
-    if (there.bootstrap.bucket == kBootstrapBucket && source_is_gone) {
+    if (is_in_own_store(there.bootstrap) && !is_bootstrap_there(options)) {
       spec.bootstrap = there.bootstrap;
       return {};
     }
   }
-  if (options.bootstrap.empty()) return {};
-  const auto manifest = read_manifest(checkpoint_in_folder(options.bootstrap));
-  if (!manifest) return fatal_error("--bootstrap: " + manifest.error().message);
-  spec.bootstrap = {.bucket = std::string(kBootstrapBucket),
-                    .window = manifest->window,
-                    .state_root = manifest->state_root.hex()};
-  return validate(spec);
-}
-
-Status copy_bootstrap(const LocalnetOptions& options, const LocalRun& run) {
-  if (options.bootstrap.empty()) return {};
-  // The store's other objects are stamped by the ledger; when this one was stored decides nothing.
-  const SystemClock clock;
-  FileObjectStore store(run.path("store"), clock);
-  const auto there = read_manifest(checkpoint_in_store(store, kBootstrapBucket, run.spec.bootstrap.window));
-  if (there && there->state_root.hex() == run.spec.bootstrap.state_root) return {};
-  const CheckpointFiles files = checkpoint_in_folder(options.bootstrap);
-  TRY_ASSIGN(const CheckpointManifest manifest, read_manifest(files));
-  return copy_checkpoint(files, manifest, store, kBootstrapBucket);
+  return options.bootstrap.empty() ? Status() : name_bootstrap(options.bootstrap, spec);
 }
 
 Status prepare_text(const LocalnetOptions& options, const RunSpec& spec, const std::filesystem::path& folder,
@@ -136,9 +120,10 @@ Status check_inputs(const LocalnetOptions& options, bool resumes) {
       return annotate(file_error(input, ENOENT).error(), "--data");
   }
   if (const auto given = given_data_folder(options); !given.empty()) TRY(open_data_folder(given, {}));
-  const std::filesystem::path bootstrap = options.bootstrap / kManifestName;
-  if (!options.bootstrap.empty() && !resumes && !is_there(bootstrap))
-    return annotate(file_error(bootstrap, ENOENT).error(), "--bootstrap");
+  if (!options.bootstrap.empty() && !resumes && !is_bootstrap_there(options)) {
+    return fatal_error(fmt::format("--bootstrap: {}: neither {} of a checkpoint nor {} of Hugging Face",
+                                   options.bootstrap.string(), kManifestName, kConfigName));
+  }
   return {};
 }
 
@@ -198,10 +183,7 @@ Status agree_on_origin(const LocalnetOptions& options, const SayProgress& progre
 // that will be refused removes nothing.
 Result<RunOrigin> judge_beginning(const LocalnetOptions& options, RunSpec spec) {
   RunOrigin origin{.text = std::nullopt, .precision = options.precision};
-  if (!options.bootstrap.empty()) {
-    const auto manifest = read_manifest(checkpoint_in_folder(options.bootstrap));
-    if (!manifest) return fatal_error("--bootstrap: " + manifest.error().message);
-  }
+  if (!options.bootstrap.empty()) TRY(check_bootstrap(options.bootstrap, spec.model));
   const std::filesystem::path given = given_data_folder(options);
   if (given.empty()) {
     TRY_ASSIGN(origin.text, describe_text(text_of(options)));
@@ -347,11 +329,11 @@ Result<LocalRun> open_in_folder(const LocalnetOptions& options, RunSpec spec,
   if (const auto hash = shards->manifest_hash()) spec.data.manifest_hash = hash->hex();
   TRY(check_data(spec, *shards, run.data_folder));
   TRY(verify_data(run.data_folder, progress));
-  TRY(name_bootstrap(options, run.path("run_spec.json"), spec));
+  TRY(name_beginning(options, run.path("run_spec.json"), spec));
   TRY(agree_on_spec(run.path("run_spec.json"), spec));
   run.spec = spec;
   for (const char* name : {"keys", "store", "state", "metrics", "logs"}) TRY(make_folder(run.path(name)));
-  TRY(copy_bootstrap(options, run));
+  if (!options.bootstrap.empty()) TRY(copy_bootstrap(options.bootstrap, run.spec, run.path("store")));
   list_nodes(options, run);
   TRY(register_nodes(run));
   return run;

@@ -20,7 +20,8 @@ struct LocalnetOptions {
   std::vector<std::string> changes;  // "inner.steps=6", applied to the spec
   std::optional<uint64_t> seed;
   std::optional<Algorithm> algorithm;
-  std::filesystem::path bootstrap;      // a checkpoint's folder to begin from; empty: none
+  std::filesystem::path
+      bootstrap;  // a checkpoint's folder, or a directory of Hugging Face, to begin from; empty: none
   std::vector<std::string> data;        // a data folder, or text to prepare one from
   std::vector<std::string> extensions;  // of text folders' files
   uint64_t max_bytes = 0;               // of text; 0: all

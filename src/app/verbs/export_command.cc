@@ -70,15 +70,16 @@ Status run_export(const ExportOptions& options) {
   TRY_ASSIGN(const NumberType type, parse_number_type(options.dtype));
   TRY(check_target(options));
   ProgressLine line;
-  TRY_ASSIGN(const NewestCheckpoint newest,
-             open_newest_checkpoint(options.place, progress_on(line, "checked")));
-  const ModelSource& model = newest.source.model;
+  TRY_ASSIGN(const OpenedModel opened, open_model(options.place, progress_on(line, "checked")));
+  const ModelSource& model = opened.source;
   if (model.tokenizer.empty()) tell("note: the checkpoint has no tokenizer, so the model goes without one\n");
   TRY(write_out(options, model, type, progress_on(line, "wrote")));
-  const CheckpointManifest& manifest = newest.source.manifest;
-  fmt::print("{} -> {}: window {}, state root {}; {} parameters as {}\n", newest.folder.string(), options.out,
-             manifest.window, manifest.state_root.hex(), parameter_count(parameter_layout(model.model)),
-             name_of(type));
+  std::string which;
+  if (opened.manifest)
+    which =
+        fmt::format("window {}, state root {}; ", opened.manifest->window, opened.manifest->state_root.hex());
+  fmt::print("{} -> {}: {}{} parameters as {}\n", opened.folder.string(), options.out, which,
+             parameter_count(parameter_layout(model.model)), name_of(type));
   return {};
 }
 
@@ -98,7 +99,7 @@ void add_export_command(Verb checkpoint) {
   Verb verb =
       checkpoint.add_verb("export", "Take the model away as files that other programs open", kDetails);
   verb.add_options(
-      {{"PLACE", &options->place, kCheckpointPlaceHelp, {.required = true}},
+      {{"PLACE", &options->place, kModelPlaceHelp, {.required = true}},
        {"OUT", &options->out, "Where it goes: a folder for hf, else a file", {.required = true}},
        {"--format",
         &options->format,

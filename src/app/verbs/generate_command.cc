@@ -34,9 +34,9 @@ struct GenerateOptions {
   bool json = false;
 };
 
-Result<NewestCheckpoint> open_at(const std::string& place) {
+Result<OpenedModel> open_at(const std::string& place) {
   ProgressLine line;
-  return open_newest_checkpoint(place, progress_on(line, "checked"));
+  return open_model(place, progress_on(line, "checked"));
 }
 
 // Where generated tokens go, in the form that was asked for.
@@ -109,14 +109,13 @@ Result<std::vector<uint32_t>> prompt_tokens(const GenerateOptions& options, cons
 
 Status run_generate(const GenerateOptions& options) {
   catch_stop_signals();
-  TRY_ASSIGN(const NewestCheckpoint newest, open_at(options.place));
-  TRY_ASSIGN(const std::unique_ptr<Tokenizer> tokenizer, make_checkpoint_tokenizer(newest.source.model));
+  TRY_ASSIGN(const OpenedModel model, open_at(options.place));
+  TRY_ASSIGN(const std::unique_ptr<Tokenizer> tokenizer, make_checkpoint_tokenizer(model.source));
   TRY_ASSIGN(const std::vector<uint32_t> prompt, prompt_tokens(options, *tokenizer));
-  TRY_ASSIGN(const std::unique_ptr<Engine> engine,
-             make_checkpoint_engine(newest.source, {.threads = options.threads,
-                                                    .precision = options.precision,
-                                                    .micro_batch = 1,
-                                                    .use = EngineUse::kEvaluating}));
+  TRY_ASSIGN(const std::unique_ptr<Engine> engine, make_model_engine(model, {.threads = options.threads,
+                                                                             .precision = options.precision,
+                                                                             .micro_batch = 1,
+                                                                             .use = EngineUse::kEvaluating}));
   Printer printer(options, *tokenizer, prompt);
   TRY(engine->generate_each(prompt, options.generation, [&](const GeneratedToken& token) {
     if (token.id == tokenizer->separator_id() && !options.ignore_end) return false;
@@ -129,8 +128,8 @@ Status run_generate(const GenerateOptions& options) {
 
 Status run_tokenize(const std::string& place, const std::string& file) {
   catch_stop_signals();
-  TRY_ASSIGN(const NewestCheckpoint newest, open_at(place));
-  TRY_ASSIGN(const std::unique_ptr<Tokenizer> tokenizer, make_checkpoint_tokenizer(newest.source.model));
+  TRY_ASSIGN(const OpenedModel model, open_at(place));
+  TRY_ASSIGN(const std::unique_ptr<Tokenizer> tokenizer, make_checkpoint_tokenizer(model.source));
   TRY_ASSIGN(const std::string text, read_text(file));
   std::string_view rest = text;
   while (!rest.empty() && !stop_requested()) {
@@ -175,7 +174,7 @@ void add_generate_command(Verb program) {
   auto options = std::make_shared<GenerateOptions>();
   options->threads = default_threads();
   Verb verb = program.add_verb("generate", "Let a trained model continue a text", kGenerateDetails);
-  verb.add_options({{"CHECKPOINT", &options->place, kCheckpointPlaceHelp, {.required = true}},
+  verb.add_options({{"CHECKPOINT", &options->place, kModelPlaceHelp, {.required = true}},
                     {"--prompt", &options->prompt, "The text's beginning (default: none, a new document)"},
                     {"--prompt-file",
                      &options->prompt_file,
@@ -209,7 +208,7 @@ void add_tokenize_command(Verb program) {
       "tokenize",
       "Show the tokens of a text: for each line the ids that a checkpoint's tokenizer makes of it");
   verb.add_options(
-      {{"CHECKPOINT", &arguments->place, kCheckpointPlaceHelp, {.required = true}},
+      {{"CHECKPOINT", &arguments->place, kModelPlaceHelp, {.required = true}},
        {"FILE", &arguments->file, "The text, or - for standard input", {.shows_default = true}}});
   verb.runs([arguments] { return run_tokenize(arguments->place, arguments->file); });
 }

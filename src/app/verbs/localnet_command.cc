@@ -165,7 +165,8 @@ OptionTable what_options(LocalnetOptions& options) {
       {"--spec", &options.spec, "Run spec: a preset or a file (see `templar run`)", {.shows_default = true}},
       {"--set", &options.changes, "Change a field of the spec, FIELD=VALUE; may be repeated"},
       {"--bootstrap", &options.bootstrap,
-       "Checkpoint folder of another run, whose weights the run begins with"},
+       "Weights that the run begins with: a checkpoint's folder of another run, or a directory of Hugging "
+       "Face"},
       {"--seed", &options.seed, "The run's seed (default: the spec's)"},
       {"--algorithm", algorithm_choice(options.algorithm), "sparseloco or demo (default: the spec's)"}};
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <system_error>
+#include <utility>
 
 #include "adapters/file_store/file_object_store.h"
 #include "app/terminal/stop_signal.h"
@@ -12,6 +13,7 @@
 #include "base/files/file.h"
 #include "core/protocol/object_keys.h"
 #include "formats/checkpoint/manifest.h"
+#include "formats/hugging_face/hugging_face_import.h"
 #include "formats/safetensors/model_shards.h"
 
 namespace templar {
@@ -23,6 +25,9 @@ namespace fs = std::filesystem;
 bool is_stored_checkpoint(const fs::path& folder) {
   return window_in_key(kCheckpointsPrefix, key_of_folder(folder, 2)).has_value();
 }
+
+// Longer contexts would take memory that nobody asked for.
+constexpr int64_t kLongestSequence = 8192;
 
 bool holds_model(const fs::path& folder) {
   return is_there(folder / kModelName) || is_there(folder / kModelIndexName);
@@ -62,6 +67,21 @@ ExportProgress progress_on(ProgressLine& line, std::string what) {
     });
     return !stop_requested();
   };
+}
+
+Result<OpenedModel> open_model(const fs::path& place, const ExportProgress& progress) {
+  if (is_hugging_face_folder(place) && !is_stored_checkpoint(absolute_path(place))) {
+    OpenedModel opened{.folder = place, .source = {}, .inner = {}, .manifest = std::nullopt};
+    TRY_ASSIGN(opened.source, open_hugging_face(place));
+    opened.inner.sequence_length = std::min(opened.source.sequence_length, kLongestSequence);
+    opened.inner.batch_size = 1;
+    opened.inner.steps = 1;
+    return opened;
+  }
+  TRY_ASSIGN(NewestCheckpoint newest, open_newest_checkpoint(place, progress));
+  CheckpointSource& source = newest.source;
+  return OpenedModel{std::move(newest.folder), std::move(source.model), source.spec.inner,
+                     std::move(source.manifest)};
 }
 
 Result<NewestCheckpoint> open_newest_checkpoint(const fs::path& place, const ExportProgress& progress) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,11 @@
 #include "formats/export/checkpoint_source.h"
 
 namespace templar {
+
+inline constexpr const char* kModelPlaceHelp =
+    "A checkpoint's folder, a folder with some below it (a bucket, a store, a run's output), or a directory "
+    "of "
+    "Hugging Face";
 
 inline constexpr const char* kCheckpointPlaceHelp =
     "A checkpoint's folder, or a folder with some below it: a bucket, a store, a run's output";
@@ -25,6 +31,18 @@ struct NewestCheckpoint {
   std::filesystem::path folder;
   CheckpointSource source;
 };
+
+// A model to work with.
+struct OpenedModel {
+  std::filesystem::path folder;
+  ModelSource source;
+  InnerSpec inner;  // that it was trained with; of a directory of Hugging Face the sequence length alone
+  std::optional<CheckpointManifest> manifest;  // nullopt: it is a directory of Hugging Face
+};
+
+// The place as a directory of Hugging Face, or else open_newest_checkpoint; fails as the two do.
+[[nodiscard]] Result<OpenedModel> open_model(const std::filesystem::path& place,
+                                             const ExportProgress& progress);
 
 // Of the checkpoints at the place the one with the highest window that is whole (open_checkpoint); each that
 // is skipped is named on standard error with its reason. Fails (fatal) if there is none.
