@@ -74,7 +74,7 @@ class HuggingFaceTokenizer final : public Tokenizer {
 
   [[nodiscard]] std::vector<uint32_t> encode(std::string_view text) const override {
     std::vector<uint32_t> ids;
-    const std::string replaced = is_valid_utf8(text) ? std::string() : valid_utf8(text);
+    const std::string replaced = is_valid_utf8(text) ? std::string() : with_replacements(text);
     if (!replaced.empty()) text = replaced;
     ids.reserve(text.size() / 3);
     for (const AddedTokens::Section& section : parts_.raw_tokens.cut(text)) {

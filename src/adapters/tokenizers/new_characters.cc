@@ -49,6 +49,25 @@ constexpr auto kNewCharacters = std::to_array<Range>(
      {0x1FAE8, 0x1FAE9, "So"}, {0x1FAF7, 0x1FAF8, "So"}, {0x1FBCB, 0x1FBEF, "So"}, {0x2B739, 0x2B739, "Lo"},
      {0x2EBF0, 0x2EE5D, "Lo"}, {0x31350, 0x323AF, "Lo"}});
 
+// Capitals in a row, and the small form of the first; the others' follow.
+struct Capitals {
+  char32_t first;
+  char32_t last;
+  char32_t small_first;
+};
+
+// Unicode 17.0.0: what has a small form in it and none in Unicode 15.0.0.
+constexpr auto kNewCapitals = std::to_array<Capitals>({{0x1C89, 0x1C89, 0x1C8A},
+                                                       {0xA7CB, 0xA7CB, 0x264},
+                                                       {0xA7CC, 0xA7CC, 0xA7CD},
+                                                       {0xA7CE, 0xA7CE, 0xA7CF},
+                                                       {0xA7D2, 0xA7D2, 0xA7D3},
+                                                       {0xA7D4, 0xA7D4, 0xA7D5},
+                                                       {0xA7DA, 0xA7DA, 0xA7DB},
+                                                       {0xA7DC, 0xA7DC, 0x19B},
+                                                       {0x10D50, 0x10D65, 0x10D70},
+                                                       {0x16EA0, 0x16EB8, 0x16EBB}});
+
 bool belongs_to(std::string_view category, std::string_view wanted) {
   if (wanted == "L&") return category == "Lu" || category == "Ll" || category == "Lt";
   return category == wanted || category.substr(0, 1) == wanted;
@@ -75,6 +94,14 @@ std::string new_characters(std::string_view category) {
   }
   finish();
   return ranges;
+}
+
+char32_t new_small_letter(char32_t capital) {
+  for (const Capitals& capitals : kNewCapitals) {
+    if (capital >= capitals.first && capital <= capitals.last)
+      return capitals.small_first + (capital - capitals.first);
+  }
+  return 0;
 }
 
 }  // namespace templar

@@ -12,6 +12,7 @@
 #include <memory>
 #include <utility>
 
+#include "adapters/tokenizers/new_characters.h"
 #include "base/check.h"
 
 namespace templar {
@@ -111,6 +112,8 @@ std::string in_small_letters(std::string_view text) {
     const char32_t character = next_character(text, at);
     if (character == kCapitalIWithDot) {
       out += "i\xcc\x87";
+    } else if (const char32_t small = new_small_letter(character); small != 0) {
+      append_character(out, small);
     } else {
       append_character(out, static_cast<char32_t>(u_tolower(static_cast<UChar32>(character))));
     }
@@ -176,6 +179,18 @@ std::string TextNormalizer::normalized(std::string_view text) const {
         step);
   }
   return result;
+}
+
+std::string with_replacements(std::string_view text) {
+  constexpr char32_t kReplacement = 0xfffd;
+  std::string out;
+  out.reserve(text.size() + text.size() / 8);
+  for (size_t at = 0; at < text.size();) {
+    UChar32 character = 0;
+    U8_NEXT(text.data(), at, text.size(), character);
+    append_character(out, character < 0 ? kReplacement : static_cast<char32_t>(character));
+  }
+  return out;
 }
 
 size_t leading_space_bytes(std::string_view text) {

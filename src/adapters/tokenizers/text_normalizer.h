@@ -35,6 +35,10 @@ class TextNormalizer {
   std::vector<Step> steps_;
 };
 
+// The text with U+FFFD in place of what is no UTF-8, one for each beginning of a character that breaks off,
+// as Rust and Python replace it.
+[[nodiscard]] std::string with_replacements(std::string_view text);
+
 // Bytes of white space (Unicode's) that the text begins and ends with.
 [[nodiscard]] size_t leading_space_bytes(std::string_view text);
 [[nodiscard]] size_t trailing_space_bytes(std::string_view text);

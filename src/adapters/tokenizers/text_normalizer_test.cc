@@ -33,6 +33,11 @@ TEST(TextNormalizer, MakesLettersSmallOneByOne) {
             "\u00e4b i\u0307 \u03c3\u03c3");
 }
 
+TEST(TextNormalizer, KnowsTheCapitalsOfUnicode17) {
+  EXPECT_EQ(normalized("\u1c89\ua7cb\U00010d50\U00010d65\U00016eb8", {TokenizerJson::Lowercase{}}),
+            "\u1c8a\u0264\U00010d70\U00010d85\U00016ed3");
+}
+
 TEST(TextNormalizer, ReplacesPrependsAndStrips) {
   EXPECT_EQ(normalized("a.b.", {TokenizerJson::Replace{{".", false}, "--"}}), "a--b--");
   EXPECT_EQ(normalized("a1b22", {TokenizerJson::Replace{{"\\d+", true}, "#"}}), "a#b#");
@@ -42,6 +47,17 @@ TEST(TextNormalizer, ReplacesPrependsAndStrips) {
   EXPECT_EQ(normalized(" \u3000a \n", {TokenizerJson::Strip{true, true}}), "a");
   EXPECT_EQ(normalized(" b", {TokenizerJson::Prepend{"_"}, TokenizerJson::Replace{{" ", false}, "_"}}),
             "__b");
+}
+
+TEST(WithReplacements, PutsOneForEachCharacterThatBreaksOff) {
+  EXPECT_EQ(with_replacements("a\xff z"), "a\ufffd z");
+  EXPECT_EQ(with_replacements("\xe2\x82"), "\ufffd");
+  EXPECT_EQ(with_replacements("\xf0\x9f\x98"
+                              "b"),
+            "\ufffdb");
+  EXPECT_EQ(with_replacements("\xed\xa0\x80"), "\ufffd\ufffd\ufffd");
+  EXPECT_EQ(with_replacements("\xc0\xaf"), "\ufffd\ufffd");
+  EXPECT_EQ(with_replacements("\u20ac\U0001f600"), "\u20ac\U0001f600");
 }
 
 TEST(TextNormalizer, KnowsWordsAndSpaces) {
