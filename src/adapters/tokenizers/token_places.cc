@@ -5,15 +5,15 @@
 namespace templar {
 namespace {
 
-bool is_space(char c) {
+bool separates_words(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
 // A word with the space before it: what a tokenizer changes it changes within.
 size_t word_size(std::string_view text) {
   size_t size = 0;
-  while (size < text.size() && is_space(text[size])) ++size;
-  while (size < text.size() && !is_space(text[size])) ++size;
+  while (size < text.size() && separates_words(text[size])) ++size;
+  while (size < text.size() && !separates_words(text[size])) ++size;
   return size;
 }
 
