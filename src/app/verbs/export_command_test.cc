@@ -80,6 +80,19 @@ TEST_F(ExportCommand, SkipsACheckpointThatIsNotWholeAndSaysWhy) {
   expect_parameters(out_ / "model.safetensors");
 }
 
+TEST_F(ExportCommand, TakesADirectoryOfHuggingFaceToo) {
+  ASSERT_EQ(run({"--dtype", "bf16"}).exit_code, 0);
+  const auto again = [&](const fs::path& from, const fs::path& to) {
+    return run_verb(add_checkpoint_command,
+                    {"checkpoint", "export", from.string(), to.string(), "--dtype", "bf16"});
+  };
+  const VerbOutcome outcome = again(out_, folder_ / "again");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+  EXPECT_THAT(outcome.output, HasSubstr("parameters as bf16"));
+  for (const char* name : {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"})
+    EXPECT_EQ(text_of(folder_ / "again" / name), text_of(out_ / name)) << name;
+}
+
 TEST_F(ExportCommand, WritesOneFileOfSafetensors) {
   const VerbOutcome outcome = run({"--format", "safetensors"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;

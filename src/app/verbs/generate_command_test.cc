@@ -9,6 +9,7 @@
 #include "core/consensus/state_root.h"
 #include "engine/cpu_engine.h"
 #include "formats/checkpoint/checkpoint_folder.h"
+#include "formats/hugging_face/hugging_face_export.h"
 #include "support/engine_values.h"
 #include "support/expect_failure.h"
 #include "support/exported_model.h"
@@ -56,6 +57,16 @@ TEST_F(GenerateCommand, ContinuesThePromptAsTheEngineDoes) {
   const auto ids = expected({'w', 'i', 'n', 'd', 'o', 'w'},
                             {.max_new_tokens = 12, .temperature = 0.7, .top_k = 9, .seed = 5});
   EXPECT_EQ(outcome.output, make_byte_tokenizer()->decode(ids) + "\n");
+}
+
+TEST_F(GenerateCommand, ContinuesWithADirectoryOfHuggingFace) {
+  const std::vector<std::string> options = {"--prompt", "window", "--max-new-tokens", "12"};
+  const VerbOutcome of_checkpoint = run(options);
+  path_ = folder_ / "directory";
+  ASSERT_TRUE(export_hugging_face(source_of(run_), NumberType::kF32, path_, 1 << 30, {}));
+  const VerbOutcome of_directory = run(options);
+  EXPECT_EQ(of_directory.exit_code, 0) << of_directory.errors;
+  EXPECT_EQ(of_directory.output, of_checkpoint.output);
 }
 
 TEST_F(GenerateCommand, TellsIdsAndLogProbabilitiesAsJson) {
