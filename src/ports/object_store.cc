@@ -130,6 +130,10 @@ const MemoryObjectStore::Object* MemoryObjectStore::find(std::string_view bucket
   return object == found->second.end() ? nullptr : &object->second;
 }
 
+ObjectInfo MemoryObjectStore::info_of(std::string_view key, const Object& object) {
+  return {std::string(key), object.content.size(), object.stored_at_ms, std::to_string(object.version)};
+}
+
 Result<std::optional<ObjectInfo>> MemoryObjectStore::head(std::string_view bucket,
                                                           std::string_view key) const {
   TRY(check_bucket_name(bucket));
@@ -137,7 +141,7 @@ Result<std::optional<ObjectInfo>> MemoryObjectStore::head(std::string_view bucke
   const MutexLock lock(mutex_);
   const Object* object = find(bucket, key);
   if (object == nullptr) return std::nullopt;
-  return ObjectInfo{std::string(key), object->content.size(), object->stored_at_ms};
+  return info_of(key, *object);
 }
 
 Result<Bytes> MemoryObjectStore::get(std::string_view bucket, std::string_view key,
@@ -173,7 +177,7 @@ Result<std::vector<ObjectInfo>> MemoryObjectStore::list(std::string_view bucket,
   if (objects == buckets_.end()) return found;
   for (auto i = objects->second.lower_bound(prefix);
        i != objects->second.end() && i->first.starts_with(prefix); ++i) {
-    found.push_back({i->first, i->second.content.size(), i->second.stored_at_ms});
+    found.push_back(info_of(i->first, i->second));
   }
   return found;
 }
@@ -185,7 +189,7 @@ Status MemoryObjectStore::put(std::string_view bucket, std::string_view key, Byt
   const MutexLock lock(mutex_);
   auto objects = buckets_.find(bucket);
   if (objects == buckets_.end()) objects = buckets_.emplace(bucket, Bucket()).first;
-  objects->second.insert_or_assign(std::string(key), Object{std::move(copy), clock_.now_ms()});
+  objects->second.insert_or_assign(std::string(key), Object{std::move(copy), clock_.now_ms(), ++puts_});
   return {};
 }
 

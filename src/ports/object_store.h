@@ -20,6 +20,8 @@ struct ObjectInfo {
   std::string key;
   uint64_t size_bytes = 0;
   TimestampMs stored_at_ms = 0;  // by the store's own clock
+  // Each put of a key gives it another one, the same content or not; empty: the store can't tell.
+  std::string version;
 };
 
 // An inclusive-exclusive range of an object's bytes.
@@ -103,14 +105,17 @@ class MemoryObjectStore final : public ObjectStore {
   struct Object {
     Bytes content;
     TimestampMs stored_at_ms = 0;
+    uint64_t version = 0;
   };
   using Bucket = std::map<std::string, Object, std::less<>>;
 
   [[nodiscard]] const Object* find(std::string_view bucket, std::string_view key) const REQUIRES(mutex_);
+  [[nodiscard]] static ObjectInfo info_of(std::string_view key, const Object& object);
 
   const Clock& clock_;
   mutable Mutex mutex_;
   std::map<std::string, Bucket, std::less<>> buckets_ GUARDED_BY(mutex_);
+  uint64_t puts_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace templar

@@ -1,6 +1,7 @@
 #include "adapters/file_store/file_object_store.h"
 
 #include <fcntl.h>
+#include <fmt/compile.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -55,8 +56,23 @@ timespec from_ms(TimestampMs time_ms) {
   return {.tv_sec = seconds, .tv_nsec = (time_ms - seconds * 1000) * 1000000};
 }
 
+// Each put makes a file of its own and moves it into place, which the file system stamps, though not finer
+// than its clock ticks; and what of a modification time is finer than our milliseconds is another number for
+// each of a process' puts.
+constexpr int64_t kFinerThanMs = 1'000'000;
+
+int64_t next_put_number() {
+  static std::atomic<int64_t> counter{0};
+  return counter++ % kFinerThanMs;
+}
+
+std::string version_of(const struct stat& status) {
+  return fmt::format(FMT_COMPILE("{:x}.{:x}.{:x}.{:x}.{:x}"), status.st_dev, status.st_ino,
+                     status.st_ctim.tv_sec, status.st_ctim.tv_nsec, status.st_mtim.tv_nsec);
+}
+
 ObjectInfo info_of(std::string_view key, const struct stat& status) {
-  return {std::string(key), static_cast<uint64_t>(status.st_size), to_ms(status.st_mtim)};
+  return {std::string(key), static_cast<uint64_t>(status.st_size), to_ms(status.st_mtim), version_of(status)};
 }
 
 // An object opened for reading: its content can't change any more, whatever is put over its name.
@@ -121,7 +137,8 @@ Status fill_temporary(const TemporaryFile& temporary, uint64_t size_bytes, const
 }
 
 Status finish_temporary(const TemporaryFile& temporary, TimestampMs stored_at_ms, const std::string& what) {
-  const timespec time = from_ms(stored_at_ms);
+  timespec time = from_ms(stored_at_ms);
+  time.tv_nsec += next_put_number();
   const timespec times[2] = {time, time};
   if (::futimens(temporary.file.get(), times) != 0) return write_error(what, errno);
   if (::fsync(temporary.file.get()) != 0) return write_error(what, errno);

@@ -7,6 +7,11 @@
 #include "sim/virtual_network.h"
 
 namespace templar {
+namespace {
+
+constexpr int64_t kKeptWindows = 6;
+
+}  // namespace
 
 Result<std::unique_ptr<RunningNode>> open_node(const LocalNode& node) {
   switch (node.role) {
@@ -39,7 +44,12 @@ Status run_in_process(const LocalRun& run, const LocalnetOptions& options, const
        .on_block = tick,
        .should_stop = should_stop});
   std::vector<std::unique_ptr<RunningNode>> nodes;
-  for (const LocalNode& node : run.nodes) {
+  // A window's contributions stay until all nodes have closed it, and a few before it for those that come
+  // back.
+  const auto contributions =
+      std::make_shared<ContributionPool>(ContributionPoolOptions{.kept_windows = kKeptWindows});
+  for (LocalNode node : run.nodes) {
+    node.config.contributions = contributions;
     TRY_ASSIGN(nodes.emplace_back(), open_node(node));
     network.add({node.name, [running = nodes.back().get()] { return running->advance(); }});
   }

@@ -109,7 +109,8 @@ NodeWorld::NodeWorld(const NodeConfig& node_config, const NodeName& node_name, F
       tokenizer(std::move(opened_tokenizer)),
       metrics(std::move(opened_metrics)),
       environment(spec, *store, *ledger, *shards, *metrics,
-                  config.copy_checkpoints ? config.state_folder / "checkpoints" : std::filesystem::path()),
+                  config.copy_checkpoints ? config.state_folder / "checkpoints" : std::filesystem::path(),
+                  config.contributions ? config.contributions : std::make_shared<ContributionPool>()),
       lock_(std::move(lock)) {}
 
 Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config, const Join& join) {

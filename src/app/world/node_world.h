@@ -56,7 +56,9 @@ struct NodeConfig {
   uint64_t checkpoint_shard_bytes = kDefaultShardBytes;
   EvaluationConfig evaluation;                               // of evaluators
   std::shared_ptr<Watch> watch = std::make_shared<Watch>();  // of the process
-  bool reports_machine = true;                               // see Watch::open_sink
+  // That the nodes of a process share; nullptr: one of its own, which keeps nothing for others.
+  std::shared_ptr<ContributionPool> contributions;
+  bool reports_machine = true;  // see Watch::open_sink
 };
 
 // Owns everything that a node's environment refers to.

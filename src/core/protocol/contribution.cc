@@ -199,16 +199,18 @@ Result<Contribution> parse_contribution(SharedBytes bytes, const ParameterLayout
   if (!verify(prologue.header.public_key, signed_part(all), stated_signature(all))) {
     return skip_error(fmt::format("signature: not by key {}", prologue.header.public_key.hex()));
   }
-  contribution.blocks_.reserve(layout.size());
+  std::vector<Contribution::BlockPlace> blocks;
+  blocks.reserve(layout.size());
   for (const ParameterInfo& parameter : layout) {
     const ChunkPlan plan = plan_chunks(parameter.shape, codec);
     const size_t offset = reader.position();
     const auto checked = read_coded_block(reader, prologue.coding, &plan);
     if (!checked) return annotate(checked.error(), parameter.name);
-    contribution.blocks_.push_back({offset, checked->squared_norm});
+    blocks.push_back({offset, checked->squared_norm});
   }
   if (reader.remaining() != 0)
     return skip_error(fmt::format("{} bytes too many after the last block", reader.remaining()));
+  contribution.blocks_ = std::make_shared<const std::vector<Contribution::BlockPlace>>(std::move(blocks));
   return contribution;
 }
 

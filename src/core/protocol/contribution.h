@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -34,27 +35,23 @@ struct ContributionHeader {
 };
 
 // A parsed contribution: its bytes, which it keeps alive, and where everything is in them. Besides its bytes,
-// which may lie in a file, it takes 16 bytes a parameter. Moving it is cheap and keeps views valid.
+// which may lie in a file, it takes 16 bytes a parameter. Copies share both; moving and copying keep views
+// valid.
 class Contribution {
  public:
-  Contribution(const Contribution&) = delete;
-  Contribution& operator=(const Contribution&) = delete;
-  Contribution(Contribution&&) = default;
-  Contribution& operator=(Contribution&&) = default;
-
   [[nodiscard]] const ContributionHeader& header() const { return header_; }
   // BLAKE2b-256 of everything before it: the name under which records speak of this contribution.
   [[nodiscard]] const Hash256& content_hash() const { return content_hash_; }
   [[nodiscard]] ByteView bytes() const { return bytes_.view(); }
   [[nodiscard]] int64_t size_bytes() const { return std::ssize(bytes()); }
   // One for each parameter, in the layout's order.
-  [[nodiscard]] size_t block_count() const { return blocks_.size(); }
+  [[nodiscard]] size_t block_count() const { return blocks_->size(); }
   // plan: the parameter's; without one the block describes its own chunks, as read_coded_block says.
   [[nodiscard]] CodedBlock block(size_t parameter, const ChunkPlan* plan = nullptr) const {
-    return open_coded_block(bytes(), blocks_[parameter].offset, coding_, plan);
+    return open_coded_block(bytes(), (*blocks_)[parameter].offset, coding_, plan);
   }
   // Of all values of that parameter; its order of addition is part of the protocol.
-  [[nodiscard]] double squared_norm(size_t parameter) const { return blocks_[parameter].squared_norm; }
+  [[nodiscard]] double squared_norm(size_t parameter) const { return (*blocks_)[parameter].squared_norm; }
 
  private:
   Contribution() = default;
@@ -70,7 +67,7 @@ class Contribution {
   ContributionHeader header_;
   Hash256 content_hash_;
   BlockCoding coding_;
-  std::vector<BlockPlace> blocks_;
+  std::shared_ptr<const std::vector<BlockPlace>> blocks_;
 };
 
 // The one encoding of this content, signed. header.public_key is overwritten with the pair's. blocks are

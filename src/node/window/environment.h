@@ -5,12 +5,15 @@
 #include <cstdint>
 #include <filesystem>
 #include <initializer_list>
+#include <memory>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/hash.h"
 #include "core/run/parameter_layout.h"
 #include "core/run/run_spec.h"
+#include "node/window/contribution_pool.h"
 #include "ports/ledger.h"
 #include "ports/metric_fields.h"
 #include "ports/metrics_sink.h"
@@ -23,7 +26,8 @@ namespace templar {
 struct NodeEnvironment {
   NodeEnvironment(const RunSpec& run_spec, const ObjectReader& object_reader,
                   const LedgerReader& ledger_reader, const ShardSource& shard_source,
-                  MetricsSink& metrics_sink, std::filesystem::path checkpoints = {})
+                  MetricsSink& metrics_sink, std::filesystem::path checkpoints = {},
+                  std::shared_ptr<ContributionPool> pool = std::make_shared<ContributionPool>())
       : spec(run_spec),
         layout(parameter_layout(run_spec.model)),
         run_id(templar::run_id(run_spec)),
@@ -31,7 +35,8 @@ struct NodeEnvironment {
         ledger(ledger_reader),
         shards(shard_source),
         metrics(metrics_sink),
-        checkpoint_folder(std::move(checkpoints)) {}
+        checkpoint_folder(std::move(checkpoints)),
+        contributions(std::move(pool)) {}
 
   const RunSpec spec;
   const ParameterLayout layout;
@@ -43,6 +48,8 @@ struct NodeEnvironment {
   // A node that comes into the run copies the checkpoint into this folder before it loads it, and keeps the
   // copy that it loaded last. Empty: it reads from the store, which suits a store on the same machine.
   const std::filesystem::path checkpoint_folder;
+  // That nodes of one process share; of a node alone its own.
+  const std::shared_ptr<ContributionPool> contributions;
 };
 
 // How a node is named on the log and in measurements. The "baseline" of a localnet, one machine that trains

@@ -7,8 +7,6 @@
 #include <variant>
 
 #include "base/back_off.h"
-#include "base/files/scratch_file.h"
-#include "base/log/log.h"
 #include "core/consensus/possession.h"
 #include "core/protocol/object_keys.h"
 #include "node/window/window_samples.h"
@@ -30,15 +28,21 @@ Verdict missing_verdict(std::string reason) {
   return {VerdictCode::kMissing, std::move(reason)};
 }
 
-// Parses what was downloaded. All of a window's contributions are kept until its outer step, so their bytes
-// move out of memory into files; if there is no room for a file, they stay in memory.
-Result<Contribution> parse(const NodeEnvironment& environment, Bytes bytes) {
-  auto in_file = move_to_scratch_file(bytes);
-  if (!in_file)
-    log(LogLevel::kWarning, "gather", "a contribution stays in memory",
-        {{"reason", in_file.error().message}});
-  SharedBytes shared = in_file ? *std::move(in_file) : SharedBytes(std::move(bytes));
-  return parse_contribution(std::move(shared), environment.layout, environment.spec.codec);
+uint64_t largest_contribution(const NodeEnvironment& environment) {
+  return static_cast<uint64_t>(max_contribution_size(environment.layout, environment.spec.codec));
+}
+
+// What the store has there, or had when another node of this process read the same version of it.
+Result<ParsedObject> read_object(const NodeEnvironment& environment, int64_t window, std::string_view bucket,
+                                 const ObjectInfo& object) {
+  const uint64_t limit = largest_contribution(environment);
+  return environment.contributions->parsed(
+      window, bucket, object,
+      // With the limit again: since the look at its size the object may have been replaced.
+      [&] { return ask_store([&] { return environment.store.get(bucket, object.key, limit); }); },
+      [&](SharedBytes bytes) {
+        return parse_contribution(std::move(bytes), environment.layout, environment.spec.codec);
+      });
 }
 
 // Whether the object was stored in the put window; the reason says by how much it was not.
@@ -69,8 +73,11 @@ Verdict judge_content(const NodeEnvironment& environment, const GatherRequest& r
     return invalid_verdict(fmt::format("started from state {}, the window's is {}", header.state_root.brief(),
                                        request.state_root.brief()));
   }
-  if (header.possession_proof !=
-      prove_possession(request.parameters, request.block_hash, peer.uid, request.plan.window)) {
+  const int64_t window = request.plan.window;
+  const Hash256 proof = environment.contributions->possession_proof(
+      request.state_root, request.block_hash, peer.uid, window,
+      [&] { return prove_possession(request.parameters, request.block_hash, peer.uid, window); });
+  if (header.possession_proof != proof) {
     return invalid_verdict("the possession proof does not fit the model");
   }
   return {};
@@ -96,31 +103,30 @@ Result<std::variant<Contribution, Verdict>> ask_for_contribution(const NodeEnvir
   if (!info) return missing_verdict("nothing stored");
   if (Verdict time = judge_time(*info, request.times); !time.accepted()) return time;
 
-  const auto limit = static_cast<uint64_t>(max_contribution_size(environment.layout, environment.spec.codec));
-  if (info->size_bytes > limit) {
+  if (const uint64_t limit = largest_contribution(environment); info->size_bytes > limit)
     return invalid_verdict(fmt::format("{} bytes, at most {} are legal", info->size_bytes, limit));
-  }
-  // With the limit again: since the look at its size the object may have been replaced.
-  auto bytes = ask_store([&] { return environment.store.get(peer->bucket, key, limit); });
-  if (!bytes && bytes.error().kind == ErrorKind::kRetry) return std::unexpected(std::move(bytes).error());
-  if (!bytes) return missing_verdict("store: " + bytes.error().message);
-  auto contribution = parse(environment, std::move(*bytes));
-  if (!contribution) return invalid_verdict(contribution.error().message);
-  if (Verdict verdict = judge_content(environment, request, shard, *contribution, *peer); !verdict.accepted())
+  auto object = read_object(environment, request.plan.window, peer->bucket, *info);
+  if (!object && object.error().kind == ErrorKind::kRetry) return std::unexpected(std::move(object).error());
+  if (!object) return missing_verdict("store: " + object.error().message);
+  if (const Error* problem = std::get_if<Error>(&*object)) return invalid_verdict(problem->message);
+  auto& contribution = std::get<Contribution>(*object);
+  if (Verdict verdict = judge_content(environment, request, shard, contribution, *peer); !verdict.accepted())
     return verdict;
-  return std::move(*contribution);
+  return std::move(contribution);
 }
 
 // The object, if it is the contribution that a record names. Fails (retry) where the store was away, (skip)
 // where it has no such object or another contribution in its place.
-Result<Contribution> fetch_object(const NodeEnvironment& environment, std::string_view bucket,
+Result<Contribution> fetch_object(const NodeEnvironment& environment, int64_t window, std::string_view bucket,
                                   const std::string& key, const AcceptedContribution& wanted) {
   // Neither time nor content is judged here: the leader has judged it, and the hash says that it is the same
   // one.
-  const auto limit = static_cast<uint64_t>(max_contribution_size(environment.layout, environment.spec.codec));
-  TRY_ASSIGN(Bytes bytes, ask_store([&] { return environment.store.get(bucket, key, limit); }));
-  TRY_ASSIGN(Contribution contribution, parse(environment, std::move(bytes)));
-  if (matches(contribution, wanted)) return contribution;
+  TRY_ASSIGN(const auto info, ask_store([&] { return environment.store.head(bucket, key); }));
+  if (!info) return skip_error(fmt::format("object {}/{}: missing", bucket, key));
+  TRY_ASSIGN(ParsedObject object, read_object(environment, window, bucket, *info));
+  if (Error* problem = std::get_if<Error>(&object)) return std::unexpected(std::move(*problem));
+  auto& contribution = std::get<Contribution>(object);
+  if (matches(contribution, wanted)) return std::move(contribution);
   return skip_error(fmt::format("content {} is stored, the leader's record names {}",
                                 contribution.content_hash().brief(), wanted.content_hash.brief()));
 }
@@ -132,12 +138,12 @@ Result<Contribution> fetch_accepted(const NodeEnvironment& environment, const Ag
                                     const AcceptedContribution& wanted,
                                     std::span<const Registration> roster) {
   const Registration* peer = find_uid(roster, wanted.uid);
-  auto own = peer == nullptr
-                 ? skip_error("the uid is not on the ledger")
-                 : fetch_object(environment, peer->bucket, contribution_key(record.window), wanted);
+  auto own = peer == nullptr ? skip_error("the uid is not on the ledger")
+                             : fetch_object(environment, record.window, peer->bucket,
+                                            contribution_key(record.window), wanted);
   const std::optional<uint32_t> leader = uid_of(roster, record.leader);
   if (own || !leader) return own;
-  auto copy = fetch_object(environment, find_uid(roster, *leader)->bucket,
+  auto copy = fetch_object(environment, record.window, find_uid(roster, *leader)->bucket,
                            accepted_contribution_key(record.window, wanted.uid), wanted);
   if (copy) return copy;
   // Only if both stores answered, the contribution is known to be gone.

@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 #include <thread>
@@ -176,6 +177,25 @@ TYPED_TEST_P(ObjectStoreContract, StampsObjectsByItsOwnClock) {
   EXPECT_EQ(this->store().list("bucket", "name").value().at(0).stored_at_ms, first + 1234567);
 }
 
+// A reader that knows an object's version knows its content.
+TYPED_TEST_P(ObjectStoreContract, GivesEachPutAVersionOfItsOwn) {
+  const auto version = [this](std::string_view key) {
+    return this->store().head("bucket", key).value()->version;
+  };
+  std::vector<std::string> seen;
+  for (int put = 0; put < 20; ++put) {
+    this->put_text("name", put % 2 == 0 ? "even" : "odd!");
+    seen.push_back(version("name"));
+    EXPECT_EQ(version("name"), seen.back());
+    EXPECT_EQ(this->store().list("bucket", "name").value().at(0).version, seen.back());
+  }
+  ASSERT_TRUE(this->store().remove("bucket", "name"));
+  this->put_text("name", "even");
+  seen.push_back(version("name"));
+  std::ranges::sort(seen);
+  EXPECT_EQ(std::ranges::adjacent_find(seen), seen.end());
+}
+
 TYPED_TEST_P(ObjectStoreContract, RefusesNamesThatTheRulesForbid) {
   const std::string long_key(513, 'k');
   for (const std::string& key :
@@ -268,7 +288,8 @@ REGISTER_TYPED_TEST_SUITE_P(ObjectStoreContract, GivesBackWhatWasPut, KeepsEvery
                             RefusesAnObjectLargerThanAllowed, GivesExactlyTheRange,
                             ListsByPrefixInTheOrderOfKeys, ListsSizes, KeepsBucketsApart,
                             RemovesAlsoWhatIsNotThere, StampsObjectsByItsOwnClock,
-                            RefusesNamesThatTheRulesForbid, AllowsEveryNameThatTheRulesAllow,
-                            ShowsReadersTheOldObjectOrTheNewNeverAPart, TakesPutsAndRemovesFromManyThreads);
+                            GivesEachPutAVersionOfItsOwn, RefusesNamesThatTheRulesForbid,
+                            AllowsEveryNameThatTheRulesAllow, ShowsReadersTheOldObjectOrTheNewNeverAPart,
+                            TakesPutsAndRemovesFromManyThreads);
 
 }  // namespace templar::testing
