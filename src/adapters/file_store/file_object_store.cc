@@ -9,11 +9,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <system_error>
 
 #include "base/files/descriptor.h"
 #include "base/files/file.h"
+#include "base/files/system_error.h"
 
 namespace templar {
 namespace {
@@ -30,16 +30,12 @@ bool is_absent(int error) {
   return error == ENOENT || error == ENOTDIR;
 }
 
-// A full or unwritable disk needs a person; a lack of descriptors or memory passes.
 std::unexpected<Error> write_error(const std::string& what, int error) {
-  const std::string message = what + ": " + std::strerror(error);
-  const bool passing =
-      error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR || error == EAGAIN;
-  return passing ? retry_error(message) : fatal_error(message);
+  return system_error(what, error);
 }
 
 std::unexpected<Error> read_error(const std::string& what, int error) {
-  return retry_error(what + ": " + std::strerror(error));
+  return retry_error(what + ": " + system_message(error));
 }
 
 std::unexpected<Error> missing(std::string_view bucket, std::string_view key) {

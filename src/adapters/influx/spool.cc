@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 
 #include "base/check.h"
 #include "base/files/descriptor.h"
 #include "base/files/file.h"
+#include "base/files/system_error.h"
 
 namespace templar {
 namespace {
@@ -105,7 +105,7 @@ Result<uint64_t> Spool::push(const PackedBatch& batch) {
   if (error != 0) {
     std::error_code ignored;  // what matters is why it could not be written
     fs::remove(temporary, ignored);
-    return retry_error("spool folder " + folder_.string() + ": " + std::strerror(error));
+    return retry_error("spool folder " + folder_.string() + ": " + system_message(error));
   }
   ++next_sequence_;
   files_.push_back(file);

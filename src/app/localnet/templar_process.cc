@@ -8,11 +8,11 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <thread>
 
 #include "base/clock.h"
 #include "base/files/file.h"
+#include "base/files/system_error.h"
 
 namespace templar {
 namespace {
@@ -50,7 +50,7 @@ Result<TemplarProcess> TemplarProcess::start(const std::vector<std::string>& arg
   }
   const int failure = errno;
   ::close(output);
-  if (pid < 0) return fatal_error(std::string("fork: ") + std::strerror(failure));
+  if (pid < 0) return fatal_error(std::string("fork: ") + system_message(failure));
   return TemplarProcess(pid);
 }
 

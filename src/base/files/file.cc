@@ -13,6 +13,7 @@
 
 #include "base/files/descriptor.h"
 #include "base/files/file_writer.h"
+#include "base/files/system_error.h"
 
 namespace templar {
 namespace {
@@ -22,7 +23,7 @@ constexpr size_t kFirstRead = 4096;
 }  // namespace
 
 std::unexpected<Error> file_error(const std::filesystem::path& path, int error) {
-  return fatal_error(path.string() + ": " + std::generic_category().message(error));
+  return system_error(path.string(), error);
 }
 
 bool is_there(const std::filesystem::path& path) {

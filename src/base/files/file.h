@@ -10,7 +10,7 @@
 
 namespace templar {
 
-// "PATH: what the system says of this errno value", fatal.
+// system_error of that path: where the functions below say (fatal), what may pass is (retry).
 [[nodiscard]] std::unexpected<Error> file_error(const std::filesystem::path& path, int error);
 
 // False also where nobody can tell, such as in a folder that may not be searched.

@@ -1,4 +1,5 @@
 #include "base/files/scratch_file.h"
+#include "base/files/system_error.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -7,7 +8,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 namespace templar {
 namespace {
@@ -16,7 +16,7 @@ namespace {
 constexpr const char* kFolders[] = {"/var/tmp", "/tmp"};
 
 std::unexpected<Error> scratch_error(int error) {
-  return fatal_error(std::string("temporary file in /var/tmp or /tmp: ") + std::strerror(error));
+  return system_error("temporary file in /var/tmp or /tmp", error);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include "base/keys/keys.h"
+#include "base/files/system_error.h"
 
 #include <fcntl.h>
 #include <sodium.h>
@@ -7,7 +8,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "base/check.h"
 #include "base/files/file.h"
@@ -47,7 +47,7 @@ Status KeyPair::save(const std::filesystem::path& path) const {
   if (file < 0) {
     return fatal_error(
         "key file " + path.string() + ": " +
-        (errno == EEXIST ? "exists already, and a key is never overwritten" : std::strerror(errno)));
+        (errno == EEXIST ? "exists already, and a key is never overwritten" : system_message(errno)));
   }
   // The seed is the first half of the secret.
   const std::string line = to_hex(ByteView(secret_).first(32)) + "\n";
@@ -57,7 +57,7 @@ Status KeyPair::save(const std::filesystem::path& path) const {
   ::close(file);
   if (written) return {};
   ::unlink(path.c_str());
-  return fatal_error("key file " + path.string() + ": " + std::strerror(failure));
+  return fatal_error("key file " + path.string() + ": " + system_message(failure));
 }
 
 Result<KeyPair> KeyPair::load(const std::filesystem::path& path) {

@@ -1,11 +1,11 @@
 #include "base/log/log_sinks.h"
+#include "base/files/system_error.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 
 #include <fmt/format.h>
@@ -83,7 +83,7 @@ class RotatingFile {
     file_ = Descriptor(::open(options_.path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644));
     struct stat status{};
     if (!file_.valid() || ::fstat(file_.get(), &status) != 0) {
-      return fatal_error(fmt::format("log file {}: {}", options_.path.string(), std::strerror(errno)));
+      return fatal_error(fmt::format("log file {}: {}", options_.path.string(), system_message(errno)));
     }
     size_bytes_ = static_cast<uint64_t>(status.st_size);
     return {};

@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 
 #include "base/check.h"
 #include "base/files/descriptor.h"
 #include "base/files/large_read.h"
+#include "base/files/system_error.h"
 #include "base/threads/first_failure.h"
 #include "core/protocol/object_keys.h"
 
@@ -24,8 +24,8 @@ std::unexpected<Error> checkpoint_file_error(const CheckpointFiles& files, std::
 }
 
 std::unexpected<Error> folder_error(const std::filesystem::path& path, int error) {
-  const std::string message = path.string() + ": " + std::strerror(error);
-  return error == ENOENT || error == ENOTDIR ? skip_error(message) : fatal_error(message);
+  if (error == ENOENT || error == ENOTDIR) return skip_error(path.string() + ": " + system_message(error));
+  return system_error(path.string(), error);
 }
 
 struct OpenFile {
