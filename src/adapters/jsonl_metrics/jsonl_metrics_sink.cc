@@ -11,11 +11,14 @@
 #include <cerrno>
 #include <charconv>
 #include <cmath>
-#include <cstring>
+#include <expected>
 #include <limits>
 #include <utility>
 
+#include "base/files/descriptor.h"
+#include "base/files/system_error.h"
 #include "base/json/json_fields.h"
+#include "base/log/log.h"
 
 namespace templar {
 namespace {
@@ -94,53 +97,79 @@ Result<Measurement> from_line(std::string_view line) {
   return measurement;
 }
 
+struct AppendedFile {
+  Descriptor file;
+  bool is_torn = false;  // its last line has no end
+};
+
+// Or the errno.
+std::expected<AppendedFile, int> open_appended(const std::filesystem::path& path) {
+  Descriptor file(::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0644));
+  struct stat status{};
+  if (!file.valid() || ::fstat(file.get(), &status) != 0) return std::unexpected(errno);
+  uint8_t last = '\n';
+  if (S_ISREG(status.st_mode) && status.st_size > 0) {
+    const ReadOutcome outcome = read_at(file.get(), static_cast<uint64_t>(status.st_size) - 1, {&last, 1});
+    if (outcome.error != 0) return std::unexpected(outcome.error);
+  }
+  return AppendedFile{std::move(file), last != '\n'};
+}
+
 std::unexpected<Error> measurements_error(const std::filesystem::path& path, int error) {
-  return fatal_error("measurements " + path.string() + ": " + std::strerror(error));
+  return system_error("measurements " + path.string(), error);
 }
 
 }  // namespace
 
 Result<std::unique_ptr<JsonlMetricsSink>> JsonlMetricsSink::open(const std::filesystem::path& path) {
-  Descriptor file(::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0644));
-  if (!file.valid()) return measurements_error(path, errno);
-  struct stat status{};
-  if (::fstat(file.get(), &status) != 0) return measurements_error(path, errno);
-  uint8_t last = '\n';
-  if (S_ISREG(status.st_mode) && status.st_size > 0) {
-    const ReadOutcome outcome = read_at(file.get(), static_cast<uint64_t>(status.st_size) - 1, {&last, 1});
-    if (outcome.error != 0) return measurements_error(path, outcome.error);
-  }
-  return std::unique_ptr<JsonlMetricsSink>(new JsonlMetricsSink(std::move(file), last != '\n'));
+  if (const auto file = open_appended(path); !file) return measurements_error(path, file.error());
+  return std::unique_ptr<JsonlMetricsSink>(new JsonlMetricsSink(path));
 }
 
 void JsonlMetricsSink::write(std::span<const Measurement> measurements) {
-  std::string lines;
   const MutexLock lock(mutex_);
   for (const Measurement& measurement : measurements) {
-    append_line(lines, measurement);
-    if (lines.size() >= kWriteBytes) write_lines(lines);
+    append_line(held_, measurement);
+    if (held_.size() >= kWriteBytes && !failing_) write_held();
   }
-  if (!lines.empty()) write_lines(lines);
+  if (!held_.empty()) write_held();
 }
 
-// Empties `lines`.
-void JsonlMetricsSink::write_lines(std::string& lines) {
-  const bool ends_torn = torn_;
-  if (ends_torn) lines.insert(lines.begin(), '\n');
-  const ssize_t outcome = ::write(file_.get(), lines.data(), lines.size());
+void JsonlMetricsSink::write_held() {
+  const auto file = open_appended(path_);
+  if (!file) return hold_back(file.error());
+  if (file->is_torn && ::write(file->file.get(), "\n", 1) != 1) return hold_back(errno);
+  const ssize_t outcome = ::write(file->file.get(), held_.data(), held_.size());
+  const int error = outcome < 0 ? errno : ENOSPC;
   const size_t written = outcome > 0 ? static_cast<size_t>(outcome) : 0;
-  // What the disk did not take whole is lost; what is torn is ended before the next line.
-  if (written > 0) torn_ = lines[written - 1] != '\n';
-  dropped_ += static_cast<uint64_t>(std::ranges::count(std::string_view(lines).substr(written), '\n'));
-  if (ends_torn && written == 0) --dropped_;  // the end of the line before is no measurement
-  lines.clear();
+  if (written == held_.size()) {
+    if (std::exchange(failing_, false))
+      log(LogLevel::kWarning, "metrics", "measurements are written again", {{"file", path_.string()}});
+    held_.clear();
+    return;
+  }
+  // A line that was written in part is written again, whole; what is torn of it is ended before that.
+  held_.erase(0, held_.rfind('\n', written == 0 ? 0 : written - 1) + 1);
+  hold_back(error);
+}
+
+void JsonlMetricsSink::hold_back(int error) {
+  if (!std::exchange(failing_, true)) {
+    log(LogLevel::kWarning, "metrics", "measurements can't be written now: held back until they can",
+        {{"file", path_.string()}, {"reason", system_message(error)}});
+  }
+  if (held_.size() <= kMostHeldBytes) return;
+  const size_t kept_from = held_.find('\n', held_.size() - kMostHeldBytes) + 1;
+  dropped_ += static_cast<uint64_t>(std::ranges::count(std::string_view(held_).substr(0, kept_from), '\n'));
+  held_.erase(0, kept_from);
 }
 
 void JsonlMetricsSink::flush() {
   const MutexLock lock(mutex_);
+  if (!held_.empty()) write_held();
   // What write(2) took is in the system's hands and readers see it; a sync that fails loses it only in a
   // power cut.
-  static_cast<void>(::fdatasync(file_.get()));
+  if (const auto file = open_appended(path_)) static_cast<void>(::fdatasync(file->file.get()));
 }
 
 Result<JsonlPage> read_jsonl_measurements(const std::filesystem::path& path, uint64_t offset,

@@ -4,9 +4,11 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "adapters/metrics_logger/metrics_output.h"
-#include "base/files/descriptor.h"
+#include "base/result.h"
 #include "base/threads/mutex.h"
 #include "ports/metrics_sink.h"
 
@@ -17,10 +19,16 @@ namespace templar {
 // Integers are written without a decimal point and floats with one or an exponent, so both come back as what
 // they were; a float that is not finite becomes null, and comes back as NaN. Text that is not UTF-8 has its
 // wrong bytes replaced.
+// The file is open while it is written to and not longer: a thousand nodes of one process need no descriptor
+// each, and who moves the file away (to rotate it) finds what follows in a new one. Lines that can't be
+// written, because the disk is full or so, are held back, up to kMostHeldBytes, and written before the next
+// ones; the log says so once.
 // A sink by itself for those who write seldom, an output of MetricsLogger for those who may not wait for a
 // disk. Thread-safe.
 class JsonlMetricsSink final : public MetricsSink, public MetricsOutput {
  public:
+  static constexpr size_t kMostHeldBytes = size_t{1} << 20;
+
   // The folder must exist. Fails (fatal) if the file can't be opened for appending.
   [[nodiscard]] static Result<std::unique_ptr<JsonlMetricsSink>> open(const std::filesystem::path& path);
 
@@ -28,15 +36,18 @@ class JsonlMetricsSink final : public MetricsSink, public MetricsOutput {
   void write(std::span<const Measurement> measurements) override;
   // Also syncs the file to the disk.
   void flush() override;
+  // The oldest of those that were held back, where there were too many.
   [[nodiscard]] uint64_t dropped() const override { return dropped_.load(); }
 
  private:
-  JsonlMetricsSink(Descriptor file, bool torn) : file_(std::move(file)), torn_(torn) {}
-  void write_lines(std::string& lines) REQUIRES(mutex_);
+  explicit JsonlMetricsSink(std::filesystem::path path) : path_(std::move(path)) {}
+  void write_held() REQUIRES(mutex_);
+  void hold_back(int error) REQUIRES(mutex_);
 
+  const std::filesystem::path path_;
   Mutex mutex_;
-  Descriptor file_ GUARDED_BY(mutex_);
-  bool torn_ GUARDED_BY(mutex_);  // the file's last line has no end yet
+  std::string held_ GUARDED_BY(mutex_);  // whole lines that are still to be written
+  bool failing_ GUARDED_BY(mutex_) = false;
   std::atomic<uint64_t> dropped_{0};
 };
 

@@ -2,7 +2,10 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
+
 #include "base/check.h"
+#include "base/files/system_error.h"
 #include "base/log/log.h"
 
 namespace templar {
@@ -11,7 +14,14 @@ namespace {
 std::unexpected<Error> sqlite_error(sqlite3* connection, int code, const std::string& name) {
   const char* reason = connection != nullptr ? sqlite3_errmsg(connection) : sqlite3_errstr(code);
   const std::string message = "ledger " + name + ": " + reason;
+  // SQLite's own words for these, such as "unable to open database file", say nothing of their cause.
+  const int cause = connection != nullptr ? sqlite3_system_errno(connection) : 0;
   switch (code & 0xff) {
+    case SQLITE_FULL:
+      return retry_error("ledger " + name + ": " + system_message(cause != 0 ? cause : ENOSPC));
+    case SQLITE_CANTOPEN:
+    case SQLITE_IOERR:
+      return cause != 0 ? system_error("ledger " + name, cause) : fatal_error(message);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_NOMEM:
@@ -90,14 +100,15 @@ ByteView SqliteStatement::blob(int column) const {
   return {begin, begin == nullptr ? 0 : static_cast<size_t>(sqlite3_column_bytes(statement_.get(), column))};
 }
 
-Result<SqliteConnection> SqliteConnection::open(const std::filesystem::path& path, bool create) {
+Result<SqliteConnection> SqliteConnection::open(const std::filesystem::path& path, bool create,
+                                                std::chrono::milliseconds busy_timeout) {
   sqlite3* raw = nullptr;
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
   const int code = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
   std::unique_ptr<sqlite3, SqliteClose> connection(raw);
   if (code != SQLITE_OK) return sqlite_error(raw, code, path.string());
   sqlite3_extended_result_codes(raw, 1);
-  sqlite3_busy_timeout(raw, kBusyTimeoutMs);
+  sqlite3_busy_timeout(raw, static_cast<int>(busy_timeout.count()));
   return SqliteConnection(std::move(connection), std::make_unique<std::string>(path.string()));
 }
 

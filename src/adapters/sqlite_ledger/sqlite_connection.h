@@ -66,14 +66,14 @@ class SqliteUse {
   SqliteStatement& statement_;
 };
 
-// How long a call waits for other writers.
-inline constexpr int kBusyTimeoutMs = 10000;
-
-// Not thread-safe. Errors name the file: retry where it was busy, fatal otherwise.
+// Not thread-safe. Errors name the file: retry where it was busy, where the disk is full or the process has
+// too many files open, fatal otherwise.
 class SqliteConnection {
  public:
-  // create: makes an empty file where there is none.
-  [[nodiscard]] static Result<SqliteConnection> open(const std::filesystem::path& path, bool create);
+  // create: makes an empty file where there is none. busy_timeout: how long a call waits for other writers.
+  [[nodiscard]] static Result<SqliteConnection> open(
+      const std::filesystem::path& path, bool create,
+      std::chrono::milliseconds busy_timeout = std::chrono::seconds(10));
 
   // Lets others go first.
   static void pause(std::chrono::milliseconds pause);

@@ -6,6 +6,7 @@
 #include <bit>
 #include <chrono>
 #include <limits>
+#include <optional>
 
 #include "adapters/sqlite_ledger/sqlite_connection.h"
 #include "base/back_off.h"
@@ -70,15 +71,16 @@ Status check_schema(SqliteConnection& connection) {
 }
 
 constexpr auto kModePause = std::chrono::milliseconds(5);
-constexpr int kModeRetries = static_cast<int>(kBusyTimeoutMs / kModePause.count());
 
 // Settings that belong to the connection, and the journal's mode, which stays with the file.
-Status configure(SqliteConnection& connection) {
+Status configure(SqliteConnection& connection, std::chrono::milliseconds busy_timeout) {
   // While several processes open a new file at once, SQLite refuses the change of mode without waiting as it
   // does elsewhere.
   TRY_ASSIGN(const std::string mode,
              retry(
-                 {.first_pause = kModePause, .longest_pause = kModePause, .most_retries = kModeRetries},
+                 {.first_pause = kModePause,
+                  .longest_pause = kModePause,
+                  .most_retries = static_cast<int>(busy_timeout / kModePause)},
                  ErrorKind::kRetry, [&] { return connection.text("PRAGMA journal_mode = WAL"); },
                  SqliteConnection::pause));
   if (mode != "wal")
@@ -97,11 +99,17 @@ struct SqliteLedger::Database {
   [[nodiscard]] Status prepare() EXCLUDES(mutex);
   [[nodiscard]] Block read_block(const SqliteStatement& row) const REQUIRES(mutex);
   [[nodiscard]] Result<std::optional<Block>> latest_block() REQUIRES(mutex);
+  // Read again only where they may have changed: every node asks for them all the time.
   [[nodiscard]] Result<std::vector<Registration>> registrations() REQUIRES(mutex);
+  [[nodiscard]] Result<std::vector<Registration>> read_registrations() REQUIRES(mutex);
 
   uint64_t seed = 0;  // prepare() sets it, nobody changes it afterwards
   Mutex mutex;
   SqliteConnection connection GUARDED_BY(mutex);
+  // As of that change by other connections; ours go away with a change of our own.
+  std::optional<std::vector<Registration>> known_registrations GUARDED_BY(mutex);
+  int64_t known_at_change GUARDED_BY(mutex) = 0;
+  SqliteStatement select_change GUARDED_BY(mutex);
   SqliteStatement select_latest GUARDED_BY(mutex);
   SqliteStatement select_block GUARDED_BY(mutex);
   SqliteStatement select_nodes GUARDED_BY(mutex);
@@ -117,6 +125,7 @@ Status SqliteLedger::Database::prepare() {
   TRY_ASSIGN(const int64_t stored, connection.integer("SELECT seed FROM ledger"));
   seed = std::bit_cast<uint64_t>(stored);
   const std::pair<SqliteStatement*, const char*> statements[] = {
+      {&select_change, "PRAGMA data_version"},
       {&select_latest, "SELECT number, time_ms FROM blocks ORDER BY number DESC LIMIT 1"},
       {&select_block, "SELECT number, time_ms FROM blocks WHERE number = ?1"},
       {&select_nodes, "SELECT uid, role, key, bucket, stake FROM nodes ORDER BY uid"},
@@ -147,6 +156,23 @@ Result<std::optional<Block>> SqliteLedger::Database::latest_block() {
 }
 
 Result<std::vector<Registration>> SqliteLedger::Database::registrations() {
+  int64_t change = 0;
+  {
+    const SqliteUse use(select_change);
+    TRY_ASSIGN(const bool row, use->step());
+    if (!row) return corrupt(connection, "no data_version");
+    change = use->integer(0);
+  }
+  if (!known_registrations || change != known_at_change) {
+    // Should others change them between the two, they are newer than the number, and are read once more.
+    known_registrations.reset();
+    TRY_ASSIGN(known_registrations, read_registrations());
+    known_at_change = change;
+  }
+  return *known_registrations;
+}
+
+Result<std::vector<Registration>> SqliteLedger::Database::read_registrations() {
   const SqliteUse use(select_nodes);
   std::vector<Registration> nodes;
   for (;;) {
@@ -190,10 +216,11 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const std::filesystem::
   return ledger;
 }
 
-Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open_existing(const std::filesystem::path& path) {
-  TRY_ASSIGN(SqliteConnection connection, SqliteConnection::open(path, false));
+Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open_existing(const std::filesystem::path& path,
+                                                                  const SqliteLedgerOptions& options) {
+  TRY_ASSIGN(SqliteConnection connection, SqliteConnection::open(path, false, options.busy_timeout));
   TRY(check_schema(connection));
-  TRY(configure(connection));
+  TRY(configure(connection, options.busy_timeout));
   auto database = std::make_unique<Database>(std::move(connection));
   TRY(database->prepare());
   return std::unique_ptr<SqliteLedger>(new SqliteLedger(std::move(database)));
@@ -244,6 +271,7 @@ Result<uint32_t> SqliteLedger::register_node(const Registration& wanted) {
     use->bind(5, wanted.stake);
     TRY(use->run());
   }
+  database_->known_registrations.reset();  // before the commit: it may succeed and still say that it failed
   TRY(transaction.commit());
   return uid;
 }

@@ -1,6 +1,7 @@
 // A ledger of our own in one SQLite file, for networks on one machine.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 
@@ -8,10 +9,15 @@
 
 namespace templar {
 
+struct SqliteLedgerOptions {
+  // Who tries again by itself, and says so, waits here for moments alone.
+  std::chrono::milliseconds busy_timeout = std::chrono::seconds(10);
+};
+
 // Any number of processes may have the file open at once, each with a SqliteLedger of its own that it made
-// itself (it must not be used across a fork). Thread-safe. A call waits for other writers up to ten seconds
-// and fails (retry) after that; it fails (fatal) if the disk is full or the file is corrupt, with nothing
-// changed. What a call has written survives a power cut.
+// itself (it must not be used across a fork); threads share one. Thread-safe. A call waits for other writers
+// as long as the options say and fails (retry) after that; so it does where the disk is full, with nothing
+// changed; it fails (fatal) if the file is corrupt. What a call has written survives a power cut.
 class SqliteLedger final : public LedgerReader, public LedgerWriter, public BlockMaker {
  public:
   // Opens the ledger, or makes it with that seed. Fails (fatal) if the file is something else, is corrupt, is
@@ -19,7 +25,8 @@ class SqliteLedger final : public LedgerReader, public LedgerWriter, public Bloc
   [[nodiscard]] static Result<std::unique_ptr<SqliteLedger>> open(const std::filesystem::path& path,
                                                                   uint64_t seed);
   // Likewise, with the seed that it was made with; fails (fatal) if it does not exist.
-  [[nodiscard]] static Result<std::unique_ptr<SqliteLedger>> open_existing(const std::filesystem::path& path);
+  [[nodiscard]] static Result<std::unique_ptr<SqliteLedger>> open_existing(
+      const std::filesystem::path& path, const SqliteLedgerOptions& options = {});
   ~SqliteLedger() override;
 
   [[nodiscard]] uint64_t seed() const;

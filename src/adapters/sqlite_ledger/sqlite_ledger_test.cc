@@ -69,11 +69,11 @@ TEST(SqliteLedger, RefusesAnotherSeed) {
 
 TEST(SqliteLedger, SaysThatTheFileIsMissing) {
   const TemporaryFolder folder;
-  EXPECT_TRUE(
-      fails(SqliteLedger::open_existing(folder / "none.db"), ErrorKind::kFatal, "none.db: unable to open"));
+  EXPECT_TRUE(fails(SqliteLedger::open_existing(folder / "none.db"), ErrorKind::kFatal,
+                    "none.db: No such file or directory"));
   EXPECT_FALSE(fs::exists(folder / "none.db"));
   EXPECT_TRUE(fails(SqliteLedger::open(folder / "no/such/folder.db", 1), ErrorKind::kFatal,
-                    "folder.db: unable to open"));
+                    "folder.db: No such file or directory"));
 }
 
 TEST(SqliteLedger, RefusesAFileThatIsNoLedgerAndLeavesItAsItIs) {
@@ -92,7 +92,7 @@ TEST(SqliteLedger, RefusesAFileThatIsNoLedgerAndLeavesItAsItIs) {
   expect_refused(text, "text: not an SQLite database");
   expect_refused(folder / "other.db", "other.db: an SQLite database, but not a ledger");
   expect_refused(folder / "newer.db", "newer.db: schema version 2, this program reads version 1");
-  EXPECT_TRUE(fails(SqliteLedger::open(folder.path(), 1), ErrorKind::kFatal, "unable to open"));
+  EXPECT_TRUE(fails(SqliteLedger::open(folder.path(), 1), ErrorKind::kFatal, "Is a directory"));
 }
 
 TEST(SqliteLedger, SaysThatAFileIsCorrupt) {
@@ -195,6 +195,34 @@ TEST(SqliteLedger, KeepsWholeCallsOfWritersKilledAtAnyInstant) {
     EXPECT_TRUE(ledger->make_block(1)) << "the dead writer holds no lock";
     EXPECT_TRUE(SqliteLedger::open_existing(path));
   }
+}
+
+TEST(SqliteLedger, WaitsForAnotherWriterAsLongAsItIsTold) {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "ledger.db";
+  ASSERT_TRUE(SqliteLedger::open(path, 3));
+  const auto ledger =
+      SqliteLedger::open_existing(path, {.busy_timeout = std::chrono::milliseconds(1)}).value();
+  auto other = SqliteConnection::open(path, false).value();
+  ASSERT_TRUE(other.execute("BEGIN IMMEDIATE"));
+  EXPECT_TRUE(fails(ledger->make_block(1), ErrorKind::kRetry, "ledger.db: database is locked"));
+  EXPECT_TRUE(ledger->latest_block()) << "reading goes on";
+  ASSERT_TRUE(other.execute("ROLLBACK"));
+  EXPECT_TRUE(ledger->make_block(1));
+}
+
+TEST(SqliteLedger, SeesWhoHasRegisteredSinceItAskedLast) {
+  const TemporaryFolder folder;
+  const auto one = SqliteLedger::open(folder / "ledger.db", 3).value();
+  const auto two = SqliteLedger::open(folder / "ledger.db", 3).value();
+  EXPECT_TRUE(one->registrations().value().empty());
+  ASSERT_TRUE(two->register_node(node_with(1, NodeRole::kValidator)));
+  EXPECT_EQ(one->registrations().value().size(), 1u);
+  ASSERT_TRUE(one->register_node(node_with(2, NodeRole::kMiner)));
+  EXPECT_EQ(one->registrations().value().size(), 2u);
+  EXPECT_EQ(two->registrations().value().size(), 2u);
+  ASSERT_TRUE(two->register_node(node_with(1, NodeRole::kValidator, 7)));
+  EXPECT_EQ(one->registrations().value().at(0).stake, 7);
 }
 
 TEST(SqliteLedger, ChangesNothingWhenTheDiskIsFull) {

@@ -1,6 +1,7 @@
 #include "app/localnet/in_process.h"
 
 #include <algorithm>
+#include <chrono>
 #include <thread>
 
 #include "app/localnet/baseline.h"
@@ -9,7 +10,13 @@
 namespace templar {
 namespace {
 
-constexpr int64_t kKeptWindows = 6;
+// The network tries again by itself, and says so.
+constexpr auto kBusyTimeout = std::chrono::milliseconds(500);
+
+NodeConfig with_shared(NodeConfig config, const std::shared_ptr<const SharedWorld>& shared) {
+  config.shared = shared;
+  return config;
+}
 
 }  // namespace
 
@@ -34,27 +41,24 @@ NodeConfig baseline_config(const LocalRun& run) {
 
 Status run_in_process(const LocalRun& run, const LocalnetOptions& options, const std::function<void()>& tick,
                       const std::function<bool()>& should_stop) {
-  TRY_ASSIGN(const auto ledger, SqliteLedger::open_existing(run.path("ledger.db")));
+  TRY_ASSIGN(const auto shared, SharedWorld::open(run.path("ledger.db"), run.path("state"), kBusyTimeout));
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   VirtualNetwork network(
-      *ledger, *ledger,
+      *shared->ledger, *shared->ledger,
       {.threads = options.threads > 0 ? options.threads : std::max(1, cores / options.node_threads),
        .block_seconds = run.spec.network.block_seconds,
        .genesis_ms = kGenesisMs,
        .on_block = tick,
-       .should_stop = should_stop});
+       .should_stop = should_stop,
+       .outage_pauses = OutagePauses{}});
   std::vector<std::unique_ptr<RunningNode>> nodes;
-  // A window's contributions stay until all nodes have closed it, and a few before it for those that come
-  // back.
-  const auto contributions =
-      std::make_shared<ContributionPool>(ContributionPoolOptions{.kept_windows = kKeptWindows});
   for (LocalNode node : run.nodes) {
-    node.config.contributions = contributions;
+    node.config = with_shared(node.config, shared);
     TRY_ASSIGN(nodes.emplace_back(), open_node(node));
     network.add({node.name, [running = nodes.back().get()] { return running->advance(); }});
   }
   if (options.baseline) {
-    TRY_ASSIGN(nodes.emplace_back(), open_baseline(baseline_config(run), kBaselineUid));
+    TRY_ASSIGN(nodes.emplace_back(), open_baseline(with_shared(baseline_config(run), shared), kBaselineUid));
     network.add({"baseline", [running = nodes.back().get()] { return running->advance(); }});
   }
   Status outcome = network.run();

@@ -10,6 +10,7 @@
 #include "adapters/shards/data_folder.h"
 #include "base/files/file.h"
 #include "base/files/file_writer.h"
+#include "base/files/folder_lock.h"
 
 namespace templar {
 namespace {
@@ -62,7 +63,7 @@ bool is_own_entry(std::string_view folder, std::string_view name) {
   if (is_unfinished_file(name)) return true;
   if (folder == "keys") return is_node_file(name, ".key");
   if (folder == "store") return name.starts_with("node-") || name == "bootstrap" || name == ".tmp";
-  if (folder == "state") return is_node_name(name);
+  if (folder == "state") return is_node_name(name) || name == FolderLock::kPartsFileName;
   if (folder == "metrics") return is_node_file(name, ".jsonl");
   if (folder == "logs") return is_node_file(name, ".log");
   if (folder == "model") return is_exported_file(name);

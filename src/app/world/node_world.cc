@@ -22,6 +22,8 @@ namespace templar {
 namespace {
 
 constexpr size_t kMaxSpecBytes = size_t{1} << 20;
+// A window's contributions stay until all nodes have closed it, and a few before it for those that come back.
+constexpr int64_t kKeptWindows = 6;
 
 // Its uid. A key that the ledger knows keeps its registration; a new one is registered.
 Result<uint32_t> register_if_new(const NodeConfig& config, SqliteLedger& ledger, NodeRole role,
@@ -86,6 +88,18 @@ Result<std::unique_ptr<OwnedNode<Node>>> open_registered(const NodeConfig& confi
   return owned;
 }
 
+// Own first, then the parts': who takes all parts looks at the nodes' own afterwards, so one of two sees the
+// other.
+Result<std::vector<FolderLock>> lock_state(const NodeConfig& config) {
+  std::vector<FolderLock> locks;
+  TRY_ASSIGN(FolderLock own, FolderLock::take(config.state_folder, LockScope::kProcess));
+  if (config.shared) return locks;  // nobody else can take it from now on
+  locks.push_back(std::move(own));
+  TRY_ASSIGN(FolderLock part, FolderLock::share_parts(absolute_path(config.state_folder).parent_path()));
+  locks.push_back(std::move(part));
+  return locks;
+}
+
 std::map<std::string, std::string> sink_tags(const RunSpec& spec, const NodeName& name) {
   std::map<std::string, std::string> tags = run_tags(spec);
   tags.insert(
@@ -95,8 +109,20 @@ std::map<std::string, std::string> sink_tags(const RunSpec& spec, const NodeName
 
 }  // namespace
 
-NodeWorld::NodeWorld(const NodeConfig& node_config, const NodeName& node_name, FolderLock lock,
-                     RunSpec run_spec, std::unique_ptr<SqliteLedger> opened_ledger,
+Result<std::shared_ptr<const SharedWorld>> SharedWorld::open(const std::filesystem::path& ledger_file,
+                                                             const std::filesystem::path& states,
+                                                             std::chrono::milliseconds busy_timeout) {
+  TRY_ASSIGN(auto ledger, SqliteLedger::open_existing(ledger_file, {.busy_timeout = busy_timeout}));
+  TRY_ASSIGN(FolderLock lock, FolderLock::take_parts(states));
+  return std::shared_ptr<const SharedWorld>(new SharedWorld{
+      .ledger = std::move(ledger),
+      .states_lock = std::move(lock),
+      .contributions =
+          std::make_shared<ContributionPool>(ContributionPoolOptions{.kept_windows = kKeptWindows})});
+}
+
+NodeWorld::NodeWorld(const NodeConfig& node_config, const NodeName& node_name, std::vector<FolderLock> locks,
+                     RunSpec run_spec, std::shared_ptr<SqliteLedger> opened_ledger,
                      std::unique_ptr<ShardSource> opened_shards, std::unique_ptr<Tokenizer> opened_tokenizer,
                      std::unique_ptr<MetricsSink> opened_metrics)
     : config(node_config),
@@ -110,24 +136,27 @@ NodeWorld::NodeWorld(const NodeConfig& node_config, const NodeName& node_name, F
       metrics(std::move(opened_metrics)),
       environment(spec, *store, *ledger, *shards, *metrics,
                   config.copy_checkpoints ? config.state_folder / "checkpoints" : std::filesystem::path(),
-                  config.contributions ? config.contributions : std::make_shared<ContributionPool>()),
-      lock_(std::move(lock)) {}
+                  config.shared ? config.shared->contributions : std::make_shared<ContributionPool>()),
+      locks_(std::move(locks)) {}
 
 Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config, const Join& join) {
   TRY_ASSIGN(RunSpec spec, load_run_spec(config.spec_file.string()));
-  TRY_ASSIGN(auto ledger, SqliteLedger::open_existing(config.ledger_file));
+  std::shared_ptr<SqliteLedger> ledger = config.shared ? config.shared->ledger : nullptr;
+  if (!ledger) {
+    TRY_ASSIGN(ledger, SqliteLedger::open_existing(config.ledger_file));
+  }
   TRY_ASSIGN(auto shards,
              open_data_folder(config.data_folder,
                               {.sequence_length = static_cast<uint64_t>(spec.inner.sequence_length)}));
   TRY(check_data(spec, *shards, config.data_folder));
   TRY_ASSIGN(auto tokenizer, open_data_tokenizer(config.data_folder));
   TRY(make_folder(config.state_folder));
-  TRY_ASSIGN(FolderLock lock, FolderLock::take(config.state_folder, LockScope::kProcess));
+  TRY_ASSIGN(std::vector<FolderLock> locks, lock_state(config));
   remove_unfinished_files(config.state_folder);
   TRY_ASSIGN(const NodeName name, join(spec, *ledger));
   TRY_ASSIGN(auto metrics,
              config.watch->open_sink(config.metrics_file, sink_tags(spec, name), config.reports_machine));
-  return std::unique_ptr<NodeWorld>(new NodeWorld(config, name, std::move(lock), std::move(spec),
+  return std::unique_ptr<NodeWorld>(new NodeWorld(config, name, std::move(locks), std::move(spec),
                                                   std::move(ledger), std::move(shards), std::move(tokenizer),
                                                   std::move(metrics)));
 }

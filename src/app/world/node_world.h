@@ -2,6 +2,7 @@
 // upon it. A localnet in one process and the separate verbs use the same.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -33,6 +34,20 @@ struct EvaluationConfig {
   std::string backfill;  // see parse_window_range; empty: none
 };
 
+// What the nodes of one process have together: each for itself they would need more descriptors than a
+// process may have, and do the same work again and again.
+struct SharedWorld {
+  // states: what the nodes' state folders lie in. busy_timeout: see SqliteLedgerOptions. Fails (retry) while
+  // another process works in one of them.
+  [[nodiscard]] static Result<std::shared_ptr<const SharedWorld>> open(
+      const std::filesystem::path& ledger_file, const std::filesystem::path& states,
+      std::chrono::milliseconds busy_timeout);
+
+  const std::shared_ptr<SqliteLedger> ledger;
+  const FolderLock states_lock;
+  const std::shared_ptr<ContributionPool> contributions;
+};
+
 struct NodeConfig {
   std::filesystem::path spec_file;
   std::filesystem::path data_folder;
@@ -56,9 +71,8 @@ struct NodeConfig {
   uint64_t checkpoint_shard_bytes = kDefaultShardBytes;
   EvaluationConfig evaluation;                               // of evaluators
   std::shared_ptr<Watch> watch = std::make_shared<Watch>();  // of the process
-  // That the nodes of a process share; nullptr: one of its own, which keeps nothing for others.
-  std::shared_ptr<ContributionPool> contributions;
-  bool reports_machine = true;  // see Watch::open_sink
+  std::shared_ptr<const SharedWorld> shared;                 // nullptr: a node alone in its process
+  bool reports_machine = true;                               // see Watch::open_sink
 };
 
 // Owns everything that a node's environment refers to.
@@ -78,7 +92,7 @@ class NodeWorld {
   const NodeConfig config;
   const NodeName name;
   const RunSpec spec;
-  const std::unique_ptr<SqliteLedger> ledger;
+  const std::shared_ptr<SqliteLedger> ledger;
   const LedgerClock clock;
   const std::unique_ptr<ObjectStore> store;
   const std::unique_ptr<ShardSource> shards;
@@ -87,11 +101,13 @@ class NodeWorld {
   const NodeEnvironment environment;
 
  private:
-  NodeWorld(const NodeConfig& node_config, const NodeName& node_name, FolderLock lock, RunSpec run_spec,
-            std::unique_ptr<SqliteLedger> opened_ledger, std::unique_ptr<ShardSource> opened_shards,
-            std::unique_ptr<Tokenizer> opened_tokenizer, std::unique_ptr<MetricsSink> opened_metrics);
+  NodeWorld(const NodeConfig& node_config, const NodeName& node_name, std::vector<FolderLock> locks,
+            RunSpec run_spec, std::shared_ptr<SqliteLedger> opened_ledger,
+            std::unique_ptr<ShardSource> opened_shards, std::unique_ptr<Tokenizer> opened_tokenizer,
+            std::unique_ptr<MetricsSink> opened_metrics);
 
-  const FolderLock lock_;  // of the state folder: two nodes with one key would contradict each other
+  // Of the state folder, unless config.shared holds it: two nodes with one key would contradict each other.
+  const std::vector<FolderLock> locks_;
 };
 
 // A node that somebody drives: advance() as the nodes' own; stop() once, before a clean end.
