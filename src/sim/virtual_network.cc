@@ -3,11 +3,18 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <thread>
 
 #include "base/log/log.h"
 
 namespace templar {
+namespace {
+
+// Who waits where no node does.
+constexpr std::string_view kBlockMaker = "blocks";
+
+}  // namespace
 
 Status VirtualNetwork::run() {
   {
@@ -39,10 +46,13 @@ void VirtualNetwork::work() {
       lock.lock();
       --running_;
       settle(*slot, result, round);
-    } else if (running_ > 0) {
+    } else if (running_ > 0 || (outage_ && outage_->is_waiting)) {
       changed_.wait(mutex_);
     } else if (all_finished()) {
       break;
+    } else if (options_.outage_pauses && has(State::kRetrying)) {
+      wait_out();
+      wake(State::kRetrying);
     } else {
       make_next_block();
     }
@@ -63,11 +73,11 @@ VirtualNetwork::Slot* VirtualNetwork::next_ready() {
 
 void VirtualNetwork::settle(Slot& slot, const Result<Progress>& result, uint64_t round_at_start) {
   if (!result) {
-    if (result.error().kind == ErrorKind::kRetry && !slot.back_off.exhausted()) {
+    const bool gives_up = !options_.outage_pauses && slot.back_off.exhausted();
+    if (result.error().kind == ErrorKind::kRetry && !gives_up) {
       slot.back_off.next_pause();
-      log(LogLevel::kWarning, "network", "node will try again",
-          {{"node", slot.node.name}, {"reason", result.error().message}});
       slot.state = State::kRetrying;
+      say_outage(slot.node.name, result.error());
     } else {
       slot.state = State::kFinished;
       if (outcome_) outcome_ = annotate(result.error(), slot.node.name);
@@ -102,22 +112,66 @@ void VirtualNetwork::make_next_block() {
                              : blocks_.make_block(*latest ? (*latest)->time_ms + options_.block_seconds * 1000
                                                           : options_.genesis_ms);
   if (!block && block.error().kind == ErrorKind::kRetry) {
-    log(LogLevel::kWarning, "network", "no block can be made now: trying again",
-        {{"reason", block.error().message}});
-    changed_.wait_for(mutex_, block_back_off_.next_pause());
+    block_is_due_ = true;
+    say_outage(std::string(kBlockMaker), block.error());
+    wait_out();
     return;
   }
+  block_is_due_ = false;
   if (!block) {
     outcome_ = annotate(block.error(), "making a block");
     done_ = true;
     return;
   }
-  block_back_off_.succeed();
+  end_outage_if_over();
   if (options_.on_block) options_.on_block();
   ++round_;
   wake(State::kWaiting);
   wake(State::kRetrying);
   changed_.notify_all();
+}
+
+void VirtualNetwork::say_outage(const std::string& who, const Error& reason) {
+  if (!options_.outage_pauses && who != kBlockMaker) {
+    log(LogLevel::kWarning, "network", "node will try again", {{"node", who}, {"reason", reason.message}});
+    return;
+  }
+  const OutagePauses pauses = options_.outage_pauses.value_or(OutagePauses{});
+  if (!outage_)
+    outage_ = {.back_off = BackOff({.first_pause = pauses.first, .longest_pause = pauses.longest})};
+  if (outage_->waited < outage_->next_warning) return;
+  outage_->next_warning = outage_->waited + pauses.between_warnings;
+  log(LogLevel::kWarning, "network", "waiting, and trying again: the network's time stands still",
+      {{"for", who},
+       {"reason", reason.message},
+       {"waited_seconds", static_cast<double>(outage_->waited.count()) / 1000}});
+}
+
+// In parts, so that a person who wants to end it is not kept waiting.
+void VirtualNetwork::wait_out() {
+  constexpr std::chrono::milliseconds kPart{50};
+  std::chrono::milliseconds left = outage_->back_off.next_pause();
+  outage_->is_waiting = true;
+  for (; left.count() > 0 && !done_; left -= kPart) {
+    const std::chrono::milliseconds part = std::min(left, kPart);
+    changed_.wait_for(mutex_, part);
+    outage_->waited += part;
+    if (options_.should_stop && options_.should_stop()) break;
+  }
+  outage_->is_waiting = false;
+  changed_.notify_all();
+}
+
+void VirtualNetwork::end_outage_if_over() {
+  if (!outage_ || block_is_due_ || has(State::kRetrying)) return;
+  // Those that are tried again at this moment will say so themselves if it is not over.
+  log(LogLevel::kWarning, "network", "goes on",
+      {{"waited_seconds", static_cast<double>(outage_->waited.count()) / 1000}});
+  outage_.reset();
+}
+
+bool VirtualNetwork::has(State state) const {
+  return std::ranges::find(nodes_, state, &Slot::state) != nodes_.end();
 }
 
 bool VirtualNetwork::all_finished() const {

@@ -133,6 +133,55 @@ TEST_F(VirtualNetworkTest, CountsRetriesInARowAlone) {
   EXPECT_TRUE(net.run());
 }
 
+constexpr OutagePauses kShortPauses{.first = std::chrono::milliseconds(1),
+                                    .longest = std::chrono::milliseconds(2),
+                                    .between_warnings = std::chrono::milliseconds(100)};
+
+TEST_F(VirtualNetworkTest, StandsStillAndSaysSoWhileSomethingIsAway) {
+  int tries = 0;
+  int64_t blocks_when_back = -1;
+  auto net = network({.outage_pauses = kShortPauses});
+  net.add({"away", [&]() -> Result<Progress> {
+             if (blocks() < 2) return Progress::kWaiting;
+             if (++tries <= 2 * VirtualNetwork::kMaxRetries) return retry_error("the disk is full");
+             blocks_when_back = blocks();
+             return Progress::kFinished;
+           }});
+  net.add(waits_for_blocks(5));
+  ASSERT_TRUE(net.run());
+  EXPECT_EQ(blocks_when_back, 2) << "nobody missed anything";
+  EXPECT_EQ(blocks(), 5);
+  const size_t said = logs_.count("waiting, and trying again: the network's time stands still");
+  EXPECT_GE(said, 2u);
+  EXPECT_LE(said, 8u) << "once, and then now and then";
+  EXPECT_NE(logs_.text().find("the disk is full"), std::string::npos);
+  EXPECT_EQ(logs_.count("goes on"), 1u);
+}
+
+TEST_F(VirtualNetworkTest, LetsTheOthersFinishTheirWorkWhileOneIsAway) {
+  int work = 50;
+  auto net = network({.threads = 2, .outage_pauses = kShortPauses});
+  net.add({"away", [&]() -> Result<Progress> {
+             if (work > 0) return retry_error("away");
+             return Progress::kFinished;
+           }});
+  net.add(
+      {"busy", [&]() -> Result<Progress> { return work-- > 0 ? Progress::kWorked : Progress::kFinished; }});
+  EXPECT_TRUE(net.run());
+  EXPECT_EQ(blocks(), 0);
+}
+
+TEST_F(VirtualNetworkTest, EndsAnOutageAtOnceWhenTold) {
+  std::atomic<int> asked = 0;
+  auto net = network(
+      {.threads = 2,
+       .should_stop = [&] { return ++asked > 5; },
+       .outage_pauses = OutagePauses{.first = std::chrono::hours(1), .longest = std::chrono::hours(1)}});
+  net.add({"away", []() -> Result<Progress> { return retry_error("away"); }});
+  EXPECT_TRUE(net.run());
+  EXPECT_EQ(blocks(), 0);
+}
+
 TEST_F(VirtualNetworkTest, StopsWhenTold) {
   auto net = network({.should_stop = [this] { return blocks() == 3; }});
   net.add(waits_for_blocks(1000000));
