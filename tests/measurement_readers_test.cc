@@ -35,8 +35,8 @@ Names matches(const std::string& text, const std::regex& expression) {
 // Of everything that writes measurements, in one text.
 std::string sources_of_writers() {
   std::string all;
-  for (const char* folder : {"src/node", "src/adapters/metrics_logger", "src/adapters/system_metrics",
-                             "src/app/localnet", "src/app/verbs"}) {
+  for (const char* folder : {"src/node", "src/adapters/jsonl_metrics", "src/adapters/metrics_logger",
+                             "src/adapters/system_metrics", "src/app/localnet", "src/app/verbs"}) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(source_path(folder))) {
       const std::string name = entry.path().filename().string();
       if (name.ends_with(".cc") && !name.ends_with("_test.cc")) all += text_of(entry.path());

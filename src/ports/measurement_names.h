@@ -231,6 +231,14 @@ inline constexpr FieldForm kBaselineHeldout[] = {
     {"heldout_loss", kFloat, "nats a token"},
 };
 
+inline constexpr FieldForm kMetricsThinned[] = {
+    {"below_window", kInteger, "what follows is of the windows before this"},
+    {"windows", kInteger, "that the node has reported"},
+    {"tokens", kInteger, "trained on"},
+    {"contribution_bytes", kInteger, "of all contributions together"},
+    {"contributions", kInteger, "made"},
+};
+
 inline constexpr FieldForm kLocalnetBegin[] = {
     {"windows", kInteger, "that the run is to have"},
     {"miners", kInteger, "that take part"},
@@ -286,6 +294,8 @@ inline constexpr MeasurementForm kMeasurements[] = {
      measurement_fields::kBaselineMetrics},
     {"baseline_heldout", "the held-out loss of the one machine that trains alone",
      measurement_fields::kBaselineHeldout},
+    {"metrics_thinned", "a file of measurements of whose older windows not all have stayed",
+     measurement_fields::kMetricsThinned},
     {"localnet_begin", "a call of localnet that begins", measurement_fields::kLocalnetBegin},
     {"localnet_call", "a call of localnet that has ended", measurement_fields::kLocalnetCall},
     {"system", "a process and its machine, from time to time", measurement_fields::kSystem},

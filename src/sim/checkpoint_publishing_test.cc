@@ -96,5 +96,18 @@ TEST_F(PublishingCheckpoints, KeepsCopiesThatSomebodyWouldNeedFromTheNewestCheck
   EXPECT_EQ(copies.size(), 14u) << "the retention is 10 windows";
 }
 
+TEST_F(PublishingCheckpoints, KeepsRecordsAsLongAsItIsToldAndSomebodyMayNeedThem) {
+  const auto records_after = [&](int64_t keep_records) {
+    ValidatorNode leader = make_leader({.keep_records = keep_records, .background_checkpoints = false});
+    EXPECT_TRUE(waits(leader));
+    lead_to(leader, leader.replica().window() + 30);
+    return world_.ports.keys(kLeader, kAggregateRecordPrefix).size();
+  };
+  EXPECT_EQ(records_after(0), 30u);
+  const auto after = records_after(12);
+  EXPECT_GE(after, 12u);
+  EXPECT_LE(after, 12u + 2u) << "they go when a checkpoint is due, every two windows";
+}
+
 }  // namespace
 }  // namespace templar::testing

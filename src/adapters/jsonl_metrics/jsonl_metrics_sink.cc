@@ -15,6 +15,7 @@
 #include <limits>
 #include <utility>
 
+#include "adapters/jsonl_metrics/thinning.h"
 #include "base/files/descriptor.h"
 #include "base/files/system_error.h"
 #include "base/json/json_fields.h"
@@ -42,30 +43,6 @@ void append_json_value(std::string& out, const MetricValue& value) {
   append_number(number);
   // A float stays one when it is read back, also where it is a whole number.
   if (out.find_first_of(".e", start) == std::string::npos) out += ".0";
-}
-
-// As to_text() writes it but for numbers, at a fraction of the cost: the measurements of a whole node pass
-// here.
-void append_line(std::string& out, const Measurement& measurement) {
-  out += "{\"fields\":{";
-  const char* separator = "";
-  for (const auto& [name, value] : measurement.fields) {
-    out += std::exchange(separator, ",");
-    append_json_text(out, name);
-    out += ':';
-    append_json_value(out, value);
-  }
-  out += "},\"name\":";
-  append_json_text(out, measurement.name);
-  out += ",\"tags\":{";
-  separator = "";
-  for (const auto& [name, value] : measurement.tags) {
-    out += std::exchange(separator, ",");
-    append_json_text(out, name);
-    out += ':';
-    append_json_text(out, value);
-  }
-  out += fmt::format(FMT_COMPILE("}},\"time_ns\":{}}}\n"), measurement.time_ns);
 }
 
 Result<MetricValue> value_of(const JsonFields& fields, const JsonMember& field) {
@@ -99,6 +76,7 @@ Result<Measurement> from_line(std::string_view line) {
 
 struct AppendedFile {
   Descriptor file;
+  uint64_t size_bytes = 0;
   bool is_torn = false;  // its last line has no end
 };
 
@@ -112,7 +90,7 @@ std::expected<AppendedFile, int> open_appended(const std::filesystem::path& path
     const ReadOutcome outcome = read_at(file.get(), static_cast<uint64_t>(status.st_size) - 1, {&last, 1});
     if (outcome.error != 0) return std::unexpected(outcome.error);
   }
-  return AppendedFile{std::move(file), last != '\n'};
+  return AppendedFile{std::move(file), static_cast<uint64_t>(status.st_size), last != '\n'};
 }
 
 std::unexpected<Error> measurements_error(const std::filesystem::path& path, int error) {
@@ -121,15 +99,40 @@ std::unexpected<Error> measurements_error(const std::filesystem::path& path, int
 
 }  // namespace
 
-Result<std::unique_ptr<JsonlMetricsSink>> JsonlMetricsSink::open(const std::filesystem::path& path) {
+// As to_text() writes it but for numbers, at a fraction of the cost: the measurements of a whole node pass
+// here.
+void append_measurement_line(std::string& out, const Measurement& measurement) {
+  out += "{\"fields\":{";
+  const char* separator = "";
+  for (const auto& [name, value] : measurement.fields) {
+    out += std::exchange(separator, ",");
+    append_json_text(out, name);
+    out += ':';
+    append_json_value(out, value);
+  }
+  out += "},\"name\":";
+  append_json_text(out, measurement.name);
+  out += ",\"tags\":{";
+  separator = "";
+  for (const auto& [name, value] : measurement.tags) {
+    out += std::exchange(separator, ",");
+    append_json_text(out, name);
+    out += ':';
+    append_json_text(out, value);
+  }
+  out += fmt::format(FMT_COMPILE("}},\"time_ns\":{}}}\n"), measurement.time_ns);
+}
+
+Result<std::unique_ptr<JsonlMetricsSink>> JsonlMetricsSink::open(const std::filesystem::path& path,
+                                                                 uint64_t max_bytes) {
   if (const auto file = open_appended(path); !file) return measurements_error(path, file.error());
-  return std::unique_ptr<JsonlMetricsSink>(new JsonlMetricsSink(path));
+  return std::unique_ptr<JsonlMetricsSink>(new JsonlMetricsSink(path, max_bytes));
 }
 
 void JsonlMetricsSink::write(std::span<const Measurement> measurements) {
   const MutexLock lock(mutex_);
   for (const Measurement& measurement : measurements) {
-    append_line(held_, measurement);
+    append_measurement_line(held_, measurement);
     if (held_.size() >= kWriteBytes && !failing_) write_held();
   }
   if (!held_.empty()) write_held();
@@ -146,11 +149,21 @@ void JsonlMetricsSink::write_held() {
     if (std::exchange(failing_, false))
       log(LogLevel::kWarning, "metrics", "measurements are written again", {{"file", path_.string()}});
     held_.clear();
-    return;
+    return rotate_if_large(file->size_bytes + written);
   }
   // A line that was written in part is written again, whole; what is torn of it is ended before that.
   held_.erase(0, held_.rfind('\n', written == 0 ? 0 : written - 1) + 1);
   hold_back(error);
+}
+
+void JsonlMetricsSink::rotate_if_large(uint64_t size_bytes) {
+  if (max_bytes_ == 0 || size_bytes < rotate_at_bytes_) return;
+  const Status rotated = rotate_metrics(path_, max_bytes_);
+  // Where it can't be done now, it grows for another while.
+  rotate_at_bytes_ = rotated ? max_bytes_ : size_bytes + max_bytes_;
+  if (!rotated)
+    log(LogLevel::kWarning, "metrics", "a file of measurements can't be thinned now",
+        {{"file", path_.string()}, {"reason", rotated.error().message}});
 }
 
 void JsonlMetricsSink::hold_back(int error) {

@@ -29,8 +29,11 @@ class JsonlMetricsSink final : public MetricsSink, public MetricsOutput {
  public:
   static constexpr size_t kMostHeldBytes = size_t{1} << 20;
 
-  // The folder must exist. Fails (fatal) if the file can't be opened for appending.
-  [[nodiscard]] static Result<std::unique_ptr<JsonlMetricsSink>> open(const std::filesystem::path& path);
+  // The folder must exist. max_bytes: the size that the file may come to before it is moved aside and what
+  // lay there is thinned (thinning.h); 0: it grows for ever. Fails (fatal) if the file can't be opened for
+  // appending.
+  [[nodiscard]] static Result<std::unique_ptr<JsonlMetricsSink>> open(const std::filesystem::path& path,
+                                                                      uint64_t max_bytes = 0);
 
   void write(Measurement measurement) override { write(std::span<const Measurement>(&measurement, 1)); }
   void write(std::span<const Measurement> measurements) override;
@@ -40,16 +43,23 @@ class JsonlMetricsSink final : public MetricsSink, public MetricsOutput {
   [[nodiscard]] uint64_t dropped() const override { return dropped_.load(); }
 
  private:
-  explicit JsonlMetricsSink(std::filesystem::path path) : path_(std::move(path)) {}
+  JsonlMetricsSink(std::filesystem::path path, uint64_t max_bytes)
+      : path_(std::move(path)), max_bytes_(max_bytes), rotate_at_bytes_(max_bytes) {}
   void write_held() REQUIRES(mutex_);
   void hold_back(int error) REQUIRES(mutex_);
+  void rotate_if_large(uint64_t size_bytes) REQUIRES(mutex_);
 
   const std::filesystem::path path_;
+  const uint64_t max_bytes_;
   Mutex mutex_;
+  uint64_t rotate_at_bytes_ GUARDED_BY(mutex_);
   std::string held_ GUARDED_BY(mutex_);  // whole lines that are still to be written
   bool failing_ GUARDED_BY(mutex_) = false;
   std::atomic<uint64_t> dropped_{0};
 };
+
+// Appends the measurement's line, as the sink writes it.
+void append_measurement_line(std::string& out, const Measurement& measurement);
 
 struct JsonlPage {
   std::vector<Measurement> measurements;

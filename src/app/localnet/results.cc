@@ -92,32 +92,28 @@ Result<std::string> generate_sample(const NodeWorld& world, Engine& engine,
 
 std::string summary_json(const LocalRun& run, const RunView& known) {
   const double parameter_bytes = static_cast<double>(parameter_count(parameter_layout(run.spec.model))) * 4;
-  int64_t closed = 0;
+  const RunTotals totals = known.totals();
   std::string_view root;
-  double tokens = 0;
-  Spread bytes;
   for (const auto& [window, row] : known.windows()) {
-    tokens += row.spread(&NodeReport::tokens).sum.value_or(0);
-    for (const NodeReport& report : row.reports) bytes.add(report.contribution_bytes);
-    const std::string_view after = row.state_root();
-    if (after.empty()) continue;
-    ++closed;
-    root = after;
+    if (const std::string_view after = row.state_root(); !after.empty()) root = after;
   }
   Json json;
-  json["windows"] = closed;
+  json["windows"] = totals.windows;
   json["nodes"] = run.nodes.size();
   json["roots_agree"] = known.roots_agree();
   json["heldout_loss_first"] = first_value(known.curve("heldout"));
   json["heldout_loss_last"] = last_value(known.curve("heldout"));
   json["heldout_loss_plain_adamw"] = last_value(known.curve("baseline_heldout"));
   json["uniform_loss"] = std::log(static_cast<double>(run.spec.model.vocab_size));
-  const std::optional<double> bytes_mean = bytes.mean();
+  const std::optional<double> bytes_mean =
+      totals.contributions > 0
+          ? std::optional(totals.contribution_bytes / static_cast<double>(totals.contributions))
+          : std::nullopt;
   json["contribution_bytes_mean"] = bytes_mean.value_or(0);
   json["ratio_to_f32"] = bytes_mean ? Json(parameter_bytes / *bytes_mean) : Json(nullptr);
-  json["tokens"] = static_cast<int64_t>(tokens);
+  json["tokens"] = static_cast<int64_t>(totals.tokens);
   json["tokens_per_second"] =
-      known.train_seconds() > 0 ? Json(tokens / known.train_seconds()) : Json(nullptr);
+      known.train_seconds() > 0 ? Json(totals.tokens / known.train_seconds()) : Json(nullptr);
   json["train_seconds"] = known.train_seconds();
   json["total_seconds"] = known.total_seconds();
   json["state_root"] = root;

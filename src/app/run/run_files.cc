@@ -39,12 +39,12 @@ bool is_node_name(std::string_view name) {
   return name == "evaluator" || name == "baseline" || name == "localnet";
 }
 
-// A node's file, also one that its writer has moved aside: "miner-1.log.2".
+// A node's file, also one that its writer has moved aside or thinned: "miner-1.log.2".
 bool is_node_file(std::string_view name, std::string_view ending) {
   const size_t end = name.find(ending);
   if (end == std::string_view::npos || !is_node_name(name.substr(0, end))) return false;
   const std::string_view rest = name.substr(end + ending.size());
-  return rest.empty() || (rest.starts_with('.') && is_number(rest.substr(1)));
+  return rest.empty() || rest == ".thinned" || (rest.starts_with('.') && is_number(rest.substr(1)));
 }
 
 bool is_exported_file(std::string_view name) {

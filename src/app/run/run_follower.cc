@@ -1,11 +1,15 @@
 #include "app/run/run_follower.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <set>
 #include <vector>
 
 #include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
+#include "adapters/jsonl_metrics/thinning.h"
 #include "base/files/file.h"
 #include "base/json/json.h"
 #include "core/run/parameter_layout.h"
@@ -29,6 +33,19 @@ std::vector<std::filesystem::path> files_in(const std::filesystem::path& folder,
   return files;
 }
 
+// Without the endings of what was moved aside or thinned: a file that nobody has written to since is there by
+// these alone.
+std::set<std::filesystem::path> metrics_files(const std::filesystem::path& folder) {
+  std::set<std::filesystem::path> files;
+  for (const char* ending : {".jsonl", ".1", ".thinned"}) {
+    for (std::filesystem::path file : files_in(folder, ending)) {
+      if (file.extension() != ".jsonl") file.replace_extension();
+      if (file.extension() == ".jsonl") files.insert(std::move(file));
+    }
+  }
+  return files;
+}
+
 uint64_t size_of(const std::filesystem::path& file) {
   std::error_code error;
   const uintmax_t size = std::filesystem::file_size(file, error);
@@ -42,6 +59,12 @@ std::optional<std::filesystem::file_time_type> time_of(const std::filesystem::pa
   return time;
 }
 
+// Which file it is, whatever its name; 0: there is none.
+uint64_t id_of(const std::filesystem::path& file) {
+  struct stat status{};
+  return ::stat(file.c_str(), &status) == 0 ? status.st_ino : 0;
+}
+
 int64_t unix_ms(std::optional<std::filesystem::file_time_type> time) {
   if (!time) return 0;
   const auto since_epoch = std::chrono::file_clock::to_sys(*time).time_since_epoch();
@@ -49,6 +72,11 @@ int64_t unix_ms(std::optional<std::filesystem::file_time_type> time) {
 }
 
 }  // namespace
+
+std::filesystem::path RunFollower::part_of(const std::filesystem::path& file, Followed::Part part) {
+  if (part == Followed::Part::kThinned) return thinned_metrics_file(file);
+  return part == Followed::Part::kMoved ? moved_metrics_file(file) : file;
+}
 
 bool RunKnowledge::finished() const {
   if (summary_windows < 0 || view.last_window() < 0) return false;
@@ -64,7 +92,7 @@ Result<RunFollower> RunFollower::open(const std::filesystem::path& folder) {
     return fatal_error(folder.string() + ": there is no such folder");
   RunFollower follower(folder);
   const bool has_spec = std::filesystem::exists(folder / "run_spec.json", error);
-  if (!has_spec && files_in(folder / "metrics", ".jsonl").empty()) {
+  if (!has_spec && metrics_files(folder / "metrics").empty()) {
     return fatal_error(
         folder.string() +
         ": there is no run in this folder (neither run_spec.json nor metrics/*.jsonl); give the "
@@ -79,11 +107,12 @@ bool RunFollower::poll(uint64_t max_bytes) {
     const uint64_t life = knowledge_.life + 1;
     knowledge_ = {};
     knowledge_.life = life;
-    offsets_.clear();
+    metrics_.clear();
+    logs_.clear();
     summary_time_ = spec_time_ = std::nullopt;
   }
   read_spec();
-  const auto metrics = files_in(folder_ / "metrics", ".jsonl");
+  const std::set<std::filesystem::path> metrics = metrics_files(folder_ / "metrics");
   const auto logs = files_in(folder_ / "logs", ".log");
   // All files a part each, so that the nodes' curves grow together while a long run is read.
   uint64_t read = 0;
@@ -94,10 +123,18 @@ bool RunFollower::poll(uint64_t max_bytes) {
   for (const auto& file : metrics)
     knowledge_.newest_file_ms = std::max(knowledge_.newest_file_ms, unix_ms(time_of(file)));
   knowledge_.reading = {};
-  for (const auto& [file, offset] : offsets_) {
+  const auto count = [this](const std::filesystem::path& file, uint64_t offset) {
     knowledge_.reading.done += offset;
     knowledge_.reading.total += std::max(size_of(file), offset);
+  };
+  for (const auto& [file, followed] : metrics_) {
+    count(part_of(file, followed.part), followed.offset);
+    // What comes after the part that is being read now.
+    if (followed.part == Followed::Part::kThinned)
+      knowledge_.reading.total += size_of(moved_metrics_file(file));
+    if (followed.part != Followed::Part::kCurrent) knowledge_.reading.total += size_of(file);
   }
+  for (const auto& [file, offset] : logs_) count(file, offset);
   read_summary();
   return read > 0;
 }
@@ -107,10 +144,15 @@ void RunFollower::poll_all() {
   }
 }
 
-// A file that has become shorter or is gone is another run's.
+// A file that has become shorter or is gone is another run's; so is one in whose place another has come, and
+// that was not moved aside.
 bool RunFollower::begun_anew() const {
-  return std::ranges::any_of(offsets_, [this](const auto& entry) {
-    return entry.first.extension() == ".jsonl" && size_of(entry.first) < entry.second;
+  return std::ranges::any_of(metrics_, [](const auto& entry) {
+    const auto& [file, followed] = entry;
+    if (followed.file_id == 0) return false;
+    const std::filesystem::path part = part_of(file, followed.part);
+    if (id_of(part) == followed.file_id) return size_of(part) < followed.offset;
+    return followed.part != Followed::Part::kCurrent || id_of(moved_metrics_file(file)) != followed.file_id;
   });
 }
 
@@ -144,17 +186,44 @@ void RunFollower::read_summary() {
 }
 
 uint64_t RunFollower::follow_metrics(const std::filesystem::path& file, uint64_t max_bytes) {
-  uint64_t& offset = offsets_[file];
-  auto page = read_jsonl_measurements(file, offset, max_bytes);
+  using Part = Followed::Part;
+  Followed& followed = metrics_[file];
+  const std::string source = file.stem().string();
+  const auto begin = [&](Part part) {
+    followed = Followed{.part = part, .file_id = id_of(part_of(file, part)), .offset = 0};
+  };
+  if (followed.file_id == 0) begin(followed.part);
+  uint64_t read = 0;
+  for (;;) {
+    std::filesystem::path part = part_of(file, followed.part);
+    // Asked for before it is read: what is moved aside from now on has its end there.
+    const bool was_moved =
+        followed.part == Part::kCurrent && followed.file_id != 0 && id_of(part) != followed.file_id;
+    if (was_moved) part = moved_metrics_file(file);
+    if (read < max_bytes) read += read_metrics(part, source, followed.offset, max_bytes - read);
+    if (followed.offset < size_of(part)) return read;  // the next time
+    if (was_moved) {
+      begin(Part::kCurrent);
+    } else if (followed.part == Part::kCurrent) {
+      return read;
+    } else {
+      begin(followed.part == Part::kThinned ? Part::kMoved : Part::kCurrent);
+    }
+    if (read >= max_bytes) return read;
+  }
+}
+
+uint64_t RunFollower::read_metrics(const std::filesystem::path& part, const std::string& source,
+                                   uint64_t& offset, uint64_t max_bytes) {
+  auto page = read_jsonl_measurements(part, offset, max_bytes);
   // A line that does not fit is read whole, if it is one that a node could have written.
-  if (!page) page = read_jsonl_measurements(file, offset, kLongestLine);
+  if (!page) page = read_jsonl_measurements(part, offset, kLongestLine);
   if (!page) {
-    if (size_of(file) < offset + kLongestLine) return 0;
+    if (size_of(part) < offset + kLongestLine) return 0;
     ++knowledge_.malformed_lines;
     offset += kLongestLine;
     return kLongestLine;
   }
-  const std::string source = file.stem().string();
   for (const Measurement& measurement : page->measurements) knowledge_.view.add(measurement, source);
   knowledge_.malformed_lines += page->malformed_lines;
   const uint64_t read = page->next_offset - offset;
@@ -164,7 +233,7 @@ uint64_t RunFollower::follow_metrics(const std::filesystem::path& file, uint64_t
 
 uint64_t RunFollower::follow_log(const std::filesystem::path& file, uint64_t max_bytes) {
   const uint64_t size = size_of(file);
-  uint64_t& offset = offsets_[file];
+  uint64_t& offset = logs_[file];
   if (size < offset) offset = 0;  // rotated
   if (size - offset > kLogTail) offset = size - kLogTail;
   if (offset >= size) return 0;

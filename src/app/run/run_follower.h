@@ -56,15 +56,28 @@ class RunFollower {
  private:
   explicit RunFollower(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
+  // A file of measurements is read from its thinned part over the one that was moved aside to itself, and
+  // followed while its writer goes on doing that (adapters/jsonl_metrics/thinning.h).
+  struct Followed {
+    enum class Part { kThinned, kMoved, kCurrent };
+    Part part = Part::kThinned;
+    uint64_t file_id = 0;  // of that part; 0: not looked at yet
+    uint64_t offset = 0;
+  };
+
+  [[nodiscard]] static std::filesystem::path part_of(const std::filesystem::path& file, Followed::Part part);
   void read_spec();
   void read_summary();
   [[nodiscard]] bool begun_anew() const;
   // Each returns how many bytes it went on.
   uint64_t follow_metrics(const std::filesystem::path& file, uint64_t max_bytes);
+  uint64_t read_metrics(const std::filesystem::path& part, const std::string& source, uint64_t& offset,
+                        uint64_t max_bytes);
   uint64_t follow_log(const std::filesystem::path& file, uint64_t max_bytes);
 
   std::filesystem::path folder_;
-  std::map<std::filesystem::path, uint64_t> offsets_;
+  std::map<std::filesystem::path, Followed> metrics_;
+  std::map<std::filesystem::path, uint64_t> logs_;
   std::optional<std::filesystem::file_time_type> summary_time_, spec_time_;
   RunKnowledge knowledge_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 
 #include "ports/ledger.h"
 
@@ -149,6 +150,7 @@ void RunView::add(const Measurement& measurement, const std::string& source) {
     total_seconds_ += call_ended_ ? number_field(measurement, "total_seconds").value_or(0) : 0;
     return;
   }
+  if (is(measurement, "metrics_thinned")) return take_thinned_totals(measurement, source);
   const std::optional<int64_t> window = window_field(measurement);
   if (!window) return;
   add_to_window(measurement, source, *window);
@@ -157,7 +159,10 @@ void RunView::add(const Measurement& measurement, const std::string& source) {
 void RunView::add_to_window(const Measurement& measurement, const std::string& source, int64_t window) {
   const int64_t time_ms = measurement.time_ns / 1'000'000;
   if (is(measurement, "training_step_v2")) {
-    add_miner(measurement, report_at(reported_window(window, time_ms), node_of(measurement, source)));
+    const size_t node = node_of(measurement, source);
+    add_totals(measurement, node);
+    add_miner(measurement, report_at(reported_window(window, time_ms), node));
+    thin_windows();
   } else if (is(measurement, "validator_window_v2")) {
     RunWindow& row = reported_window(window, time_ms);
     NodeReport& report = report_at(row, node_of(measurement, source));
@@ -165,6 +170,8 @@ void RunView::add_to_window(const Measurement& measurement, const std::string& s
     row.validator_root = report.state_root;
     row.accepted = number_field(measurement, "accepted");
     row.rejected = number_field(measurement, "rejected");
+    add_totals(measurement, report.node);
+    thin_windows();
   } else if (is(measurement, "validator_scores")) {
     add_judgement(measurement, window);
   } else if (is(measurement, "window_timeline")) {
@@ -227,7 +234,69 @@ std::map<uint32_t, NewestJudgement> RunView::newest_judgements() const {
 }
 
 bool RunView::roots_agree() const {
-  return std::ranges::all_of(windows_, [](const auto& entry) { return entry.second.differing().empty(); });
+  return !forgotten_differed_ &&
+         std::ranges::all_of(windows_, [](const auto& entry) { return entry.second.differing().empty(); });
+}
+
+RunTotals RunView::totals() const {
+  RunTotals totals;
+  // The windows are those of the node that has reported most: each closes every window, or a later one does
+  // it for it.
+  for (const NodeTotals& node : totals_) {
+    totals.windows = std::max(totals.windows, node.windows);
+    totals.tokens += node.tokens;
+    totals.contribution_bytes += node.contribution_bytes;
+    totals.contributions += node.contributions;
+  }
+  return totals;
+}
+
+void RunView::add_totals(const Measurement& measurement, size_t node) {
+  NodeTotals& totals = totals_[node];
+  const std::optional<int64_t> window = window_field(measurement);
+  if (!window || *window < totals.below_window) return;
+  totals.below_window = *window + 1;
+  ++totals.windows;
+  totals.tokens += number_field(measurement, "tokens").value_or(0);
+  const std::optional<double> bytes = number_field(measurement, "contribution_bytes");
+  totals.contribution_bytes += bytes.value_or(0);
+  totals.contributions += bytes ? 1 : 0;
+}
+
+void RunView::take_thinned_totals(const Measurement& measurement, const std::string& source) {
+  totals_[node_of(measurement, source)] = {
+      .below_window = integer_field(measurement, "below_window").value_or(0),
+      .windows = integer_field(measurement, "windows").value_or(0),
+      .tokens = number_field(measurement, "tokens").value_or(0),
+      .contribution_bytes = number_field(measurement, "contribution_bytes").value_or(0),
+      .contributions = integer_field(measurement, "contributions").value_or(0)};
+}
+
+void RunView::thin_windows() {
+  const size_t reports_each = 2 * std::max<size_t>(1, nodes_.size());
+  const size_t recent =
+      std::clamp<size_t>(limits_.recent_reports / reports_each, std::min<size_t>(limits_.recent_windows, 64),
+                         limits_.recent_windows);
+  // Not with each window: to look through all of them takes a while.
+  if (windows_.size() <= recent + limits_.older_windows + limits_.slack) return;
+  const int64_t recent_from = last_window_ + 1 - static_cast<int64_t>(recent);
+  for (;; older_stride_ *= 2) {
+    size_t older = 0;
+    for (auto row = windows_.begin(); row != windows_.end() && row->first < recent_from;) {
+      const auto at = row++;
+      if (at->first % older_stride_ == 0) {
+        ++older;
+      } else {
+        forget(at);
+      }
+    }
+    if (older <= limits_.older_windows || older_stride_ > kLastWindow) return;
+  }
+}
+
+void RunView::forget(std::map<int64_t, RunWindow>::iterator row) {
+  if (!row->second.differing().empty()) forgotten_differed_ = true;
+  windows_.erase(row);
 }
 
 void RunView::add_log_line(const std::string& source, std::string_view line) {
@@ -263,10 +332,12 @@ size_t RunView::node_of(const Measurement& measurement, const std::string& sourc
   std::string name = source;
   if (!role.empty())
     name = alone || tag(measurement, "uid").empty() ? role : role + "-" + tag(measurement, "uid");
-  const auto found = std::ranges::find(nodes_, name);
-  if (found != nodes_.end()) return static_cast<size_t>(found - nodes_.begin());
-  nodes_.push_back(std::move(name));
-  return nodes_.size() - 1;
+  const auto [found, is_new] = node_numbers_.try_emplace(name, nodes_.size());
+  if (is_new) {
+    nodes_.push_back(std::move(name));
+    totals_.emplace_back();
+  }
+  return found->second;
 }
 
 RunWindow& RunView::window_at(int64_t window) {
@@ -355,7 +426,13 @@ void RunView::add_system(const Measurement& measurement, const std::string& sour
 
 void RunView::add_curve_point(const std::string& curve, int64_t window, std::optional<double> value,
                               std::optional<double> error) {
-  if (value) curves_[curve][window] = {*value, error, revision_};
+  if (!value) return;
+  Curve& points = curves_[curve];
+  points[window] = {*value, error, revision_};
+  if (points.size() <= limits_.curve_points) return;
+  // Every second point of the older half goes, but not the first.
+  auto point = std::next(points.begin());
+  for (size_t i = 0; i < limits_.curve_points / 4; ++i) point = std::next(points.erase(point));
 }
 
 }  // namespace templar

@@ -80,6 +80,24 @@ struct CurvePoint {
 };
 using Curve = std::map<int64_t, CurvePoint>;  // by the checkpoint's window
 
+// Of all windows of the run, those included of which nothing else is known any more.
+struct RunTotals {
+  int64_t windows = 0;  // that somebody has closed
+  double tokens = 0;
+  double contribution_bytes = 0;
+  int64_t contributions = 0;
+};
+
+// How much of a run is kept in memory, so that one of a year takes no more than one of a day.
+struct RunViewLimits {
+  size_t recent_windows = 1024;     // the newest, kept whole; fewer where there are many nodes:
+  size_t recent_reports = 200'000;  // reports and judgements in these, about
+  // Of those before: the ones that a power of two divides, the smallest that leaves no more than that.
+  size_t older_windows = 512;
+  size_t slack = 128;          // windows more than that before any are forgotten
+  size_t curve_points = 2048;  // of each curve: of the older ones every second goes, again and again
+};
+
 // A miner's newest.
 struct NewestJudgement {
   int64_t window = 0;
@@ -98,6 +116,9 @@ struct SystemSample {
 // Not thread-safe.
 class RunView {
  public:
+  RunView() = default;
+  explicit RunView(const RunViewLimits& limits) : limits_(limits) {}
+
   // Takes in what it knows and passes over the rest; a later report of the same thing replaces the earlier
   // one. Whatever fields are missing or of another type, this never fails. source: the file's name without
   // its ending, which names nodes without a role.
@@ -109,7 +130,9 @@ class RunView {
 
   [[nodiscard]] uint64_t revision() const { return revision_; }
   [[nodiscard]] const std::vector<std::string>& nodes() const { return nodes_; }
+  // The newest ones, and of those before ever fewer (RunViewLimits).
   [[nodiscard]] const std::map<int64_t, RunWindow>& windows() const { return windows_; }
+  [[nodiscard]] RunTotals totals() const;
   // The newest one that is reported; -1: none.
   [[nodiscard]] int64_t last_window() const { return last_window_; }
   // "heldout", "baseline_heldout", and "task NAME METRIC" for each of the evaluator's tasks.
@@ -119,7 +142,8 @@ class RunView {
   // By uid; a miner that has not been judged in the newest windows is looked for in older ones, but not for
   // ever.
   [[nodiscard]] std::map<uint32_t, NewestJudgement> newest_judgements() const;
-  // All nodes that have reported a window have come to one model, evaluators included.
+  // All nodes that have reported a window have come to one model, evaluators included, as far as it is known:
+  // also of windows that were forgotten since.
   [[nodiscard]] bool roots_agree() const;
   // Of all calls that have worked on this run.
   [[nodiscard]] double train_seconds() const { return train_seconds_; }
@@ -148,8 +172,28 @@ class RunView {
   void add_curve_point(const std::string& curve, int64_t window, std::optional<double> value,
                        std::optional<double> error = {});
 
+  // What a node has done in all windows below one, and what is added since: a window that is reported again
+  // counts once.
+  struct NodeTotals {
+    int64_t below_window = 0;
+    int64_t windows = 0;
+    double tokens = 0;
+    double contribution_bytes = 0;
+    int64_t contributions = 0;
+  };
+  void add_totals(const Measurement& measurement, size_t node);
+  void take_thinned_totals(const Measurement& measurement, const std::string& source);
+  // Forgets what the limits leave no room for.
+  void thin_windows();
+  void forget(std::map<int64_t, RunWindow>::iterator row);
+
+  RunViewLimits limits_;
   uint64_t revision_ = 0;
   std::vector<std::string> nodes_;
+  std::map<std::string, size_t, std::less<>> node_numbers_;
+  std::vector<NodeTotals> totals_;  // by node
+  bool forgotten_differed_ = false;
+  int64_t older_stride_ = 1;  // that the older windows which stay are multiples of
   std::map<int64_t, RunWindow> windows_;
   std::map<std::string, Curve> curves_;
   std::deque<SystemSample> system_;

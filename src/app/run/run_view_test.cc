@@ -94,6 +94,55 @@ TEST(RunView, ComparesAnEvaluatorsRootWithTheWindowBeforeItsCheckpoint) {
   EXPECT_EQ(view.curves().at("heldout").at(4).value, 2.0);
 }
 
+TEST(RunView, KeepsTheNewestWindowsAndEverFewerOfThoseBefore) {
+  RunView view(RunViewLimits{.recent_windows = 10, .older_windows = 8, .slack = 2});
+  for (int64_t window = 0; window < 1000; ++window) {
+    Measurement report = miner_window("1", window, "aa");
+    report.fields["tokens"] = int64_t{3};
+    report.fields["contribution_bytes"] = int64_t{5};
+    view.add(report, "m");
+    view.add(validator_window(window, "aa"), "v");
+    ASSERT_LE(view.windows().size(), 21u);
+  }
+  for (int64_t window = 990; window < 1000; ++window) EXPECT_TRUE(view.windows().contains(window)) << window;
+  EXPECT_EQ(view.windows().begin()->first, 0) << "the whole run is there";
+  EXPECT_EQ(view.totals().windows, 1000);
+  EXPECT_EQ(view.totals().tokens, 3000);
+  EXPECT_EQ(view.totals().contribution_bytes, 5000);
+  EXPECT_EQ(view.totals().contributions, 1000);
+  EXPECT_TRUE(view.roots_agree());
+}
+
+TEST(RunView, RemembersThatRootsDifferedInAWindowThatItForgot) {
+  RunView view(RunViewLimits{.recent_windows = 10, .older_windows = 4, .slack = 2});
+  for (int64_t window = 0; window < 200; ++window) {
+    view.add(validator_window(window, "aa"), "v");
+    view.add(miner_window("1", window, window == 33 ? "bb" : "aa"), "m");
+  }
+  EXPECT_FALSE(view.windows().contains(33));
+  EXPECT_FALSE(view.roots_agree());
+}
+
+TEST(RunView, KeepsFewerWindowsOfManyNodes) {
+  RunView view(RunViewLimits{.recent_windows = 100, .recent_reports = 1280, .older_windows = 1, .slack = 0});
+  for (int64_t window = 0; window < 200; ++window) {
+    for (int uid = 1; uid <= 10; ++uid) view.add(miner_window(std::to_string(uid), window, "aa"), "m");
+  }
+  EXPECT_LE(view.windows().size(), 66u) << "1280 reports and judgements of ten nodes are 64 windows";
+}
+
+TEST(RunView, KeepsTheShapeOfALongCurve) {
+  RunView view(RunViewLimits{.curve_points = 16});
+  for (int64_t window = 1; window <= 1000; ++window) {
+    view.add(measurement("benchmark_metrics", "evaluator", "0",
+                         {{"window", window}, {"heldout_loss", 5.0 - static_cast<double>(window) / 1000}}),
+             "evaluator");
+    ASSERT_LE(view.curve("heldout").size(), 16u);
+  }
+  EXPECT_EQ(view.curve("heldout").begin()->first, 1);
+  EXPECT_EQ(view.curve("heldout").rbegin()->first, 1000);
+}
+
 TEST(RunView, ReplacesAWindowThatIsReportedAgain) {
   RunView view;
   view.add(miner_window("1", 3, "bb", 2.5), "a");

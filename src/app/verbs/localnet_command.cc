@@ -1,6 +1,7 @@
 // `templar localnet`: a whole network on this machine.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "app/dashboard/dashboard_server.h"
@@ -84,12 +85,20 @@ void write(MetricsSink& metrics, MeasurementName name, std::initializer_list<Met
   metrics.write(std::move(measurement));
 }
 
-Status run_localnet(const LocalnetOptions& options) {
+// With what its nodes' files may come to each.
+WatchOptions watch_of_each_node(WatchOptions watch, size_t nodes) {
+  constexpr uint64_t kLeastBytes = uint64_t{64} << 10;
+  if (watch.metrics_bytes > 0) watch.metrics_bytes = std::max(watch.metrics_bytes / nodes, kLeastBytes);
+  return watch;
+}
+
+Status run_localnet(LocalnetOptions options) {
   const Stopwatch total;
   TRY_ASSIGN(LocalRun run, open_local_run(options, [](const std::string& line) {
                fmt::print("{}\n", line);
                std::fflush(stdout);
              }));
+  options.watch = watch_of_each_node(options.watch, run.nodes.size());
   TRY_ASSIGN(const std::shared_ptr<Watch> watch, open_watch(run, options.watch));
   for (LocalNode& node : run.nodes) {
     node.config.watch = watch;

@@ -78,6 +78,11 @@ OptionTable validator_options(NodeConfig& config) {
            &config.retention.keep_every,
            "And those whose window is a multiple of this (0: no others)",
            {.allowed = ZeroOrMore{}, .shows_default = true}},
+          {"--keep-records",
+           &config.keep_records,
+           "Windows whose records a leader keeps in its bucket, at least as many as others need to catch up "
+           "(0: all)",
+           {.allowed = ZeroOrMore{}, .shows_default = true}},
           {"--checkpoint-shard-size",
            &config.checkpoint_shard_bytes,
            "Largest file of a checkpoint, e.g. 512MB",
@@ -110,22 +115,28 @@ OptionTable evaluator_options(NodeConfig& config) {
 }
 
 OptionTable outlook_options(WatchOptions& options) {
-  return {{"--prometheus",
-           &options.prometheus_port,
-           "Serve /metrics to Prometheus on this port (0: any that is free)",
-           {.allowed = IntegerRange{0, 65535}, .group = kWatching}},
-          {"--prometheus-host",
-           &options.prometheus_host,
-           "Address to serve it on; nobody is asked for a password there",
-           {.shows_default = true, .group = kWatching}},
-          {"--tag",
-           &options.tags,
-           "KEY=VALUE on every measurement and label of every event for Loki; may be repeated",
-           {.group = kWatching}},
-          {"--system-interval",
-           &options.system_seconds,
-           "Seconds between two looks at processor, memory, disk, network, GPU (0: none)",
-           {.allowed = RealRange{0, 86400}, .shows_default = true, .group = kWatching}}};
+  return {
+      {"--prometheus",
+       &options.prometheus_port,
+       "Serve /metrics to Prometheus on this port (0: any that is free)",
+       {.allowed = IntegerRange{0, 65535}, .group = kWatching}},
+      {"--prometheus-host",
+       &options.prometheus_host,
+       "Address to serve it on; nobody is asked for a password there",
+       {.shows_default = true, .group = kWatching}},
+      {"--tag",
+       &options.tags,
+       "KEY=VALUE on every measurement and label of every event for Loki; may be repeated",
+       {.group = kWatching}},
+      {"--metrics-size",
+       &options.metrics_bytes,
+       "Size at which older windows of metrics files are thinned, of all files of a localnet together (e.g. "
+       "64MB; 0: never)",
+       {.is_size = true, .shows_default = true, .group = kWatching}},
+      {"--system-interval",
+       &options.system_seconds,
+       "Seconds between two looks at processor, memory, disk, network, GPU (0: none)",
+       {.allowed = RealRange{0, 86400}, .shows_default = true, .group = kWatching}}};
 }
 
 OptionTable influx_options(WatchOptions& options) {

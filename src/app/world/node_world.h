@@ -18,6 +18,7 @@
 #include "engine/engine.h"
 #include "formats/checkpoint/retention.h"
 #include "formats/safetensors/model_shards.h"
+#include "node/validator/validator.h"
 #include "node/window/environment.h"
 #include "ports/ledger_clock.h"
 #include "ports/tokenizer.h"
@@ -65,9 +66,10 @@ struct NodeConfig {
   double stake = 1;                                   // of validators, where they are not registered yet
   std::optional<int64_t> until_window;
   int64_t heldout_samples = 128;
-  bool copy_checkpoints = false;       // into the state folder, before they are loaded
-  bool background_checkpoints = true;  // of validators, see ValidatorOptions
-  CheckpointRetention retention;       // of a validator's own
+  bool copy_checkpoints = false;               // into the state folder, before they are loaded
+  bool background_checkpoints = true;          // of validators, see ValidatorOptions
+  CheckpointRetention retention;               // of a validator's own
+  int64_t keep_records = kDefaultKeptRecords;  // of validators, see ValidatorOptions
   uint64_t checkpoint_shard_bytes = kDefaultShardBytes;
   EvaluationConfig evaluation;                               // of evaluators
   std::shared_ptr<Watch> watch = std::make_shared<Watch>();  // of the process

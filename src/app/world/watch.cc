@@ -68,6 +68,7 @@ Result<std::shared_ptr<Watch>> Watch::open(const WatchOptions& options,
   auto watch = std::make_shared<Watch>();
   TRY_ASSIGN(const auto tags, parse_tags(options.tags));
   watch->tags_.insert(tags.begin(), tags.end());
+  watch->metrics_bytes_ = options.metrics_bytes;
   TRY(watch->open_log(options, std::move(run_log)));
   TRY(watch->open_outputs(options, state_folder));
   if (options.system_seconds > 0) {
@@ -139,7 +140,7 @@ Result<std::unique_ptr<MetricsSink>> Watch::open_sink(const std::filesystem::pat
                                                       bool reports_machine) {
   TRY(refuse_own_file(metrics_file, WrittenAs::kWatching));
   TRY(make_folder(metrics_file.parent_path()));
-  TRY_ASSIGN(auto file, JsonlMetricsSink::open(metrics_file));
+  TRY_ASSIGN(auto file, JsonlMetricsSink::open(metrics_file, metrics_bytes_));
   std::vector<std::shared_ptr<MetricsOutput>> outputs = outputs_;
   outputs.insert(outputs.begin(), std::move(file));
   tags.insert(tags_.begin(), tags_.end());

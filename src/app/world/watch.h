@@ -31,8 +31,9 @@ struct WatchOptions {
   std::filesystem::path loki_token_file;
   int prometheus_port = -1;  // of this process; 0: any free one; below 0: none
   std::string prometheus_host = "127.0.0.1";
-  std::vector<std::string> tags;  // KEY=VALUE, on every measurement and, for Loki, every event
-  double system_seconds = 10;     // between two looks at the machine; 0: none
+  std::vector<std::string> tags;               // KEY=VALUE, on every measurement and, for Loki, every event
+  double system_seconds = 10;                  // between two looks at the machine; 0: none
+  uint64_t metrics_bytes = uint64_t{8} << 20;  // see JsonlMetricsSink; of a localnet's files together
   std::string log_levels = "info";
   std::string log_format = "text";
   std::filesystem::path log_file;
@@ -73,6 +74,7 @@ class Watch {
   const SystemClock clock_;
   std::map<std::string, std::string> tags_;
   std::chrono::milliseconds system_interval_{0};
+  uint64_t metrics_bytes_ = 0;
   std::vector<std::shared_ptr<MetricsOutput>> outputs_;  // that all sinks share
   std::unique_ptr<SystemMetrics> system_;
   std::unique_ptr<GpuMetrics> gpu_;

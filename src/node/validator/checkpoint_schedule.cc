@@ -75,8 +75,7 @@ Status CheckpointSchedule::take_outcome(const Status& outcome, uint32_t uid) {
     newest_window_ = begun.window;
     return {};
   }
-  // What may pass costs one checkpoint and is tried again. A full disk does not pass by itself: a person has
-  // to act.
+  // What may pass, a full disk too, costs one checkpoint and is tried again.
   if (outcome.error().kind != ErrorKind::kRetry) return outcome;
   log(LogLevel::kWarning, "validator", "checkpoint not published: will try with the next window's",
       {{"uid", uid}, {"window", begun.window}, {"reason", outcome.error().message}});

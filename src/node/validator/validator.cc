@@ -208,15 +208,22 @@ Status Validator::finish_window() {
 }
 
 // Copies stay as long as miners have to keep their contributions, and longer if the newest checkpoint is
-// older than that: a node that comes into the run from it needs all windows since. A copy that can't be
-// removed now is removed the next time.
+// older than that: a node that comes into the run from it needs all windows since. Records stay longer. What
+// can't be removed now is removed the next time.
 void Validator::drop_old_copies() {
   if (!checkpoints_.newest_window()) return;
   const int64_t retained_from = replica_.window() - environment_.spec.network.contribution_retention_windows;
   const int64_t keep_from = std::min(retained_from, *checkpoints_.newest_window());
-  const Status dropped = remove_older_than(store_, self_.bucket, kAcceptedContributionPrefix, keep_from);
+  Status dropped = remove_older_than(store_, self_.bucket, kAcceptedContributionPrefix, keep_from);
+  if (dropped && options_.keep_records > 0) {
+    // Whose record is missing asks for the peers in force in the two stretches around it.
+    const int64_t kept =
+        std::max(options_.keep_records, 2 * environment_.spec.network.peer_replacement_frequency);
+    dropped = remove_older_than(store_, self_.bucket, kAggregateRecordPrefix,
+                                std::min(keep_from, replica_.window() - kept));
+  }
   if (dropped) return;
-  log(LogLevel::kWarning, "validator", "old copies of contributions stay",
+  log(LogLevel::kWarning, "validator", "old copies of contributions, or old records, stay",
       {{"uid", self_.uid}, {"window", replica_.window()}, {"reason", dropped.error().message}});
 }
 

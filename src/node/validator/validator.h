@@ -19,12 +19,17 @@
 
 namespace templar {
 
+inline constexpr int64_t kDefaultKeptRecords = 1000;
+
 struct ValidatorOptions {
   int threads = 1;
   std::optional<int64_t> until_window;   // finished once the model is the start of this window
   std::vector<TokenizerFile> tokenizer;  // goes beside the checkpoints
   uint64_t checkpoint_shard_bytes = kDefaultShardBytes;
   CheckpointRetention retention;
+  // Of how many windows the leader's records stay, at least as long as somebody may need one to catch up; 0:
+  // of all.
+  int64_t keep_records = kDefaultKeptRecords;
   // false: a window waits for its checkpoint, so that the run does not depend on the disk's speed.
   bool background_checkpoints = true;
 };

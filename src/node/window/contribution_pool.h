@@ -57,8 +57,6 @@ class ContributionPool {
   [[nodiscard]] Hash256 possession_proof(const Hash256& state_root, const Hash256& block_hash, uint32_t uid,
                                          int64_t window, const std::function<Hash256()>& prove);
 
-  // Of the small contributions that somebody holds now.
-  [[nodiscard]] size_t bytes_in_memory() const { return in_memory_->load(); }
   // Kept for nodes that come later.
   [[nodiscard]] size_t kept_bytes() const;
 
