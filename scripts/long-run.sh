@@ -65,8 +65,13 @@ for _ in $(seq 1 100); do
   if [ -n "$address" ] || ! kill -0 "$page" 2>/dev/null; then break; fi
   sleep 0.05
 done
+# Asks until all files have been read.
+read_page() {
+  until curl -sSf "${address%/}/api/run" -o "$folder/run.json" && curl -sSf "${address%/}/api/news" -o "$folder/news.json" &&
+    grep -qE '"reading":\{"done":([0-9]+),"total":\1\}' "$folder/news.json"; do sleep 0.02; done
+}
 if [ -n "$address" ]; then
-  judge "the page with the whole run" "$(seconds_of curl -sSf "${address%/}/api/run" -o "$folder/run.json")" 2.5 s
+  judge "the page with the whole run" "$(seconds_of read_page)" 2.5 s
   kill "$page"
 else
   echo "the page with the whole run: SKIPPED, $(cat "$folder/page")"

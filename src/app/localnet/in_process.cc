@@ -11,7 +11,7 @@ namespace templar {
 namespace {
 
 // The network tries again by itself, and says so.
-constexpr auto kBusyTimeout = std::chrono::milliseconds(500);
+constexpr auto kBusyTimeout = std::chrono::milliseconds(100);
 
 NodeConfig with_shared(NodeConfig config, const std::shared_ptr<const SharedWorld>& shared) {
   config.shared = shared;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <fstream>
 #include <thread>
@@ -16,6 +17,7 @@
 #include "app/terminal/stop_signal.h"
 #include "app/world/node_options.h"
 #include "base/files/file.h"
+#include "base/files/system_error.h"
 #include "base/log/log.h"
 #include "core/protocol/object_keys.h"
 #include "ports/roster.h"
@@ -28,8 +30,11 @@ constexpr double kRestartDelaySeconds = 0.2;
 constexpr int kQuickEndSeconds = 10;
 constexpr int kMostQuickEnds = 20;
 constexpr double kRetrySeconds = 0.5;
+constexpr auto kBaselineRetryPause = std::chrono::milliseconds(200);
 constexpr double kLongestEndSeconds = 60;
-constexpr double kStopSeconds = 30;  // a node that saves a large model on its way out
+constexpr double kDiskLookSeconds = 5;
+constexpr uint64_t kLeastSpaceBytes = uint64_t{256} << 10;  // hardly anything fits any more
+constexpr double kStopSeconds = 30;                         // a node that saves a large model on its way out
 
 struct Supervised {
   const LocalNode* node;
@@ -102,6 +107,17 @@ class Supervisor {
         {{"reason", made.error().message}});
     since_failure_ = Stopwatch();
     return {};
+  }
+
+  // The nodes' own logs lie on the disk that has no room for them.
+  void say_full_disk() {
+    if (since_disk_look_ && since_disk_look_->seconds() < kDiskLookSeconds) return;
+    since_disk_look_ = Stopwatch();
+    std::error_code unknown;
+    const std::filesystem::space_info space = std::filesystem::space(run_.folder, unknown);
+    if (unknown || space.available >= kLeastSpaceBytes) return;
+    log(LogLevel::kWarning, "localnet", "the run's disk is full: nodes wait, and go on once there is room",
+        {{"folder", run_.folder.string()}, {"reason", system_message(ENOSPC)}});
   }
 
   // Once validator and evaluator have finished, a miner that does not come to the end either stands still or
@@ -210,6 +226,7 @@ class Supervisor {
   std::vector<Supervised> nodes_;
   std::optional<Stopwatch> since_others_finished_;  // validator and evaluator, at the end of the run
   std::optional<Stopwatch> since_failure_;          // of making a block, while it fails
+  std::optional<Stopwatch> since_disk_look_;
 };
 
 // Drives the baseline on a thread of its own in this process.
@@ -219,6 +236,11 @@ class BaselineThread {
       : node_(std::move(node)), thread_([this](const std::stop_token& stop) {
           while (!stop.stop_requested()) {
             const auto progress = node_->advance();
+            if (!progress && progress.error().kind == ErrorKind::kRetry) {
+              // The nodes wait for the same, and say so.
+              std::this_thread::sleep_for(kBaselineRetryPause);
+              continue;
+            }
             if (!progress) {
               log(LogLevel::kWarning, "localnet", "the baseline ended early",
                   {{"reason", progress.error().message}});
@@ -252,6 +274,7 @@ Status run_processes(const LocalRun& run, const LocalnetOptions& options, const 
   while (!should_stop()) {
     TRY(supervisor.keep_running());
     supervisor.leave_miners_behind();
+    supervisor.say_full_disk();
     if (supervisor.all_finished() && (!baseline || baseline->finished())) break;
     if (!supervisor.all_finished()) TRY(supervisor.make_due_blocks());
     if (since_tick.seconds() > 0.2) {

@@ -1,6 +1,7 @@
 // `templar miner | validator | evaluator`: one node as a process of its own.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -18,6 +19,13 @@ namespace {
 constexpr auto kWaitingPause = std::chrono::milliseconds(5);
 constexpr auto kLongestPause = std::chrono::milliseconds(5000);
 
+// In parts, so that a node that is asked to end does so at once.
+void pause_unless_stopped(std::chrono::milliseconds pause) {
+  constexpr std::chrono::milliseconds kPart{50};
+  for (; pause.count() > 0 && !stop_requested(); pause -= kPart)
+    std::this_thread::sleep_for(std::min(pause, kPart));
+}
+
 // Advances the node until it has finished, failed for good, or the process was asked to end. A node whose
 // store or ledger is away tries again, ever more slowly, for as long as it takes.
 Status drive(RunningNode& node) {
@@ -29,7 +37,7 @@ Status drive(RunningNode& node) {
       const std::chrono::milliseconds pause = back_off.next_pause();
       log(LogLevel::kWarning, "node", "will try again",
           {{"reason", progress.error().message}, {"pause_ms", pause.count()}});
-      std::this_thread::sleep_for(pause);
+      pause_unless_stopped(pause);
       continue;
     }
     back_off.succeed();

@@ -6,21 +6,26 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/files/file.h"
+#include "base/files/system_error.h"
 
 namespace templar {
 
 namespace {
+
+// Whoever waits for the other process' end must not wait for a disk.
+std::unexpected<Error> unusable(const std::filesystem::path& path, int error) {
+  return fatal_error(path.string() + ": " + system_message(error));
+}
 
 Result<Descriptor> lock_file(const std::filesystem::path& folder, const char* name, int flags,
                              int operation) {
   const std::filesystem::path path = folder / name;
   Descriptor file(::open(path.c_str(), O_RDWR | flags, 0644));
   if (!file.valid() && errno == ENOENT && (flags & O_CREAT) == 0) return file;
-  if (!file.valid()) return file_error(path, errno);
+  if (!file.valid()) return unusable(path, errno);
   if (::flock(file.get(), operation | LOCK_NB) == 0) return file;
   if (errno == EWOULDBLOCK) return retry_error(folder.string() + ": another process works in this folder");
-  return file_error(path, errno);
+  return unusable(path, errno);
 }
 
 }  // namespace
