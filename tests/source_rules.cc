@@ -235,7 +235,7 @@ Violations check_throwing_calls(const SourceFile& file) {
                                                     "temp_directory_path",
                                                     "weakly_canonical"};
   static const std::set<std::string_view> kErrors = {"error", "failed", "ignored", "unknown"};
-  Violations violations = find_sequences(file, {{"print", "(", "stderr"}});
+  Violations violations = find_sequences(file, {{"fmt", ":", ":", "print"}});
   const std::vector<Token> tokens = tokens_of(file.text);
   for (size_t i = 3; i < tokens.size(); ++i) {
     const std::string& space = tokens[i - 3].text;

@@ -44,7 +44,8 @@ inline constexpr size_t kMaxColumns = 110;  // as in .clang-format
 // Only base/ makes random numbers.
 [[nodiscard]] Violations check_randomness(const SourceFile& file);
 // No call into the file system throws: each has an std::error_code, called error, failed, ignored or unknown,
-// as its last argument. And nobody prints to standard error by what throws where that is full. Tests may.
+// as its last argument. And nobody prints by fmt::print, which throws where the output is full
+// (app/terminal/standard_output.h and tell.h do not). Tests may.
 [[nodiscard]] Violations check_throwing_calls(const SourceFile& file);
 // Nobody swallows what he does not know.
 [[nodiscard]] Violations check_catch_all(const SourceFile& file);

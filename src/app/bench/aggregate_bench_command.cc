@@ -7,6 +7,7 @@
 #include "app/bench/gradient_arguments.h"
 #include "app/bench/measure/bench_progress.h"
 #include "app/bench/measure/measure_aggregate.h"
+#include "app/terminal/standard_output.h"
 #include "base/json/json.h"
 
 namespace templar {
@@ -31,21 +32,20 @@ void print_report(const AggregateBenchReport& report, const AggregateArguments& 
   print_gradient_row(fmt::format("decode, add and step, {} contributions", arguments.contributions),
                      report.plain_seconds, report.memcpy, report.parameters);
   print_gradient_row("  of DCT coefficients", report.dct_seconds, report.memcpy, report.parameters);
-  fmt::print(
-      "\n  {:.1f} ns a value on each thread; checking one contribution takes {:.1f} ms on one thread\n",
-      report.plain_seconds * arguments.gradient.threads / static_cast<double>(report.kept) * 1e9,
-      report.parse_seconds * 1e3);
+  print("\n  {:.1f} ns a value on each thread; checking one contribution takes {:.1f} ms on one thread\n",
+        report.plain_seconds * arguments.gradient.threads / static_cast<double>(report.kept) * 1e9,
+        report.parse_seconds * 1e3);
   if (report.growth.empty()) return;
-  fmt::print("\n  {:>13} {:>10} {:>12} {:>12} {:>14}\n", "contributions", "time", "ns a value", "peak memory",
-             "growth");
+  print("\n  {:>13} {:>10} {:>12} {:>12} {:>14}\n", "contributions", "time", "ns a value", "peak memory",
+        "growth");
   for (const GrowthPoint& point : report.growth) {
-    fmt::print("  {:>13} {:>7.1f} ms {:>12.2f} {:>9.2f} MB {:>11.2f} MB\n", point.contributions,
-               point.seconds * 1e3, point.seconds / static_cast<double>(point.kept) * 1e9,
-               static_cast<double>(point.peak_memory_bytes) / 1e6,
-               static_cast<double>(point.peak_memory_bytes - report.growth.front().peak_memory_bytes) / 1e6);
+    print("  {:>13} {:>7.1f} ms {:>12.2f} {:>9.2f} MB {:>11.2f} MB\n", point.contributions,
+          point.seconds * 1e3, point.seconds / static_cast<double>(point.kept) * 1e9,
+          static_cast<double>(point.peak_memory_bytes) / 1e6,
+          static_cast<double>(point.peak_memory_bytes - report.growth.front().peak_memory_bytes) / 1e6);
   }
-  fmt::print("  ({:.1f} M parameters; memory besides the model and the files that contributions lie in)\n",
-             static_cast<double>(report.growth_parameters) / 1e6);
+  print("  ({:.1f} M parameters; memory besides the model and the files that contributions lie in)\n",
+        static_cast<double>(report.growth_parameters) / 1e6);
 }
 
 std::string report_json(const AggregateBenchReport& report, const AggregateArguments& arguments) {
@@ -101,7 +101,7 @@ Status bench_aggregate(const AggregateArguments& arguments) {
   TRY_ASSIGN(const AggregateBenchReport report, run_aggregate_bench(options));
   end_progress();
   if (arguments.gradient.json) {
-    fmt::print("{}\n", report_json(report, arguments));
+    print("{}\n", report_json(report, arguments));
   } else {
     print_report(report, arguments);
   }

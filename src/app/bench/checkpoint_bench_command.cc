@@ -8,6 +8,8 @@
 #include "app/bench/measure/bench_model.h"
 #include "app/bench/measure/bench_progress.h"
 #include "app/bench/measure/measure_checkpoint.h"
+#include "app/terminal/standard_output.h"
+#include "app/terminal/stop_signal.h"
 #include "base/json/json.h"
 #include "formats/safetensors/model_shards.h"
 
@@ -28,15 +30,15 @@ double megabytes(int64_t bytes) {
 }
 
 void print_row(const char* what, double seconds, int64_t bytes, double base_seconds) {
-  fmt::print("  {:<44} {:>9.1f} ms {:>8.2f} GB/s {:>7.2f}\n", what, seconds * 1e3,
-             static_cast<double>(bytes) / seconds / 1e9, base_seconds / seconds);
+  print("  {:<44} {:>9.1f} ms {:>8.2f} GB/s {:>7.2f}\n", what, seconds * 1e3,
+        static_cast<double>(bytes) / seconds / 1e9, base_seconds / seconds);
 }
 
 void print_report(const CheckpointBenchReport& report, const CheckpointBenchArguments& arguments) {
   const int64_t bytes = report.model_bytes;
-  fmt::print("model of {:.1f} MB, {} threads, best of {}, in {}\n\n", megabytes(bytes), arguments.threads,
-             arguments.rounds, arguments.folder.string());
-  fmt::print("  {:<44} {:>12} {:>13} {:>7}\n", "", "time", "speed", "ratio");
+  print("model of {:.1f} MB, {} threads, best of {}, in {}\n\n", megabytes(bytes), arguments.threads,
+        arguments.rounds, arguments.folder.string());
+  print("  {:<44} {:>12} {:>13} {:>7}\n", "", "time", "speed", "ratio");
   print_row("memcpy, one call", report.memcpy.one_call, bytes, report.memcpy.one_call);
   print_row("copying the window's start (the pause)", report.pause_seconds, bytes, report.memcpy.one_call);
   print_row("disk alone: write, one file, synced", report.disk_write_seconds, bytes,
@@ -46,8 +48,8 @@ void print_report(const CheckpointBenchReport& report, const CheckpointBenchArgu
   print_row("load", report.load_seconds, bytes, report.disk_read_seconds);
   print_row("copy to another folder", report.copy_seconds, bytes,
             report.disk_read_seconds + report.disk_write_seconds);
-  fmt::print("\n  memory besides the model: {:.1f} MB while saving, {:.1f} MB while loading\n",
-             megabytes(report.save_memory_bytes), megabytes(report.load_memory_bytes));
+  print("\n  memory besides the model: {:.1f} MB while saving, {:.1f} MB while loading\n",
+        megabytes(report.save_memory_bytes), megabytes(report.load_memory_bytes));
 }
 
 std::string report_json(const CheckpointBenchReport& report) {
@@ -66,17 +68,18 @@ std::string report_json(const CheckpointBenchReport& report) {
 }
 
 Status bench_checkpoint(const CheckpointBenchArguments& arguments) {
+  catch_stop_signals();  // what it has made on the disk goes away
   const CheckpointBenchOptions options{
       .model = bench_model(arguments.millions),
       .folder = arguments.folder / fmt::format("templar-bench-{}", ::getpid()),
       .shard_bytes = arguments.shard_bytes,
       .threads = arguments.threads,
       .rounds = arguments.rounds,
-      .on_step = show_progress};
+      .on_step = show_step};
   TRY_ASSIGN(const CheckpointBenchReport report, run_checkpoint_bench(options));
   end_progress();
   if (arguments.json) {
-    fmt::print("{}\n", report_json(report));
+    print("{}\n", report_json(report));
   } else {
     print_report(report, arguments);
   }

@@ -7,6 +7,7 @@
 #include "app/bench/gradient_arguments.h"
 #include "app/bench/measure/bench_progress.h"
 #include "app/bench/measure/measure_codec.h"
+#include "app/terminal/standard_output.h"
 #include "base/json/json.h"
 
 namespace templar {
@@ -22,8 +23,8 @@ void print_report(const CodecBenchReport& report, const GradientArguments& argum
                      report.parameters);
   print_gradient_row("  and code", report.dct.seconds(), report.memcpy, report.parameters);
   const double density = static_cast<double>(report.kept) / static_cast<double>(report.parameters);
-  fmt::print("\n  {:.3f} bits a position, {:.3f} bits a value with all headers: 1/{:.1f} of f32\n",
-             report.index_bits, report.bits_per_value, kBitsOfF32 / (report.bits_per_value * density));
+  print("\n  {:.3f} bits a position, {:.3f} bits a value with all headers: 1/{:.1f} of f32\n",
+        report.index_bits, report.bits_per_value, kBitsOfF32 / (report.bits_per_value * density));
 }
 
 std::string report_json(const CodecBenchReport& report, const GradientArguments& arguments) {
@@ -43,11 +44,11 @@ std::string report_json(const CodecBenchReport& report, const GradientArguments&
 }
 
 void print_quantisers(const std::string& file, const std::vector<QuantiserReport>& reports) {
-  fmt::print("\n{}\n  {:<14} {:<6} {:>14} {:>14} {:>12}\n", file, "quantiser", "", "relative error",
-             "bits a position", "bits a value");
+  print("\n{}\n  {:<14} {:<6} {:>14} {:>14} {:>12}\n", file, "quantiser", "", "relative error",
+        "bits a position", "bits a value");
   for (const QuantiserReport& report : reports) {
-    fmt::print("  {:<14} {:<6} {:>14.4f} {:>15.3f} {:>12.3f}\n", report.name, report.use_dct ? "DCT" : "",
-               report.relative_error, report.index_bits, report.bits_per_value);
+    print("  {:<14} {:<6} {:>14.4f} {:>15.3f} {:>12.3f}\n", report.name, report.use_dct ? "DCT" : "",
+          report.relative_error, report.index_bits, report.bits_per_value);
   }
 }
 
@@ -73,7 +74,7 @@ Status bench_quantisers(const GradientArguments& arguments, const CodecSpec& cod
     if (arguments.json) json[file] = quantisers_json(reports);
     if (!arguments.json) print_quantisers(file, reports);
   }
-  if (arguments.json) fmt::print("{}\n", to_text(json, {.indent = 2}));
+  if (arguments.json) print("{}\n", to_text(json, {.indent = 2}));
   return {};
 }
 
@@ -95,7 +96,7 @@ Status bench_codec(const GradientArguments& arguments) {
   TRY_ASSIGN(const CodecBenchReport report, run_codec_bench(gradient, options));
   end_progress();
   if (arguments.json) {
-    fmt::print("{}\n", report_json(report, arguments));
+    print("{}\n", report_json(report, arguments));
   } else {
     print_report(report, arguments);
     if (!arguments.files.empty()) return bench_quantisers(arguments, spec.codec);

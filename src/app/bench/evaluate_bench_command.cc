@@ -6,6 +6,7 @@
 #include "app/bench/bench_verbs.h"
 #include "app/bench/measure/measure_evaluate.h"
 #include "app/bench/measure/measure_train.h"
+#include "app/terminal/standard_output.h"
 #include "app/world/precision_option.h"
 #include "base/json/json.h"
 
@@ -19,16 +20,16 @@ struct EvaluateArguments {
 
 void print_report(const EvaluateBenchReport& report, int64_t questions) {
   const auto row = [&](const char* what, double seconds) {
-    fmt::print("  {:<40} {:>9.1f} ms {:>8.0f} questions/s {:>7.2f} x\n", what, seconds * 1e3,
-               static_cast<double>(questions) / seconds, report.choice_by_choice / seconds);
+    print("  {:<40} {:>9.1f} ms {:>8.0f} questions/s {:>7.2f} x\n", what, seconds * 1e3,
+          static_cast<double>(questions) / seconds, report.choice_by_choice / seconds);
   };
-  fmt::print("{}: {} questions of {} choices; {} + {} + {} tokens\n", report.shape.name, questions,
-             report.shape.choices, report.shape.examples, report.shape.context, report.shape.choice);
+  print("{}: {} questions of {} choices; {} + {} + {} tokens\n", report.shape.name, questions,
+        report.shape.choices, report.shape.examples, report.shape.context, report.shape.choice);
   row("each choice by itself", report.choice_by_choice);
   row("a question's choices together", report.question_by_question);
   row("all questions together", report.together);
-  fmt::print("  largest difference {:.1e} nats\n\n", report.largest_difference);
-  std::fflush(stdout);
+  print("  largest difference {:.1e} nats\n\n", report.largest_difference);
+  flush_output();
 }
 
 Json report_json(const EvaluateBenchReport& report) {
@@ -50,7 +51,7 @@ Status bench_evaluate(const EvaluateArguments& arguments) {
       print_report(report, arguments.options.questions);
     }
   }
-  if (arguments.json) fmt::print("{}\n", to_text(json, {.indent = 2}));
+  if (arguments.json) print("{}\n", to_text(json, {.indent = 2}));
   return {};
 }
 

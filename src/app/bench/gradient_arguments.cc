@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "app/terminal/standard_output.h"
 #include "app/world/node_world.h"
 
 namespace templar {
@@ -30,18 +31,17 @@ Result<RunSpec> spec_of(const GradientArguments& arguments) {
 
 void print_gradient_head(int64_t parameters, const MemcpySeconds& memcpy, int threads, int rounds) {
   const double bytes = static_cast<double>(parameters) * sizeof(float);
-  fmt::print("{:.1f} M parameters, {} thread{}, best of {}\n", static_cast<double>(parameters) / 1e6, threads,
-             threads == 1 ? "" : "s", rounds);
-  fmt::print("memcpy of the same bytes: {:.1f} ms in one call ({:.1f} GB/s), {:.1f} ms by all threads\n\n",
-             memcpy.one_call * 1e3, bytes / memcpy.one_call / 1e9, memcpy.team * 1e3);
-  fmt::print("  {:<44} {:>12} {:>7} {:>7} {:>9}\n", "", "time", "/memcpy", "/team", "M par./s");
+  print("{:.1f} M parameters, {} thread{}, best of {}\n", static_cast<double>(parameters) / 1e6, threads,
+        threads == 1 ? "" : "s", rounds);
+  print("memcpy of the same bytes: {:.1f} ms in one call ({:.1f} GB/s), {:.1f} ms by all threads\n\n",
+        memcpy.one_call * 1e3, bytes / memcpy.one_call / 1e9, memcpy.team * 1e3);
+  print("  {:<44} {:>12} {:>7} {:>7} {:>9}\n", "", "time", "/memcpy", "/team", "M par./s");
 }
 
 void print_gradient_row(const std::string& what, double seconds, const MemcpySeconds& memcpy,
                         int64_t parameters) {
-  fmt::print("  {:<44} {:>9.1f} ms {:>7.2f} {:>7.2f} {:>9.0f}\n", what, seconds * 1e3,
-             seconds / memcpy.one_call, seconds / memcpy.team,
-             static_cast<double>(parameters) / seconds / 1e6);
+  print("  {:<44} {:>9.1f} ms {:>7.2f} {:>7.2f} {:>9.0f}\n", what, seconds * 1e3, seconds / memcpy.one_call,
+        seconds / memcpy.team, static_cast<double>(parameters) / seconds / 1e6);
 }
 
 }  // namespace templar

@@ -3,6 +3,8 @@
 
 #include "app/bench/bench_verbs.h"
 #include "app/bench/measure/measure_metrics.h"
+#include "app/terminal/standard_output.h"
+#include "app/terminal/stop_signal.h"
 #include "base/json/json.h"
 
 namespace templar {
@@ -15,16 +17,16 @@ struct MetricsArguments {
 
 void print_report(const MetricsBenchReport& report) {
   const auto row = [](const char* what, const CallCost& cost) {
-    fmt::print("  {:<44} {:>9.3f} {:>9.3f} {:>9.3f} {:>10.1f}\n", what, cost.median * 1e6, cost.p99 * 1e6,
-               cost.p999 * 1e6, cost.max * 1e6);
+    print("  {:<44} {:>9.3f} {:>9.3f} {:>9.3f} {:>10.1f}\n", what, cost.median * 1e6, cost.p99 * 1e6,
+          cost.p999 * 1e6, cost.max * 1e6);
   };
-  fmt::print("{}: {} points at {:.0f} a second\n", report.outputs, report.points, report.logged_per_second);
-  fmt::print("  {:<44} {:>9} {:>9} {:>9} {:>10}\n", "microseconds", "median", "p99", "p99.9", "max");
+  print("{}: {} points at {:.0f} a second\n", report.outputs, report.points, report.logged_per_second);
+  print("  {:<44} {:>9} {:>9} {:>9} {:>10}\n", "microseconds", "median", "p99", "p99.9", "max");
   row("two clock readings, nothing between", report.empty);
   row("log of a measurement", report.call);
   row("making a measurement of 7 fields, and log", report.build_and_call);
-  fmt::print("  dropped {}; {} calls came over 1 ms late; other threads used {:.0f} % of a core\n\n",
-             report.dropped, report.late_calls, report.cpu_share * 100);
+  print("  dropped {}; {} calls came over 1 ms late; other threads used {:.0f} % of a core\n\n",
+        report.dropped, report.late_calls, report.cpu_share * 100);
 }
 
 Json cost_json(const CallCost& cost) {
@@ -45,6 +47,7 @@ Json report_json(const MetricsBenchReport& report) {
 }
 
 Status bench_metrics(const MetricsArguments& arguments) {
+  catch_stop_signals();  // what it has made on the disk goes away
   TRY_ASSIGN(const std::vector<MetricsBenchReport> reports, run_metrics_bench(arguments.options));
   JsonList json;
   for (const MetricsBenchReport& report : reports) {
@@ -54,7 +57,7 @@ Status bench_metrics(const MetricsArguments& arguments) {
       print_report(report);
     }
   }
-  if (arguments.json) fmt::print("{}\n", to_text(json, {.indent = 2}));
+  if (arguments.json) print("{}\n", to_text(json, {.indent = 2}));
   return {};
 }
 

@@ -27,6 +27,14 @@ TEST(BenchMetrics, LogsAtTheRateThatIsAskedForAndLosesNothing) {
   EXPECT_EQ(logs.count("InfluxDB takes no measurements; they are kept for it"), 1u);
 }
 
+TEST(BenchMetrics, LogsACallOfEachKindHoweverShortItIs) {
+  const CapturedLogs logs;
+  const VerbOutcome outcome =
+      run_verb(add_bench_command, {"bench", "metrics", "--rate", "8", "--seconds", "0.05", "--json"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
+  EXPECT_EQ(parse_json(outcome.output).value().at(0).at("points"), 2);
+}
+
 TEST(BenchMetrics, SaysWhatIsWrongWithAServersAddress) {
   const VerbOutcome outcome =
       run_verb(add_bench_command, {"bench", "metrics", "--influx-url", "http://u:secret@host"});

@@ -5,6 +5,8 @@
 #include "app/bench/measure/bench_model.h"
 #include "app/bench/measure/bench_progress.h"
 #include "app/bench/measure/measure_rejoin.h"
+#include "app/terminal/standard_output.h"
+#include "app/terminal/stop_signal.h"
 #include "app/world/node_world.h"
 #include "base/json/json.h"
 
@@ -49,21 +51,21 @@ class WorkFolder {
 };
 
 void print_report(const RejoinBenchReport& report, const RejoinBenchOptions& options) {
-  fmt::print("{:.1f} M parameters, {} contributions of {:.2f} MB a window, {} thread{}, best of {}\n\n",
-             static_cast<double>(report.parameters) / 1e6, options.contributions,
-             static_cast<double>(report.contribution_bytes) / 1e6, options.threads,
-             options.threads == 1 ? "" : "s", options.rounds);
-  fmt::print("  {:>7} {:>11} {:>14} {:>12} {:>12} {:>7} {:>10}  {}\n", "windows", "load", "decode a window",
-             "step", "catch-up", "ratio", "memory", "root");
+  print("{:.1f} M parameters, {} contributions of {:.2f} MB a window, {} thread{}, best of {}\n\n",
+        static_cast<double>(report.parameters) / 1e6, options.contributions,
+        static_cast<double>(report.contribution_bytes) / 1e6, options.threads,
+        options.threads == 1 ? "" : "s", options.rounds);
+  print("  {:>7} {:>11} {:>14} {:>12} {:>12} {:>7} {:>10}  {}\n", "windows", "load", "decode a window",
+        "step", "catch-up", "ratio", "memory", "root");
   for (const RejoinPoint& point : report.points) {
     const auto windows = static_cast<double>(point.windows);
-    fmt::print("  {:>7} {:>8.1f} ms {:>12.1f} ms {:>9.1f} ms {:>9.1f} ms {:>7.2f} {:>7.1f} MB  {}\n",
-               point.windows, point.load_seconds * 1e3, point.decode_seconds / windows * 1e3,
-               point.step_seconds / windows * 1e3, point.catch_up_seconds * 1e3,
-               point.catch_up_seconds / point.expected_seconds(),
-               static_cast<double>(point.memory_bytes) / 1e6, point.in_sync ? "the leader's" : "ANOTHER");
+    print("  {:>7} {:>8.1f} ms {:>12.1f} ms {:>9.1f} ms {:>9.1f} ms {:>7.2f} {:>7.1f} MB  {}\n",
+          point.windows, point.load_seconds * 1e3, point.decode_seconds / windows * 1e3,
+          point.step_seconds / windows * 1e3, point.catch_up_seconds * 1e3,
+          point.catch_up_seconds / point.expected_seconds(), static_cast<double>(point.memory_bytes) / 1e6,
+          point.in_sync ? "the leader's" : "ANOTHER");
   }
-  fmt::print(
+  print(
       "\n  ratio: catch-up / (load + windows x (decode + step)), at most 1.2; below 1 where reading ahead "
       "hides\n  memory: the process' own while catching up, over what it had before with a model in it\n");
 }
@@ -89,6 +91,7 @@ std::string report_json(const RejoinBenchReport& report, const RejoinBenchOption
 }
 
 Status bench_rejoin(RejoinArguments& arguments) {
+  catch_stop_signals();  // what it has made on the disk goes away
   RejoinBenchOptions& options = arguments.options;
   TRY_ASSIGN(options.spec, preset_run_spec(arguments.spec));
   options.spec.model = bench_model(arguments.millions);
@@ -96,11 +99,11 @@ Status bench_rejoin(RejoinArguments& arguments) {
   TRY(apply_changes(options.spec, arguments.set));
   TRY_ASSIGN(const auto folder, WorkFolder::create(arguments.folder));
   options.folder = folder->path;
-  options.on_step = show_progress;
+  options.on_step = show_step;
   TRY_ASSIGN(const RejoinBenchReport report, run_rejoin_bench(options));
   end_progress();
   if (arguments.json) {
-    fmt::print("{}\n", report_json(report, options));
+    print("{}\n", report_json(report, options));
   } else {
     print_report(report, options);
   }

@@ -5,6 +5,7 @@
 
 #include "app/bench/bench_verbs.h"
 #include "app/bench/measure/measure_train.h"
+#include "app/terminal/standard_output.h"
 #include "app/world/device_option.h"
 #include "app/world/precision_option.h"
 #include "base/json/json.h"
@@ -18,19 +19,19 @@ struct TrainArguments {
 };
 
 void print_report(const TrainBenchReport& report, const TrainBenchOptions& options) {
-  fmt::print("{:.2f} M parameters, batch {} x {} tokens, {} threads, {}\n",
-             static_cast<double>(report.parameters) / 1e6, options.batch, options.sequence, options.threads,
-             name_of(report.precision));
+  print("{:.2f} M parameters, batch {} x {} tokens, {} threads, {}\n",
+        static_cast<double>(report.parameters) / 1e6, options.batch, options.sequence, options.threads,
+        name_of(report.precision));
   if (!report.card.empty()) {
-    fmt::print("{}, memory {:.2f} TB/s\n", report.card, report.copy_bytes_per_second / 1e12);
+    print("{}, memory {:.2f} TB/s\n", report.card, report.copy_bytes_per_second / 1e12);
   }
-  fmt::print("{:.0f} tokens/s, {:.1f} ms a step (median of {})\n", report.tokens_per_second,
-             report.seconds_a_step * 1e3, options.steps);
-  fmt::print("{:.1f} Gflop/s of matrix products, {:.0f} % of the {:.1f} Gflop/s that they reach alone\n\n",
-             report.flops_per_second / 1e9, report.share_of_peak() * 100, report.peak_flops_per_second / 1e9);
+  print("{:.0f} tokens/s, {:.1f} ms a step (median of {})\n", report.tokens_per_second,
+        report.seconds_a_step * 1e3, options.steps);
+  print("{:.1f} Gflop/s of matrix products, {:.0f} % of the {:.1f} Gflop/s that they reach alone\n\n",
+        report.flops_per_second / 1e9, report.share_of_peak() * 100, report.peak_flops_per_second / 1e9);
   for (const TrainBenchPhase& phase : report.phases) {
-    fmt::print("  {:<24} {:>8.2f} ms  {:>5.1f} %\n", phase.name, phase.seconds_a_step * 1e3,
-               100 * phase.seconds_a_step / report.seconds_a_step);
+    print("  {:<24} {:>8.2f} ms  {:>5.1f} %\n", phase.name, phase.seconds_a_step * 1e3,
+          100 * phase.seconds_a_step / report.seconds_a_step);
   }
 }
 
@@ -56,7 +57,7 @@ std::string report_json(const TrainBenchReport& report) {
 Status bench_train(const TrainArguments& arguments) {
   TRY_ASSIGN(const TrainBenchReport report, run_train_bench(arguments.options));
   if (arguments.json) {
-    fmt::print("{}\n", report_json(report));
+    print("{}\n", report_json(report));
   } else {
     print_report(report, arguments.options);
   }

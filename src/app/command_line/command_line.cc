@@ -14,10 +14,10 @@
 #include <type_traits>
 #include <utility>
 
+#include "app/terminal/standard_output.h"
 #include "app/terminal/stop_signal.h"
 #include "app/terminal/tell.h"
 #include "base/check.h"
-#include "base/log/secrets.h"
 
 namespace templar {
 namespace {
@@ -195,8 +195,9 @@ std::vector<std::string> arguments_of(const OptionTable& wanted, const OptionTab
 
 int exit_code_of(const std::function<Status()>& work) {
   const Status status = work();
+  if (const std::string reason = stop_reason(); !reason.empty()) tell(reason + "\n");
   if (!status) {
-    tell(fmt::format("error: {}\n", redact(status.error().message)));
+    tell_error(status.error().message);
     return stop_requested() ? kInterruptedExitCode : 1;
   }
   return stop_requested() ? kInterruptedExitCode : 0;
@@ -255,7 +256,8 @@ bool CommandLine::names_unknown_verb(const std::vector<std::string>& arguments) 
     if (found == verbs.end()) {
       std::vector<std::string> names;
       for (const CLI::App* verb : verbs) names.push_back(verb->get_name());
-      tell(fmt::format("{} has no verb '{}'; it has {}\n", path, argument, fmt::join(names, ", ")));
+      tell(fmt::format("{} has no verb '{}'; it has {}\n", path, presentable(argument),
+                       fmt::join(names, ", ")));
       return true;
     }
     level = *found;
@@ -276,8 +278,8 @@ int CommandLine::run(const std::vector<std::string>& arguments) {
     std::ostringstream help;  // asked for: standard output
     std::ostringstream complaint;
     const bool is_help = app_->exit(error, help, complaint) == 0;
-    tell(complaint.str());
-    fmt::print("{}", help.str());
+    tell(presentable(complaint.str()));
+    print_text(help.str());
     return is_help ? 0 : kUsageExitCode;
   }
   return exit_code_;

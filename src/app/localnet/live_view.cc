@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "app/terminal/standard_output.h"
 #include "core/run/parameter_layout.h"
 
 namespace templar {
@@ -37,8 +38,8 @@ std::string gathered_text(const RunWindow& row) {
 
 }  // namespace
 
-LiveView::LiveView(const LocalRun& run, std::FILE* out)
-    : run_(run), out_(out), parameter_bytes_(parameter_count(parameter_layout(run.spec.model)) * 4) {
+LiveView::LiveView(const LocalRun& run)
+    : run_(run), parameter_bytes_(parameter_count(parameter_layout(run.spec.model)) * 4) {
   for (const LocalNode& node : run.nodes) miners_ += node.role == NodeRole::kMiner ? 1 : 0;
 }
 
@@ -61,7 +62,7 @@ void LiveView::show(const RunView& known, bool all) {
     if (next_window_ % kWindowsBetweenTables == 0 && next_window_ < run_.windows) print_table(known);
   }
   if (all) print_table(known);
-  std::fflush(out_);
+  flush_output();
 }
 
 bool LiveView::is_complete(const RunView& known, int64_t window) const {
@@ -97,21 +98,21 @@ void LiveView::print_window(const RunView& known, int64_t window) {
   const std::string_view root = row.state_root();
   line += fmt::format("  root {} {}", root.empty() ? "?" : root.substr(0, 8),
                       row.differing().empty() ? "all agree" : "NODES DIFFER");
-  fmt::print(out_, "{}\n", line);
+  print("{}\n", line);
 }
 
 void LiveView::print_table(const RunView& known) const {
   std::vector<MinerJudgement> rows;
   for (const auto& [uid, newest] : known.newest_judgements()) rows.push_back(*newest.judgement);
   std::ranges::stable_sort(rows, std::greater<>(), &MinerJudgement::weight);
-  fmt::print(out_, "\n  {:>5} {:>8} {:>8} {:>8} {:>10} {:>10}  {}\n", "miner", "weight", "score", "rating",
-             "indicator", "gradient", "last window");
+  print("\n  {:>5} {:>8} {:>8} {:>8} {:>10} {:>10}  {}\n", "miner", "weight", "score", "rating", "indicator",
+        "gradient", "last window");
   for (const MinerJudgement& row : rows) {
-    fmt::print(out_, "  {:>5} {:>8.4f} {:>8.3f} {:>8.3f} {:>+10.3f} {:>+10.5f}  {}\n", row.uid,
-               row.weight.value_or(0), row.final_score.value_or(0), row.ordinal.value_or(0),
-               row.binary_average.value_or(0), row.gradient_score.value_or(0), row.verdict);
+    print("  {:>5} {:>8.4f} {:>8.3f} {:>8.3f} {:>+10.3f} {:>+10.5f}  {}\n", row.uid, row.weight.value_or(0),
+          row.final_score.value_or(0), row.ordinal.value_or(0), row.binary_average.value_or(0),
+          row.gradient_score.value_or(0), row.verdict);
   }
-  fmt::print(out_, "\n");
+  print("\n");
 }
 
 }  // namespace templar

@@ -13,7 +13,7 @@ namespace templar {
 
 class LiveView {
  public:
-  LiveView(const LocalRun& run, std::FILE* out);
+  explicit LiveView(const LocalRun& run);
 
   // Nothing is said of the windows that are already there.
   void skip_to_end(const RunView& known);
@@ -28,7 +28,6 @@ class LiveView {
   void print_table(const RunView& known) const;
 
   const LocalRun& run_;
-  std::FILE* out_;
   size_t miners_ = 0;
   int64_t parameter_bytes_ = 0;  // of the model in f32
   int64_t next_window_ = 0;      // the first that is not printed yet

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 #include <string_view>
 #include <system_error>
 
+#include "adapters/corpus/never_text.h"
 #include "adapters/shards/data_folder.h"
 #include "base/files/file.h"
 #include "base/files/file_writer.h"
@@ -173,6 +175,23 @@ Result<std::vector<fs::path>> remove_run(const fs::path& folder) {
   return kept;
 }
 
+// What is appended to is a log or lines of JSON: text. A database, a model, a picture would be broken by it.
+Status refuse_foreign_content(const fs::path& path) {
+  std::error_code unknown;
+  if (!fs::is_regular_file(path, unknown)) return {};
+  if (const auto why = why_never_text(path)) {
+    return fatal_error(
+        fmt::format("{}: {}, so nothing is appended to it; choose another place", path.string(), *why));
+  }
+  std::ifstream file(path, std::ios::binary);
+  std::array<char, 4096> begin{};
+  file.read(begin.data(), begin.size());
+  const std::string_view text(begin.data(), static_cast<size_t>(file.gcount()));
+  if (text.find('\0') == std::string_view::npos) return {};
+  return fatal_error(path.string() +
+                     ": is there already and is no text, so nothing is appended to it; choose another place");
+}
+
 Status refuse_own_file(const fs::path& path, WrittenAs written) {
   const fs::path real = resolved(path);
   for (fs::path folder = real.parent_path(); folder != folder.root_path(); folder = folder.parent_path()) {
@@ -186,6 +205,7 @@ Status refuse_own_file(const fs::path& path, WrittenAs written) {
     return fatal_error(fmt::format("{}: belongs to the {} in {}; choose another place", path.string(),
                                    is_runs ? "run" : "checkpoint or data set", folder.string()));
   }
+  if (written == WrittenAs::kWatching) return refuse_foreign_content(path);
   return {};
 }
 

@@ -36,7 +36,8 @@ enum class WrittenAs {
 };
 
 // Fails (fatal) where the path is a run's own file, or a checkpoint's or a data set's, however links lead
-// there: nothing else is to be written over these. The path need not exist.
+// there: nothing else is to be written over these. And where it is a file that is no text (a database, a
+// model), to which watching would append. The path need not exist.
 [[nodiscard]] Status refuse_own_file(const std::filesystem::path& path,
                                      WrittenAs written = WrittenAs::kResult);
 

@@ -155,6 +155,16 @@ TEST_F(RunFiles, AreNotWrittenOver) {
   EXPECT_FALSE(refuse_own_file(run_ / "ledger.db", WrittenAs::kWatching));
 }
 
+TEST_F(RunFiles, OfWatchingAreNotAppendedToWhatIsNoText) {
+  write_text(folder_ / "notes.db", std::string("SQLite format 3\0 mine", 21));
+  write_text(folder_ / "old.log", "a line\n");
+  EXPECT_TRUE(
+      fails(refuse_own_file(folder_ / "notes.db", WrittenAs::kWatching), ErrorKind::kFatal, "is no text"));
+  EXPECT_TRUE(refuse_own_file(folder_ / "old.log", WrittenAs::kWatching));
+  EXPECT_TRUE(refuse_own_file(folder_ / "new.log", WrittenAs::kWatching));
+  EXPECT_TRUE(refuse_own_file("/dev/null", WrittenAs::kWatching));
+}
+
 TEST_F(RunFiles, AreNotWhatLiesBelowAStrangersManifest) {
   write_text(folder_ / "project/manifest.json", "{}");
   write_text(folder_ / "project/models/run/metrics/localnet.jsonl", "");

@@ -1,5 +1,6 @@
 #include "app/terminal/progress_line.h"
 #include "app/terminal/tell.h"
+#include "app/terminal/terminal.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -20,17 +21,17 @@ std::string human_bytes(uint64_t bytes) {
   return value < 1e9 ? fmt::format("{:.1f} MB", value / 1e6) : fmt::format("{:.2f} GB", value / 1e9);
 }
 
-ProgressLine::ProgressLine() : next_seconds_(kQuietSeconds), is_terminal_(::isatty(STDERR_FILENO) == 1) {}
+ProgressLine::ProgressLine() : next_seconds_(kQuietSeconds), redraws_(terminal_at(STDERR_FILENO).redraws) {}
 
 ProgressLine::~ProgressLine() {
-  if (is_terminal_ && shown_) tell("\r\x1b[K");
+  if (redraws_ && shown_) tell("\r\x1b[K");
 }
 
 void ProgressLine::show(const std::function<std::string()>& text) {
   if (watch_.seconds() < next_seconds_) return;
-  next_seconds_ = watch_.seconds() + (is_terminal_ ? kTerminalSeconds : kLineSeconds);
+  next_seconds_ = watch_.seconds() + (redraws_ ? kTerminalSeconds : kLineSeconds);
   shown_ = true;
-  if (is_terminal_) {
+  if (redraws_) {
     tell(fmt::format("\r{}\x1b[K", text()));
   } else {
     tell(fmt::format("{}\n", text()));

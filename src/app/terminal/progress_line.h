@@ -25,7 +25,7 @@ class ProgressLine {
  private:
   Stopwatch watch_;
   double next_seconds_;
-  bool is_terminal_;
+  bool redraws_;
   bool shown_ = false;
 };
 

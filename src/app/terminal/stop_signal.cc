@@ -1,30 +1,89 @@
 #include "app/terminal/stop_signal.h"
 
 #include <unistd.h>
+
+#include <array>
 #include <csignal>
+#include <ctime>
 
 namespace templar {
 namespace {
 
-volatile std::sig_atomic_t stop_flag = 0;
+constexpr int64_t kSameRequestMs = 500;
 
-void on_signal(int) {
-  if (stop_flag != 0) _exit(kInterruptedExitCode);
-  stop_flag = 1;
+bool is_catching = false;
+volatile std::sig_atomic_t stop_flag = 0;  // the first signal's number
+volatile std::sig_atomic_t was_asked = 0;  // by Ctrl-C or SIGTERM
+int64_t asked_ms = 0;
+
+// May be called in a signal handler.
+int64_t monotonic_ms() {
+  struct timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
+}
+
+void on_signal(int signal) {
+  if (stop_flag == 0) stop_flag = signal;
+  if (signal != SIGINT && signal != SIGTERM) return;  // limits and hang-ups come again by themselves
+  if (was_asked == 0) {
+    asked_ms = monotonic_ms();
+    was_asked = 1;
+  } else if (monotonic_ms() - asked_ms > kSameRequestMs) {
+    ::_exit(kInterruptedExitCode);
+  }
+}
+
+bool is_ignored(int signal) {
+  struct sigaction action{};
+  return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 }  // namespace
 
+void survive_write_signals() {
+  std::signal(SIGXFSZ, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
 void catch_stop_signals() {
   struct sigaction action{};
   action.sa_handler = on_signal;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  static constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP, SIGXCPU, SIGUSR1, SIGUSR2};
+  // None interrupts another: the handler has them one after the other.
+  ::sigemptyset(&action.sa_mask);
+  for (const int signal : kSignals) ::sigaddset(&action.sa_mask, signal);
+  for (const int signal : kSignals) {
+    if (signal == SIGHUP && is_ignored(signal)) continue;
+    ::sigaction(signal, &action, nullptr);
+  }
+  is_catching = true;
 }
 
 bool stop_requested() {
   return stop_flag != 0;
+}
+
+bool request_stop(int signal) {
+  if (is_catching && stop_flag == 0) stop_flag = signal;
+  return is_catching;
+}
+
+std::string stop_reason() {
+  switch (stop_flag) {
+    case SIGTERM:
+      return "asked to end (SIGTERM)";
+    case SIGHUP:
+      return "the terminal is gone (SIGHUP)";
+    case SIGXCPU:
+      return "the limit of processor time is reached (SIGXCPU, `ulimit -t`)";
+    case SIGUSR1:
+      return "asked to end (SIGUSR1)";
+    case SIGUSR2:
+      return "asked to end (SIGUSR2)";
+    default:
+      return "";
+  }
 }
 
 }  // namespace templar

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/terminal/progress_line.h"
+#include "app/terminal/standard_output.h"
 #include "app/verbs/verbs.h"
 #include "app/world/checkpoint_places.h"
 #include "base/files/file.h"
@@ -36,9 +37,9 @@ uint64_t total_bytes(const CheckpointManifest& manifest) {
 }
 
 void print_report(const fs::path& folder, const CheckpointReport& report) {
-  fmt::print("{}\n", folder.string());
+  print("{}\n", folder.string());
   const auto line = [](bool ok, std::string_view name, const std::string& text) {
-    fmt::print("  {:<3}  {:<24}  {}\n", ok ? "OK" : "BAD", name, text);
+    print("  {:<3}  {:<24}  {}\n", ok ? "OK" : "BAD", name, text);
   };
   const std::string signer = report.manifest ? "signed by " + report.manifest->signer.hex() : "";
   line(!report.manifest_problem, kManifestName, report.manifest_problem.value_or(signer));
@@ -66,23 +67,23 @@ Status verify(const std::vector<std::string>& places, const std::string& leader_
     bad += report.ok() ? 0 : 1;
   }
   if (bad > 0) return fatal_error(fmt::format("{} of {} checkpoints BAD", bad, folders.size()));
-  fmt::print("{} of {} checkpoints OK\n", folders.size(), folders.size());
+  print("{} of {} checkpoints OK\n", folders.size(), folders.size());
   return {};
 }
 
 Status list(const std::vector<std::string>& places) {
   TRY_ASSIGN(const std::vector<fs::path> folders, find_all(places));
-  fmt::print("{:>10} {:>10} {:>12}  {:<8}  {:<8}  {:<8}  {}\n", "window", "outer step", "size", "run", "root",
-             "signer", "folder");
+  print("{:>10} {:>10} {:>12}  {:<8}  {:<8}  {:<8}  {}\n", "window", "outer step", "size", "run", "root",
+        "signer", "folder");
   for (const fs::path& folder : folders) {
     const auto manifest = read_manifest(checkpoint_in_folder(folder));
     if (!manifest) {
-      fmt::print("{:>10} {}: {}\n", "-", folder.string(), manifest.error().message);
+      print("{:>10} {}: {}\n", "-", folder.string(), manifest.error().message);
       continue;
     }
-    fmt::print("{:>10} {:>10} {:>12}  {}  {}  {}  {}\n", manifest->window, manifest->outer_step,
-               human_bytes(total_bytes(*manifest)), manifest->run_id.brief(), manifest->state_root.brief(),
-               manifest->signer.hex().substr(0, 8), folder.string());
+    print("{:>10} {:>10} {:>12}  {}  {}  {}  {}\n", manifest->window, manifest->outer_step,
+          human_bytes(total_bytes(*manifest)), manifest->run_id.brief(), manifest->state_root.brief(),
+          manifest->signer.hex().substr(0, 8), folder.string());
   }
   return {};
 }
@@ -91,8 +92,8 @@ Status print_model(const fs::path& folder) {
   TRY_ASSIGN(const Bytes text, read_file(folder / kRunSpecName, kMaxRunSpecBytes));
   TRY_ASSIGN(const RunSpec spec, parse_run_spec(as_text(text)));
   const ModelSpec& model = spec.model;
-  fmt::print("run name     {}\n", spec.name);
-  fmt::print(
+  print("run name     {}\n", spec.name);
+  print(
       "model        {} parameters: vocabulary {}, hidden {}, {} layers, {} heads ({} key-value), "
       "intermediate {}\n",
       parameter_count(parameter_layout(model)), model.vocab_size, model.hidden_size, model.num_hidden_layers,
@@ -102,18 +103,18 @@ Status print_model(const fs::path& folder) {
 
 Status show(const std::string& place) {
   TRY_ASSIGN(const CheckpointManifest manifest, read_manifest(checkpoint_in_folder(place)));
-  fmt::print("run          {}\n", manifest.run_id.hex());
-  fmt::print("window       {}, the first that starts from this model\n", manifest.window);
-  fmt::print("outer step   {}\n", manifest.outer_step);
-  fmt::print("began at     window {}\n", manifest.start_window);
-  fmt::print("state root   {}\n", manifest.state_root.hex());
-  fmt::print("signed by    {}\n", manifest.signer.hex());
+  print("run          {}\n", manifest.run_id.hex());
+  print("window       {}, the first that starts from this model\n", manifest.window);
+  print("outer step   {}\n", manifest.outer_step);
+  print("began at     window {}\n", manifest.start_window);
+  print("state root   {}\n", manifest.state_root.hex());
+  print("signed by    {}\n", manifest.signer.hex());
   TRY(print_model(place));
-  fmt::print("\n{:<32} {:>14}  BLAKE2b-256\n", "file", "bytes");
+  print("\n{:<32} {:>14}  BLAKE2b-256\n", "file", "bytes");
   for (const CheckpointFile& file : manifest.files) {
     const std::string hash = file.pieces.size() == 1 ? file.pieces[0].hex()
                                                      : fmt::format("{} pieces of 4 MiB", file.pieces.size());
-    fmt::print("{:<32} {:>14}  {}\n", file.name, file.size_bytes, hash);
+    print("{:<32} {:>14}  {}\n", file.name, file.size_bytes, hash);
   }
   return {};
 }
@@ -124,23 +125,22 @@ Result<bool> diff(const std::string& a, const std::string& b, bool all) {
   const CheckpointFiles files_b = checkpoint_in_folder(b);
   TRY_ASSIGN(const CheckpointDifference difference, compare_checkpoints(files_a, files_b));
   for (const auto* manifest : {&difference.a, &difference.b}) {
-    fmt::print("{}  run {}  window {:>6}  outer step {:>6}  state root {}\n",
-               manifest == &difference.a ? "a" : "b", manifest->run_id.brief(), manifest->window,
-               manifest->outer_step, manifest->state_root.brief());
+    print("{}  run {}  window {:>6}  outer step {:>6}  state root {}\n",
+          manifest == &difference.a ? "a" : "b", manifest->run_id.brief(), manifest->window,
+          manifest->outer_step, manifest->state_root.brief());
   }
-  fmt::print("\n{:<52} {:>12} {:>12} {:>12} {:>12}\n", "parameter", "values", "different", "largest",
-             "relative");
+  print("\n{:<52} {:>12} {:>12} {:>12} {:>12}\n", "parameter", "values", "different", "largest", "relative");
   size_t differing = 0;
   for (const ParameterDifference& parameter : difference.parameters) {
     differing += parameter.different > 0 ? 1 : 0;
     if (parameter.different == 0 && !all) continue;
-    fmt::print("{:<52} {:>12} {:>12} {:>12.4g} {:>12.4g}\n", parameter.name, parameter.values,
-               parameter.different, parameter.largest, parameter.relative);
+    print("{:<52} {:>12} {:>12} {:>12.4g} {:>12.4g}\n", parameter.name, parameter.values, parameter.different,
+          parameter.largest, parameter.relative);
   }
-  if (differing == 0) fmt::print("equal to the last bit\n");
+  if (differing == 0) print("equal to the last bit\n");
   if (differing > 0)
-    fmt::print("{} of {} parameters differ; ||b - a|| / ||a|| = {:.4g}\n", differing,
-               difference.parameters.size(), difference.relative);
+    print("{} of {} parameters differ; ||b - a|| / ||a|| = {:.4g}\n", differing, difference.parameters.size(),
+          difference.relative);
   return differing == 0;
 }
 

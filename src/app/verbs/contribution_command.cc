@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "app/terminal/standard_output.h"
 #include "app/verbs/verbs.h"
 #include "base/files/file.h"
 #include "core/protocol/contribution.h"
@@ -14,37 +15,34 @@ constexpr size_t kMaxContributionBytes = size_t{1} << 34;
 
 void print_header(const ContributionSummary& summary) {
   const ContributionHeader& header = summary.header;
-  fmt::print("contribution version {}, {} bytes\n", summary.version, summary.size_bytes);
-  fmt::print("  run              {}\n", header.run_id.hex());
-  fmt::print("  window           {}\n", header.window);
-  fmt::print("  uid              {}\n", header.uid);
-  fmt::print("  public key       {}\n", header.public_key.hex());
-  fmt::print("  state root       {}\n", header.state_root.hex());
-  fmt::print("  possession proof {}\n", header.possession_proof.hex());
-  fmt::print("  samples          {}, digest {}\n", header.samples.count, to_hex(header.samples.digest));
-  fmt::print("  inner steps      {}\n", header.inner_steps);
-  fmt::print("  codec            {}, {} bins{}\n", summary.codec_id, summary.bins,
-             summary.use_dct ? ", DCT" : "");
-  fmt::print("  content hash     {}  {}\n", summary.content_hash.hex(),
-             summary.hash_ok ? "fits" : "DOES NOT FIT");
-  fmt::print("  signature        {}\n", summary.signature_ok ? "good" : "BAD");
+  print("contribution version {}, {} bytes\n", summary.version, summary.size_bytes);
+  print("  run              {}\n", header.run_id.hex());
+  print("  window           {}\n", header.window);
+  print("  uid              {}\n", header.uid);
+  print("  public key       {}\n", header.public_key.hex());
+  print("  state root       {}\n", header.state_root.hex());
+  print("  possession proof {}\n", header.possession_proof.hex());
+  print("  samples          {}, digest {}\n", header.samples.count, to_hex(header.samples.digest));
+  print("  inner steps      {}\n", header.inner_steps);
+  print("  codec            {}, {} bins{}\n", summary.codec_id, summary.bins, summary.use_dct ? ", DCT" : "");
+  print("  content hash     {}  {}\n", summary.content_hash.hex(), summary.hash_ok ? "fits" : "DOES NOT FIT");
+  print("  signature        {}\n", summary.signature_ok ? "good" : "BAD");
 }
 
 void print_blocks(const ContributionSummary& summary) {
-  fmt::print("\n  {:>5} {:>9} {:>7} {:>6} {:>10} {:>12} {:>9}\n", "block", "chunks", "tile", "kept", "norm",
-             "bytes", "bits/value");
+  print("\n  {:>5} {:>9} {:>7} {:>6} {:>10} {:>12} {:>9}\n", "block", "chunks", "tile", "kept", "norm",
+        "bytes", "bits/value");
   int64_t kept = 0;
   for (size_t i = 0; i < summary.blocks.size(); ++i) {
     const BlockSummary& block = summary.blocks[i];
     const int64_t values = block.plan.kept_total();
     kept += values;
-    fmt::print("  {:>5} {:>9} {:>7} {:>6} {:>10.4g} {:>12} {:>9.2f}\n", i, block.plan.chunk_count(),
-               fmt::format("{}x{}", block.plan.tile_rows, block.plan.tile_columns), block.plan.kept,
-               block.norm, block.size_bytes,
-               8.0 * static_cast<double>(block.size_bytes) / static_cast<double>(values));
+    print("  {:>5} {:>9} {:>7} {:>6} {:>10.4g} {:>12} {:>9.2f}\n", i, block.plan.chunk_count(),
+          fmt::format("{}x{}", block.plan.tile_rows, block.plan.tile_columns), block.plan.kept, block.norm,
+          block.size_bytes, 8.0 * static_cast<double>(block.size_bytes) / static_cast<double>(values));
   }
-  fmt::print("  {} values in {} blocks, {:.2f} bits a value with all headers\n", kept, summary.blocks.size(),
-             8.0 * static_cast<double>(summary.size_bytes) / static_cast<double>(std::max<int64_t>(1, kept)));
+  print("  {} values in {} blocks, {:.2f} bits a value with all headers\n", kept, summary.blocks.size(),
+        8.0 * static_cast<double>(summary.size_bytes) / static_cast<double>(std::max<int64_t>(1, kept)));
 }
 
 Status inspect(const std::string& file) {

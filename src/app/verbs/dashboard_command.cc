@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <thread>
 
 #include "app/dashboard/dashboard_server.h"
+#include "app/terminal/standard_output.h"
 #include "app/terminal/stop_signal.h"
 #include "app/terminal/tell.h"
 #include "app/verbs/verbs.h"
@@ -25,6 +27,7 @@ struct DashboardArguments {
 void open_browser(const std::string& address) {
   const pid_t child = fork();
   if (child == 0) {
+    std::signal(SIGPIPE, SIG_DFL);  // as a program expects it
     execlp("xdg-open", "xdg-open", address.c_str(), static_cast<char*>(nullptr));
     _exit(127);
   }
@@ -38,8 +41,8 @@ Status serve(DashboardArguments& arguments) {
   arguments.options.page = dashboard_page();
   if (arguments.options.page.empty()) return fatal_error(kNoDashboardPage);
   TRY_ASSIGN(const auto server, DashboardServer::start(arguments.options));
-  fmt::print("{} is at {}\nCtrl-C ends it\n", arguments.options.folder.string(), server->address());
-  std::fflush(stdout);
+  print("{} is at {}\nCtrl-C ends it\n", arguments.options.folder.string(), server->address());
+  flush_output();
   if (arguments.open) open_browser(server->address());
   while (!stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(100));
   server->stop();

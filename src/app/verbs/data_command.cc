@@ -11,6 +11,7 @@
 #include "app/terminal/prepare_progress.h"
 #include "app/terminal/printable.h"
 #include "app/terminal/progress_line.h"
+#include "app/terminal/standard_output.h"
 #include "app/terminal/stop_signal.h"
 #include "app/terminal/tell.h"
 #include "app/verbs/verbs.h"
@@ -22,28 +23,28 @@ namespace {
 namespace fs = std::filesystem;
 
 void print_manifest(const DataManifest& manifest) {
-  fmt::print("source      {}\n", manifest.source);
-  fmt::print("text        {} in {} document{}\n", human_bytes(manifest.totals.text_bytes),
+  print("source      {}\n", manifest.source);
+  print("text        {} in {} document{}\n", human_bytes(manifest.totals.text_bytes),
              manifest.totals.documents, manifest.totals.documents == 1 ? "" : "s");
-  fmt::print("tokenizer   {}, {} tokens\n", manifest.tokenizer, manifest.vocab_size);
-  fmt::print("samples of  {} tokens\n", manifest.sequence_length);
+  print("tokenizer   {}, {} tokens\n", manifest.tokenizer, manifest.vocab_size);
+  print("samples of  {} tokens\n", manifest.sequence_length);
   uint64_t samples = 0;
   for (const ShardEntry& shard : manifest.shards) samples += shard.samples;
-  fmt::print("training    {} samples, {:.2f} M tokens, {} shard{}\n", samples,
-             static_cast<double>(manifest.totals.train_tokens) / 1e6, manifest.shards.size(),
-             manifest.shards.size() == 1 ? "" : "s");
+  print("training    {} samples, {:.2f} M tokens, {} shard{}\n", samples,
+        static_cast<double>(manifest.totals.train_tokens) / 1e6, manifest.shards.size(),
+        manifest.shards.size() == 1 ? "" : "s");
   if (manifest.heldout) {
-    fmt::print("held out    {} samples, {:.2f} M tokens\n", manifest.heldout->samples,
-               static_cast<double>(manifest.totals.heldout_tokens) / 1e6);
+    print("held out    {} samples, {:.2f} M tokens\n", manifest.heldout->samples,
+          static_cast<double>(manifest.totals.heldout_tokens) / 1e6);
   }
 }
 
 void print_left_out(const std::vector<LeftOut>& left_out) {
   constexpr size_t kMostShown = 12;
   for (const LeftOut& entry : left_out | std::views::take(kMostShown)) {
-    fmt::print("left out    {}: {}\n", printable(entry.path.string()), entry.reason);
+    print("left out    {}: {}\n", printable(entry.path.string()), entry.reason);
   }
-  if (left_out.size() > kMostShown) fmt::print("left out    {} more\n", left_out.size() - kMostShown);
+  if (left_out.size() > kMostShown) print("left out    {} more\n", left_out.size() - kMostShown);
 }
 
 Status run_prepare(const PrepareOptions& options) {
@@ -53,16 +54,16 @@ Status run_prepare(const PrepareOptions& options) {
   const Result<PrepareReport> report = prepare_with_progress(options);
   if (!report) return std::unexpected(report.error());
   print_manifest(report->manifest);
-  fmt::print("manifest    {}\n", report->manifest_hash.hex());
+  print("manifest    {}\n", report->manifest_hash.hex());
   print_left_out(report->left_out);
   if (const auto warning = tokenizer_warning(*report)) tell(fmt::format("warning: {}\n", *warning));
   if (const uint64_t held_out = report->manifest.heldout->samples; held_out < options.held_out_samples) {
     tell(fmt::format("warning: {} held-out samples instead of {}: they take at most a quarter of the text\n",
                      held_out, options.held_out_samples));
   }
-  if (report->bad_lines_skipped > 0) fmt::print("skipped     {} unusable lines\n", report->bad_lines_skipped);
-  if (report->tokens_dropped > 0) fmt::print("left over   {} tokens\n", report->tokens_dropped);
-  fmt::print("written     {} in {:.1f} s\n", options.out.string(), watch.seconds());
+  if (report->bad_lines_skipped > 0) print("skipped     {} unusable lines\n", report->bad_lines_skipped);
+  if (report->tokens_dropped > 0) print("left over   {} tokens\n", report->tokens_dropped);
+  print("written     {} in {:.1f} s\n", options.out.string(), watch.seconds());
   return {};
 }
 
@@ -70,7 +71,7 @@ std::string sample_text(const fs::path& folder, const ShardSource& source, std::
   if (source.manifest_hash()) {
     const auto tokenizer = open_data_tokenizer(folder);
     if (tokenizer) return printable((*tokenizer)->decode(sample));
-    tell(fmt::format("warning: {}\n", tokenizer.error().message));
+    tell(fmt::format("warning: {}\n", presentable(tokenizer.error().message)));
   }
   std::string ids;
   for (const uint32_t id : sample) ids += fmt::format("{} ", id);
@@ -97,14 +98,12 @@ Status run_show(const ShowOptions& options) {
   if (const auto hash = source->manifest_hash()) {
     TRY_ASSIGN(const DataManifest manifest, read_manifest(options.folder));
     print_manifest(manifest);
-    fmt::print("manifest    {}\n", hash->hex());
+    print("manifest    {}\n", hash->hex());
   } else {
-    fmt::print("no manifest; {} shards, samples of {} tokens\n", source->shard_count(),
-               source->sequence_length());
+    print("no manifest; {} shards, samples of {} tokens\n", source->shard_count(), source->sequence_length());
   }
-  fmt::print("\nshard {}, sample {}, id {:016x}:\n{}\n", options.shard, options.sample,
-             shard.sample_id(options.sample),
-             sample_text(options.folder, *source, shard.sample(options.sample)));
+  print("\nshard {}, sample {}, id {:016x}:\n{}\n", options.shard, options.sample,
+        shard.sample_id(options.sample), sample_text(options.folder, *source, shard.sample(options.sample)));
   return {};
 }
 
@@ -113,7 +112,7 @@ Status run_verify(const std::string& folder) {
   TRY(verify_data_folder(folder, [&](const std::string& file) {
     if (watch.seconds() > 2) tell(fmt::format("checking {}\n", file));
   }));
-  fmt::print("{}: every file is as the manifest says\n", folder);
+  print("{}: every file is as the manifest says\n", folder);
   return {};
 }
 

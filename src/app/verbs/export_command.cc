@@ -6,6 +6,7 @@
 
 #include "app/run/run_files.h"
 #include "app/terminal/progress_line.h"
+#include "app/terminal/standard_output.h"
 #include "app/terminal/stop_signal.h"
 #include "app/terminal/tell.h"
 #include "app/verbs/verbs.h"
@@ -78,7 +79,7 @@ Status run_export(const ExportOptions& options) {
   if (opened.manifest)
     which =
         fmt::format("window {}, state root {}; ", opened.manifest->window, opened.manifest->state_root.hex());
-  fmt::print("{} -> {}: {}{} parameters as {}\n", opened.folder.string(), options.out, which,
+  print("{} -> {}: {}{} parameters as {}\n", opened.folder.string(), options.out, which,
              parameter_count(parameter_layout(model.model)), name_of(type));
   return {};
 }

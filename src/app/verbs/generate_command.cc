@@ -10,7 +10,9 @@
 #include <thread>
 
 #include "app/terminal/printable.h"
+#include "app/terminal/standard_output.h"
 #include "app/terminal/stop_signal.h"
+#include "app/terminal/terminal.h"
 #include "app/terminal/text_stream.h"
 #include "app/verbs/verbs.h"
 #include "app/world/checkpoint_model.h"
@@ -48,34 +50,34 @@ class Printer {
     json_["tokens"] = JsonList();
   }
 
-  void print(const GeneratedToken& token) {
+  void write(const GeneratedToken& token) {
     if (options_.json) {
       json_["tokens"].push_back(JsonObject{{"id", token.id}, {"log_probability", token.log_probability}});
       ids_.push_back(token.id);
     } else if (options_.tokens) {
       const std::string text = tokenizer_.decode({&token.id, 1});
-      fmt::print("{:>8} {:>10.4f}  {}\n", token.id, token.log_probability, to_text(text));
+      print("{:>8} {:>10.4f}  {}\n", token.id, token.log_probability, to_text(text));
     } else {
-      print_text(stream_.append(token.id));
+      write_text(stream_.append(token.id));
     }
-    std::fflush(stdout);
+    flush_output();
   }
 
   void finish() {
     if (options_.json) {
       json_["text"] = tokenizer_.decode(ids_);
-      fmt::print("{}\n", to_text(json_));
+      print("{}\n", to_text(json_));
     } else if (!options_.tokens) {
-      print_text(stream_.finish() + "\n");
+      write_text(stream_.finish() + "\n");
     }
-    std::fflush(stdout);
+    flush_output();
   }
 
  private:
   // A terminal must not be commanded by what a model writes; a file gets the bytes as they are.
-  void print_text(const std::string& text) const {
+  void write_text(const std::string& text) const {
     const std::string shown = is_terminal_ ? printable(text) : text;
-    std::fwrite(shown.data(), 1, shown.size(), stdout);
+    print_text(shown);
   }
 
   const GenerateOptions& options_;
@@ -83,7 +85,7 @@ class Printer {
   TextStream stream_;
   Json json_;
   std::vector<uint32_t> ids_;
-  bool is_terminal_ = ::isatty(STDOUT_FILENO) == 1;
+  const bool is_terminal_ = terminal_at(STDOUT_FILENO).is_terminal;
 };
 
 std::string read_standard_input() {
@@ -119,7 +121,7 @@ Status run_generate(const GenerateOptions& options) {
   Printer printer(options, *tokenizer, prompt);
   TRY(engine->generate_each(prompt, options.generation, [&](const GeneratedToken& token) {
     if (token.id == tokenizer->separator_id() && !options.ignore_end) return false;
-    printer.print(token);
+    printer.write(token);
     return !stop_requested();
   }));
   printer.finish();
@@ -134,7 +136,7 @@ Status run_tokenize(const std::string& place, const std::string& file) {
   std::string_view rest = text;
   while (!rest.empty() && !stop_requested()) {
     const size_t end = std::min(rest.find('\n'), rest.size());
-    fmt::print("{}\n", to_text(tokenizer->encode(rest.substr(0, end))));
+    print("{}\n", to_text(tokenizer->encode(rest.substr(0, end))));
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   return {};

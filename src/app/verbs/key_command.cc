@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "app/terminal/standard_output.h"
 #include "app/verbs/verbs.h"
 #include "app/world/node_world.h"
 #include "base/files/file.h"
@@ -9,7 +10,7 @@ namespace {
 
 Status print_key(const std::filesystem::path& file) {
   TRY_ASSIGN(const KeyPair key, KeyPair::load(file));
-  fmt::print("public key {}\nbucket     {}\n", key.public_key().hex(), bucket_of(key.public_key()));
+  print("public key {}\nbucket     {}\n", key.public_key().hex(), bucket_of(key.public_key()));
   return {};
 }
 

@@ -1,5 +1,6 @@
 // `templar localnet`: a whole network on this machine.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -11,7 +12,9 @@
 #include "app/localnet/results.h"
 #include "app/run/run_follower.h"
 #include "app/terminal/printable.h"
+#include "app/terminal/standard_output.h"
 #include "app/terminal/stop_signal.h"
+#include "app/terminal/terminal.h"
 #include "app/verbs/verbs.h"
 #include "app/world/device_option.h"
 #include "app/world/node_options.h"
@@ -31,12 +34,12 @@ void introduce(const LocalRun& run, const LocalnetOptions& options) {
   const std::string rule = spec.algorithm == Algorithm::kDemo
                                ? "DeMo, one gradient"
                                : fmt::format("SparseLoCo, {} inner steps", spec.inner.steps);
-  fmt::print("{} run {} in {}: {} miners, 1 validator, 1 evaluator, {}\n", run.resumed ? "resuming" : "new",
-             run_id(spec).brief(), run.folder.string(), options.miners,
-             options.processes ? "a process each" : "in one process");
-  fmt::print("model {}: {:.2f} M parameters; {} a window; {} windows\n\n", spec.name,
-             static_cast<double>(parameter_count(parameter_layout(spec.model))) / 1e6, rule, run.windows);
-  std::fflush(stdout);
+  print("{} run {} in {}: {} miners, 1 validator, 1 evaluator, {}\n", run.resumed ? "resuming" : "new",
+        run_id(spec).brief(), run.folder.string(), options.miners,
+        options.processes ? "a process each" : "in one process");
+  print("model {}: {:.2f} M parameters; {} a window; {} windows\n\n", spec.name,
+        static_cast<double>(parameter_count(parameter_layout(spec.model))) / 1e6, rule, run.windows);
+  flush_output();
 }
 
 // The log goes to a file, so that the live view stays readable; warnings and errors are shown as well.
@@ -45,8 +48,10 @@ Result<std::shared_ptr<Watch>> open_watch(const LocalRun& run, const WatchOption
   TRY_ASSIGN(LogSink file, file_log_sink({.path = run.path("logs") / "localnet.log", .format = format}));
   const std::filesystem::path state = run.path("state") / "localnet";
   TRY(make_folder(state));
-  return Watch::open(options, state,
-                     all_log_sinks({std::move(file), stderr_log_sink({.lowest = LogLevel::kWarning})}));
+  return Watch::open(
+      options, state,
+      all_log_sinks({std::move(file), stderr_log_sink({.lowest = LogLevel::kWarning,
+                                                       .colours = terminal_at(STDERR_FILENO).colours})}));
 }
 
 // All windows are there, and all that is measured at the last one.
@@ -58,10 +63,10 @@ bool is_finished(const LocalRun& run, const RunKnowledge& known, const LocalnetO
 }
 
 void say_end(const LocalRun& run, const RunView& known) {
-  fmt::print("\n{}", summary_json(run, known));
-  fmt::print("\nmodel     {}\ncurve     {}\ntext      {}\nsummary   {}\nmetrics   {}\n",
-             run.path("model").string(), run.path("loss.svg").string(), run.path("sample.txt").string(),
-             run.path("summary.json").string(), run.path("metrics").string());
+  print("\n{}", summary_json(run, known));
+  print("\nmodel     {}\ncurve     {}\ntext      {}\nsummary   {}\nmetrics   {}\n",
+        run.path("model").string(), run.path("loss.svg").string(), run.path("sample.txt").string(),
+        run.path("summary.json").string(), run.path("metrics").string());
 }
 
 // The page that shows this run, on threads of its own until the call ends; nothing if it was not asked for.
@@ -72,9 +77,9 @@ Result<std::unique_ptr<DashboardServer>> serve_dashboard(const LocalRun& run,
   auto server = DashboardServer::start(
       {.folder = run.folder, .port = options.dashboard_port, .page = dashboard_page()});
   if (!server) return annotate(std::move(server).error(), "--dashboard");
-  fmt::print("dashboard {} while it trains; afterwards: templar dashboard {}\n\n", (*server)->address(),
-             run.folder.string());
-  std::fflush(stdout);
+  print("dashboard {} while it trains; afterwards: templar dashboard {}\n\n", (*server)->address(),
+        run.folder.string());
+  flush_output();
   return server;
 }
 
@@ -95,8 +100,8 @@ WatchOptions watch_of_each_node(WatchOptions watch, size_t nodes) {
 Status run_localnet(LocalnetOptions options) {
   const Stopwatch total;
   TRY_ASSIGN(LocalRun run, open_local_run(options, [](const std::string& line) {
-               fmt::print("{}\n", line);
-               std::fflush(stdout);
+               print("{}\n", line);
+               flush_output();
              }));
   options.watch = watch_of_each_node(options.watch, run.nodes.size());
   TRY_ASSIGN(const std::shared_ptr<Watch> watch, open_watch(run, options.watch));
@@ -110,7 +115,7 @@ Status run_localnet(LocalnetOptions options) {
   follower.poll_all();
   const RunView& known = follower.knowledge().view;
   if (is_finished(run, follower.knowledge(), options)) {
-    fmt::print(
+    print(
         "trained for {} windows already, nothing is left to do: give more --windows to go on, or --fresh to "
         "begin anew\n",
         known.last_window() + 1);
@@ -124,7 +129,7 @@ Status run_localnet(LocalnetOptions options) {
   write(*metrics, "localnet_begin",
         {{"windows", run.windows}, {"miners", static_cast<int64_t>(options.miners)}});
   TRY_ASSIGN(const auto dashboard, serve_dashboard(run, options));
-  LiveView view(run, stdout);
+  LiveView view(run);
   view.skip_to_end(known);
   const Stopwatch training;
   const auto tick = [&] {
@@ -140,12 +145,12 @@ Status run_localnet(LocalnetOptions options) {
   follower.poll_all();
   if (!outcome) return outcome;
   if (stop_requested()) {
-    fmt::print("\nstopped; the same command resumes the run\n");
+    print("\nstopped; the same command resumes the run\n");
     return {};
   }
   view.show(known, true);
   TRY_ASSIGN(const std::string text, write_results(run, known));
-  fmt::print("{}\n", printable(text));
+  print("{}\n", printable(text));
   say_end(run, known);
   if (!known.roots_agree()) return fatal_error("the nodes' state roots differ: see the windows marked above");
   return {};

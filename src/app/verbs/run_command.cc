@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "app/terminal/standard_output.h"
 #include "app/verbs/verbs.h"
 #include "app/world/device_option.h"
 #include "app/world/node_memory.h"
@@ -16,15 +17,15 @@ namespace {
 
 void print_fields() {
   for (const FieldDocumentation& field : run_spec_fields()) {
-    fmt::print("{}{}\n    {}{}\n    {}\n", field.path, field.optional ? " (may be left out)" : "", field.type,
-               field.range.empty() ? "" : ", " + field.range, field.effect);
+    print("{}{}\n    {}{}\n    {}\n", field.path, field.optional ? " (may be left out)" : "", field.type,
+          field.range.empty() ? "" : ", " + field.range, field.effect);
   }
 }
 
 Status print_spec(const std::string& source, const std::vector<std::string>& changes) {
   TRY_ASSIGN(RunSpec spec, load_run_spec(source));
   TRY(apply_changes(spec, changes));
-  fmt::print("{}", pretty_json(spec));
+  print("{}", pretty_json(spec));
   return {};
 }
 
@@ -36,11 +37,11 @@ struct MemoryArguments {
 };
 
 void print_memory(std::string_view title, const EngineMemory& memory, double parameters) {
-  fmt::print("  {}\n", title);
+  print("  {}\n", title);
   constexpr double kMib = 1024.0 * 1024.0;
   const auto line = [&](std::string_view what, int64_t bytes) {
     const auto count = static_cast<double>(bytes);
-    fmt::print("  {:>12.1f} MiB {:>8.2f} bytes a parameter  {}\n", count / kMib, count / parameters, what);
+    print("  {:>12.1f} MiB {:>8.2f} bytes a parameter  {}\n", count / kMib, count / parameters, what);
   };
   for (const MemoryEntry& entry : memory.entries) line(entry.what, entry.bytes);
   line("in all", memory.total());
@@ -52,12 +53,12 @@ Status print_node_memory(MemoryArguments arguments) {
   arguments.engine.micro_batch = std::min(arguments.engine.micro_batch, spec.inner.batch_size);
   TRY(check_engine(spec.model, spec.inner, arguments.engine));
   const int64_t parameters = parameter_count(parameter_layout(spec.model));
-  fmt::print("{} parameters; micro-batches of {} sequences of {} tokens, {}, {} threads{}\n", parameters,
-             arguments.engine.micro_batch, spec.inner.sequence_length, name_of(arguments.engine.precision),
-             arguments.engine.threads, arguments.engine.recompute_layers ? ", layers recomputed" : "");
+  print("{} parameters; micro-batches of {} sequences of {} tokens, {}, {} threads{}\n", parameters,
+        arguments.engine.micro_batch, spec.inner.sequence_length, name_of(arguments.engine.precision),
+        arguments.engine.threads, arguments.engine.recompute_layers ? ", layers recomputed" : "");
   for (const NodeRole role : {NodeRole::kMiner, NodeRole::kValidator, NodeRole::kEvaluator}) {
     const NodeMemory memory = node_memory(spec, role, arguments.engine, arguments.card.has_value());
-    fmt::print("\n{}\n", name_of(role));
+    print("\n{}\n", name_of(role));
     print_memory(arguments.card ? "engine, on the card" : "engine", memory.engine,
                  static_cast<double>(parameters));
     if (!memory.beside.entries.empty())
@@ -68,8 +69,8 @@ Status print_node_memory(MemoryArguments arguments) {
 
 Status check_spec(const std::string& source) {
   TRY_ASSIGN(const RunSpec spec, load_run_spec(source));
-  fmt::print("{}: valid\nrun id     {}\nparameters {}\n", source, run_id(spec).hex(),
-             parameter_count(parameter_layout(spec.model)));
+  print("{}: valid\nrun id     {}\nparameters {}\n", source, run_id(spec).hex(),
+        parameter_count(parameter_layout(spec.model)));
   return {};
 }
 

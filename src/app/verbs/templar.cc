@@ -1,15 +1,14 @@
 #include "app/verbs/templar.h"
 
-#include <fmt/format.h>
+#include <execinfo.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstdio>
 #include <exception>
 #include <new>
 #include <string>
-#include <system_error>
 
+#include "app/terminal/standard_output.h"
+#include "app/terminal/stop_signal.h"
 #include "app/terminal/tell.h"
 #include "app/verbs/verbs.h"
 
@@ -23,34 +22,43 @@ constexpr const char* kDescription =
 
 constexpr int kFailureExitCode = 1;
 
+constexpr const char* kOutOfMemory = "error: out of memory\n";
+
+// Says what the exception is that is being handled. Asks for no memory where there may be none.
+void tell_current_exception() {
+  try {
+    throw;
+  } catch (const std::bad_alloc&) {
+    tell(kOutOfMemory);
+  } catch (const std::exception& failure) {
+    tell_error(failure.what());
+  }
+}
+
 // What std::terminate is called for: an exception that nobody caught, on whatever thread.
 [[noreturn]] void end_with_reason() {
-  std::string reason = "an exception that nobody caught";
-  if (const std::exception_ptr current = std::current_exception()) {
-    try {
-      std::rethrow_exception(current);
-    } catch (const std::exception& failure) {
-      reason = failure.what();
-    }
+  try {
+    if (std::current_exception()) tell_current_exception();
+  } catch (const std::exception&) {  // telling it took memory, too
+    tell(kOutOfMemory);
   }
-  tell(fmt::format("error: {}\n", reason));
   ::_exit(kFailureExitCode);
 }
 
-// What could not be written is missing in what somebody goes on with.
-int after_output(int exit_code) {
-  const bool flushed = std::fflush(stdout) == 0;
-  const int failure = errno;
-  if (flushed && std::ferror(stdout) == 0) return exit_code;
-  tell(fmt::format("error: standard output: {}\n",
-                   flushed ? "not all could be written" : std::generic_category().message(failure)));
-  return exit_code == 0 ? kFailureExitCode : exit_code;
+// The C library loads what it unwinds threads with when it first needs it, and aborts where there is no
+// memory left for that: it does so now.
+void load_unwinder() {
+  void* frame = nullptr;
+  (void)::backtrace(&frame, 1);
 }
 
 }  // namespace
 
 int run_templar(int argc, char** argv) {
   std::set_terminate(end_with_reason);
+  open_standard_streams();
+  survive_write_signals();
+  load_unwinder();
   CommandLine command_line("templar", kDescription, TEMPLAR_VERSION);
   const Verb program = command_line.root();
   add_localnet_command(program);
@@ -66,11 +74,9 @@ int run_templar(int argc, char** argv) {
   add_top_command(program);
   add_bench_command(program);
   try {
-    return after_output(command_line.run({argv + 1, argv + argc}));
-  } catch (const std::bad_alloc&) {
-    tell("error: out of memory\n");
-  } catch (const std::exception& failure) {
-    tell(fmt::format("error: {}\n", failure.what()));
+    return exit_code_after_output(command_line.run({argv + 1, argv + argc}));
+  } catch (const std::exception&) {
+    tell_current_exception();
   }
   return kFailureExitCode;
 }

@@ -1,6 +1,5 @@
 // `templar top`: what goes on in a run, in a terminal.
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -9,7 +8,9 @@
 #include <thread>
 
 #include "app/run/top_view.h"
+#include "app/terminal/standard_output.h"
 #include "app/terminal/stop_signal.h"
+#include "app/terminal/terminal.h"
 #include "app/verbs/verbs.h"
 #include "base/clock.h"
 
@@ -24,24 +25,17 @@ struct TopOptions {
   bool once = false;
 };
 
-TerminalSize terminal_size() {
-  TerminalSize size;
-  struct winsize window{};
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0 && window.ws_row > 0) {
-    size.columns = window.ws_col;
-    size.rows = window.ws_row;
-  }
-  size.colours = ::isatty(STDOUT_FILENO) == 1;
-  return size;
+TerminalSize size_of(const Terminal& terminal) {
+  return {.columns = terminal.columns, .rows = terminal.rows, .colours = terminal.colours};
 }
 
 // The terminal's other screen, so that what was there before is there again afterwards.
 class OtherScreen {
  public:
-  OtherScreen() { fmt::print("\x1b[?1049h\x1b[?25l"); }
+  OtherScreen() { print("\x1b[?1049h\x1b[?25l"); }
   ~OtherScreen() {
-    fmt::print("\x1b[?25h\x1b[?1049l");
-    std::fflush(stdout);
+    print("\x1b[?25h\x1b[?1049l");
+    flush_output();
   }
   OtherScreen(const OtherScreen&) = delete;
   OtherScreen& operator=(const OtherScreen&) = delete;
@@ -52,8 +46,8 @@ class OtherScreen {
       if (character == '\n') lines += "\x1b[K";
       lines += character == '\n' ? std::string("\r\n") : std::string(1, character);
     }
-    fmt::print("{}\x1b[J", lines);
-    std::fflush(stdout);
+    print("{}\x1b[J", lines);
+    flush_output();
   }
 };
 
@@ -63,16 +57,16 @@ Status show_run(const TopOptions& options) {
     follower.poll_all();
     return top_picture(follower.knowledge(), SystemClock().now_ms(), size);
   };
-  const TerminalSize size = terminal_size();
-  if (options.once || !size.colours) {
-    fmt::print("{}\n", picture(size));
+  const Terminal terminal = terminal_at(STDOUT_FILENO);
+  if (options.once || !terminal.redraws) {
+    print("{}\n", picture(size_of(terminal)));
     return {};
   }
   catch_stop_signals();
   const OtherScreen screen;
   const Stopwatch watch;
   for (int64_t frame = 0; !stop_requested(); ++frame) {
-    OtherScreen::show(picture(terminal_size()));
+    OtherScreen::show(picture(size_of(terminal_at(STDOUT_FILENO))));
     // In short naps, so that Ctrl-C ends it at once.
     while (!stop_requested() && watch.seconds() < static_cast<double>(frame + 1) * options.interval_seconds) {
       std::this_thread::sleep_for(std::chrono::milliseconds(50));

@@ -92,7 +92,7 @@ Result<NewestCheckpoint> open_newest_checkpoint(const fs::path& place, const Exp
     if (manifest) {
       by_window.emplace_back(manifest->window, folder);
     } else {
-      tell(fmt::format("skipped: {}\n", manifest.error().message));
+      tell(fmt::format("skipped: {}\n", presentable(manifest.error().message)));
     }
   }
   std::ranges::sort(by_window, std::greater());
@@ -100,7 +100,7 @@ Result<NewestCheckpoint> open_newest_checkpoint(const fs::path& place, const Exp
     auto opened = open_checkpoint(checkpoint_in_folder(folder), progress);
     if (opened) return NewestCheckpoint{folder, std::move(*opened)};
     if (opened.error().kind != ErrorKind::kSkip) return std::unexpected(std::move(opened).error());
-    tell(fmt::format("skipped: {}\n", opened.error().message));
+    tell(fmt::format("skipped: {}\n", presentable(opened.error().message)));
   }
   return fatal_error(place.string() + ": no whole checkpoint");
 }

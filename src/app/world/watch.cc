@@ -1,6 +1,7 @@
 #include "app/world/watch.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -13,6 +14,7 @@
 #include "adapters/metrics_logger/metrics_logger.h"
 #include "adapters/prometheus/prometheus_exporter.h"
 #include "app/run/run_files.h"
+#include "app/terminal/terminal.h"
 #include "base/files/file.h"
 #include "base/keys/secret_file.h"
 #include "base/log/log.h"
@@ -83,7 +85,8 @@ Status Watch::open_log(const WatchOptions& options, LogSink run_log) {
   TRY_ASSIGN(LogLevels levels, parse_log_levels(options.log_levels));
   TRY_ASSIGN(const LogFormat format, parse_log_format(options.log_format));
   std::vector<LogSink> sinks;
-  sinks.push_back(run_log ? std::move(run_log) : stderr_log_sink({.format = format}));
+  const bool colours = terminal_at(STDERR_FILENO).colours;
+  sinks.push_back(run_log ? std::move(run_log) : stderr_log_sink({.format = format, .colours = colours}));
   if (!options.log_file.empty()) {
     TRY(refuse_own_file(options.log_file, WrittenAs::kWatching));
     TRY(make_folder(options.log_file.parent_path()));

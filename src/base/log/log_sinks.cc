@@ -99,8 +99,9 @@ class RotatingFile {
 }  // namespace
 
 LogSink stderr_log_sink(StderrLogOptions options) {
-  auto logger =
-      std::make_shared<spdlog::logger>("templar", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>(
+      "templar", std::make_shared<spdlog::sinks::stderr_color_sink_mt>(
+                     options.colours ? spdlog::color_mode::always : spdlog::color_mode::never));
   logger->set_level(spdlog::level::trace);
   logger->set_pattern(options.format == LogFormat::kJson ? "%v" : "%H:%M:%S.%e %^%L%$ %v");
   return [logger, options](const LogEvent& event) {

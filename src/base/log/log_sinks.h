@@ -15,8 +15,9 @@ namespace templar {
 struct StderrLogOptions {
   LogFormat format = LogFormat::kText;
   LogLevel lowest = LogLevel::kDebug;  // events below are left out here
+  bool colours = false;
 };
-// Text is shorter than in files, with local time, and coloured on a terminal.
+// Text is shorter than in files, with local time.
 [[nodiscard]] LogSink stderr_log_sink(StderrLogOptions options = {});
 
 struct FileLogOptions {

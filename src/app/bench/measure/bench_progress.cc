@@ -1,5 +1,7 @@
 #include "app/bench/measure/bench_progress.h"
+#include "app/terminal/stop_signal.h"
 #include "app/terminal/tell.h"
+#include "app/terminal/terminal.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -9,7 +11,7 @@
 namespace templar {
 
 void show_progress(const std::string& what) {
-  if (isatty(STDERR_FILENO) != 0) {
+  if (terminal_at(STDERR_FILENO).redraws) {
     tell(fmt::format("\r\033[K{}", what));
   } else {
     tell(fmt::format("{}\n", what));
@@ -17,7 +19,13 @@ void show_progress(const std::string& what) {
 }
 
 void end_progress() {
-  if (isatty(STDERR_FILENO) != 0) tell("\r\033[K");
+  if (terminal_at(STDERR_FILENO).redraws) tell("\r\033[K");
+}
+
+Status show_step(const std::string& what) {
+  if (stop_requested()) return fatal_error("stopped before it was measured: " + what);
+  show_progress(what);
+  return {};
 }
 
 }  // namespace templar

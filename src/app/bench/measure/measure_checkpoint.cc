@@ -82,7 +82,7 @@ class CheckpointBench {
   [[nodiscard]] Result<CheckpointBenchReport> run() {
     // One set of parameters is the model from here on; what the second was needed for is over.
     for (int round = 0; round < options_.rounds; ++round) {
-      say(fmt::format("round {} of {}: copying in memory", round + 1, options_.rounds));
+      TRY(say(fmt::format("round {} of {}: copying in memory", round + 1, options_.rounds)));
       take_best(report_.memcpy, time_memcpy(parameters(), gradient_.error_feedback.spans(), team_));
       measure_pause();
     }
@@ -93,8 +93,8 @@ class CheckpointBench {
   }
 
  private:
-  void say(const std::string& what) const {
-    if (options_.on_step) options_.on_step(what);
+  [[nodiscard]] Status say(const std::string& what) const {
+    return options_.on_step ? options_.on_step(what) : Status();
   }
   [[nodiscard]] ConstParameterSpans parameters() const {
     return std::as_const(gradient_).pseudo_gradient.spans();
@@ -113,22 +113,22 @@ class CheckpointBench {
   [[nodiscard]] Status measure_disk(int round) {
     copy_.reset();
     const auto step = [&](const char* what) {
-      say(fmt::format("round {} of {}: {}", round + 1, options_.rounds, what));
+      return say(fmt::format("round {} of {}: {}", round + 1, options_.rounds, what));
     };
     const fs::path raw = options_.folder / "raw";
-    step("writing to the disk");
+    TRY(step("writing to the disk"));
     TRY_ASSIGN(const double write_seconds, time_disk_write(raw, parameters()));
     take_best(report_.disk_write_seconds, write_seconds);
-    step("reading from the disk");
+    TRY(step("reading from the disk"));
     TRY_ASSIGN(const double read_seconds, time_disk_read(raw));
     take_best(report_.disk_read_seconds, read_seconds);
     std::error_code ignored;  // the folder goes away as a whole
     fs::remove(raw, ignored);
-    step("saving");
+    TRY(step("saving"));
     TRY(measure_save());
-    step("loading");
+    TRY(step("loading"));
     TRY(measure_load());
-    step("copying a checkpoint");
+    TRY(step("copying a checkpoint"));
     return measure_copy();
   }
 

@@ -19,7 +19,8 @@ struct CheckpointBenchOptions {
   uint64_t shard_bytes = 0;
   int threads = 2;
   int rounds = 3;
-  std::function<void(const std::string& what)> on_step;  // may be empty
+  // Called before each step; what it fails with ends the measurement. May be empty.
+  std::function<Status(const std::string& what)> on_step;
 };
 
 // Seconds: the best of all rounds.

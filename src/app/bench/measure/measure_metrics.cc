@@ -12,6 +12,7 @@
 #include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
 #include "adapters/metrics_logger/metrics_logger.h"
 #include "app/bench/measure/bench_progress.h"
+#include "app/terminal/stop_signal.h"
 #include "base/files/file.h"
 
 namespace templar {
@@ -35,6 +36,7 @@ double cpu_seconds(clockid_t clock) {
 }
 
 CallCost cost_of(std::vector<float> seconds) {
+  if (seconds.empty()) return {};  // stopped before there was one
   std::ranges::sort(seconds);
   const auto at = [&](double share) {
     return static_cast<double>(seconds[static_cast<size_t>(share * static_cast<double>(seconds.size() - 1))]);
@@ -70,13 +72,14 @@ struct Samples {
 // Alternates between the two kinds of calls.
 void log_steadily(MetricsLogger& logger, const MetricsBenchOptions& options, Samples& samples,
                   MetricsBenchReport& report) {
-  const auto count = static_cast<int64_t>(options.points_per_second * options.seconds);
+  // Two at least: one call of each kind.
+  const auto count = std::max<int64_t>(2, static_cast<int64_t>(options.points_per_second * options.seconds));
   for (auto* list : {&samples.empty, &samples.call, &samples.build_and_call})
     list->reserve(static_cast<size_t>(count));
   const auto start = SteadyClock::now();
   const double process_before = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID);
   const double thread_before = cpu_seconds(CLOCK_THREAD_CPUTIME_ID);
-  for (int64_t i = 0; i < count; ++i) {
+  for (int64_t i = 0; i < count && !stop_requested(); ++i) {
     const std::chrono::duration<double> turn(static_cast<double>(i) / options.points_per_second);
     spin_until(start + std::chrono::duration_cast<SteadyClock::duration>(turn));
     const auto before_empty = SteadyClock::now();
@@ -99,14 +102,14 @@ void log_steadily(MetricsLogger& logger, const MetricsBenchOptions& options, Sam
   const double elapsed = seconds_between(start, SteadyClock::now());
   const double process = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID) - process_before;
   const double thread = cpu_seconds(CLOCK_THREAD_CPUTIME_ID) - thread_before;
-  report.points = static_cast<uint64_t>(count);
+  report.points = samples.empty.size();
   report.logged_per_second = static_cast<double>(count) / elapsed;
   report.cpu_share = (process - thread) / elapsed;
 }
 
 Result<MetricsBenchReport> measure(const std::string& name, const InfluxConfig& influx,
                                    const MetricsBenchOptions& options, const fs::path& folder) {
-  show_progress(name);
+  TRY(show_step(name));
   const SystemClock clock;
   std::vector<std::shared_ptr<MetricsOutput>> outputs;
   TRY_ASSIGN(auto jsonl, JsonlMetricsSink::open(folder / "bench.jsonl"));
