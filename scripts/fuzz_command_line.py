@@ -360,7 +360,7 @@ class Worker:
         ordinary = IS_ROOT and (rng.random() < 0.5 or (limit and limit[0] == resource.RLIMIT_NPROC))
         end = rng.choices([signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU], [60, 15, 10, 5, 5, 5])[0]
         runs_on = verb.startswith(RUN_ON)
-        after = rng.uniform(0.1, 3) if runs_on else DEADLINE_S
+        after = rng.uniform(0.4, 3) if runs_on else DEADLINE_S
         outcome = self.start(verb, words, out, err, inp, limit, ordinary, end, after)
         how = ", ".join(f"{name} {value}" for name, value in (("stdout", out), ("stderr", err), ("stdin", inp)) if value not in ("kept", "/dev/null"))
         if limit:
@@ -373,7 +373,7 @@ class Worker:
             how += f"; {end.name} after {after:.2f} s"
         if damaged:
             how += f"; damaged {damaged[0][len(self.root) + 1:]}"
-        litter = [name for name in os.listdir(f"{self.root}/cwd") if name.startswith("templar-bench") or ".tmp" in name]
+        litter = [name for name in os.listdir(f"{self.root}/cwd") if name.startswith("templar-bench") and not (limit and limit[0] == resource.RLIMIT_NOFILE) or ".tmp" in name]
         litter = [f"left {name} behind" for name in litter if outcome["code"] >= 0]
         wrong = litter + self.judge(verb, words, out, err, inp, limit, runs_on, outcome) + self.changes(verb, words, before)
         if damaged or self.look() != self.before:
@@ -476,6 +476,25 @@ class Worker:
             except OSError:
                 pass
 
+    def try_outputs(self, verb):
+        """What is wrong with the verb's good line where its output can't be written; [] if nothing is."""
+        wrong, ends = [], verb in ("dashboard", *SILENT)
+        for out, err, expected in (("kept", "kept", (0, 130)), ("/dev/full", "kept", (1, 130)), ("closed", "kept", (1, 130)),
+                                   ("pipe", "kept", (-signal.SIGPIPE, 141)), ("kept", "/dev/full", (0, 130)), ("kept", "closed", (0, 130)),
+                                   ("kept", "pipe", (0, 130))):
+            self.make()
+            outcome = self.start(verb, GOOD[verb], out, err, "/dev/null", None, False, signal.SIGINT, 1 if ends else 30)
+            if "built without the dashboard" in outcome["err"]:
+                print(f"SKIPPED: {verb}: no page in this build")
+                return []
+            silent = verb in SILENT and out != "kept"
+            if outcome["hung"] or outcome["code"] not in expected + ((0, 130) if silent else ()):
+                wrong.append(f"stdout {out}, stderr {err}: exit code {outcome['code']}")
+            lost = out in ("/dev/full", "closed") and not silent and "standard output: " not in outcome["err"]
+            if lost or out == "pipe" and "roken pipe" in outcome["err"] or out == err == "kept" and verb not in SILENT and not outcome["out"]:
+                wrong.append(f"stdout {out}: says '{outcome['err'][-300:]}'")
+        return wrong
+
     # ---- the judgement --------------------------------------------------------------------------------------------------------------
     def judge(self, verb, words, out, err, inp, limit, runs_on, outcome):
         wrong, code, said = [], outcome["code"], outcome["err"]
@@ -574,6 +593,7 @@ def main():
     parser.add_argument("--count", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, help="this line alone, with what it said")
+    parser.add_argument("--outputs", action="store_true", help="instead a good line of each verb, with outputs that can't be written")
     parser.add_argument("--jobs", type=int, default=2 * len(os.sched_getaffinity(0)))
     arguments = parser.parse_args()
     if not os.path.exists(arguments.templar):
@@ -596,6 +616,21 @@ def main():
                 workers.append(local.worker)
             return index, *local.worker.try_line(arguments.seed, index)
 
+        if arguments.outputs:
+            each = {verb: Worker(fixture, f"{work}/{verb.replace(' ', '-')}", templar, tables) for verb in sorted(tables)}
+            bad = 0
+            try:
+                with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+                    for verb, wrong in zip(each, pool.map(lambda one: one[1].try_outputs(one[0]), each.items())):
+                        bad += len(wrong)
+                        for what in wrong:
+                            print(f"FAILED: templar {verb} {shlex.join(GOOD[verb])}: {what}", flush=True)
+            finally:
+                for worker in each.values():
+                    worker.remove()
+                subprocess.run(["chmod", "-R", "u+rwX", work], check=False)
+            print(f"{len(tables)} verbs, {bad} failed")
+            sys.exit(bad > 0)
         lines = [arguments.only] if arguments.only is not None else range(arguments.count)
         bad, codes, slowest, begun = 0, {}, 0.0, time.monotonic()
         try:

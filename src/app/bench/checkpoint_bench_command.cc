@@ -1,6 +1,5 @@
 // `templar bench checkpoint`.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <memory>
 
@@ -8,8 +7,8 @@
 #include "app/bench/measure/bench_model.h"
 #include "app/bench/measure/bench_progress.h"
 #include "app/bench/measure/measure_checkpoint.h"
+#include "app/bench/measure/work_folder.h"
 #include "app/terminal/standard_output.h"
-#include "app/terminal/stop_signal.h"
 #include "base/json/json.h"
 #include "formats/safetensors/model_shards.h"
 
@@ -68,14 +67,13 @@ std::string report_json(const CheckpointBenchReport& report) {
 }
 
 Status bench_checkpoint(const CheckpointBenchArguments& arguments) {
-  catch_stop_signals();  // what it has made on the disk goes away
-  const CheckpointBenchOptions options{
-      .model = bench_model(arguments.millions),
-      .folder = arguments.folder / fmt::format("templar-bench-{}", ::getpid()),
-      .shard_bytes = arguments.shard_bytes,
-      .threads = arguments.threads,
-      .rounds = arguments.rounds,
-      .on_step = show_step};
+  TRY_ASSIGN(const auto folder, WorkFolder::create(arguments.folder));
+  const CheckpointBenchOptions options{.model = bench_model(arguments.millions),
+                                       .folder = folder->path,
+                                       .shard_bytes = arguments.shard_bytes,
+                                       .threads = arguments.threads,
+                                       .rounds = arguments.rounds,
+                                       .on_step = show_progress};
   TRY_ASSIGN(const CheckpointBenchReport report, run_checkpoint_bench(options));
   end_progress();
   if (arguments.json) {

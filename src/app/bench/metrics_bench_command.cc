@@ -4,7 +4,6 @@
 #include "app/bench/bench_verbs.h"
 #include "app/bench/measure/measure_metrics.h"
 #include "app/terminal/standard_output.h"
-#include "app/terminal/stop_signal.h"
 #include "base/json/json.h"
 
 namespace templar {
@@ -47,7 +46,6 @@ Json report_json(const MetricsBenchReport& report) {
 }
 
 Status bench_metrics(const MetricsArguments& arguments) {
-  catch_stop_signals();  // what it has made on the disk goes away
   TRY_ASSIGN(const std::vector<MetricsBenchReport> reports, run_metrics_bench(arguments.options));
   JsonList json;
   for (const MetricsBenchReport& report : reports) {

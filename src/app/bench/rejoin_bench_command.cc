@@ -5,19 +5,13 @@
 #include "app/bench/measure/bench_model.h"
 #include "app/bench/measure/bench_progress.h"
 #include "app/bench/measure/measure_rejoin.h"
+#include "app/bench/measure/work_folder.h"
 #include "app/terminal/standard_output.h"
-#include "app/terminal/stop_signal.h"
 #include "app/world/node_world.h"
 #include "base/json/json.h"
 
 namespace templar {
 namespace {
-
-std::string temporary_folder() {
-  std::error_code error;
-  const std::filesystem::path folder = std::filesystem::temp_directory_path(error);
-  return error ? "/var/tmp" : folder.string();
-}
 
 struct RejoinArguments {
   int64_t millions = 30;
@@ -26,28 +20,6 @@ struct RejoinArguments {
   std::string folder = temporary_folder();
   RejoinBenchOptions options;
   bool json = false;
-};
-
-// A new folder in that one, which goes away with all that is in it.
-class WorkFolder {
- public:
-  [[nodiscard]] static Result<std::unique_ptr<WorkFolder>> create(const std::filesystem::path& parent) {
-    std::string name = (parent / "templar-rejoin-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr)
-      return fatal_error(fmt::format("{}: no folder can be made there", parent.string()));
-    return std::unique_ptr<WorkFolder>(new WorkFolder(name));
-  }
-  ~WorkFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  WorkFolder(const WorkFolder&) = delete;
-  WorkFolder& operator=(const WorkFolder&) = delete;
-
-  const std::filesystem::path path;
-
- private:
-  explicit WorkFolder(std::filesystem::path folder) : path(std::move(folder)) {}
 };
 
 void print_report(const RejoinBenchReport& report, const RejoinBenchOptions& options) {
@@ -91,7 +63,6 @@ std::string report_json(const RejoinBenchReport& report, const RejoinBenchOption
 }
 
 Status bench_rejoin(RejoinArguments& arguments) {
-  catch_stop_signals();  // what it has made on the disk goes away
   RejoinBenchOptions& options = arguments.options;
   TRY_ASSIGN(options.spec, preset_run_spec(arguments.spec));
   options.spec.model = bench_model(arguments.millions);
@@ -99,7 +70,7 @@ Status bench_rejoin(RejoinArguments& arguments) {
   TRY(apply_changes(options.spec, arguments.set));
   TRY_ASSIGN(const auto folder, WorkFolder::create(arguments.folder));
   options.folder = folder->path;
-  options.on_step = show_step;
+  options.on_step = show_progress;
   TRY_ASSIGN(const RejoinBenchReport report, run_rejoin_bench(options));
   end_progress();
   if (arguments.json) {

@@ -43,7 +43,7 @@ TEST(BenchRejoin, PrintsATable) {
 TEST(BenchRejoin, SaysWhatIsWrong) {
   const VerbOutcome nowhere = bench_rejoin({"--folder", "/nowhere"});
   EXPECT_EQ(nowhere.exit_code, 1);
-  EXPECT_THAT(nowhere.errors, HasSubstr("/nowhere: no folder can be made there"));
+  EXPECT_THAT(nowhere.errors, HasSubstr("/nowhere: No such file or directory"));
   EXPECT_EQ(bench_rejoin({"--away", "0"}).exit_code, 2);
 }
 

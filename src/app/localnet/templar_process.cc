@@ -10,6 +10,7 @@
 #include <csignal>
 #include <thread>
 
+#include "app/terminal/stop_signal.h"
 #include "base/clock.h"
 #include "base/files/file.h"
 #include "base/files/system_error.h"
@@ -25,6 +26,32 @@ std::string describe(int status) {
   return "";
 }
 
+// The signals that ask a process to end, kept back from this thread as long as this lives.
+class BlockedSignals {
+ public:
+  BlockedSignals() {
+    ::sigemptyset(&signals_);
+    for (const int signal : kStopSignals) ::sigaddset(&signals_, signal);
+    ::pthread_sigmask(SIG_BLOCK, &signals_, &before_);
+  }
+  ~BlockedSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  BlockedSignals(const BlockedSignals&) = delete;
+  BlockedSignals& operator=(const BlockedSignals&) = delete;
+
+  // In a forked child: no handler any more, and nothing kept back.
+  void leave_to_the_system() const {
+    // One that is ignored stays so (`nohup`), as over exec.
+    for (const int signal : kStopSignals) {
+      if (std::signal(signal, SIG_DFL) == SIG_IGN) std::signal(signal, SIG_IGN);
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+
+ private:
+  sigset_t signals_{};
+  sigset_t before_{};
+};
+
 }  // namespace
 
 Result<TemplarProcess> TemplarProcess::start(const std::vector<std::string>& arguments,
@@ -38,8 +65,12 @@ Result<TemplarProcess> TemplarProcess::start(const std::vector<std::string>& arg
   argv.push_back(nullptr);
 
   const pid_t parent = ::getpid();
+  // Between fork and exec the child has this process' handlers: a request to end that came then would be
+  // lost. It is kept back until the child has none of them.
+  const BlockedSignals blocked;
   const pid_t pid = ::fork();
   if (pid == 0) {
+    blocked.leave_to_the_system();
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != parent) ::_exit(1);  // the parent went before the line above
     ::setpgid(0, 0);                        // Ctrl-C goes to the supervisor, which stops the children itself

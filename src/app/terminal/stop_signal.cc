@@ -2,8 +2,6 @@
 
 #include <unistd.h>
 
-#include <array>
-#include <csignal>
 #include <ctime>
 
 namespace templar {
@@ -49,11 +47,10 @@ void survive_write_signals() {
 void catch_stop_signals() {
   struct sigaction action{};
   action.sa_handler = on_signal;
-  static constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP, SIGXCPU, SIGUSR1, SIGUSR2};
   // None interrupts another: the handler has them one after the other.
   ::sigemptyset(&action.sa_mask);
-  for (const int signal : kSignals) ::sigaddset(&action.sa_mask, signal);
-  for (const int signal : kSignals) {
+  for (const int signal : kStopSignals) ::sigaddset(&action.sa_mask, signal);
+  for (const int signal : kStopSignals) {
     if (signal == SIGHUP && is_ignored(signal)) continue;
     ::sigaction(signal, &action, nullptr);
   }

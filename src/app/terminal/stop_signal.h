@@ -1,6 +1,8 @@
 // What shells, terminals and schedulers send, as a flag that loops look at, so that everything ends cleanly.
 #pragma once
 
+#include <array>
+#include <csignal>
 #include <string>
 
 namespace templar {
@@ -20,6 +22,9 @@ bool request_stop(int signal);
 
 // Why the flag is raised, for a person; empty where it is not, or where he knows (Ctrl-C, a closed pipe).
 [[nodiscard]] std::string stop_reason();
+
+// What catch_stop_signals catches.
+inline constexpr std::array kStopSignals = {SIGINT, SIGTERM, SIGHUP, SIGXCPU, SIGUSR1, SIGUSR2};
 
 inline constexpr int kInterruptedExitCode = 130;
 

@@ -5,7 +5,7 @@
 
 #include <exception>
 #include <new>
-#include <string>
+#include <system_error>
 
 #include "app/terminal/standard_output.h"
 #include "app/terminal/stop_signal.h"
@@ -23,6 +23,8 @@ constexpr const char* kDescription =
 constexpr int kFailureExitCode = 1;
 
 constexpr const char* kOutOfMemory = "error: out of memory\n";
+constexpr const char* kNoThread =
+    "error: no further thread can be started: the limit of processes (`ulimit -u`) or of memory is reached\n";
 
 // Says what the exception is that is being handled. Asks for no memory where there may be none.
 void tell_current_exception() {
@@ -30,6 +32,9 @@ void tell_current_exception() {
     throw;
   } catch (const std::bad_alloc&) {
     tell(kOutOfMemory);
+  } catch (const std::system_error& failure) {
+    if (failure.code() != std::errc::resource_unavailable_try_again) return tell_error(failure.what());
+    tell(kNoThread);
   } catch (const std::exception& failure) {
     tell_error(failure.what());
   }
@@ -38,7 +43,8 @@ void tell_current_exception() {
 // What std::terminate is called for: an exception that nobody caught, on whatever thread.
 [[noreturn]] void end_with_reason() {
   try {
-    if (std::current_exception()) tell_current_exception();
+    // Without one an object with a thread of its own was left half made, for want of another thread.
+    std::current_exception() ? tell_current_exception() : tell(kNoThread);
   } catch (const std::exception&) {  // telling it took memory, too
     tell(kOutOfMemory);
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <thread>
 #include <vector>
 
@@ -32,11 +33,29 @@ struct ThreadTeam::Shared {
   bool stop = false;
   const std::function<void(int)>* work = nullptr;
   std::vector<std::thread> members;
+
+  void end();  // all members
 };
+
+void ThreadTeam::Shared::end() {
+  stop = true;
+  job.fetch_add(1, std::memory_order_release);
+  job.notify_all();
+  for (std::thread& member : members) member.join();
+}
 
 ThreadTeam::ThreadTeam(int threads) : threads_(threads), shared_(std::make_unique<Shared>()) {
   CHECK(threads >= 1);
-  for (int member = 1; member < threads; ++member) {
+  try {
+    start();
+  } catch (const std::exception&) {  // the system gives no more threads, or no memory for them
+    shared_->end();
+    throw;
+  }
+}
+
+void ThreadTeam::start() {
+  for (int member = 1; member < threads_; ++member) {
     shared_->members.emplace_back([shared = shared_.get(), member] {
       uint32_t seen = 0;
       for (;;) {
@@ -51,10 +70,7 @@ ThreadTeam::ThreadTeam(int threads) : threads_(threads), shared_(std::make_uniqu
 }
 
 ThreadTeam::~ThreadTeam() {
-  shared_->stop = true;
-  shared_->job.fetch_add(1, std::memory_order_release);
-  shared_->job.notify_all();
-  for (std::thread& member : shared_->members) member.join();
+  shared_->end();
 }
 
 void ThreadTeam::run(const std::function<void(int)>& work) {

@@ -10,6 +10,7 @@ namespace templar {
 // A team of one works on the calling thread alone. Not thread-safe: one caller at a time.
 class ThreadTeam {
  public:
+  // Throws std::system_error where the system gives no so many threads; none is left behind then.
   explicit ThreadTeam(int threads);
   ~ThreadTeam();
   ThreadTeam(const ThreadTeam&) = delete;
@@ -27,6 +28,8 @@ class ThreadTeam {
 
  private:
   struct Shared;
+  void start();
+
   int threads_;
   std::unique_ptr<Shared> shared_;
 };

@@ -1,12 +1,16 @@
 #include "base/threads/thread_team.h"
-#include "base/threads/mutex.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <set>
+#include <system_error>
 #include <thread>
 #include <vector>
+
+#include "base/threads/mutex.h"
+#include "support/child_process.h"
 
 namespace templar {
 namespace {
@@ -96,6 +100,21 @@ TEST(ThreadTeam, MayWorkInsideAnothersWork) {
     sums[static_cast<size_t>(member)] = sum;
   });
   EXPECT_EQ(sums, std::vector<size_t>(3, 4950));
+}
+
+TEST(ThreadTeam, ThatGetsTooFewThreadsIsNoneAndLeavesNone) {
+  EXPECT_EQ(testing::run_in_child([] {
+              (void)testing::become_nobody();  // root may have any number
+              const rlimit limit{.rlim_cur = 2, .rlim_max = 2};
+              if (::setrlimit(RLIMIT_NPROC, &limit) != 0) return 1;
+              try {
+                const ThreadTeam team(64);
+              } catch (const std::system_error&) {
+                return 0;
+              }
+              return 2;
+            }),
+            0);
 }
 
 }  // namespace

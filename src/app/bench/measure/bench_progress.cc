@@ -1,5 +1,4 @@
 #include "app/bench/measure/bench_progress.h"
-#include "app/terminal/stop_signal.h"
 #include "app/terminal/tell.h"
 #include "app/terminal/terminal.h"
 
@@ -20,12 +19,6 @@ void show_progress(const std::string& what) {
 
 void end_progress() {
   if (terminal_at(STDERR_FILENO).redraws) tell("\r\033[K");
-}
-
-Status show_step(const std::string& what) {
-  if (stop_requested()) return fatal_error("stopped before it was measured: " + what);
-  show_progress(what);
-  return {};
 }
 
 }  // namespace templar

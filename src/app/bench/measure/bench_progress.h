@@ -4,15 +4,9 @@
 
 #include <string>
 
-#include "base/result.h"
-
 namespace templar {
 
 void show_progress(const std::string& what);
 void end_progress();
-
-// Shows it, and fails where the process has been asked to end: a measurement that has a folder on the disk
-// stops between two of its steps.
-[[nodiscard]] Status show_step(const std::string& what);
 
 }  // namespace templar

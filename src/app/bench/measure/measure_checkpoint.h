@@ -15,12 +15,11 @@ namespace templar {
 
 struct CheckpointBenchOptions {
   ModelSpec model;
-  std::filesystem::path folder;  // on the disk that is measured; made, emptied and removed
+  std::filesystem::path folder;  // an empty one on the disk that is measured
   uint64_t shard_bytes = 0;
   int threads = 2;
   int rounds = 3;
-  // Called before each step; what it fails with ends the measurement. May be empty.
-  std::function<Status(const std::string& what)> on_step;
+  std::function<void(const std::string& what)> on_step;  // may be empty
 };
 
 // Seconds: the best of all rounds.

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -12,8 +11,7 @@
 #include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
 #include "adapters/metrics_logger/metrics_logger.h"
 #include "app/bench/measure/bench_progress.h"
-#include "app/terminal/stop_signal.h"
-#include "base/files/file.h"
+#include "app/bench/measure/work_folder.h"
 
 namespace templar {
 namespace {
@@ -36,7 +34,6 @@ double cpu_seconds(clockid_t clock) {
 }
 
 CallCost cost_of(std::vector<float> seconds) {
-  if (seconds.empty()) return {};  // stopped before there was one
   std::ranges::sort(seconds);
   const auto at = [&](double share) {
     return static_cast<double>(seconds[static_cast<size_t>(share * static_cast<double>(seconds.size() - 1))]);
@@ -79,7 +76,7 @@ void log_steadily(MetricsLogger& logger, const MetricsBenchOptions& options, Sam
   const auto start = SteadyClock::now();
   const double process_before = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID);
   const double thread_before = cpu_seconds(CLOCK_THREAD_CPUTIME_ID);
-  for (int64_t i = 0; i < count && !stop_requested(); ++i) {
+  for (int64_t i = 0; i < count; ++i) {
     const std::chrono::duration<double> turn(static_cast<double>(i) / options.points_per_second);
     spin_until(start + std::chrono::duration_cast<SteadyClock::duration>(turn));
     const auto before_empty = SteadyClock::now();
@@ -102,14 +99,14 @@ void log_steadily(MetricsLogger& logger, const MetricsBenchOptions& options, Sam
   const double elapsed = seconds_between(start, SteadyClock::now());
   const double process = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID) - process_before;
   const double thread = cpu_seconds(CLOCK_THREAD_CPUTIME_ID) - thread_before;
-  report.points = samples.empty.size();
+  report.points = static_cast<uint64_t>(count);
   report.logged_per_second = static_cast<double>(count) / elapsed;
   report.cpu_share = (process - thread) / elapsed;
 }
 
 Result<MetricsBenchReport> measure(const std::string& name, const InfluxConfig& influx,
                                    const MetricsBenchOptions& options, const fs::path& folder) {
-  TRY(show_step(name));
+  show_progress(name);
   const SystemClock clock;
   std::vector<std::shared_ptr<MetricsOutput>> outputs;
   TRY_ASSIGN(auto jsonl, JsonlMetricsSink::open(folder / "bench.jsonl"));
@@ -140,10 +137,7 @@ Result<MetricsBenchReport> measure(const std::string& name, const InfluxConfig& 
 
 Result<std::vector<MetricsBenchReport>> run_metrics_bench(const MetricsBenchOptions& options) {
   if (!options.influx.url.empty()) TRY(validate(options.influx));
-  std::error_code error;
-  const fs::path folder =
-      fs::temp_directory_path(error) / fmt::format("templar-bench-metrics-{}", ::getpid());
-  TRY(make_folder(folder));
+  TRY_ASSIGN(const auto folder, WorkFolder::create());
   const InfluxConfig nobody{.url = kNobodysUrl, .version = InfluxVersion::k1, .database = "bench"};
   std::vector<std::pair<std::string, InfluxConfig>> cases = {{"JSONL", {}},
                                                              {"JSONL and a server that is down", nobody}};
@@ -151,7 +145,7 @@ Result<std::vector<MetricsBenchReport>> run_metrics_bench(const MetricsBenchOpti
   std::vector<MetricsBenchReport> reports;
   Status status;
   for (const auto& [name, influx] : cases) {
-    auto report = measure(name, influx, options, folder);
+    auto report = measure(name, influx, options, folder->path);
     if (!report) {
       status = std::unexpected(std::move(report).error());
       break;
@@ -159,8 +153,6 @@ Result<std::vector<MetricsBenchReport>> run_metrics_bench(const MetricsBenchOpti
     reports.push_back(std::move(*report));
   }
   end_progress();
-  std::error_code ignored;  // an empty folder that stays hurts nobody
-  fs::remove_all(folder, ignored);
   TRY(status);
   return reports;
 }

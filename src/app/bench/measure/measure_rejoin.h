@@ -13,14 +13,13 @@
 namespace templar {
 
 struct RejoinBenchOptions {
-  RunSpec spec;                             // model, codec and outer step
-  std::filesystem::path folder;             // where the object store is made
-  int contributions = 8;                    // accepted in each window
-  int threads = 2;                          // of the node
-  int rounds = 3;                           // of which the best counts
-  std::vector<int64_t> away = {1, 10, 50};  // windows since the checkpoint
-  // Called before each step; what it fails with ends the measurement. May be empty.
-  std::function<Status(const std::string& what)> on_step;
+  RunSpec spec;                                          // model, codec and outer step
+  std::filesystem::path folder;                          // where the object store is made
+  int contributions = 8;                                 // accepted in each window
+  int threads = 2;                                       // of the node
+  int rounds = 3;                                        // of which the best counts
+  std::vector<int64_t> away = {1, 10, 50};               // windows since the checkpoint
+  std::function<void(const std::string& what)> on_step;  // may be empty
 };
 
 struct RejoinPoint {
