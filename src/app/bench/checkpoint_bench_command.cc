@@ -19,7 +19,7 @@ struct CheckpointBenchArguments {
   int64_t millions = 268;
   std::filesystem::path folder = "/var/tmp";
   uint64_t shard_bytes = kDefaultShardBytes;
-  int threads = 2;
+  int threads = bench_threads();
   int rounds = 3;
   bool json = false;
 };

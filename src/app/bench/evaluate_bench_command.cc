@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "app/bench/bench_verbs.h"
+#include "app/bench/measure/bench_model.h"
 #include "app/bench/measure/measure_evaluate.h"
 #include "app/bench/measure/measure_train.h"
 #include "app/terminal/standard_output.h"
@@ -61,6 +62,7 @@ Status bench_evaluate(const EvaluateArguments& arguments) {
 void add_evaluate_bench_command(Verb bench) {
   auto arguments = std::make_shared<EvaluateArguments>();
   EvaluateBenchOptions& options = arguments->options;
+  options.threads = bench_threads();
   ModelSpec& model = options.model;
   const auto number = [](const char* name, auto& value, const char* help, AllowedValues allowed) {
     return Option{name, &value, help, {.allowed = std::move(allowed), .shows_default = true}};

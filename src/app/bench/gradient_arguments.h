@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "app/bench/measure/bench_model.h"
 #include "app/bench/measure/memcpy_time.h"
 #include "app/command_line/command_line.h"
 #include "core/run/run_spec.h"
@@ -17,7 +18,7 @@ struct GradientArguments {
   std::vector<std::string> files;  // measure on these instead
   std::string spec = "150M";
   std::vector<std::string> set;  // FIELD=VALUE, of the spec
-  int threads = 2;
+  int threads = bench_threads();
   int rounds = 5;
   bool json = false;
 };

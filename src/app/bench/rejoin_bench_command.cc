@@ -86,6 +86,7 @@ Status bench_rejoin(RejoinArguments& arguments) {
 void add_rejoin_bench_command(Verb bench) {
   auto arguments = std::make_shared<RejoinArguments>();
   RejoinBenchOptions& options = arguments->options;
+  options.threads = bench_threads();
   Verb verb = bench.add_verb("rejoin",
                              "Coming back after some windows: time beside that of loading, decoding and "
                              "stepping one after the other");

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "app/bench/bench_verbs.h"
+#include "app/bench/measure/bench_model.h"
 #include "app/bench/measure/measure_train.h"
 #include "app/terminal/standard_output.h"
 #include "app/world/device_option.h"
@@ -70,6 +71,7 @@ void add_train_bench_command(Verb bench) {
   auto arguments = std::make_shared<TrainArguments>();
   TrainBenchOptions& options = arguments->options;
   ModelSpec& model = options.model;
+  options.threads = bench_threads();
   model = default_bench_model();
   const auto number = [](const char* name, auto& value, const char* help, AllowedValues allowed) {
     return Option{name, &value, help, {.allowed = std::move(allowed), .shows_default = true}};

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <thread>
 
 #include "app/localnet/baseline.h"
+#include "base/threads/processors.h"
 #include "sim/virtual_network.h"
 
 namespace templar {
@@ -42,10 +42,10 @@ NodeConfig baseline_config(const LocalRun& run) {
 Status run_in_process(const LocalRun& run, const LocalnetOptions& options, const std::function<void()>& tick,
                       const std::function<bool()>& should_stop) {
   TRY_ASSIGN(const auto shared, SharedWorld::open(run.path("ledger.db"), run.path("state"), kBusyTimeout));
-  const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   VirtualNetwork network(
       *shared->ledger, *shared->ledger,
-      {.threads = options.threads > 0 ? options.threads : std::max(1, cores / options.node_threads),
+      {.threads =
+           options.threads > 0 ? options.threads : std::max(1, available_processors() / options.node_threads),
        .block_seconds = run.spec.network.block_seconds,
        .genesis_ms = kGenesisMs,
        .on_block = tick,

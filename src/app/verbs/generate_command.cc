@@ -7,7 +7,6 @@
 #include <iterator>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "app/terminal/printable.h"
 #include "app/terminal/standard_output.h"
@@ -20,10 +19,12 @@
 #include "app/world/precision_option.h"
 #include "base/files/file.h"
 #include "base/json/json.h"
+#include "base/threads/processors.h"
 
 namespace templar {
 namespace {
 
+constexpr int kMostThreads = 1024;
 constexpr size_t kMaxPromptBytes = size_t{64} << 20;
 
 struct GenerateOptions {
@@ -148,7 +149,7 @@ constexpr const char* kGenerateDetails =
     "          templar generate my-run --prompt-file beginning.txt --temperature 0 --json";
 
 int default_threads() {
-  return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 1024U));
+  return std::min(available_processors(), kMostThreads);
 }
 
 OptionTable sampling_options(GenerationOptions& options) {

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/random.h"
+#include "base/threads/processors.h"
 #include "formats/safetensors/safetensors.h"
 
 namespace templar {
@@ -15,6 +16,10 @@ constexpr std::string_view kGradientPrefix = "pseudo_gradient.";
 constexpr std::string_view kFeedbackPrefix = "error_feedback.";
 
 }  // namespace
+
+int bench_threads() {
+  return std::min(2, available_processors());
+}
 
 ModelSpec bench_model(int64_t millions) {
   auto spec = preset_run_spec("150M");

@@ -9,6 +9,9 @@
 
 namespace templar {
 
+// The threads of a benchmark that is not told: two, or the one that it may have.
+[[nodiscard]] int bench_threads();
+
 // What is compressed: error_feedback is all zeros where nobody gives one.
 struct BenchGradient {
   ParameterLayout layout;
