@@ -2,42 +2,15 @@
 
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include "adapters/shards/data_folder.h"
+#include "adapters/shards/data_publication.h"
 #include "base/files/file.h"
 
 namespace templar {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::vector<std::string> files_of(const DataManifest& manifest) {
-  std::vector<std::string> files;
-  const auto add = [&files](const ShardEntry& entry) {
-    files.push_back(entry.file);
-    files.push_back(entry.ids_file);
-    if (!entry.bytes_file.empty()) files.push_back(entry.bytes_file);
-  };
-  for (const ShardEntry& entry : manifest.shards) add(entry);
-  if (manifest.heldout) add(*manifest.heldout);
-  if (!manifest.tokenizer_file.empty()) files.push_back(manifest.tokenizer_file);
-  return files;
-}
-
-Status remove_file(const fs::path& path) {
-  std::error_code error;
-  fs::remove(path, error);
-  if (error) return fatal_error(path.string() + ": " + error.message());
-  return {};
-}
-
-Status move_file(const fs::path& from, const fs::path& to) {
-  std::error_code error;
-  fs::rename(from, to, error);
-  if (error) return fatal_error(to.string() + ": " + error.message());
-  return {};
-}
 
 // Whoever has finished meanwhile has removed the folder with the lock in it: then there is a new one to take.
 Result<FolderLock> take_staging(const fs::path& folder, const fs::path& staging) {
@@ -68,6 +41,7 @@ Status remove_remains(const fs::path& staging) {
 Result<DataPublisher> DataPublisher::start(const fs::path& folder) {
   const bool made_folder = !is_there(folder);
   TRY(make_folder(folder));
+  resume_publication(folder);
   const fs::path staging = folder / kPreparingFolder;
   if (!is_there(folder / kManifestFile) && !is_there(staging) && is_there(folder / train_file_name(0))) {
     return fatal_error(folder.string() + ": holds shards without a manifest; choose another folder");
@@ -99,27 +73,11 @@ DataPublisher::~DataPublisher() {
   if (made_folder_) fs::remove(folder_, ignored);
 }
 
-Status DataPublisher::remove_old() const {
-  if (!is_there(folder_ / kManifestFile)) return {};
-  const Result<DataManifest> old = read_manifest(folder_);
-  // The manifest first, and durably: without it the folder counts as unfinished, whatever becomes of the
-  // rest.
-  TRY(remove_file(folder_ / kManifestFile));
-  TRY(sync_path(folder_));
-  if (!old) return {};  // it can't say which files are its own
-  for (const std::string& file : files_of(*old)) TRY(remove_file(folder_ / file));
-  return {};
-}
-
 Result<Hash256> DataPublisher::publish(const DataManifest& manifest) {
   // Everything that needs room on the disk comes before the old data set goes.
   const std::string json = write_manifest(manifest);
   TRY(write_file_atomically(staging_ / kManifestFile, json));
-  TRY(remove_old());
-  for (const std::string& file : files_of(manifest)) TRY(move_file(staging_ / file, folder_ / file));
-  TRY(sync_path(folder_));
-  TRY(move_file(staging_ / kManifestFile, folder_ / kManifestFile));
-  TRY(sync_path(folder_));
+  TRY(complete_publication(folder_));
   TRY(remove_remains(staging_));
   std::error_code error;
   fs::remove_all(std::exchange(staging_, {}), error);

@@ -26,14 +26,12 @@ class DataPublisher {
   // Where the new data set's files go.
   [[nodiscard]] const std::filesystem::path& staging() const { return staging_; }
 
-  // Removes the old data set, moves every file that the manifest names into the folder and writes the
-  // manifest last. Killed in between, the folder has no manifest, and counts as unfinished. Returns the
-  // manifest's hash; fails (fatal) with the path.
+  // Puts the new data set in the old one's place (complete_publication), which whoever opens the folder
+  // brings to its end where this was killed. Returns the manifest's hash; fails (fatal) with the path.
   [[nodiscard]] Result<Hash256> publish(const DataManifest& manifest);
 
  private:
   DataPublisher(std::filesystem::path folder, FolderLock lock, bool made_folder);
-  [[nodiscard]] Status remove_old() const;
 
   std::filesystem::path folder_;
   std::filesystem::path staging_;

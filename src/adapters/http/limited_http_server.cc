@@ -12,6 +12,7 @@
 #include <cstring>
 #include <functional>
 #include <map>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <thread>
@@ -156,6 +157,21 @@ bool is_loopback(const std::string& host) {
   return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
 }
 
+namespace {
+
+std::string without_brackets(const std::string& host) {
+  const bool has_them = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  return has_them ? host.substr(1, host.size() - 2) : host;
+}
+
+}  // namespace
+
+std::string http_address(const std::string& host, int port) {
+  const std::string plain = without_brackets(host);
+  const bool is_v6 = plain.find(':') != std::string::npos;
+  return "http://" + (is_v6 ? '[' + plain + ']' : plain) + ':' + std::to_string(port);
+}
+
 bool names_this_machine(const std::string& host_header) {
   std::string host = host_header;
   if (host.starts_with('[')) {
@@ -207,7 +223,7 @@ httplib::Server& LimitedHttpServer::routes() {
 }
 
 Result<int> LimitedHttpServer::start(const std::string& host, int port) {
-  return connections_->begin(host, port);
+  return connections_->begin(without_brackets(host), port);
 }
 
 void LimitedHttpServer::end() {
@@ -229,8 +245,9 @@ LimitedHttpServer::Connections::Connections(const HttpServerLimits& limits) : li
 Result<int> LimitedHttpServer::Connections::begin(const std::string& host, int port) {
   if (is_loopback(host)) {
     set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
-      // HTTP/1.0 names no host; browsers, which could be misled, speak 1.1.
-      if (!request.has_header("Host") || names_this_machine(request.get_header_value("Host")))
+      // HTTP/1.0 need not name a host; browsers, which could be misled, speak 1.1, which must.
+      const bool is_named = request.has_header("Host");
+      if (is_named ? names_this_machine(request.get_header_value("Host")) : request.version == "HTTP/1.0")
         return HandlerResponse::Unhandled;
       refuse_strangers(request, response);
       return HandlerResponse::Handled;

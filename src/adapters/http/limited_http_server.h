@@ -27,6 +27,9 @@ struct HttpServerLimits {
 // "127.0.0.1", "::1", "localhost", and every other address that never leaves this machine.
 [[nodiscard]] bool is_loopback(const std::string& host);
 
+// "http://127.0.0.1:80", "http://[::1]:80"; the host may have its brackets already.
+[[nodiscard]] std::string http_address(const std::string& host, int port);
+
 // Whether a request's Host is this machine: an address of it, or "localhost", with or without a port. A name
 // that somebody has pointed at 127.0.0.1 would let his page read what only this machine may.
 [[nodiscard]] bool names_this_machine(const std::string& host_header);
@@ -42,8 +45,8 @@ class LimitedHttpServer {
   // To add routes and headers to, before start(). What the routes read must outlive this.
   [[nodiscard]] httplib::Server& routes();
 
-  // Listens on a thread of its own; port 0: any that is free. Returns the port, or fails (fatal) with the
-  // system's reason.
+  // Listens on a thread of its own; an address of IPv6 may stand in brackets; port 0: any that is free.
+  // Returns the port, or fails (fatal) with the system's reason.
   [[nodiscard]] Result<int> start(const std::string& host, int port);
   // Ends at once, whatever clients do: their connections are closed. A route's handler that is at work is
   // waited for. Nothing if it was not started.

@@ -7,6 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+
 #include "base/clock.h"
 #include "base/files/descriptor.h"
 #include "support/expect_failure.h"
@@ -66,6 +69,20 @@ TEST_F(LimitedServer, AnswersWhoAsksForThisMachine) {
   for (const char* host : {"evil.example", "127.evil.com", "127.0.0.1.evil.com", "127.0.0.1.evil.com:80",
                            "10.0.0.1", "localhost.evil.com", "[::1].evil.com", "[::2]", "::1", "0.0.0.0"})
     EXPECT_EQ(ask({{"Host", host}}), 403) << host;
+}
+
+// Browsers, which could be misled, always name a host.
+TEST_F(LimitedServer, AnswersNobodyWhoNamesNoHostThoughHeHasTo) {
+  start({});
+  const auto status_of = [this](std::string_view request) {
+    const Descriptor client = say(request);
+    std::array<char, 12> begin{};  // "HTTP/1.1 200"
+    const ssize_t size = ::recv(client.get(), begin.data(), begin.size(), MSG_WAITALL);
+    return std::string(begin.data(), static_cast<size_t>(std::max<ssize_t>(0, size))).substr(9);
+  };
+  EXPECT_EQ(status_of("GET / HTTP/1.1\r\n\r\n"), "403");
+  EXPECT_EQ(status_of("GET / HTTP/1.1\r\nHost: \r\n\r\n"), "403");
+  EXPECT_EQ(status_of("GET / HTTP/1.0\r\n\r\n"), "200");
 }
 
 TEST_F(LimitedServer, KnowsLoopbackAddresses) {
@@ -143,6 +160,27 @@ TEST_F(LimitedServer, SharesItsPortWithNobody) {
   LimitedHttpServer second;
   EXPECT_TRUE(fails(second.start("127.0.0.1", port_), ErrorKind::kFatal, "Address already in use"));
   EXPECT_FALSE(second.start("no.such.host.invalid", 0));
+}
+
+TEST(HttpAddress, HasAnAddressOfIpv6InBrackets) {
+  EXPECT_EQ(http_address("127.0.0.1", 80), "http://127.0.0.1:80");
+  EXPECT_EQ(http_address("localhost", 80), "http://localhost:80");
+  EXPECT_EQ(http_address("::1", 80), "http://[::1]:80");
+  EXPECT_EQ(http_address("[::1]", 80), "http://[::1]:80");
+}
+
+TEST(HttpAddress, IsListenedToWithAndWithoutBrackets) {
+  for (const char* host : {"::1", "[::1]"}) {
+    LimitedHttpServer server;
+    const auto port = server.start(host, 0);
+    if (!port && std::string(port.error().message).find("address") != std::string::npos)
+      GTEST_SKIP() << "no IPv6 on this machine: " << port.error().message;
+    ASSERT_TRUE(port) << host << ": " << port.error().message;
+    httplib::Client client("::1", *port);
+    const auto answer = client.Get("/nothing");
+    ASSERT_TRUE(answer) << host;
+    EXPECT_EQ(answer->status, 404);
+  }
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "adapters/shards/data_publication.h"
 #include "adapters/shards/file_hash.h"
 #include "adapters/shards/npy.h"
 #include "adapters/tokenizers/hugging_face_tokenizer.h"
@@ -18,7 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMaxManifestBytes = 64 << 20;
 constexpr size_t kMaxTokenizerBytes = 256 << 20;
 
 struct ShardFiles {
@@ -134,8 +134,9 @@ std::unexpected<Error> without_manifest(const fs::path& folder) {
 
 Result<ManifestBytes> load_manifest(const fs::path& folder) {
   const fs::path path = folder / kManifestFile;
+  if (!is_there(path)) resume_publication(folder);
   if (!is_there(path)) return without_manifest(folder);
-  TRY_ASSIGN(const Bytes bytes, read_file(path, kMaxManifestBytes));
+  TRY_ASSIGN(const Bytes bytes, read_file(path, kMaxDataManifestBytes));
   Result<DataManifest> manifest = parse_manifest(as_text(bytes));
   if (!manifest) return annotate(manifest.error(), path.string());
   return ManifestBytes{std::move(*manifest), blake2b_256(bytes)};
@@ -229,6 +230,7 @@ std::string ids_file_name(uint64_t index) {
 Result<std::unique_ptr<ShardSource>> open_data_folder(const fs::path& folder,
                                                       const DataFolderOptions& options) {
   std::error_code ignored;
+  if (!is_there(folder / kManifestFile)) resume_publication(folder);
   const bool has_manifest = is_there(folder / kManifestFile);
   const bool is_usable =
       fs::is_directory(folder, ignored) && (has_manifest || !is_there(folder / kPreparingFolder));

@@ -14,6 +14,7 @@
 namespace templar {
 
 inline constexpr const char* kManifestFile = "manifest.json";
+inline constexpr size_t kMaxDataManifestBytes = size_t{64} << 20;
 inline constexpr uint64_t kMaxSequenceLength = uint64_t{1} << 24;  // tokens of a sample
 
 // A shard's files, in the folder itself.

@@ -94,10 +94,7 @@ class HttpDashboard final : public DashboardServer {
   }
 
   int port() const override { return port_; }
-  std::string address() const override {
-    const bool is_v6 = options_.host.find(':') != std::string::npos;
-    return fmt::format("http://{}:{}/", is_v6 ? '[' + options_.host + ']' : options_.host, port_);
-  }
+  std::string address() const override { return http_address(options_.host, port_) + "/"; }
 
   void stop() override {
     watch_.stop();

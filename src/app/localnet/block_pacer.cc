@@ -67,6 +67,7 @@ bool BlockPacer::is_given_up(int64_t window, const std::vector<std::string>& mis
 }
 
 Status BlockPacer::make_due_blocks(const FindMissing& find_missing) {
+  since_block_.look(watch_.seconds());
   TRY_ASSIGN(const std::optional<int64_t> window, clock_.current_window());
   if (!window) return make_block(kGenesisMs);
   if (*window > 0) TRY(make_blocks_until_closed(*window - 1));
@@ -101,7 +102,7 @@ Status BlockPacer::make_blocks_until_closed(int64_t window) {
 }
 
 Status BlockPacer::make_block(TimestampMs time_ms) {
-  since_block_ = Stopwatch();
+  since_block_.restart(watch_.seconds());
   others_seconds_ = 0;
   missing_before_ = 0;
   const auto block = maker_.make_block(time_ms);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "app/localnet/attended_time.h"
 #include "base/clock.h"
 #include "node/window/window_clock.h"
 #include "ports/ledger.h"
@@ -57,7 +58,8 @@ class BlockPacer {
 
   const Patience patience_;
   const WindowClock clock_;
-  Stopwatch since_block_;
+  const Stopwatch watch_;
+  AttendedTime since_block_;
   std::deque<double> window_seconds_;  // of the newest windows that all published in
   int64_t named_window_ = -1;          // the newest that those who are missing were named in
   std::set<std::string> late_;         // who did not publish in the newest window that was given up

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "adapters/file_store/file_object_store.h"
+#include "adapters/http/limited_http_server.h"
 #include "app/localnet/baseline.h"
 #include "app/localnet/block_pacer.h"
 #include "app/localnet/in_process.h"
@@ -29,6 +30,7 @@ constexpr auto kSupervisionPause = std::chrono::milliseconds(5);
 constexpr double kRestartDelaySeconds = 0.2;
 constexpr int kQuickEndSeconds = 10;
 constexpr int kMostQuickEnds = 20;
+constexpr int kLargestPort = 65535;
 constexpr double kRetrySeconds = 0.5;
 constexpr auto kBaselineRetryPause = std::chrono::milliseconds(200);
 constexpr double kLongestEndSeconds = 60;
@@ -46,15 +48,19 @@ struct Supervised {
   Stopwatch since_end;
 };
 
-// The last error that a node has written to its log; empty if there is none near the end.
+// The last error that a node has written to its log, or the last of a complaint about its command line; empty
+// if there is none near the end.
 std::string last_error_in(const std::filesystem::path& log) {
   constexpr std::streamoff kTailBytes = 4096;
   std::ifstream file(log, std::ios::binary | std::ios::ate);
   if (!file) return "";
   file.seekg(std::max<std::streamoff>(0, file.tellg() - kTailBytes));
   std::string found;
+  std::string complaint;
   for (std::string line; std::getline(file, line);) {
     if (line.starts_with("error: ")) found = line.substr(7);
+    if (line.starts_with("Run with --help")) found = complaint;
+    complaint = std::move(line);
   }
   return found;
 }
@@ -78,6 +84,28 @@ class Supervisor {
       nodes_.push_back({.node = &node, .bucket = bucket_in(ledger, node)});
   }
   ~Supervisor() { stop_all(); }
+
+  // Fails where a node's port for Prometheus does not exist or is taken, before any node starts.
+  Status judge_ports() const {
+    for (const LocalNode& node : run_.nodes) {
+      const WatchOptions watch = watch_of(node);
+      if (watch.prometheus_port <= 0) continue;
+      if (watch.prometheus_port > kLargestPort) {
+        return fatal_error(fmt::format(
+            "--prometheus {}: each node has a port of its own, and {} would have {}; give a lower one",
+            watch_.prometheus_port, node.name, watch.prometheus_port));
+      }
+      LimitedHttpServer probe;
+      const Result<int> bound = probe.start(watch.prometheus_host, watch.prometheus_port);
+      if (!bound) {
+        return fatal_error(fmt::format(
+            "--prometheus {}: the port of {}, {}, can't be opened: {}; the ports from {} to {} must be free",
+            watch_.prometheus_port, node.name, watch.prometheus_port, bound.error().message,
+            watch_.prometheus_port, watch_.prometheus_port + static_cast<int>(run_.nodes.size())));
+      }
+    }
+    return {};
+  }
 
   // Starts what is to run and does not. Fails where a node ended by itself with an error, or was killed again
   // and again right after its start.
@@ -270,6 +298,7 @@ Status run_processes(const LocalRun& run, const LocalnetOptions& options, const 
     baseline.emplace(std::move(node));
   }
   Supervisor supervisor(run, options.watch, *ledger);
+  TRY(supervisor.judge_ports());
   Stopwatch since_tick;
   while (!should_stop()) {
     TRY(supervisor.keep_running());

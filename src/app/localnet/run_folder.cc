@@ -163,7 +163,10 @@ Status agree_on_origin(const LocalnetOptions& options, const SayProgress& progre
   if (!is_there(file)) return {};
   TRY_ASSIGN(const Bytes bytes, read_file(file, kMaxOriginBytes));
   const Result<RunOrigin> origin = parse_run_origin(as_text(bytes));
-  if (!origin) return annotate(origin.error(), file.string());
+  if (!origin) {
+    return fatal_error(fmt::format("{}: {}; put a good copy of it there, or begin anew with --fresh",
+                                   file.string(), origin.error().message));
+  }
   TRY_ASSIGN(const std::string differences, difference_to(*origin, options));
   if (differences.empty()) return {};
   if (!options.resume_anyway) {

@@ -157,9 +157,12 @@ TEST_F(RunFiles, AreNotWrittenOver) {
 
 TEST_F(RunFiles, OfWatchingAreNotAppendedToWhatIsNoText) {
   write_text(folder_ / "notes.db", std::string("SQLite format 3\0 mine", 21));
+  write_text(folder_ / "picture", std::string("\x89PNG\0\0", 6));
   write_text(folder_ / "old.log", "a line\n");
   EXPECT_TRUE(
-      fails(refuse_own_file(folder_ / "notes.db", WrittenAs::kWatching), ErrorKind::kFatal, "is no text"));
+      fails(refuse_own_file(folder_ / "notes.db", WrittenAs::kWatching), ErrorKind::kFatal, "a database"));
+  EXPECT_TRUE(
+      fails(refuse_own_file(folder_ / "picture", WrittenAs::kWatching), ErrorKind::kFatal, "is no text"));
   EXPECT_TRUE(refuse_own_file(folder_ / "old.log", WrittenAs::kWatching));
   EXPECT_TRUE(refuse_own_file(folder_ / "new.log", WrittenAs::kWatching));
   EXPECT_TRUE(refuse_own_file("/dev/null", WrittenAs::kWatching));

@@ -9,7 +9,6 @@ namespace {
 
 constexpr int64_t kSameRequestMs = 500;
 
-bool is_catching = false;
 volatile std::sig_atomic_t stop_flag = 0;  // the first signal's number
 volatile std::sig_atomic_t was_asked = 0;  // by Ctrl-C or SIGTERM
 int64_t asked_ms = 0;
@@ -32,9 +31,9 @@ void on_signal(int signal) {
   }
 }
 
-bool is_ignored(int signal) {
+bool is_handled_by(int signal, void (*handler)(int)) {
   struct sigaction action{};
-  return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+  return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == handler;
 }
 
 }  // namespace
@@ -51,10 +50,9 @@ void catch_stop_signals() {
   ::sigemptyset(&action.sa_mask);
   for (const int signal : kStopSignals) ::sigaddset(&action.sa_mask, signal);
   for (const int signal : kStopSignals) {
-    if (signal == SIGHUP && is_ignored(signal)) continue;
+    if (signal == SIGHUP && is_handled_by(signal, SIG_IGN)) continue;
     ::sigaction(signal, &action, nullptr);
   }
-  is_catching = true;
 }
 
 bool stop_requested() {
@@ -62,6 +60,7 @@ bool stop_requested() {
 }
 
 bool request_stop(int signal) {
+  const bool is_catching = is_handled_by(SIGTERM, on_signal);
   if (is_catching && stop_flag == 0) stop_flag = signal;
   return is_catching;
 }

@@ -285,12 +285,13 @@ Result<RunSpec> load_run_spec(const std::string& preset_or_file) {
 }
 
 Status apply_changes(RunSpec& spec, const std::vector<std::string>& changes) {
+  std::vector<FieldChange> fields;
   for (const std::string& change : changes) {
     const size_t equals = change.find('=');
     if (equals == std::string::npos) return fatal_error(fmt::format("--set {}: must be FIELD=VALUE", change));
-    TRY(set_field(spec, change.substr(0, equals), change.substr(equals + 1)));
+    fields.push_back({change.substr(0, equals), change.substr(equals + 1)});
   }
-  return {};
+  return fields.empty() ? Status() : set_fields(spec, fields);
 }
 
 }  // namespace templar

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "adapters/http/limited_http_server.h"
 #include "adapters/influx/influx_output.h"
 #include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
 #include "adapters/metrics_logger/metrics_logger.h"
@@ -132,7 +133,7 @@ Status Watch::open_outputs(const WatchOptions& options, const std::filesystem::p
                                                         .port = options.prometheus_port,
                                                         .metrics_dropped = dropped}));
     log(LogLevel::kInfo, "metrics", "served to Prometheus",
-        {{"address", fmt::format("http://{}:{}/metrics", options.prometheus_host, exporter->port())}});
+        {{"address", http_address(options.prometheus_host, exporter->port()) + "/metrics"}});
     outputs_.push_back(std::move(exporter));
   }
   return {};

@@ -19,6 +19,7 @@ namespace templar {
 namespace {
 
 constexpr size_t kFirstRead = 4096;
+constexpr size_t kMostFromADevice = size_t{64} << 20;
 
 }  // namespace
 
@@ -37,12 +38,14 @@ std::filesystem::path absolute_path(const std::filesystem::path& path) {
   return (unknown ? path : absolute).lexically_normal();
 }
 
-Result<Bytes> read_file(const std::filesystem::path& path, size_t max_bytes) {
+Result<Bytes> read_file(const std::filesystem::path& path, size_t at_most) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return file_error(path, errno);
   struct stat info{};
   if (::fstat(file.get(), &info) != 0) return file_error(path, errno);
   if (S_ISDIR(info.st_mode)) return file_error(path, EISDIR);
+  // A device may give bytes for ever (/dev/zero).
+  const size_t max_bytes = S_ISCHR(info.st_mode) ? std::min(at_most, kMostFromADevice) : at_most;
   // Pipes and the kernel's own files say that they have no bytes: the end is where reading ends.
   Bytes content;
   size_t size = 0;

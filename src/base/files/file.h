@@ -20,7 +20,7 @@ namespace templar {
 [[nodiscard]] std::filesystem::path absolute_path(const std::filesystem::path& path);
 
 // The whole file, or what a pipe gives until its end. Fails (fatal) if it is missing, unreadable or larger
-// than max_bytes.
+// than max_bytes (of a device such as /dev/zero: 64 MiB).
 [[nodiscard]] Result<Bytes> read_file(const std::filesystem::path& path, size_t max_bytes);
 
 // Readers see the old content or the new, never a part, even after a power cut: written beside the target,

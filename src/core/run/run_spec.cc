@@ -254,17 +254,22 @@ Hash256 run_id(const RunSpec& spec) {
   return blake2b_256(as_bytes(canonical_json(spec)));
 }
 
-Status set_field(RunSpec& spec, std::string_view path, std::string_view text) {
+Status set_fields(RunSpec& spec, const std::vector<FieldChange>& changes) {
   const std::vector<FieldDocumentation> fields = run_spec_fields();
-  if (std::ranges::find(fields, path, &FieldDocumentation::path) == fields.end()) {
-    return field_error(path, "unknown field; `templar run fields` lists them all");
+  const Json before = document_of(spec);
+  Json document = before;
+  for (const auto& [path, text] : changes) {
+    if (std::ranges::find(fields, path, &FieldDocumentation::path) == fields.end()) {
+      return field_error(path, "unknown field; `templar run fields` lists them all");
+    }
+    if (valid_utf8(text) != text) return field_error(path, "must be UTF-8");
+    // A text needs no quotes, and a text field takes 12 as the text that it is. A field's type is that of the
+    // value before all changes: an earlier one of the same field may have been of a wrong type.
+    Json original = before;
+    const bool is_text = place_of(original, path).text() != nullptr;
+    const auto parsed = parse_json(text);
+    place_of(document, path) = is_text || !parsed ? Json(text) : *parsed;
   }
-  if (valid_utf8(text) != text) return field_error(path, "must be UTF-8");
-  Json document = document_of(spec);
-  Json& value = place_of(document, path);
-  const auto parsed = parse_json(text);
-  // A text needs no quotes, and a text field takes 12 as the text that it is.
-  value = value.text() != nullptr || !parsed ? Json(text) : *parsed;
   TRY_ASSIGN(spec, read_run_spec(document));
   return {};
 }

@@ -164,8 +164,15 @@ struct RunSpec {
 // BLAKE2b-256 of the canonical form: the run's id.
 [[nodiscard]] Hash256 run_id(const RunSpec& spec);
 
-// Changes one field by its path, as `--set inner.steps=6` does; the text is read as the field's type.
-[[nodiscard]] Status set_field(RunSpec& spec, std::string_view path, std::string_view text);
+// A field by its path, and a text that is read as the field's type: `--set inner.steps=6`.
+struct FieldChange {
+  std::string path;
+  std::string text;
+};
+
+// Makes all changes, one after the other, and judges the spec they lead to: in which order fields stand that
+// depend on each other decides nothing. Fails (fatal) with the field's name, and leaves the spec as it was.
+[[nodiscard]] Status set_fields(RunSpec& spec, const std::vector<FieldChange>& changes);
 
 struct FieldDocumentation {
   std::string path;

@@ -286,6 +286,10 @@ INSTANTIATE_TEST_SUITE_P(
             "TheBootstrapHasARoot", {{"bootstrap.bucket", "other-run"}}, "bootstrap.state_root: must be 64"}),
     [](const auto& rule) { return rule.param.name; });
 
+Status set_field(RunSpec& spec, const std::string& path, const std::string& text) {
+  return set_fields(spec, {{path, text}});
+}
+
 TEST(RunSpec, ChangesOneFieldByItsPath) {
   RunSpec spec = small_run_spec();
   ASSERT_TRUE(set_field(spec, "inner.steps", "6"));
@@ -343,6 +347,42 @@ TEST(Presets, AreKnownByName) {
   EXPECT_TRUE(fails(preset_run_spec("2B"), ErrorKind::kFatal,
                     "no preset is named '2B'; there are tiny, 150M, 1B, 70B"));
   EXPECT_EQ(preset_names(), (std::vector<std::string>{"tiny", "150M", "1B", "70B"}));
+}
+
+// Heads divide the hidden size, the warm-up is no longer than the schedule.
+TEST(RunSpecFields, ThatDependOnEachOtherMayBeSetInAnyOrder) {
+  const std::vector<std::vector<FieldChange>> pairs = {
+      {{"model.hidden_size", "48"}, {"model.num_attention_heads", "6"}},
+      {{"inner.warmup_steps", "90000"}, {"inner.schedule_steps", "100000"}},
+      {{"algorithm", "demo"}, {"inner.steps", "1"}},
+      {{"network.checkpoint_interval", "500"}, {"network.contribution_retention_windows", "501"}},
+      {{"bootstrap.bucket", "b"}, {"bootstrap.state_root", std::string(64, 'a')}}};
+  for (const std::vector<FieldChange>& pair : pairs) {
+    RunSpec forward = preset_run_spec("tiny").value();
+    RunSpec backward = forward;
+    EXPECT_TRUE(set_fields(forward, pair)) << pair[0].path;
+    EXPECT_TRUE(set_fields(backward, {pair[1], pair[0]})) << pair[0].path;
+    EXPECT_EQ(canonical_json(forward), canonical_json(backward)) << pair[0].path;
+  }
+}
+
+TEST(RunSpecFields, AreLeftAsTheyWereWhereTogetherTheyAreWrong) {
+  RunSpec spec = preset_run_spec("tiny").value();
+  const std::string before = canonical_json(spec);
+  EXPECT_TRUE(fails(
+      set_fields(spec, {{"inner.steps", "7"}, {"inner.warmup_steps", "11"}, {"inner.schedule_steps", "10"}}),
+      ErrorKind::kFatal, "inner.warmup_steps: 11 is more than inner.schedule_steps 10"));
+  EXPECT_TRUE(fails(set_fields(spec, {{"inner.steps", "7"}, {"inner.stepz", "7"}}), ErrorKind::kFatal,
+                    "inner.stepz: unknown field"));
+  EXPECT_EQ(canonical_json(spec), before);
+}
+
+TEST(RunSpecFields, TakeTheLastOfTwoChanges) {
+  RunSpec spec = preset_run_spec("tiny").value();
+  EXPECT_TRUE(
+      set_fields(spec, {{"inner.steps", "many"}, {"inner.steps", "7"}, {"name", "1"}, {"name", "2"}}));
+  EXPECT_EQ(spec.inner.steps, 7);
+  EXPECT_EQ(spec.name, "2");
 }
 
 }  // namespace

@@ -96,7 +96,15 @@ Status Validator::load_state() {
   TRY_ASSIGN(const auto stored, store_.head(self_.bucket, kValidatorStateKey));
   if (stored) {
     TRY_ASSIGN(const Bytes text, store_.get(self_.bucket, kValidatorStateKey, kMaxValidatorStateBytes));
-    TRY_ASSIGN(state_, parse_validator_state(text));
+    auto state = parse_validator_state(text);
+    if (!state) {
+      return fatal_error(fmt::format(
+          "{}/{} in the store can't be used: {}. Put a good copy of it there; or remove it, and this "
+          "validator begins a new scoreboard at the newest checkpoint, without what it knew of the "
+          "miners",
+          self_.bucket, kValidatorStateKey, state.error().message));
+    }
+    state_ = std::move(*state);
   }
   has_state_ = stored.has_value();
   asked_for_state_ = true;

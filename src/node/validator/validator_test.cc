@@ -138,6 +138,25 @@ TEST_F(ValidatorTest, LosesNothingOfItsScoreboardByARestart) {
   EXPECT_EQ(restarted.validator.scoreboard().window, 3);
 }
 
+TEST_F(ValidatorTest, NamesAScoreboardThatItCannotUseAndWhatToDo) {
+  ValidatorNode first(world_, kLeader);
+  for (int64_t window = 0; window < 3; ++window) complete(first, window, {2, 3, 4, 5});
+  auto& store = world_.ports.store;
+  const Bytes whole = store.get(test_bucket(kLeader), kValidatorStateKey, kMaxValidatorStateBytes).value();
+  ASSERT_TRUE(store.put(test_bucket(kLeader), kValidatorStateKey, ByteView(whole).first(whole.size() - 10)));
+  {
+    ValidatorNode torn(world_, kLeader);
+    const auto refused = torn.advance();
+    EXPECT_TRUE(fails(refused, ErrorKind::kFatal, test_bucket(kLeader) + "/scoreboard.json in the store"));
+    EXPECT_TRUE(fails(refused, ErrorKind::kFatal, "remove it, and this validator begins a new scoreboard"));
+  }
+  ASSERT_TRUE(store.remove(test_bucket(kLeader), kValidatorStateKey));
+  ValidatorNode anew(world_, kLeader);
+  ASSERT_TRUE(waits(anew));
+  EXPECT_EQ(anew.replica().window(), 3);
+  EXPECT_EQ(anew.validator.scoreboard().window, -1);
+}
+
 TEST_F(ValidatorTest, JudgesAfterARestartWhatWasDecidedBefore) {
   for (int64_t window = 0; window < 2; ++window) {
     {
