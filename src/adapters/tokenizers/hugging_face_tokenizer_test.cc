@@ -234,6 +234,21 @@ TEST(HuggingFaceTokenizer, CountsTheBytesOfTheSource) {
   EXPECT_EQ(changed.source_bytes.front(), 3);
   EXPECT_EQ(changed.source_bytes.back(), 4);
   EXPECT_EQ(std::accumulate(changed.source_bytes.begin(), changed.source_bytes.end(), 0U), 20U);
+  const EncodedText marks = tokenizer_with(byte_level_tokenizer(), "normalizer", JsonObject{{"type", "NFC"}})
+                                ->encode_part("", "xe\u0301ye\u0301z", "");
+  EXPECT_THAT(marks.ids, ElementsAre('x', 0xc3, 0xa9, 'y', 0xc3, 0xa9, 'z'));
+  EXPECT_THAT(marks.source_bytes, ElementsAre(1, 1, 2, 1, 1, 2, 1));
+  // Here what is shortened and what is lengthened (U+0958 is two characters in every form) make up for each
+  // other.
+  const EncodedText both = tokenizer_with(byte_level_tokenizer(), "normalizer", JsonObject{{"type", "NFC"}})
+                               ->encode_part("e\u0301e\u0301e\u0301 ", "xlow \u0958", "");
+  EXPECT_THAT(both.source_bytes, ElementsAre(1, 3, 1, 1, 1, 0, 0, 0, 1));
+  EXPECT_EQ(both.ids.size(), 9);
+  // What stands unchanged behind it in the same word is placed exactly.
+  const EncodedText word = tokenizer_with(byte_level_tokenizer(), "normalizer", JsonObject{{"type", "NFKC"}})
+                               ->encode_part("", "ab\uff12lower", "");
+  EXPECT_THAT(word.ids, ElementsAre('a', 'b', '2', 260));
+  EXPECT_THAT(word.source_bytes, ElementsAre(1, 1, 3, 5));
 }
 
 TEST(HuggingFaceTokenizer, GivesItsFilesToACheckpoint) {

@@ -227,6 +227,13 @@ char32_t last_character(std::string_view text) {
   return character;
 }
 
+bool is_mark(std::string_view text) {
+  UChar32 character = 0;
+  size_t at = 0;
+  U8_NEXT(text.data(), at, text.size(), character);
+  return character >= 0 && (U_GET_GC_MASK(character) & U_GC_M_MASK) != 0;
+}
+
 bool is_word_character(char32_t character) {
   const auto code_point = static_cast<UChar32>(character);
   constexpr uint32_t kMarksDigitsConnectors = U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK;

@@ -47,6 +47,9 @@ class TextNormalizer {
 [[nodiscard]] char32_t first_character(std::string_view text);
 [[nodiscard]] char32_t last_character(std::string_view text);
 
+// Whether the text, which is not empty, begins with a combining mark. It may be no UTF-8.
+[[nodiscard]] bool is_mark(std::string_view text);
+
 // Whether it is part of a word (\w of Rust's regular expressions).
 [[nodiscard]] bool is_word_character(char32_t character);
 

@@ -67,6 +67,9 @@ TEST(TextNormalizer, KnowsWordsAndSpaces) {
   EXPECT_EQ(first_character("\u00e9x"), U'\u00e9');
   EXPECT_EQ(last_character("x\U0001f600"), U'\U0001f600');
   EXPECT_EQ(last_character(""), U'\0');
+  EXPECT_TRUE(is_mark("\u0301x"));
+  EXPECT_FALSE(is_mark("x\u0301"));
+  EXPECT_FALSE(is_mark("\xcc"));
   for (const char32_t c : {U'a', U'_', U'7', U'\u0301', U'\u200d', U'\u4e2d'})
     EXPECT_TRUE(is_word_character(c));
   for (const char32_t c : {U' ', U'-', U'\u00b2', U'\0'}) EXPECT_FALSE(is_word_character(c));
