@@ -14,7 +14,8 @@ namespace templar {
 // - the byte tokenizer as byte-level BPE without merges ("gpt2"): every text that is UTF-8 gets the same ids,
 //   NUL characters being dropped; bytes that are no UTF-8 llama.cpp itself turns into U+FFFD first;
 // - a tokenizer.json that cuts a text as GPT-2's, Llama 3's or Qwen's does as "gpt2", with its merges: every
-//   UTF-8 text gets the same ids, if it is in NFC where the tokenizer would bring it into NFC;
+//   UTF-8 text gets the same ids, if it is in NFC where the tokenizer would bring it into NFC. Where the cut
+//   is GPT-2's, llama.cpp takes out spaces before punctuation when it writes tokens as text;
 // - SentencePiece BPE as "llama": every UTF-8 text gets the same ids;
 // - none as "no_vocab": the model takes and gives token ids only.
 // Where the model's vocabulary is larger than the tokenizer's, unused tokens "[PAD<id>]" fill it. The
