@@ -64,7 +64,8 @@ code=0
 (ulimit -f 200; timeout -k 5 60 "$templar" localnet --out "$out" "${small[@]}" --set inner.steps=$inner_steps "${options[@]}" >"$out.log" 2>&1) || code=$?
 equal "ulimit -f: exit code" 1 "$code"
 grep -qE 'File too large|disk is full|disk I/O error' "$out.log" || fail "ulimit -f: $(tail -n 3 "$out.log")"
-resumed "$out" ""
+# Who could not write is missing in windows that the others have closed: the root is another, but one.
+localnet "$out" "${options[@]}" && roots_agree "$out"
 
 say "ports"
 refused_port() { # PATTERN OPTIONS...
@@ -75,6 +76,7 @@ refused_port() { # PATTERN OPTIONS...
   [ ! -e "$work/ports/logs/miner-1.log" ] || fail "$*: a node was started"
 }
 refused_port 'would have 65536; give a lower one' --prometheus 65534
+mkfifo "$work/hold"
 python3 -c 'import socket, sys
 for port in range(20000, 30000):
     held = [socket.socket() for _ in range(2)]
@@ -85,7 +87,7 @@ for port in range(20000, 30000):
     except OSError:
         pass
 print(port, flush=True)
-sys.stdin.read()' <"$(mkfifo "$work/hold" && echo "$work/hold")" >"$work/port" &
+sys.stdin.read()' <"$work/hold" >"$work/port" &
 exec 9>"$work/hold"
 wait_for 10 "a port" test -s "$work/port"
 refused_port "the port of .*, $(($(cat "$work/port") + 2)), can't be opened: Address already in use" --prometheus "$(cat "$work/port")"
