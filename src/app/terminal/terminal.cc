@@ -16,7 +16,7 @@ std::string variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-std::optional<int> size_of_text(const std::string& text) {
+std::optional<int> side_of_text(const std::string& text) {
   constexpr int kLargest = 10'000;
   int number = 0;
   const char* const text_end = text.data() + text.size();
@@ -26,7 +26,7 @@ std::optional<int> size_of_text(const std::string& text) {
 }
 
 int size_among(const std::string& text, int window, int otherwise) {
-  return size_of_text(text).value_or(window > 0 ? window : otherwise);
+  return side_of_text(text).value_or(window > 0 ? window : otherwise);
 }
 
 }  // namespace
