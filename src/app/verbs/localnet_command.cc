@@ -21,6 +21,7 @@
 #include "app/world/precision_option.h"
 #include "app/world/watch.h"
 #include "base/files/file.h"
+#include "base/files/open_files.h"
 #include "base/log/log.h"
 #include "base/log/log_format.h"
 #include "base/log/log_sinks.h"
@@ -98,6 +99,7 @@ WatchOptions watch_of_each_node(WatchOptions watch, size_t nodes) {
 }
 
 Status run_localnet(LocalnetOptions options) {
+  raise_open_files_limit();
   const Stopwatch total;
   TRY_ASSIGN(LocalRun run, open_local_run(options, [](const std::string& line) {
                print("{}\n", line);
