@@ -17,7 +17,8 @@ judge() {  # WHAT VALUE BAR UNIT
 }
 for i in $(seq 1 12000); do echo "line $i of some text that repeats itself, $((i * i)) times over"; done >"$folder/text/text.txt"
 
-# MINERS GATHERED WINDOWS: trains; sets seconds (of a window, from the second on) and memory (MB, the most there was).
+# MINERS GATHERED WINDOWS: trains; sets seconds (of a window, from the second on), memory (MB, the most there was) and
+# processor (seconds of its time in all).
 train() {
   local run=$folder/$1
   rm -rf "$run"
@@ -28,19 +29,22 @@ train() {
 import resource, subprocess, sys
 with open(sys.argv[1], "wb") as said:
     code = subprocess.run(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=said, stderr=said).returncode
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1000)
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(usage.ru_maxrss // 1000, round(usage.ru_utime + usage.ru_stime, 1))
 sys.exit(code)
 RUN
-  memory=$(cat "$folder/memory")
+  read -r memory processor <"$folder/memory"
   grep -q '"roots_agree": true' "$run/summary.json"
   seconds=$(grep -h '"name":"validator_window_v2"' "$run"/metrics/validator-0.jsonl* | grep -o '"time_ns":[0-9]*' | cut -d: -f2 |
     sort -n | awk 'NR == 1 { first = $1 } { last = $1 } END { printf "%.2f", (last - first) / 1e9 / (NR - 1) }')
 }
 
 train 250 20 6
+echo "250 miners that gather 20: $processor s of processor time for six windows and the start"
 judge "250 miners that gather 20: a window" "$seconds" 1.5 s
 judge "250 miners that gather 20: memory" "$memory" 300 MB
 train 100 100 6
+echo "100 miners that gather 100: $processor s of processor time for six windows and the start"
 judge "100 miners that gather 100: a window" "$seconds" 2.5 s
 ulimit -n 1024
 if train 1000 20 2; then

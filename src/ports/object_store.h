@@ -59,7 +59,7 @@ using ContentWriter = std::function<Status(const std::function<Status(ByteView p
 class ObjectStore : public ObjectReader {
  public:
   // Readers see the old object or the new one, never a part. Success means that it is stored durably. Fails
-  // with nothing changed: retry if the store was away, fatal if it is full or unwritable.
+  // (retry) with nothing changed where the store was away or full, (fatal) where it can never be written to.
   [[nodiscard]] virtual Status put(std::string_view bucket, std::string_view key, ByteView content) = 0;
   // As put, for content that is too large to be held in memory: write is called once, and what it hands over
   // is stored if it succeeds and comes to size_bytes (fatal if not). Its errors are returned as they are.
