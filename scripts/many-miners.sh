@@ -25,7 +25,7 @@ train() {
   python3 - "$folder/said" "$templar" localnet --data "$folder/text" --out "$run" --miners "$1" --windows "$3" --threads 2 --no-baseline \
     --set model.hidden_size=32 --set model.num_hidden_layers=1 --set model.intermediate_size=64 --set inner.sequence_length=32 \
     --set inner.batch_size=2 --set inner.steps=2 --set scoring.evaluation_samples=2 --set network.checkpoint_interval=20 \
-    --set network.gather_peer_count="$2" --set network.reserve_peer_count=0 --heldout-samples 4 <<'RUN' >"$folder/memory"
+    --set network.gather_peer_count="$2" --set network.reserve_peer_count=0 --heldout-samples 4 --metrics-size 0 <<'RUN' >"$folder/memory"
 import resource, subprocess, sys
 with open(sys.argv[1], "wb") as said:
     code = subprocess.run(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=said, stderr=said).returncode
@@ -35,7 +35,7 @@ sys.exit(code)
 RUN
   read -r memory processor <"$folder/memory"
   grep -q '"roots_agree": true' "$run/summary.json"
-  seconds=$(grep -h '"name":"validator_window_v2"' "$run"/metrics/validator-0.jsonl* | grep -o '"time_ns":[0-9]*' | cut -d: -f2 |
+  seconds=$(grep -h '"name":"validator_window_v2"' "$run/metrics/validator-0.jsonl" | grep -o '"time_ns":[0-9]*' | cut -d: -f2 |
     sort -n | awk 'NR == 1 { first = $1 } { last = $1 } END { printf "%.2f", (last - first) / 1e9 / (NR - 1) }')
 }
 

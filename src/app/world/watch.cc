@@ -23,6 +23,7 @@
 #include "base/log/log_levels.h"
 #include "base/log/log_sinks.h"
 #include "base/uuid.h"
+#include "ports/ledger.h"
 
 namespace templar {
 namespace {
@@ -139,12 +140,22 @@ Status Watch::open_outputs(const WatchOptions& options, const std::filesystem::p
   return {};
 }
 
+// A validator writes of each miner what others write of themselves alone: where files are small because there
+// are many, its own is as large as those of many.
+uint64_t Watch::file_bytes(const std::map<std::string, std::string>& tags) const {
+  constexpr uint64_t kOthers = 64;
+  constexpr uint64_t kLargeEnough = uint64_t{4} << 20;
+  const auto role = tags.find("role");
+  if (role == tags.end() || role->second != name_of(NodeRole::kValidator)) return metrics_bytes_;
+  return std::max(metrics_bytes_, std::min(kOthers * metrics_bytes_, kLargeEnough));
+}
+
 Result<std::unique_ptr<MetricsSink>> Watch::open_sink(const std::filesystem::path& metrics_file,
                                                       std::map<std::string, std::string> tags,
                                                       bool reports_machine) {
   TRY(refuse_own_file(metrics_file, WrittenAs::kWatching));
   TRY(make_folder(metrics_file.parent_path()));
-  TRY_ASSIGN(auto file, JsonlMetricsSink::open(metrics_file, metrics_bytes_));
+  TRY_ASSIGN(auto file, JsonlMetricsSink::open(metrics_file, file_bytes(tags)));
   std::vector<std::shared_ptr<MetricsOutput>> outputs = outputs_;
   outputs.insert(outputs.begin(), std::move(file));
   tags.insert(tags_.begin(), tags_.end());

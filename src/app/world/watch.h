@@ -66,6 +66,7 @@ class Watch {
                                                                bool reports_machine);
 
  private:
+  [[nodiscard]] uint64_t file_bytes(const std::map<std::string, std::string>& tags) const;
   // Another one in each process.
   [[nodiscard]] uint64_t process_seed() const;
   [[nodiscard]] Status open_log(const WatchOptions& options, LogSink run_log);
