@@ -20,34 +20,34 @@ std::string decoded(std::vector<TokenizerJson::Decoder> decoders, const std::vec
   return TokenDecoder(model(std::move(decoders)), kNever).decode(ids);
 }
 
-using Json = TokenizerJson;
+using Steps = TokenizerJson;
 
 TEST(TokenDecoder, DoesItsStepsInTheirOrder) {
   EXPECT_EQ(decoded({}, {0, 1}), "_a b");
-  EXPECT_EQ(decoded({Json::DecodeFuse{}}, {0, 1}), "_ab");
-  EXPECT_EQ(decoded({Json::DecodeReplace{"_", " "}, Json::DecodeFuse{}}, {0, 0}), " a a");
+  EXPECT_EQ(decoded({Steps::DecodeFuse{}}, {0, 1}), "_ab");
+  EXPECT_EQ(decoded({Steps::DecodeReplace{"_", " "}, Steps::DecodeFuse{}}, {0, 0}), " a a");
   EXPECT_EQ(
-      decoded({Json::DecodeReplace{"_", " "}, Json::DecodeFuse{}, Json::DecodeStrip{" ", 1, 0}}, {0, 0}),
+      decoded({Steps::DecodeReplace{"_", " "}, Steps::DecodeFuse{}, Steps::DecodeStrip{" ", 1, 0}}, {0, 0}),
       "a a");
-  EXPECT_EQ(decoded({Json::DecodeStrip{"b", 0, 1}, Json::DecodeFuse{}}, {1, 0, 1}), "_a");
-  EXPECT_EQ(decoded({Json::DecodeMetaspace{"_", true}}, {0, 0}), "a a");
-  EXPECT_EQ(decoded({Json::DecodeMetaspace{"_", false}}, {0, 0}), " a a");
+  EXPECT_EQ(decoded({Steps::DecodeStrip{"b", 0, 1}, Steps::DecodeFuse{}}, {1, 0, 1}), "_a");
+  EXPECT_EQ(decoded({Steps::DecodeMetaspace{"_", true}}, {0, 0}), "a a");
+  EXPECT_EQ(decoded({Steps::DecodeMetaspace{"_", false}}, {0, 0}), " a a");
 }
 
 TEST(TokenDecoder, PutsBytesTogether) {
-  EXPECT_EQ(decoded({Json::DecodeByteFallback{}, Json::DecodeFuse{}}, {1, 3, 4, 1}), "b\u00e9b");
-  EXPECT_EQ(decoded({Json::DecodeByteFallback{}, Json::DecodeFuse{}}, {3}), "\xc3");
+  EXPECT_EQ(decoded({Steps::DecodeByteFallback{}, Steps::DecodeFuse{}}, {1, 3, 4, 1}), "b\u00e9b");
+  EXPECT_EQ(decoded({Steps::DecodeByteFallback{}, Steps::DecodeFuse{}}, {3}), "\xc3");
 }
 
 TEST(TokenDecoder, LeavesOutWhatIsNoText) {
-  EXPECT_EQ(decoded({Json::DecodeFuse{}}, {kNever, 1, 77, 5}), "b<x>");
-  EXPECT_EQ(decoded({Json::DecodeFuse{}}, {}), "");
+  EXPECT_EQ(decoded({Steps::DecodeFuse{}}, {kNever, 1, 77, 5}), "b<x>");
+  EXPECT_EQ(decoded({Steps::DecodeFuse{}}, {}), "");
 }
 
 TEST(TokenDecoder, TellsTheSizesWithinAText) {
   const std::vector<uint32_t> sizes =
-      TokenDecoder(model({Json::DecodeReplace{"_", " "}, Json::DecodeByteFallback{}, Json::DecodeFuse{},
-                          Json::DecodeStrip{" ", 1, 0}}),
+      TokenDecoder(model({Steps::DecodeReplace{"_", " "}, Steps::DecodeByteFallback{}, Steps::DecodeFuse{},
+                          Steps::DecodeStrip{" ", 1, 0}}),
                    kNever)
           .sizes();
   EXPECT_EQ(sizes, (std::vector<uint32_t>{2, 1, 0, 1, 1, 3}));

@@ -36,7 +36,7 @@ TEST_F(BootstrapOfADirectory, BecomesTheCheckpointOfWindow0) {
   EXPECT_EQ(spec_.bootstrap.state_root, run_.state_root().hex());
   ASSERT_TRUE(copy_bootstrap(directory_, spec_, folder_ / "store"));
 
-  const SystemClock clock;
+  const VirtualClock clock;
   const FileObjectStore store(folder_ / "store", clock);
   ParameterBuffers loaded(run_.layout);
   ThreadTeam team(1);
