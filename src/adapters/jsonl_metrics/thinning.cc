@@ -18,7 +18,9 @@
 namespace templar {
 namespace {
 
-constexpr size_t kPageBytes = size_t{1} << 20;
+// What is read at once stays in the memory of the thread that reads it.
+constexpr size_t kPageBytes = size_t{64} << 10;
+constexpr size_t kLongestLine = size_t{1} << 20;
 
 std::filesystem::path with_ending(std::filesystem::path file, const char* ending) {
   file += ending;
@@ -91,10 +93,12 @@ Status for_each_measurement(const std::filesystem::path& file,
                             const std::function<void(const Measurement&)>& take) {
   if (!is_there(file)) return {};
   for (uint64_t offset = 0;;) {
-    TRY_ASSIGN(const JsonlPage page, read_jsonl_measurements(file, offset, kPageBytes));
-    for (const Measurement& measurement : page.measurements) take(measurement);
-    if (page.next_offset == offset) return {};
-    offset = page.next_offset;
+    auto page = read_jsonl_measurements(file, offset, kPageBytes);
+    if (!page) page = read_jsonl_measurements(file, offset, kLongestLine);
+    if (!page) return std::unexpected(page.error());
+    for (const Measurement& measurement : page->measurements) take(measurement);
+    if (page->next_offset == offset) return {};
+    offset = page->next_offset;
   }
 }
 
