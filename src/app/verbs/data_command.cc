@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 void print_manifest(const DataManifest& manifest) {
   print("source      {}\n", manifest.source);
   print("text        {} in {} document{}\n", human_bytes(manifest.totals.text_bytes),
-             manifest.totals.documents, manifest.totals.documents == 1 ? "" : "s");
+        manifest.totals.documents, manifest.totals.documents == 1 ? "" : "s");
   print("tokenizer   {}, {} tokens\n", manifest.tokenizer, manifest.vocab_size);
   print("samples of  {} tokens\n", manifest.sequence_length);
   uint64_t samples = 0;
