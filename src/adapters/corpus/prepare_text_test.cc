@@ -206,7 +206,9 @@ TEST_F(PrepareText, SaysWhatATokenizerChangesAndCountsTheSourcesBytes) {
     ASSERT_TRUE(heldout.source_bytes(i));
     // At the sample's ends a space may belong to a token that is not in it.
     EXPECT_GE(*heldout.source_bytes(i) + 2, given_back.size()) << i;
-    if (digits >= 4) EXPECT_GT(*heldout.source_bytes(i), given_back.size()) << i;
+    if (digits >= 4) {
+      EXPECT_GT(*heldout.source_bytes(i), given_back.size()) << i;
+    }
   }
   EXPECT_FALSE(source->open_shard(0).value().source_bytes(0));
 }

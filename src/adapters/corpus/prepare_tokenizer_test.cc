@@ -59,7 +59,7 @@ TEST_F(PrepareWithHuggingFace, TakesTheFileAsItTakesTheFolder) {
 }
 
 TEST_F(PrepareWithHuggingFace, NoticesATokenizerThatWasChanged) {
-  prepare();
+  (void)prepare();
   write_text(options_.out / "tokenizer.json", json_ + " ");
   EXPECT_TRUE(fails(open_data_tokenizer(options_.out), ErrorKind::kFatal, "tokenizer.json: corrupt"));
 }

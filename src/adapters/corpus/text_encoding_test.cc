@@ -2,30 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "base/bytes.h"
+#include "support/text_source.h"
 
 namespace templar {
 namespace {
 
 using namespace std::string_literals;
-
-class TextSource final : public ByteSource {
- public:
-  explicit TextSource(std::string text) : text_(std::move(text)) {}
-  [[nodiscard]] Result<size_t> read(std::span<uint8_t> out) override {
-    const size_t count = std::min(out.size(), text_.size() - position_);
-    std::copy_n(text_.begin() + static_cast<std::ptrdiff_t>(position_), count, out.begin());
-    position_ += count;
-    return count;
-  }
-  [[nodiscard]] uint64_t raw_bytes() const override { return position_; }
-
- private:
-  std::string text_;
-  size_t position_ = 0;
-};
+using testing::TextSource;
 
 std::string utf8_of(const std::string& bytes, size_t piece = 1000) {
   const auto source = as_utf8(std::make_unique<TextSource>(bytes)).value();
@@ -102,7 +86,7 @@ TEST(AsUtf8, LeavesOutMarksAtTheBeginningOfLines) {
 }
 
 TEST(AsUtf8, PassesEverythingElseOnAsItIs) {
-  for (const std::string text :
+  for (const std::string& text :
        {""s, "\xef"s, "\xef\xbb"s, "a\0b"s, "\xfe"s, "\xff"s, "caf\xe9\n\xef\xbb"s}) {
     EXPECT_EQ(utf8_of(text), text);
     EXPECT_EQ(utf8_of(text, 1), text);

@@ -3,9 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "support/expect_failure.h"
+#include "support/text_source.h"
 
 namespace templar {
 namespace {
@@ -13,23 +12,7 @@ namespace {
 using ::testing::ElementsAre;
 using testing::fails;
 using ::testing::IsEmpty;
-
-// Gives a text from memory.
-class TextSource final : public ByteSource {
- public:
-  explicit TextSource(std::string text) : text_(std::move(text)) {}
-  [[nodiscard]] Result<size_t> read(std::span<uint8_t> out) override {
-    const size_t count = std::min(out.size(), text_.size() - position_);
-    std::copy_n(text_.begin() + static_cast<std::ptrdiff_t>(position_), count, out.begin());
-    position_ += count;
-    return count;
-  }
-  [[nodiscard]] uint64_t raw_bytes() const override { return position_; }
-
- private:
-  std::string text_;
-  size_t position_ = 0;
-};
+using testing::TextSource;
 
 struct Outcome {
   std::vector<std::string> documents;

@@ -132,7 +132,7 @@ OptionTable outlook_options(WatchOptions& options) {
        &options.metrics_bytes,
        "Size at which older windows of metrics files are thinned, of all files of a localnet together (e.g. "
        "64MB; 0: never)",
-       {.is_size = true, .shows_default = true, .group = kWatching}},
+       {.shows_default = true, .is_size = true, .group = kWatching}},
       {"--system-interval",
        &options.system_seconds,
        "Seconds between two looks at processor, memory, disk, network, GPU (0: none)",

@@ -10,15 +10,15 @@
 namespace templar::testing {
 namespace {
 
-constexpr int64_t kWindow = 1;
+constexpr int64_t kPooledWindow = 1;
 
 // A window of two miners' contributions, and nodes that share a pool, each with a store of its own in front
 // of the one that all share.
 class Pool : public ::testing::Test {
  protected:
   Pool() {
-    world_.ports.enter_window(kWindow);
-    world_.ports.publish_contributions({kMiner, kSecondMiner}, kWindow);
+    world_.ports.enter_window(kPooledWindow);
+    world_.ports.publish_contributions({kMiner, kSecondMiner}, kPooledWindow);
   }
   // Counts what is read of it, and is away for as many calls as it is told.
   class Reader final : public ObjectReader {
@@ -51,7 +51,7 @@ class Pool : public ::testing::Test {
     return {world_.spec(), store, world_.ports.ledger, *world_.ports.shards, world_.ports.metrics, {}, pool_};
   }
   [[nodiscard]] Gathered gathered_by(const NodeEnvironment& environment) {
-    auto gathered = gather(environment, world_.request(kWindow, {{kMiner, kSecondMiner}, {}}));
+    auto gathered = gather(environment, world_.request(kPooledWindow, {{kMiner, kSecondMiner}, {}}));
     EXPECT_TRUE(gathered.has_value());
     return *std::move(gathered);
   }
@@ -61,7 +61,7 @@ class Pool : public ::testing::Test {
 };
 
 TEST_F(Pool, ReadsAnObjectOnceForAllNodes) {
-  world_.ports.close_window(kWindow);
+  world_.ports.close_window(kPooledWindow);
   const Reader first(world_.ports.store);
   const Reader second(world_.ports.store);
   const Gathered own = gathered_by(node(first));
@@ -74,7 +74,7 @@ TEST_F(Pool, ReadsAnObjectOnceForAllNodes) {
 }
 
 TEST_F(Pool, SharesNothingUnlessItIsAsked) {
-  world_.ports.close_window(kWindow);
+  world_.ports.close_window(kPooledWindow);
   const Reader first(world_.ports.store);
   const NodeEnvironment alone(world_.spec(), first, world_.ports.ledger, *world_.ports.shards,
                               world_.ports.metrics);
@@ -86,7 +86,7 @@ TEST_F(Pool, SharesNothingUnlessItIsAsked) {
 
 // Of the same size, in the same moment of the store's clock.
 TEST_F(Pool, ReadsAnewWhatWasReplacedBetweenTwoReaders) {
-  const std::string key = contribution_key(kWindow);
+  const std::string key = contribution_key(kPooledWindow);
   const Bytes right = world_.ports.object(kMiner, key);
   Bytes wrong = right;
   wrong[wrong.size() / 2] ^= 1;
@@ -94,8 +94,8 @@ TEST_F(Pool, ReadsAnewWhatWasReplacedBetweenTwoReaders) {
   world_.ports.put(kMiner, key, right);
   const AggregateRecord record = world_.ports.record_of_first_window({});
   AggregateRecord named = record;
-  named.window = kWindow;
-  named.accepted = {{kMiner, *world_.ports.contribution_hash(kMiner, kWindow), std::ssize(right)}};
+  named.window = kPooledWindow;
+  named.accepted = {{kMiner, *world_.ports.contribution_hash(kMiner, kPooledWindow), std::ssize(right)}};
   const NodeEnvironment reader = node(world_.ports.store);
   const auto found = [&] { return fetch_named(reader, named, world_.ports.roster(), {})->found.size(); };
   EXPECT_EQ(found(), 1u);
@@ -108,7 +108,7 @@ TEST_F(Pool, ReadsAnewWhatWasReplacedBetweenTwoReaders) {
 }
 
 TEST_F(Pool, StandsNotBetweenANodeAndItsStore) {
-  world_.ports.close_window(kWindow);
+  world_.ports.close_window(kPooledWindow);
   EXPECT_EQ(gathered_by(node(world_.ports.store)).accepted.size(), 2u);
   const Reader away(world_.ports.store);
   away.failing_heads = 3;  // more than it is asked for one peer
@@ -118,7 +118,7 @@ TEST_F(Pool, StandsNotBetweenANodeAndItsStore) {
 }
 
 TEST_F(Pool, KeepsNoFailureToRead) {
-  world_.ports.close_window(kWindow);
+  world_.ports.close_window(kPooledWindow);
   const Reader away(world_.ports.store);
   away.failing_gets = 3;
   EXPECT_EQ(gathered_by(node(away)).accepted.size(), 1u);
@@ -126,10 +126,10 @@ TEST_F(Pool, KeepsNoFailureToRead) {
 }
 
 TEST_F(Pool, JudgesWhatIsBrokenOnce) {
-  Bytes broken = world_.ports.object(kMiner, contribution_key(kWindow));
+  Bytes broken = world_.ports.object(kMiner, contribution_key(kPooledWindow));
   broken.resize(broken.size() - 1);
-  world_.ports.put(kMiner, contribution_key(kWindow), broken);
-  world_.ports.close_window(kWindow);
+  world_.ports.put(kMiner, contribution_key(kPooledWindow), broken);
+  world_.ports.close_window(kPooledWindow);
   const Reader first(world_.ports.store);
   const Reader second(world_.ports.store);
   const Gathered own = gathered_by(node(first));
