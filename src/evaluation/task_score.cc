@@ -122,12 +122,12 @@ Result<TokenisedChoice> tokenise_choice(const Tokenizer& tokenizer, const Choice
   const std::string whole = text.context + text.continuation;
   std::vector<uint32_t> before = tokenizer.encode(context);
   const std::vector<uint32_t> all = tokenizer.encode(whole);
+  if (text.continuation.find_first_not_of(' ') == std::string::npos) return fatal_error("it is empty");
   if (all.size() <= before.size())
     return fatal_error("it adds no token to its context: the tokenizer joins the two");
   const size_t continuation = all.size() - before.size();
   if (continuation > static_cast<size_t>(max_tokens)) {
-    return fatal_error(
-        fmt::format("it has {} tokens, this model reads {}: leave the task out", continuation, max_tokens));
+    return fatal_error(fmt::format("it has {} tokens, this model reads {}", continuation, max_tokens));
   }
   if (before.empty()) before = {tokenizer.separator_id()};
   const size_t kept = std::min(before.size(), static_cast<size_t>(max_tokens) + 1 - continuation);

@@ -247,6 +247,7 @@ inline constexpr FieldForm kLocalnetBegin[] = {
 inline constexpr FieldForm kLocalnetCall[] = {
     {"train_seconds", kFloat, "of the call's windows"},
     {"total_seconds", kFloat, "of the whole call"},
+    {"roots_agree", kInteger, "1: all nodes' state roots in all windows up to its end; 0: some differed"},
 };
 
 inline constexpr FieldForm kSystem[] = {

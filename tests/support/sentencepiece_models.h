@@ -28,7 +28,8 @@ class SentenceList final : public sentencepiece::SentenceIterator {
 
 // As most published ones are: Unicode is normalised (NFKC), white space taken together, a space put before
 // each text; bytes where a character is not in the vocabulary. `type` is bpe or unigram.
-inline Bytes normalising_model(const std::string& type = "bpe") {
+inline Bytes normalising_model(const std::string& type = "bpe",
+                               const std::unordered_map<std::string, std::string>& more = {}) {
   const std::vector<std::string> words = {"gather", "window", "miner", "state", "root",
                                           "outer",  "step",   "loss",  "codec", "chunk"};
   std::vector<std::string> sentences;
@@ -36,10 +37,11 @@ inline Bytes normalising_model(const std::string& type = "bpe") {
     sentences.push_back(words[i % 10] + " " + words[i / 10 % 10] + std::to_string(i) + " " +
                         words[i / 7 % 10]);
   }
-  const std::unordered_map<std::string, std::string> settings = {
+  std::unordered_map<std::string, std::string> settings = {
       {"model_type", type},      {"vocab_size", "400"},
       {"byte_fallback", "true"}, {"normalization_rule_name", "nmt_nfkc"},
       {"num_threads", "1"},      {"minloglevel", "3"}};
+  settings.insert(more.begin(), more.end());
   SentenceList list(sentences);
   std::string model;
   CHECK(sentencepiece::SentencePieceTrainer::Train(settings, &list, &model).ok());

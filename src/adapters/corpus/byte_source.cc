@@ -243,11 +243,11 @@ constexpr std::array<ForeignFormat, 6> kForeignFormats = {{
       6},
      "xz",
      "decompress it with xz -dk"},
-    {"BZh", "bzip2", "decompress it with bzip2 -dk"},
+    {"BZh91AY&SY", "bzip2", "decompress it with bzip2 -dk"},
     {"\x04\x22\x4d\x18", "lz4", "decompress it with lz4 -d"},
     {{"PK\x03\x04", 4}, "zip", "unpack it with unzip"},
     {"7z\xbc\xaf\x27\x1c", "7z", "unpack it with 7z x"},
-    {"PAR1", "Parquet",
+    {"PAR1\x15", "Parquet",
      "convert it with python3 -c \"import pandas, sys; pandas.read_parquet(sys.argv[1]).to_json(sys.argv[2], "
      "orient='records', lines=True)\" IN.parquet OUT.jsonl and name the column with --jsonl-field"},
 }};

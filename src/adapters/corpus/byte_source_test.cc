@@ -156,10 +156,10 @@ TEST_F(ByteSourceTest, SaysHowToConvertWhatItDoesNotRead) {
                                                 "7zXZ\0..."s)),
                     ErrorKind::kSkip, "xz -dk"));
   EXPECT_TRUE(
-      fails(open_byte_source(write_text(folder_ / "a.bz2", "BZh91AY")), ErrorKind::kSkip, "bzip2 -dk"));
+      fails(open_byte_source(write_text(folder_ / "a.bz2", "BZh91AY&SY.")), ErrorKind::kSkip, "bzip2 -dk"));
   EXPECT_TRUE(
       fails(open_byte_source(write_text(folder_ / "a.zip", "PK\x03\x04...")), ErrorKind::kSkip, "unzip"));
-  EXPECT_TRUE(fails(open_byte_source(write_text(folder_ / "a", "PAR1....")), ErrorKind::kSkip, "Parquet"));
+  EXPECT_TRUE(fails(open_byte_source(write_text(folder_ / "a", "PAR1\x15...")), ErrorKind::kSkip, "Parquet"));
 }
 
 TEST_F(ByteSourceTest, KnowsTheEndingsOfCompression) {

@@ -24,9 +24,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// As people write an extension: ".txt", " JSONL", "jsonl.gz".
+std::string plain_extension(const std::string& written) {
+  std::string extension = ascii_lower(written);
+  std::erase(extension, ' ');
+  if (extension.starts_with('.')) extension.erase(0, 1);
+  return without_compression_ending(extension);
+}
+
 class Lister {
  public:
   explicit Lister(const InputOptions& options) : options_(options) {
+    for (std::string& extension : options_.extensions) extension = plain_extension(extension);
     struct stat info{};
     if (!options.excluded.empty() && ::stat(options.excluded.c_str(), &info) == 0) (void)is_new(info);
   }
@@ -114,11 +123,11 @@ class Lister {
     const std::string extension =
         ascii_lower(fs::path(without_compression_ending(name)).extension().string());
     return std::ranges::any_of(options_.extensions, [&](const std::string& wanted) {
-      return !wanted.empty() && extension == "." + ascii_lower(wanted);
+      return !wanted.empty() && extension == "." + wanted;
     });
   }
 
-  const InputOptions& options_;
+  InputOptions options_;
   InputListing listing_;
   std::set<std::pair<dev_t, ino_t>> seen_;
   bool has_standard_input_ = false;

@@ -191,5 +191,17 @@ TEST_F(InputFiles, MustBeThere) {
   EXPECT_THAT(names(), IsEmpty());
 }
 
+TEST_F(InputFiles, TakeExtensionsAsPeopleWriteThem) {
+  const testing::TemporaryFolder folder;
+  testing::write_text(folder / "a.jsonl.gz", "{}");
+  testing::write_text(folder / "b.TXT", "text");
+  testing::write_text(folder / "c.md", "text");
+  for (const char* extension : {".jsonl", " JSONL", "jsonl.gz", ".Jsonl.ZST"}) {
+    const auto listing = list_input_files({folder.path().string()}, {.extensions = {extension, ".txt"}});
+    ASSERT_TRUE(listing) << listing.error().message;
+    EXPECT_EQ(listing->files.size(), 2) << extension;
+  }
+}
+
 }  // namespace
 }  // namespace templar

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "adapters/corpus/byte_source.h"
+#include "adapters/corpus/text_encoding.h"
 #include "adapters/shards/data_folder.h"
 #include "base/files/file.h"
 #include "base/utf8.h"
@@ -58,7 +59,8 @@ bool sets_access_key(std::string_view line) {
 }
 
 std::optional<std::string> secret_in(std::string_view content) {
-  const std::string_view word = trimmed(content);
+  std::string_view word = trimmed(content);
+  if (word.starts_with("0x")) word.remove_prefix(2);
   if (word.size() == kKeyDigits && is_hexadecimal(word)) return "a secret key";
   while (!content.empty()) {
     const size_t end = std::min(content.find('\n'), content.size());
@@ -90,8 +92,10 @@ std::optional<std::string> why_never_text_folder(const fs::path& folder) {
 
 std::optional<std::string> why_never_text(const fs::path& file) {
   if (is_named_like_a_secret(file)) return "named like a secret";
-  const auto source = open_byte_source(file);
-  if (!source) return std::nullopt;  // its reader will say why
+  auto opened = open_byte_source(file);
+  if (!opened) return std::nullopt;  // its reader will say why
+  const auto source = as_utf8(*std::move(opened));
+  if (!source) return std::nullopt;
   Bytes bytes(kBeginningBytes);
   const Result<size_t> size = (*source)->read(bytes);
   if (!size) return std::nullopt;

@@ -322,11 +322,12 @@ class Preparation {
         static_cast<uint64_t>(bytes_per_token * static_cast<double>(kSamples * options_.sequence_length)) +
         4 * SectionCutter::kSmallestSection;
     std::string why = fmt::format(
-        "too little text in {}: its {} bytes give {} training and {} held-out samples of {} tokens, and one "
-        "of "
-        "each is needed; give at least {} bytes of such text, or choose a shorter sequence",
+        "too little text in {}: its {} bytes give {} training and {} held-out samples of {} tokens, "
+        "and one of each is needed",
         fmt::join(options_.inputs, ", "), totals_.text_bytes, train_.samples(), heldout_.samples(),
-        options_.sequence_length, needed);
+        options_.sequence_length);
+    if (needed > totals_.text_bytes)
+      why += fmt::format("; give at least {} bytes of such text, or choose a shorter sequence", needed);
     if (!options_.jsonl_field.empty()) {
       why += fmt::format(", in several documents (there {} {}): one is held out whole or not at all",
                          totals_.documents == 1 ? "is" : "are", totals_.documents);

@@ -252,7 +252,7 @@ TEST_F(PrepareText, TakesOnlyTheWantedExtensionsAndPassesBinariesOver) {
   write_text(folder_ / "in/packed.xz", std::string_view("\xfd"
                                                         "7zXZ\0...",
                                                         9));
-  write_text(folder_ / "in/table.parquet", "PAR1.........");
+  write_text(folder_ / "in/table.parquet", "PAR1\x15........");
   std::map<std::string, std::string> reasons;
   for (const LeftOut& entry : prepare().left_out) reasons[entry.path.filename()] = entry.reason;
   EXPECT_EQ(reasons.size(), 3);

@@ -79,13 +79,15 @@ Result<bool> SectionCutter::cut(std::string_view text, bool ends_document) {
 
 Result<bool> SectionCutter::pass_on(size_t size, bool ends_document) {
   const std::string_view pending = pending_;
-  Section section{
-      .text = std::string(pending.substr(0, size)),
-      .before = std::exchange(before_, std::string(end_of(pending.substr(0, size), kContextBytes))),
-      .after = std::string(beginning_of(pending.substr(size), kContextBytes)),
-      .place = next_};
+  Section section{.text = std::string(pending.substr(0, size)),
+                  .before = before_,
+                  .after = std::string(beginning_of(pending.substr(size), kContextBytes)),
+                  .place = next_};
   section.place.ends_document = ends_document;
   ++next_.index;
+  // A section may be shorter than what stands before the next one.
+  before_ += section.text;
+  before_ = std::string(end_of(before_, kContextBytes));
   pending_.erase(0, size);
   return sink_(std::move(section));
 }

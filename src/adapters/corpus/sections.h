@@ -40,7 +40,7 @@ class SectionCutter {
   static constexpr uint64_t kSectionsOfText = 64;      // a section is at most this part of a small text,
   static constexpr size_t kSmallestSection = 1 << 10;  // but not smaller than this,
   static constexpr size_t kLargestSection = 1 << 20;   // nor larger than this
-  static constexpr size_t kContextBytes = 256;
+  static constexpr size_t kContextBytes = 4096;
 
   explicit SectionCutter(Sink sink) : sink_(std::move(sink)) {}
 
@@ -64,7 +64,7 @@ class SectionCutter {
   uint64_t waiting_bytes_ = 0;
   size_t section_bytes_ = 0;  // 0: not known yet
   std::string pending_;       // of the document: what no section holds yet
-  std::string before_;        // the end of its last section
+  std::string before_;        // the end of what its sections hold
   SectionPlace next_;
 };
 

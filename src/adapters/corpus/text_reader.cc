@@ -120,9 +120,10 @@ Result<bool> read_json_lines(ByteSource& source, const std::string& name, const 
       pending += part;
     }
   };
-  for (;;) {
+  for (bool first = true;; first = false) {
     TRY_ASSIGN(const size_t count, source.read(buffer));
     std::string_view text = as_text(std::span(buffer).first(count));
+    if (first && likely_encoding(text)) return skip_error(why_no_text(text).value_or(""));
     for (size_t end = text.find('\n'); end != std::string_view::npos; end = text.find('\n')) {
       add(text.substr(0, end));
       text.remove_prefix(end + 1);

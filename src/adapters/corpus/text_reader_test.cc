@@ -129,6 +129,12 @@ TEST(JsonLines, AreRefusedWhereALineNeverEnds) {
                     ErrorKind::kFatal, "F, line 2: longer than"));
 }
 
+TEST(JsonLines, AreNamedWhereTheyAreInAnotherEncoding) {
+  std::string utf16;
+  for (const char c : std::string("{\"text\": \"abc\"}\n")) utf16 += std::string(1, c) + '\0';
+  EXPECT_TRUE(fails(read(utf16, kJson), ErrorKind::kSkip, "iconv -f UTF-16LE"));
+}
+
 TEST(JsonLines, MayBeAsLongAsTheLimit) {
   const std::string frame = "{\"text\": \"\"}";
   const std::string text(kMaxJsonLineBytes - frame.size(), 'x');

@@ -14,17 +14,15 @@
 
 namespace templar {
 
-// Appends; several processes may append to one file. Lines are written whole by write(2), each or many at
-// once, so a process killed at any instant leaves at most one torn last line, which the next writer ends.
-// Integers are written without a decimal point and floats with one or an exponent, so both come back as what
-// they were; a float that is not finite becomes null, and comes back as NaN. Text that is not UTF-8 has its
-// wrong bytes replaced.
-// The file is open while it is written to and not longer: a thousand nodes of one process need no descriptor
-// each, and who moves the file away (to rotate it) finds what follows in a new one. Lines that can't be
-// written, because the disk is full or so, are held back, up to kMostHeldBytes, and written before the next
-// ones; the log says so once.
-// A sink by itself for those who write seldom, an output of MetricsLogger for those who may not wait for a
-// disk. Thread-safe.
+// Appends; several processes may append to one file that is not rotated (max_bytes 0). Lines are written
+// whole by write(2), each or many at once, so a process killed at any instant leaves at most one torn last
+// line, which the next writer ends. Integers are written without a decimal point and floats with one or an
+// exponent, so both come back as what they were; a float that is not finite becomes null, and comes back as
+// NaN. Text that is not UTF-8 has its wrong bytes replaced. The file is open while it is written to and not
+// longer: a thousand nodes of one process need no descriptor each, and who moves the file away (to rotate it)
+// finds what follows in a new one. Lines that can't be written, because the disk is full or so, are held
+// back, up to kMostHeldBytes, and written before the next ones; the log says so once. A sink by itself for
+// those who write seldom, an output of MetricsLogger for those who may not wait for a disk. Thread-safe.
 class JsonlMetricsSink final : public MetricsSink, public MetricsOutput {
  public:
   static constexpr size_t kMostHeldBytes = size_t{1} << 20;

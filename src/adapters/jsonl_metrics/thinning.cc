@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <system_error>
 #include <variant>
@@ -137,11 +138,18 @@ Status add_to_thinned(const std::filesystem::path& thinned, const std::filesyste
   std::string kept;
   if (survey.newest && survey.sums.windows > 0)
     append_measurement_line(kept, survey.sums.measurement(*survey.newest));
+  // Whoever was killed behind this writing and before the renaming finds the same lines in both files.
+  std::set<std::string> kept_always;
   for (const std::filesystem::path& file : {thinned, moved}) {
     TRY(for_each_measurement(file, [&](const Measurement& measurement) {
       const std::optional<int64_t> window = integer_of(measurement, "window");
-      if (always_stays(measurement) || (window && level_of(*window) >= level))
+      if (always_stays(measurement)) {
+        std::string line;
+        append_measurement_line(line, measurement);
+        if (kept_always.insert(line).second) kept += line;
+      } else if (window && level_of(*window) >= level) {
         append_measurement_line(kept, measurement);
+      }
     }));
   }
   return write_file_atomically(thinned, kept);

@@ -22,14 +22,15 @@ constexpr size_t kMaxModelBytes = 256 << 20;
 // SentencePiece needs a hundred times a text's size in memory, so that a long one is encoded in windows.
 constexpr size_t kWindowBytes = 64 << 10;
 // Neighbouring windows must agree on so much of the text in which they overlap before they are joined in the
-// middle of it; it is more than the longest pieces of any model.
-constexpr size_t kAgreementBytes = 160;
-constexpr size_t kOverlapBytes = 640;
+// middle of it; it is several times as long as the pieces that are trained (16 characters, if nobody says
+// otherwise).
+constexpr size_t kAgreementBytes = 640;
+constexpr size_t kOverlapBytes = 2560;
 // In a text that repeats itself the tokens follow from where a window begins: as many beginnings are tried,
 // a character apart.
 constexpr int kBeginnings = 17;
 // A text on which no two windows agree is encoded in longer ones, up to this.
-constexpr size_t kMostWindowBytes = 4 << 20;
+constexpr size_t kMostWindowBytes = 1 << 20;
 
 struct PlacedToken {
   uint32_t id = 0;
@@ -118,7 +119,8 @@ class SentencePieceTokenizer final : public Tokenizer {
     auto token = before.empty() ? tokens.begin() : first_from(tokens, before.size());
     // What stands before the first id, such as dropped spaces, counts to it.
     size_t counted = before.size();
-    for (; token != tokens.end() && token->begin < end; ++token) {
+    // At the document's end all that is left is its own, a space that the model adds there too.
+    for (; token != tokens.end() && (after.empty() || token->begin < end); ++token) {
       const auto next = std::next(token);
       const size_t until = next == tokens.end() ? end : std::min(next->begin, end);
       encoded.ids.push_back(token->id);
@@ -322,6 +324,8 @@ Result<Bytes> train_sentencepiece_model(const std::vector<std::string>& texts, u
   std::string model;
   const auto trained = sentencepiece::SentencePieceTrainer::Train(settings, &lines, &model);
   if (!trained.ok()) {
+    if (trained.ToString().find("smaller than required_chars") != std::string::npos)
+      return refuse("the text has more different characters than that; choose more tokens");
     size_t bytes = 0;
     for (const std::string& text : texts) bytes += text.size();
     return refuse(

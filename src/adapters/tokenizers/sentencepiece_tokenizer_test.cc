@@ -197,6 +197,38 @@ TEST(SentencePieceTokenizer, CountsTheSourcesBytes) {
   }
 }
 
+TEST(SentencePieceTokenizer, GivesWhatAModelAddsAtTheEnd) {
+  const Bytes model = testing::normalising_model("bpe", {{"treat_whitespace_as_suffix", "true"}});
+  const auto tokenizer = make_sentencepiece_tokenizer(model, "m").value();
+  for (const std::string text : {"\xe8\xaa\x9e", "gather window", "x"}) {
+    const EncodedText encoded = tokenizer->encode_part("", text, "");
+    EXPECT_EQ(encoded.ids, ids_of_library(model, text)) << text;
+    uint64_t bytes = 0;
+    for (const uint32_t count : encoded.source_bytes) bytes += count;
+    EXPECT_EQ(bytes, text.size());
+  }
+}
+
+TEST(SentencePieceTokenizer, GivesEachWordOnceThoughSpacesStandAroundTheCut) {
+  const auto tokenizer = make_sentencepiece_tokenizer(testing::normalising_model(), "m").value();
+  const std::string before = "state\n";
+  const std::string after = std::string(300, ' ') + "gather\n";
+  const auto whole = ids_of_library(testing::normalising_model(), before + after);
+  std::vector<uint32_t> ids = tokenizer->encode_part("", before, after).ids;
+  const std::vector<uint32_t> rest = tokenizer->encode_part(before, after, "").ids;
+  ids.insert(ids.end(), rest.begin(), rest.end());
+  EXPECT_EQ(ids, whole);
+}
+
+TEST(TrainSentencePiece, SaysWhereTheTextHasMoreCharactersThanTokens) {
+  std::string text;
+  for (int i = 0; i < 400; ++i) {
+    text += {static_cast<char>(0xe4 + i / 200), static_cast<char>(0x80 + i % 50),
+             static_cast<char>(0x80 + i % 60), '\n'};
+  }
+  EXPECT_TRUE(fails(train_sentencepiece_model({text}, 260), ErrorKind::kFatal, "choose more tokens"));
+}
+
 TEST(TrainSentencePiece, TrainsOnLongLinesToo) {
   // One line of 300 kB: the trainer alone would leave it out and have nothing.
   std::string line;

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "adapters/file_store/file_object_store.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/threads/processors.h"
 #include "core/consensus/state_root.h"
 #include "formats/checkpoint/checkpoint_contents.h"
 #include "formats/checkpoint/checkpoint_download.h"
@@ -19,7 +19,7 @@ namespace {
 constexpr std::string_view kBootstrapBucket = "bootstrap";
 
 int most_threads() {
-  return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 64U));
+  return std::clamp(available_processors(), 1, 64);
 }
 
 // The --set options that give the run the directory's shape; empty where it has it.

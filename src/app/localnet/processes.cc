@@ -126,6 +126,8 @@ class Supervisor {
   // A ledger or a store that is away is waited for: its own nodes wait for it as well.
   Status make_due_blocks() {
     if (since_failure_ && since_failure_->seconds() < kRetrySeconds) return {};
+    // No node can store anything: a window would end without their contributions.
+    if (is_disk_full()) return {};
     const Status made = pacer_.make_due_blocks([this](int64_t window) { return find_missing(window); });
     if (made || made.error().kind != ErrorKind::kRetry) {
       since_failure_.reset();
@@ -137,13 +139,17 @@ class Supervisor {
     return {};
   }
 
+  [[nodiscard]] bool is_disk_full() const {
+    std::error_code unknown;
+    const std::filesystem::space_info space = std::filesystem::space(run_.folder, unknown);
+    return !unknown && space.available < kLeastSpaceBytes;
+  }
+
   // The nodes' own logs lie on the disk that has no room for them.
   void say_full_disk() {
     if (since_disk_look_ && since_disk_look_->seconds() < kDiskLookSeconds) return;
     since_disk_look_ = Stopwatch();
-    std::error_code unknown;
-    const std::filesystem::space_info space = std::filesystem::space(run_.folder, unknown);
-    if (unknown || space.available >= kLeastSpaceBytes) return;
+    if (!is_disk_full()) return;
     log(LogLevel::kWarning, "localnet", "the run's disk is full: nodes wait, and go on once there is room",
         {{"folder", run_.folder.string()}, {"reason", system_message(ENOSPC)}});
   }
@@ -190,9 +196,16 @@ class Supervisor {
                TemplarProcess::start(node_arguments(node.role, node.config, watch_of(node)),
                                      run_.path("logs") / (node.name + ".log")));
     supervised.since_start = Stopwatch();
-    TRY(make_folder(node.config.state_folder));
-    return write_file_atomically(node.config.state_folder / "pid",
-                                 std::to_string(supervised.process->pid()) + "\n");
+    Status noted = make_folder(node.config.state_folder);
+    if (noted) {
+      noted = write_file_atomically(node.config.state_folder / "pid",
+                                    std::to_string(supervised.process->pid()) + "\n");
+    }
+    if (noted || noted.error().kind != ErrorKind::kRetry) return noted;
+    // For people only: the node goes on without it.
+    log(LogLevel::kWarning, "localnet", "the node's pid file could not be written",
+        {{"node", node.name}, {"reason", noted.error().message}});
+    return {};
   }
 
   // Each process has a port of its own for Prometheus: this one the first, then the nodes in their order; a

@@ -25,11 +25,11 @@ Measurement heldout(const std::string& name, int64_t window, double loss) {
           .time_ns = 1};
 }
 
-Measurement call(double train_seconds, double total_seconds) {
+Measurement call(double train_seconds, double total_seconds, int64_t time_ns) {
   return {.name = "localnet_call",
           .tags = {},
           .fields = {{"train_seconds", train_seconds}, {"total_seconds", total_seconds}},
-          .time_ns = 1};
+          .time_ns = time_ns};
 }
 
 class SummaryJson : public ::testing::Test {
@@ -54,8 +54,8 @@ TEST_F(SummaryJson, AddsUpWhatAllCallsAndMinersDid) {
   known_.add(heldout("benchmark_metrics", 1, 4.5), "evaluator");
   known_.add(heldout("benchmark_metrics", 2, 4.25), "evaluator");
   known_.add(heldout("baseline_heldout", 2, 5.0), "baseline");
-  known_.add(call(1.5, 2.5), "localnet");
-  known_.add(call(2.5, 3.0), "localnet");
+  known_.add(call(1.5, 2.5, 1), "localnet");
+  known_.add(call(2.5, 3.0, 2), "localnet");
   const auto json = summary();
   EXPECT_EQ(json.at("windows"), 2);
   EXPECT_EQ(json.at("nodes"), 4);

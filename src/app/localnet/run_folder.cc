@@ -31,6 +31,7 @@ constexpr size_t kMaxOriginBytes = size_t{16} << 20;
 
 // Whether there is anything at all that a run can begin with; what it is worth is seen when it is opened.
 bool is_bootstrap_there(const LocalnetOptions& options) {
+  if (options.bootstrap.empty()) return false;
   return is_there(options.bootstrap / kManifestName) || is_there(options.bootstrap / kConfigName);
 }
 

@@ -146,6 +146,9 @@ void RunView::add(const Measurement& measurement, const std::string& source) {
   if (is(measurement, "localnet_begin")) windows_wanted_ = integer_field(measurement, "windows");
   if (is(measurement, "localnet_begin") || is(measurement, "localnet_call")) {
     call_ended_ = is(measurement, "localnet_call");
+    // A process that was killed while it moved measurements aside has left some of them in two files.
+    if (call_ended_ && !call_times_ns_.insert(measurement.time_ns).second) return;
+    if (call_ended_ && integer_field(measurement, "roots_agree") == 0) forgotten_differed_ = true;
     train_seconds_ += call_ended_ ? number_field(measurement, "train_seconds").value_or(0) : 0;
     total_seconds_ += call_ended_ ? number_field(measurement, "total_seconds").value_or(0) : 0;
     return;

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -193,7 +194,8 @@ class RunView {
   std::map<std::string, size_t, std::less<>> node_numbers_;
   std::vector<NodeTotals> totals_;  // by node
   bool forgotten_differed_ = false;
-  int64_t older_stride_ = 1;  // that the older windows which stay are multiples of
+  std::set<int64_t> call_times_ns_;  // of the calls that have ended
+  int64_t older_stride_ = 1;         // that the older windows which stay are multiples of
   std::map<int64_t, RunWindow> windows_;
   std::map<std::string, Curve> curves_;
   std::deque<SystemSample> system_;

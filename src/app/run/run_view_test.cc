@@ -287,5 +287,23 @@ TEST(RunView, KnowsWhetherTheLocalnetHasEndedItsCall) {
   EXPECT_FALSE(view.call_ended());
 }
 
+TEST(RunView, CountsACallOnceThoughItIsReadTwice) {
+  RunView view;
+  for (int i = 0; i < 2; ++i)
+    view.add(measurement("localnet_call", "", "", {{"train_seconds", 2.5}}, 5000), "localnet");
+  EXPECT_EQ(view.train_seconds(), 2.5);
+  view.add(measurement("localnet_call", "", "", {{"train_seconds", 1.5}}, 9000), "localnet");
+  EXPECT_EQ(view.train_seconds(), 4);
+}
+
+TEST(RunView, KnowsOfDifferencesInWindowsThatWereThinned) {
+  RunView view;
+  view.add(miner_window("1", 6, "aa"), "m");
+  view.add(measurement("localnet_call", "", "", {{"roots_agree", int64_t{1}}}, 5000), "localnet");
+  EXPECT_TRUE(view.roots_agree());
+  view.add(measurement("localnet_call", "", "", {{"roots_agree", int64_t{0}}}, 6000), "localnet");
+  EXPECT_FALSE(view.roots_agree());
+}
+
 }  // namespace
 }  // namespace templar::testing

@@ -140,9 +140,13 @@ Status run_localnet(LocalnetOptions options) {
   };
   const auto drive = options.processes ? run_processes : run_in_process;
   const Status outcome = drive(run, options, tick, stop_requested);
-  // How long each call took, so that a resumed run adds up.
+  follower.poll_all();
+  // How long each call took, so that a resumed run adds up; and what its windows showed, since their own
+  // measurements are thinned.
   write(*metrics, "localnet_call",
-        {{"train_seconds", training.seconds()}, {"total_seconds", total.seconds()}});
+        {{"train_seconds", training.seconds()},
+         {"total_seconds", total.seconds()},
+         {"roots_agree", int64_t{known.roots_agree() ? 1 : 0}}});
   metrics->flush();
   follower.poll_all();
   if (!outcome) return outcome;

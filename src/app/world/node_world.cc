@@ -95,7 +95,11 @@ Result<std::vector<FolderLock>> lock_state(const NodeConfig& config) {
   TRY_ASSIGN(FolderLock own, FolderLock::take(config.state_folder, LockScope::kProcess));
   if (config.shared) return locks;  // nobody else can take it from now on
   locks.push_back(std::move(own));
-  TRY_ASSIGN(FolderLock part, FolderLock::share_parts(absolute_path(config.state_folder).parent_path()));
+  // The folder's own place, where it was reached by a link.
+  std::error_code error;
+  const std::filesystem::path place = std::filesystem::canonical(config.state_folder, error);
+  if (error) return file_error(config.state_folder, error.value());
+  TRY_ASSIGN(FolderLock part, FolderLock::share_parts(place.parent_path()));
   locks.push_back(std::move(part));
   return locks;
 }

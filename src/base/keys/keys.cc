@@ -81,7 +81,8 @@ Status KeyPair::save(const std::filesystem::path& path) const {
   const std::string line = to_hex(ByteView(secret_).first(32)) + "\n";
   const std::optional<int> outcome = create_unnamed_first(path, line);
   const int failure = outcome ? *outcome : create_at_once(path, line);
-  if (failure == 0) return {};
+  // Its name too must outlast a power cut: what it signs may be on a ledger by then.
+  if (failure == 0) return sync_path(path.has_parent_path() ? path.parent_path() : ".");
   return fatal_error(
       "key file " + path.string() + ": " +
       (failure == EEXIST ? "exists already, and a key is never overwritten" : system_message(failure)));

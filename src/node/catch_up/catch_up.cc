@@ -257,11 +257,14 @@ Result<bool> CatchUp::pass_obstacle(const Registration& leader) {
   }
   if (leading) {
     // Contributions may turn up again; records that contradict the checkpoint never agree by themselves.
-    return std::unexpected(
-        Error{.kind = obstacle_->missing ? ErrorKind::kRetry : ErrorKind::kFatal,
-              .message = fmt::format(
-                  "window {} can't be completed, and nobody but this leader makes the next checkpoint: {}",
-                  obstacle_->window, obstacle_->reason)});
+    return std::unexpected(Error{
+        .kind = obstacle_->missing ? ErrorKind::kRetry : ErrorKind::kFatal,
+        .message = fmt::format(
+            "window {} can't be completed, and nobody but this leader makes the next checkpoint: {}{}",
+            obstacle_->window, obstacle_->reason,
+            obstacle_->missing ? ". Put the contribution back into its miner's or the leader's bucket; it "
+                                 "is looked for again and again"
+                               : "")});
   }
   TRY_ASSIGN(const bool begun, begin_after_obstacle(leader));
   if (begun) return true;

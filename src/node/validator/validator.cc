@@ -225,10 +225,9 @@ void Validator::drop_old_copies() {
   Status dropped = remove_older_than(store_, self_.bucket, kAcceptedContributionPrefix, keep_from);
   if (dropped && options_.keep_records > 0) {
     // Whose record is missing asks for the peers in force in the two stretches around it.
-    const int64_t kept =
-        std::max(options_.keep_records, 2 * environment_.spec.network.peer_replacement_frequency);
+    const int64_t stretches = 2 * environment_.spec.network.peer_replacement_frequency;
     dropped = remove_older_than(store_, self_.bucket, kAggregateRecordPrefix,
-                                std::min(keep_from, replica_.window() - kept));
+                                std::min(keep_from - stretches, replica_.window() - options_.keep_records));
   }
   if (dropped) return;
   log(LogLevel::kWarning, "validator", "old copies of contributions, or old records, stay",
