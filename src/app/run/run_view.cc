@@ -243,8 +243,10 @@ bool RunView::roots_agree() const {
 
 RunTotals RunView::totals() const {
   RunTotals totals;
-  // The windows are those of the node that has reported most: each closes every window, or a later one does
-  // it for it.
+  // Once windows were forgotten, or thinned before they were read, those of the node that has reported most:
+  // a node that was killed and caught up has not reported all.
+  for (const auto& [number, row] : windows_)
+    totals.windows += has_forgotten_ || row.state_root().empty() ? 0 : 1;
   for (const NodeTotals& node : totals_) {
     totals.windows = std::max(totals.windows, node.windows);
     totals.tokens += node.tokens;
@@ -298,6 +300,7 @@ void RunView::thin_windows() {
 }
 
 void RunView::forget(std::map<int64_t, RunWindow>::iterator row) {
+  has_forgotten_ = true;
   if (!row->second.differing().empty()) forgotten_differed_ = true;
   windows_.erase(row);
 }

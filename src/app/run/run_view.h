@@ -193,6 +193,7 @@ class RunView {
   std::vector<std::string> nodes_;
   std::map<std::string, size_t, std::less<>> node_numbers_;
   std::vector<NodeTotals> totals_;  // by node
+  bool has_forgotten_ = false;
   bool forgotten_differed_ = false;
   std::set<int64_t> call_times_ns_;  // of the calls that have ended
   int64_t older_stride_ = 1;         // that the older windows which stay are multiples of

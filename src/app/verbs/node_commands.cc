@@ -49,21 +49,6 @@ Status drive(RunningNode& node) {
 
 using OpenNode = Result<std::unique_ptr<RunningNode>> (*)(const NodeConfig& config);
 
-// Opens the node, and tries again as drive() does where its ledger, store or disk is away. nullptr if the
-// process was asked to end before.
-Result<std::unique_ptr<RunningNode>> open_in_time(OpenNode open, const NodeConfig& config) {
-  BackOff back_off({.first_pause = kWaitingPause, .longest_pause = kLongestPause});
-  while (!stop_requested()) {
-    auto node = open(config);
-    if (node || node.error().kind != ErrorKind::kRetry) return node;
-    const std::chrono::milliseconds pause = back_off.next_pause();
-    log(LogLevel::kWarning, "node", "can't begin yet, will try again",
-        {{"reason", node.error().message}, {"pause_ms", pause.count()}});
-    pause_unless_stopped(pause);
-  }
-  return nullptr;
-}
-
 void add_node(Verb& program, NodeRole role, const char* name, const char* help, OpenNode open) {
   struct Arguments {
     NodeConfig config;
@@ -80,8 +65,8 @@ void add_node(Verb& program, NodeRole role, const char* name, const char* help, 
     config.copy_checkpoints = true;
     if (config.until_window == 0) config.until_window.reset();
     TRY_ASSIGN(config.watch, Watch::open(arguments->watch, config.state_folder));
-    TRY_ASSIGN(const std::unique_ptr<RunningNode> node, open_in_time(open, config));
-    return node == nullptr ? Status{} : drive(*node);
+    TRY_ASSIGN(const std::unique_ptr<RunningNode> node, open(config));
+    return drive(*node);
   });
 }
 
