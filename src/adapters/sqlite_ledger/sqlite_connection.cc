@@ -11,11 +11,6 @@
 namespace templar {
 namespace {
 
-bool is_failed_write(int extended_code) {
-  return extended_code == SQLITE_IOERR_WRITE || extended_code == SQLITE_IOERR_FSYNC ||
-         extended_code == SQLITE_IOERR_TRUNCATE || extended_code == SQLITE_IOERR_DIR_FSYNC;
-}
-
 std::unexpected<Error> sqlite_error(sqlite3* connection, int code, const std::string& name) {
   const char* reason = connection != nullptr ? sqlite3_errmsg(connection) : sqlite3_errstr(code);
   const std::string message = "ledger " + name + ": " + reason;
@@ -26,10 +21,6 @@ std::unexpected<Error> sqlite_error(sqlite3* connection, int code, const std::st
       return retry_error("ledger " + name + ": " + system_message(cause != 0 ? cause : ENOSPC));
     case SQLITE_CANTOPEN:
     case SQLITE_IOERR:
-      // SQLite forgets the cause of what fails while it commits: a full disk, or a quota that is used up.
-      if (cause == 0 && connection != nullptr && is_failed_write(sqlite3_extended_errcode(connection)))
-        return retry_error(message +
-                           ": the ledger could not be written; is there room, and may it be written?");
       return cause != 0 ? system_error("ledger " + name, cause) : fatal_error(message);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:

@@ -235,7 +235,7 @@ TEST(SqliteLedger, ChangesNothingWhenTheDiskIsFull) {
     std::vector<WeightEntry> many;
     for (uint32_t uid = 0; uid < 20000; ++uid) many.push_back({uid, 1.0 / (uid + 3)});
     if (!ledger->set_weights(0, {{5, 0.5}})) return 1;
-    const auto refused = fails(ledger->set_weights(0, many), ErrorKind::kRetry, "could not be written");
+    const auto refused = fails(ledger->set_weights(0, many), ErrorKind::kFatal, "ledger.db: ");
     if (!refused) std::cerr << refused.message() << '\n';
     if (!refused) return 2;
     return ledger->weights(0).value() == std::vector<WeightEntry>{{5, 0.5}} ? 0 : 3;
