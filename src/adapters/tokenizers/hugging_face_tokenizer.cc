@@ -7,6 +7,7 @@
 #include "adapters/tokenizers/byte_pair_encoder.h"
 #include "adapters/tokenizers/pre_tokenizer.h"
 #include "adapters/tokenizers/text_normalizer.h"
+#include "adapters/tokenizers/text_part.h"
 #include "adapters/tokenizers/token_decoder.h"
 #include "adapters/tokenizers/token_places.h"
 #include "base/files/file.h"
@@ -92,23 +93,13 @@ class HuggingFaceTokenizer final : public Tokenizer {
 
   [[nodiscard]] EncodedText encode_part(std::string_view before, std::string_view text,
                                         std::string_view after) const override {
-    std::string whole(before);
-    whole += text;
-    whole += after;
-    const std::vector<uint32_t> ids = encode(whole);
-    const std::vector<size_t> begins = token_begins(*this, sizes_, whole, ids);
-    const size_t end = before.size() + text.size();
-    EncodedText encoded;
-    // What stands before the first id, such as a part of one that began earlier, counts to it.
-    size_t counted = before.size();
-    for (size_t i = 0; i < ids.size(); ++i) {
-      if (begins[i] < before.size() || begins[i] >= end) continue;
-      const size_t until = i + 1 < ids.size() ? std::min(begins[i + 1], end) : end;
-      encoded.ids.push_back(ids[i]);
-      encoded.source_bytes.push_back(static_cast<uint32_t>(until - counted));
-      counted = until;
-    }
-    return encoded;
+    const TextPart part(before, text, after);
+    const std::vector<uint32_t> ids = encode(part.whole());
+    const std::vector<size_t> begins = token_begins(*this, sizes_, part.whole(), ids);
+    PlacedTokens tokens;
+    tokens.reserve(ids.size());
+    for (size_t i = 0; i < ids.size(); ++i) tokens.push_back({ids[i], begins[i]});
+    return part.of(tokens);
   }
 
   [[nodiscard]] std::string decode(std::span<const uint32_t> ids) const override {

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "adapters/tokenizers/text_part.h"
 #include "base/files/file.h"
 #include "base/json/json.h"
 #include "base/utf8.h"
@@ -32,23 +33,11 @@ constexpr int kBeginnings = 17;
 // A text on which no two windows agree is encoded in longer ones, up to this.
 constexpr size_t kMostWindowBytes = 1 << 20;
 
-struct PlacedToken {
-  uint32_t id = 0;
-  size_t begin = 0;  // of what it stands for, in the text
-
-  bool operator==(const PlacedToken&) const = default;
-};
-using PlacedTokens = std::vector<PlacedToken>;
-
 // The nearest beginning of a character at or before the position. Where the text is no UTF-8, anywhere.
 size_t character_at(std::string_view text, size_t position) {
   size_t at = position;
   while (at > 0 && at + 4 > position && continues_character(text[at])) --at;
   return continues_character(text[at]) ? position : at;
-}
-
-PlacedTokens::const_iterator first_from(const PlacedTokens& tokens, size_t position) {
-  return std::ranges::lower_bound(tokens, position, {}, &PlacedToken::begin);
 }
 
 // Where the two windows can be joined: the tokens of `left` before it and those of `right` from it on are the
@@ -108,26 +97,8 @@ class SentencePieceTokenizer final : public Tokenizer {
 
   [[nodiscard]] EncodedText encode_part(std::string_view before, std::string_view text,
                                         std::string_view after) const override {
-    std::string whole(before);
-    whole += text;
-    whole += after;
-    const PlacedTokens tokens = placed_tokens(whole);
-    const size_t end = before.size() + text.size();
-    EncodedText encoded;
-    // A prefix that the model adds begins where the text does, and so belongs to it only if nothing is
-    // before.
-    auto token = before.empty() ? tokens.begin() : first_from(tokens, before.size());
-    // What stands before the first id, such as dropped spaces, counts to it.
-    size_t counted = before.size();
-    // At the document's end all that is left is its own, a space that the model adds there too.
-    for (; token != tokens.end() && (after.empty() || token->begin < end); ++token) {
-      const auto next = std::next(token);
-      const size_t until = next == tokens.end() ? end : std::min(next->begin, end);
-      encoded.ids.push_back(token->id);
-      encoded.source_bytes.push_back(static_cast<uint32_t>(until - counted));
-      counted = until;
-    }
-    return encoded;
+    const TextPart part(before, text, after);
+    return part.of(placed_tokens(part.whole()));
   }
 
   [[nodiscard]] std::string decode(std::span<const uint32_t> ids) const override {
