@@ -46,6 +46,8 @@ void survive_write_signals() {
 void catch_stop_signals() {
   struct sigaction action{};
   action.sa_handler = on_signal;
+  // A thread that computes may have its stack pointer anywhere: see signal_stack.h.
+  action.sa_flags = SA_ONSTACK;
   // None interrupts another: the handler has them one after the other.
   ::sigemptyset(&action.sa_mask);
   for (const int signal : kStopSignals) ::sigaddset(&action.sa_mask, signal);

@@ -36,6 +36,19 @@ TEST(StopSignal, IsWhatShellsAndSchedulersSend) {
   EXPECT_EQ(raised_by(SIGUSR2, "asked to end (SIGUSR2)"), 0);
 }
 
+TEST(StopSignal, IsHandledOnTheThreadsSignalStack) {
+  EXPECT_EQ(run_in_child([] {
+              catch_stop_signals();
+              struct sigaction action{};
+              for (const int signal : kStopSignals) {
+                if (::sigaction(signal, nullptr, &action) != 0 || (action.sa_flags & SA_ONSTACK) == 0)
+                  return signal;
+              }
+              return 0;
+            }),
+            0);
+}
+
 TEST(StopSignal, OfNohupIsNone) {
   EXPECT_EQ(run_in_child([] {
               std::signal(SIGHUP, SIG_IGN);

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/threads/signal_stack.h"
 #include "engine/backend_failure.h"
 
 namespace templar {
@@ -33,13 +34,19 @@ int64_t element_size(ElementType type) {
   return type == ElementType::kF32 ? 4 : 2;
 }
 
+// What oneDNN needs of each thread that calls it.
+//
 // oneDNN asks OpenMP how many threads to use; OpenMP keeps that number for each calling thread. Asking the
 // OpenMP runtime that is in the process works whichever one oneDNN was built with.
-void use_one_openmp_thread() {
+//
+// Its kernels for AVX and AVX2 move the stack pointer into memory that they have allocated: a signal's
+// handler must not run there.
+void prepare_thread() {
   using SetThreads = void (*)(int);
   static const auto set_threads = reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
   thread_local const bool done = [] {
     if (set_threads != nullptr) set_threads(1);
+    ensure_signal_stack();
     return true;
   }();
   (void)done;
@@ -192,7 +199,7 @@ void MatrixProducts::run(ProductKind kind, ProductSize size, const Operands& ope
 }
 
 void MatrixProducts::run_throwing(ProductKind kind, ProductSize size, const Operands& operands) {
-  use_one_openmp_thread();
+  prepare_thread();
   const int members = state_->team.threads();
   // A few rows (generation) leave nothing to share out but the columns.
   const bool by_rows = size.m >= kFewestRowsToShare || size.m >= size.n;
@@ -222,7 +229,7 @@ void MatrixProducts::run_throwing(ProductKind kind, ProductSize size, const Oper
                     .c = static_cast<char*>(operands.c) + slice.c_offset * element_size(operands.out)});
   }
   state_->team.run([&jobs, members](int member) {
-    use_one_openmp_thread();
+    prepare_thread();
     for (size_t job = member; job < jobs.size(); job += members) {
       jobs[job].kernel->run(jobs[job].a, jobs[job].b, jobs[job].c);
     }
@@ -231,7 +238,7 @@ void MatrixProducts::run_throwing(ProductKind kind, ProductSize size, const Oper
 
 bool MatrixProducts::supports_bf16() {
   try {
-    use_one_openmp_thread();
+    prepare_thread();
     SliceKernel({ProductKind::kABt, {16, 16, 16}, {16, 16, 16}, ElementType::kBf16, ElementType::kF32, true});
     return true;
   } catch (const dnnl::error&) {

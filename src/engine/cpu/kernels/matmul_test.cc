@@ -2,11 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/time.h>
+#include <csignal>
 
 #include <cmath>
 #include <vector>
 
 #include "base/random.h"
+#include "support/child_process.h"
 
 namespace templar {
 namespace {
@@ -89,6 +92,34 @@ TEST(MatrixProducts, EqualTheDefinitionInBf16) {
       }
     }
   }
+}
+
+// Kernels of oneDNN for AVX and AVX2 move the stack pointer into memory that they have allocated. A handler's
+// frame there would destroy the heap, which the C library finds when memory is given back: it ends the child.
+TEST(MatrixProducts, LeaveTheHeapAloneWhenSignalsArrive) {
+  const auto many_products_among_signals = [] {
+    struct sigaction action{};
+    action.sa_handler = [](int) {};
+    action.sa_flags = SA_ONSTACK;
+    ::sigaction(SIGALRM, &action, nullptr);
+    constexpr timeval kOften{.tv_sec = 0, .tv_usec = 50};
+    const itimerval timer{.it_interval = kOften, .it_value = kOften};
+    ::setitimer(ITIMER_REAL, &timer, nullptr);
+    ThreadTeam team(1);
+    MatrixProducts products(team);
+    const Case head{ProductKind::kAB, {64, 32, 1024}};
+    const std::vector<float> a = random_values(head.size.m * head.size.k, 1);
+    const std::vector<float> b = random_values(head.size.k * head.size.n, 2);
+    std::vector<float> c(static_cast<size_t>(head.size.m * head.size.n));
+    for (size_t i = 0; i < 5'000; ++i) {
+      // The heap changes all the time, so that each part of it is given back and checked.
+      const std::vector<char> small(16 * (i % 4096));
+      products.multiply(head.kind, head.size, a.data(), b.data(), c.data());
+      const std::vector<char> large(size_t{64} << (i % 12));
+    }
+    return 0;
+  };
+  EXPECT_EQ(testing::run_in_child(many_products_among_signals), 0);
 }
 
 TEST(Bf16, RoundsToTheNearestAndTiesToEven) {
