@@ -62,7 +62,7 @@ NUMBERS = ["-1", "0", "1", "2", "3", "7", "64", "65535", "65536", "2147483647", 
            "1e400", "-1e400", "1e-400", "1e18", "0x10", "1e3", "1.5", "", " ", " 5", "5 ", "+5", "--5", "007", "\u0663", "1,5", "1_000",
            "9" * 400, "0." + "3" * 400, "true", "16MB", "1.5 GB", "-1MB", "1e400GB", "99EB", "0.0001B", "MB", "1KiBB"]
 PATHS = ["", ".", "..", "/", "./", "../", "/dev/null", "/dev/full", "/dev/zero", "/dev/stdin", "/dev/stdout", "/dev/fd/0", "/dev/fd/99",
-         "/proc/self/mem", "/proc/self/maps", "/proc/version", "/nowhere/at/all", "nodir/x", "a/b/c/d", "new", "new/", "-", "--", "-x", "~",
+         "/proc/self/mem", "/proc/self/maps", "/proc/version", "/proc/nowhere/at/all", "nodir/x", "a/b/c/d", "new", "new/", "-", "--", "-x", "~",
          "n" * 255, "n" * 256, "n" * 240, "d/" * 120 + "x", "p" * 5000, "../names/" + "\u8a9e" * 85, "\u8a9e\u202eabc", "with space", "two\nlines",
          "tab\there", "quo'te\"d", "\x1b[31mred", b"bad-\xff\xfe".decode("utf-8", "surrogateescape"), "%s%n%d", "{}", "{0}", "$HOME", "*",
          "con:fig", "../loop-a", "../loop-a/x", "../dangling", "../dangling/x", "../to-text", "../to-key", "../to-run", "../fifo",

@@ -26,8 +26,9 @@ TEST(BenchCheckpoint, ReportsRatiosAndMemoryAndLeavesNothing) {
 }
 
 TEST(BenchCheckpoint, RefusesAFolderThatIsNone) {
-  const VerbOutcome outcome =
-      run_verb(add_bench_command, {"bench", "checkpoint", "--millions", "1", "--folder", "/nowhere"});
+  const TemporaryFolder folder;
+  const VerbOutcome outcome = run_verb(
+      add_bench_command, {"bench", "checkpoint", "--millions", "1", "--folder", folder.path() / "missing"});
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_NE(outcome.errors.find("--folder"), std::string::npos) << outcome.errors;
 }

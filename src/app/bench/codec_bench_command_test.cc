@@ -77,9 +77,11 @@ TEST(BenchCodec, MeasuresDumpedPseudoGradients) {
 }
 
 TEST(BenchCodec, SaysWhatIsWrongWithAFile) {
-  const VerbOutcome missing = bench_codec({"--gradient", "/nowhere/x.safetensors"});
+  const TemporaryFolder folder;
+  const std::string gradient = folder.path() / "missing/x.safetensors";
+  const VerbOutcome missing = bench_codec({"--gradient", gradient});
   EXPECT_EQ(missing.exit_code, 1);
-  EXPECT_THAT(missing.errors, HasSubstr("/nowhere/x.safetensors"));
+  EXPECT_THAT(missing.errors, HasSubstr(gradient));
   EXPECT_EQ(bench_codec({"--spec", "none"}).exit_code, 1);
   EXPECT_EQ(bench_codec({"--millions", "0"}).exit_code, 2);
 }

@@ -41,9 +41,11 @@ TEST(BenchRejoin, PrintsATable) {
 }
 
 TEST(BenchRejoin, SaysWhatIsWrong) {
-  const VerbOutcome nowhere = bench_rejoin({"--folder", "/nowhere"});
-  EXPECT_EQ(nowhere.exit_code, 1);
-  EXPECT_THAT(nowhere.errors, HasSubstr("/nowhere: No such file or directory"));
+  const TemporaryFolder folder;
+  const std::string missing = folder.path() / "missing";
+  const VerbOutcome outcome = bench_rejoin({"--folder", missing});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.errors, HasSubstr(missing + ": No such file or directory"));
   EXPECT_EQ(bench_rejoin({"--away", "0"}).exit_code, 2);
 }
 

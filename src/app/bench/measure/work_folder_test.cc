@@ -38,7 +38,10 @@ TEST(WorkFolder, GoesAwayWhenTheProcessIsAskedToEnd) {
 }
 
 TEST(WorkFolder, SaysWhereNoneCanBeMade) {
-  EXPECT_NE(WorkFolder::create("/nowhere").error().message.find("/nowhere"), std::string::npos);
+  const TemporaryFolder folder;
+  const auto created = WorkFolder::create(folder.path() / "missing");
+  ASSERT_FALSE(created);
+  EXPECT_NE(created.error().message.find(folder.path() / "missing"), std::string::npos);
 }
 
 }  // namespace
