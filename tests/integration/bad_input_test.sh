@@ -107,6 +107,8 @@ say "a refused call makes nothing"
 refused_out=$work/nothing
 refused_localnet 1 'no-such-text: No such file' --data "$work/no-such-text"
 refused_localnet 1 '--bootstrap: .*neither manifest.json' --data "$work/data" --bootstrap "$work/no-such-folder"
+mkdir "$work/bad-tasks"; echo '{"sentence": "no blank", "option1": "a", "option2": "b", "answer": "1"}' >"$work/bad-tasks/winogrande.jsonl"
+refused_localnet 1 'winogrande.jsonl:1: ' --data "$work/data" --tasks "$work/bad-tasks"
 refused_localnet 1 'too little text' --data /usr/include/assert.h --set inner.sequence_length=4096
 refused_localnet 1 'tokenizer has 256 tokens.*vocab_size is 128' --data /usr/include/linux --extensions h --max-bytes 200000 --set model.vocab_size=128
 [ ! -e "$work/nothing" ] || fail "refused calls left $(find "$work/nothing")"

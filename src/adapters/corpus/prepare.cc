@@ -8,6 +8,7 @@
 #include <charconv>
 #include <memory>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "adapters/corpus/byte_source.h"
@@ -40,6 +41,11 @@ Status check_options(const PrepareOptions& options) {
   if (options.sequence_length < 1 || options.sequence_length > kMaxSequenceLength) {
     return fatal_error(
         fmt::format("sequence length {} is not in 1 .. {}", options.sequence_length, kMaxSequenceLength));
+  }
+  for (const std::string& input : options.inputs) {
+    std::error_code error;
+    if (std::filesystem::equivalent(input, options.out, error) && !error)
+      return fatal_error(options.out.string() + ": is an input too; choose another folder for the result");
   }
   if (options.shard_samples < 1) return fatal_error("a shard needs at least one sample");
   if (!(options.held_out_fraction > 0 && options.held_out_fraction <= 0.5)) {

@@ -289,6 +289,13 @@ TEST_F(PrepareData, HoldsOutNoMoreThanAQuarterOfASmallText) {
   EXPECT_GT(manifest.totals.heldout_tokens, 3'000);
 }
 
+TEST_F(PrepareData, RefusesAFolderThatIsAnInput) {
+  write_corpus();
+  options_.out = folder_ / "in/../in";
+  EXPECT_TRUE(fails(prepare_data(options_), ErrorKind::kFatal, "is an input too"));
+  EXPECT_FALSE(fs::exists(folder_ / "in" / kPreparingFolder));
+}
+
 TEST_F(PrepareData, RefusesAFolderWithForeignShards) {
   write_corpus();
   write_text(options_.out / "train_000000.npy", "somebody's");

@@ -187,18 +187,24 @@ Result<std::unique_ptr<ByteSource>> as_utf8(std::unique_ptr<ByteSource> source) 
 
 std::optional<std::string> likely_encoding(std::string_view beginning) {
   constexpr size_t kFewestUnits = 4;
+  constexpr size_t kFewestZeros = 8;
+  constexpr size_t kFewestRatio = 8;  // of zeros in upper halves to zeros in lower ones
   const size_t units = beginning.size() / 4;
   if (units < kFewestUnits) return std::nullopt;
-  // How many of the bytes at each place of four are zero: text in Latin letters has its zeros in fixed
-  // places.
+  // How many of the bytes at each place of four are zero. Of UTF-32 the uppermost byte always is, and nearly
+  // always the one beside it; of UTF-16 the upper half of spaces, line ends and all Latin letters, and hardly
+  // any lower half.
   std::array<size_t, 4> zeros{};
   for (size_t i = 0; i < units * 4; ++i) zeros[i % 4] += beginning[i] == '\0' ? 1 : 0;
+  const auto all = [&](size_t place) { return zeros[place] == units; };
   const auto mostly = [&](size_t place) { return zeros[place] * 4 > units * 3; };
   const auto rarely = [&](size_t place) { return zeros[place] * 20 < units; };
-  if (rarely(0) && mostly(1) && mostly(2) && mostly(3)) return "UTF-32LE";
-  if (mostly(0) && mostly(1) && mostly(2) && rarely(3)) return "UTF-32BE";
-  if (rarely(0) && mostly(1) && rarely(2) && mostly(3)) return "UTF-16LE";
-  if (mostly(0) && rarely(1) && mostly(2) && rarely(3)) return "UTF-16BE";
+  if (all(3) && mostly(2) && rarely(0)) return "UTF-32LE";
+  if (all(0) && mostly(1) && rarely(3)) return "UTF-32BE";
+  const size_t even = zeros[0] + zeros[2];
+  const size_t odd = zeros[1] + zeros[3];
+  if (odd >= kFewestZeros && even * kFewestRatio <= odd) return "UTF-16LE";
+  if (even >= kFewestZeros && odd * kFewestRatio <= even) return "UTF-16BE";
   return std::nullopt;
 }
 

@@ -102,6 +102,22 @@ TEST(LikelyEncoding, IsToldByTheZeroBytes) {
   EXPECT_EQ(likely_encoding(without_mark(2, true)), "UTF-16BE");
   EXPECT_EQ(likely_encoding(without_mark(4, false)), "UTF-32LE");
   EXPECT_EQ(likely_encoding(without_mark(4, true)), "UTF-32BE");
+  // Letters whose upper bytes are not zero: only spaces and line ends tell.
+  std::u32string russian;
+  std::u32string chinese;
+  for (int i = 0; i < 20; ++i) {
+    russian += U"\u0441\u043b\u043e\u0432\u043e ";
+    chinese += i % 10 == 0 ? U"\u4e00\n" /* a lower byte that is zero */ : U"\u8a9e\u6587\n";
+  }
+  for (const std::u32string& other : {russian, chinese}) {
+    EXPECT_EQ(likely_encoding(packed(other, 2, false).substr(2)), "UTF-16LE");
+    EXPECT_EQ(likely_encoding(packed(other, 2, true).substr(2)), "UTF-16BE");
+    EXPECT_EQ(likely_encoding(packed(other, 4, false).substr(4)), "UTF-32LE");
+    EXPECT_EQ(likely_encoding(packed(other, 4, true).substr(4)), "UTF-32BE");
+  }
+  std::string binary;
+  for (int i = 0; i < 1000; ++i) binary += static_cast<char>(i * 37 / 11);
+  EXPECT_EQ(likely_encoding(binary), std::nullopt);
   EXPECT_EQ(likely_encoding("plain words, as many as it takes"), std::nullopt);
   EXPECT_EQ(likely_encoding(std::string(100, '\0')), std::nullopt);
   EXPECT_EQ(likely_encoding("a\0"s), std::nullopt);

@@ -297,6 +297,16 @@ Result<Bytes> train_sentencepiece_model(const std::vector<std::string>& texts, u
   if (!trained.ok()) {
     if (trained.ToString().find("smaller than required_chars") != std::string::npos)
       return refuse("the text has more different characters than that; choose more tokens");
+    // In its words: "Please set it to a value <= 356."
+    constexpr std::string_view kMost = "a value <= ";
+    const std::string words = trained.ToString();
+    if (const size_t at = words.find(kMost); at != std::string::npos) {
+      const size_t begin = at + kMost.size();
+      return refuse(
+          fmt::format("the text that it is trained on gives no more than {} of them; give more and other "
+                      "text, or choose fewer tokens",
+                      words.substr(begin, words.find_first_not_of("0123456789", begin) - begin)));
+    }
     size_t bytes = 0;
     for (const std::string& text : texts) bytes += text.size();
     return refuse(

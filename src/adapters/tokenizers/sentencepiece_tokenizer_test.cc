@@ -249,7 +249,7 @@ TEST(TrainSentencePiece, GivesTheSameModelForTheSameText) {
 
 TEST(TrainSentencePiece, SaysWhereTheTextIsTooSmall) {
   EXPECT_TRUE(
-      fails(train_sentencepiece_model({"a b c"}, 5000), ErrorKind::kFatal, "give more text or choose fewer"));
+      fails(train_sentencepiece_model({"a b c"}, 5000), ErrorKind::kFatal, "no more than 265 of them"));
   for (const std::vector<std::string>& nothing : {std::vector<std::string>{}, {""}, {"\n\n"}})
     EXPECT_TRUE(fails(train_sentencepiece_model(nothing, 300), ErrorKind::kFatal, "there is no text"));
 }

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/files/file.h"
 #include "base/random.h"
+#include "evaluation/task.h"
 #include "formats/checkpoint/manifest.h"
 #include "ports/roster.h"
 
@@ -188,6 +189,7 @@ Status agree_on_origin(const LocalnetOptions& options, const SayProgress& progre
 Result<RunOrigin> judge_beginning(const LocalnetOptions& options, RunSpec spec) {
   RunOrigin origin{.text = std::nullopt, .precision = options.precision};
   if (!options.bootstrap.empty()) TRY(check_bootstrap(options.bootstrap, spec.model));
+  if (!options.tasks_folder.empty()) TRY(load_tasks(options.tasks_folder, {}));
   const std::filesystem::path given = given_data_folder(options);
   if (given.empty()) {
     TRY_ASSIGN(origin.text, describe_text(text_of(options)));

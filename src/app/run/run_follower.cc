@@ -59,10 +59,18 @@ std::optional<std::filesystem::file_time_type> time_of(const std::filesystem::pa
   return time;
 }
 
-// Which file it is, whatever its name; 0: there is none.
-uint64_t id_of(const std::filesystem::path& file) {
+// Which file it is, whatever its name, and its size, both of one moment; id 0: there is none.
+struct FileState {
+  uint64_t id = 0;
+  uint64_t size = 0;
+};
+FileState state_of(const std::filesystem::path& file) {
   struct stat status{};
-  return ::stat(file.c_str(), &status) == 0 ? status.st_ino : 0;
+  if (::stat(file.c_str(), &status) != 0) return {};
+  return {status.st_ino, static_cast<uint64_t>(status.st_size)};
+}
+uint64_t id_of(const std::filesystem::path& file) {
+  return state_of(file).id;
 }
 
 int64_t unix_ms(std::optional<std::filesystem::file_time_type> time) {
@@ -150,8 +158,8 @@ bool RunFollower::begun_anew() const {
   return std::ranges::any_of(metrics_, [](const auto& entry) {
     const auto& [file, followed] = entry;
     if (followed.file_id == 0) return false;
-    const std::filesystem::path part = part_of(file, followed.part);
-    if (id_of(part) == followed.file_id) return size_of(part) < followed.offset;
+    const FileState now = state_of(part_of(file, followed.part));
+    if (now.id == followed.file_id) return now.size < followed.offset;
     return followed.part != Followed::Part::kCurrent || id_of(moved_metrics_file(file)) != followed.file_id;
   });
 }
@@ -200,7 +208,9 @@ uint64_t RunFollower::follow_metrics(const std::filesystem::path& file, uint64_t
     const bool was_moved =
         followed.part == Part::kCurrent && followed.file_id != 0 && id_of(part) != followed.file_id;
     if (was_moved) part = moved_metrics_file(file);
-    if (read < max_bytes) read += read_metrics(part, source, followed.offset, max_bytes - read);
+    // A file that came only now is begun the next time, when it is known which one it is.
+    if (followed.file_id != 0 && read < max_bytes)
+      read += read_metrics(part, source, followed.offset, max_bytes - read);
     if (followed.offset < size_of(part)) return read;  // the next time
     if (was_moved) {
       begin(Part::kCurrent);

@@ -29,6 +29,10 @@ bool is_stored_checkpoint(const fs::path& folder) {
 // Longer contexts would take memory that nobody asked for.
 constexpr int64_t kLongestSequence = 8192;
 
+// A folder of runs holds RUN/store/BUCKET/checkpoints/WINDOW, and may lie in another one: a whole disk is not
+// looked through.
+constexpr int kDeepest = 6;
+
 bool holds_model(const fs::path& folder) {
   return is_there(folder / kModelName) || is_there(folder / kModelIndexName);
 }
@@ -46,6 +50,8 @@ Result<std::vector<fs::path>> find_checkpoints(const fs::path& place) {
   std::vector<fs::path> found;
   fs::recursive_directory_iterator entry(place, fs::directory_options::skip_permission_denied, error);
   for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+    if (stop_requested()) return fatal_error("interrupted while looking for checkpoints");
+    if (entry.depth() >= kDeepest) entry.disable_recursion_pending();
     std::error_code unknown;
     if (entry->is_directory(unknown) && (is_stored_checkpoint(entry->path()) || holds_model(entry->path()))) {
       found.push_back(entry->path());

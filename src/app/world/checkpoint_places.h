@@ -20,7 +20,7 @@ inline constexpr const char* kCheckpointPlaceHelp =
     "A checkpoint's folder, or a folder with some below it: a bucket, a store, a run's output";
 
 // The place itself, or the checkpoints of the store, bucket or folder that it is, in the order of their
-// paths. Fails (fatal) if there is none.
+// paths; at most seven folders below it. Fails (fatal) if there is none, and where stop_requested().
 [[nodiscard]] Result<std::vector<std::filesystem::path>> find_checkpoints(const std::filesystem::path& place);
 
 // Shows what was done to how many bytes on the line, which must outlive it, and goes on until
