@@ -13,13 +13,14 @@
 
 #include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
 #include "base/files/file.h"
+#include "base/files/file_writer.h"
 #include "ports/measurement_names.h"
 #include "ports/metric_fields.h"
 
 namespace templar {
 namespace {
 
-// What is read at once stays in the memory of the thread that reads it.
+// What is read or written at once stays in the memory of the thread that reads it.
 constexpr size_t kPageBytes = size_t{64} << 10;
 constexpr size_t kLongestLine = size_t{1} << 20;
 
@@ -135,9 +136,16 @@ Status add_to_thinned(const std::filesystem::path& thinned, const std::filesyste
     }));
   }
   const size_t level = level_that_fits(survey, max_bytes);
-  std::string kept;
+  TRY_ASSIGN(AtomicFileWriter writer, AtomicFileWriter::create(thinned));
+  std::string page;
+  Status outcome;
+  const auto write_if = [&](bool is_enough) {
+    if (!is_enough || !outcome) return;
+    outcome = writer.append(as_bytes(page));
+    page.clear();
+  };
   if (survey.newest && survey.sums.windows > 0)
-    append_measurement_line(kept, survey.sums.measurement(*survey.newest));
+    append_measurement_line(page, survey.sums.measurement(*survey.newest));
   // Whoever was killed behind this writing and before the renaming finds the same lines in both files.
   std::set<std::string> kept_always;
   for (const std::filesystem::path& file : {thinned, moved}) {
@@ -146,13 +154,16 @@ Status add_to_thinned(const std::filesystem::path& thinned, const std::filesyste
       if (always_stays(measurement)) {
         std::string line;
         append_measurement_line(line, measurement);
-        if (kept_always.insert(line).second) kept += line;
+        if (kept_always.insert(line).second) page += line;
       } else if (window && level_of(*window) >= level) {
-        append_measurement_line(kept, measurement);
+        append_measurement_line(page, measurement);
       }
+      write_if(page.size() >= kPageBytes);
     }));
   }
-  return write_file_atomically(thinned, kept);
+  write_if(!page.empty());
+  TRY(outcome);
+  return writer.commit();
 }
 
 }  // namespace
