@@ -21,7 +21,7 @@ namespace templar {
 namespace {
 
 // What is read or written at once stays in the memory of the thread that reads it.
-constexpr size_t kPageBytes = size_t{64} << 10;
+constexpr size_t kPageBytes = size_t{16} << 10;
 constexpr size_t kLongestLine = size_t{1} << 20;
 
 std::filesystem::path with_ending(std::filesystem::path file, const char* ending) {

@@ -30,9 +30,14 @@ ModelSpec bench_model(int64_t millions) {
     spec->model.hidden_size /= 4;
     spec->model.intermediate_size = 704;  // a multiple of the chunk, as 150M has
   }
-  spec->model.num_hidden_layers = 1;
-  while (parameter_count(parameter_layout(spec->model)) < millions * 1'000'000)
-    ++spec->model.num_hidden_layers;
+  const auto parameters_with = [&](int64_t layers) {
+    spec->model.num_hidden_layers = layers;
+    return parameter_count(parameter_layout(spec->model));
+  };
+  const int64_t with_one = parameters_with(1);
+  const int64_t a_layer = parameters_with(2) - with_one;
+  const int64_t missing = std::max<int64_t>(0, millions * 1'000'000 - with_one);
+  spec->model.num_hidden_layers = 1 + (missing + a_layer - 1) / a_layer;
   return spec->model;
 }
 
