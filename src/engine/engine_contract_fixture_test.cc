@@ -70,6 +70,13 @@ ModelSpec contract_model(bool tied) {
           .initializer_range = 0.2};
 }
 
+std::vector<ModelSpec> contract_models() {
+  std::vector<ModelSpec> models(3, contract_model());
+  models[1].head_dim = 10;
+  models[2].head_dim = 4;
+  return models;
+}
+
 InnerSpec contract_inner() {
   return {.sequence_length = kContractSequence,
           .batch_size = 5,

@@ -83,30 +83,84 @@ TEST_P(EngineContract, FollowsTheVectorsForFiveSteps) {
   }
 }
 
+// Heads of a size of their own, more than fill the hidden size; what those beyond the vectors' attend to is
+// taken times zero, so that the rest is the vectors' model.
+TEST_P(EngineContract, GivesTheVectorsNumbersWithHeadsOfTheirOwnSize) {
+  for (const char* name : kReferenceModels) {
+    const auto reference = load_reference_model(name);
+    const ModelSpec& narrow = reference.model;
+    ModelSpec wide = narrow;
+    wide.head_dim = narrow.head_width();
+    wide.num_key_value_heads += 1;
+    wide.num_attention_heads += narrow.num_attention_heads / narrow.num_key_value_heads;
+    const auto engine = make(wide, reference.inner, options(8));
+    const auto is_output = [](const std::string& parameter) { return parameter.ends_with("o_proj.weight"); };
+    initialise(*engine, wide, 7);
+    edit_parameters(*engine, [&](ParameterSpans parameters) {
+      for (size_t i = 0; i < engine->layout().size(); ++i) {
+        const auto& [parameter, shape] = engine->layout()[i];
+        const std::vector<float>& values = reference.tensors.at("param." + parameter);
+        if (is_output(parameter)) {
+          std::ranges::fill(parameters[i], 0.0F);
+          for (int64_t row = 0; row < shape[0]; ++row)
+            std::copy_n(values.begin() + row * narrow.query_width(), narrow.query_width(),
+                        parameters[i].begin() + row * wide.query_width());
+        } else {
+          std::ranges::copy(values, parameters[i].begin());
+        }
+      }
+    });
+    EXPECT_LT(
+        largest_deviation(engine->logits(batch_of(reference, 0)).value(), reference.tensors.at("logits")),
+        tolerance(1e-4, 3e-2))
+        << name;
+    EXPECT_NEAR(engine->compute_gradients(batch_of(reference, 0)).value(), reference.numbers("losses")[0],
+                tolerance(1e-5, 0.02));
+    const ParameterSpans gradients = engine->gradients().value();
+    for (size_t i = 0; i < engine->layout().size(); ++i) {
+      const auto& [parameter, shape] = engine->layout()[i];
+      const std::vector<float>& want = reference.tensors.at("grad." + parameter);
+      std::vector<float> got;
+      if (is_output(parameter)) {
+        for (int64_t row = 0; row < shape[0]; ++row) {
+          const auto begin = gradients[i].begin() + row * wide.query_width();
+          got.insert(got.end(), begin, begin + narrow.query_width());
+        }
+      } else {
+        got.assign(gradients[i].begin(), gradients[i].begin() + std::ssize(want));
+      }
+      EXPECT_LT(largest_deviation(got, want), tolerance(1e-4, 6e-2)) << name << ", " << parameter;
+    }
+  }
+}
+
 TEST_P(EngineContract, HasTheGradientOfItsOwnLoss) {
   if (!exact()) GTEST_SKIP() << "differences of a bf16 loss are its rounding";
-  const auto engine = make_small();
-  const auto tokens = contract_tokens(2 * kContractSequence, 1);
-  const TokenBatch batch{tokens, 2, kContractSequence};
-  ASSERT_TRUE(engine->compute_gradients(batch).has_value());
-  std::vector<std::vector<float>> gradients;
-  const ParameterSpans found = engine->gradients().value();
-  for (const auto& span : found) gradients.emplace_back(span.begin(), span.end());
-  constexpr float kStep = 1e-2F;
-  const auto loss_at = [&](size_t parameter, size_t at, float offset) {
-    const float before = parameters_of(*engine)[parameter][at];
-    add_to_parameter(*engine, parameter, at, offset);
-    const double loss = engine->evaluate(batch).value().mean_loss();
-    edit_parameters(*engine, [&](ParameterSpans parameters) { parameters[parameter][at] = before; });
-    return loss;
-  };
-  for (size_t parameter = 0; parameter < gradients.size(); ++parameter) {
-    // The place where a wrong gradient shows most.
-    const auto largest =
-        std::ranges::max_element(gradients[parameter], {}, [](float x) { return std::abs(x); });
-    const auto at = static_cast<size_t>(largest - gradients[parameter].begin());
-    const double numerical = (loss_at(parameter, at, kStep) - loss_at(parameter, at, -kStep)) / (2 * kStep);
-    EXPECT_NEAR(*largest, numerical, 1e-4 + 0.03 * std::abs(numerical)) << engine->layout()[parameter].name;
+  for (const ModelSpec& model : contract_models()) {
+    const auto engine = make_small(model);
+    const auto tokens = contract_tokens(2 * kContractSequence, 1);
+    const TokenBatch batch{tokens, 2, kContractSequence};
+    ASSERT_TRUE(engine->compute_gradients(batch).has_value());
+    std::vector<std::vector<float>> gradients;
+    const ParameterSpans found = engine->gradients().value();
+    for (const auto& span : found) gradients.emplace_back(span.begin(), span.end());
+    constexpr float kStep = 1e-2F;
+    const auto loss_at = [&](size_t parameter, size_t at, float offset) {
+      const float before = parameters_of(*engine)[parameter][at];
+      add_to_parameter(*engine, parameter, at, offset);
+      const double loss = engine->evaluate(batch).value().mean_loss();
+      edit_parameters(*engine, [&](ParameterSpans parameters) { parameters[parameter][at] = before; });
+      return loss;
+    };
+    for (size_t parameter = 0; parameter < gradients.size(); ++parameter) {
+      // The place where a wrong gradient shows most.
+      const auto largest =
+          std::ranges::max_element(gradients[parameter], {}, [](float x) { return std::abs(x); });
+      const auto at = static_cast<size_t>(largest - gradients[parameter].begin());
+      const double numerical = (loss_at(parameter, at, kStep) - loss_at(parameter, at, -kStep)) / (2 * kStep);
+      EXPECT_NEAR(*largest, numerical, 1e-4 + 0.03 * std::abs(numerical))
+          << engine->layout()[parameter].name << ", heads of " << model.head_width();
+    }
   }
 }
 

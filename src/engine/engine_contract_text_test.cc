@@ -24,21 +24,23 @@ double likelihood_alone(Engine& engine, const std::vector<uint32_t>& tokens, int
 }
 
 TEST_P(EngineContract, ScoresEachContinuationAsByItself) {
-  const auto engine = make_small(contract_model(), 3);
-  std::vector<std::vector<uint32_t>> texts;
-  std::vector<ScoredSequence> sequences;
-  for (uint64_t i = 0; i < 14; ++i)
-    texts.push_back(contract_tokens(2 + static_cast<int64_t>(i * 5 % kContractSequence), i));
-  texts.push_back(contract_tokens(kContractSequence + 1, 50));
-  for (const auto& text : texts) sequences.push_back({text, 1 + static_cast<int64_t>(text.size()) / 3});
-  sequences[0].context = 1;
-  const auto scores = engine->score_continuations(sequences);
-  ASSERT_TRUE(scores.has_value()) << scores.error().message;
-  for (size_t i = 0; i < sequences.size(); ++i) {
-    const auto length = static_cast<double>(texts[i].size());
-    EXPECT_NEAR((*scores)[i].log_probability, likelihood_alone(*engine, texts[i], sequences[i].context),
-                tolerance(1e-4, 0.02 * length));
-    EXPECT_EQ((*scores)[i].tokens, static_cast<int64_t>(texts[i].size()) - sequences[i].context);
+  for (const ModelSpec& model : contract_models()) {
+    const auto engine = make_small(model, 3);
+    std::vector<std::vector<uint32_t>> texts;
+    std::vector<ScoredSequence> sequences;
+    for (uint64_t i = 0; i < 14; ++i)
+      texts.push_back(contract_tokens(2 + static_cast<int64_t>(i * 5 % kContractSequence), i));
+    texts.push_back(contract_tokens(kContractSequence + 1, 50));
+    for (const auto& text : texts) sequences.push_back({text, 1 + static_cast<int64_t>(text.size()) / 3});
+    sequences[0].context = 1;
+    const auto scores = engine->score_continuations(sequences);
+    ASSERT_TRUE(scores.has_value()) << scores.error().message;
+    for (size_t i = 0; i < sequences.size(); ++i) {
+      const auto length = static_cast<double>(texts[i].size());
+      EXPECT_NEAR((*scores)[i].log_probability, likelihood_alone(*engine, texts[i], sequences[i].context),
+                  tolerance(1e-4, 0.02 * length));
+      EXPECT_EQ((*scores)[i].tokens, static_cast<int64_t>(texts[i].size()) - sequences[i].context);
+    }
   }
 }
 
@@ -56,18 +58,20 @@ TEST_P(EngineContract, FindsTheGreedyContinuation) {
 }
 
 TEST_P(EngineContract, GeneratesTheMostProbableTokensEvenPastTheContext) {
-  const auto engine = make_small();
-  for (const int64_t prompt_length : {1, 5, 12, 30}) {
-    std::vector<uint32_t> tokens = contract_tokens(prompt_length, 3);
-    const auto made = engine->generate(tokens, {.max_new_tokens = 16, .temperature = 0}).value();
-    ASSERT_EQ(made.size(), 16U);
-    for (const uint32_t token : made) {
-      const size_t length = std::min(tokens.size(), static_cast<size_t>(kContractSequence));
-      const auto logits =
-          engine->logits({std::span(tokens).last(length), 1, static_cast<int64_t>(length)}).value();
-      const auto last = logits.end() - kContractVocab;
-      ASSERT_NEAR(last[token], *std::max_element(last, logits.end()), tolerance(1e-5, 0.05));
-      tokens.push_back(token);
+  for (const ModelSpec& model : contract_models()) {
+    const auto engine = make_small(model);
+    for (const int64_t prompt_length : {1, 5, 12, 30}) {
+      std::vector<uint32_t> tokens = contract_tokens(prompt_length, 3);
+      const auto made = engine->generate(tokens, {.max_new_tokens = 16, .temperature = 0}).value();
+      ASSERT_EQ(made.size(), 16U);
+      for (const uint32_t token : made) {
+        const size_t length = std::min(tokens.size(), static_cast<size_t>(kContractSequence));
+        const auto logits =
+            engine->logits({std::span(tokens).last(length), 1, static_cast<int64_t>(length)}).value();
+        const auto last = logits.end() - kContractVocab;
+        ASSERT_NEAR(last[token], *std::max_element(last, logits.end()), tolerance(1e-5, 0.05));
+        tokens.push_back(token);
+      }
     }
   }
 }

@@ -6,14 +6,15 @@ here=$(realpath "$(dirname "$0")")
 tools=$here/llama_cpp
 
 say "the Hugging Face directories"
-# One network for each tokenizer; between them every shape that matters: grouped heads, a tied head and one of its own.
-train() { # KIND TOKENIZER VOCABULARY TIED
+# One network for each tokenizer; between them every shape that matters: grouped heads, heads that fill the hidden size and wider ones, a
+# tied head and one of its own.
+train() { # KIND TOKENIZER VOCABULARY TIED HEAD_DIM
   local kind=$1
   "$templar" data prepare /usr/include --extensions h --max-bytes 600000 --sequence-length 128 --held-out-samples 32 \
     --tokenizer "$2" --out "$work/$kind-data" >"$work/prepare.log" 2>&1 || { cat "$work/prepare.log" >&2; give_up "no data"; }
   timeout -k 5 120 "$templar" localnet --data "$work/$kind-data" --out "$work/$kind" --windows 12 --miners 2 --no-baseline \
     --set model.hidden_size=64 --set model.num_hidden_layers=3 --set model.num_attention_heads=4 --set model.num_key_value_heads=2 \
-    --set model.intermediate_size=96 --set model.initializer_range=0.1 --set "model.vocab_size=$3" --set "model.tie_word_embeddings=$4" --set inner.sequence_length=128 \
+    --set model.intermediate_size=96 --set model.initializer_range=0.1 --set "model.vocab_size=$3" --set "model.tie_word_embeddings=$4" --set "model.head_dim=$5" --set inner.sequence_length=128 \
     --set inner.batch_size=4 --set inner.steps=20 --set inner.warmup_steps=20 --set scoring.evaluation_samples=2 --set network.checkpoint_interval=2 \
     --heldout-samples 4 >"$work/$kind.log" 2>&1 || { tail -n 30 "$work/$kind.log" >&2; give_up "no model"; }
 }
@@ -22,8 +23,8 @@ export_model() { # KIND NAME OPTIONS...
   "$templar" checkpoint export "$work/$kind/model" "$work/$kind-$name" "$@" >"$work/export.log" 2>&1 ||
     { cat "$work/export.log" >&2; give_up "no export of $kind $*"; }
 }
-train bytes bytes 272 false
-train sentencepiece train:512 512 true
+train bytes bytes 272 false 0
+train sentencepiece train:512 512 true 24
 for kind in bytes sentencepiece; do
   export_model "$kind" hf
   export_model "$kind" hf-bf16 --dtype bf16 --shard-size 100KB

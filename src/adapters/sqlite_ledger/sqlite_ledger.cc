@@ -87,6 +87,7 @@ Status configure(SqliteConnection& connection, std::chrono::milliseconds busy_ti
     return fatal_error("ledger " + connection.name() + ": its file system allows no WAL journal, only " +
                        mode);
   TRY(connection.execute("PRAGMA synchronous = FULL"));
+  TRY(connection.execute("PRAGMA cache_size = -256"));  // KiB: what is asked for lies in a few pages
   return connection.execute("PRAGMA foreign_keys = ON");
 }
 

@@ -5,11 +5,13 @@
 #include <algorithm>
 
 #include "adapters/file_store/file_object_store.h"
+#include "app/world/checkpoint_model.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/threads/processors.h"
 #include "core/consensus/state_root.h"
 #include "formats/checkpoint/checkpoint_contents.h"
+#include "formats/checkpoint/checkpoint_diff.h"
 #include "formats/checkpoint/checkpoint_download.h"
 #include "formats/hugging_face/hugging_face_import.h"
 
@@ -22,7 +24,17 @@ int most_threads() {
   return std::clamp(available_processors(), 1, 64);
 }
 
-// The --set options that give the run the directory's shape; empty where it has it.
+// On which two tokenizers differ that are not the same: letters, digits, spaces, signs, other scripts.
+std::string text_of_many_kinds() {
+  std::string text =
+      "The quick brown foxes didn't jump over 12345 lazy dogs, did they?  No.\n\n\tint main(void) ";
+  for (char c = ' '; c <= '~'; ++c) text += c;
+  return text +
+         "\r\n Gr\u00fc\u00dfe, \u0441\u043b\u043e\u0432\u043e, \u8a9e\u8a00, \u0639\u0631\u0628\u064a, "
+         "\U0001f600\n";
+}
+
+// The --set options that give the run the model's shape; empty where it has it.
 std::string needed_changes(const ModelSpec& there, const ModelSpec& run) {
   std::string changes;
   const auto compare = [&](std::string_view field, auto wanted, auto actual) {
@@ -33,6 +45,7 @@ std::string needed_changes(const ModelSpec& there, const ModelSpec& run) {
   compare("num_hidden_layers", there.num_hidden_layers, run.num_hidden_layers);
   compare("num_attention_heads", there.num_attention_heads, run.num_attention_heads);
   compare("num_key_value_heads", there.num_key_value_heads, run.num_key_value_heads);
+  if (there.head_width() != run.head_width()) compare("head_dim", there.head_dim, run.head_dim);
   compare("intermediate_size", there.intermediate_size, run.intermediate_size);
   compare("rope_theta", there.rope_theta, run.rope_theta);
   compare("rms_norm_eps", there.rms_norm_eps, run.rms_norm_eps);
@@ -40,11 +53,15 @@ std::string needed_changes(const ModelSpec& there, const ModelSpec& run) {
   return changes;
 }
 
+Status check_model(const std::filesystem::path& source, const ModelSpec& there, const ModelSpec& run) {
+  const std::string changes = needed_changes(there, run);
+  if (changes.empty()) return {};
+  return fatal_error(fmt::format("{}: its model is not the run's; give{}", source.string(), changes));
+}
+
 Result<ModelSource> open_directory(const std::filesystem::path& source, const ModelSpec& model) {
   TRY_ASSIGN(ModelSource opened, open_hugging_face(source));
-  if (const std::string changes = needed_changes(opened.model, model); !changes.empty()) {
-    return fatal_error(fmt::format("{}: its model is not the run's; give{}", source.string(), changes));
-  }
+  TRY(check_model(source, opened.model, model));
   return opened;
 }
 
@@ -92,12 +109,27 @@ Status check_bootstrap(const std::filesystem::path& source, const ModelSpec& mod
     if (is_hugging_face_folder(source)) {
       TRY(open_directory(source, model));
     } else {
-      TRY(read_manifest(checkpoint_in_folder(source)));
+      const CheckpointFiles files = checkpoint_in_folder(source);
+      TRY_ASSIGN(const CheckpointManifest manifest, read_manifest(files));
+      TRY_ASSIGN(const RunSpec there, read_run_spec(files, manifest));
+      TRY(check_model(source, there.model, model));
     }
     return {};
   }();
   if (!checked) return fatal_error("--bootstrap: " + checked.error().message);
   return {};
+}
+
+Status check_bootstrap_tokenizer(const std::filesystem::path& source, const Tokenizer& of_data) {
+  TRY_ASSIGN(const OpenedModel model, open_model(source, {}));
+  if (model.source.tokenizer.empty()) return {};
+  TRY_ASSIGN(const std::unique_ptr<Tokenizer> own, make_checkpoint_tokenizer(model.source));
+  const std::string text = text_of_many_kinds();
+  if (own->vocab_size() == of_data.vocab_size() && own->encode(text) == of_data.encode(text)) return {};
+  return fatal_error(fmt::format(
+      "--bootstrap: {}: its tokenizer ({}, {} tokens) is not the one of the data ({}, {} tokens); "
+      "prepare the data with its own",
+      source.string(), own->name(), own->vocab_size(), of_data.name(), of_data.vocab_size()));
 }
 
 Status name_bootstrap(const std::filesystem::path& source, RunSpec& spec) {

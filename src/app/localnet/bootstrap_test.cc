@@ -5,11 +5,13 @@
 #include <filesystem>
 
 #include "adapters/file_store/file_object_store.h"
+#include "adapters/tokenizers/sentencepiece_tokenizer.h"
 #include "base/clock.h"
 #include "formats/checkpoint/checkpoint_loader.h"
 #include "formats/hugging_face/hugging_face_export.h"
 #include "support/expect_failure.h"
 #include "support/exported_model.h"
+#include "support/sentencepiece_models.h"
 #include "support/temporary_folder.h"
 
 namespace templar::testing {
@@ -62,6 +64,23 @@ TEST_F(BootstrapOfADirectory, SaysHowTheRunBecomesItsOwn) {
   EXPECT_TRUE(fails(check_bootstrap(directory_, other.model), ErrorKind::kFatal,
                     "its model is not the run's; give --set model.vocab_size=260 --set model.rope_theta="));
   EXPECT_TRUE(fails(name_bootstrap(directory_, other), ErrorKind::kFatal, "--bootstrap: "));
+}
+
+TEST_F(BootstrapOfADirectory, SaysTheSizeOfItsHeads) {
+  RunSpec other = spec_;
+  other.model.head_dim = spec_.model.head_width();
+  EXPECT_TRUE(check_bootstrap(directory_, other.model)) << "said, and what it is anyway";
+  other.model.head_dim *= 2;
+  EXPECT_TRUE(fails(check_bootstrap(directory_, other.model), ErrorKind::kFatal,
+                    "its model is not the run's; give --set model.head_dim=0"));
+}
+
+TEST_F(BootstrapOfADirectory, HasTheDatasTokenizer) {
+  EXPECT_TRUE(check_bootstrap_tokenizer(directory_, *make_byte_tokenizer()));
+  const auto other = make_sentencepiece_tokenizer(normalising_model(), "a model");
+  ASSERT_TRUE(other) << other.error().message;
+  EXPECT_TRUE(fails(check_bootstrap_tokenizer(directory_, **other), ErrorKind::kFatal,
+                    "its tokenizer (bytes, 256 tokens) is not the one of the data (sentencepiece, "));
 }
 
 TEST_F(BootstrapOfADirectory, IsTheOneThatTheSpecNames) {

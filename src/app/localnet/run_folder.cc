@@ -335,6 +335,10 @@ Result<LocalRun> open_in_folder(const LocalnetOptions& options, RunSpec spec,
   if (const auto hash = shards->manifest_hash()) spec.data.manifest_hash = hash->hex();
   TRY(check_data(spec, *shards, run.data_folder));
   TRY(verify_data(run.data_folder, progress));
+  if (!options.bootstrap.empty() && !run.resumed) {
+    if (const auto tokenizer = open_data_tokenizer(run.data_folder))
+      TRY(check_bootstrap_tokenizer(options.bootstrap, **tokenizer));
+  }
   TRY(name_beginning(options, run.path("run_spec.json"), spec));
   TRY(agree_on_spec(run.path("run_spec.json"), spec));
   run.spec = spec;

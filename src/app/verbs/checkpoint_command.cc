@@ -94,10 +94,10 @@ Status print_model(const fs::path& folder) {
   const ModelSpec& model = spec.model;
   print("run name     {}\n", spec.name);
   print(
-      "model        {} parameters: vocabulary {}, hidden {}, {} layers, {} heads ({} key-value), "
+      "model        {} parameters: vocabulary {}, hidden {}, {} layers, {} heads ({} key-value) of {}, "
       "intermediate {}\n",
       parameter_count(parameter_layout(model)), model.vocab_size, model.hidden_size, model.num_hidden_layers,
-      model.num_attention_heads, model.num_key_value_heads, model.intermediate_size);
+      model.num_attention_heads, model.num_key_value_heads, model.head_width(), model.intermediate_size);
   return {};
 }
 

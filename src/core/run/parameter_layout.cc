@@ -9,15 +9,16 @@ namespace templar {
 
 ParameterLayout parameter_layout(const ModelSpec& model) {
   const int64_t hidden = model.hidden_size;
-  const int64_t key_value = model.num_key_value_heads * model.head_dim();
+  const int64_t query = model.query_width();
+  const int64_t key_value = model.key_value_width();
   ParameterLayout layout;
   layout.push_back({"model.embed_tokens.weight", {model.vocab_size, hidden}});
   for (int64_t layer = 0; layer < model.num_hidden_layers; ++layer) {
     const std::string prefix = "model.layers." + std::to_string(layer) + ".";
-    layout.push_back({prefix + "self_attn.q_proj.weight", {hidden, hidden}});
+    layout.push_back({prefix + "self_attn.q_proj.weight", {query, hidden}});
     layout.push_back({prefix + "self_attn.k_proj.weight", {key_value, hidden}});
     layout.push_back({prefix + "self_attn.v_proj.weight", {key_value, hidden}});
-    layout.push_back({prefix + "self_attn.o_proj.weight", {hidden, hidden}});
+    layout.push_back({prefix + "self_attn.o_proj.weight", {hidden, query}});
     layout.push_back({prefix + "mlp.gate_proj.weight", {model.intermediate_size, hidden}});
     layout.push_back({prefix + "mlp.up_proj.weight", {model.intermediate_size, hidden}});
     layout.push_back({prefix + "mlp.down_proj.weight", {hidden, model.intermediate_size}});

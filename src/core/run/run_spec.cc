@@ -165,14 +165,14 @@ struct Documenter {
 };
 
 Status validate_model(const ModelSpec& model) {
-  if (model.hidden_size % model.num_attention_heads != 0)
+  if (model.head_dim == 0 && model.hidden_size % model.num_attention_heads != 0)
+    return field_error("model.num_attention_heads",
+                       fmt::format("{} does not divide model.hidden_size {}; or give model.head_dim",
+                                   model.num_attention_heads, model.hidden_size));
+  if (model.head_width() % 2 != 0)
     return field_error(
-        "model.num_attention_heads",
-        fmt::format("{} does not divide model.hidden_size {}", model.num_attention_heads, model.hidden_size));
-  if (model.head_dim() % 2 != 0)
-    return field_error(
-        "model.num_attention_heads",
-        fmt::format("gives heads of {} elements; rotary embeddings need an even number", model.head_dim()));
+        model.head_dim > 0 ? "model.head_dim" : "model.num_attention_heads",
+        fmt::format("gives heads of {} elements; rotary embeddings need an even number", model.head_width()));
   if (model.num_attention_heads % model.num_key_value_heads != 0)
     return field_error("model.num_key_value_heads",
                        fmt::format("{} does not divide model.num_attention_heads {}",

@@ -34,8 +34,16 @@ struct ModelSpec {
   double rms_norm_eps = 0;
   bool tie_word_embeddings = false;
   double initializer_range = 0;  // standard deviation of the initial matrices
+  int64_t head_dim = 0;          // elements of a head; 0: hidden_size / num_attention_heads
 
-  [[nodiscard]] int64_t head_dim() const { return hidden_size / num_attention_heads; }
+  // What head_dim stands for.
+  [[nodiscard]] int64_t head_width() const {
+    return head_dim > 0 ? head_dim : hidden_size / num_attention_heads;
+  }
+  // Of all query heads together: what the attention gives for a token.
+  [[nodiscard]] int64_t query_width() const { return num_attention_heads * head_width(); }
+  // Of all key heads, or all value heads.
+  [[nodiscard]] int64_t key_value_width() const { return num_key_value_heads * head_width(); }
 };
 
 // Muon: momentum of a layer's matrix, made nearly orthogonal. Embedding, head and vectors are AdamW's.

@@ -48,7 +48,7 @@ void visit_model_fields(Spec& s, Visitor& v) {
   v.integer("model.hidden_size", s.model.hidden_size, 1, 1 << 17, "Width of the residual stream");
   v.integer("model.num_hidden_layers", s.model.num_hidden_layers, 1, 1024, "Decoder layers");
   v.integer("model.num_attention_heads", s.model.num_attention_heads, 1, 1024,
-            "Query heads; divides hidden_size");
+            "Query heads; divides hidden_size where model.head_dim is 0");
   v.integer("model.num_key_value_heads", s.model.num_key_value_heads, 1, 1024,
             "Key and value heads, shared by groups of query heads; divides num_attention_heads");
   v.integer("model.intermediate_size", s.model.intermediate_size, 1, 1 << 19,
@@ -199,6 +199,8 @@ void visit_optional_fields(Spec& s, Visitor& v) {
            "With Muon: the embedding's adamw rate as a share of the schedule's");
   v.number("inner.muon_head_rate", s.inner.muon.head_rate, 0, 1000, "The same of a head that is not tied");
   v.number("inner.muon_vector_rate", s.inner.muon.vector_rate, 0, 1000, "The same of the norms' vectors");
+  v.integer("model.head_dim", s.model.head_dim, 0, 1 << 16,
+            "Elements of a head, even; 0: hidden_size / num_attention_heads");
 }
 
 template <typename Spec, typename Visitor>

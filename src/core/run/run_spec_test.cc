@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/run/parameter_layout.h"
 #include "support/expect_failure.h"
 #include "support/fuzz_corpus.h"
 #include "support/json_values.h"
@@ -143,7 +144,7 @@ TEST(RunSpec, HasTheDefaultOfAnOptionalFieldThatIsLeftOut) {
     EXPECT_EQ(canonical_json(*parsed).find('"' + field.path.substr(field.path.find('.') + 1) + '"'),
               std::string::npos);
   }
-  EXPECT_EQ(optional, 8);
+  EXPECT_EQ(optional, 9);
   EXPECT_EQ(canonical_json(parse_run_spec(canonical_json(muon)).value()), canonical_json(muon));
 }
 
@@ -160,6 +161,21 @@ TEST(Presets, HaveTheReferencesNumbers) {
   EXPECT_EQ(spec.network.peer_list_window_margin, 1);
   EXPECT_EQ(spec.scoring.reserve_decay_ratio, 0.5);
   EXPECT_EQ(spec.data.outer_steps_per_shard, 455);
+}
+
+TEST(RunSpec, TakesHeadsThatDoNotFillTheHiddenSize) {
+  Json document = document_of(small_run_spec());
+  testing::part(document, "model.hidden_size") = 25;
+  testing::part(document, "model.head_dim") = 8;
+  const RunSpec spec = parse(document).value();
+  EXPECT_EQ(spec.model.head_width(), 8);
+  const ParameterLayout layout = parameter_layout(spec.model);
+  EXPECT_EQ(layout[1].shape, (std::vector<int64_t>{8 * spec.model.num_attention_heads, 25}))
+      << layout[1].name;
+  EXPECT_EQ(layout[4].shape, (std::vector<int64_t>{25, 8 * spec.model.num_attention_heads}))
+      << layout[4].name;
+  EXPECT_EQ(spec.model.query_width() + 2 * spec.model.key_value_width(),
+            layout[1].shape[0] + layout[2].shape[0] + layout[3].shape[0]);
 }
 
 TEST(RunSpec, RefusesMuonInDemo) {
@@ -259,6 +275,7 @@ INSTANTIATE_TEST_SUITE_P(
         JoinedRule{"HeadsAreEven",
                    {{"model.hidden_size", 20}},
                    "model.num_attention_heads: gives heads of 5 elements"},
+        JoinedRule{"OwnHeadsAreEven", {{"model.head_dim", 7}}, "model.head_dim: gives heads of 7 elements"},
         JoinedRule{"KeyValueHeadsDivideTheHeads",
                    {{"model.num_key_value_heads", 3}},
                    "model.num_key_value_heads: 3 does not divide model.num_attention_heads 4"},

@@ -27,19 +27,20 @@ Decoder<Scalar>::Decoder(const ModelSpec& model, int64_t max_sequence)
     : model_(model), max_sequence_(max_sequence) {
   const size_t hidden = model.hidden_size;
   const size_t intermediate = model.intermediate_size;
-  const size_t key_value = model.num_key_value_heads * model.head_dim();
+  const size_t query = model.query_width();
+  const size_t key_value = model.key_value_width();
   for (int64_t layer = 0; layer < model.num_hidden_layers; ++layer) {
     keys_.emplace_back(max_sequence * key_value);
     values_.emplace_back(max_sequence * key_value);
   }
   x_ = AlignedBuffer<float>(hidden);
-  attended_ = AlignedBuffer<float>(hidden);
-  queries_ = AlignedBuffer<float>(hidden);
+  attended_ = AlignedBuffer<float>(query);
+  queries_ = AlignedBuffer<float>(query);
   scores_ = AlignedBuffer<float>(max_sequence);
   logits_ = AlignedBuffer<float>(model.vocab_size);
   normed_ = AlignedBuffer<Scalar>(hidden);
-  qkv_ = AlignedBuffer<Scalar>(hidden + 2 * key_value);
-  attended_scalar_ = AlignedBuffer<Scalar>(hidden);
+  qkv_ = AlignedBuffer<Scalar>(query + 2 * key_value);
+  attended_scalar_ = AlignedBuffer<Scalar>(query);
   projected_ = AlignedBuffer<Scalar>(hidden);
   gate_up_ = AlignedBuffer<Scalar>(2 * intermediate);
   activated_ = AlignedBuffer<Scalar>(intermediate);
@@ -78,11 +79,12 @@ void Decoder<Scalar>::read_context(Transformer<Scalar>& transformer,
 // Of the cached tokens, from the layer's queries, keys and values before rotation.
 template <typename Scalar>
 void Decoder<Scalar>::keep_keys_and_values(const RopeTable& rope, int64_t layer, const Scalar* qkv) {
-  const int64_t head_dim = model_.head_dim();
-  const int64_t key_value = model_.num_key_value_heads * head_dim;
-  const int64_t row = model_.hidden_size + 2 * key_value;
+  const int64_t head_dim = model_.head_width();
+  const int64_t query = model_.query_width();
+  const int64_t key_value = model_.key_value_width();
+  const int64_t row = query + 2 * key_value;
   for (int64_t position = 0; position < std::ssize(cached_); ++position) {
-    const Scalar* of_token = qkv + position * row + model_.hidden_size;
+    const Scalar* of_token = qkv + position * row + query;
     float* keys = keys_[layer].data() + position * key_value;
     float* values = values_[layer].data() + position * key_value;
     for (int64_t i = 0; i < key_value; ++i) {
@@ -122,7 +124,7 @@ void Decoder<Scalar>::append(Transformer<Scalar>& transformer,
     const auto& layer = weights.layers[index];
     product(std::ssize(qkv_), hidden, normed_.data(), layer.qkv, qkv_.data());
     attend(transformer, index, position);
-    product(hidden, hidden, attended_scalar_.data(), layer.output, projected_.data());
+    product(hidden, model_.query_width(), attended_scalar_.data(), layer.output, projected_.data());
     norm(projected_.data(), layer.post_attention_norm);
     product(2 * intermediate, hidden, normed_.data(), layer.gate_up, gate_up_.data());
     swiglu_forward(SwigluForward<Scalar>{gate_up_.data(), activated_.data(), intermediate}, 0, 1);
@@ -137,19 +139,19 @@ void Decoder<Scalar>::append(Transformer<Scalar>& transformer,
 // attended_scalar_.
 template <typename Scalar>
 void Decoder<Scalar>::attend(const Transformer<Scalar>& transformer, int64_t layer, int64_t position) {
-  const int64_t head_dim = model_.head_dim();
-  const int64_t hidden = model_.hidden_size;
-  const int64_t key_value = model_.num_key_value_heads * head_dim;
+  const int64_t head_dim = model_.head_width();
+  const int64_t query = model_.query_width();
+  const int64_t key_value = model_.key_value_width();
   AlignedBuffer<float>& keys = keys_[layer];
   AlignedBuffer<float>& values = values_[layer];
   float* key = keys.data() + position * key_value;
   float* value = values.data() + position * key_value;
   const Scalar* qkv = qkv_.data();
-  std::transform(qkv, qkv + hidden, queries_.data(), [](Scalar x) { return to_float(x); });
-  std::transform(qkv + hidden, qkv + hidden + key_value, key, [](Scalar x) { return to_float(x); });
-  std::transform(qkv + hidden + key_value, qkv + hidden + 2 * key_value, value,
+  std::transform(qkv, qkv + query, queries_.data(), [](Scalar x) { return to_float(x); });
+  std::transform(qkv + query, qkv + query + key_value, key, [](Scalar x) { return to_float(x); });
+  std::transform(qkv + query + key_value, qkv + query + 2 * key_value, value,
                  [](Scalar x) { return to_float(x); });
-  for (int64_t head = 0; head < hidden; head += head_dim) {
+  for (int64_t head = 0; head < query; head += head_dim) {
     rotate_head(transformer.rope(), position, head_dim, queries_.data() + head);
   }
   for (int64_t head = 0; head < key_value; head += head_dim)

@@ -26,7 +26,7 @@ int64_t head_rows_at_once(const ModelSpec& model, int64_t tokens) {
 }
 
 int64_t qkv_width(const ModelSpec& model) {
-  return (model.num_attention_heads + 2 * model.num_key_value_heads) * model.head_dim();
+  return model.query_width() + 2 * model.key_value_width();
 }
 
 int64_t norm_blocks(int64_t rows) {
@@ -56,7 +56,7 @@ void Transformer<Scalar>::Buffers::visit_all(const ModelSpec& model, const Activ
   for (LayerActivations& layer : layers) {
     visit(layer.inverse_rms, rows);
     visit(layer.qkv, rows * qkv_width(model));
-    visit(layer.attended, rows * hidden);
+    visit(layer.attended, rows * model.query_width());
     visit(layer.log_sums, rows * model.num_attention_heads);
     visit(layer.x_middle, rows * hidden);
     visit(layer.inverse_rms_middle, rows);
@@ -65,7 +65,7 @@ void Transformer<Scalar>::Buffers::visit_all(const ModelSpec& model, const Activ
   visit(x_final, rows * hidden);
   visit(inverse_rms_final, rows);
   visit(normed, rows * hidden);
-  visit(projected, rows * hidden);
+  visit(projected, rows * std::max(hidden, model.query_width()));
   visit(activated, rows * intermediate);
   const int64_t logit_count = head_rows_at_once(model, rows) * padded_row(model.vocab_size);
   visit(logits, logit_count);
@@ -91,17 +91,17 @@ Transformer<Scalar>::Transformer(const ModelSpec& model, const ActivationShape& 
       team_(team),
       profile_(profile),
       products_(team),
-      rope_(shape.max_sequence, model.head_dim(), model.rope_theta) {
+      rope_(shape.max_sequence, model.head_width(), model.rope_theta) {
   for (int member = 0; member < team.threads(); ++member)
-    scratches_.emplace_back(shape.max_sequence, model.head_dim());
+    scratches_.emplace_back(shape.max_sequence, model.head_width());
   b_.visit_all(model, shape,
                []<typename T>(AlignedBuffer<T>& buffer, int64_t count) { buffer = AlignedBuffer<T>(count); });
 }
 
 template <typename Scalar>
 int64_t Transformer<Scalar>::memory_bytes(const ModelSpec& model, const ActivationShape& shape, int threads) {
-  int64_t bytes = threads * AttentionScratch::memory_bytes(shape.max_sequence, model.head_dim()) +
-                  RopeTable::memory_bytes(shape.max_sequence, model.head_dim());
+  int64_t bytes = threads * AttentionScratch::memory_bytes(shape.max_sequence, model.head_width()) +
+                  RopeTable::memory_bytes(shape.max_sequence, model.head_width());
   Buffers counted;
   counted.visit_all(model, shape, [&]<typename T>(const AlignedBuffer<T>&, int64_t count) {
     bytes += count * static_cast<int64_t>(sizeof(T));
@@ -112,7 +112,7 @@ int64_t Transformer<Scalar>::memory_bytes(const ModelSpec& model, const Activati
 template <typename Scalar>
 AttentionShape Transformer<Scalar>::attention_shape(const TokenBatch& batch) const {
   return {batch.batch, batch.sequence, model_.num_attention_heads, model_.num_key_value_heads,
-          model_.head_dim()};
+          model_.head_width()};
 }
 
 template <typename Scalar>
@@ -230,8 +230,8 @@ void Transformer<Scalar>::layer_inside(const Weights& weights, size_t index, int
     const PartTimer timer(profile_, StepPart::kAttention);
     attend(its);
   }
-  product(StepPart::kLayerProducts, ProductKind::kABt, {rows, hidden, hidden}, its.attended.data(),
-          tensors.output, b_.projected.data());
+  product(StepPart::kLayerProducts, ProductKind::kABt, {rows, hidden, model_.query_width()},
+          its.attended.data(), tensors.output, b_.projected.data());
   norm_forward(entering(index), b_.projected.data(), its.x_middle.data(), tensors.post_attention_norm,
                its.inverse_rms_middle.data(), rows);
   product(StepPart::kLayerProducts, ProductKind::kABt, {rows, 2 * intermediate, hidden}, b_.normed.data(),
@@ -368,10 +368,11 @@ void Transformer<Scalar>::attention_block_backward(const LayerTensors<const Scal
                                                    const TokenBatch& batch, bool accumulate) {
   const int64_t rows = batch.batch * batch.sequence;
   const int64_t hidden = model_.hidden_size;
+  const int64_t query = model_.query_width();
   Scalar* d_attended = b_.projected.data();
-  product(StepPart::kLayerProducts, ProductKind::kAB, {rows, hidden, hidden}, b_.d_x_scalar.data(),
+  product(StepPart::kLayerProducts, ProductKind::kAB, {rows, query, hidden}, b_.d_x_scalar.data(),
           weights.output, d_attended);
-  product(StepPart::kLayerProducts, ProductKind::kAtB, {hidden, hidden, rows}, b_.d_x_scalar.data(),
+  product(StepPart::kLayerProducts, ProductKind::kAtB, {hidden, query, rows}, b_.d_x_scalar.data(),
           layer.attended.data(), gradients.output, accumulate);
   {
     const PartTimer timer(profile_, StepPart::kAttention);

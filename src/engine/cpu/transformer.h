@@ -93,8 +93,8 @@ class Transformer {
     AlignedBuffer<float> inverse_rms_final;
     // Used by one step after the other.
     AlignedBuffer<Scalar> normed;  // [tokens, hidden], what the last norm gave
-    // [tokens, hidden], what a block adds to the residual stream; in the backward pass, the gradient of the
-    // attention's output.
+    // [tokens, hidden], what a block adds to the residual stream; in the backward pass [tokens, query width],
+    // the gradient of the attention's output.
     AlignedBuffer<Scalar> projected;
     AlignedBuffer<Scalar> activated;  // [tokens, intermediate]
     AlignedBuffer<float> logits;      // [head_rows, vocab], padded_row(vocab) apart

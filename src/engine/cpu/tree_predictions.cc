@@ -37,7 +37,7 @@ std::vector<size_t> cut_nodes(const TokenTree& tree, size_t parts) {
 template <typename Scalar>
 void Transformer<Scalar>::attend_tree(const TokenTree& tree, LayerActivations& layer) {
   const AttentionShape shape{1, tree.longest, model_.num_attention_heads, model_.num_key_value_heads,
-                             model_.head_dim()};
+                             model_.head_width()};
   const TreeAttention<Scalar> attention{shape, &tree, layer.qkv.data(), &rope_, layer.attended.data()};
   const size_t members = team_.threads();
   const size_t kv_heads = shape.kv_heads;

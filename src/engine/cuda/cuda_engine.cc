@@ -35,13 +35,13 @@ Status check_kernels(const ModelSpec& model, const InnerSpec& inner, const CudaE
                     kWidestNorm, kWidestOddNorm, kPackSize, model.hidden_size));
   }
   const DeviceAttentionShape shape{1, inner.sequence_length, model.num_attention_heads,
-                                   model.num_key_value_heads, model.head_dim()};
+                                   model.num_key_value_heads, model.head_width()};
   const bool plain = options.precision == Precision::kF32 || !cudnn_takes(shape);
   if (plain && attention_scratch(shape) * 4 > kPlainAttentionBytes) {
     return fatal_error(
         fmt::format("the card's plain attention, which f32 and heads of {} need, has no room for "
                     "sequences of {} tokens",
-                    model.head_dim(), inner.sequence_length));
+                    model.head_width(), inner.sequence_length));
   }
   return {};
 }

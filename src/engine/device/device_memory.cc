@@ -44,14 +44,15 @@ EngineMemory device_engine_memory(const ModelSpec& model, const InnerSpec& inner
   const int64_t rows = options.micro_batch * inner.sequence_length;
   const int64_t hidden = model.hidden_size;
   const int64_t intermediate = model.intermediate_size;
-  const int64_t qkv = (model.num_attention_heads + 2 * model.num_key_value_heads) * model.head_dim();
+  const int64_t query = model.query_width();
+  const int64_t qkv = query + 2 * model.key_value_width();
   const int64_t head_rows = device_head_rows(model, rows);
   const int64_t layers = model.num_hidden_layers;
 
   const int64_t vector = rounded(rows * 4);
   const int64_t stream = rounded(rows * hidden * scalar);
   // One layer's activations besides what enters it, as DeviceTransformer keeps them.
-  const int64_t inside = 4 * stream + rounded(rows * qkv * scalar) +
+  const int64_t inside = 3 * stream + rounded(rows * query * scalar) + rounded(rows * qkv * scalar) +
                          rounded(rows * 2 * intermediate * scalar) + rounded(rows * intermediate * scalar) +
                          2 * vector + rounded(rows * model.num_attention_heads * 4);
   const bool trains = options.use == EngineUse::kTraining;
@@ -71,11 +72,11 @@ EngineMemory device_engine_memory(const ModelSpec& model, const InnerSpec& inner
   }
   plan.add(fmt::format("what enters {} layers", trains ? layers : 1), (trains ? layers : 1) * stream);
   plan.add(fmt::format("activations of {} layers", kept), kept * inside);
-  plan.add("the last norm", 3 * stream + vector);
+  plan.add("the last norm", 2 * stream + rounded(rows * std::max(hidden, query) * scalar) + vector);
   plan.add(fmt::format("logits of {} tokens", head_rows), rounded(logits * 4));
   plan.add("tokens, targets, losses, tables",
            3 * vector + rounded(rows * 8) + rounded(rows) +
-               2 * rounded(inner.sequence_length * model.head_dim() / 2 * 4) + kAllocationGrain);
+               2 * rounded(inner.sequence_length * model.head_width() / 2 * 4) + kAllocationGrain);
   plan.add("workspace of matrix products", kDeviceWorkspaceBytes);
   plan.add("workspace of attention",
            device_attention_workspace(model, options.micro_batch, inner.sequence_length));

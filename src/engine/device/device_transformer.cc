@@ -13,7 +13,7 @@ DeviceTransformer<Scalar>::DeviceTransformer(const ModelSpec& model, int64_t max
                                              const EngineOptions& options, Operations<Scalar>& operations)
     : model_(model),
       recompute_(options.recompute_layers),
-      qkv_width_((model.num_attention_heads + 2 * model.num_key_value_heads) * model.head_dim()),
+      qkv_width_(model.query_width() + 2 * model.key_value_width()),
       rows_(options.micro_batch * max_sequence),
       head_rows_(device_head_rows(model, rows_)),
       logit_row_(device_logit_row(model)),
@@ -29,7 +29,7 @@ DeviceTransformer<Scalar>::DeviceTransformer(const ModelSpec& model, int64_t max
   x_final_ = allocate<Scalar>(stream);
   normed_final_ = allocate<Scalar>(stream);
   inverse_rms_final_ = allocate<float>(rows_);
-  d_normed_ = allocate<Scalar>(stream);
+  d_normed_ = allocate<Scalar>(rows_ * std::max(model.hidden_size, model.query_width()));
   logits_ = allocate<float>(head_rows_ * logit_row_);
   if (trains) allocate_backward();
   tokens_ = allocate<uint32_t>(rows_);
@@ -38,8 +38,8 @@ DeviceTransformer<Scalar>::DeviceTransformer(const ModelSpec& model, int64_t max
   losses_ = allocate<double>(rows_);
   greedy_ = allocate<uint8_t>(rows_);
 
-  const RopeTable table(max_sequence, model.head_dim(), model.rope_theta);
-  const int64_t angles = max_sequence * model.head_dim() / 2;
+  const RopeTable table(max_sequence, model.head_width(), model.rope_theta);
+  const int64_t angles = max_sequence * model.head_width() / 2;
   cosines_ = allocate<float>(angles);
   sines_ = allocate<float>(angles);
   operations_.upload(cosines_, table.cosines(0), angles * 4);
@@ -67,7 +67,7 @@ void DeviceTransformer<Scalar>::allocate_inside(Layer& layer) {
   layer.inverse_rms = allocate<float>(rows_);
   layer.normed = allocate<Scalar>(stream);
   layer.qkv = allocate<Scalar>(rows_ * qkv_width_);
-  layer.attended = allocate<Scalar>(stream);
+  layer.attended = allocate<Scalar>(rows_ * model_.query_width());
   layer.log_sums = allocate<float>(rows_ * model_.num_attention_heads);
   layer.x_middle = allocate<Scalar>(stream);
   layer.inverse_rms_middle = allocate<float>(rows_);
@@ -79,7 +79,7 @@ void DeviceTransformer<Scalar>::allocate_inside(Layer& layer) {
 template <typename Scalar>
 DeviceAttentionShape DeviceTransformer<Scalar>::shape_of(const TokenBatch& batch) const {
   return {batch.batch, batch.sequence, model_.num_attention_heads, model_.num_key_value_heads,
-          model_.head_dim()};
+          model_.head_width()};
 }
 
 template <typename Scalar>
@@ -143,8 +143,8 @@ void DeviceTransformer<Scalar>::layer_inside(const LayerTensors<const Scalar, co
   operations_.attention_forward(
       {shape_of(batch), layer.qkv, layer.attended, layer.log_sums, nullptr, nullptr});
   operations_.begin_part(DeviceStepPart::kProducts);
-  operations_.multiply(DeviceProduct::kABt, {rows, hidden, hidden}, layer.attended, weights.output,
-                       layer.x_middle, layer.x);
+  operations_.multiply(DeviceProduct::kABt, {rows, hidden, model_.query_width()}, layer.attended,
+                       weights.output, layer.x_middle, layer.x);
   norm(layer.x_middle, weights.post_attention_norm, layer.normed_middle, layer.inverse_rms_middle, rows);
   operations_.begin_part(DeviceStepPart::kProducts);
   operations_.multiply(DeviceProduct::kABt, {rows, 2 * intermediate, hidden}, layer.normed_middle,
@@ -244,10 +244,11 @@ void DeviceTransformer<Scalar>::attention_backward(const LayerTensors<const Scal
                                                    bool accumulate) {
   const int64_t rows = batch.batch * batch.sequence;
   const int64_t hidden = model_.hidden_size;
+  const int64_t query = model_.query_width();
   Scalar* d_attended = d_normed_;
   operations_.begin_part(DeviceStepPart::kProducts);
-  operations_.multiply(DeviceProduct::kAB, {rows, hidden, hidden}, d_x_, weights.output, d_attended, nullptr);
-  operations_.multiply_to_f32(DeviceProduct::kAtB, {hidden, hidden, rows}, d_x_, layer.attended,
+  operations_.multiply(DeviceProduct::kAB, {rows, query, hidden}, d_x_, weights.output, d_attended, nullptr);
+  operations_.multiply_to_f32(DeviceProduct::kAtB, {hidden, query, rows}, d_x_, layer.attended,
                               gradients.output, accumulate);
   operations_.begin_part(DeviceStepPart::kAttention);
   operations_.attention_backward(

@@ -96,7 +96,7 @@ class DeviceTransformer {
   Scalar* normed_final_ = nullptr;
   float* inverse_rms_final_ = nullptr;
   Scalar* d_x_ = nullptr;          // [tokens, hidden], the residual stream's gradient
-  Scalar* d_normed_ = nullptr;     // [tokens, hidden]; also the attention's output's
+  Scalar* d_normed_ = nullptr;     // [tokens, hidden]; [tokens, query width]: the attention's output's
   Scalar* d_qkv_ = nullptr;        // [tokens, qkv width]
   Scalar* d_activated_ = nullptr;  // [tokens, intermediate]
   float* norm_partials_ = nullptr;

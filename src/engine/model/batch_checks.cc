@@ -18,9 +18,13 @@ Status check_model(const ModelSpec& model, const InnerSpec& inner) {
       model.num_attention_heads < 1 || model.num_key_value_heads < 1 || model.intermediate_size < 1) {
     return fatal_error("the model has a size below 1");
   }
-  if (model.hidden_size % model.num_attention_heads != 0 || model.head_dim() % 2 != 0) {
+  if (model.head_dim == 0 && model.hidden_size % model.num_attention_heads != 0) {
     return fatal_error(fmt::format("{} attention heads do not cut a hidden size of {} into even parts",
                                    model.num_attention_heads, model.hidden_size));
+  }
+  if (model.head_width() < 2 || model.head_width() % 2 != 0) {
+    return fatal_error(
+        fmt::format("heads of {} elements: rotary embeddings need an even number", model.head_width()));
   }
   if (model.num_attention_heads % model.num_key_value_heads != 0) {
     return fatal_error(fmt::format("{} attention heads can't share {} key and value heads",

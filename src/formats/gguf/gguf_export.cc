@@ -68,9 +68,9 @@ Result<GgufMetadata> metadata_of(const ModelSource& source, NumberType type) {
   put("feed_forward_length", model.intermediate_size);
   put("attention.head_count", model.num_attention_heads);
   put("attention.head_count_kv", model.num_key_value_heads);
-  put("attention.key_length", model.head_dim());
-  put("attention.value_length", model.head_dim());
-  put("rope.dimension_count", model.head_dim());
+  put("attention.key_length", model.head_width());
+  put("attention.value_length", model.head_width());
+  put("rope.dimension_count", model.head_width());
   metadata.put_f32("llama.rope.freq_base", static_cast<float>(model.rope_theta));
   metadata.put_f32("llama.attention.layer_norm_rms_epsilon", static_cast<float>(model.rms_norm_eps));
   TRY(put_tokenizer(source.tokenizer, model.vocab_size, metadata));
@@ -90,7 +90,7 @@ std::string gguf_name(std::string_view parameter) {
 
 RowOrder gguf_row_order(const ModelSpec& model, std::string_view parameter) {
   if (!parameter.ends_with("q_proj.weight") && !parameter.ends_with("k_proj.weight")) return {};
-  const int64_t head_dim = model.head_dim();
+  const int64_t head_dim = model.head_width();
   return [head_dim](int64_t row) {
     const int64_t head = row / head_dim;
     const int64_t within = row % head_dim;

@@ -12,7 +12,7 @@ Json hugging_face_config(const ModelSpec& model, int64_t sequence_length) {
       {"num_hidden_layers", model.num_hidden_layers},
       {"num_attention_heads", model.num_attention_heads},
       {"num_key_value_heads", model.num_key_value_heads},
-      {"head_dim", model.head_dim()},
+      {"head_dim", model.head_width()},
       {"hidden_act", "silu"},
       {"max_position_embeddings", sequence_length},
       {"initializer_range", model.initializer_range},

@@ -7,7 +7,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace templar;
   const auto shape = parse_hugging_face_config(as_text({data, size}));
   if (!shape) return 0;
-  CHECK(shape->sequence_length > 0 && shape->model.head_dim() > 0);
+  CHECK(shape->sequence_length > 0 && shape->model.head_width() > 0);
   for (const ParameterInfo& info : parameter_layout(shape->model)) CHECK(info.count() > 0);
   return 0;
 }

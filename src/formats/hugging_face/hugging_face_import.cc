@@ -265,19 +265,18 @@ Result<HuggingFaceShape> parse_hugging_face_config(std::string_view text) {
   if (model.num_hidden_layers > kMaxLayers)
     return Config::refuse("num_hidden_layers",
                           fmt::format("{} are more than {}", model.num_hidden_layers, kMaxLayers));
-  if (model.hidden_size % model.num_attention_heads != 0)
+  TRY_ASSIGN(model.head_dim, config.size("head_dim", 0));
+  if (model.head_dim * model.num_attention_heads == model.hidden_size) model.head_dim = 0;  // as by default
+  if (model.head_width() % 2 != 0)
+    return Config::refuse("head_dim",
+                          fmt::format("{} is odd, and rotary embeddings need halves", model.head_width()));
+  if (model.head_dim == 0 && model.hidden_size % model.num_attention_heads != 0)
     return Config::refuse("num_attention_heads", fmt::format("{} do not divide hidden_size {}",
                                                              model.num_attention_heads, model.hidden_size));
   if (model.num_attention_heads % model.num_key_value_heads != 0)
     return Config::refuse("num_key_value_heads",
                           fmt::format("{} do not divide num_attention_heads {}", model.num_key_value_heads,
                                       model.num_attention_heads));
-  TRY_ASSIGN(const int64_t head_dim, config.size("head_dim", model.head_dim()));
-  if (head_dim != model.head_dim())
-    return Config::refuse("head_dim",
-                          fmt::format("{}, where hidden_size / num_attention_heads is {}: heads of "
-                                      "another size are not computed here",
-                                      head_dim, model.head_dim()));
   return shape;
 }
 

@@ -84,7 +84,19 @@ TEST(ParseHuggingFaceConfig, RefusesByItsNameWhatIsNotComputedHere) {
   EXPECT_TRUE(refuses("rope_scaling", JsonObject{{"factor", 2.0}}, "rope_scaling: factor 2"));
   EXPECT_TRUE(
       refuses("rope_parameters", JsonObject{{"rope_type", "yarn"}}, "rope_parameters: rope_type: \"yarn\""));
-  EXPECT_TRUE(refuses("head_dim", 3, "head_dim: 3, where hidden_size / num_attention_heads is"));
+}
+
+TEST(ParseHuggingFaceConfig, TakesHeadsOfTheirOwnSize) {
+  ModelSpec model = parsed_with("head_dim", 8).value().model;
+  EXPECT_EQ(model.head_dim, 8);
+  EXPECT_EQ(model.query_width(), 8 * model.num_attention_heads);
+  const Json exported = hugging_face_config(model, 64);
+  EXPECT_EQ(exported.at("head_dim"), Json(8));
+  EXPECT_EQ(parse_hugging_face_config(to_text(exported)).value().model.head_dim, 8);
+  // Said, and the default: the same run spec as without it.
+  model = export_run_spec().model;
+  EXPECT_EQ(parsed_with("head_dim", model.head_width()).value().model.head_dim, 0);
+  EXPECT_TRUE(fails(parsed_with("head_dim", 3), ErrorKind::kFatal, "head_dim: 3 is odd"));
 }
 
 TEST(ParseHuggingFaceConfig, RefusesWhatMakesNoSense) {
@@ -95,7 +107,9 @@ TEST(ParseHuggingFaceConfig, RefusesWhatMakesNoSense) {
   EXPECT_TRUE(refuses("hidden_size", 0, "hidden_size: 0 is no size"));
   EXPECT_TRUE(refuses("vocab_size", int64_t{1} << 40, "vocab_size: 1099511627776 is no size"));
   EXPECT_TRUE(refuses("num_hidden_layers", 5000, "num_hidden_layers: 5000 are more than 4096"));
-  EXPECT_TRUE(refuses("num_attention_heads", 7, "num_attention_heads: 7 do not divide hidden_size"));
+  EXPECT_TRUE(fails(parse_hugging_face_config(R"({"model_type": "llama", "vocab_size": 10, "hidden_size": 16,
+      "num_hidden_layers": 1, "num_attention_heads": 7, "intermediate_size": 8})"),
+                    ErrorKind::kFatal, "num_attention_heads: 7 do not divide hidden_size 16"));
   EXPECT_TRUE(refuses("num_key_value_heads", 3, "num_key_value_heads: 3 do not divide"));
   EXPECT_TRUE(refuses("rope_theta", -1, "rope_theta: -1 is not above 0"));
   EXPECT_TRUE(refuses("tie_word_embeddings", "no", "tie_word_embeddings: must be true or false"));

@@ -39,6 +39,8 @@ inline constexpr int64_t kContractVocab = 50;
 inline constexpr int64_t kContractSequence = 12;
 
 [[nodiscard]] ModelSpec contract_model(bool tied = false);
+// The same with heads of hidden_size / heads elements, of more and of fewer.
+[[nodiscard]] std::vector<ModelSpec> contract_models();
 [[nodiscard]] InnerSpec contract_inner();
 [[nodiscard]] std::vector<uint32_t> contract_tokens(int64_t count, uint64_t seed);
 

@@ -186,11 +186,11 @@ Result<TrainBenchReport> measure_on_card(const TrainBenchOptions& options) {
 // and probabilities by values, over half of the square, twice as much again backward.
 double train_flops_a_token(const ModelSpec& model, int64_t sequence) {
   const int64_t head = model.vocab_size * model.hidden_size;
-  const int64_t key_value = model.num_key_value_heads * model.head_dim();
-  const int64_t layer = 2 * model.hidden_size * (model.hidden_size + key_value) +
+  const int64_t layer = 2 * model.hidden_size * (model.query_width() + model.key_value_width()) +
                         3 * model.hidden_size * model.intermediate_size;
   const double products = 6.0 * static_cast<double>(head + model.num_hidden_layers * layer);
-  const double attention = 6.0 * static_cast<double>(model.num_hidden_layers * model.hidden_size * sequence);
+  const double attention =
+      6.0 * static_cast<double>(model.num_hidden_layers * model.query_width() * sequence);
   return products + attention;
 }
 
