@@ -43,7 +43,8 @@ at_early=0 at_end=0
 while kill -0 "$process" 2>/dev/null; do
   now=$(newest_window)
   size=$(resident_kb "$process" 2>/dev/null || true)
-  if [ -n "$size" ]; then
+  # Behind the last window the run's results are written: the same work after a short run as after a long one.
+  if [ -n "$size" ] && [ "${now:-0}" -lt "$windows" ]; then
     at_end=$size
     if [ "$at_early" = 0 ] && [ "${now:-0}" -ge "$early" ]; then
       at_early=$size

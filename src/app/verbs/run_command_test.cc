@@ -40,7 +40,7 @@ TEST(RunMemory, FollowsTheOptimiserAndTheEnginesOptions) {
 TEST(RunMemory, RefusesWhatNoEngineComputes) {
   const VerbOutcome outcome = run_verb(add_run_command, {"run", "memory", "9B"});
   EXPECT_EQ(outcome.exit_code, 1);
-  EXPECT_THAT(outcome.errors, HasSubstr("tiny, 150M, 1B, 70B"));
+  EXPECT_THAT(outcome.errors, HasSubstr("tiny, 30M, 150M, 1B, 70B"));
 }
 
 TEST(RunFields, SaysWhatMayBeLeftOut) {

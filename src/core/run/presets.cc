@@ -1,5 +1,6 @@
-// The presets. tiny learns visibly within minutes on two cores. 150M, 1B and 70B have the numbers of the
-// reference system's parameter files (hparams/hparams.json, 150M.json, 1B.json), but for these:
+// The presets. tiny learns visibly within minutes on two cores; 30M in a night on a laptop, with a tokenizer
+// of 8192 tokens that was trained on the text. 150M, 1B and 70B have the numbers of the reference system's
+// parameter files (hparams/hparams.json, 150M.json, 1B.json), but for these:
 //
 //   vocab_size                      32,000: the tokens of their tokenizer, Llama 2's; 70B 262,144, Gemma 3's
 //   quantiser                       block_log, which says more in the same bits (decision 8)
@@ -113,6 +114,20 @@ RunSpec tiny() {
   return spec;
 }
 
+RunSpec preset_30m() {
+  RunSpec spec = tiny();
+  spec.name = "30M";
+  spec.model = llama(spec, 8192, 512, 9, 8, 4, 1408);
+  spec.inner.sequence_length = 512;
+  spec.inner.batch_size = 8;
+  spec.inner.steps = 20;
+  spec.inner.learning_rate = 1e-3;
+  spec.inner.warmup_steps = 200;
+  spec.inner.schedule_steps = 6000;
+  spec.scoring.evaluation_samples = 4;
+  return spec;
+}
+
 RunSpec preset_150m() {
   RunSpec spec = common();
   spec.name = "150M";
@@ -140,8 +155,8 @@ struct Preset {
   const char* name;
   RunSpec (*make)();
 };
-constexpr std::array kPresets{Preset{"tiny", tiny}, Preset{"150M", preset_150m}, Preset{"1B", preset_1b},
-                              Preset{"70B", preset_70b}};
+constexpr std::array kPresets{Preset{"tiny", tiny}, Preset{"30M", preset_30m}, Preset{"150M", preset_150m},
+                              Preset{"1B", preset_1b}, Preset{"70B", preset_70b}};
 
 }  // namespace
 

@@ -191,7 +191,7 @@ struct FieldDocumentation {
 };
 [[nodiscard]] std::vector<FieldDocumentation> run_spec_fields();
 
-// tiny, 150M, 1B, 70B. Fails (fatal) on another name and lists these.
+// tiny, 30M, 150M, 1B, 70B. Fails (fatal) on another name and lists these.
 [[nodiscard]] Result<RunSpec> preset_run_spec(std::string_view name);
 [[nodiscard]] std::vector<std::string> preset_names();
 

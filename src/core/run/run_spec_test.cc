@@ -362,8 +362,8 @@ TEST(RunSpec, DocumentsEveryFieldOnce) {
 
 TEST(Presets, AreKnownByName) {
   EXPECT_TRUE(fails(preset_run_spec("2B"), ErrorKind::kFatal,
-                    "no preset is named '2B'; there are tiny, 150M, 1B, 70B"));
-  EXPECT_EQ(preset_names(), (std::vector<std::string>{"tiny", "150M", "1B", "70B"}));
+                    "no preset is named '2B'; there are tiny, 30M, 150M, 1B, 70B"));
+  EXPECT_EQ(preset_names(), (std::vector<std::string>{"tiny", "30M", "150M", "1B", "70B"}));
 }
 
 // Heads divide the hidden size, the warm-up is no longer than the schedule.
