@@ -82,27 +82,40 @@ HWY_INLINE void clear_padding(const HeadSize& size, float* rows) {
   std::fill(rows + size.sequence * size.head_padded, rows + size.sequence_padded * size.head_padded, 0.0F);
 }
 
-// In place: scores to exp(score − highest) over the first `visible` of them, 0 for the rest. Returns the sum.
+// In place: scores to exp(score − highest) over the first `visible` of them, 0 for the rest of count, a
+// multiple of kPad. Returns the sum, whose element i is added to lane i mod kPad.
 HWY_INLINE float exponentiate(float* scores, size_t visible, size_t count, float highest) {
   const Floats d;
-  const size_t lanes = hn::Lanes(d);
+  constexpr size_t kLanes = hn::MaxLanes(Floats());
+  constexpr size_t kChains = kPad / kLanes;
   const auto shift = hn::Set(d, highest);
-  auto sum = hn::Zero(d);
+  hn::Vec<Floats> sums[kChains];
+  HWY_UNROLL(4)
+  for (size_t v = 0; v < kChains; ++v) sums[v] = hn::Zero(d);
   size_t i = 0;
-  for (; i + lanes <= visible; i += lanes) {
-    const auto value = exp_keeping_nan(d, hn::Sub(hn::LoadU(d, scores + i), shift));
-    sum = hn::Add(sum, value);
-    hn::StoreU(value, d, scores + i);
+  for (; i + kPad <= visible; i += kPad) {
+    HWY_UNROLL(4)
+    for (size_t v = 0; v < kChains; ++v) {
+      float* at = scores + i + v * kLanes;
+      const auto value = exp_keeping_nan(d, hn::Sub(hn::LoadU(d, at), shift));
+      sums[v] = hn::Add(sums[v], value);
+      hn::StoreU(value, d, at);
+    }
   }
   if (i < visible) {
-    const auto value = exp_keeping_nan(d, hn::Sub(hn::LoadU(d, scores + i), shift));
-    const auto kept = hn::IfThenElseZero(hn::FirstN(d, visible - i), value);
-    sum = hn::Add(sum, kept);
-    hn::StoreU(kept, d, scores + i);
-    i += lanes;
+    HWY_UNROLL(4)
+    for (size_t v = 0; v < kChains; ++v) {
+      float* at = scores + i + v * kLanes;
+      const size_t its = i + v * kLanes;
+      const auto value = exp_keeping_nan(d, hn::Sub(hn::LoadU(d, at), shift));
+      const auto kept = hn::IfThenElseZero(hn::FirstN(d, visible - std::min(visible, its)), value);
+      sums[v] = hn::Add(sums[v], kept);
+      hn::StoreU(kept, d, at);
+    }
+    i += kPad;
   }
-  for (; i < count; i += lanes) hn::StoreU(hn::Zero(d), d, scores + i);
-  return hn::GetLane(hn::SumOfLanes(d, sum));
+  for (; i < count; i += kLanes) hn::StoreU(hn::Zero(d), d, scores + i);
+  return fold_lanes(sums);
 }
 
 HWY_INLINE float highest_of(const float* scores, size_t visible) {
@@ -138,7 +151,7 @@ void forward_head(const HeadSize& size, size_t first, const float* queries_th, c
       const float highest = highest_of(scores, visible);
       const float sum = exponentiate(scores, visible, columns, highest);
       inverse_sums[b] = 1.0F / sum;
-      log_sums[begin - first + b] = highest + std::log(sum);
+      log_sums[begin - first + b] = highest + static_cast<float>(log_of(sum));
     }
     small_product(rows, size.head_padded, keys, {scores_bt, size.sequence_padded, 1}, values_th,
                   size.head_padded, out_bh, size.head_padded);

@@ -164,8 +164,11 @@ void attend_one(const AttentionStep& step) {
       step.scores[t] = dot * scale;
       highest = std::max(highest, step.scores[t]);
     }
-    float sum = 0;
-    for (int64_t t = 0; t < step.positions; ++t) sum += step.scores[t] = std::exp(step.scores[t] - highest);
+    const float sum = sum_vectors(step.positions, [&](auto d, size_t t) HWY_ATTR {
+      const auto exponential = exp_keeping_nan(d, hn::Sub(load(d, step.scores + t), hn::Set(d, highest)));
+      store(d, exponential, step.scores + t);
+      return exponential;
+    });
     std::fill_n(out, head_dim, 0.0F);
     for (int64_t t = 0; t < step.positions; ++t) {
       const float weight = step.scores[t] / sum;

@@ -1,7 +1,6 @@
 #include "engine/cpu/kernels/cross_entropy.h"
 
 #include <algorithm>
-#include <cmath>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/cpu/kernels/cross_entropy.cc"
@@ -34,8 +33,7 @@ void cross_entropy_rows(const CrossEntropy<Scalar>& rows, int64_t row_begin, int
       store(d, exponential, logits + i);
       return exponential;
     });
-    rows.losses[row] =
-        std::log(static_cast<double>(sum)) + static_cast<double>(highest) - static_cast<double>(target_logit);
+    rows.losses[row] = log_of(sum) + static_cast<double>(highest) - static_cast<double>(target_logit);
     if (d_logits == nullptr) continue;
     logits[target] -= sum;
     const float factor = rows.scale / sum;

@@ -407,5 +407,24 @@ TEST(L2Norm, IsTheSameForEveryNumberOfThreads) {
   }
 }
 
+// As simd-inl.h defines a sum, whatever the width of vectors; squares need no fused multiply-add.
+double norm_in_order(const std::vector<float>& values) {
+  constexpr size_t kLanes = 32;
+  float lanes[kLanes] = {};
+  for (size_t i = 0; i < values.size(); ++i) lanes[i % kLanes] += values[i] * values[i];
+  for (size_t half = kLanes / 2; half > 0; half /= 2) {
+    for (size_t lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
+  }
+  return std::sqrt(static_cast<double>(lanes[0]));
+}
+
+TEST_P(Kernels, AddUpInTheSameOrderOnEveryTarget) {
+  ThreadTeam team(1);
+  for (const size_t count : {1, 3, 4, 8, 15, 17, 31, 32, 33, 63, 64, 100, 1000, 4096}) {
+    const std::vector<float> values = random_floats(count, count);
+    EXPECT_EQ(l2_norm(team, values.data(), count), norm_in_order(values)) << count << " values";
+  }
+}
+
 }  // namespace
 }  // namespace templar

@@ -1,7 +1,5 @@
 #include "engine/cpu/kernels/row_likelihood.h"
 
-#include <cmath>
-
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/cpu/kernels/row_likelihood.cc"
 #include <hwy/foreach_target.h>
@@ -21,8 +19,7 @@ RowLikelihood likelihood_of(std::span<const float> logits) {
   });
   size_t most_probable = 0;
   while (most_probable + 1 < logits.size() && logits[most_probable] != highest) ++most_probable;
-  return {static_cast<uint32_t>(most_probable),
-          static_cast<double>(highest) + std::log(static_cast<double>(sum))};
+  return {static_cast<uint32_t>(most_probable), static_cast<double>(highest) + log_of(sum)};
 }
 
 }  // namespace HWY_NAMESPACE

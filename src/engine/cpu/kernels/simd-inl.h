@@ -1,6 +1,7 @@
 // What the vector kernels share: loads and stores of f32 and bf16 as f32 vectors, loops with a tail. Included
 // once for each kind of processor (a target), from inside Highway's foreach_target.
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -94,28 +95,71 @@ HWY_INLINE float max_of(const float* values, size_t count) {
   return highest;
 }
 
-// The sum of term(tag, index) over [0, count), in four interleaved chains.
+// Sums don't depend on the width of a processor's vectors: element i is added to lane i mod kSumLanes, and
+// fold_lanes adds up the lanes.
+inline constexpr size_t kSumLanes = 32;
+
+// The upper half is added to the lower one until one lane is left.
+template <class D>
+HWY_INLINE float fold_vector(D d, hn::Vec<D> sum) {
+  if constexpr (hn::MaxLanes(D()) > 4) {
+    const hn::Half<D> half;
+    return fold_vector(half, hn::Add(hn::LowerHalf(half, sum), hn::UpperHalf(half, sum)));
+  } else {
+    float lanes[4];
+    hn::StoreU(sum, d, lanes);
+    return (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
+  }
+}
+
+// Of as many vectors as a power of two.
+template <size_t kCount>
+HWY_INLINE float fold_lanes(const hn::Vec<Floats> (&sums)[kCount]) {
+  if constexpr (kCount == 1) {
+    return fold_vector(Floats(), sums[0]);
+  } else {
+    hn::Vec<Floats> folded[kCount / 2];
+    for (size_t v = 0; v < kCount / 2; ++v) folded[v] = hn::Add(sums[v], sums[v + kCount / 2]);
+    return fold_lanes(folded);
+  }
+}
+
+// The sum of term(tag, index) over [0, count).
 template <class Term>
 HWY_INLINE float sum_vectors(size_t count, const Term& term) {
   const Floats d;
   const OneFloat one;
-  const size_t lanes = hn::Lanes(d);
-  auto sum0 = hn::Zero(d);
-  auto sum1 = hn::Zero(d);
-  auto sum2 = hn::Zero(d);
-  auto sum3 = hn::Zero(d);
+  constexpr size_t kLanes = hn::MaxLanes(Floats());
+  constexpr size_t kChains = kSumLanes / kLanes;
+  hn::Vec<Floats> sums[kChains];
+  HWY_UNROLL(8)
+  for (size_t v = 0; v < kChains; ++v) sums[v] = hn::Zero(d);
   size_t i = 0;
-  for (; i + 4 * lanes <= count; i += 4 * lanes) {
-    sum0 = hn::Add(sum0, term(d, i));
-    sum1 = hn::Add(sum1, term(d, i + lanes));
-    sum2 = hn::Add(sum2, term(d, i + 2 * lanes));
-    sum3 = hn::Add(sum3, term(d, i + 3 * lanes));
+  for (; i + kSumLanes <= count; i += kSumLanes) {
+    HWY_UNROLL(8)
+    for (size_t v = 0; v < kChains; ++v) sums[v] = hn::Add(sums[v], term(d, i + v * kLanes));
   }
-  for (; i + lanes <= count; i += lanes) sum0 = hn::Add(sum0, term(d, i));
-  auto tail = hn::Zero(one);
-  for (; i < count; ++i) tail = hn::Add(tail, term(one, i));
-  const auto sum = hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3));
-  return hn::GetLane(hn::SumOfLanes(d, sum)) + hn::GetLane(tail);
+  if (i < count) {
+    float lanes[kSumLanes];
+    HWY_UNROLL(8)
+    for (size_t v = 0; v < kChains; ++v) hn::StoreU(sums[v], d, lanes + v * kLanes);
+    for (; i + kLanes <= count; i += kLanes) {
+      float* lane = lanes + i % kSumLanes;
+      hn::StoreU(hn::Add(hn::LoadU(d, lane), term(d, i)), d, lane);
+    }
+    for (; i < count; ++i) lanes[i % kSumLanes] += hn::GetLane(term(one, i));
+    HWY_UNROLL(8)
+    for (size_t v = 0; v < kChains; ++v) sums[v] = hn::LoadU(d, lanes + v * kLanes);
+  }
+  return fold_lanes(sums);
+}
+
+// The natural logarithm without the C library, whose last bit is its own. Highway's Log takes positive finite
+// numbers only.
+HWY_INLINE double log_of(double x) {
+  if (!(x > 0) || x == std::numeric_limits<double>::infinity()) return std::log(x);
+  const hn::CappedTag<double, 1> d;
+  return hn::GetLane(hn::Log(d, hn::Set(d, x)));
 }
 
 }  // namespace HWY_NAMESPACE

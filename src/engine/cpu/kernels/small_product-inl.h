@@ -91,26 +91,29 @@ HWY_INLINE void small_product(size_t rows, size_t columns, size_t depth, const S
   }
 }
 
+// to [4, to_row] = from [4, from_row] transposed.
+HWY_INLINE void transpose_block(const float* from, size_t from_row, float* to, size_t to_row) {
+  const hn::FixedTag<float, 4> d;
+  const auto r0 = hn::LoadU(d, from);
+  const auto r1 = hn::LoadU(d, from + from_row);
+  const auto r2 = hn::LoadU(d, from + 2 * from_row);
+  const auto r3 = hn::LoadU(d, from + 3 * from_row);
+  const auto low01 = hn::InterleaveLower(d, r0, r1);
+  const auto high01 = hn::InterleaveUpper(d, r0, r1);
+  const auto low23 = hn::InterleaveLower(d, r2, r3);
+  const auto high23 = hn::InterleaveUpper(d, r2, r3);
+  hn::StoreU(hn::ConcatLowerLower(d, low23, low01), d, to);
+  hn::StoreU(hn::ConcatUpperUpper(d, low23, low01), d, to + to_row);
+  hn::StoreU(hn::ConcatLowerLower(d, high23, high01), d, to + 2 * to_row);
+  hn::StoreU(hn::ConcatUpperUpper(d, high23, high01), d, to + 3 * to_row);
+}
+
 // to [columns, to_row] = from [rows, from_row] transposed; rows and columns are multiples of 4.
 HWY_INLINE void transpose(size_t rows, size_t columns, const float* from, size_t from_row, float* to,
                           size_t to_row) {
-  const hn::FixedTag<float, 4> d;
   for (size_t row = 0; row < rows; row += 4) {
     for (size_t column = 0; column < columns; column += 4) {
-      const float* block = from + row * from_row + column;
-      const auto r0 = hn::LoadU(d, block);
-      const auto r1 = hn::LoadU(d, block + from_row);
-      const auto r2 = hn::LoadU(d, block + 2 * from_row);
-      const auto r3 = hn::LoadU(d, block + 3 * from_row);
-      const auto low01 = hn::InterleaveLower(d, r0, r1);
-      const auto high01 = hn::InterleaveUpper(d, r0, r1);
-      const auto low23 = hn::InterleaveLower(d, r2, r3);
-      const auto high23 = hn::InterleaveUpper(d, r2, r3);
-      float* out = to + column * to_row + row;
-      hn::StoreU(hn::ConcatLowerLower(d, low23, low01), d, out);
-      hn::StoreU(hn::ConcatUpperUpper(d, low23, low01), d, out + to_row);
-      hn::StoreU(hn::ConcatLowerLower(d, high23, high01), d, out + 2 * to_row);
-      hn::StoreU(hn::ConcatUpperUpper(d, high23, high01), d, out + 3 * to_row);
+      transpose_block(from + row * from_row + column, from_row, to + column * to_row + row, to_row);
     }
   }
 }
