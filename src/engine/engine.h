@@ -27,6 +27,9 @@ class Backend;
 enum class Precision {
   kF32,
   kBf16,  // matrix products in bf16 with f32 accumulation, from f32 master weights
+  // f32 with every sum in one order: the same bits from every number of threads and every x86-64 with AVX2.
+  // On the processor's engine alone.
+  kF32Deterministic,
 };
 
 enum class EngineUse {
@@ -35,7 +38,7 @@ enum class EngineUse {
   kEvaluating,
 };
 
-// Local choices: they decide time and memory, and do not change the mathematics.
+// Local choices: they decide time, memory and rounding, and do not change the mathematics.
 struct EngineOptions {
   int threads = 1;  // of the processor's engine
   Precision precision = Precision::kF32;

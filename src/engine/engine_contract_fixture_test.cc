@@ -21,6 +21,7 @@ EngineResult make_on_host_in(const ModelSpec& model, const InnerSpec& inner, con
 
 EngineResult make_on_host(const ModelSpec& model, const InnerSpec& inner, const EngineOptions& options) {
   TRY(check_engine(model, inner, options));
+  TRY(check_device_precision(options.precision));
   TRY(device_engine_memory(model, inner, options).check_fits(int64_t{1} << 30, "this test has", options));
   if (options.precision == Precision::kF32) return make_on_host_in<float>(model, inner, options);
   return make_on_host_in<DeviceBf16>(model, inner, options);
@@ -37,6 +38,7 @@ EngineResult make_on_card(const ModelSpec& model, const InnerSpec& inner, const 
 const std::vector<Contender>& contenders() {
   constexpr EngineOptions kF32{.threads = 2, .precision = Precision::kF32};
   constexpr EngineOptions kBf16{.threads = 2, .precision = Precision::kBf16};
+  constexpr EngineOptions kDeterministic{.threads = 2, .precision = Precision::kF32Deterministic};
   constexpr EngineOptions kRecomputingF32{
       .threads = 2, .precision = Precision::kF32, .recompute_layers = true};
   constexpr EngineOptions kRecomputingBf16{
@@ -47,6 +49,8 @@ const std::vector<Contender>& contenders() {
       {"CpuRecomputingF32", kRecomputingF32, make_cpu_engine},
       {"CpuMuonF32", kF32, make_cpu_engine, false, InnerOptimiser::kMuon},
       {"CpuMuonBf16", kBf16, make_cpu_engine, false, InnerOptimiser::kMuon},
+      {"CpuDeterministic", kDeterministic, make_cpu_engine},
+      {"CpuMuonDeterministic", kDeterministic, make_cpu_engine, false, InnerOptimiser::kMuon},
       {"HostDeviceF32", kF32, make_on_host},
       {"HostDeviceBf16", kBf16, make_on_host},
       {"HostDeviceRecomputingF32", kRecomputingF32, make_on_host},

@@ -16,6 +16,7 @@ namespace {
 
 struct TrainArguments {
   TrainBenchOptions options;
+  std::string beside;
   bool json = false;
 };
 
@@ -28,6 +29,10 @@ void print_report(const TrainBenchReport& report, const TrainBenchOptions& optio
   }
   print("{:.0f} tokens/s, {:.1f} ms a step (median of {})\n", report.tokens_per_second,
         report.seconds_a_step * 1e3, options.steps);
+  if (options.beside) {
+    print("{:.2f} of the time of a step in {} beside it (median)\n", report.time_beside,
+          name_of(*options.beside));
+  }
   print("{:.1f} Gflop/s of matrix products, {:.0f} % of the {:.1f} Gflop/s that they reach alone\n\n",
         report.flops_per_second / 1e9, report.share_of_peak() * 100, report.peak_flops_per_second / 1e9);
   for (const TrainBenchPhase& phase : report.phases) {
@@ -49,13 +54,15 @@ std::string report_json(const TrainBenchReport& report) {
     json["copy_bytes_per_second"] = report.copy_bytes_per_second;
     json["state_root_seconds"] = report.state_root_seconds;
   }
+  if (report.time_beside > 0) json["time_beside"] = report.time_beside;
   json["share_of_peak"] = report.share_of_peak();
   json["losses"] = report.losses;
   for (const TrainBenchPhase& phase : report.phases) json["phases"][phase.name] = phase.seconds_a_step;
   return to_text(json, {.indent = 2});
 }
 
-Status bench_train(const TrainArguments& arguments) {
+Status bench_train(TrainArguments arguments) {
+  arguments.options.beside = precision_named(arguments.beside);
   TRY_ASSIGN(const TrainBenchReport report, run_train_bench(arguments.options));
   if (arguments.json) {
     print("{}\n", report_json(report));
@@ -81,6 +88,10 @@ void add_train_bench_command(Verb bench) {
   verb.add_options(
       {number("--threads", options.threads, "Threads", IntegerRange{1, 1024}),
        precision_option(options.precision),
+       {"--beside",
+        &arguments->beside,
+        "On the CPU: a second precision, whose steps are measured in turns with the first's",
+        {.allowed = OneOf{precision_names()}}},
        device_option(options.card),
        {"!--any-order", &options.deterministic, "On a card: let attention's gradient add up in any order"},
        {"--recompute", &options.recompute_layers,

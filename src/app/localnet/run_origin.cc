@@ -178,10 +178,10 @@ Result<RunOrigin> parse_run_origin(std::string_view text) {
   TRY_ASSIGN(const std::string format, fields.text("format"));
   if (format != kFormat) return fields.error("format", "is " + format + ", not " + std::string(kFormat));
   RunOrigin origin;
-  TRY_ASSIGN(const std::string precision, fields.text("precision"));
-  if (precision != name_of(Precision::kF32) && precision != name_of(Precision::kBf16))
-    return fields.error("precision", "is " + precision);
-  origin.precision = precision == name_of(Precision::kBf16) ? Precision::kBf16 : Precision::kF32;
+  TRY_ASSIGN(const std::string name, fields.text("precision"));
+  const std::optional<Precision> precision = precision_named(name);
+  if (!precision) return fields.error("precision", "is " + name);
+  origin.precision = *precision;
   if (fields.has("text")) {
     TRY_ASSIGN(JsonFields described, fields.object("text"));
     TRY_ASSIGN(origin.text, read_text(std::move(described)));

@@ -98,7 +98,9 @@ TEST_F(RunOriginOfText, OfStandardInputCanNotBeCompared) {
 TEST_F(RunOriginOfText, ReadsBackAsItWasWritten) {
   then_.extensions = {"h", "cc"};
   then_.max_bytes = 7;
-  for (const RunOrigin& origin : {RunOrigin{.text = then_, .precision = Precision::kBf16}, RunOrigin{}})
+  for (const RunOrigin& origin :
+       {RunOrigin{.text = then_, .precision = Precision::kBf16},
+        RunOrigin{.text = std::nullopt, .precision = Precision::kF32Deterministic}, RunOrigin{}})
     EXPECT_EQ(parse_run_origin(write_run_origin(origin)).value(), origin);
   EXPECT_FALSE(parse_run_origin(R"({"format": "templar-localnet-v1"})"));
   EXPECT_FALSE(parse_run_origin(R"({"format": "templar-localnet-v1", "precision": "f64"})"));

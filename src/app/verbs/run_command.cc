@@ -11,6 +11,7 @@
 #include "app/world/node_world.h"
 #include "app/world/precision_option.h"
 #include "core/run/parameter_layout.h"
+#include "engine/device/device_memory.h"
 
 namespace templar {
 namespace {
@@ -52,6 +53,7 @@ Status print_node_memory(MemoryArguments arguments) {
   TRY(apply_changes(spec, arguments.changes));
   arguments.engine.micro_batch = std::min(arguments.engine.micro_batch, spec.inner.batch_size);
   TRY(check_engine(spec.model, spec.inner, arguments.engine));
+  if (arguments.card) TRY(check_device_precision(arguments.engine.precision));
   const int64_t parameters = parameter_count(parameter_layout(spec.model));
   print("{} parameters; micro-batches of {} sequences of {} tokens, {}, {} threads{}\n", parameters,
         arguments.engine.micro_batch, spec.inner.sequence_length, name_of(arguments.engine.precision),

@@ -35,12 +35,18 @@ TEST(RunMemory, FollowsTheOptimiserAndTheEnginesOptions) {
   EXPECT_LT(activations({"--micro-batch", "1"}), activations({}));
   EXPECT_THAT(run_verb(add_run_command, {"run", "memory", "tiny", "--set", "inner.optimiser=muon"}).output,
               HasSubstr("the optimiser's working memory"));
+  EXPECT_THAT(run_verb(add_run_command, {"run", "memory", "tiny", "--precision", "f32-deterministic"}).output,
+              HasSubstr("working memory of matrix products"));
 }
 
 TEST(RunMemory, RefusesWhatNoEngineComputes) {
   const VerbOutcome outcome = run_verb(add_run_command, {"run", "memory", "9B"});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_THAT(outcome.errors, HasSubstr("tiny, 30M, 150M, 1B, 70B"));
+  const VerbOutcome on_card = run_verb(
+      add_run_command, {"run", "memory", "tiny", "--device", "cuda", "--precision", "f32-deterministic"});
+  EXPECT_EQ(on_card.exit_code, 1);
+  EXPECT_THAT(on_card.errors, HasSubstr("take --device cpu, or f32 or bf16"));
 }
 
 TEST(RunFields, SaysWhatMayBeLeftOut) {

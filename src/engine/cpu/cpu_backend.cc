@@ -9,6 +9,7 @@
 
 #include "base/log/log.h"
 #include "engine/cpu/kernels/adamw.h"
+#include "engine/cpu/kernels/fixed_order_products.h"
 #include "engine/model/engine_memory.h"
 
 namespace templar {
@@ -28,7 +29,7 @@ CpuBackend<Scalar>::CpuBackend(const ModelSpec& model, const InnerSpec& inner, c
       count_(parameter_count(layout_)),
       parameters_(layout_),
       team_(options.threads),
-      transformer_(model, activation_shape(inner, options), team_, profile_) {
+      transformer_(model, activation_shape(inner, options), sum_order(options.precision), team_, profile_) {
   float* values = parameters_.data();
   if constexpr (std::is_same_v<Scalar, float>) {
     weights_ = model_tensors<const float, const float>(model, layout_, values, values);
@@ -132,6 +133,8 @@ EngineMemory memory_of(const ModelSpec& model, const InnerSpec& inner, const Eng
     memory.add("the optimiser's moments, f32", CpuOptimiser<Scalar>::moment_bytes(inner, layout));
     memory.add("the optimiser's working memory", CpuOptimiser<Scalar>::working_bytes(inner, layout));
   }
+  memory.add("working memory of matrix products",
+             MatrixProducts::memory_bytes(sum_order(options.precision), options.threads));
   memory.add("activations",
              Transformer<Scalar>::memory_bytes(model, activation_shape(inner, options), options.threads));
   return memory;
@@ -166,6 +169,12 @@ Result<std::unique_ptr<Engine>> make_cpu_engine(const ModelSpec& model, const In
   if (options.precision == Precision::kBf16) {
     if (MatrixProducts::supports_bf16()) return make<Bf16>(model, inner, options);
     log(LogLevel::kWarning, "engine", "this processor has no bf16 matrix products: computing in f32");
+  }
+  if (options.precision == Precision::kF32Deterministic && !FixedOrderProducts::supported()) {
+    return fatal_error(
+        "f32-deterministic needs fused multiply-adds, which this processor lacks (AVX2 brings them): take "
+        "f32 "
+        "or bf16");
   }
   return make<float>(model, inner, options);
 }

@@ -85,7 +85,7 @@ class MuonVectors : public testing::OnEachSimdTarget {
   }
 
   ThreadTeam team_{2};
-  MatrixProducts products_{team_};
+  MatrixProducts products_{team_, SumOrder::kFastest};
 };
 
 TEST_P(MuonVectors, AreMetInF32) {
@@ -132,7 +132,7 @@ class MuonTest : public ::testing::Test {
   };
 
   ThreadTeam team_{2};
-  MatrixProducts products_{team_};
+  MatrixProducts products_{team_, SumOrder::kFastest};
 };
 
 TEST_F(MuonTest, LearnsAllDirectionsAtAboutTheSameSpeed) {

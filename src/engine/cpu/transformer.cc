@@ -42,6 +42,10 @@ ActivationShape activation_shape(const InnerSpec& inner, const EngineOptions& op
           .recompute = options.recompute_layers};
 }
 
+SumOrder sum_order(Precision precision) {
+  return precision == Precision::kF32Deterministic ? SumOrder::kFixed : SumOrder::kFastest;
+}
+
 template <typename Scalar>
 template <typename Visit>
 void Transformer<Scalar>::Buffers::visit_all(const ModelSpec& model, const ActivationShape& shape,
@@ -82,15 +86,15 @@ void Transformer<Scalar>::Buffers::visit_all(const ModelSpec& model, const Activ
 }
 
 template <typename Scalar>
-Transformer<Scalar>::Transformer(const ModelSpec& model, const ActivationShape& shape, ThreadTeam& team,
-                                 Profile& profile)
+Transformer<Scalar>::Transformer(const ModelSpec& model, const ActivationShape& shape, SumOrder order,
+                                 ThreadTeam& team, Profile& profile)
     : model_(model),
       recomputes_(shape.recompute),
       qkv_width_(qkv_width(model)),
       head_rows_(head_rows_at_once(model, shape.rows())),
       team_(team),
       profile_(profile),
-      products_(team),
+      products_(team, order),
       rope_(shape.max_sequence, model.head_width(), model.rope_theta) {
   for (int member = 0; member < team.threads(); ++member)
     scratches_.emplace_back(shape.max_sequence, model.head_width());

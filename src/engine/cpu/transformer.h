@@ -30,6 +30,7 @@ struct ActivationShape {
   [[nodiscard]] bool keeps_layers() const { return backward && !recompute; }
 };
 [[nodiscard]] ActivationShape activation_shape(const InnerSpec& inner, const EngineOptions& options);
+[[nodiscard]] SumOrder sum_order(Precision precision);
 
 // Scalar: the type of stored activations and of the operands of matrix products, float or Bf16. The residual
 // stream, norms, softmaxes, gradients and sums are f32 in either case. Not thread-safe; shares out its work
@@ -40,8 +41,9 @@ class Transformer {
   using Weights = ModelTensors<const Scalar, const float>;
   using Gradients = ModelTensors<float, float>;
 
-  // All its memory is allocated here and never again.
-  Transformer(const ModelSpec& model, const ActivationShape& shape, ThreadTeam& team, Profile& profile);
+  // All its memory is allocated here and never again. kFixed: of float alone, where it is supported.
+  Transformer(const ModelSpec& model, const ActivationShape& shape, SumOrder order, ThreadTeam& team,
+              Profile& profile);
   // What a transformer that works with that many threads allocates.
   [[nodiscard]] static int64_t memory_bytes(const ModelSpec& model, const ActivationShape& shape,
                                             int threads);

@@ -117,6 +117,7 @@ Status check_cuda_device(int device) {
 Result<std::unique_ptr<Engine>> make_cuda_engine(const ModelSpec& model, const InnerSpec& inner,
                                                  const CudaEngineOptions& options) {
   TRY(check_engine(model, inner, options));
+  TRY(check_device_precision(options.precision));
   TRY(check_kernels(model, inner, options));
   TRY(check_cuda_device(options.device));
   // Before the operations take their own part of it.

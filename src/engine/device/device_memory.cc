@@ -37,6 +37,13 @@ int64_t device_attention_workspace(const ModelSpec& model, int64_t batch, int64_
   return batch * model.num_attention_heads * edge * edge * 2 + kDeviceWorkspaceBytes;
 }
 
+Status check_device_precision(Precision precision) {
+  if (precision != Precision::kF32Deterministic) return {};
+  return fatal_error(
+      "f32-deterministic is for processors alone, a card's sums have another order: take --device cpu, or "
+      "f32 or bf16");
+}
+
 EngineMemory device_engine_memory(const ModelSpec& model, const InnerSpec& inner,
                                   const EngineOptions& options) {
   const int64_t scalar = options.precision == Precision::kF32 ? 4 : 2;

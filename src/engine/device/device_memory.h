@@ -8,8 +8,11 @@
 
 namespace templar {
 
-// For micro-batches of options.micro_batch sequences of inner.sequence_length tokens. The spec has been
-// checked.
+// Fails (fatal) for a precision in which no device computes: kF32Deterministic.
+[[nodiscard]] Status check_device_precision(Precision precision);
+
+// For micro-batches of options.micro_batch sequences of inner.sequence_length tokens. The spec and the
+// precision have been checked.
 [[nodiscard]] EngineMemory device_engine_memory(const ModelSpec& model, const InnerSpec& inner,
                                                 const EngineOptions& options);
 

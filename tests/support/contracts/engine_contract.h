@@ -47,7 +47,7 @@ inline constexpr int64_t kContractSequence = 12;
 class EngineContract : public ::testing::TestWithParam<Contender> {
  protected:
   void SetUp() override;
-  [[nodiscard]] bool exact() const { return GetParam().options.precision == Precision::kF32; }
+  [[nodiscard]] bool exact() const { return GetParam().options.precision != Precision::kBf16; }
   // What a bf16 engine's numbers may differ by beside an f32 one's.
   [[nodiscard]] double tolerance(double of_f32, double of_bf16) const { return exact() ? of_f32 : of_bf16; }
 

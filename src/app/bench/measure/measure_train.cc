@@ -67,10 +67,10 @@ InnerSpec bench_inner(const TrainBenchOptions& options) {
 }
 
 template <typename Scalar>
-double measure_peak(int threads) {
+double measure_peak(int threads, SumOrder order) {
   constexpr int64_t kEdge = 1024;
   ThreadTeam team(threads);
-  MatrixProducts products(team);
+  MatrixProducts products(team, order);
   const int64_t rows = kEdge * threads;
   AlignedBuffer<Scalar> a(static_cast<size_t>(rows * kEdge));
   AlignedBuffer<Scalar> b(static_cast<size_t>(kEdge * kEdge));
@@ -90,11 +90,13 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-// Seconds of each measured step; adds the losses of all steps to the report.
+// Seconds of each measured step; adds the losses of all steps to the report. With an engine beside it, that
+// one makes each step too.
 template <typename BeforeMeasuring>
-Result<std::vector<double>> train(Engine& engine, const TrainBenchOptions& options, TrainBenchReport& report,
-                                  const BeforeMeasuring& before_measuring) {
+Result<std::vector<double>> train(Engine& engine, Engine* beside, const TrainBenchOptions& options,
+                                  TrainBenchReport& report, const BeforeMeasuring& before_measuring) {
   std::vector<double> step_seconds;
+  std::vector<double> ratios;
   for (int64_t step = 0; step < options.warmup_steps + options.steps; ++step) {
     if (step == options.warmup_steps) before_measuring();
     const std::vector<uint32_t> tokens = tokens_of_step(options, step);
@@ -103,7 +105,12 @@ Result<std::vector<double>> train(Engine& engine, const TrainBenchOptions& optio
                engine.train_step({tokens, options.batch, options.sequence}, kLearningRate));
     if (step >= options.warmup_steps) step_seconds.push_back(stopwatch.seconds());
     report.losses.push_back(trained.loss);
+    if (beside == nullptr) continue;
+    const Stopwatch stopwatch_beside;
+    TRY(beside->train_step({tokens, options.batch, options.sequence}, kLearningRate));
+    if (step >= options.warmup_steps) ratios.push_back(step_seconds.back() / stopwatch_beside.seconds());
   }
+  if (beside != nullptr) report.time_beside = median(std::move(ratios));
   return step_seconds;
 }
 
@@ -116,15 +123,17 @@ void set_speed(TrainBenchReport& report, const TrainBenchOptions& options,
 }
 
 template <typename Scalar>
-Result<TrainBenchReport> measure(const TrainBenchOptions& options, std::unique_ptr<Engine> made) {
+Result<TrainBenchReport> measure(const TrainBenchOptions& options, std::unique_ptr<Engine> made,
+                                 Engine* beside) {
   auto* backend = dynamic_cast<CpuBackend<Scalar>*>(&made->backend());
   CHECK(backend != nullptr);
   TRY(fill_parameters(*made, options.threads));
   TrainBenchReport report;
   TRY_ASSIGN(const std::vector<double> step_seconds,
-             train(*made, options, report, [&] { backend->profile() = {}; }));
+             train(*made, beside, options, report, [&] { backend->profile() = {}; }));
   report.parameters = parameter_count(made->layout());
-  report.precision = std::is_same_v<Scalar, float> ? Precision::kF32 : Precision::kBf16;
+  report.precision = std::is_same_v<Scalar, Bf16> || options.precision != Precision::kBf16 ? options.precision
+                                                                                           : Precision::kF32;
   set_speed(report, options, step_seconds);
   double unclaimed = 0;
   for (const double seconds : step_seconds) unclaimed += seconds / static_cast<double>(options.steps);
@@ -135,7 +144,7 @@ Result<TrainBenchReport> measure(const TrainBenchOptions& options, std::unique_p
   }
   report.phases.push_back({"other", unclaimed});
   made.reset();
-  report.peak_flops_per_second = measure_peak<Scalar>(options.threads);
+  report.peak_flops_per_second = measure_peak<Scalar>(options.threads, sum_order(options.precision));
   return report;
 }
 
@@ -153,7 +162,7 @@ Result<TrainBenchReport> measure_on_card(const TrainBenchOptions& options) {
              make_cuda_engine(options.model, bench_inner(options), of_engine));
   TRY(fill_parameters(*engine, options.threads));
   TrainBenchReport report;
-  TRY_ASSIGN(const std::vector<double> step_seconds, train(*engine, options, report, [] {}));
+  TRY_ASSIGN(const std::vector<double> step_seconds, train(*engine, nullptr, options, report, [] {}));
   report.parameters = parameter_count(engine->layout());
   report.precision = options.precision;
   report.card = peaks.card;
@@ -166,7 +175,7 @@ Result<TrainBenchReport> measure_on_card(const TrainBenchOptions& options) {
   TrainBenchReport thrown_away;
   CudaMeter meter(*engine);
   TRY_ASSIGN(const std::vector<double> split_seconds,
-             train(*engine, some_more, thrown_away, [&] { meter.begin(); }));
+             train(*engine, nullptr, some_more, thrown_away, [&] { meter.begin(); }));
   double unclaimed = 0;
   for (const double seconds : split_seconds) unclaimed += seconds / static_cast<double>(kSplitSteps);
   for (const CudaMeter::Part& part : meter.end()) {
@@ -209,15 +218,24 @@ ModelSpec default_bench_model() {
 
 Result<TrainBenchReport> run_train_bench(const TrainBenchOptions& options) {
   if (options.steps < 1) return fatal_error("the training benchmark needs at least one step");
+  if (options.card && options.beside) return fatal_error("beside a card's training none can be measured");
   if (options.card) return measure_on_card(options);
-  TRY_ASSIGN(std::unique_ptr<Engine> engine, make_cpu_engine(options.model, bench_inner(options),
-                                                             {.threads = options.threads,
-                                                              .precision = options.precision,
-                                                              .micro_batch = options.micro_batch,
-                                                              .recompute_layers = options.recompute_layers}));
+  const auto make = [&](Precision precision) {
+    return make_cpu_engine(options.model, bench_inner(options),
+                           {.threads = options.threads,
+                            .precision = precision,
+                            .micro_batch = options.micro_batch,
+                            .recompute_layers = options.recompute_layers});
+  };
+  TRY_ASSIGN(std::unique_ptr<Engine> engine, make(options.precision));
+  std::unique_ptr<Engine> beside;
+  if (options.beside) {
+    TRY_ASSIGN(beside, make(*options.beside));
+    TRY(fill_parameters(*beside, options.threads));
+  }
   if (dynamic_cast<CpuBackend<Bf16>*>(&engine->backend()) != nullptr)
-    return measure<Bf16>(options, std::move(engine));
-  return measure<float>(options, std::move(engine));
+    return measure<Bf16>(options, std::move(engine), beside.get());
+  return measure<float>(options, std::move(engine), beside.get());
 }
 
 }  // namespace templar

@@ -22,6 +22,9 @@ struct TrainBenchOptions {
   int64_t micro_batch = 8;
   int64_t warmup_steps = 3;
   int64_t steps = 20;
+  // On the CPU, not on a card: another precision, each of whose steps is measured right after one of the
+  // first's.
+  std::optional<Precision> beside;
   // The card to train on, as CUDA numbers them; none: the CPU. Threads then make the weights, no more.
   std::optional<int> card;
   bool deterministic = true;      // on a card
@@ -47,6 +50,8 @@ struct TrainBenchReport {
   double seconds_a_step = 0;            // median
   std::vector<double> losses;           // of all steps, warm-up included
   std::vector<TrainBenchPhase> phases;  // means over the measured steps; the last one is what no phase claims
+  // A step's time over that of the step beside it, median; 0 without one.
+  double time_beside = 0;
 };
 
 // 9 M parameters: vocabulary 8192, hidden 256, 6 layers, 8 heads, intermediate 704, own head.

@@ -54,6 +54,32 @@ TEST(MeasureTrain, ReportsWhatItMeasured) {
   EXPECT_EQ(report->flops_a_token, 6.0 * (64 * 32 + 2 * (4 * 32 * 32 + 3 * 32 * 88)) + 6.0 * 2 * 32 * 16);
 }
 
+TEST(MeasureTrain, SaysInWhichPrecisionItTrained) {
+  TrainBenchOptions options = small_options();
+  for (const Precision precision : {Precision::kF32, Precision::kF32Deterministic}) {
+    options.precision = precision;
+    const auto report = run_train_bench(options);
+    if (!report) {
+      EXPECT_TRUE(testing::fails(report, ErrorKind::kFatal, "needs fused multiply-adds"));
+    } else {
+      EXPECT_EQ(report->precision, precision);
+    }
+  }
+}
+
+TEST(MeasureTrain, MeasuresAnotherPrecisionBesideTheFirst) {
+  TrainBenchOptions options = small_options();
+  const auto alone = run_train_bench(options);
+  options.beside = Precision::kBf16;
+  const auto report = run_train_bench(options);
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(alone->time_beside, 0);
+  EXPECT_GT(report->time_beside, 0);
+  EXPECT_EQ(report->losses, alone->losses);
+  options.card = 0;
+  EXPECT_TRUE(testing::fails(run_train_bench(options), ErrorKind::kFatal, "beside a card"));
+}
+
 TEST(MeasureTrain, RefusesWhatItCannotRun) {
   TrainBenchOptions options = small_options();
   options.steps = 0;

@@ -7,12 +7,15 @@
 #include <array>
 #include <dnnl.hpp>
 #include <map>
+#include <optional>
 #include <tuple>
 #include <unordered_map>
 #include <vector>
 
+#include "base/check.h"
 #include "base/threads/signal_stack.h"
 #include "engine/backend_failure.h"
+#include "engine/cpu/kernels/fixed_order_products.h"
 
 namespace templar {
 namespace {
@@ -164,7 +167,9 @@ Slice slice_of_product(ProductKind kind, ProductSize size, RowLengths rows, bool
 }  // namespace
 
 struct MatrixProducts::State {
-  explicit State(ThreadTeam& its_team) : team(its_team), kernels(its_team.threads()) {}
+  State(ThreadTeam& its_team, SumOrder order) : team(its_team), kernels(its_team.threads()) {
+    if (order == SumOrder::kFixed) in_fixed_order.emplace(its_team);
+  }
 
   SliceKernel& kernel(int member, const SliceShape& shape) {
     std::map<SliceShape, SliceKernel>& own = kernels[member];
@@ -180,16 +185,34 @@ struct MatrixProducts::State {
   };
 
   ThreadTeam& team;
+  std::optional<FixedOrderProducts> in_fixed_order;  // then nothing below is used
   std::vector<std::map<SliceShape, SliceKernel>>
       kernels;            // one map a member: a kernel's memory serves one call at a time
   std::vector<Job> jobs;  // the product at hand; job i is member i mod threads' work
 };
 
-MatrixProducts::MatrixProducts(ThreadTeam& team) : state_(std::make_unique<State>(team)) {}
+MatrixProducts::MatrixProducts(ThreadTeam& team, SumOrder order)
+    : state_(std::make_unique<State>(team, order)) {}
 MatrixProducts::~MatrixProducts() = default;
+
+int64_t MatrixProducts::memory_bytes(SumOrder order, int threads) {
+  return order == SumOrder::kFixed ? FixedOrderProducts::memory_bytes(threads) : 0;
+}
+
+void MatrixProducts::run_in_fixed_order(ProductKind kind, ProductSize size, const Operands& operands) {
+  CHECK(operands.in == ElementType::kF32 && operands.out == ElementType::kF32);
+  state_->in_fixed_order->multiply({.kind = kind,
+                                    .size = size,
+                                    .a = static_cast<const float*>(operands.a),
+                                    .b = static_cast<const float*>(operands.b),
+                                    .c = static_cast<float*>(operands.c),
+                                    .accumulate = operands.accumulate,
+                                    .rows = row_lengths(kind, size, operands.rows)});
+}
 
 // oneDNN throws when it cannot make a kernel for a shape or has no memory.
 void MatrixProducts::run(ProductKind kind, ProductSize size, const Operands& operands) {
+  if (state_->in_fixed_order) return run_in_fixed_order(kind, size, operands);
   try {
     run_throwing(kind, size, operands);
   } catch (const dnnl::error& error) {

@@ -1,4 +1,5 @@
-// Matrix products by oneDNN, shared out among a team's threads. All matrices are row-major.
+// Matrix products, shared out among a team's threads: by oneDNN, or in an order of summation that is the same
+// everywhere. All matrices are row-major.
 //
 // oneDNN would start OpenMP threads of its own, which two engines in one process would fight over: here each
 // member of the team computes a slice of the result alone. Every element is summed over its full depth by one
@@ -12,6 +13,11 @@
 #include "base/threads/thread_team.h"
 
 namespace templar {
+
+enum class SumOrder {
+  kFastest,  // oneDNN's, which depends on the processor, and before AVX-512 on the number of threads
+  kFixed,    // FixedOrderProducts'; f32 alone
+};
 
 enum class ElementType { kF32, kBf16 };
 
@@ -52,10 +58,14 @@ struct RowLengths {
 // BackendFailure where oneDNN can't make a kernel.
 class MatrixProducts {
  public:
-  explicit MatrixProducts(ThreadTeam& team);
+  // kFixed: where FixedOrderProducts are supported.
+  MatrixProducts(ThreadTeam& team, SumOrder order);
   ~MatrixProducts();
   MatrixProducts(const MatrixProducts&) = delete;
   MatrixProducts& operator=(const MatrixProducts&) = delete;
+
+  // What it holds from its making on; kernels that are compiled later are not in it.
+  [[nodiscard]] static int64_t memory_bytes(SumOrder order, int threads);
 
   // c = product, or c += product. Sums are f32 whatever the element types are.
   template <typename In, typename Out>
@@ -81,6 +91,7 @@ class MatrixProducts {
 
   void run(ProductKind kind, ProductSize size, const Operands& operands);
   void run_throwing(ProductKind kind, ProductSize size, const Operands& operands);
+  void run_in_fixed_order(ProductKind kind, ProductSize size, const Operands& operands);
 
   std::unique_ptr<State> state_;
 };

@@ -47,7 +47,7 @@ double element(const Case& c, const std::vector<float>& a, const std::vector<flo
 TEST(MatrixProducts, EqualTheDefinitionInF32) {
   for (const int threads : {1, 2, 3}) {
     ThreadTeam team(threads);
-    MatrixProducts products(team);
+    MatrixProducts products(team, SumOrder::kFastest);
     for (const Case& c : kCases) {
       const auto [m, n, k] = c.size;
       const std::vector<float> a = random_values(m * k, 1);
@@ -70,7 +70,7 @@ TEST(MatrixProducts, EqualTheDefinitionInF32) {
 TEST(MatrixProducts, EqualTheDefinitionInBf16) {
   if (!MatrixProducts::supports_bf16()) GTEST_SKIP() << "no bf16 products on this processor";
   ThreadTeam team(2);
-  MatrixProducts products(team);
+  MatrixProducts products(team, SumOrder::kFastest);
   for (const Case& c : kCases) {
     const auto [m, n, k] = c.size;
     std::vector<float> a = random_values(m * k, 1);
@@ -106,7 +106,7 @@ TEST(MatrixProducts, LeaveTheHeapAloneWhenSignalsArrive) {
     const itimerval timer{.it_interval = kOften, .it_value = kOften};
     ::setitimer(ITIMER_REAL, &timer, nullptr);
     ThreadTeam team(1);
-    MatrixProducts products(team);
+    MatrixProducts products(team, SumOrder::kFastest);
     const Case head{ProductKind::kAB, {64, 32, 1024}};
     const std::vector<float> a = random_values(head.size.m * head.size.k, 1);
     const std::vector<float> b = random_values(head.size.k * head.size.n, 2);
