@@ -1,0 +1,94 @@
+// Requests of every kind to one server, from any number of threads, by kept connections (libcurl).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/threads/mutex.h"
+
+struct sockaddr;
+
+namespace templar {
+
+class CurlSession;
+
+struct TransferLimits {
+  std::chrono::milliseconds connect{10'000};     // names, TCP and TLS
+  std::chrono::milliseconds first_byte{60'000};  // of the answer, after the request's last
+  // Given up where it moves fewer bytes a second than this on average, for as long as that.
+  int64_t stall_bytes_per_second = 1024;
+  std::chrono::seconds stall{30};
+  std::chrono::milliseconds whole{30 * 60'000};
+};
+
+struct TransferOptions {
+  TransferLimits limits;
+  std::filesystem::path ca_file;  // certificates that servers are checked against; empty: the system's
+  std::string proxy;              // "http://host:port"; empty: none
+  std::string no_proxy;           // hosts that are spoken to without it, separated by commas
+  // Asked again and again during a transfer; true ends it. Empty: never.
+  std::function<bool()> is_cancelled;
+  // Why nobody may connect to that address; nullopt: he may. Asked of the very address that is connected to,
+  // after all names are resolved, so that no answer of a name server gets round it; with it there is no
+  // proxy.
+  std::function<std::optional<std::string>(const sockaddr& address)> refusal;
+  std::vector<std::string> known_hosts;  // "host:port:address": names that no name server is asked for
+};
+
+struct Transfer {
+  std::string method;  // GET, HEAD, PUT, POST, DELETE
+  std::string url;
+  std::vector<std::pair<std::string, std::string>> headers;
+  ByteView body;                      // sent with PUT and POST; must live until the end
+  uint64_t max_body_bytes = 1 << 20;  // of a good answer (200 to 299)
+};
+
+struct TransferReply {
+  int status = 0;
+  // Names in lower case; of two with one name the last.
+  std::map<std::string, std::string, std::less<>> headers;
+  // Of a good answer all of it; of another one its first 64 KiB.
+  Bytes body;
+  // A good answer had more than max_body_bytes: the transfer was ended, and body is not all of it.
+  bool is_too_large = false;
+
+  [[nodiscard]] bool is_good() const { return status >= 200 && status < 300; }
+  // Empty if there is none.
+  [[nodiscard]] std::string header(std::string_view name) const;
+  // What Content-Length says.
+  [[nodiscard]] std::optional<uint64_t> content_length() const;
+};
+
+// Thread-safe. Keeps as many connections as there were transfers at once.
+class HttpTransfers {
+ public:
+  explicit HttpTransfers(TransferOptions options);
+  HttpTransfers(const HttpTransfers&) = delete;
+  HttpTransfers& operator=(const HttpTransfers&) = delete;
+  ~HttpTransfers();
+
+  // The server's whole answer, whatever its status: redirections are not followed. Fails (retry) where there
+  // was none or it broke off: unknown host, refused, timed out, cancelled; (skip) where the address may not
+  // be connected to; (fatal) where the request can't be sent or the certificate can't be trusted. Messages
+  // name the address without user, password or query.
+  [[nodiscard]] Result<TransferReply> perform(const Transfer& transfer);
+
+ private:
+  [[nodiscard]] std::unique_ptr<CurlSession> take_session();
+  void give_back(std::unique_ptr<CurlSession> session);
+
+  const TransferOptions options_;
+  Mutex mutex_;
+  std::vector<std::unique_ptr<CurlSession>> idle_ GUARDED_BY(mutex_);
+};
+
+}  // namespace templar
