@@ -20,7 +20,8 @@ struct ObjectInfo {
   std::string key;
   uint64_t size_bytes = 0;
   TimestampMs stored_at_ms = 0;  // by the store's own clock
-  // Each put of a key gives it another one, the same content or not; empty: the store can't tell.
+  // Who knows an object's version knows its content: a put of other content gives it another one, a put of
+  // the same content may. Empty: the store can't tell.
   std::string version;
 };
 

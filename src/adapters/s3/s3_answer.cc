@@ -3,9 +3,8 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <chrono>
-#include <cstdio>
 
+#include "adapters/s3/utc_time.h"
 #include "adapters/s3/xml_element.h"
 #include "base/utf8.h"
 
@@ -53,30 +52,6 @@ Result<uint64_t> parse_size(std::string_view text) {
   return size;
 }
 
-// 2026-11-28T17:51:46.123Z
-Result<TimestampMs> parse_list_time(const std::string& text) {
-  int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, used = 0;
-  const int fields = std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &year, &month, &day, &hour,
-                                 &minute, &second, &used);
-  const std::chrono::year_month_day date{std::chrono::year(year),
-                                         std::chrono::month(static_cast<unsigned>(month)),
-                                         std::chrono::day(static_cast<unsigned>(day))};
-  if (fields != 6 || !date.ok() || hour > 23 || minute > 59 || second > 60 || hour < 0 || minute < 0 ||
-      second < 0)
-    return skip_error("a list's time is none");
-  const auto days = std::chrono::sys_days(date).time_since_epoch();
-  TimestampMs time_ms = std::chrono::duration_cast<std::chrono::milliseconds>(days).count() +
-                        ((hour * 60 + minute) * 60 + second) * int64_t{1000};
-  const std::string_view rest = std::string_view(text).substr(static_cast<size_t>(used));
-  // Fewer digits than three are left out by nobody; more are finer than we count.
-  if (rest.size() >= 4 && rest[0] == '.') {
-    int milliseconds = 0;
-    std::from_chars(rest.data() + 1, rest.data() + 4, milliseconds);
-    time_ms += milliseconds;
-  }
-  return time_ms;
-}
-
 Result<ObjectInfo> parse_contents(const XmlElement& element) {
   const auto key = element.child_text("Key");
   const auto size = element.child_text("Size");
@@ -85,7 +60,9 @@ Result<ObjectInfo> parse_contents(const XmlElement& element) {
   ObjectInfo info;
   TRY_ASSIGN(info.key, url_decoded(*key));
   TRY_ASSIGN(info.size_bytes, parse_size(*size));
-  TRY_ASSIGN(info.stored_at_ms, parse_list_time(*time));
+  const auto stored_at_ms = parse_utc_time(*time);
+  if (!stored_at_ms) return skip_error("a list's time is none");
+  info.stored_at_ms = *stored_at_ms;
   info.version = version_of_etag(element.child_text("ETag").value_or(""));
   return info;
 }

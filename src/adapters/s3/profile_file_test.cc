@@ -1,0 +1,36 @@
+#include "adapters/s3/profile_file.h"
+
+#include <gtest/gtest.h>
+
+namespace templar {
+namespace {
+
+TEST(ProfileFile, HasSectionsWithSettings) {
+  const ProfileFile file = parse_profile_file(
+      "ignored = before\n# a comment\n[default]\naws_access_key_id = "
+      "AKIA\r\naws_secret_access_key=a/b+c=#;d\n"
+      "\n[ profile\tother ]\nREGION = eu # a comment\nno setting\n; another\n");
+  EXPECT_EQ(file.at("default"),
+            (ProfileSection{{"aws_access_key_id", "AKIA"}, {"aws_secret_access_key", "a/b+c=#;d"}}));
+  EXPECT_EQ(file.at("profile other"), (ProfileSection{{"region", "eu"}}));
+  EXPECT_EQ(file.size(), 2u);
+}
+
+TEST(ProfileFile, HasNestedSettings) {
+  const ProfileFile file = parse_profile_file(
+      "[services mine]\ns3 =\n  endpoint_url = https://a\n  addressing_style = path\nec2 =\n  endpoint_url = "
+      "https://b\nregion = x\n  odd = y\n");
+  EXPECT_EQ(file.at("services mine"), (ProfileSection{{"s3.endpoint_url", "https://a"},
+                                                      {"s3.addressing_style", "path"},
+                                                      {"ec2.endpoint_url", "https://b"},
+                                                      {"region", "x"},
+                                                      {"odd", "y"}}));
+}
+
+TEST(ProfileFile, IsEmptyWhereThereIsNothing) {
+  EXPECT_TRUE(parse_profile_file("").empty());
+  EXPECT_TRUE(parse_profile_file("[\n]\n=\n").empty());
+}
+
+}  // namespace
+}  // namespace templar

@@ -1,0 +1,239 @@
+#include "adapters/s3/s3_object_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "adapters/s3/multipart_upload.h"
+#include "adapters/s3/s3_answer.h"
+#include "adapters/s3/utc_time.h"
+#include "base/sha256.h"
+#include "base/uuid.h"
+
+namespace templar {
+namespace {
+
+constexpr const char* kPutHeader = "x-amz-meta-templar-put";
+constexpr const char* kHashHeader = "x-amz-meta-templar-sha256";
+constexpr uint64_t kMaxListBytes = uint64_t{8} << 20;  // an answer's; a thousand keys take a tenth of it
+constexpr size_t kMostListed = 1'000'000;
+
+std::unexpected<Error> missing_object(std::string_view bucket, std::string_view key) {
+  return skip_error(fmt::format("object {}/{}: missing", bucket, key));
+}
+
+// "bytes 0-9/100": 100; also "bytes */100".
+std::optional<uint64_t> whole_size(const TransferReply& reply) {
+  const std::string text = reply.header("content-range");
+  const size_t slash = text.rfind('/');
+  uint64_t size = 0;
+  if (slash == std::string::npos) return std::nullopt;
+  const char* end = text.data() + text.size();
+  if (std::from_chars(text.data() + slash + 1, end, size).ptr != end) return std::nullopt;
+  return size;
+}
+
+// Of a key as S3 has it, below that beginning; nullopt for one that nobody could ask for.
+std::optional<std::string> key_below(std::string_view whole_key, std::string_view beginning) {
+  if (!whole_key.starts_with(beginning)) return std::nullopt;
+  const std::string_view key = whole_key.substr(beginning.size());
+  if (!check_object_key(key)) return std::nullopt;
+  return std::string(key);
+}
+
+}  // namespace
+
+S3ObjectStore::S3ObjectStore(S3StoreOptions options, const Clock& clock)
+    : options_(std::move(options)), client_(std::make_unique<S3Client>(options_.client, clock)) {}
+
+S3ObjectStore::Place S3ObjectStore::place_of(std::string_view bucket, std::string_view key) const {
+  std::string whole = options_.root;
+  for (const std::string_view part : {bucket, key}) {
+    if (!whole.empty()) whole += '/';
+    whole += part;
+  }
+  const size_t slash = whole.find('/');
+  return {whole.substr(0, slash), whole.substr(slash + 1)};
+}
+
+std::unexpected<Error> S3ObjectStore::unusable(const std::string& what) const {
+  return std::unexpected(Error{client_->refusal(), what});
+}
+
+Result<std::optional<ObjectInfo>> S3ObjectStore::head(std::string_view bucket, std::string_view key) const {
+  TRY(check_bucket_name(bucket));
+  TRY(check_object_key(key));
+  const Place place = place_of(bucket, key);
+  TRY_ASSIGN(const TransferReply reply,
+             client_->send({.method = "HEAD", .bucket = place.bucket, .key = place.key}));
+  if (reply.status == 404) return std::nullopt;
+  const auto size = reply.content_length();
+  const auto stored_at_ms = parse_http_date(reply.header("last-modified"));
+  if (!size || !stored_at_ms)
+    return unusable(fmt::format("object {}/{}: the server tells neither size nor time of it", bucket, key));
+  return ObjectInfo{std::string(key), *size, *stored_at_ms, version_of_etag(reply.header("etag"))};
+}
+
+Result<Bytes> S3ObjectStore::get(std::string_view bucket, std::string_view key, uint64_t max_bytes) const {
+  TRY(check_bucket_name(bucket));
+  TRY(check_object_key(key));
+  const Place place = place_of(bucket, key);
+  // What is garbled on its way comes whole the second time.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    TRY_ASSIGN(TransferReply reply,
+               client_->send(
+                   {.method = "GET", .bucket = place.bucket, .key = place.key, .max_body_bytes = max_bytes}));
+    if (reply.status == 404) return missing_object(bucket, key);
+    if (reply.is_too_large)
+      TRY(check_object_size(bucket, key, reply.content_length().value_or(max_bytes + 1), max_bytes));
+    const std::string hash = reply.header(kHashHeader);
+    if (hash.empty() || hash == sha256(reply.body).hex()) return std::move(reply.body);
+  }
+  return retry_error(fmt::format("object {}/{}: what came is not what was put, twice", bucket, key));
+}
+
+Result<Bytes> S3ObjectStore::get_range(std::string_view bucket, std::string_view key, ByteRange range) const {
+  TRY(check_bucket_name(bucket));
+  TRY(check_object_key(key));
+  const Place place = place_of(bucket, key);
+  if (range.begin >= range.end) {
+    // No request asks for nothing.
+    TRY_ASSIGN(const auto info, head(bucket, key));
+    if (!info) return missing_object(bucket, key);
+    TRY(check_object_range(bucket, key, range, info->size_bytes));
+    return Bytes();
+  }
+  const uint64_t size_bytes = range.end - range.begin;
+  TRY_ASSIGN(TransferReply reply,
+             client_->send({.method = "GET",
+                            .bucket = place.bucket,
+                            .key = place.key,
+                            .headers = {{"range", fmt::format("bytes={}-{}", range.begin, range.end - 1)}},
+                            .max_body_bytes = size_bytes}));
+  if (reply.status == 404) return missing_object(bucket, key);
+  if (reply.status == 416) {
+    TRY_ASSIGN(const auto info, head(bucket, key));
+    if (!info) return missing_object(bucket, key);
+    TRY(check_object_range(bucket, key, range, info->size_bytes));
+    return unusable(fmt::format("object {}/{}: the server does not give ranges", bucket, key));
+  }
+  const auto whole = whole_size(reply);
+  if (whole) TRY(check_object_range(bucket, key, range, *whole));
+  if (reply.status != 206 || reply.is_too_large || reply.body.size() != size_bytes)
+    return unusable(
+        fmt::format("object {}/{}: the server gives other ranges than those asked for", bucket, key));
+  return std::move(reply.body);
+}
+
+Result<std::vector<ObjectInfo>> S3ObjectStore::list(std::string_view bucket, std::string_view prefix) const {
+  TRY(check_bucket_name(bucket));
+  TRY(check_key_prefix(prefix));
+  const Place place = place_of(bucket, prefix);
+  // With the whole prefix but for the part that is asked for.
+  const std::string beginning = place.key.substr(0, place.key.size() - prefix.size());
+  std::vector<ObjectInfo> found;
+  std::string token;
+  size_t seen = 0;
+  do {
+    TextPairs query{
+        {"list-type", "2"}, {"encoding-type", "url"}, {"max-keys", "1000"}, {"prefix", place.key}};
+    if (!token.empty()) query.emplace_back("continuation-token", token);
+    TRY_ASSIGN(const TransferReply reply, client_->send({.method = "GET",
+                                                         .bucket = place.bucket,
+                                                         .key = "",
+                                                         .query = std::move(query),
+                                                         .max_body_bytes = kMaxListBytes}));
+    if (reply.status == 404) return std::vector<ObjectInfo>();
+    auto page = parse_list_page(as_text(reply.body));
+    if (!page) return unusable(fmt::format("list of {}: {}", bucket, page.error().message));
+    // Pages without objects count as well.
+    seen += 1 + page->objects.size();
+    if (seen > kMostListed || (!token.empty() && page->next == token))
+      return unusable(fmt::format("list of {}: it has no end", bucket));
+    for (ObjectInfo& info : page->objects) {
+      auto key = key_below(info.key, beginning);
+      if (!key || !key->starts_with(prefix)) continue;
+      info.key = std::move(*key);
+      found.push_back(std::move(info));
+    }
+    token = page->next;
+  } while (!token.empty());
+  std::ranges::sort(found, {}, &ObjectInfo::key);
+  return found;
+}
+
+std::function<Result<bool>()> S3ObjectStore::finder(const Place& place, const std::string& put_id) const {
+  return [this, place, put_id]() -> Result<bool> {
+    TRY_ASSIGN(const TransferReply reply,
+               client_->send({.method = "HEAD", .bucket = place.bucket, .key = place.key}));
+    return reply.is_good() && reply.header(kPutHeader) == put_id;
+  };
+}
+
+Status S3ObjectStore::put_whole(const Place& place, ByteView content) {
+  const std::string put_id = random_uuid();
+  const std::string hash = sha256(content).hex();
+  TRY(client_->send({.method = "PUT",
+                     .bucket = place.bucket,
+                     .key = place.key,
+                     .headers = {{kPutHeader, put_id}, {kHashHeader, hash}},
+                     .body = content,
+                     .body_hash = hash,
+                     .is_done = finder(place, put_id)}));
+  return {};
+}
+
+Status S3ObjectStore::put(std::string_view bucket, std::string_view key, ByteView content) {
+  TRY(check_bucket_name(bucket));
+  TRY(check_object_key(key));
+  if (content.size() < options_.multipart_from_bytes) return put_whole(place_of(bucket, key), content);
+  return put_parts(bucket, key, content.size(), [&](const auto& sink) { return sink(content); });
+}
+
+Status S3ObjectStore::put_pieces(std::string_view bucket, std::string_view key, uint64_t size_bytes,
+                                 const ContentWriter& write) {
+  TRY(check_bucket_name(bucket));
+  TRY(check_object_key(key));
+  if (size_bytes < options_.multipart_from_bytes)
+    return ObjectStore::put_pieces(bucket, key, size_bytes, write);
+  return put_parts(bucket, key, size_bytes, write);
+}
+
+Status S3ObjectStore::put_parts(std::string_view bucket, std::string_view key, uint64_t size_bytes,
+                                const ContentWriter& write) {
+  const Place place = place_of(bucket, key);
+  const std::string put_id = random_uuid();
+  const uint64_t part_bytes = multipart_part_bytes(size_bytes, options_.part_bytes);
+  TRY_ASSIGN(const auto upload, MultipartUpload::begin(*client_, place.bucket, place.key,
+                                                       {{kPutHeader, put_id}}, options_.part_threads));
+  Bytes part;
+  uint64_t written_bytes = 0;
+  TRY(write([&](ByteView piece) -> Status {
+    written_bytes += piece.size();
+    // More than was announced is never sent.
+    if (written_bytes > size_bytes) return {};
+    while (!piece.empty()) {
+      if (part.empty()) part.reserve(part_bytes);
+      const size_t taken = std::min<size_t>(piece.size(), part_bytes - part.size());
+      part.insert(part.end(), piece.begin(), piece.begin() + static_cast<ptrdiff_t>(taken));
+      piece = piece.subspan(taken);
+      if (part.size() == part_bytes) TRY(upload->add(std::exchange(part, {})));
+    }
+    return {};
+  }));
+  TRY(check_pieces_size(bucket, key, size_bytes, written_bytes));
+  if (!part.empty()) TRY(upload->add(std::move(part)));
+  return upload->finish(finder(place, put_id));
+}
+
+Status S3ObjectStore::remove(std::string_view bucket, std::string_view key) {
+  TRY(check_bucket_name(bucket));
+  TRY(check_object_key(key));
+  const Place place = place_of(bucket, key);
+  TRY(client_->send({.method = "DELETE", .bucket = place.bucket, .key = place.key}));
+  return {};
+}
+
+}  // namespace templar

@@ -1,0 +1,66 @@
+// An object store in buckets of an S3 service.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "adapters/s3/s3_client.h"
+#include "ports/object_store.h"
+
+namespace templar {
+
+struct S3StoreOptions {
+  // What the store lies in, as a folder does: an object's whole name there is root/bucket/key, whose first
+  // part is S3's bucket. Empty: the port's buckets are S3's.
+  std::string root;
+  S3ClientOptions client;
+  uint64_t multipart_from_bytes = uint64_t{32} << 20;  // content as large goes up in parts
+  uint64_t part_bytes = uint64_t{8} << 20;             // the least; S3 takes none below 5 MiB but the last
+  int part_threads = 4;
+};
+
+// Objects that break ports/object_store.h's rules of names are not listed: nobody could read them.
+//
+// A put is told apart by a number in the object's metadata (x-amz-meta-templar-put), so that one whose answer
+// was lost is found. The content's hash is there too (x-amz-meta-templar-sha256), where it went up in one
+// piece; what a whole get brings is held against it. The version is the ETag: objects of a key with other
+// content have another one, those with the same may have the same.
+class S3ObjectStore final : public ObjectStore {
+ public:
+  // The clock is the machine's, for signatures; it must outlive the store.
+  S3ObjectStore(S3StoreOptions options, const Clock& clock);
+
+  [[nodiscard]] Result<std::optional<ObjectInfo>> head(std::string_view bucket,
+                                                       std::string_view key) const override;
+  [[nodiscard]] Result<Bytes> get(std::string_view bucket, std::string_view key,
+                                  uint64_t max_bytes) const override;
+  [[nodiscard]] Result<Bytes> get_range(std::string_view bucket, std::string_view key,
+                                        ByteRange range) const override;
+  [[nodiscard]] Result<std::vector<ObjectInfo>> list(std::string_view bucket,
+                                                     std::string_view prefix) const override;
+  [[nodiscard]] Status put(std::string_view bucket, std::string_view key, ByteView content) override;
+  [[nodiscard]] Status put_pieces(std::string_view bucket, std::string_view key, uint64_t size_bytes,
+                                  const ContentWriter& write) override;
+  [[nodiscard]] Status remove(std::string_view bucket, std::string_view key) override;
+
+  // By how much the server's clock is ahead of ours, as its last refusal showed; 0 where it never refused.
+  [[nodiscard]] int64_t clock_offset_ms() const { return client_->clock_offset_ms(); }
+
+ private:
+  struct Place {
+    std::string bucket;
+    std::string key;
+  };
+  [[nodiscard]] Place place_of(std::string_view bucket, std::string_view key) const;
+  [[nodiscard]] std::unexpected<Error> unusable(const std::string& what) const;
+  // Whether the object there is what that put has stored.
+  [[nodiscard]] std::function<Result<bool>()> finder(const Place& place, const std::string& put_id) const;
+  [[nodiscard]] Status put_whole(const Place& place, ByteView content);
+  [[nodiscard]] Status put_parts(std::string_view bucket, std::string_view key, uint64_t size_bytes,
+                                 const ContentWriter& write);
+
+  const S3StoreOptions options_;
+  std::unique_ptr<S3Client> client_;
+};
+
+}  // namespace templar
