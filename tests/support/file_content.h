@@ -9,8 +9,8 @@
 namespace templar::testing {
 
 // Its content, or "error: " and why it can't be read.
-[[nodiscard]] inline std::string text_of(const std::filesystem::path& path) {
-  const auto content = read_file(path, 1 << 20);
+[[nodiscard]] inline std::string text_of(const std::filesystem::path& path, size_t max_bytes = 1 << 20) {
+  const auto content = read_file(path, max_bytes);
   return content ? std::string(as_text(*content)) : "error: " + content.error().message;
 }
 

@@ -223,8 +223,9 @@ Result<TransferReply> HttpTransfers::perform(const Transfer& transfer) {
   set_addresses(running.easy, options_, running, known);
   set_callbacks(running.easy, running);
   if (!options_.ca_file.empty()) curl_easy_setopt(running.easy, CURLOPT_CAINFO, options_.ca_file.c_str());
-  const std::optional<CURLcode> result =
-      session->perform([this] { return options_.is_cancelled && options_.is_cancelled(); }, kTransferPoll);
+  const std::optional<CURLcode> result = session->perform(
+      [&] { return !transfer.even_if_cancelled && options_.is_cancelled && options_.is_cancelled(); },
+      kTransferPoll);
   Result<TransferReply> reply = reply_of(running, *session, result);
   give_back(std::move(session));
   return reply;

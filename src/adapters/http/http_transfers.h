@@ -50,6 +50,7 @@ struct Transfer {
   std::vector<std::pair<std::string, std::string>> headers;
   ByteView body;                      // sent with PUT and POST; must live until the end
   uint64_t max_body_bytes = 1 << 20;  // of a good answer (200 to 299)
+  bool even_if_cancelled = false;     // what tidies up is sent all the same
 };
 
 struct TransferReply {

@@ -79,7 +79,8 @@ class Credentials : public ::testing::Test {
 
 TEST_F(Credentials, ComeFromVariablesFirst) {
   write("credentials", "[default]\naws_access_key_id=file\naws_secret_access_key=file-secret\n");
-  Variables variables = in_folder({{"AWS_ACCESS_KEY_ID", "id"}, {"AWS_SECRET_ACCESS_KEY", "variable-secret"}});
+  Variables variables =
+      in_folder({{"AWS_ACCESS_KEY_ID", "id"}, {"AWS_SECRET_ACCESS_KEY", "variable-secret"}});
   EXPECT_EQ(current(variables).value(), (S3Credentials{"id", "variable-secret", ""}));
   variables["AWS_SESSION_TOKEN"] = "session";
   EXPECT_EQ(current(variables).value().session_token, "session");

@@ -56,7 +56,9 @@ MultipartUpload::~MultipartUpload() {
   failure_.note(0, {ErrorKind::kRetry, "the upload was given up"});
   end_threads();
   if (is_complete_) return;
-  const auto aborted = client_.send(request("DELETE"));
+  S3Request abort = request("DELETE");
+  abort.even_if_cancelled = true;
+  const auto aborted = client_.send(abort);
   if (aborted) return;
   log(LogLevel::kWarning, "s3", "an upload in parts could not be aborted: what it has sent takes room there",
       {{"object", bucket_ + "/" + key_}, {"reason", aborted.error().message}});

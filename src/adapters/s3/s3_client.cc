@@ -109,7 +109,8 @@ Result<TransferReply> S3Client::attempt(const S3Request& request, const S3Creden
                                        path, query.empty() ? "" : "?", query),
                     .headers = request.headers,
                     .body = request.body,
-                    .max_body_bytes = request.max_body_bytes};
+                    .max_body_bytes = request.max_body_bytes,
+                    .even_if_cancelled = request.even_if_cancelled};
   if (keys.access_key.empty()) return transfers_.perform(transfer);
   const SigningScope scope{.time_ms = clock_.now_ms() + clock_offset_ms_, .region = options_.region};
   const std::string hash = request.body_hash.empty() ? sha256(request.body).hex() : request.body_hash;
@@ -160,7 +161,7 @@ std::unexpected<Error> S3Client::refused(const S3Request& request, const Transfe
 }
 
 Result<TransferReply> S3Client::send(const S3Request& request) {
-  const auto& is_cancelled = options_.transfers.is_cancelled;
+  const auto is_cancelled = request.even_if_cancelled ? nullptr : options_.transfers.is_cancelled;
   RetryRule rule = options_.retry;
   if (rule.jitter_seed) rule.jitter_seed = mix64(*rule.jitter_seed + requests_++);
   BackOff back_off(rule);

@@ -40,6 +40,7 @@ struct S3Request {
   ByteView body{};
   std::string body_hash{};            // its SHA-256 in hexadecimal; empty: it is computed
   uint64_t max_body_bytes = 1 << 20;  // of the answer
+  bool even_if_cancelled = false;     // see Transfer
   // Asked after an attempt whose outcome nobody knows: whether the server did what was asked. Empty: asking
   // again does no harm.
   std::function<Result<bool>()> is_done{};

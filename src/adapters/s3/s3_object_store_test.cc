@@ -259,6 +259,20 @@ TEST_F(S3Store, EndsWhenItIsCancelled) {
   EXPECT_EQ(server_.requests("PUT"), 0);
 }
 
+TEST_F(S3Store, AbortsAnUploadInPartsThatIsCancelled) {
+  std::atomic<bool> stop = false;
+  options_.client.transfers.is_cancelled = [&] { return stop.load(); };
+  const Bytes large = content(20 * kMiB);
+  const Status status = store().put_pieces("private", "large", large.size(), [&](const auto& sink) -> Status {
+    TRY(sink(ByteView(large).first(10 * kMiB)));
+    stop = true;
+    return sink(ByteView(large).subspan(10 * kMiB));
+  });
+  EXPECT_TRUE(fails(status, ErrorKind::kRetry, "cancelled"));
+  EXPECT_EQ(server_.requests("DELETE"), 1);
+  EXPECT_EQ(server_.open_uploads(), 0u);
+}
+
 TEST_F(S3Store, SignsByTheServersClockWhereItsOwnIsWrong) {
   clock_.advance(3600'000);
   S3ObjectStore store = this->store();

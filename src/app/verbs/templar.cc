@@ -77,6 +77,7 @@ int run_templar(int argc, char** argv) {
   add_tokenize_command(program);
   add_contribution_command(program);
   add_key_command(program);
+  add_store_command(program);
   add_top_command(program);
   add_bench_command(program);
   try {
