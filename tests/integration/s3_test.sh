@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Stores over S3 at a real server, which checks every signature: the store contract, uploads in parts, users whose rights are apart,
+# reading for everybody; and `templar store` as a user calls it. s3_test.sh TEMPLAR, of whose build folder it takes the program that
+# tests.
+. "$(dirname "$0")/common.sh" "$@"
+. "$(dirname "$0")/s3/server.sh"
+folder=$(dirname "$templar")
+flock "$folder" ninja -C "$folder" s3_store >"$work/build.log" 2>&1 || { cat "$work/build.log" >&2; give_up "s3_store was not built"; }
+# What the caller's own environment says of other servers is nothing to this test.
+unset "${!AWS_@}" http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY no_proxy NO_PROXY
+export AWS_CONFIG_FILE=$work/config AWS_SHARED_CREDENTIALS_FILE=$work/credentials
+
+open_radosgw
+
+say "the contract"
+check "the store contract at a real server" timeout -k 5 120 "$folder/s3_store" "$endpoint"
+grep "^\[  PASSED" "$work/check.out"
+
+say "templar store"
+"$folder/s3_store" "$endpoint" make-bucket open-bucket public || give_up "no bucket"
+"$folder/s3_store" "$endpoint" make-bucket closed-bucket || give_up "no bucket"
+printf '[default]\naws_access_key_id = miner-access\naws_secret_access_key = miner-secret-key\n[profile reader]\n' >"$work/credentials"
+printf '[reader]\naws_access_key_id = reader-access\naws_secret_access_key = reader-secret-key\n' >>"$work/credentials"
+head -c 40000000 /dev/urandom >"$work/large"
+address="s3://open-bucket/a/prefix?endpoint=$endpoint"
+store() { timeout -k 5 60 "$templar" store "$@"; }
+check "put a file of 40 MB" store put "$address" dir/large "$work/large"
+check "get it" store get "$address" dir/large "$work/back"
+check "it is equal" cmp "$work/large" "$work/back"
+check "get it without keys" env AWS_SHARED_CREDENTIALS_FILE=/dev/null "$templar" store get "$address&access=public" dir/large "$work/public"
+check "it is equal" cmp "$work/large" "$work/public"
+equal "its size in the list" 40000000 "$(store ls "$address" | awk '{ print $1 }')"
+check "the check of an open bucket" store check "$address" && cat "$work/check.out"
+grep -q "^OK    others read " "$work/check.out" || fail "an open bucket is not readable for others"
+check "the check of a closed bucket" store check "s3://closed-bucket?endpoint=$endpoint"
+grep -q "^WARN  others read " "$work/check.out" || fail "nothing was said of a closed bucket"
+
+# complains WORDS COMMAND...: it fails, says so, and prints no secret.
+complains() {
+  local words=$1; shift
+  "$@" >"$work/bad.out" 2>&1 && fail "succeeded: $*"
+  grep -q -F -- "$words" "$work/bad.out" || { fail "not said: $words"; cat "$work/bad.out" >&2; }
+  grep -q "secret-key" "$work/bad.out" && fail "a secret was printed"
+}
+say "what is wrong is said"
+complains "the keys are not allowed to do this" env AWS_PROFILE=reader "$templar" store put "$address" name "$work/large"
+complains "the secret is not theirs" env AWS_ACCESS_KEY_ID=miner-access AWS_SECRET_ACCESS_KEY=other-secret-key "$templar" store put "$address" name "$work/large"
+complains "no such bucket: make it" store put "s3://no-bucket?endpoint=$endpoint" name "$work/large"
+complains "exists; --force replaces it" store get "$address" dir/large "$work/back"
+complains "http is not allowed" store ls "$address" --as-peer
+complains "is the server there" store ls "s3://open-bucket?endpoint=http://127.0.0.1:1"
+
+say "an upload that is killed leaves the object as it was"
+check "a first object" store put "$address" name "$work/credentials"
+head -c 400000000 /dev/zero >"$work/huge"
+"$templar" store put "$address" name "$work/huge" >"$work/killed.log" 2>&1 &
+upload=$!
+wait_for 30 "parts on their way" sh -c "in=\$(awk '/^rchar/ { print \$2 }' /proc/$upload/io); [ \"\$in\" -gt 100000000 ]"
+kill -9 "$upload"; wait "$upload" 2>/dev/null
+equal "the object's size" "$(wc -c <"$work/credentials")" "$(store ls "$address" name | awk '{ print $1 }')"
+
+say "Ctrl-C ends an upload and leaves nothing of it"
+"$templar" store put "$address" other "$work/huge" >"$work/stopped.log" 2>&1 &
+upload=$!
+wait_for 30 "parts on their way" sh -c "in=\$(awk '/^rchar/ { print \$2 }' /proc/$upload/io); [ \"\$in\" -gt 100000000 ]"
+kill -INT "$upload"
+wait "$upload"; equal "the exit code after Ctrl-C" 130 $?
+equal "uploads in parts that are still open: the killed one's" 1 "$("$folder/s3_store" "$endpoint" count-uploads open-bucket)"
+equal "objects of that name" 0 "$(store ls "$address" other | wc -l)"
+
+{ for pid in $(processes_of_test); do kill -9 "$pid"; done; wait; } 2>/dev/null
+finish
