@@ -56,6 +56,9 @@ GOOD = {
     "bench checkpoint": ["--millions", "1", "--rounds", "1", "--folder", "."],
     "bench rejoin": ["--millions", "1", "--rounds", "1", "--away", "1", "--folder", "."],
     "bench evaluate": [*MODEL, "--questions", "2", "--rounds", "1"], "bench metrics": ["--seconds", "0.05"],
+    "store ls": ["file:../objects"], "store du": ["file:../objects"], "store get": ["file:../objects", "bucket/key", "got", "--force"],
+    "store put": ["file:out", "bucket/key", "../precious/book.txt"], "store rm": ["file:../doomed", "bucket", "--below"],
+    "store check": ["file:out", "--size", "1000"],
 }
 NUMBERS = ["-1", "0", "1", "2", "3", "7", "64", "65535", "65536", "2147483647", "2147483648", "4294967296", "9223372036854775807",
            "9223372036854775808", "18446744073709551615", "18446744073709551616", "-9223372036854775809", "nan", "NaN", "inf", "-inf",
@@ -89,7 +92,12 @@ TEXTS = {
     "--leader": ["", "0", "ab", "z" * 64, "0" * 64, "0" * 65],
     "--jsonl-field": ["", "text", "\n", "a.b"], "--extensions": ["", ",", "h", ".h", "h,,cc", "*", "/"],
     "--prompt": ["", "hello", "\x00".replace("\x00", "\x01"), "\u8a9e" * 1000, "x" * 100000, "\udcff"],
-    "--influx-database": ["", "db", "a b", "../x"], "--spec": SPECS + PATHS, "SPEC": SPECS + PATHS,
+    "ADDRESS": ["", "file:", "s3:", "s3://", "s3://b", "s3://bucket", "s3://bucket/../x", "s3://bucket?endpoint=http://127.0.0.1:1",
+                "s3://bucket?endpoint=http://[::1]:1&access=public", "s3://bucket?endpoint=https://[::1", "s3://bucket?endpoint=ftp://x",
+                "s3://bucket?endpoint=http://127.0.0.1:99999", "s3://bucket?secret=x", "s3://bucket?region=&region=", "file:../nowhere",
+                "file:../objects", "file:../run/store", "file:../a-file", "file:../locked", "file:../full", "file:../ro", "s3://" + "b" * 2000],
+    "NAME": ["", "bucket/key", "bucket", "key", "bucket/", "/", "bucket/../key", "../x", "Bucket/key", "bucket/" + "k" * 600, "bucket/\n", "b/k"],
+    "PREFIX": ["", "bucket", "bucket/", "bucket/k", "../", "x" * 600], "--influx-database": ["", "db", "a b", "../x"], "--spec": SPECS + PATHS, "SPEC": SPECS + PATHS,
 }
 # Words of a library or of the language where a person's should be.
 RAW = re.compile(r"std::|basic_string|bad_alloc|filesystem error|terminate called|vector::|_M_|stoi|stoul|map::at|bad optional|bad variant|"
@@ -141,6 +149,8 @@ class Fixture:
         self.write("precious/config.json", '{"mine": true}\n')
         self.write("precious/notes.db", "SQLite format 3\0 mine")
         self.write("home/.bashrc", "mine\n")
+        for place in ("objects", "doomed"):  # stores
+            self.write(f"{place}/bucket/key", "an object\n")
         for name in ("empty-file", "a-file"):
             self.write(name, "" if name == "empty-file" else "x\n")
         self.call(templar, "key", "new", "precious/my.key")
@@ -302,7 +312,11 @@ class Worker:
         names = [name for name, _, _ in self.tables[verb] if not name.startswith("-")]
         found = []
         for group in self.groups(words):
-            if len(group) == 2 and group[0] in OUTPUTS or verb in ("key new", "checkpoint export") and len(group) == 1:
+            if verb in ("store put", "store check", "store rm") and group[0].startswith("file:"):
+                found.append(("ADDRESS", group[0].removeprefix("file:")))
+            elif verb == "store get" and len(group) == 1:
+                found.append(("FILE", group[0]))
+            elif len(group) == 2 and group[0] in OUTPUTS or verb in ("key new", "checkpoint export") and len(group) == 1:
                 found.append((group[0] if len(group) == 2 else "", group[-1]))
         del names
         allowed = []
@@ -574,6 +588,8 @@ class Worker:
             return False
         if verb == "data prepare" and short.startswith(("data/", "run/data/", "broken/data/")):
             return False
+        if verb in ("store get", "store put", "store rm") and ("--force" in words or "ADDRESS" in names):
+            return False  # he said so
         if verb == "checkpoint export" and "--force" in words and short.startswith("precious/model.safetensors"):
             return False
         old = self.original(path)

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "base/bytes.h"
 #include "support/expect_failure.h"
+#include "support/fuzz_corpus.h"
 
 namespace templar::testing {
 namespace {
@@ -35,6 +37,15 @@ TEST(StoreAddress, NamesABucketAndHowToReachIt) {
   EXPECT_EQ(to_text(plain), "s3://bucket");
   EXPECT_EQ(s3("s3://bucket?endpoint=http://[::1]:80").endpoint, (S3Endpoint{false, "[::1]", 80}));
   EXPECT_EQ(s3("s3://bucket?endpoint=http://127.0.0.1").endpoint.text(), "http://127.0.0.1");
+}
+
+TEST(StoreAddress, KeepsTheFuzzersSeeds) {
+  const auto seed = [](std::string_view text) { return Bytes(text.begin(), text.end()); };
+  expect_fuzz_corpus(
+      "store_address_fuzz",
+      {{"folder", seed("file:/a/b")},
+       {"bucket", seed("s3://bucket/a?endpoint=https://h.x:9000&region=r&style=virtual&access=public")},
+       {"ipv6", seed("s3://bucket?endpoint=http://[::1]:80")}});
 }
 
 TEST(StoreAddress, SaysWhatIsWrongWithAText) {

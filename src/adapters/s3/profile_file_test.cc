@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "support/fuzz_corpus.h"
+
 namespace templar {
 namespace {
 
@@ -25,6 +27,14 @@ TEST(ProfileFile, HasNestedSettings) {
                                                       {"ec2.endpoint_url", "https://b"},
                                                       {"region", "x"},
                                                       {"odd", "y"}}));
+}
+
+TEST(ProfileFile, KeepsTheFuzzersSeeds) {
+  const auto seed = [](std::string_view text) { return Bytes(text.begin(), text.end()); };
+  testing::expect_fuzz_corpus(
+      "profile_file_fuzz",
+      {{"keys", seed("[default]\naws_access_key_id = a\naws_secret_access_key=b # c\n")},
+       {"services", seed("[profile x]\nservices = y\n[services y]\ns3 =\n  endpoint_url = https://a\n")}});
 }
 
 TEST(ProfileFile, IsEmptyWhereThereIsNothing) {

@@ -4,6 +4,7 @@
 
 #include "adapters/s3/xml_element.h"
 #include "support/expect_failure.h"
+#include "support/fuzz_corpus.h"
 
 namespace templar::testing {
 namespace {
@@ -69,6 +70,19 @@ TEST(S3Answer, TellsACompletedUploadFromAnErrorThatSays200) {
             "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
             "<Part><PartNumber>1</PartNumber><ETag>&quot;a&quot;</ETag></Part>"
             "<Part><PartNumber>2</PartNumber><ETag>&quot;b-1&quot;</ETag></Part></CompleteMultipartUpload>");
+}
+
+TEST(S3Answer, KeepsTheFuzzersSeeds) {
+  const auto seed = [](const std::string& text) { return Bytes(text.begin(), text.end()); };
+  expect_fuzz_corpus(
+      "s3_answer_fuzz",
+      {{"list", seed(kPage)},
+       {"error", seed("<Error><Code>SlowDown</Code><Message>Please &lt;reduce&gt;</Message></Error>")},
+       {"upload",
+        seed("<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>")},
+       {"completed",
+        seed("<CompleteMultipartUploadResult><ETag>\"a-2\"</ETag></CompleteMultipartUploadResult>")},
+       {"document-type", seed("<!DOCTYPE a [<!ENTITY e \"eeee\">]><a>&e;</a>")}});
 }
 
 TEST(XmlElement, RefusesWhatGrowsWithoutEnd) {

@@ -163,6 +163,7 @@ std::unexpected<Error> S3Client::refused(const S3Request& request, const Transfe
 Result<TransferReply> S3Client::send(const S3Request& request) {
   const auto is_cancelled = request.even_if_cancelled ? nullptr : options_.transfers.is_cancelled;
   RetryRule rule = options_.retry;
+  if (request.most_retries) rule.most_retries = request.most_retries;
   if (rule.jitter_seed) rule.jitter_seed = mix64(*rule.jitter_seed + requests_++);
   BackOff back_off(rule);
   Chances chances;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "adapters/http/http_transfers.h"
@@ -41,6 +42,7 @@ struct S3Request {
   std::string body_hash{};            // its SHA-256 in hexadecimal; empty: it is computed
   uint64_t max_body_bytes = 1 << 20;  // of the answer
   bool even_if_cancelled = false;     // see Transfer
+  std::optional<int> most_retries{};  // nullopt: as the options say
   // Asked after an attempt whose outcome nobody knows: whether the server did what was asked. Empty: asking
   // again does no harm.
   std::function<Result<bool>()> is_done{};

@@ -166,8 +166,10 @@ Result<std::vector<ObjectInfo>> S3ObjectStore::list(std::string_view bucket, std
 
 std::function<Result<bool>()> S3ObjectStore::finder(const Place& place, const std::string& put_id) const {
   return [this, place, put_id]() -> Result<bool> {
-    TRY_ASSIGN(const TransferReply reply,
-               client_->send({.method = "HEAD", .bucket = place.bucket, .key = place.key}));
+    // While the server is away, the put itself is what tries again.
+    TRY_ASSIGN(
+        const TransferReply reply,
+        client_->send({.method = "HEAD", .bucket = place.bucket, .key = place.key, .most_retries = 1}));
     return reply.is_good() && reply.header(kPutHeader) == put_id;
   };
 }

@@ -29,7 +29,7 @@ constexpr const char* kAddresses =
     "ADDRESS is a folder, file:/data/store, or a bucket of a service that speaks S3 (Amazon, Cloudflare R2, "
     "Ceph, "
     "MinIO, Backblaze, Garage):\n"
-    "  s3://my-bucket/prefix?endpoint=https://ACCOUNT.r2.cloudflarestorage.com&region=auto\n"
+    "    s3://my-bucket/prefix?endpoint=https://ACCOUNT.r2.cloudflarestorage.com&region=auto\n"
     "Quote it: shells take the & for their own. Settings: endpoint, region, style=virtual (the bucket's name "
     "is part of "
     "the host's), access=public (no keys are used). Keys never stand in it: they come from AWS_ACCESS_KEY_ID "
