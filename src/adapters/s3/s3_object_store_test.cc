@@ -2,9 +2,14 @@
 
 #include <atomic>
 #include <fstream>
+#include <map>
 #include <optional>
+#include <thread>
+#include <vector>
 
 #include "adapters/s3/address_guard.h"
+#include "base/random.h"
+#include "support/captured_logs.h"
 #include "support/contracts/object_store_contract.h"
 #include "support/strict_s3_server.h"
 #include "support/temporary_folder.h"
@@ -274,6 +279,7 @@ TEST_F(S3Store, AbortsAnUploadInPartsThatIsCancelled) {
 }
 
 TEST_F(S3Store, SignsByTheServersClockWhereItsOwnIsWrong) {
+  const CapturedLogs logs;
   clock_.advance(3600'000);
   S3ObjectStore store = this->store();
   ASSERT_TRUE(store.put("private", "name", as_bytes("x")));
@@ -281,6 +287,8 @@ TEST_F(S3Store, SignsByTheServersClockWhereItsOwnIsWrong) {
   EXPECT_EQ(server_.requests("PUT"), 2);
   ASSERT_TRUE(store.put("private", "name", as_bytes("x")));
   EXPECT_EQ(server_.requests("PUT"), 3);
+  EXPECT_EQ(logs.events().size(), 1u) << "it is said once: " << logs.text();
+  EXPECT_EQ(logs.text().find("owner-secret"), std::string::npos);
 }
 
 TEST_F(S3Store, ReadsKeysAnewThatHaveEnded) {
@@ -309,6 +317,52 @@ TEST_F(S3Store, NeverConnectsWhereTheAddressLeadsIntoThePrivateNetwork) {
   options_.client.transfers.refusal = not_public;
   EXPECT_TRUE(fails(store().get("public", "name", 100), ErrorKind::kSkip, "loopback"));
   EXPECT_EQ(server_.requests("GET"), before);
+}
+
+// Each thread has keys of its own and knows what must be there.
+TEST_F(S3Store, LosesNothingOverManyOperationsAtAServerThatFailsNowAndThen) {
+  constexpr int kThreads = 4;
+  constexpr int kOperations = 500;
+  options_.client.retry = {.most_retries = 20};
+  S3ObjectStore store = this->store();
+  std::atomic<int> faults = 0;
+  const auto work = [&](int thread) {
+    Random random(1, "operations", static_cast<uint64_t>(thread));
+    std::map<std::string, std::string> stored;
+    for (int i = 0; i < kOperations; ++i) {
+      const std::string method = random.below(2) == 0 ? "GET" : "PUT";
+      if (random.below(20) == 0) {
+        constexpr S3Fault kFaults[] = {S3Fault::kUnavailable,      S3Fault::kTooManyRequests,
+                                       S3Fault::kServerError,      S3Fault::kDoneButServerError,
+                                       S3Fault::kDoneButCutAnswer, S3Fault::kCutBody};
+        server_.fail_next(method, kFaults[random.below(std::size(kFaults))]);
+        ++faults;
+      }
+      const std::string key = std::to_string(thread) + "/" + std::to_string(random.below(10));
+      const uint64_t kind = random.below(10);
+      if (kind < 5) {
+        const std::string text(random.below(2000), static_cast<char>('a' + i % 26));
+        const Status put = store.put("private", key, as_bytes(text));
+        ASSERT_TRUE(put) << put.error().message;
+        stored[key] = text;
+      } else if (kind < 6) {
+        ASSERT_TRUE(store.remove("private", key));
+        stored.erase(key);
+      } else {
+        const auto got = store.get("private", key, 10'000);
+        ASSERT_EQ(got.has_value(), stored.contains(key)) << (got ? "" : got.error().message);
+        if (got) ASSERT_EQ(as_text(*got), stored.at(key));
+      }
+    }
+    const auto listed = store.list("private", std::to_string(thread) + "/");
+    ASSERT_TRUE(listed) << listed.error().message;
+    EXPECT_EQ(listed->size(), stored.size());
+  };
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < kThreads; ++thread) threads.emplace_back(work, thread);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_GT(faults, kThreads * kOperations / 40) << "the test would show nothing";
+  EXPECT_EQ(server_.open_uploads(), 0u);
 }
 
 }  // namespace templar::testing
