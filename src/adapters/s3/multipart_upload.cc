@@ -140,9 +140,13 @@ Status MultipartUpload::finish(const std::function<Result<bool>()>& is_done) {
   if (error) {
     // A first attempt whose answer was lost may have made the object, and the next one found no upload.
     const auto done = is_done();
-    if (!done || !*done)
-      return retry_error(fmt::format("s3://{}/{}: the upload in parts was not completed: {}", bucket_, key_,
-                                     error->message));
+    if (!done || !*done) {
+      const std::string what =
+          fmt::format("s3://{}/{}: the upload in parts was not completed", bucket_, key_);
+      // An answer that nobody understands may be another one the next time.
+      if (error->kind == ErrorKind::kSkip) error->kind = ErrorKind::kRetry;
+      return annotate(*error, what);
+    }
   }
   is_complete_ = true;
   return {};

@@ -189,18 +189,22 @@ Result<TransferReply> S3Client::send(const S3Request& request) {
       asked = asked_pause(*reply);
       if (reply->status == 503 || reply->status == 429) who = RequestGate::Pause::kAllThreads;
     }
-    if (back_off.exhausted()) {
+    const bool is_last = back_off.exhausted();
+    if (!is_last) {
+      log(LogLevel::kDebug, "s3", "asking again", {{"request", what(request)}, {"reason", redact(reason)}});
+      const milliseconds pause = std::max(back_off.next_pause(), asked);
+      if (!options_.gate->pause(pause, who, is_cancelled)) return retry_error(what(request) + ": cancelled");
+    }
+    if (request.is_done) {
+      const auto done = request.is_done();
+      if (done && *done) return TransferReply{.status = 200};
+    }
+    if (is_last) {
       return retry_error(
           redact(fmt::format("{}: {} (given up after {} attempts): is the server there, and has it "
                              "room for more requests?",
                              what(request), reason, *rule.most_retries + 1)));
     }
-    log(LogLevel::kDebug, "s3", "asking again", {{"request", what(request)}, {"reason", redact(reason)}});
-    const milliseconds pause = std::max(back_off.next_pause(), asked);
-    if (!options_.gate->pause(pause, who, is_cancelled)) return retry_error(what(request) + ": cancelled");
-    if (!request.is_done) continue;
-    const auto done = request.is_done();
-    if (done && *done) return TransferReply{.status = 200};
   }
 }
 

@@ -184,6 +184,14 @@ TEST_F(S3Store, FindsAPutWhoseAnswerWasLost) {
     EXPECT_EQ(server_.writes("private", name), 1) << "it is not put twice";
     EXPECT_EQ(as_text(store().get("private", name, 100).value()), "content");
   }
+  // Also after the last attempt.
+  options_.client.retry = {.most_retries = 0};
+  server_.fail_next("PUT", S3Fault::kDoneButServerError);
+  EXPECT_TRUE(store().put("private", "last", as_bytes("content")));
+  server_.fail_next("PUT", S3Fault::kServerError);
+  EXPECT_TRUE(
+      fails(store().put("private", "none", as_bytes("content")), ErrorKind::kRetry, "given up after 1"));
+  options_.client.retry = {.most_retries = 4};
   // The same content was there before: that is not this put.
   server_.fail_next("PUT", S3Fault::kServerError);
   ASSERT_TRUE(store().put("private", "put-3", as_bytes("content")));
