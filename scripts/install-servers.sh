@@ -17,22 +17,24 @@ download() { (cd "$folder/packages" && apt-get download -qq -o APT::Sandbox::Use
 # What apt would install for the package, itself among it; nothing where it is not in the lists.
 needed_for() { LC_ALL=C apt-get install --simulate --no-install-recommends "$1" 2>"$folder/log" | awk '/^Inst / { print $2 }'; }
 
+update() { $as_root apt-get update -qq >"$folder/log" 2>&1; }
+
 # unpack PACKAGE: unless that was done before.
 unpack() {
   [ ! -e "$folder/packages/$1.unpacked" ] || return 0
-  download "$1" || unavailable "Debian's package $1 can't be fetched: $(tail -n 1 "$folder/log")"
+  # Old lists name versions that are gone.
+  download "$1" || { update && download "$1"; } ||
+    unavailable "Debian's package $1 can't be fetched: $(tail -n 1 "$folder/log")"
   dpkg -x "$folder/packages/$1"_*.deb "$folder/unpacked" || unavailable "Debian's package $1 can't be unpacked"
   touch "$folder/packages/$1.unpacked"
 }
 
 for package in "$@"; do
   [ ! -e "$folder/$package" ] || continue
-  needed=$(needed_for "$package")
   # A machine that has never asked for Debian's lists finds nothing in them.
-  [ -n "$needed" ] || { $as_root apt-get update -qq >"$folder/log" 2>&1 && needed=$(needed_for "$package"); } ||
-    unavailable "Debian's lists can't be fetched: $(tail -n 1 "$folder/log")"
+  apt-cache show "$package" >"$folder/log" 2>&1 || update || unavailable "Debian's lists can't be fetched: $(tail -n 1 "$folder/log")"
   # One that is installed is unpacked all the same: its programs are looked for here.
-  for part in $needed $package; do unpack "$part"; done
+  for part in $(needed_for "$package") $package; do unpack "$part"; done
   touch "$folder/$package"
 done
 echo "$folder/unpacked/usr/bin"
