@@ -55,6 +55,32 @@ bool is_plain_name(std::string_view name) {
   return !name.empty() && name.size() <= 128 && percent_encoded(name, EncodedPart::kQuery) == name;
 }
 
+// nullopt: there is no such profile, or no keys in the one that nobody has named.
+Result<std::optional<S3Credentials>> keys_in_profile(const ProfilePaths& paths) {
+  TRY_ASSIGN(const std::optional<ProfileSection> profile, read_profile(paths));
+  if (!profile && paths.is_named) {
+    return fatal_error(fmt::format("AWS_PROFILE names the profile '{}', which is neither in {} nor in {}",
+                                   paths.profile, paths.credentials.string(), paths.config.string()));
+  }
+  const auto text = [&](const char* name) {
+    const auto found = profile->find(name);
+    return found == profile->end() ? "" : found->second;
+  };
+  if (!profile || text("aws_access_key_id").empty()) {
+    if (!paths.is_named) return std::nullopt;
+    return fatal_error(
+        fmt::format("the profile '{}' has no aws_access_key_id; other ways to get keys (credential_process, "
+                    "sso, roles) are not known here",
+                    paths.profile));
+  }
+  S3Credentials keys{text("aws_access_key_id"), text("aws_secret_access_key"), text("aws_session_token")};
+  if (keys.secret_key.empty()) {
+    return fatal_error(
+        fmt::format("the profile '{}' has aws_access_key_id, but no aws_secret_access_key", paths.profile));
+  }
+  return registered(std::move(keys));
+}
+
 }  // namespace
 
 CredentialSource::CredentialSource(Variables variables, const Clock& clock,
@@ -94,31 +120,13 @@ Result<std::optional<S3Credentials>> CredentialSource::from_profile() {
   const ProfilePaths paths = profile_paths(variables_);
   FileStamps stamps{stamp_of(paths.credentials), stamp_of(paths.config)};
   if (stamps == stamps_ && stamps != FileStamps()) return read_;
-  TRY_ASSIGN(const std::optional<ProfileSection> profile, read_profile(paths));
-  if (!profile && paths.is_named) {
-    return fatal_error(fmt::format("AWS_PROFILE names the profile '{}', which is neither in {} nor in {}",
-                                   paths.profile, paths.credentials.string(), paths.config.string()));
-  }
-  std::optional<S3Credentials> keys;
-  if (profile && profile->contains("aws_access_key_id")) {
-    const auto text = [&](const char* name) {
-      const auto found = profile->find(name);
-      return found == profile->end() ? "" : found->second;
-    };
-    keys = registered({text("aws_access_key_id"), text("aws_secret_access_key"), text("aws_session_token")});
-    if (keys->secret_key.empty()) {
-      return fatal_error(
-          fmt::format("the profile '{}' has aws_access_key_id, but no aws_secret_access_key", paths.profile));
-    }
-  } else if (paths.is_named) {
-    return fatal_error(
-        fmt::format("the profile '{}' has no aws_access_key_id; other ways to get keys "
-                    "(credential_process, sso, roles) are not known here",
-                    paths.profile));
-  }
-  read_ = keys;
+  auto keys = keys_in_profile(paths);
+  // Somebody may be writing the file at this moment: what was there before counts until it is whole again.
+  if (read_ && (!keys || !*keys)) return read_;
+  if (!keys) return keys;
+  read_ = *keys;
   stamps_ = std::move(stamps);
-  return keys;
+  return read_;
 }
 
 Result<S3Credentials> CredentialSource::from_machine() {

@@ -114,6 +114,18 @@ TEST_F(Credentials, AreReadAgainWhenTheirFileHasChanged) {
   EXPECT_EQ(source.current().value().access_key, "the second");
 }
 
+TEST_F(Credentials, StayWhileTheirFileIsBeingWritten) {
+  write("credentials", "[default]\naws_access_key_id=first\naws_secret_access_key=a-secret\n");
+  CredentialSource source(in_folder(), clock_, nullptr);
+  ASSERT_TRUE(source.current());
+  for (const char* part : {"", "[default]\n", "[default]\naws_access_key_id=second\n"}) {
+    write("credentials", part);
+    EXPECT_EQ(source.current().value().access_key, "first") << part;
+  }
+  write("credentials", "[default]\naws_access_key_id=second\naws_secret_access_key=a-secret\n");
+  EXPECT_EQ(source.current().value().access_key, "second");
+}
+
 TEST_F(Credentials, ComeFromTheMachinesRoleAndAreRenewedBeforeTheyEnd) {
   MetadataServer server(clock_);
   const Variables variables = in_folder(
