@@ -57,8 +57,8 @@ std::string new_bucket(const std::string& policy = "") {
 }
 
 constexpr const char* kPublicReading =
-    R"({{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject"],
-         "Resource": ["arn:aws:s3:::{bucket}/*"]}}]}})";
+    R"({{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject", "s3:ListBucket"],
+         "Resource": ["arn:aws:s3:::{bucket}", "arn:aws:s3:::{bucket}/*"]}}]}})";
 constexpr const char* kReadingByKey =
     R"({{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Principal": {{"AWS": ["arn:aws:iam:::user/reader"]}},
          "Action": ["s3:GetObject", "s3:ListBucket"],
@@ -143,6 +143,7 @@ TEST(S3Server, KeepsUsersApart) {
   EXPECT_TRUE(fails(reader.get(closed, "name", 100), ErrorKind::kFatal, "AccessDenied"));
   EXPECT_TRUE(fails(anybody.get(closed, "name", 100), ErrorKind::kFatal, "it is not public"));
   EXPECT_EQ(as_text(anybody.get(open, "name", 100).value()), "content");
+  EXPECT_EQ(anybody.head(open, "missing").value(), std::nullopt);
   EXPECT_EQ(as_text(reader.get(shared, "name", 100).value()), "content");
   EXPECT_EQ(reader.list(shared, "").value().size(), 1u);
   EXPECT_TRUE(fails(anybody.get(shared, "name", 100), ErrorKind::kFatal, "it is not public"));

@@ -32,6 +32,7 @@ check "it is equal" cmp "$work/large" "$work/public"
 equal "its size in the list" 40000000 "$(store ls "$address" | awk '{ print $1 }')"
 check "the check of an open bucket" store check "$address" && cat "$work/check.out"
 grep -q "^OK    others read " "$work/check.out" || fail "an open bucket is not readable for others"
+grep -q "others miss" "$work/check.out" && fail "what is missing looks forbidden"
 check "the check of a closed bucket" store check "s3://closed-bucket?endpoint=$endpoint"
 grep -q "^WARN  others read " "$work/check.out" || fail "nothing was said of a closed bucket"
 

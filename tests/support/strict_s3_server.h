@@ -91,6 +91,12 @@ class StrictS3Server {
     const MutexLock lock(mutex_);
     buckets_[name] = {owner, is_public, {}};
   }
+  // From now on whoever is not the owner is told 403 of what is missing there, as by services that let him
+  // read but not list.
+  void hide_missing(const std::string& bucket) {
+    const MutexLock lock(mutex_);
+    buckets_[bucket].hides_missing = true;
+  }
   // The next requests of that method fail so, one after the other.
   void fail_next(const std::string& method, S3Fault fault, int times = 1) {
     const MutexLock lock(mutex_);
@@ -136,7 +142,8 @@ class StrictS3Server {
   struct Bucket {
     std::string owner;
     bool is_public = false;
-    std::map<std::string, Object> objects;
+    std::map<std::string, Object> objects{};
+    bool hides_missing = false;
   };
   struct Upload {
     std::string bucket, key;
@@ -295,6 +302,8 @@ class StrictS3Server {
     if (!may) return Refused{403, "AccessDenied"};
     if (wire.key.size() > 1024) return Refused{400, "KeyTooLongError"};
     if (wire.key.empty()) return list(wire, bucket->second, response);
+    if (reads && user.empty() && bucket->second.hides_missing && !bucket->second.objects.contains(wire.key))
+      return Refused{403, "AccessDenied"};
     if (reads) return read(wire, bucket->second, response);
     if (request.method == "DELETE") return erase(wire, bucket->second, response);
     return write(wire, request, response);

@@ -16,8 +16,9 @@ namespace templar {
 
 // Thread-safe. In this order: the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (AWS_SESSION_TOKEN);
 // the profile's aws_access_key_id and aws_secret_access_key (aws_session_token), read again whenever its
-// files have changed; the role of the machine, asked of its metadata service (version 2) and asked again five
-// minutes before its keys end. Every secret is registered (base/log/secrets.h), and stands in no message.
+// files have changed (what is half written does not count); the role of the machine, asked of its metadata
+// service (version 2) and asked again five minutes before its keys end. Every secret is registered
+// (base/log/secrets.h), and stands in no message.
 class CredentialSource {
  public:
   // The clock must outlive this. is_cancelled: see TransferOptions.

@@ -141,6 +141,13 @@ class StoreCheck {
                   : "they can't without keys: peers can't fetch what a node puts here; let everybody get "
                     "objects by the "
                     "bucket's policy");
+    const auto missing = store.head(kCheckBucket, key + "-missing");
+    if (can_read && (!missing || *missing)) {
+      note(CheckVerdict::kWarning, "others miss",
+           "what is missing looks forbidden to them: they can't tell a late contribution from a locked "
+           "bucket; let "
+           "everybody list the bucket, too (s3:ListBucket)");
+    }
     const bool can_write = store.put(kCheckBucket, key + "-stranger", as_bytes(key)).has_value();
     if (can_write) static_cast<void>(store.remove(kCheckBucket, key + "-stranger"));
     note(can_write ? CheckVerdict::kBad : CheckVerdict::kGood, "others write",

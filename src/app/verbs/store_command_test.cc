@@ -164,6 +164,13 @@ TEST_F(StoreCommand, ChecksAStore) {
   EXPECT_EQ(store({"check", "file:" + (folder_ / "store").string(), "--size", "100000"}).exit_code, 0);
 }
 
+TEST_F(StoreCommand, SaysThatWhatIsMissingLooksForbiddenToOthers) {
+  server_.hide_missing("open");
+  const VerbOutcome outcome = store({"check", address("open"), "--size", "1000"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+  EXPECT_THAT(outcome.output, HasSubstr("WARN  others miss    what is missing looks forbidden"));
+}
+
 TEST_F(StoreCommand, SaysWhatIsBadOfAStore) {
   VerbOutcome outcome = store({"check", address("none")});
   EXPECT_EQ(outcome.exit_code, 1);
