@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 
+#include <array>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "app/run/run_files.h"
 #include "app/terminal/progress_line.h"
@@ -14,6 +17,7 @@
 #include "base/files/file.h"
 #include "formats/gguf/gguf_export.h"
 #include "formats/hugging_face/hugging_face_export.h"
+#include "formats/safetensors/safetensors.h"
 #include "formats/safetensors/safetensors_export.h"
 
 namespace templar {
@@ -44,6 +48,17 @@ Status check_folder(const fs::path& out, bool force) {
   return {};
 }
 
+// Whether that file may be one that was exported: GGUF, safetensors, or nothing yet.
+bool may_be_exported(const fs::path& file) {
+  constexpr std::string_view kGguf = "GGUF";
+  std::array<char, kGguf.size()> beginning{};
+  std::ifstream stream(file, std::ios::binary);
+  stream.read(beginning.data(), std::ssize(beginning));
+  if (stream.gcount() == 0) return true;
+  return std::string_view(beginning.data(), static_cast<size_t>(stream.gcount())) == kGguf ||
+         MappedSafetensors::open(file).has_value();
+}
+
 Status check_target(const ExportOptions& options) {
   const fs::path out = options.out;
   TRY(refuse_own_file(out));
@@ -53,7 +68,11 @@ Status check_target(const ExportOptions& options) {
   if (fs::is_directory(out, error)) return fatal_error(out.string() + ": is a folder; a file is to go there");
   if (!fs::is_regular_file(out, error))
     return fatal_error(out.string() + ": is a device, a pipe or a socket; a file is to go there");
-  if (!options.force) return fatal_error(out.string() + ": exists; --force replaces it");
+  if (!options.force)
+    return fatal_error(out.string() + ": exists; --force replaces a model that was exported there");
+  if (!may_be_exported(out))
+    return fatal_error(out.string() +
+                       ": is no exported model (neither GGUF nor safetensors); it is not replaced");
   return {};
 }
 

@@ -140,6 +140,21 @@ TEST_F(ExportCommand, CutsTheModelIntoFilesOfTheWantedSize) {
   EXPECT_GT(files_in(out_), 5);
 }
 
+TEST_F(ExportCommand, ForcesItsWayOverNoFileThatIsNoModel) {
+  ASSERT_TRUE(make_folder(out_.parent_path()));
+  for (const std::string kept : {"{\"mine\": 1}", "GG"}) {
+    ASSERT_TRUE(write_file_atomically(out_, kept));
+    const VerbOutcome outcome = run({"--format", "safetensors", "--force"});
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_THAT(outcome.errors, HasSubstr("is no exported model (neither GGUF nor safetensors)"));
+    EXPECT_TRUE(text_of(out_) == kept);
+  }
+  ASSERT_TRUE(write_file_atomically(out_, ""));
+  EXPECT_EQ(run({"--format", "safetensors", "--force"}).exit_code, 0);
+  EXPECT_EQ(run({"--format", "gguf", "--force"}).exit_code, 0) << "one kind of model over another";
+  EXPECT_EQ(run({"--format", "safetensors", "--force"}).exit_code, 0);
+}
+
 TEST_F(ExportCommand, OverwritesNothingWithoutForce) {
   for (const char* format : {"hf", "gguf"}) {
     fs::remove_all(out_);
