@@ -413,6 +413,8 @@ class Worker:
         stdin = subprocess.DEVNULL if inp in ("/dev/null", "closed") else subprocess.PIPE
 
         def enter():
+            # A shell without job control has what it starts with & ignore Ctrl-C, and those who start with it.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
             if ordinary:
@@ -512,7 +514,8 @@ class Worker:
     # ---- the judgement --------------------------------------------------------------------------------------------------------------
     def judge(self, verb, words, out, err, inp, limit, runs_on, outcome):
         wrong, code, said = [], outcome["code"], outcome["err"]
-        prints_nothing = verb == "tokenize" and ("../empty-file" in words or "/dev/null" in words or inp in ("/dev/null", "closed"))
+        # store ls: where no name begins so.
+        prints_nothing = verb == "store ls" or verb == "tokenize" and ("../empty-file" in words or "/dev/null" in words or inp in ("/dev/null", "closed"))
         if outcome["hung"]:
             return [f"did not end {DEADLINE_S} s after {outcome['end'].name}"]
         waits = inp == "waiting" or any(word in ("/", "/dev/zero") or "fifo" in word for word in words)

@@ -163,7 +163,7 @@ for case in 'spec["inner"]["stepz"] = 3|inner.stepz: unknown field' 'del spec["c
 done
 echo '{"name": ' >"$work/spec.json"
 refused 1 'spec.json.*JSON' "$templar" run check "$work/spec.json"
-refused_localnet 1 'no-such-preset.*(tiny, 150M, 1B, 70B)' --data "$work/data" --spec no-such-preset
+refused_localnet 1 'no-such-preset.*(tiny, 30M, 150M, 1B, 70B)' --data "$work/data" --spec no-such-preset
 refused_localnet 1 'inner.stepz: unknown field' --data "$work/data" --set inner.stepz=1
 refused_localnet 1 'FIELD=VALUE' --data "$work/data" --set inner.steps
 

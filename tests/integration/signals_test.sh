@@ -48,8 +48,9 @@ for mode in "" --processes; do
   out=$work/stopped$mode
   begin "$out" "$mode"
   others=$(pgrep -P $pid | tr '\n' ' ')
+  # As Ctrl-Z does; SIGTSTP itself does nothing to groups of processes without a shell above them.
   # shellcheck disable=SC2086
-  kill -s TSTP $pid $others
+  kill -s STOP $pid $others
   sleep 11  # longer than any node is waited for
   # shellcheck disable=SC2086
   kill -s CONT $pid $others

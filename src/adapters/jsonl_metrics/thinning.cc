@@ -1,5 +1,7 @@
 #include "adapters/jsonl_metrics/thinning.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -178,7 +180,11 @@ std::filesystem::path thinned_metrics_file(const std::filesystem::path& file) {
 
 Status rotate_metrics(const std::filesystem::path& file, uint64_t max_bytes) {
   const std::filesystem::path moved = moved_metrics_file(file);
-  if (is_there(moved)) TRY(add_to_thinned(thinned_metrics_file(file), moved, max_bytes));
+  if (is_there(moved)) {
+    TRY(add_to_thinned(thinned_metrics_file(file), moved, max_bytes));
+    // Once in thousands of windows: what it has used would lie about until then.
+    ::malloc_trim(0);
+  }
   std::error_code error;
   std::filesystem::rename(file, moved, error);
   if (error) return file_error(file, error.value());
