@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <ctime>
 
 namespace templar {
@@ -9,9 +10,12 @@ namespace {
 
 constexpr int64_t kSameRequestMs = 500;
 
-volatile std::sig_atomic_t stop_flag = 0;  // the first signal's number
-volatile std::sig_atomic_t was_asked = 0;  // by Ctrl-C or SIGTERM
-int64_t asked_ms = 0;
+// Without locks, so that a handler may write what any thread reads.
+std::atomic<int> stop_flag = 0;       // the first signal's number
+std::atomic<bool> was_asked = false;  // by Ctrl-C or SIGTERM
+std::atomic<int64_t> asked_ms = 0;
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free &&
+              std::atomic<int64_t>::is_always_lock_free);
 
 // May be called in a signal handler.
 int64_t monotonic_ms() {
@@ -23,9 +27,9 @@ int64_t monotonic_ms() {
 void on_signal(int signal) {
   if (stop_flag == 0) stop_flag = signal;
   if (signal != SIGINT && signal != SIGTERM) return;  // limits and hang-ups come again by themselves
-  if (was_asked == 0) {
+  if (!was_asked) {
     asked_ms = monotonic_ms();
-    was_asked = 1;
+    was_asked = true;
   } else if (monotonic_ms() - asked_ms > kSameRequestMs) {
     ::_exit(kInterruptedExitCode);
   }
