@@ -62,6 +62,14 @@ std::optional<TimestampMs> milliseconds_of(const CivilTime& time) {
          ((time.hour * 60 + time.minute) * 60 + time.second) * int64_t{1000};
 }
 
+void read_time_of_day(TimeReader& reader, CivilTime& time) {
+  time.hour = reader.number(2);
+  reader.expect(":");
+  time.minute = reader.number(2);
+  reader.expect(":");
+  time.second = reader.number(2);
+}
+
 }  // namespace
 
 std::optional<TimestampMs> parse_utc_time(std::string_view text) {
@@ -73,11 +81,7 @@ std::optional<TimestampMs> parse_utc_time(std::string_view text) {
   reader.expect("-");
   time.day = reader.number(2);
   reader.expect("T");
-  time.hour = reader.number(2);
-  reader.expect(":");
-  time.minute = reader.number(2);
-  reader.expect(":");
-  time.second = reader.number(2);
+  read_time_of_day(reader, time);
   int milliseconds = 0;
   if (reader.rest().starts_with('.')) {
     reader.skip(1);
@@ -103,11 +107,7 @@ std::optional<TimestampMs> parse_http_date(std::string_view text) {
   reader.expect(" ");
   time.year = reader.number(4);
   reader.expect(" ");
-  time.hour = reader.number(2);
-  reader.expect(":");
-  time.minute = reader.number(2);
-  reader.expect(":");
-  time.second = reader.number(2);
+  read_time_of_day(reader, time);
   reader.expect(" GMT");
   if (!reader.is_good() || !reader.rest().empty()) return std::nullopt;
   return milliseconds_of(time);
