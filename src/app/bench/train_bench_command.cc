@@ -14,6 +14,9 @@
 namespace templar {
 namespace {
 
+// More than anybody waits for; their sum is a number, too.
+constexpr int64_t kMostSteps = 1'000'000'000;
+
 struct TrainArguments {
   TrainBenchOptions options;
   std::string beside;
@@ -97,7 +100,8 @@ void add_train_bench_command(Verb bench) {
        {"--recompute", &options.recompute_layers,
         "Keep of each layer only what enters it, compute the rest twice"},
        number("--micro-batch", options.micro_batch, "Sequences of a pass", AboveZero{}),
-       number("--warmup", options.warmup_steps, "Steps before the measured ones", ZeroOrMore{}),
+       number("--warmup", options.warmup_steps, "Steps before the measured ones",
+              IntegerRange{0, kMostSteps}),
        number("--vocab", model.vocab_size, "Vocabulary", IntegerRange{2, 1 << 22}),
        number("--hidden", model.hidden_size, "Hidden size", IntegerRange{2, 1 << 17}),
        number("--layers", model.num_hidden_layers, "Layers", IntegerRange{1, 1024}),
@@ -106,7 +110,7 @@ void add_train_bench_command(Verb bench) {
        number("--intermediate", model.intermediate_size, "Intermediate size", IntegerRange{1, 1 << 19}),
        number("--batch", options.batch, "Sequences of a step", AboveZero{}),
        number("--sequence", options.sequence, "Tokens of a sequence", IntegerRange{2, 1 << 20}),
-       number("--steps", options.steps, "Measured steps", AboveZero{}),
+       number("--steps", options.steps, "Measured steps", IntegerRange{1, kMostSteps}),
        {"--json", &arguments->json, "Print the report as JSON"}});
   verb.runs([arguments] { return bench_train(*arguments); });
 }
