@@ -413,8 +413,9 @@ class Worker:
         stdin = subprocess.DEVNULL if inp in ("/dev/null", "closed") else subprocess.PIPE
 
         def enter():
-            # A shell without job control has what it starts with & ignore Ctrl-C, and those who start with it.
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            # A shell without job control has what it starts with & ignore Ctrl-C, nohup has it ignore SIGHUP, and those who start with it.
+            for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU):
+                signal.signal(number, signal.SIG_DFL)
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
             if ordinary:

@@ -226,6 +226,8 @@ before=$(contents "$out")
   refused 1 'validator-0.key.*another role' $(node miner "$out/keys/validator-0.key")
   refused 1 'miner-1.key.*another role' $(node validator "$out/keys/miner-1.key")
   refused 1 'no-such.db' $(node miner "$out/keys/miner-1.key" | sed "s#$out/ledger.db#$work/no-such.db#")
+  refused 1 'nonsense.key.*holds something else' $(node miner "$out/keys/miner-1.key" | sed "s#$work/metrics.jsonl#$work/nonsense.key#")
+  refused 1 'nonsense.key/dump.*Not a directory' $(node miner "$out/keys/miner-1.key" --dump-pseudo-gradients "$work/nonsense.key/dump")
   mkdir -p "$work/state"
   flock "$work/state/lock" $(node miner "$out/keys/miner-1.key") >"$work/said" 2>&1 && fail "two processes work in one state folder"
   grep -q "$work/state: another process works in this folder" "$work/said" || fail "a state folder in use: says $(cat "$work/said")"

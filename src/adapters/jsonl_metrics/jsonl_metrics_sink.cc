@@ -25,6 +25,7 @@ namespace templar {
 namespace {
 
 constexpr size_t kWriteBytes = size_t{256} << 10;
+constexpr std::string_view kLineBegin = "{\"fields\":{";
 
 void append_json_value(std::string& out, const MetricValue& value) {
   std::array<char, 32> digits;
@@ -76,6 +77,7 @@ Result<Measurement> from_line(std::string_view line) {
 
 struct AppendedFile {
   Descriptor file;
+  bool is_regular = false;
   uint64_t size_bytes = 0;
   bool is_torn = false;  // its last line has no end
 };
@@ -90,11 +92,23 @@ std::expected<AppendedFile, int> open_appended(const std::filesystem::path& path
     const ReadOutcome outcome = read_at(file.get(), static_cast<uint64_t>(status.st_size) - 1, {&last, 1});
     if (outcome.error != 0) return std::unexpected(outcome.error);
   }
-  return AppendedFile{std::move(file), static_cast<uint64_t>(status.st_size), last != '\n'};
+  return AppendedFile{.file = std::move(file),
+                      .is_regular = S_ISREG(status.st_mode),
+                      .size_bytes = static_cast<uint64_t>(status.st_size),
+                      .is_torn = last != '\n'};
 }
 
 std::unexpected<Error> measurements_error(const std::filesystem::path& path, int error) {
   return system_error("measurements " + path.string(), error);
+}
+
+// Whether it begins as append_measurement_line lets a file begin, perhaps with a torn line.
+Result<bool> holds_measurements(const std::filesystem::path& path, const AppendedFile& appended) {
+  if (!appended.is_regular || appended.size_bytes == 0) return true;
+  std::array<uint8_t, kLineBegin.size()> begin{};
+  const ReadOutcome outcome = read_at(appended.file.get(), 0, begin);
+  if (outcome.error != 0) return measurements_error(path, outcome.error);
+  return kLineBegin.starts_with(as_text({begin.data(), outcome.size}));
 }
 
 }  // namespace
@@ -102,7 +116,7 @@ std::unexpected<Error> measurements_error(const std::filesystem::path& path, int
 // As to_text() writes it but for numbers, at a fraction of the cost: the measurements of a whole node pass
 // here.
 void append_measurement_line(std::string& out, const Measurement& measurement) {
-  out += "{\"fields\":{";
+  out += kLineBegin;
   const char* separator = "";
   for (const auto& [name, value] : measurement.fields) {
     out += std::exchange(separator, ",");
@@ -125,7 +139,13 @@ void append_measurement_line(std::string& out, const Measurement& measurement) {
 
 Result<std::unique_ptr<JsonlMetricsSink>> JsonlMetricsSink::open(const std::filesystem::path& path,
                                                                  uint64_t max_bytes) {
-  if (const auto file = open_appended(path); !file) return measurements_error(path, file.error());
+  const auto file = open_appended(path);
+  if (!file) return measurements_error(path, file.error());
+  TRY_ASSIGN(const bool is_ours, holds_measurements(path, *file));
+  if (!is_ours) {
+    return fatal_error(fmt::format(
+        "measurements {}: the file holds something else: name another one, or move it away", path.string()));
+  }
   return std::unique_ptr<JsonlMetricsSink>(new JsonlMetricsSink(path, max_bytes));
 }
 

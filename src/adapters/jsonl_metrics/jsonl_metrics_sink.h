@@ -29,7 +29,7 @@ class JsonlMetricsSink final : public MetricsSink, public MetricsOutput {
 
   // The folder must exist. max_bytes: the size that the file may come to before it is moved aside and what
   // lay there is thinned (thinning.h); 0: it grows for ever. Fails (fatal) if the file can't be opened for
-  // appending.
+  // appending, or holds something that no sink has begun: a key, a text.
   [[nodiscard]] static Result<std::unique_ptr<JsonlMetricsSink>> open(const std::filesystem::path& path,
                                                                       uint64_t max_bytes = 0);
 

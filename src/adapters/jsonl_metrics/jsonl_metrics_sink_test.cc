@@ -198,6 +198,19 @@ TEST(JsonlMetricsSink, SaysThatItCannotOpenItsFile) {
   EXPECT_TRUE(fails(JsonlMetricsSink::open(folder / "no/m.jsonl"), ErrorKind::kFatal, "No such file"));
 }
 
+TEST(JsonlMetricsSink, WritesIntoNothingThatNoSinkHasBegun) {
+  const TemporaryFolder folder;
+  for (const std::string_view content : {"mine\n", "{\"version\":1}\n", "{", "\n"}) {
+    const fs::path path = folder / "f";
+    ASSERT_TRUE(write_file_atomically(path, as_bytes(content)));
+    const bool may_be_torn = content == "{";
+    EXPECT_EQ(JsonlMetricsSink::open(path).has_value(), may_be_torn) << content;
+    EXPECT_EQ(as_text(read_file(path, 100).value()), content);
+  }
+  append_text(folder / "key", "0123456789");
+  EXPECT_TRUE(fails(JsonlMetricsSink::open(folder / "key"), ErrorKind::kFatal, "holds something else"));
+}
+
 TEST(ReadJsonlMeasurements, LeavesATornLastLineForTheNextCall) {
   const TemporaryFolder folder;
   const fs::path path = folder / "m.jsonl";

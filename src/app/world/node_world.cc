@@ -171,6 +171,8 @@ Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config, con
 
 Result<std::unique_ptr<RunningNode>> open_miner(const NodeConfig& config) {
   TRY_ASSIGN(const KeyPair key, KeyPair::load(config.key_file));
+  // Now, and not with a warning in every window.
+  if (!config.dump_folder.empty()) TRY(make_folder(config.dump_folder));
   TRY_ASSIGN(auto owned, open_registered<Miner>(config, NodeRole::kMiner, key, 0));
   NodeWorld& world = *owned->world;
   owned->node = std::make_unique<Miner>(world.environment, *world.store, *owned->engine, key,
