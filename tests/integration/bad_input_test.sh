@@ -226,7 +226,8 @@ before=$(contents "$out")
   refused 1 'validator-0.key.*another role' $(node miner "$out/keys/validator-0.key")
   refused 1 'miner-1.key.*another role' $(node validator "$out/keys/miner-1.key")
   refused 1 'no-such.db' $(node miner "$out/keys/miner-1.key" | sed "s#$out/ledger.db#$work/no-such.db#")
-  refused 1 'nonsense.key.*holds something else' $(node miner "$out/keys/miner-1.key" | sed "s#$work/metrics.jsonl#$work/nonsense.key#")
+  echo mine >"$work/notes"
+  refused 1 'notes.*holds something else' $(node miner "$out/keys/miner-1.key" | sed "s#$work/metrics.jsonl#$work/notes#")
   refused 1 'nonsense.key/dump.*Not a directory' $(node miner "$out/keys/miner-1.key" --dump-pseudo-gradients "$work/nonsense.key/dump")
   mkdir -p "$work/state"
   flock "$work/state/lock" $(node miner "$out/keys/miner-1.key") >"$work/said" 2>&1 && fail "two processes work in one state folder"
