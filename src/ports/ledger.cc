@@ -7,6 +7,7 @@
 #include <set>
 
 #include "ports/object_store.h"
+#include "ports/store_address.h"
 
 namespace templar {
 
@@ -32,6 +33,12 @@ Status check_weights(const std::vector<WeightEntry>& weights) {
 
 Result<uint32_t> assign_uid(const std::vector<Registration>& registered, const Registration& wanted) {
   TRY(check_bucket_name(wanted.bucket));
+  if (!wanted.store.empty()) {
+    TRY_ASSIGN(const StoreAddress store, parse_store_address(wanted.store));
+    if (!std::holds_alternative<S3Address>(store))
+      return fatal_error(
+          fmt::format("store of {}: a folder is no place that others can read", wanted.bucket));
+  }
   if (!std::isfinite(wanted.stake) || wanted.stake < 0) {
     return fatal_error(fmt::format("stake {} of {}: not a finite number >= 0", wanted.stake, wanted.bucket));
   }

@@ -39,7 +39,10 @@ struct Registration {
   NodeRole role = NodeRole::kMiner;
   PublicKey key;
   std::string bucket;  // where the node's objects are
-  double stake = 0;    // of validators; the leader is the one with the most, of equals the lowest uid
+  // Of the store that the bucket lies in, an S3 address (store_address.h) that says all that its readers
+  // need; empty: the one that all nodes share.
+  std::string store;
+  double stake = 0;  // of validators; the leader is the one with the most, of equals the lowest uid
   bool operator==(const Registration&) const = default;
 };
 
@@ -68,9 +71,9 @@ class LedgerWriter {
  public:
   virtual ~LedgerWriter() = default;
 
-  // Registers a node; the same key again updates its role, bucket and stake and keeps its uid. Returns the
-  // uid, the lowest that is free. Fails (fatal) on a bucket that another key has, a name that no bucket can
-  // have, or a stake that is negative or not finite.
+  // Registers a node; the same key again updates its role, bucket, store and stake and keeps its uid. Returns
+  // the uid, the lowest that is free. Fails (fatal) on a bucket that another key has, a name that no bucket
+  // can have, a store that is no S3 address, or a stake that is negative or not finite.
   [[nodiscard]] virtual Result<uint32_t> register_node(const Registration& wanted) = 0;
   // Replaces all weights of that validator. Fails (fatal) if no validator has that uid, or if a weight is
   // negative, not finite or for one uid twice.

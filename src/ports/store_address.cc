@@ -15,6 +15,7 @@ namespace {
 constexpr size_t kMaxAddressBytes = 1024;
 constexpr size_t kMaxHostBytes = 253;
 constexpr size_t kMaxRegionBytes = 64;
+constexpr size_t kMaxKeyBytes = 128;  // of each half of a read key
 constexpr const char* kForms =
     "; an address is file:FOLDER or s3://BUCKET/PREFIX?endpoint=https://HOST:PORT&region=REGION";
 
@@ -55,6 +56,20 @@ Result<std::string> checked_region(std::string_view text) {
   return std::string(text);
 }
 
+Result<ReadKey> checked_read_key(std::string_view text) {
+  const size_t colon = std::min(text.find(':'), text.size());
+  const std::string_view id = text.substr(0, colon);
+  const std::string_view secret = text.substr(std::min(colon + 1, text.size()));
+  const auto is_half = [](std::string_view half) {
+    return !half.empty() && half.size() <= kMaxKeyBytes && std::ranges::all_of(half, [](char c) {
+      return is_alphanumeric(c) || std::string_view("/+=._~-").find(c) != std::string_view::npos;
+    });
+  };
+  if (!is_half(id) || !is_half(secret))
+    return bad_address("a read key is ID:SECRET, each of letters, digits and / + = . _ ~ -, at most 128");
+  return ReadKey{.id = std::string(id), .secret = std::string(secret)};
+}
+
 Status take_setting(S3Address& address, std::string_view name, std::string_view value) {
   if (name == "endpoint") {
     TRY_ASSIGN(address.endpoint, parse_endpoint(value));
@@ -66,9 +81,13 @@ Status take_setting(S3Address& address, std::string_view name, std::string_view 
   } else if (name == "access") {
     if (value != "key" && value != "public") return bad_address("access is key or public");
     address.is_public = value == "public";
+  } else if (name == "read-key") {
+    TRY_ASSIGN(address.read_key, checked_read_key(value));
   } else {
     // What was given is not repeated: somebody may have put a secret there.
-    return bad_address("a setting other than endpoint, region, style, access (keys are never part of it)");
+    return bad_address(
+        "a setting other than endpoint, region, style, access, read-key (keys that may write are never part "
+        "of it)");
   }
   return {};
 }
@@ -97,6 +116,8 @@ Result<S3Address> parse_s3_address(std::string_view text) {
     if (!seen.insert(name).second) return bad_address("a setting stands there twice");
     TRY(take_setting(address, name, setting.substr(std::min(equals + 1, setting.size()))));
   }
+  if (address.is_public && !address.read_key.id.empty())
+    return bad_address("access=public and a read key: what is public needs no key");
   return address;
 }
 
@@ -109,6 +130,7 @@ std::string s3_text(const S3Address& address) {
   if (!address.region.empty()) add("region", address.region);
   if (address.style == BucketStyle::kVirtualHost) add("style", "virtual");
   if (address.is_public) add("access", "public");
+  if (!address.read_key.id.empty()) add("read-key", address.read_key.id + ":" + address.read_key.secret);
   return address.place() + settings;
 }
 

@@ -32,6 +32,13 @@ struct S3Endpoint {
   [[nodiscard]] std::string text() const;
 };
 
+// A key that may read and nothing else. What a node registers with its address is no secret.
+struct ReadKey {
+  std::string id;
+  std::string secret;
+  bool operator==(const ReadKey&) const = default;
+};
+
 struct S3Address {
   // What lies in the store has keys that begin so: the bucket, then perhaps a prefix, joined by '/'.
   std::string bucket;
@@ -40,6 +47,8 @@ struct S3Address {
   std::string region;   // empty: likewise
   BucketStyle style = BucketStyle::kPath;
   bool is_public = false;  // asked without a signature
+  // That everybody may know and read with; empty: none.
+  ReadKey read_key;
   bool operator==(const S3Address&) const = default;
 
   // "s3://bucket/prefix", as messages name it.
@@ -49,9 +58,10 @@ struct S3Address {
 using StoreAddress = std::variant<FileAddress, S3Address>;
 
 // file:PATH, or s3://BUCKET[/PREFIX][?SETTING=VALUE&...] with the settings endpoint (http[s]://HOST[:PORT]),
-// region, style (path, virtual; path unless it is said) and access (key, public; key unless it is said), each
-// at most once. The bucket's name and the parts of the prefix are those that ports/object_store.h allows;
-// 1,024 bytes at most. Fails (fatal) and says what is wrong and what an address looks like.
+// region, style (path, virtual; path unless it is said), access (key, public; key unless it is said) and
+// read-key (ID:SECRET of A-Z a-z 0-9 / + = . _ ~ -, as they are; not with access=public), each at most once.
+// The bucket's name and the parts of the prefix are those that ports/object_store.h allows; 1,024 bytes at
+// most. Fails (fatal) and says what is wrong and what an address looks like.
 [[nodiscard]] Result<StoreAddress> parse_store_address(std::string_view text);
 
 // The text that parses to the same address; settings that have their default are left out.

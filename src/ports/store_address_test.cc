@@ -39,6 +39,22 @@ TEST(StoreAddress, NamesABucketAndHowToReachIt) {
   EXPECT_EQ(s3("s3://bucket?endpoint=http://127.0.0.1").endpoint.text(), "http://127.0.0.1");
 }
 
+TEST(StoreAddress, CarriesAKeyThatMayRead) {
+  const std::string text = "s3://bucket?endpoint=https://h.x&read-key=AKIA1:se/cr+et==";
+  const S3Address address = s3(text);
+  EXPECT_EQ(address.read_key, (ReadKey{"AKIA1", "se/cr+et=="}));
+  EXPECT_EQ(to_text(address), text);
+  EXPECT_EQ(address.place(), "s3://bucket");
+  for (const std::string bad : {"AKIA", "AKIA:", ":secret", "AK IA:secret", "AKIA:se:cret", "AKIA:se%20"}) {
+    EXPECT_TRUE(fails(parse_store_address("s3://bucket?read-key=" + bad), ErrorKind::kFatal, "ID:SECRET"))
+        << bad;
+  }
+  EXPECT_TRUE(fails(parse_store_address("s3://bucket?read-key=" + std::string(129, 'a') + ":b"),
+                    ErrorKind::kFatal, "at most 128"));
+  EXPECT_TRUE(fails(parse_store_address("s3://bucket?access=public&read-key=a:b"), ErrorKind::kFatal,
+                    "what is public needs no key"));
+}
+
 TEST(StoreAddress, KeepsTheFuzzersSeeds) {
   const auto seed = [](std::string_view text) { return Bytes(text.begin(), text.end()); };
   expect_fuzz_corpus(
@@ -72,7 +88,7 @@ TEST(StoreAddress, SaysWhatIsWrongWithAText) {
            {"s3://bucket?region=a%20b", "region"},
            {"s3://bucket?style=other", "style"},
            {"s3://bucket?access=secret", "access"},
-           {"s3://bucket?secret_key=abcdef", "keys are never part of it"},
+           {"s3://bucket?secret_key=abcdef", "keys that may write are never part of it"},
            {"s3://bucket?region=a&region=b", "twice"},
            {"s3://bucket/" + std::string(1100, 'a'), "1024"}}) {
     const auto address = parse_store_address(text);

@@ -1,13 +1,13 @@
-// The store contract and more against a real S3 server: s3_store ENDPOINT [GoogleTest's options]. Also makes
-// a bucket of the miner's there: s3_store ENDPOINT make-bucket NAME [public]; and counts the uploads in parts
-// that are neither complete nor aborted: s3_store ENDPOINT count-uploads BUCKET. tests/integration/s3_test.sh
-// builds and drives it; the server has the users miner and reader, whose keys are NAME-access and
-// NAME-secret-key.
+// The store contract and more against a real S3 server: s3_store ENDPOINT [GoogleTest's options]. Also counts
+// the uploads in parts that are neither complete nor aborted: s3_store ENDPOINT count-uploads BUCKET.
+// tests/integration/s3_test.sh builds and drives it; the server has the users miner and reader, whose keys
+// are NAME-access and NAME-secret-key.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 
+#include "adapters/s3/s3_bucket.h"
 #include "adapters/s3/s3_object_store.h"
 #include "base/random.h"
 #include "base/uuid.h"
@@ -38,10 +38,10 @@ S3ObjectStore store_of(const std::string& user, const std::string& root) {
       kClock};
 }
 
-// A bucket of the miner's, with that policy.
-Status make_bucket(const std::string& name, const std::string& policy) {
+// A bucket of the miner's, which all may read, or those whom a policy names.
+Status make_bucket_for(const std::string& name, bool is_public, const std::string& policy) {
   S3Client client(client_of("miner"), kClock);
-  TRY(client.send({.method = "PUT", .bucket = name, .key = ""}));
+  for (int times = 0; times < 2; ++times) TRY(make_bucket(client, "us-east-1", name, is_public));
   if (policy.empty()) return {};
   const std::string text = fmt::format(fmt::runtime(policy), fmt::arg("bucket", name));
   TRY(client.send(
@@ -49,16 +49,13 @@ Status make_bucket(const std::string& name, const std::string& policy) {
   return {};
 }
 
-std::string new_bucket(const std::string& policy = "") {
+std::string new_bucket(bool is_public = false, const std::string& policy = "") {
   const std::string name = "b-" + random_uuid();
-  const Status made = make_bucket(name, policy);
+  const Status made = make_bucket_for(name, is_public, policy);
   EXPECT_TRUE(made) << made.error().message;
   return name;
 }
 
-constexpr const char* kPublicReading =
-    R"({{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject", "s3:ListBucket"],
-         "Resource": ["arn:aws:s3:::{bucket}", "arn:aws:s3:::{bucket}/*"]}}]}})";
 constexpr const char* kReadingByKey =
     R"({{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Principal": {{"AWS": ["arn:aws:iam:::user/reader"]}},
          "Action": ["s3:GetObject", "s3:ListBucket"],
@@ -133,8 +130,8 @@ TEST(S3Server, ListsMoreThanOnePage) {
 
 TEST(S3Server, KeepsUsersApart) {
   const std::string closed = new_bucket();
-  const std::string open = new_bucket(kPublicReading);
-  const std::string shared = new_bucket(kReadingByKey);
+  const std::string open = new_bucket(true);
+  const std::string shared = new_bucket(false, kReadingByKey);
   S3ObjectStore miner = store_of("miner", "");
   for (const std::string& bucket : {closed, open, shared})
     ASSERT_TRUE(miner.put(bucket, "name", as_bytes("content")));
@@ -192,12 +189,7 @@ int main(int argc, char** argv) {
   }
   endpoint = *named;
   const std::string_view command = argc > 3 ? argv[2] : "";
-  if (command == "count-uploads") {
-    fmt::print("{}\n", open_uploads(argv[3]));
-    return 0;
-  }
-  if (command != "make-bucket") return RUN_ALL_TESTS();
-  const templar::Status made = make_bucket(argv[3], argc > 4 ? kPublicReading : "");
-  if (!made) fmt::print(stderr, "{}\n", made.error().message);
-  return made ? 0 : 1;
+  if (command != "count-uploads") return RUN_ALL_TESTS();
+  fmt::print("{}\n", open_uploads(argv[3]));
+  return 0;
 }

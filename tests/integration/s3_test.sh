@@ -11,19 +11,21 @@ unset "${!AWS_@}" http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY no_prox
 export AWS_CONFIG_FILE=$work/config AWS_SHARED_CREDENTIALS_FILE=$work/credentials
 
 open_radosgw
+s3_user miner; s3_user reader
 
 say "the contract"
 check "the store contract at a real server" timeout -k 5 120 "$folder/s3_store" "$endpoint"
 grep "^\[  PASSED" "$work/check.out"
 
 say "templar store"
-"$folder/s3_store" "$endpoint" make-bucket open-bucket public || give_up "no bucket"
-"$folder/s3_store" "$endpoint" make-bucket closed-bucket || give_up "no bucket"
 printf '[default]\naws_access_key_id = miner-access\naws_secret_access_key = miner-secret-key\n[profile reader]\n' >"$work/credentials"
 printf '[reader]\naws_access_key_id = reader-access\naws_secret_access_key = reader-secret-key\n' >>"$work/credentials"
 head -c 40000000 /dev/urandom >"$work/large"
 address="s3://open-bucket/a/prefix?endpoint=$endpoint"
 store() { timeout -k 5 60 "$templar" store "$@"; }
+check "make a bucket that all may read" store make "$address" --public
+check "make it again" store make "$address" --public
+check "make one for oneself" store make "s3://closed-bucket?endpoint=$endpoint"
 check "put a file of 40 MB" store put "$address" dir/large "$work/large"
 check "get it" store get "$address" dir/large "$work/back"
 check "it is equal" cmp "$work/large" "$work/back"
@@ -46,6 +48,7 @@ complains() {
 say "what is wrong is said"
 complains "the keys are not allowed to do this" env AWS_PROFILE=reader "$templar" store put "$address" name "$work/large"
 complains "the secret is not theirs" env AWS_ACCESS_KEY_ID=miner-access AWS_SECRET_ACCESS_KEY=other-secret-key "$templar" store put "$address" name "$work/large"
+complains "BucketAlreadyExists" env AWS_PROFILE=reader "$templar" store make "$address"
 complains "no such bucket: make it" store put "s3://no-bucket?endpoint=$endpoint" name "$work/large"
 complains "exists; --force replaces it" store get "$address" dir/large "$work/back"
 complains "http is not allowed" store ls "$address" --as-peer

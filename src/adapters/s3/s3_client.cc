@@ -182,6 +182,7 @@ Result<TransferReply> S3Client::send(const S3Request& request) {
       if (reply->is_good() || reply->status == 416 || (reply->status == 404 && !writes)) return reply;
       if (has_mended(*reply, keys, chances)) continue;
       const S3Refusal refusal = parse_refusal(as_text(reply->body));
+      if (!request.welcome_refusal.empty() && refusal.code == request.welcome_refusal) return reply;
       const bool first_501 = reply->status == 501 && !chances.has_met_501;
       if (!may_pass(*reply, refusal.code) && !first_501) return refused(request, *reply);
       chances.has_met_501 = chances.has_met_501 || first_501;

@@ -43,6 +43,7 @@ struct S3Request {
   uint64_t max_body_bytes = 1 << 20;  // of the answer
   bool even_if_cancelled = false;     // see Transfer
   std::optional<int> most_retries{};  // nullopt: as the options say
+  std::string welcome_refusal{};      // a no with this code is as good as a yes; empty: none is
   // Asked after an attempt whose outcome nobody knows: whether the server did what was asked. Empty: asking
   // again does no harm.
   std::function<Result<bool>()> is_done{};
@@ -55,11 +56,11 @@ class S3Client {
   S3Client(S3ClientOptions options, const Clock& clock);
 
   // The server's answer if it is good, or says that a thing is missing (404, but for PUT and POST) or that an
-  // object has no such range (416), or one without content where is_done says so. What may pass is tried
-  // again: no connection or one that broke off, 408, 429, 500, 502, 503, 504 (with the delay that the server
-  // asks for), 501 once; a wrong clock is corrected once by the server's, refused keys are read anew once.
-  // Fails (retry) where it did not pass or was cancelled, with the options' refusal on a no (other 4xx,
-  // redirections), else as HttpTransfers and CredentialSource.
+  // object has no such range (416), or is a welcome refusal; or one without content where is_done says so.
+  // What may pass is tried again: no connection or one that broke off, 408, 429, 500, 502, 503, 504 (with the
+  // delay that the server asks for), 501 once; a wrong clock is corrected once by the server's, refused keys
+  // are read anew once. Fails (retry) where it did not pass or was cancelled, with the options' refusal on a
+  // no (other 4xx, redirections), else as HttpTransfers and CredentialSource.
   [[nodiscard]] Result<TransferReply> send(const S3Request& request);
 
   // By how much the server's clock is ahead of ours, where it has refused ours.

@@ -16,7 +16,8 @@ namespace templar {
 namespace {
 
 constexpr int64_t kApplicationId = 0x54504c52;  // "TPLR", where SQLite keeps whose file it is
-constexpr int64_t kSchemaVersion = 1;
+constexpr int64_t kSchemaVersion = 2;
+constexpr int64_t kUpgradedVersion = 1;
 
 // A block's hash follows from the seed and its number, so it is not stored.
 constexpr const char* kSchema = R"(
@@ -27,6 +28,7 @@ CREATE TABLE nodes (
   role INTEGER NOT NULL CHECK (role BETWEEN 0 AND 2),
   key BLOB NOT NULL UNIQUE CHECK (length(key) = 32),
   bucket TEXT NOT NULL UNIQUE,
+  store TEXT NOT NULL DEFAULT '',
   stake REAL NOT NULL CHECK (stake >= 0)) STRICT;
 CREATE TABLE weights (
   validator_uid INTEGER NOT NULL REFERENCES nodes (uid),
@@ -34,9 +36,9 @@ CREATE TABLE weights (
   weight REAL NOT NULL CHECK (weight >= 0),
   PRIMARY KEY (validator_uid, uid)) STRICT, WITHOUT ROWID;
 PRAGMA application_id = 1414548562;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 )";
-static_assert(kApplicationId == 1414548562 && kSchemaVersion == 1, "the schema's last lines say the same");
+static_assert(kApplicationId == 1414548562 && kSchemaVersion == 2, "the schema's last lines say the same");
 
 std::unexpected<Error> corrupt(const SqliteConnection& connection, const std::string& what) {
   return fatal_error("ledger " + connection.name() + ": the file is corrupt (" + what + ")");
@@ -55,19 +57,29 @@ Status create_schema(SqliteConnection& connection, uint64_t seed) {
   return transaction.commit();
 }
 
+// Ledgers of version 1 have no addresses of stores. Whoever comes first adds them.
+Status upgrade_schema(SqliteConnection& connection) {
+  TRY_ASSIGN(SqliteTransaction transaction, SqliteTransaction::begin(connection));
+  TRY_ASSIGN(const int64_t version, connection.integer("PRAGMA user_version"));
+  if (version != kUpgradedVersion) return {};
+  TRY(connection.execute(
+      "ALTER TABLE nodes ADD COLUMN store TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 2;"));
+  return transaction.commit();
+}
+
 Status check_schema(SqliteConnection& connection) {
   TRY_ASSIGN(const int64_t application, connection.integer("PRAGMA application_id"));
   if (application != kApplicationId) {
     return fatal_error("ledger " + connection.name() + ": an SQLite database, but not a ledger");
   }
   TRY_ASSIGN(const int64_t version, connection.integer("PRAGMA user_version"));
-  if (version != kSchemaVersion) {
+  if (version != kSchemaVersion && version != kUpgradedVersion) {
     return fatal_error(fmt::format("ledger {}: schema version {}, this program reads version {}",
                                    connection.name(), version, kSchemaVersion));
   }
   TRY_ASSIGN(const std::string problem, connection.text("PRAGMA quick_check(1)"));
   if (problem != "ok") return corrupt(connection, problem);
-  return {};
+  return version == kUpgradedVersion ? upgrade_schema(connection) : Status();
 }
 
 constexpr auto kModePause = std::chrono::milliseconds(5);
@@ -129,12 +141,12 @@ Status SqliteLedger::Database::prepare() {
       {&select_change, "PRAGMA data_version"},
       {&select_latest, "SELECT number, time_ms FROM blocks ORDER BY number DESC LIMIT 1"},
       {&select_block, "SELECT number, time_ms FROM blocks WHERE number = ?1"},
-      {&select_nodes, "SELECT uid, role, key, bucket, stake FROM nodes ORDER BY uid"},
+      {&select_nodes, "SELECT uid, role, key, bucket, stake, store FROM nodes ORDER BY uid"},
       {&select_weights, "SELECT uid, weight FROM weights WHERE validator_uid = ?1 ORDER BY uid"},
       {&insert_block, "INSERT INTO blocks (number, time_ms) VALUES (?1, ?2)"},
       {&upsert_node,
-       "INSERT INTO nodes (uid, role, key, bucket, stake) VALUES (?1, ?2, ?3, ?4, ?5) "
-       "ON CONFLICT (uid) DO UPDATE SET role = ?2, bucket = ?4, stake = ?5"},
+       "INSERT INTO nodes (uid, role, key, bucket, stake, store) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
+       "ON CONFLICT (uid) DO UPDATE SET role = ?2, bucket = ?4, stake = ?5, store = ?6"},
       {&delete_weights, "DELETE FROM weights WHERE validator_uid = ?1"},
       {&insert_weight, "INSERT INTO weights (validator_uid, uid, weight) VALUES (?1, ?2, ?3)"},
   };
@@ -192,6 +204,7 @@ Result<std::vector<Registration>> SqliteLedger::Database::read_registrations() {
     std::ranges::copy(key, node.key.bytes.begin());
     node.bucket = use->text(3);
     node.stake = use->real(4);
+    node.store = use->text(5);
     nodes.push_back(std::move(node));
   }
 }
@@ -270,6 +283,7 @@ Result<uint32_t> SqliteLedger::register_node(const Registration& wanted) {
     use->bind(3, ByteView(wanted.key.bytes));
     use->bind(4, std::string_view(wanted.bucket));
     use->bind(5, wanted.stake);
+    use->bind(6, std::string_view(wanted.store));
     TRY(use->run());
   }
   database_->known_registrations.reset();  // before the commit: it may succeed and still say that it failed

@@ -82,7 +82,7 @@ TEST(SqliteLedger, RefusesAFileThatIsNoLedgerAndLeavesItAsItIs) {
   write_text(text, std::string(5000, 'x'));
   run_sql(folder / "other.db", "CREATE TABLE t (x)");
   run_sql(folder / "newer.db",
-          "CREATE TABLE t (x); PRAGMA application_id = 1414548562; PRAGMA user_version = 2");
+          "CREATE TABLE t (x); PRAGMA application_id = 1414548562; PRAGMA user_version = 3");
   const auto expect_refused = [](const fs::path& path, const char* reason) {
     const Bytes before = content_of(path);
     EXPECT_TRUE(fails(SqliteLedger::open(path, 1), ErrorKind::kFatal, reason));
@@ -91,8 +91,40 @@ TEST(SqliteLedger, RefusesAFileThatIsNoLedgerAndLeavesItAsItIs) {
   };
   expect_refused(text, "text: not an SQLite database");
   expect_refused(folder / "other.db", "other.db: an SQLite database, but not a ledger");
-  expect_refused(folder / "newer.db", "newer.db: schema version 2, this program reads version 1");
+  expect_refused(folder / "newer.db", "newer.db: schema version 3, this program reads version 2");
   EXPECT_TRUE(fails(SqliteLedger::open(folder.path(), 1), ErrorKind::kFatal, "Is a directory"));
+}
+
+TEST(SqliteLedger, AddsStoresToALedgerOfTheFirstVersion) {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "old.db";
+  run_sql(path, R"(
+      CREATE TABLE ledger (one INTEGER PRIMARY KEY CHECK (one = 1), seed INTEGER NOT NULL) STRICT;
+      CREATE TABLE blocks (number INTEGER PRIMARY KEY CHECK (number >= 0), time_ms INTEGER NOT NULL) STRICT;
+      CREATE TABLE nodes (
+        uid INTEGER PRIMARY KEY CHECK (uid BETWEEN 0 AND 4294967295),
+        role INTEGER NOT NULL CHECK (role BETWEEN 0 AND 2),
+        key BLOB NOT NULL UNIQUE CHECK (length(key) = 32),
+        bucket TEXT NOT NULL UNIQUE,
+        stake REAL NOT NULL CHECK (stake >= 0)) STRICT;
+      CREATE TABLE weights (
+        validator_uid INTEGER NOT NULL REFERENCES nodes (uid),
+        uid INTEGER NOT NULL CHECK (uid BETWEEN 0 AND 4294967295),
+        weight REAL NOT NULL CHECK (weight >= 0),
+        PRIMARY KEY (validator_uid, uid)) STRICT, WITHOUT ROWID;
+      INSERT INTO ledger VALUES (1, 5);
+      INSERT INTO blocks VALUES (0, 77);
+      INSERT INTO nodes VALUES (0, 0, zeroblob(32), 'bucket-0', 0);
+      PRAGMA application_id = 1414548562; PRAGMA user_version = 1)");
+  for (int opened = 0; opened < 2; ++opened) {
+    const auto ledger = SqliteLedger::open(path, 5).value();
+    EXPECT_EQ(ledger->latest_block().value()->time_ms, 77);
+    Registration node = ledger->registrations().value().at(0);
+    EXPECT_EQ(node.bucket, "bucket-0");
+    EXPECT_EQ(node.store, opened == 0 ? "" : "s3://there?endpoint=https://s3.example");
+    node.store = "s3://there?endpoint=https://s3.example";
+    EXPECT_EQ(ledger->register_node(node).value(), 0u);
+  }
 }
 
 TEST(SqliteLedger, SaysThatAFileIsCorrupt) {

@@ -16,17 +16,18 @@ constexpr size_t kWindowsRemembered = 8;
 }  // namespace
 
 BlockPacer::BlockPacer(const LedgerReader& ledger, BlockMaker& maker, const NetworkSpec& network,
-                       int64_t windows)
-    : BlockPacer(ledger, maker, network, windows, Patience()) {}
+                       int64_t windows, const Clock* clock)
+    : BlockPacer(ledger, maker, network, windows, Patience(), clock) {}
 
 BlockPacer::BlockPacer(const LedgerReader& ledger, BlockMaker& maker, const NetworkSpec& network,
-                       int64_t windows, const Patience& patience)
+                       int64_t windows, const Patience& patience, const Clock* clock)
     : ledger_(ledger),
       maker_(maker),
       network_(network),
       windows_(windows),
       patience_(patience),
-      clock_(ledger, network) {}
+      window_clock_(ledger, network),
+      clock_(clock) {}
 
 double BlockPacer::longest_window() const {
   return window_seconds_.empty() ? 0 : *std::ranges::max_element(window_seconds_);
@@ -44,7 +45,7 @@ double BlockPacer::longest_wait(const std::vector<std::string>& missing) const {
 }
 
 bool BlockPacer::is_given_up(int64_t window, const std::vector<std::string>& missing) {
-  const double seconds = since_block_.seconds();
+  const double seconds = since_opened_.seconds();
   const double at_most = longest_wait(missing);
   const auto name_missing = [&](const char* what) {
     log(LogLevel::kWarning, "localnet", what,
@@ -67,44 +68,90 @@ bool BlockPacer::is_given_up(int64_t window, const std::vector<std::string>& mis
 }
 
 Status BlockPacer::make_due_blocks(const FindMissing& find_missing) {
-  since_block_.look(watch_.seconds());
-  TRY_ASSIGN(const std::optional<int64_t> window, clock_.current_window());
-  if (!window) return make_block(kGenesisMs);
-  if (*window > 0) TRY(make_blocks_until_closed(*window - 1));
+  since_opened_.look(watch_.seconds());
+  TRY_ASSIGN(const std::optional<int64_t> window, window_clock_.current_window());
+  if (!window) return open_window(clock_ == nullptr ? kGenesisMs : clock_->now_ms());
+  if (*window > 0) {
+    TRY_ASSIGN(const bool closed, close(*window - 1));
+    if (!closed) return {};
+  }
   TRY_ASSIGN(const std::vector<std::string> missing, find_missing(*window));
   if (*window >= windows_) {  // nobody trains in it: what the nodes wait for is the last window's record
-    const bool waits = !missing.empty() && since_block_.seconds() < patience_.shortest_seconds;
+    if (clock_ != nullptr) return pass_time(std::nullopt);
+    const bool waits = !missing.empty() && since_opened_.seconds() < patience_.shortest_seconds;
     return waits ? Status() : make_blocks_until_closed(*window);
   }
   if (missing.size() != missing_before_) {
-    if (missing.size() < missing_before_) others_seconds_ = since_block_.seconds();
+    if (missing.size() < missing_before_) others_seconds_ = since_opened_.seconds();
     missing_before_ = missing.size();
   }
   std::erase_if(late_,
                 [&](const std::string& name) { return std::ranges::find(missing, name) == missing.end(); });
   if (missing.empty()) {
-    window_seconds_.push_back(since_block_.seconds());
+    window_seconds_.push_back(since_opened_.seconds());
     if (window_seconds_.size() > kWindowsRemembered) window_seconds_.pop_front();
   } else if (!is_given_up(*window, missing)) {
-    return {};
+    return pass_time(*window);
   }
-  return make_blocks_until_closed(*window);
+  return end(*window);
+}
+
+Result<bool> BlockPacer::close(int64_t window) {
+  if (clock_ == nullptr) {
+    TRY(make_blocks_until_closed(window));
+    return true;
+  }
+  TRY_ASSIGN(const bool closed, window_clock_.is_closed(window));
+  TRY_ASSIGN(const bool over, window_clock_.is_closed(windows_ - 1, network_.record_wait_seconds));
+  if (closed || over) return true;
+  TRY_ASSIGN(const std::optional<PutWindow> times, window_clock_.put_window_of(window));
+  const TimestampMs now_ms = clock_->now_ms();
+  if (!times || now_ms < times->closes_ms) return false;
+  TRY(open_window(now_ms));
+  return true;
+}
+
+Status BlockPacer::end(int64_t window) {
+  if (clock_ == nullptr) return make_blocks_until_closed(window);
+  const int64_t next_first = first_block_of_window(network_, window + 1);
+  for (;;) {
+    TRY_ASSIGN(const std::optional<Block> latest, ledger_.latest_block());
+    if (latest->number >= next_first) return {};
+    TRY(make_block(std::max(latest->time_ms, clock_->now_ms())));
+  }
 }
 
 Status BlockPacer::make_blocks_until_closed(int64_t window) {
   for (;;) {
-    TRY_ASSIGN(const bool closed, clock_.is_closed(window));
-    TRY_ASSIGN(const bool over, clock_.is_closed(windows_ - 1, network_.record_wait_seconds));
+    TRY_ASSIGN(const bool closed, window_clock_.is_closed(window));
+    TRY_ASSIGN(const bool over, window_clock_.is_closed(windows_ - 1, network_.record_wait_seconds));
     if (closed || over) return {};
     TRY_ASSIGN(const std::optional<Block> latest, ledger_.latest_block());
-    TRY(make_block(latest->time_ms + network_.block_seconds * 1000));
+    TRY(open_window(latest->time_ms + network_.block_seconds * 1000));
   }
 }
 
-Status BlockPacer::make_block(TimestampMs time_ms) {
-  since_block_.restart(watch_.seconds());
+// Nodes count what they wait for by the ledger's time, so it goes on as far as the blocks of a window that is
+// held up reach.
+Status BlockPacer::pass_time(std::optional<int64_t> held_up) {
+  if (clock_ == nullptr) return {};
+  TRY_ASSIGN(const std::optional<Block> latest, ledger_.latest_block());
+  const bool due = clock_->now_ms() >= latest->time_ms + network_.block_seconds * 1000;
+  TRY_ASSIGN(const bool over, window_clock_.is_closed(windows_ - 1, network_.record_wait_seconds));
+  const bool is_last = held_up && latest->number + 1 == first_block_of_window(network_, *held_up + 1);
+  if (!due || over || is_last) return {};
+  return make_block(clock_->now_ms());
+}
+
+// A block from which on nodes may find a window to work in.
+Status BlockPacer::open_window(TimestampMs time_ms) {
+  since_opened_.restart(watch_.seconds());
   others_seconds_ = 0;
   missing_before_ = 0;
+  return make_block(time_ms);
+}
+
+Status BlockPacer::make_block(TimestampMs time_ms) {
   const auto block = maker_.make_block(time_ms);
   if (!block) return std::unexpected(block.error());
   return {};

@@ -1,10 +1,12 @@
 // The blocks of a network whose nodes work as fast as they can: a window ends once its contributions are
-// there.
+// there. Their times are the network's own, in which nobody waits for a put window to be over; or, where
+// stores stamp objects by real clocks, the machine's.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -31,20 +33,30 @@ class BlockPacer {
     double notice_seconds = 2;
   };
 
-  // ledger and maker are one ledger's two sides and outlive this; windows is how many the run has.
-  BlockPacer(const LedgerReader& ledger, BlockMaker& maker, const NetworkSpec& network, int64_t windows);
+  // ledger and maker are one ledger's two sides and outlive this, and so does the clock that blocks are
+  // stamped by; nullptr: they are block_seconds apart. windows is how many the run has.
   BlockPacer(const LedgerReader& ledger, BlockMaker& maker, const NetworkSpec& network, int64_t windows,
-             const Patience& patience);
+             const Clock* clock = nullptr);
+  BlockPacer(const LedgerReader& ledger, BlockMaker& maker, const NetworkSpec& network, int64_t windows,
+             const Patience& patience, const Clock* clock = nullptr);
 
   // Makes the blocks that are due, and fails as the ledger or find_missing does. Due are: the first; all up
   // to the closing of the window before the current one, whose beginning is made already (whoever made it may
   // have ended half-way, and no node goes on before it is closed); and, once nobody is missing in the current
   // window or its time is over, all up to its closing. None after the last window: those that a later call is
-  // to train would be over before it.
+  // to train would be over before it. By a clock, one call makes of these only what is due by it; and, while
+  // a window is held up, a block every block_seconds, up to the next window's first.
   [[nodiscard]] Status make_due_blocks(const FindMissing& find_missing);
 
  private:
+  // Whether the window is closed now.
+  [[nodiscard]] Result<bool> close(int64_t window);
+  // Nobody waits for more contributions to it.
+  [[nodiscard]] Status end(int64_t window);
   [[nodiscard]] Status make_blocks_until_closed(int64_t window);
+  // By a clock: one block if that is due.
+  [[nodiscard]] Status pass_time(std::optional<int64_t> held_up);
+  [[nodiscard]] Status open_window(TimestampMs time_ms);
   [[nodiscard]] Status make_block(TimestampMs time_ms);
 
   const LedgerReader& ledger_;
@@ -57,9 +69,10 @@ class BlockPacer {
   [[nodiscard]] double longest_wait(const std::vector<std::string>& missing) const;
 
   const Patience patience_;
-  const WindowClock clock_;
+  const WindowClock window_clock_;
+  const Clock* const clock_;
   const Stopwatch watch_;
-  AttendedTime since_block_;
+  AttendedTime since_opened_;          // the newest window that nodes can work in
   std::deque<double> window_seconds_;  // of the newest windows that all published in
   int64_t named_window_ = -1;          // the newest that those who are missing were named in
   std::set<std::string> late_;         // who did not publish in the newest window that was given up

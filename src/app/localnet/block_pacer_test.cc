@@ -101,6 +101,67 @@ TEST_F(BlockPacerTest, MakesNoBlockOnceTheLastWindowsRecordCanComeNoMore) {
   EXPECT_EQ(latest(), 15);
 }
 
+// A network by a real clock: a window of it ends as soon, but closes when its put window is over.
+class BlockPacerByAClock : public BlockPacerTest {
+ protected:
+  // In the middle of a second, as real blocks are.
+  static constexpr TimestampMs kBegin = kGenesisMs + 300;
+
+  [[nodiscard]] TimestampMs latest_time() const { return ledger_.latest_block().value()->time_ms - kBegin; }
+  void look_at(TimestampMs since_begin, const BlockPacer::FindMissing& find_missing) {
+    wall_.set(kBegin + since_begin);
+    ASSERT_TRUE(by_clock_.make_due_blocks(find_missing));
+  }
+
+  VirtualClock wall_{kBegin};
+  BlockPacer by_clock_{ledger_, ledger_, kNetwork, kWindows, &wall_};
+};
+
+TEST_F(BlockPacerByAClock, EndsAWindowAtOnceAndClosesItInTime) {
+  look_at(0, two_missing);
+  look_at(4000, two_missing);
+  EXPECT_EQ(latest(), 0);
+  look_at(5000, nobody_missing);
+  EXPECT_EQ(latest(), 3) << "the next window's first";
+  EXPECT_EQ(latest_time(), 5000);
+  look_at(19600, nobody_missing);
+  EXPECT_EQ(latest(), 3) << "its put window goes on to 15 s after the second that the window began in";
+  look_at(19700, two_missing);
+  EXPECT_EQ(latest(), 4);
+  EXPECT_EQ(latest_time(), 19700);
+}
+
+TEST_F(BlockPacerByAClock, LetsTimePassWhileAWindowIsHeldUp) {
+  look_at(0, two_missing);
+  look_at(9999, two_missing);
+  EXPECT_EQ(latest(), 0);
+  look_at(10000, two_missing);
+  EXPECT_EQ(latest(), 1);
+  look_at(25000, two_missing);
+  EXPECT_EQ(latest(), 2);
+  look_at(60000, two_missing);
+  EXPECT_EQ(latest(), 2) << "not the next window's first";
+  look_at(60001, nobody_missing);
+  EXPECT_EQ(latest(), 3);
+}
+
+TEST_F(BlockPacerByAClock, MakesNoBlockOnceTheLastWindowsRecordCanComeNoMore) {
+  for (TimestampMs time = 0; time < 1'000'000; time += 1000) look_at(time, nobody_missing);
+  const int64_t end = latest_time();
+  // Windows end at once, and close 15 s later; the record of the third may come 40 s after that.
+  EXPECT_GE(end, 3 * 15'000 + 40'000 - 1000);
+  EXPECT_LE(end, 3 * 16'000 + 51'000);
+  look_at(2'000'000, nobody_missing);
+  EXPECT_EQ(latest_time(), end);
+}
+
+TEST_F(BlockPacerByAClock, MakesNoBlockOfThePast) {
+  look_at(50000, two_missing);
+  look_at(1000, nobody_missing);
+  EXPECT_EQ(latest(), 3);
+  EXPECT_EQ(latest_time(), 50000);
+}
+
 TEST_F(BlockPacerTest, FailsAsTheQuestionDoes) {
   make_blocks(1);
   EXPECT_TRUE(

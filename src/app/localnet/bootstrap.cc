@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "adapters/file_store/file_object_store.h"
 #include "app/world/checkpoint_model.h"
 #include "base/clock.h"
 #include "base/random.h"
@@ -149,11 +148,7 @@ Status name_bootstrap(const std::filesystem::path& source, RunSpec& spec) {
   return validate(spec);
 }
 
-Status copy_bootstrap(const std::filesystem::path& source, const RunSpec& spec,
-                      const std::filesystem::path& store_folder) {
-  // The store's other objects are stamped by the ledger; when this one was stored decides nothing.
-  const SystemClock clock;
-  FileObjectStore store(store_folder, clock);
+Status copy_bootstrap(const std::filesystem::path& source, const RunSpec& spec, ObjectStore& store) {
   const auto there = read_manifest(checkpoint_in_store(store, kBootstrapBucket, spec.bootstrap.window));
   if (there && there->state_root.hex() == spec.bootstrap.state_root) return {};
   if (is_hugging_face_folder(source)) return publish_directory(source, spec, store);

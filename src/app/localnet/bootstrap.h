@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/run/run_spec.h"
+#include "ports/object_store.h"
 #include "ports/tokenizer.h"
 
 namespace templar {
@@ -21,10 +22,10 @@ namespace templar {
 // directory is read as a whole. Fails as check_bootstrap does.
 [[nodiscard]] Status name_bootstrap(const std::filesystem::path& source, RunSpec& spec);
 
-// Puts the source that the spec names into the store of the run's folder, unless it is there: a checkpoint as
-// it is, a directory as the checkpoint of window 0. Fails as the two do.
+// Puts the source that the spec names into the store of the validator that begins the run, unless it is
+// there: a checkpoint as it is, a directory as the checkpoint of window 0. Fails as the two do.
 [[nodiscard]] Status copy_bootstrap(const std::filesystem::path& source, const RunSpec& spec,
-                                    const std::filesystem::path& store_folder);
+                                    ObjectStore& store);
 
 // Whether the spec's beginning lies in the run's own store, so that its source is needed no more.
 [[nodiscard]] bool is_in_own_store(const BootstrapSpec& bootstrap);

@@ -29,6 +29,8 @@ class BootstrapOfADirectory : public ::testing::Test {
   TemporaryFolder folder_;
   fs::path directory_ = folder_ / "hf";
   RunSpec spec_ = export_run_spec();
+  VirtualClock clock_;
+  FileObjectStore store_{folder_ / "store", clock_};
 };
 
 TEST_F(BootstrapOfADirectory, BecomesTheCheckpointOfWindow0) {
@@ -36,14 +38,12 @@ TEST_F(BootstrapOfADirectory, BecomesTheCheckpointOfWindow0) {
   EXPECT_TRUE(is_in_own_store(spec_.bootstrap));
   EXPECT_EQ(spec_.bootstrap.window, 0);
   EXPECT_EQ(spec_.bootstrap.state_root, run_.state_root().hex());
-  ASSERT_TRUE(copy_bootstrap(directory_, spec_, folder_ / "store"));
+  ASSERT_TRUE(copy_bootstrap(directory_, spec_, store_));
 
-  const VirtualClock clock;
-  const FileObjectStore store(folder_ / "store", clock);
   ParameterBuffers loaded(run_.layout);
   ThreadTeam team(1);
-  const Status status = load_bootstrap(checkpoint_in_store(store, spec_.bootstrap.bucket, 0), spec_.bootstrap,
-                                       run_.layout, loaded.spans(), team);
+  const Status status = load_bootstrap(checkpoint_in_store(store_, spec_.bootstrap.bucket, 0),
+                                       spec_.bootstrap, run_.layout, loaded.spans(), team);
   ASSERT_TRUE(status) << status.error().message;
   for (size_t i = 0; i < run_.layout.size(); ++i)
     EXPECT_TRUE(std::ranges::equal(loaded.spans()[i], run_.values()[i])) << run_.layout[i].name;
@@ -51,9 +51,9 @@ TEST_F(BootstrapOfADirectory, BecomesTheCheckpointOfWindow0) {
 
 TEST_F(BootstrapOfADirectory, IsNeededOnce) {
   ASSERT_TRUE(name_bootstrap(directory_, spec_));
-  ASSERT_TRUE(copy_bootstrap(directory_, spec_, folder_ / "store"));
+  ASSERT_TRUE(copy_bootstrap(directory_, spec_, store_));
   fs::remove_all(directory_);
-  EXPECT_TRUE(copy_bootstrap(directory_, spec_, folder_ / "store"));
+  EXPECT_TRUE(copy_bootstrap(directory_, spec_, store_));
 }
 
 TEST_F(BootstrapOfADirectory, SaysHowTheRunBecomesItsOwn) {
@@ -86,8 +86,8 @@ TEST_F(BootstrapOfADirectory, HasTheDatasTokenizer) {
 TEST_F(BootstrapOfADirectory, IsTheOneThatTheSpecNames) {
   ASSERT_TRUE(name_bootstrap(directory_, spec_));
   spec_.bootstrap.state_root = std::string(64, 'a');
-  EXPECT_TRUE(fails(copy_bootstrap(directory_, spec_, folder_ / "store"), ErrorKind::kFatal,
-                    "the model has changed since"));
+  EXPECT_TRUE(
+      fails(copy_bootstrap(directory_, spec_, store_), ErrorKind::kFatal, "the model has changed since"));
 }
 
 TEST_F(BootstrapOfADirectory, IsRefusedWhereItIsNone) {

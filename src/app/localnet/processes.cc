@@ -9,7 +9,6 @@
 #include <fstream>
 #include <thread>
 
-#include "adapters/file_store/file_object_store.h"
 #include "adapters/http/limited_http_server.h"
 #include "app/localnet/baseline.h"
 #include "app/localnet/block_pacer.h"
@@ -32,6 +31,7 @@ constexpr int kQuickEndSeconds = 10;
 constexpr int kMostQuickEnds = 20;
 constexpr int kLargestPort = 65535;
 constexpr double kRetrySeconds = 0.5;
+constexpr double kRemotePauseSeconds = 0.25;  // between two looks at stores across a network
 constexpr auto kBaselineRetryPause = std::chrono::milliseconds(200);
 constexpr double kLongestEndSeconds = 60;
 constexpr double kDiskLookSeconds = 5;
@@ -40,7 +40,8 @@ constexpr double kStopSeconds = 30;                         // a node that saves
 
 struct Supervised {
   const LocalNode* node;
-  std::string bucket;  // of a miner
+  std::string bucket;             // of a miner
+  int64_t published_window = -1;  // the newest that its contribution was seen of
   std::optional<TemplarProcess> process;
   bool finished = false;
   int quick_ends = 0;  // in a row, the newest at any age
@@ -74,12 +75,13 @@ std::string bucket_in(const LedgerReader& ledger, const LocalNode& node) {
 
 class Supervisor {
  public:
-  Supervisor(const LocalRun& run, const WatchOptions& watch, SqliteLedger& ledger)
+  // store: the validator's view of all stores.
+  Supervisor(const LocalRun& run, const WatchOptions& watch, SqliteLedger& ledger, const NetworkStore& store)
       : run_(run),
         watch_(watch),
-        clock_(ledger),
-        store_(run.path("store"), clock_),
-        pacer_(ledger, ledger, run.spec.network, run.windows) {
+        store_(store),
+        // S3 stamps objects by the real time, so blocks have it too.
+        pacer_(ledger, ledger, run.spec.network, run.windows, store.is_remote() ? &clock_ : nullptr) {
     for (const LocalNode& node : run.nodes)
       nodes_.push_back({.node = &node, .bucket = bucket_in(ledger, node)});
   }
@@ -251,23 +253,30 @@ class Supervisor {
 
   Result<std::vector<std::string>> find_missing(int64_t window) {
     std::vector<std::string> missing;
-    for (const Supervised& supervised : nodes_) {
+    const bool asks = !store_.is_remote() || !since_asked_ || since_asked_->seconds() > kRemotePauseSeconds;
+    if (asks) since_asked_ = Stopwatch();
+    for (Supervised& supervised : nodes_) {
       if (supervised.node->role != NodeRole::kMiner || !supervised.process) continue;
-      TRY_ASSIGN(const auto info, store_.head(supervised.bucket, contribution_key(window)));
-      if (!info) missing.push_back(supervised.node->name);
+      // A contribution is written once, and looked for until it is there.
+      if (asks && supervised.published_window != window) {
+        TRY_ASSIGN(const auto info, store_.all().head(supervised.bucket, contribution_key(window)));
+        if (info) supervised.published_window = window;
+      }
+      if (supervised.published_window != window) missing.push_back(supervised.node->name);
     }
     return missing;
   }
 
   const LocalRun& run_;
   const WatchOptions& watch_;
-  const LedgerClock clock_;
-  FileObjectStore store_;
+  const SystemClock clock_;
+  const NetworkStore& store_;
   BlockPacer pacer_;
   std::vector<Supervised> nodes_;
   std::optional<Stopwatch> since_others_finished_;  // validator and evaluator, at the end of the run
   std::optional<Stopwatch> since_failure_;          // of making a block, while it fails
   std::optional<Stopwatch> since_disk_look_;
+  std::optional<Stopwatch> since_asked_;  // the miners' stores
 };
 
 // Drives the baseline on a thread of its own in this process.
@@ -310,7 +319,8 @@ Status run_processes(const LocalRun& run, const LocalnetOptions& options, const 
     TRY_ASSIGN(auto node, open_baseline(baseline_config(run), kBaselineUid));
     baseline.emplace(std::move(node));
   }
-  Supervisor supervisor(run, options.watch, *ledger);
+  TRY_ASSIGN(const auto store, NetworkStore::open(run.nodes.front().config.store, run.spec, *ledger));
+  Supervisor supervisor(run, options.watch, *ledger, *store);
   TRY(supervisor.judge_ports());
   Stopwatch since_tick;
   while (!should_stop()) {

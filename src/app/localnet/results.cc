@@ -62,9 +62,9 @@ Result<Registration> find_leader(const NodeWorld& world) {
 
 Status export_newest_model(const NodeWorld& world, const std::filesystem::path& folder) {
   TRY_ASSIGN(const Registration leader, find_leader(world));
-  TRY_ASSIGN(const std::vector<int64_t> windows, list_checkpoints(*world.store, leader.bucket));
+  TRY_ASSIGN(const std::vector<int64_t> windows, list_checkpoints(world.environment.store, leader.bucket));
   if (windows.empty()) return fatal_error("the leader has published no checkpoint yet");
-  const CheckpointFiles files = checkpoint_in_store(*world.store, leader.bucket, windows.back());
+  const CheckpointFiles files = checkpoint_in_store(world.environment.store, leader.bucket, windows.back());
   TRY_ASSIGN(const CheckpointManifest manifest,
              read_expected_manifest(files, windows.back(), expected_of(world, leader)));
   return download_checkpoint(files, manifest, folder);

@@ -12,6 +12,7 @@
 #include "adapters/shards/data_folder.h"
 #include "app/localnet/bootstrap.h"
 #include "app/localnet/run_origin.h"
+#include "app/localnet/run_store.h"
 #include "app/run/run_files.h"
 #include "app/terminal/prepare_progress.h"
 #include "app/terminal/stop_signal.h"
@@ -237,7 +238,7 @@ LocalNode make_node(const LocalnetOptions& options, const LocalRun& run, NodeRol
                     std::string name) {
   NodeConfig config{.spec_file = run.path("run_spec.json"),
                     .data_folder = run.data_folder,
-                    .store_root = run.path("store"),
+                    .store = store_of_node(options.store, run.path("store"), role, name),
                     .ledger_file = run.path("ledger.db"),
                     .key_file = run.path("keys") / (name + ".key"),
                     .state_folder = run.path("state") / name,
@@ -267,20 +268,24 @@ void list_nodes(const LocalnetOptions& options, LocalRun& run) {
 }
 
 // Registers miners and validator in the order of their uids.
-Status register_nodes(const LocalRun& run) {
-  TRY_ASSIGN(const auto ledger, SqliteLedger::open(run.path("ledger.db"), run.spec.seed));
-  TRY_ASSIGN(const std::vector<Registration> roster, ledger->registrations());
+Status register_nodes(const LocalRun& run, SqliteLedger& ledger) {
+  TRY_ASSIGN(const std::vector<Registration> roster, ledger.registrations());
   for (const LocalNode& node : run.nodes) {
     if (node.role == NodeRole::kEvaluator) continue;
     TRY(make_key(node.config.key_file, run.spec.seed, node.name));
     TRY_ASSIGN(const KeyPair key, KeyPair::load(node.config.key_file));
-    if (uid_of(roster, key.public_key())) continue;
+    TRY_ASSIGN(const auto store, NetworkStore::open(node.config.store, run.spec, ledger));
+    if (const auto known = uid_of(roster, key.public_key())) {
+      TRY(agree_on_store(*find_uid(roster, *known), store->registered_address(), node.name));
+      continue;
+    }
     TRY_ASSIGN(const uint32_t uid,
-               ledger->register_node({.uid = 0,
-                                      .role = node.role,
-                                      .key = key.public_key(),
-                                      .bucket = bucket_of(key.public_key()),
-                                      .stake = node.role == NodeRole::kValidator ? node.config.stake : 0.0}));
+               ledger.register_node({.uid = 0,
+                                     .role = node.role,
+                                     .key = key.public_key(),
+                                     .bucket = bucket_of(key.public_key()),
+                                     .store = store->registered_address(),
+                                     .stake = node.role == NodeRole::kValidator ? node.config.stake : 0.0}));
     if (uid != node.uid) {
       return fatal_error(fmt::format("{}: {} was to have uid {}, the ledger gave {}",
                                      run.path("ledger.db").string(), node.name, node.uid, uid));
@@ -343,9 +348,13 @@ Result<LocalRun> open_in_folder(const LocalnetOptions& options, RunSpec spec,
   TRY(agree_on_spec(run.path("run_spec.json"), spec));
   run.spec = spec;
   for (const char* name : {"keys", "store", "state", "metrics", "logs"}) TRY(make_folder(run.path(name)));
-  if (!options.bootstrap.empty()) TRY(copy_bootstrap(options.bootstrap, run.spec, run.path("store")));
   list_nodes(options, run);
-  TRY(register_nodes(run));
+  TRY_ASSIGN(const auto ledger, SqliteLedger::open(run.path("ledger.db"), run.spec.seed));
+  if (!options.bootstrap.empty()) {
+    TRY_ASSIGN(const auto store, NetworkStore::open(run.nodes.front().config.store, run.spec, *ledger));
+    TRY(copy_bootstrap(options.bootstrap, run.spec, *store->own()));
+  }
+  TRY(register_nodes(run, *ledger));
   return run;
 }
 
@@ -358,6 +367,7 @@ Result<LocalRun> open_local_run(const LocalnetOptions& options, const SayProgres
   TRY_ASSIGN(bool resumes, holds_run(options.out));
   if (options.fresh) TRY(check_fresh(options));
   TRY(check_inputs(options, resumes && !options.fresh));
+  TRY(check_store_option(options.store, options.processes, spec));
   std::optional<RunOrigin> origin;
   if (!resumes || options.fresh) {
     TRY_ASSIGN(origin, judge_beginning(options, spec));

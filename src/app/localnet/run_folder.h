@@ -27,6 +27,8 @@ struct LocalnetOptions {
   uint64_t max_bytes = 0;               // of text; 0: all
   std::string tokenizer = "bytes";
   std::filesystem::path out = "localnet-out";
+  // Each node's own, {node} in it being its name; without an address the folder "store" in out.
+  OwnStoreOptions store;
   std::filesystem::path dump_folder;  // for the miners' pseudo-gradients; empty: none
   int miners = 4;
   int64_t windows = 160;

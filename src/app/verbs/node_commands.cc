@@ -63,6 +63,7 @@ void add_node(Verb& program, NodeRole role, const char* name, const char* help, 
     NodeConfig& config = arguments->config;
     catch_stop_signals();
     config.copy_checkpoints = true;
+    config.store.is_cancelled = stop_requested;
     if (config.until_window == 0) config.until_window.reset();
     TRY_ASSIGN(config.watch, Watch::open(arguments->watch, config.state_folder));
     TRY_ASSIGN(const std::unique_ptr<RunningNode> node, open(config));

@@ -43,7 +43,7 @@ constexpr int kMostRetries = 4;
 struct StoreArguments {
   std::string address, name, file;
   std::vector<std::string> names;
-  bool as_peer = false, below = false, force = false;
+  bool as_peer = false, below = false, force = false, is_public = false;
   uint64_t sample_bytes = StoreCheckOptions().sample_bytes;
 };
 
@@ -277,6 +277,32 @@ void add_check(Verb& store) {
   check.runs([arguments] { return check_address(*arguments); });
 }
 
+Status make_store(const StoreArguments& arguments) {
+  catch_stop_signals();
+  TRY_ASSIGN(const StoreAddress address, parse_store_address(arguments.address));
+  const auto* s3 = std::get_if<S3Address>(&address);
+  if (s3 == nullptr) return fatal_error("a folder needs no making: it is made with the first object");
+  TRY(make_store_bucket(*s3, {.is_cancelled = stop_requested, .most_retries = kMostRetries},
+                        arguments.is_public, machine_clock()));
+  print("s3://{} is there{}\n", s3->bucket, arguments.is_public ? ", and everybody may read it" : "");
+  return {};
+}
+
+void add_making(Verb& store) {
+  auto arguments = std::make_shared<StoreArguments>();
+  Verb make = store.add_verb("make", "Make the address' bucket, unless it is there; then `store check` it",
+                             kAddresses);
+  make.add_options(
+      {{"ADDRESS",
+        &arguments->address,
+        "s3://BUCKET?endpoint=https://HOST&region=REGION",
+        {.required = true}},
+       {"--public", &arguments->is_public,
+        "Everybody may read and list what is in it, as the nodes of a run must (Cloudflare R2 has no "
+        "such policy: give its nodes a key that may only read, see --read-key-file)"}});
+  make.runs([arguments] { return make_store(*arguments); });
+}
+
 }  // namespace
 
 void add_store_command(Verb program) {
@@ -285,6 +311,7 @@ void add_store_command(Verb program) {
   add_looking(store);
   add_moving(store);
   add_check(store);
+  add_making(store);
 }
 
 }  // namespace templar

@@ -10,43 +10,59 @@ namespace {
 
 constexpr const char* kInflux = "Measurements to InfluxDB";
 constexpr const char* kLog = "Log";
+constexpr const char* kStore = "Object store";
 constexpr const char* kWatching = "Watching";
 
 void append(OptionTable& table, OptionTable more) {
   table.insert(table.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
-OptionTable shared_options(NodeConfig& config) {
-  return {
-      {"--spec",
-       &config.spec_file,
-       "Run spec: what all nodes of the run agree on (see `templar run`)",
-       {.required = true}},
-      {"--data", &config.data_folder, "Data folder, made by `templar data prepare`", {.required = true}},
-      {"--store", &config.store_root, "Folder of the object store that the nodes share", {.required = true}},
-      {"--ledger", &config.ledger_file, "SQLite ledger that the nodes share", {.required = true}},
-      {"--state",
-       &config.state_folder,
-       "Folder for this node's own state, kept over restarts",
-       {.required = true}},
-      {"--metrics",
-       &config.metrics_file,
-       "Measurements are appended here, one JSON object a line",
-       {.required = true}},
-      {"--threads",
-       &config.threads,
-       "Threads that the node computes with",
-       {.allowed = IntegerRange{1, 1024}, .shows_default = true}},
-      precision_option(config.precision),
-      device_option(config.card),
-      {"--micro-batch",
-       &config.micro_batch,
-       "Sequences that the engine computes at once: memory grows with it, the result stays",
-       {.allowed = AboveZero{}, .shows_default = true}},
-      {"--until-window",
-       &config.until_window,
-       "End once the model is the start of this window (0: run on)",
-       {.allowed = ZeroOrMore{}}}};
+OptionTable shared_options(NodeConfig& config, NodeRole role) {
+  return {{"--spec",
+           &config.spec_file,
+           "Run spec: what all nodes of the run agree on (see `templar run`)",
+           {.required = true}},
+          {"--data", &config.data_folder, "Data folder, made by `templar data prepare`", {.required = true}},
+          {"--store",
+           &config.store.address,
+           "This node's object store: s3://BUCKET/PREFIX?endpoint=https://HOST&region=REGION, or a folder "
+           "that all "
+           "nodes share (an evaluator writes nothing, and needs only the folder)",
+           {.required = role != NodeRole::kEvaluator, .group = kStore}},
+          {"--store-profile",
+           &config.store.profile,
+           "Profile of ~/.aws/credentials whose keys write there (else as AWS_PROFILE and the other "
+           "variables say)",
+           {.group = kStore}},
+          {"--read-key-file",
+           &config.store.read_key_file,
+           "ID:SECRET of a key that may only read there: it is registered with the address, for all to read "
+           "with; "
+           "without it the bucket must be public",
+           {.group = kStore}},
+          {"--ledger", &config.ledger_file, "SQLite ledger that the nodes share", {.required = true}},
+          {"--state",
+           &config.state_folder,
+           "Folder for this node's own state, kept over restarts",
+           {.required = true}},
+          {"--metrics",
+           &config.metrics_file,
+           "Measurements are appended here, one JSON object a line",
+           {.required = true}},
+          {"--threads",
+           &config.threads,
+           "Threads that the node computes with",
+           {.allowed = IntegerRange{1, 1024}, .shows_default = true}},
+          precision_option(config.precision),
+          device_option(config.card),
+          {"--micro-batch",
+           &config.micro_batch,
+           "Sequences that the engine computes at once: memory grows with it, the result stays",
+           {.allowed = AboveZero{}, .shows_default = true}},
+          {"--until-window",
+           &config.until_window,
+           "End once the model is the start of this window (0: run on)",
+           {.allowed = ZeroOrMore{}}}};
 }
 
 Option key_option(NodeConfig& config) {
@@ -185,7 +201,7 @@ OptionTable log_options(WatchOptions& options) {
 }  // namespace
 
 OptionTable node_options(NodeConfig& config, NodeRole role) {
-  OptionTable table = shared_options(config);
+  OptionTable table = shared_options(config, role);
   if (role == NodeRole::kMiner) append(table, miner_options(config));
   if (role == NodeRole::kValidator) append(table, validator_options(config));
   if (role == NodeRole::kEvaluator) append(table, evaluator_options(config));

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "adapters/file_store/file_object_store.h"
 #include "adapters/shards/data_folder.h"
 #include "base/files/file.h"
 #include "base/files/file_writer.h"
@@ -25,20 +24,28 @@ constexpr size_t kMaxSpecBytes = size_t{1} << 20;
 // A window's contributions stay until all nodes have closed it, and a few before it for those that come back.
 constexpr int64_t kKeptWindows = 6;
 
-// Its uid. A key that the ledger knows keeps its registration; a new one is registered.
+// Its uid. A key that the ledger knows keeps its registration, but for a store that has moved; a new one is
+// registered.
 Result<uint32_t> register_if_new(const NodeConfig& config, SqliteLedger& ledger, NodeRole role,
-                                 const KeyPair& key, double stake) {
+                                 const KeyPair& key, double stake, const std::string& own_store) {
   TRY_ASSIGN(const std::vector<Registration> roster, ledger.registrations());
   const auto uid = uid_of(roster, key.public_key());
   if (uid && find_uid(roster, *uid)->role != role) {
     return fatal_error(fmt::format("key file {}: its key is registered in another role, as uid {}",
                                    config.key_file.string(), *uid));
   }
-  if (uid) return *uid;
+  if (uid) {
+    Registration known = *find_uid(roster, *uid);
+    if (known.store == own_store) return *uid;
+    log(LogLevel::kInfo, "node", "its store has moved: registered anew", {{"uid", *uid}});
+    known.store = own_store;
+    return ledger.register_node(known);
+  }
   return ledger.register_node({.uid = 0,
                                .role = role,
                                .key = key.public_key(),
                                .bucket = bucket_of(key.public_key()),
+                               .store = own_store,
                                .stake = stake});
 }
 
@@ -78,9 +85,10 @@ Result<std::unique_ptr<OwnedNode<Node>>> open_registered(const NodeConfig& confi
                                                          const KeyPair& key, double stake) {
   auto owned = std::make_unique<OwnedNode<Node>>();
   const EngineUse use = role == NodeRole::kMiner ? EngineUse::kTraining : EngineUse::kEvaluating;
-  const auto join = [&](const RunSpec& spec, SqliteLedger& ledger) -> Result<NodeName> {
+  const auto join = [&](const RunSpec& spec, SqliteLedger& ledger,
+                        const std::string& own_store) -> Result<NodeName> {
     TRY_ASSIGN(owned->engine, make_engine(spec, config, use));
-    TRY_ASSIGN(const uint32_t uid, register_if_new(config, ledger, role, key, stake));
+    TRY_ASSIGN(const uint32_t uid, register_if_new(config, ledger, role, key, stake, own_store));
     return NodeName{name_of(role), uid};
   };
   TRY_ASSIGN(owned->world, NodeWorld::open(config, join));
@@ -127,18 +135,17 @@ Result<std::shared_ptr<const SharedWorld>> SharedWorld::open(const std::filesyst
 
 NodeWorld::NodeWorld(const NodeConfig& node_config, const NodeName& node_name, std::vector<FolderLock> locks,
                      RunSpec run_spec, std::shared_ptr<SqliteLedger> opened_ledger,
-                     std::unique_ptr<ShardSource> opened_shards, std::unique_ptr<Tokenizer> opened_tokenizer,
-                     std::unique_ptr<MetricsSink> opened_metrics)
+                     std::unique_ptr<NetworkStore> opened_store, std::unique_ptr<ShardSource> opened_shards,
+                     std::unique_ptr<Tokenizer> opened_tokenizer, std::unique_ptr<MetricsSink> opened_metrics)
     : config(node_config),
       name(node_name),
       spec(std::move(run_spec)),
       ledger(std::move(opened_ledger)),
-      clock(*ledger),
-      store(std::make_unique<FileObjectStore>(config.store_root, clock)),
+      store(std::move(opened_store)),
       shards(std::move(opened_shards)),
       tokenizer(std::move(opened_tokenizer)),
       metrics(std::move(opened_metrics)),
-      environment(spec, *store, *ledger, *shards, *metrics,
+      environment(spec, store->all(), *ledger, *shards, *metrics,
                   config.copy_checkpoints ? config.state_folder / "checkpoints" : std::filesystem::path(),
                   config.shared ? config.shared->contributions : std::make_shared<ContributionPool>()),
       locks_(std::move(locks)) {}
@@ -157,16 +164,17 @@ Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config, con
   TRY(make_folder(config.state_folder));
   TRY_ASSIGN(std::vector<FolderLock> locks, lock_state(config));
   remove_unfinished_files(config.state_folder);
-  TRY_ASSIGN(const NodeName name, join(spec, *ledger));
+  TRY_ASSIGN(auto store, NetworkStore::open(config.store, spec, *ledger));
+  TRY_ASSIGN(const NodeName name, join(spec, *ledger, store->registered_address()));
   TRY_ASSIGN(auto metrics,
              config.watch->open_sink(config.metrics_file, sink_tags(spec, name), config.reports_machine));
   return std::unique_ptr<NodeWorld>(new NodeWorld(config, name, std::move(locks), std::move(spec),
-                                                  std::move(ledger), std::move(shards), std::move(tokenizer),
-                                                  std::move(metrics)));
+                                                  std::move(ledger), std::move(store), std::move(shards),
+                                                  std::move(tokenizer), std::move(metrics)));
 }
 
 Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config, const NodeName& name) {
-  return open(config, [&name](const RunSpec&, SqliteLedger&) { return name; });
+  return open(config, [&name](const RunSpec&, SqliteLedger&, const std::string&) { return name; });
 }
 
 Result<std::unique_ptr<RunningNode>> open_miner(const NodeConfig& config) {
@@ -175,7 +183,7 @@ Result<std::unique_ptr<RunningNode>> open_miner(const NodeConfig& config) {
   if (!config.dump_folder.empty()) TRY(make_folder(config.dump_folder));
   TRY_ASSIGN(auto owned, open_registered<Miner>(config, NodeRole::kMiner, key, 0));
   NodeWorld& world = *owned->world;
-  owned->node = std::make_unique<Miner>(world.environment, *world.store, *owned->engine, key,
+  owned->node = std::make_unique<Miner>(world.environment, *world.store->own(), *owned->engine, key,
                                         MinerOptions{.threads = config.threads,
                                                      .until_window = config.until_window,
                                                      .state_file = config.state_folder / "miner.state",
@@ -188,7 +196,7 @@ Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config) {
   TRY_ASSIGN(auto owned, open_registered<Validator>(config, NodeRole::kValidator, key, config.stake));
   NodeWorld& world = *owned->world;
   owned->node =
-      std::make_unique<Validator>(world.environment, *world.store, *world.ledger, *owned->engine, key,
+      std::make_unique<Validator>(world.environment, *world.store->own(), *world.ledger, *owned->engine, key,
                                   ValidatorOptions{.threads = config.threads,
                                                    .until_window = config.until_window,
                                                    .tokenizer = world.tokenizer->files(),

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "adapters/sqlite_ledger/sqlite_ledger.h"
+#include "app/world/network_store.h"
 #include "app/world/watch.h"
 #include "base/files/folder_lock.h"
 #include "base/keys/keys.h"
@@ -20,7 +21,6 @@
 #include "formats/safetensors/model_shards.h"
 #include "node/validator/validator.h"
 #include "node/window/environment.h"
-#include "ports/ledger_clock.h"
 #include "ports/tokenizer.h"
 
 namespace templar {
@@ -52,7 +52,7 @@ struct SharedWorld {
 struct NodeConfig {
   std::filesystem::path spec_file;
   std::filesystem::path data_folder;
-  std::filesystem::path store_root;
+  OwnStoreOptions store;
   std::filesystem::path ledger_file;
   std::filesystem::path key_file;      // of miners and validators
   std::filesystem::path state_folder;  // the node's own; made if missing
@@ -82,7 +82,9 @@ class NodeWorld {
  public:
   // Says under which name the node works; asked last of all, when everything but the metrics is open, so that
   // it may register the node. Where it fails, open does.
-  using Join = std::function<Result<NodeName>(const RunSpec& spec, SqliteLedger& ledger)>;
+  // own_store: the address to register it with.
+  using Join = std::function<Result<NodeName>(const RunSpec& spec, SqliteLedger& ledger,
+                                              const std::string& own_store)>;
 
   // Opens all of it and checks that the data fits the run. Fails (fatal) and says what to do; fails (retry)
   // while another process works in the state folder.
@@ -95,8 +97,7 @@ class NodeWorld {
   const NodeName name;
   const RunSpec spec;
   const std::shared_ptr<SqliteLedger> ledger;
-  const LedgerClock clock;
-  const std::unique_ptr<ObjectStore> store;
+  const std::unique_ptr<NetworkStore> store;
   const std::unique_ptr<ShardSource> shards;
   const std::unique_ptr<Tokenizer> tokenizer;
   const std::unique_ptr<MetricsSink> metrics;
@@ -105,8 +106,8 @@ class NodeWorld {
  private:
   NodeWorld(const NodeConfig& node_config, const NodeName& node_name, std::vector<FolderLock> locks,
             RunSpec run_spec, std::shared_ptr<SqliteLedger> opened_ledger,
-            std::unique_ptr<ShardSource> opened_shards, std::unique_ptr<Tokenizer> opened_tokenizer,
-            std::unique_ptr<MetricsSink> opened_metrics);
+            std::unique_ptr<NetworkStore> opened_store, std::unique_ptr<ShardSource> opened_shards,
+            std::unique_ptr<Tokenizer> opened_tokenizer, std::unique_ptr<MetricsSink> opened_metrics);
 
   // Of the state folder, unless config.shared holds it: two nodes with one key would contradict each other.
   const std::vector<FolderLock> locks_;

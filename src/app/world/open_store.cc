@@ -9,6 +9,7 @@
 
 #include "adapters/file_store/file_object_store.h"
 #include "adapters/s3/credential_source.h"
+#include "adapters/s3/s3_bucket.h"
 #include "adapters/s3/s3_object_store.h"
 #include "adapters/s3/s3_settings.h"
 #include "base/threads/mutex.h"
@@ -19,11 +20,16 @@ namespace {
 
 constexpr const char* kAmazonRegion = "us-east-1";
 
-Variables s3_variables() {
+Variables s3_variables(const std::string& profile) {
   Variables variables;
   for (const std::string_view name : kS3Variables) {
     const char* value = std::getenv(std::string(name).c_str());
     if (value != nullptr) variables.emplace(name, value);
+  }
+  if (!profile.empty()) {
+    variables["AWS_PROFILE"] = profile;
+    for (const char* key : {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"})
+      variables.erase(key);
   }
   return variables;
 }
@@ -53,14 +59,13 @@ Result<S3Address> completed(S3Address address, const S3Settings& settings) {
   return address;
 }
 
-Result<std::unique_ptr<ObjectStore>> open_s3(const S3Address& given, std::string root,
-                                             const StoreAccess& access, const Clock& clock) {
+Result<S3ClientOptions> client_options(const S3Address& given, const StoreAccess& access,
+                                       const Clock& clock) {
   if (access.peer_rules) TRY(check_peer_address(given, *access.peer_rules));
-  const Variables variables = s3_variables();
+  Variables variables = s3_variables(access.profile);
   TRY_ASSIGN(const S3Settings settings, read_s3_settings(variables));
   TRY_ASSIGN(const S3Address address, completed(given, settings));
-  S3StoreOptions options{.root = std::move(root)};
-  S3ClientOptions& client = options.client;
+  S3ClientOptions client;
   client.endpoint = address.endpoint;
   client.region = address.region;
   client.style = address.style;
@@ -74,9 +79,21 @@ Result<std::unique_ptr<ObjectStore>> open_s3(const S3Address& given, std::string
   if (access.peer_rules) {
     client.refusal = ErrorKind::kSkip;
     if (!access.peer_rules->allow_private) client.transfers.refusal = not_public;
-  } else if (!address.is_public && !access.without_keys) {
-    client.credentials = std::make_shared<CredentialSource>(variables, clock, access.is_cancelled);
   }
+  const bool has_own_key = !address.read_key.id.empty();
+  if (has_own_key) {
+    variables = {{"AWS_ACCESS_KEY_ID", address.read_key.id},
+                 {"AWS_SECRET_ACCESS_KEY", address.read_key.secret}};
+  }
+  if (has_own_key || (!access.peer_rules && !address.is_public && !access.without_keys))
+    client.credentials = std::make_shared<CredentialSource>(variables, clock, access.is_cancelled);
+  return client;
+}
+
+Result<std::unique_ptr<ObjectStore>> open_s3(const S3Address& address, std::string root,
+                                             const StoreAccess& access, const Clock& clock) {
+  S3StoreOptions options{.root = std::move(root)};
+  TRY_ASSIGN(options.client, client_options(address, access, clock));
   return std::make_unique<S3ObjectStore>(std::move(options), clock);
 }
 
@@ -90,6 +107,19 @@ Result<std::unique_ptr<ObjectStore>> open_store(const StoreAddress& address, con
   if (access.peer_rules)
     return skip_error("file:" + folder + ": a folder of this machine is no peer's address");
   return std::make_unique<FileObjectStore>(folder, clock);
+}
+
+Result<S3Address> completed_address(const S3Address& address, const std::string& profile) {
+  TRY_ASSIGN(const S3Settings settings, read_s3_settings(s3_variables(profile)));
+  return completed(address, settings);
+}
+
+Status make_store_bucket(const S3Address& address, const StoreAccess& access, bool is_public,
+                         const Clock& clock) {
+  TRY_ASSIGN(S3ClientOptions options, client_options(address, access, clock));
+  const std::string region = options.region;
+  S3Client client(std::move(options), clock);
+  return make_bucket(client, region, address.bucket, is_public);
 }
 
 Result<std::unique_ptr<ObjectStore>> open_s3_service(const S3Address& address, const StoreAccess& access,

@@ -106,6 +106,9 @@ struct NetworkSpec {
   int64_t peer_list_window_margin = 0;
   int64_t checkpoint_interval = 0;
   int64_t contribution_retention_windows = 0;
+  // What the address of a node's store may be beyond a public one by https: for runs of one house.
+  bool allow_http_stores = false;
+  bool allow_private_stores = false;  // loopback, link-local and private networks
 };
 
 struct ScoringSpec {

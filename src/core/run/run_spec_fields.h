@@ -201,6 +201,10 @@ void visit_optional_fields(Spec& s, Visitor& v) {
   v.number("inner.muon_vector_rate", s.inner.muon.vector_rate, 0, 1000, "The same of the norms' vectors");
   v.integer("model.head_dim", s.model.head_dim, 0, 1 << 16,
             "Elements of a head, even; 0: hidden_size / num_attention_heads");
+  v.flag("network.allow_http_stores", s.network.allow_http_stores,
+         "Nodes may register stores that are spoken to without encryption");
+  v.flag("network.allow_private_stores", s.network.allow_private_stores,
+         "Nodes may register stores in private networks, and on the machine itself");
 }
 
 template <typename Spec, typename Visitor>

@@ -16,7 +16,8 @@ namespace templar {
   return window * network.blocks_per_window;
 }
 
-// When a contribution must have been stored, in the ledger's time: opens_ms <= stored < closes_ms. Whoever
+// When a contribution must have been stored, in the ledger's time: opens_ms <= stored < closes_ms. Both are
+// whole seconds, those that the moments lie in: stores tell the time of an object in no smaller unit. Whoever
 // reads the store at closes_ms or later finds every contribution that counts.
 struct PutWindow {
   TimestampMs opens_ms = 0;  // the window's first block
@@ -25,7 +26,9 @@ struct PutWindow {
 };
 [[nodiscard]] inline PutWindow put_window(const NetworkSpec& network, TimestampMs first_block_ms,
                                           TimestampMs next_first_block_ms) {
-  return {first_block_ms, next_first_block_ms + network.put_window_seconds * 1000};
+  const auto whole_seconds = [](TimestampMs time_ms) { return time_ms - time_ms % 1000; };
+  return {whole_seconds(first_block_ms),
+          whole_seconds(next_first_block_ms) + network.put_window_seconds * 1000};
 }
 
 // What a window is, once its first block is made.

@@ -27,6 +27,15 @@ TEST(WindowPlan, KeepsThePutWindowOpenIntoTheNextWindow) {
   EXPECT_EQ(times.closes_ms, 131000);
 }
 
+// What is stored 0.7 s after a block at 1.2 s is stamped with 1 s by S3: it is not too early. And nothing
+// that counts may come after the window has closed.
+TEST(WindowPlan, ComparesTimesInWholeSeconds) {
+  const NetworkSpec network{.put_window_seconds = 70};
+  const PutWindow times = put_window(network, 1200, 61999);
+  EXPECT_EQ(times.opens_ms, 1000);
+  EXPECT_EQ(times.closes_ms, 131000);
+}
+
 TEST(WindowPlan, CountsTheScheduleInOuterStepsSoThatNullRoundsDoNotMoveIt) {
   RunSpec spec = testing::small_run_spec();
   spec.inner.steps = 30;

@@ -53,7 +53,6 @@ open_radosgw() {
   start_daemon ceph-osd -i 0
   in_ceph ceph --connect-timeout 20 osd crush add osd.0 1.0 root=default host=h >>"$ceph_dir/setup.log" 2>&1
   wait_for 60 "a living object daemon" osd_is_up || { tail -n 20 "$ceph_dir/ceph-osd.out" >&2; exit 1; }
-  s3_user miner; s3_user reader
   start_daemon radosgw -n client.rgw
   endpoint=http://127.0.0.1:$gateway
   wait_for 60 "the gateway's start" python3 -c "import socket; socket.create_connection(('127.0.0.1', $gateway))" ||

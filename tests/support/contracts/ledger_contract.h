@@ -86,6 +86,7 @@ TYPED_TEST_P(LedgerContract, GivesTheLowestFreeUids) {
 
 TYPED_TEST_P(LedgerContract, KeepsWhatWasRegistered) {
   Registration wanted = node_with(200, NodeRole::kValidator, 1234.5678901234567);
+  wanted.store = "s3://bucket/prefix?endpoint=https://s3.example:8443&region=here&access=public";
   wanted.uid = 99;  // not the caller's to choose
   ASSERT_EQ(this->writer().register_node(wanted).value(), 0u);
   wanted.uid = 0;
@@ -97,6 +98,7 @@ TYPED_TEST_P(LedgerContract, UpdatesTheNodeOfAKnownKey) {
   ASSERT_EQ(this->add(2), 1u);
   Registration again = node_with(1, NodeRole::kEvaluator, 3);
   again.bucket = "another-bucket";
+  again.store = "s3://another?endpoint=https://s3.example";
   EXPECT_EQ(this->writer().register_node(again).value(), 0u);
   const auto nodes = this->reader().registrations().value();
   ASSERT_EQ(nodes.size(), 2u);
@@ -127,6 +129,11 @@ TYPED_TEST_P(LedgerContract, RefusesARegistrationThatMakesNoSense) {
        {-1.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
     EXPECT_TRUE(fails(this->writer().register_node(node_with(1, NodeRole::kValidator, stake)),
                       ErrorKind::kFatal, "stake"));
+  }
+  for (const char* store : {"file:/tmp", "s3://", "https://s3.example", "x"}) {
+    Registration misplaced = node_with(1);
+    misplaced.store = store;
+    EXPECT_TRUE(fails(this->writer().register_node(misplaced), ErrorKind::kFatal, "store")) << store;
   }
   EXPECT_TRUE(this->reader().registrations().value().empty());
 }

@@ -1,0 +1,120 @@
+#include "ports/registered_stores.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/captured_logs.h"
+#include "support/expect_failure.h"
+
+namespace templar::testing {
+namespace {
+
+constexpr const char* kOwnAddress = "s3://own?endpoint=https://a.example";
+constexpr const char* kPeerAddress = "s3://peer?endpoint=https://b.example";
+
+// A store that says no to everything.
+class ClosedStore final : public ObjectReader {
+ public:
+  Result<std::optional<ObjectInfo>> head(std::string_view /*bucket*/,
+                                         std::string_view /*key*/) const override {
+    return skip_error("access denied");
+  }
+  Result<Bytes> get(std::string_view /*bucket*/, std::string_view /*key*/, uint64_t /*most*/) const override {
+    return skip_error("access denied");
+  }
+  Result<Bytes> get_range(std::string_view /*bucket*/, std::string_view /*key*/,
+                          ByteRange /*range*/) const override {
+    return skip_error("access denied");
+  }
+  Result<std::vector<ObjectInfo>> list(std::string_view /*bucket*/,
+                                       std::string_view /*prefix*/) const override {
+    return skip_error("access denied");
+  }
+};
+
+class RegisteredStoresTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    add(1, kOwnAddress);
+    add(2, kPeerAddress);
+    add(3, "");
+    put(*own_, "bucket-1", "in own");
+    put(*own_, "bucket-2", "not where it is registered");
+    put(*own_, "bucket-3", "in the store that all share");
+    put(*peer_, "bucket-2", "at the peer's");
+  }
+
+  Registration add(uint8_t number, const std::string& store) {
+    Registration node{.role = NodeRole::kMiner, .key = {}, .bucket = "bucket-" + std::to_string(number)};
+    node.key.bytes[0] = number;
+    node.store = store;
+    node.uid = ledger_.register_node(node).value();
+    return node;
+  }
+  static void put(ObjectStore& store, const std::string& bucket, std::string_view content) {
+    ASSERT_TRUE(store.put(bucket, "key", as_bytes(content)));
+  }
+  std::string read(const ObjectReader& stores, const std::string& bucket) {
+    const auto got = stores.get(bucket, "key", 100);
+    return got ? std::string(as_text(*got)) : got.error().message;
+  }
+  RegisteredStores stores(RegisteredStores::SharedReader own) {
+    return {ledger_, std::move(own), kOwnAddress,
+            [this](const std::string& address) -> Result<RegisteredStores::SharedReader> {
+              opened_.push_back(address);
+              if (address == kPeerAddress) return RegisteredStores::SharedReader(peer_);
+              if (address == "s3://closed") return RegisteredStores::SharedReader(closed_);
+              return skip_error("an address that no peer may have");
+            }};
+  }
+
+  VirtualClock clock_;
+  MemoryLedger ledger_{1};
+  std::shared_ptr<MemoryObjectStore> own_ = std::make_shared<MemoryObjectStore>(clock_);
+  std::shared_ptr<MemoryObjectStore> peer_ = std::make_shared<MemoryObjectStore>(clock_);
+  std::shared_ptr<ClosedStore> closed_ = std::make_shared<ClosedStore>();
+  std::vector<std::string> opened_;
+};
+
+TEST_F(RegisteredStoresTest, ReadsEachBucketWhereItIsRegistered) {
+  const RegisteredStores all = stores(own_);
+  EXPECT_EQ(read(all, "bucket-1"), "in own");
+  EXPECT_EQ(read(all, "bucket-2"), "at the peer's");
+  EXPECT_EQ(read(all, "bucket-3"), "in the store that all share");
+  EXPECT_EQ(all.head("bucket-2", "key").value()->size_bytes, 13u);
+  EXPECT_EQ(as_text(all.get_range("bucket-2", "key", {3, 6}).value()), "the");
+  EXPECT_EQ(all.list("bucket-2", "").value().size(), 1u);
+  EXPECT_EQ(opened_, std::vector<std::string>{kPeerAddress}) << "opened once, and kept";
+}
+
+TEST_F(RegisteredStoresTest, FollowsAStoreThatMoves) {
+  const RegisteredStores all = stores(own_);
+  EXPECT_EQ(read(all, "bucket-3"), "in the store that all share");
+  put(*peer_, "bucket-3", "moved");
+  add(3, kPeerAddress);
+  EXPECT_EQ(read(all, "bucket-3"), "moved");
+}
+
+TEST_F(RegisteredStoresTest, KnowsNoBucketWithoutAnAddressWhereNobodySharesAFolder) {
+  const RegisteredStores all = stores(nullptr);
+  EXPECT_EQ(read(all, "bucket-2"), "at the peer's");
+  EXPECT_TRUE(fails(all.head("bucket-3", "key"), ErrorKind::kFatal, "uid 2 has registered no address"));
+  EXPECT_TRUE(fails(all.list("bucket-9", ""), ErrorKind::kFatal, "bucket bucket-9: no node has it"));
+}
+
+TEST_F(RegisteredStoresTest, TakesAStoreThatRefusesForAnEmptyOneAndSaysSoOnce) {
+  add(4, "s3://closed");
+  add(5, "s3://elsewhere");
+  const CapturedLogs logs;
+  const RegisteredStores all = stores(own_);
+  for (const char* bucket : {"bucket-4", "bucket-5", "bucket-4", "bucket-5"}) {
+    EXPECT_EQ(all.head(bucket, "key").value(), std::nullopt) << bucket;
+    EXPECT_TRUE(all.list(bucket, "").value().empty()) << bucket;
+  }
+  EXPECT_TRUE(fails(all.get("bucket-4", "key", 1), ErrorKind::kSkip, "access denied"));
+  EXPECT_TRUE(fails(all.get_range("bucket-5", "key", {0, 1}), ErrorKind::kSkip, "no peer may have"));
+  EXPECT_EQ(logs.count("a node's store can't be read: it counts as empty"), 2u);
+}
+
+}  // namespace
+}  // namespace templar::testing
