@@ -26,7 +26,7 @@ class VirtualNetworkTest : public ::testing::Test {
   // Finishes as soon as there are that many blocks.
   [[nodiscard]] DrivenNode waits_for_blocks(int64_t count) {
     return {"waiting", [this, count] {
-              return Result<Progress>(blocks() >= count ? Progress::kFinished : Progress::kWaiting);
+              return Result<Progress>(blocks() >= count ? Progress::kFinished : Progress::kAwaitsBlock);
             }};
   }
 
@@ -75,8 +75,8 @@ TEST_F(VirtualNetworkTest, MakesABlockOnlyWhenNobodyHasAnythingLeftToDo) {
 TEST_F(VirtualNetworkTest, WakesWaitingNodesWhenAnotherHasWorked) {
   bool published = false;
   auto net = network();
-  net.add(
-      {"reader", [&]() -> Result<Progress> { return published ? Progress::kFinished : Progress::kWaiting; }});
+  net.add({"reader",
+           [&]() -> Result<Progress> { return published ? Progress::kFinished : Progress::kAwaitsObject; }});
   net.add({"writer", [&]() -> Result<Progress> {
              if (published) return Progress::kFinished;
              published = true;
@@ -127,7 +127,7 @@ TEST_F(VirtualNetworkTest, CountsRetriesInARowAlone) {
   auto net = network();
   net.add({"now and then", [&]() -> Result<Progress> {
              if (++tries > 3 * VirtualNetwork::kMaxRetries) return Progress::kFinished;
-             if (tries % 50 == 0) return Progress::kWaiting;
+             if (tries % 50 == 0) return Progress::kAwaitsObject;
              return retry_error("away");
            }});
   EXPECT_TRUE(net.run());
@@ -142,7 +142,7 @@ TEST_F(VirtualNetworkTest, StandsStillAndSaysSoWhileSomethingIsAway) {
   int64_t blocks_when_back = -1;
   auto net = network({.outage_pauses = kShortPauses});
   net.add({"away", [&]() -> Result<Progress> {
-             if (blocks() < 2) return Progress::kWaiting;
+             if (blocks() < 2) return Progress::kAwaitsBlock;
              if (++tries <= 2 * VirtualNetwork::kMaxRetries) return retry_error("the disk is full");
              blocks_when_back = blocks();
              return Progress::kFinished;

@@ -13,11 +13,23 @@ template <typename Node>
   const Result<Progress> progress = work_until_waiting(node);
   if (!progress) return ::testing::AssertionFailure() << "it failed: " << progress.error().message;
   if (*progress == expected) return ::testing::AssertionSuccess();
-  return ::testing::AssertionFailure() << (*progress == Progress::kWaiting ? "it waits" : "it has finished");
+  return ::testing::AssertionFailure() << (*progress == Progress::kFinished ? "it has finished" : "it waits");
 }
 template <typename Node>
 [[nodiscard]] ::testing::AssertionResult waits(Node& node) {
-  return comes_to(node, Progress::kWaiting);
+  const Result<Progress> progress = work_until_waiting(node);
+  if (!progress) return ::testing::AssertionFailure() << "it failed: " << progress.error().message;
+  if (*progress != Progress::kFinished) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << "it has finished";
+}
+// The same, and says what it waits for: a block, else an object.
+template <typename Node>
+[[nodiscard]] ::testing::AssertionResult awaits_block(Node& node) {
+  return comes_to(node, Progress::kAwaitsBlock);
+}
+template <typename Node>
+[[nodiscard]] ::testing::AssertionResult awaits_object(Node& node) {
+  return comes_to(node, Progress::kAwaitsObject);
 }
 // EXPECT_TRUE(finishes(node)): the node works until it has come to the window that it was to run up to.
 template <typename Node>

@@ -1,5 +1,6 @@
 #include "app/localnet/baseline.h"
 
+#include "app/world/news_wait.h"
 #include "base/log/log_context.h"
 #include "engine/model/inner_steps.h"
 #include "node/evaluator/evaluator.h"
@@ -17,9 +18,11 @@ class Baseline final : public RunningNode {
       : world_(std::move(world)),
         engine_(std::move(engine)),
         uid_(uid),
-        clock_(*world_->ledger, world_->spec.network) {}
+        clock_(*world_->ledger, world_->spec.network),
+        news_(*world_->ledger, world_->spec.network, false) {}
 
   Result<Progress> advance() override {
+    news_.begin_step();
     const LogContext scope({{"role", kBaselineRole}, {"window", window_}});
     if (!began_) {
       TRY(engine_->edit_parameters([&](ParameterSpans parameters) -> Status {
@@ -32,11 +35,15 @@ class Baseline final : public RunningNode {
     }
     if (window_ >= world_->config.until_window.value_or(INT64_MAX)) return Progress::kFinished;
     TRY_ASSIGN(const std::optional<int64_t> current, clock_.current_window());
-    if (!current || *current < window_) return Progress::kWaiting;
+    if (!current || *current < window_) return Progress::kAwaitsBlock;
     TRY(train_window());
     if (window_ % world_->spec.network.checkpoint_interval == 0 || window_ == world_->config.until_window)
       TRY(report_heldout());
     return Progress::kWorked;
+  }
+
+  void wait_for_news(Progress progress, const std::function<bool()>& should_stop) override {
+    news_.wait_after(progress, should_stop);
   }
 
   Status stop() override {
@@ -76,6 +83,7 @@ class Baseline final : public RunningNode {
   std::unique_ptr<Engine> engine_;
   const uint32_t uid_;
   WindowClock clock_;
+  NewsWait news_;
   int64_t window_ = 0;
   bool began_ = false;
 };

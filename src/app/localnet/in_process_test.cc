@@ -35,7 +35,7 @@ TEST(InProcess, ALockedLedgerIsWaitedForLoudlyAndStopsNobody) {
   network.add({"miner", [&]() -> Result<Progress> {
                  const auto latest = ledger->latest_block();
                  if (!latest) return std::unexpected(latest.error());
-                 return *latest && (*latest)->number >= 2 ? Progress::kFinished : Progress::kWaiting;
+                 return *latest && (*latest)->number >= 2 ? Progress::kFinished : Progress::kAwaitsBlock;
                }});
   EXPECT_TRUE(network.run());
   EXPECT_LE(until_free, 0);

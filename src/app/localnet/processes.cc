@@ -297,7 +297,7 @@ class BaselineThread {
               break;
             }
             if (*progress == Progress::kFinished) break;
-            if (*progress == Progress::kWaiting) std::this_thread::sleep_for(kSupervisionPause);
+            node_->wait_for_news(*progress, [&stop] { return stop.stop_requested(); });
           }
           finished_ = true;
         }) {}

@@ -16,7 +16,7 @@
 namespace templar {
 namespace {
 
-constexpr auto kWaitingPause = std::chrono::milliseconds(5);
+constexpr auto kFirstPause = std::chrono::milliseconds(5);
 constexpr auto kLongestPause = std::chrono::milliseconds(5000);
 
 // In parts, so that a node that is asked to end does so at once.
@@ -29,7 +29,7 @@ void pause_unless_stopped(std::chrono::milliseconds pause) {
 // Advances the node until it has finished, failed for good, or the process was asked to end. A node whose
 // store or ledger is away tries again, ever more slowly, for as long as it takes.
 Status drive(RunningNode& node) {
-  BackOff back_off({.first_pause = kWaitingPause, .longest_pause = kLongestPause});
+  BackOff back_off({.first_pause = kFirstPause, .longest_pause = kLongestPause});
   while (!stop_requested()) {
     const auto progress = node.advance();
     if (!progress && progress.error().kind != ErrorKind::kRetry) return std::unexpected(progress.error());
@@ -42,7 +42,7 @@ Status drive(RunningNode& node) {
     }
     back_off.succeed();
     if (*progress == Progress::kFinished) break;
-    if (*progress == Progress::kWaiting) std::this_thread::sleep_for(kWaitingPause);
+    node.wait_for_news(*progress, stop_requested);
   }
   return node.stop();
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "adapters/shards/data_folder.h"
+#include "app/world/news_wait.h"
 #include "base/files/file.h"
 #include "base/files/file_writer.h"
 #include "base/log/log.h"
@@ -56,10 +57,16 @@ struct OwnedNode final : RunningNode {
   std::unique_ptr<Engine> engine;
   std::unique_ptr<Node> node;
   std::vector<LogField> who;  // role, and uid of those who have one
+  std::optional<NewsWait> news;
 
   Result<Progress> advance() override {
     const LogContext scope(context());
+    if (!news) news.emplace(*world->ledger, world->spec.network, world->store->is_remote());
+    news->begin_step();
     return node->advance();
+  }
+  void wait_for_news(Progress progress, const std::function<bool()>& should_stop) override {
+    if (news) news->wait_after(progress, should_stop);
   }
   Status stop() override {
     const LogContext scope(context());

@@ -118,6 +118,9 @@ class RunningNode {
  public:
   virtual ~RunningNode() = default;
   [[nodiscard]] virtual Result<Progress> advance() = 0;
+  // After advance(), with what it returned: returns when there may be news for the node, or should_stop says
+  // so.
+  virtual void wait_for_news(Progress progress, const std::function<bool()>& should_stop) = 0;
   [[nodiscard]] virtual Status stop() = 0;
 };
 

@@ -76,7 +76,7 @@ Result<Progress> Evaluator::advance() {
   TRY_ASSIGN(const std::vector<Registration> roster, environment_.ledger.registrations());
   const std::optional<Registration> leader = leader_of(roster);
   TRY_ASSIGN(const std::optional<int64_t> window, next_window(leader));
-  if (!window) return options_.backfill && leader ? Progress::kFinished : Progress::kWaiting;
+  if (!window) return options_.backfill && leader ? Progress::kFinished : Progress::kAwaitsObject;
   // Listed before the loading: a file that arrives meanwhile then counts as a change and is a reason to try
   // again.
   TRY_ASSIGN(const std::string files, files_of(leader, *window));

@@ -60,7 +60,7 @@ TEST_F(EvaluatorTest, EvaluatesEachCheckpointOnceFromTheOldestOn) {
 TEST_F(EvaluatorTest, MeasuresTheInitialModelFirst) {
   Evaluator evaluator(world_.environment, *engine_, {.until_window = 2});
   ASSERT_EQ(evaluator.advance().value(), Progress::kWorked);
-  EXPECT_EQ(evaluator.advance().value(), Progress::kWaiting);
+  EXPECT_EQ(evaluator.advance().value(), Progress::kAwaitsObject);
   ASSERT_EQ(evaluated_windows(), (std::vector<int64_t>{0}));
   const Measurement baseline = world_.ports.metrics.named("benchmark_metrics").front();
   EXPECT_EQ(std::get<std::string>(baseline.fields.at("state_root")), world_.ports.initial_root().hex());
@@ -148,7 +148,7 @@ TEST_F(EvaluatorTest, FillsInTheWindowsThatItIsAskedFor) {
   EXPECT_EQ(evaluate(options).value(), Progress::kFinished);
   EXPECT_EQ(evaluated_windows(), (std::vector<int64_t>{4, 6, 4, 6}));
   options = {.state_file = folder_ / "done"};
-  EXPECT_EQ(evaluate(options).value(), Progress::kWaiting);
+  EXPECT_EQ(evaluate(options).value(), Progress::kAwaitsObject);
   EXPECT_EQ(evaluated_windows(), (std::vector<int64_t>{4, 6, 4, 6, 0, 2, 8}))
       << "the others, when it runs on";
 }

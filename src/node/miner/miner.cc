@@ -66,7 +66,7 @@ Result<Progress> Miner::advance() {
   // Only in the window that is going on: in an earlier one the contribution would come too late.
   if (current == replica_.window() && contributed_window_ < replica_.window()) return train_window();
   TRY_ASSIGN(const bool closed, clock_.is_closed(replica_.window()));
-  if (!closed) return Progress::kWaiting;
+  if (!closed) return Progress::kAwaitsBlock;
   // If the next window is over too, the miner is late, and records lead faster to the present than gathers.
   // But if catching up has already ended here for want of a record, its own gather is all that is left.
   TRY_ASSIGN(const bool fell_behind, clock_.is_closed(replica_.window() + 1));
@@ -89,7 +89,7 @@ Result<Progress> Miner::come_into_run() {
   TRY_ASSIGN(const CatchUpState state, catch_up_.advance(options_.until_window));
   if (state == CatchUpState::kWorking) timeline_.add("catch_up", watch);
   if (state == CatchUpState::kWorking) return Progress::kWorked;
-  if (state != CatchUpState::kInSync) return Progress::kWaiting;
+  if (state != CatchUpState::kInSync) return Progress::kAwaitsObject;
   const CatchUpReport& report = catch_up_.report();
   TRY(settle_own_state(report));
   drop_contributions_passed_over();
@@ -182,7 +182,7 @@ Result<Progress> Miner::close_window() {
         return peers_without_record(leader, problem);
       }};
   TRY_ASSIGN(const WindowDecision decision, decide_window(environment_, replica_, timeline_, self));
-  if (std::holds_alternative<RecordAwaited>(decision)) return Progress::kWaiting;
+  if (std::holds_alternative<RecordAwaited>(decision)) return Progress::kAwaitsObject;
   if (catch_up_.take_over(decision)) {
     leave_run();
     return Progress::kWorked;

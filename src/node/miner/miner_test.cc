@@ -29,9 +29,10 @@ class MinerTest : public ::testing::Test {
   // The whole window: the miner trains, the others publish, the leader accepts these.
   void complete_window(MinerNode& node, int64_t window, const std::vector<uint32_t>& accepted) {
     world_.ports.enter_window(window);
-    ASSERT_TRUE(waits(node));
+    ASSERT_TRUE(awaits_block(node));
     publish_others(node, window);
     world_.ports.close_window(window);
+    ASSERT_TRUE(awaits_object(node)) << "the leader's record";
     const Replica& replica = node.replica();
     world_.ports.publish_record(world_.record_of(replica, accepted));
     ASSERT_TRUE(waits(node));
@@ -46,7 +47,7 @@ class MinerTest : public ::testing::Test {
 TEST_F(MinerTest, WaitsForTheLeadersCheckpoint) {
   TestWorld empty({.miners = 1});
   MinerNode node(empty, kMiner);
-  EXPECT_TRUE(waits(node));
+  EXPECT_TRUE(awaits_object(node));
   EXPECT_EQ(empty.ports.keys(kMiner).size(), 0u);
 }
 

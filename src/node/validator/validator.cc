@@ -48,7 +48,7 @@ Result<Progress> Validator::advance() {
   // Deciding and judging are two calls: the other nodes wait for the leader's record, not for its judgement.
   if (decided_) return judge_window();
   TRY_ASSIGN(const bool closed, clock_.is_closed(replica_.window()));
-  return closed ? decide_closed_window() : Progress::kWaiting;
+  return closed ? decide_closed_window() : Progress::kAwaitsBlock;
 }
 
 Result<Progress> Validator::come_into_run() {
@@ -68,10 +68,10 @@ Result<Progress> Validator::come_into_run() {
     timeline_.add("catch_up", watch);
     return Progress::kWorked;
   }
-  if (state == CatchUpState::kBlocked) return Progress::kWaiting;
+  if (state == CatchUpState::kBlocked) return Progress::kAwaitsObject;
   if (state == CatchUpState::kNoCheckpoint) {
     TRY_ASSIGN(const bool begun, begin_run(roster));
-    if (!begun) return Progress::kWaiting;
+    if (!begun) return Progress::kAwaitsObject;
   }
   if (!has_state_) {
     state_.peers = select_peers(with_newcomers({}, miner_uids(roster)), environment_.spec.network);
@@ -136,7 +136,7 @@ Result<Progress> Validator::decide_closed_window() {
                             return Result<PeerSelection>(state_.peers_in(replica_.window()));
                           }};
   TRY_ASSIGN(WindowDecision decision, decide_window(environment_, replica_, timeline_, self));
-  if (std::holds_alternative<RecordAwaited>(decision)) return Progress::kWaiting;
+  if (std::holds_alternative<RecordAwaited>(decision)) return Progress::kAwaitsObject;
   if (catch_up_.take_over(decision)) {
     in_run_ = false;
     return Progress::kWorked;

@@ -60,14 +60,14 @@ class ValidatorTest : public ::testing::Test {
 
 TEST_F(ValidatorTest, LeadsANewRunWithACheckpointOfTheInitialModel) {
   ValidatorNode leader(world_, kLeader);
-  ASSERT_TRUE(waits(leader));
+  ASSERT_TRUE(awaits_block(leader));
   EXPECT_THAT(list_checkpoints(world_.ports.store, test_bucket(kLeader)).value(), ElementsAre(0));
   EXPECT_EQ(leader.replica().state_root(), world_.ports.initial_root());
 }
 
 TEST_F(ValidatorTest, WaitsForTheLeaderWhereItDoesNotLead) {
   ValidatorNode follower(world_, kFollower);
-  ASSERT_TRUE(waits(follower));
+  ASSERT_TRUE(awaits_object(follower));
   EXPECT_TRUE(world_.ports.keys(kFollower).empty());
 }
 

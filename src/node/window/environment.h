@@ -67,9 +67,11 @@ struct NodeName {
 
 // What a node's advance() did.
 enum class Progress {
-  kWorked,    // it did something: there may be more to do at once
-  kWaiting,   // nothing can be done until a block is made or another node publishes
-  kFinished,  // the window that it was to run up to is reached
+  kWorked,        // it did something: there may be more to do at once
+  kAwaitsBlock,   // nothing can be done until the ledger has another block
+  kAwaitsObject,  // nothing can be done until another node has published something, or the ledger's time has
+                  // gone on
+  kFinished,      // the window that it was to run up to is reached
 };
 
 }  // namespace templar
