@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kMaxAddressBytes = 1024;
 constexpr size_t kMaxHostBytes = 253;
 constexpr size_t kMaxRegionBytes = 64;
-constexpr size_t kMaxKeyBytes = 128;  // of each half of a read key
+constexpr size_t kMaxReadKeyHalf = 128;  // of each half of a read key
 constexpr const char* kForms =
     "; an address is file:FOLDER or s3://BUCKET/PREFIX?endpoint=https://HOST:PORT&region=REGION";
 
@@ -61,7 +61,7 @@ Result<ReadKey> checked_read_key(std::string_view text) {
   const std::string_view id = text.substr(0, colon);
   const std::string_view secret = text.substr(std::min(colon + 1, text.size()));
   const auto is_half = [](std::string_view half) {
-    return !half.empty() && half.size() <= kMaxKeyBytes && std::ranges::all_of(half, [](char c) {
+    return !half.empty() && half.size() <= kMaxReadKeyHalf && std::ranges::all_of(half, [](char c) {
       return is_alphanumeric(c) || std::string_view("/+=._~-").find(c) != std::string_view::npos;
     });
   };
