@@ -8,7 +8,7 @@
 
 #include "adapters/shards/data_publication.h"
 #include "adapters/shards/file_hash.h"
-#include "adapters/shards/npy.h"
+#include "adapters/shards/shard_files.h"
 #include "adapters/tokenizers/hugging_face_tokenizer.h"
 #include "adapters/tokenizers/sentencepiece_tokenizer.h"
 #include "base/check.h"
@@ -18,52 +18,6 @@ namespace templar {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr size_t kMaxTokenizerBytes = 256 << 20;
-
-struct ShardFiles {
-  fs::path tokens;
-  fs::path ids;
-  fs::path source_bytes;  // empty: there is no such file
-  uint64_t samples = 0;
-};
-
-struct ShardArrays {
-  NpyArray<uint32_t> tokens;
-  NpyArray<uint64_t> ids;
-  std::optional<NpyArray<uint64_t>> source_bytes;
-};
-
-// Maps the files and checks that they belong together; samples 0: as many as there are ids.
-Result<ShardArrays> map_shard(const ShardFiles& files, uint64_t sequence_length) {
-  TRY_ASSIGN(NpyArray<uint32_t> tokens, open_npy_u32(files.tokens));
-  TRY_ASSIGN(NpyArray<uint64_t> ids, open_npy_u64(files.ids));
-  const uint64_t count = tokens.values.size();
-  if (count == 0) return fatal_error(files.tokens.string() + ": holds no tokens");
-  if (count % sequence_length != 0) {
-    return fatal_error(fmt::format("{}: {} tokens are not a multiple of the sequence length {}",
-                                   files.tokens.string(), count, sequence_length));
-  }
-  const uint64_t samples = count / sequence_length;
-  if (ids.values.size() != samples) {
-    return fatal_error(fmt::format("{}: {} sample ids for the {} samples of {}", files.ids.string(),
-                                   ids.values.size(), samples, files.tokens.filename().string()));
-  }
-  if (files.samples != 0 && files.samples != samples) {
-    return fatal_error(fmt::format("{}: holds {} samples, the manifest says {}", files.tokens.string(),
-                                   samples, files.samples));
-  }
-  ShardArrays arrays{std::move(tokens), std::move(ids), std::nullopt};
-  if (!files.source_bytes.empty()) {
-    TRY_ASSIGN(arrays.source_bytes, open_npy_u64(files.source_bytes));
-    const uint64_t sizes = arrays.source_bytes->values.size();
-    if (sizes != samples) {
-      return fatal_error(fmt::format("{}: sizes of {} samples, {} has {}", files.source_bytes.string(), sizes,
-                                     files.tokens.filename().string(), samples));
-    }
-  }
-  return arrays;
-}
 
 class FolderShardSource final : public ShardSource {
  public:
@@ -90,24 +44,14 @@ class FolderShardSource final : public ShardSource {
 
   [[nodiscard]] Result<Shard> open_shard(uint64_t index) const override {
     CHECK(index < shard_count());
-    return open(description_.shards[index]);
+    return open_shard_files(description_.shards[index], sequence_length());
   }
   [[nodiscard]] Result<Shard> open_heldout() const override {
     if (!description_.heldout) return skip_error(description_.folder.string() + " has no held-out samples");
-    return open(*description_.heldout);
+    return open_shard_files(*description_.heldout, sequence_length());
   }
 
  private:
-  [[nodiscard]] Result<Shard> open(const ShardFiles& files) const {
-    TRY_ASSIGN(ShardArrays arrays, map_shard(files, sequence_length()));
-    auto storage = std::make_shared<const ShardArrays>(std::move(arrays));
-    const std::span<const uint32_t> tokens = storage->tokens.values;
-    const std::span<const uint64_t> ids = storage->ids.values;
-    const std::span<const uint64_t> source_bytes =
-        storage->source_bytes ? storage->source_bytes->values : std::span<const uint64_t>();
-    return Shard(std::move(storage), tokens, ids, sequence_length(), source_bytes);
-  }
-
   Description description_;
 };
 
@@ -252,14 +196,18 @@ Result<DataManifest> read_manifest(const fs::path& folder) {
 
 Result<std::unique_ptr<Tokenizer>> open_data_tokenizer(const fs::path& folder) {
   TRY_ASSIGN(const DataManifest manifest, read_manifest(folder));
+  return open_manifest_tokenizer(manifest, folder / manifest.tokenizer_file);
+}
+
+Result<std::unique_ptr<Tokenizer>> open_manifest_tokenizer(const DataManifest& manifest,
+                                                           const fs::path& file) {
   if (manifest.tokenizer == "bytes") return make_byte_tokenizer();
-  const fs::path path = folder / manifest.tokenizer_file;
-  TRY_ASSIGN(const Bytes model, read_file(path, kMaxTokenizerBytes));
+  TRY_ASSIGN(const Bytes model, read_file(file, kMaxTokenizerBytes));
   if (blake2b_256(model) != manifest.tokenizer_hash) {
-    return fatal_error(path.string() + ": corrupt: its hash is not the manifest's");
+    return fatal_error(file.string() + ": corrupt: its hash is not the manifest's");
   }
-  if (manifest.separator) return make_hugging_face_tokenizer(model, *manifest.separator, path.string());
-  return make_sentencepiece_tokenizer(model, path.string());
+  if (manifest.separator) return make_hugging_face_tokenizer(model, *manifest.separator, file.string());
+  return make_sentencepiece_tokenizer(model, file.string());
 }
 
 Status verify_data_folder(const fs::path& folder,

@@ -39,6 +39,12 @@ struct DataFolderOptions {
 // The tokenizer that the folder was made with. Fails (fatal) where there is no manifest to say so.
 [[nodiscard]] Result<std::unique_ptr<Tokenizer>> open_data_tokenizer(const std::filesystem::path& folder);
 
+// The same, its model read from that file, which bytes do without. Fails (fatal) where its hash is not the
+// manifest's.
+[[nodiscard]] Result<std::unique_ptr<Tokenizer>> open_manifest_tokenizer(const DataManifest& manifest,
+                                                                         const std::filesystem::path& file);
+inline constexpr size_t kMaxTokenizerBytes = size_t{256} << 20;
+
 // Reads every file of the folder and compares hashes and token range; checked(file) is called for each one
 // before it is read. Fails (fatal) with the first file that differs.
 [[nodiscard]] Status verify_data_folder(const std::filesystem::path& folder,

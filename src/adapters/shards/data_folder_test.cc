@@ -2,15 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include <deque>
 #include <fstream>
 
 #include "adapters/shards/file_hash.h"
 #include "adapters/shards/npy_writer.h"
 #include "base/check.h"
 #include "base/files/file.h"
-#include "support/contracts/shard_source_contract.h"
 #include "support/expect_failure.h"
+#include "support/shard_folder.h"
 #include "support/temporary_folder.h"
 
 namespace templar {
@@ -18,51 +17,14 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::fails;
-using testing::ShardSourceContract;
 using testing::TemporaryFolder;
-
-template <typename T>
-void write_npy(const fs::path& path, NpyType type, const std::vector<T>& values) {
-  auto writer = NpyWriter::create(path, type);
-  CHECK(writer && writer->append(values) && writer->finish());
-}
-
-ShardEntry write_shard(const fs::path& folder, const std::string& file, const std::string& ids_file,
-                       const ShardContent& content) {
-  write_npy(folder / file, NpyType::kU32, content.tokens);
-  write_npy(folder / ids_file, NpyType::kU64, content.sample_ids);
-  return {file, ids_file, content.sample_ids.size(), hash_file(folder / file).value(),
-          hash_file(folder / ids_file).value()};
-}
-
-// A folder as prepare leaves it.
-void write_folder(const fs::path& folder, const MemoryShardSourceContent& content) {
-  DataManifest manifest;
-  manifest.sequence_length = content.sequence_length;
-  manifest.vocab_size = content.vocab_size;
-  manifest.tokenizer = "bytes";
-  for (size_t i = 0; i < content.shards.size(); ++i) {
-    manifest.shards.push_back(write_shard(folder, train_file_name(i), ids_file_name(i), content.shards[i]));
-  }
-  if (content.heldout)
-    manifest.heldout = write_shard(folder, "heldout_000000.npy", "heldout_ids_000000.npy", *content.heldout);
-  CHECK(write_file_atomically(folder / kManifestFile, write_manifest(manifest)));
-}
-
-std::unique_ptr<ShardSource> make_folder_source(const MemoryShardSourceContent& content) {
-  static std::deque<TemporaryFolder> folders;
-  const fs::path& folder = folders.emplace_back().path();
-  write_folder(folder, content);
-  Result<std::unique_ptr<ShardSource>> source = open_data_folder(folder);
-  EXPECT_TRUE(source) << source.error().message;
-  return std::move(*source);
-}
-
-INSTANTIATE_TEST_SUITE_P(Folder, ShardSourceContract, ::testing::Values(&make_folder_source));
+using testing::write_npy;
+using testing::write_shard;
+using testing::write_shard_folder;
 
 class DataFolder : public ::testing::Test {
  protected:
-  DataFolder() { write_folder(folder_.path(), content_); }
+  DataFolder() { write_shard_folder(folder_.path(), content_); }
 
   void flip_bit(const char* file, uintmax_t offset) {
     std::fstream stream(folder_ / file, std::ios::in | std::ios::out | std::ios::binary);
@@ -146,7 +108,7 @@ TEST_F(DataFolder, ShowsAFlippedBitWhenItIsVerified) {
 
 TEST_F(DataFolder, ShowsATokenOutsideTheVocabularyWhenItIsVerified) {
   content_.shards[1].tokens[20] = 256;
-  write_folder(folder_.path(), content_);
+  write_shard_folder(folder_.path(), content_);
   EXPECT_TRUE(
       fails(verify_data_folder(folder_.path()), ErrorKind::kFatal, "train_000001.npy: holds token 256"));
 }
