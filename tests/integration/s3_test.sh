@@ -54,6 +54,28 @@ complains "exists; --force replaces it" store get "$address" dir/large "$work/ba
 complains "http is not allowed" store ls "$address" --as-peer
 complains "is the server there" store ls "s3://open-bucket?endpoint=http://127.0.0.1:1"
 
+say "a data set in a bucket"
+"$folder/s3_store" "$endpoint" make-bucket data-bucket public || give_up "no bucket"
+small_data "$work/data"
+"$templar" data prepare /usr/include --extensions h --max-bytes 200000 --sequence-length 32 --out "$work/other-data" >"$work/prepare.log" 2>&1
+data="s3://data-bucket/corpora/headers?endpoint=$endpoint"
+push() { timeout -k 5 60 "$templar" data push "$@"; }
+check "push it" push "$work/data" "$data" && cat "$work/check.out"
+check "push it again" push "$work/data" "$data"
+grep -q " 0 of them sent now" "$work/check.out" || fail "files were sent twice"
+complains "another data set is there" push "$work/other-data" "$data"
+check "replace it" push "$work/other-data" "$data" --force
+check "replace it by the first" push "$work/data" "$data" --force
+localnet "$work/from-folder" --data "$work/data" --windows 4 --miners 2 --no-baseline
+localnet "$work/from-bucket" --data "$data&access=public" --windows 4 --miners 2 --no-baseline
+localnet "$work/from-processes" --data "$data" --windows 4 --miners 2 --no-baseline --processes
+for run in from-bucket from-processes; do
+  equal "the roots of a run $run" "$(window_roots "$work/from-folder")" "$(window_roots "$work/$run")"
+done
+complains "no manifest.json there" "$templar" localnet --data "s3://data-bucket/none?endpoint=$endpoint" --out "$work/none"
+[ ! -e "$work/none" ] || fail "a run that could not begin left its folder behind"
+grep -q "secret-key" "$work"/from-*.log && fail "a secret was printed"
+
 say "an upload that is killed leaves the object as it was"
 check "a first object" store put "$address" name "$work/credentials"
 head -c 400000000 /dev/zero >"$work/huge"

@@ -74,7 +74,7 @@ class HttpServer {
 
   HttpServer(std::unique_ptr<httplib::Server> server, Handler handler, int port)
       : handler_(std::move(handler)), server_(std::move(server)) {
-    server_->Post(".*", [this](const httplib::Request& request, httplib::Response& response) {
+    const auto handle = [this](const httplib::Request& request, httplib::Response& response) {
       int number = 0;
       {
         const MutexLock lock(mutex_);
@@ -83,7 +83,9 @@ class HttpServer {
       }
       handler_(number, request, response);
       arrived.count_call();
-    });
+    };
+    server_->Post(".*", handle);
+    server_->Get(".*", handle);  // HEAD as well
     port_ = port == 0                                  ? server_->bind_to_any_port("127.0.0.1")
             : server_->bind_to_port("127.0.0.1", port) ? port
                                                        : -1;

@@ -73,7 +73,7 @@ class Baseline final : public RunningNode {
 
   Status report_heldout() {
     TRY_ASSIGN(const EvaluationReport report,
-               evaluate_heldout(*world_->shards, *engine_, world_->config.heldout_samples));
+               evaluate_heldout(*world_->data.shards, *engine_, world_->config.heldout_samples));
     world_->metrics->write(node_measurement("baseline_heldout", {kBaselineRole, uid_}, world_->environment,
                                             {{"window", window_}, {"heldout_loss", report.mean_loss()}}));
     return {};

@@ -79,13 +79,13 @@ Result<std::string> generate_sample(const NodeWorld& world, Engine& engine,
     TRY(load_checkpoint_folder(model, expected_of(world, leader), parameters, team));
     return {};
   }));
-  TRY_ASSIGN(const Shard heldout, world.shards->open_heldout());
+  TRY_ASSIGN(const Shard heldout, world.data.shards->open_heldout());
   const auto prompt = heldout.sample(0).first(static_cast<size_t>(world.spec.inner.sequence_length) / 2);
   TRY_ASSIGN(const std::vector<uint32_t> continuation,
              engine.generate(
                  prompt, {.max_new_tokens = 2 * world.spec.inner.sequence_length, .seed = world.spec.seed}));
-  return world.tokenizer->decode(prompt) + "\n--- the model continues ---\n" +
-         world.tokenizer->decode(continuation) + "\n";
+  return world.data.tokenizer->decode(prompt) + "\n--- the model continues ---\n" +
+         world.data.tokenizer->decode(continuation) + "\n";
 }
 
 }  // namespace

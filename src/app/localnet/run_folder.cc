@@ -87,10 +87,25 @@ bool is_data_folder(const std::string& input) {
          is_there(std::filesystem::path(input) / kPreparingFolder);
 }
 
-// The prepared data set that --data names; empty where it names text, or nothing.
-std::filesystem::path given_data_folder(const LocalnetOptions& options) {
-  return options.data.size() == 1 && is_data_folder(options.data[0]) ? std::filesystem::path(options.data[0])
-                                                                     : std::filesystem::path();
+// The prepared data set that --data names, a folder or an address; empty where it names text, or nothing.
+std::string given_data(const LocalnetOptions& options) {
+  const bool is_data =
+      options.data.size() == 1 && (is_data_address(options.data[0]) || is_data_folder(options.data[0]));
+  return is_data ? options.data[0] : "";
+}
+
+// What is fetched of a data set from elsewhere lies in the run's folder, for all its nodes.
+DataOptions data_options(const LocalnetOptions& options, const std::string& data) {
+  return {.data = data, .cache_folder = options.out / kDataCacheFolder};
+}
+
+// The data set of a run that there is, so that it opens also while the bucket is away.
+Result<std::optional<Hash256>> manifest_of_run(const std::filesystem::path& spec_file) {
+  if (!is_there(spec_file)) return std::nullopt;
+  TRY_ASSIGN(const RunSpec spec, load_run_spec(spec_file.string()));
+  if (spec.data.manifest_hash.empty()) return std::nullopt;
+  TRY_ASSIGN(const Hash256 hash, parse_hash256(spec.data.manifest_hash));
+  return hash;
 }
 
 TextInputs text_of(const LocalnetOptions& options) {
@@ -101,14 +116,14 @@ TextInputs text_of(const LocalnetOptions& options) {
           .excluded = options.out};
 }
 
-// The data folder of the run: the one that was given, or the one that is prepared from text inside the run's
+// The data set of the run: the one that was given, or the one that is prepared from text inside the run's
 // folder.
-Result<std::filesystem::path> find_data(const LocalnetOptions& options, const RunSpec& spec,
-                                        const SayProgress& progress) {
-  if (const auto given = given_data_folder(options); !given.empty()) return given;
+Result<std::string> find_data(const LocalnetOptions& options, const RunSpec& spec,
+                              const SayProgress& progress) {
+  if (const std::string given = given_data(options); !given.empty()) return given;
   const std::filesystem::path own = options.out / "data";
   if (!is_there(own / kManifestName)) TRY(prepare_text(options, spec, own, progress));
-  return own;
+  return own.string();
 }
 
 // Everything that can be judged before anything is made or removed.
@@ -116,13 +131,19 @@ Status check_inputs(const LocalnetOptions& options, bool resumes) {
   const bool has_own_data = resumes && is_there(options.out / "data" / kManifestName);
   if (options.data.empty() && !has_own_data) {
     return fatal_error(
-        "--data is needed: a folder made by `templar data prepare`, or files and folders of text");
+        "--data is needed: a folder made by `templar data prepare`, the address where `templar data push` "
+        "put "
+        "it, or files and folders of text");
   }
   for (const std::string& input : options.data) {
+    if (is_data_address(input) && options.data.size() > 1)
+      return fatal_error("--data: " + input + ": the address of a data set stands alone");
+    if (is_data_address(input)) continue;
     if (input != kStandardInput && !is_there(input))
       return annotate(file_error(input, ENOENT).error(), "--data");
   }
-  if (const auto given = given_data_folder(options); !given.empty()) TRY(open_data_folder(given, {}));
+  if (const std::string given = given_data(options); !given.empty() && !is_data_address(given))
+    TRY(open_data_folder(given, {}));
   if (!options.bootstrap.empty() && !resumes && !is_bootstrap_there(options)) {
     return fatal_error(fmt::format("--bootstrap: {}: neither {} of a checkpoint nor {} of Hugging Face",
                                    options.bootstrap.string(), kManifestName, kConfigName));
@@ -132,7 +153,9 @@ Status check_inputs(const LocalnetOptions& options, bool resumes) {
 
 Status check_fresh(const LocalnetOptions& options) {
   std::vector<NamedPath> needed = {{"--bootstrap", options.bootstrap}, {"--tasks", options.tasks_folder}};
-  for (const std::string& input : options.data) needed.push_back({"--data", input});
+  for (const std::string& input : options.data) {
+    if (!is_data_address(input)) needed.push_back({"--data", input});
+  }
   if (is_there(options.spec)) needed.push_back({"--spec", options.spec});
   if (const size_t colon = options.tokenizer.find(':'); colon != std::string::npos)
     needed.push_back({"--tokenizer", options.tokenizer.substr(colon + 1)});
@@ -148,7 +171,7 @@ Status remove_earlier_run(const std::filesystem::path& folder, const SayProgress
 // How this call differs from what the run was made of, for people; empty if it does not.
 Result<std::string> difference_to(const RunOrigin& origin, const LocalnetOptions& options) {
   std::string differences;
-  const bool is_text = !options.data.empty() && given_data_folder(options).empty();
+  const bool is_text = !options.data.empty() && given_data(options).empty();
   if (is_text && !origin.text) {
     differences = "text: a prepared data set then, " + options.data[0] + " now";
   } else if (is_text) {
@@ -191,20 +214,23 @@ Result<RunOrigin> judge_beginning(const LocalnetOptions& options, RunSpec spec) 
   RunOrigin origin{.text = std::nullopt, .precision = options.precision};
   if (!options.bootstrap.empty()) TRY(check_bootstrap(options.bootstrap, spec.model));
   if (!options.tasks_folder.empty()) TRY(load_tasks(options.tasks_folder, {}));
-  const std::filesystem::path given = given_data_folder(options);
+  const std::string given = given_data(options);
   if (given.empty()) {
     TRY_ASSIGN(origin.text, describe_text(text_of(options)));
     if (origin.text->files == 0) return fatal_error("no text found in " + origin.text->described);
     return origin;
   }
-  TRY_ASSIGN(const auto shards, open_data_folder(given, {}));
-  if (const auto hash = shards->manifest_hash()) spec.data.manifest_hash = hash->hex();
-  TRY(check_data(spec, *shards, given));
+  TRY_ASSIGN(const OpenedData opened, open_any_data(data_options(options, given)));
+  if (const auto hash = opened.shards->manifest_hash()) spec.data.manifest_hash = hash->hex();
+  TRY(check_data(spec, *opened.shards, given));
   return origin;
 }
 
-// A shard that was damaged would be trained on without anybody noticing.
-Status verify_data(const std::filesystem::path& folder, const SayProgress& progress) {
+// A shard that was damaged would be trained on without anybody noticing. What is fetched is checked as it
+// comes.
+Status verify_data(const std::string& data, const SayProgress& progress) {
+  if (is_data_address(data)) return {};
+  const std::filesystem::path folder = data;
   // Shards from elsewhere: there is nothing to compare with.
   if (!is_there(folder / kManifestName)) return {};
   const Stopwatch watch;
@@ -237,7 +263,8 @@ Status make_key(const std::filesystem::path& file, uint64_t seed, const std::str
 LocalNode make_node(const LocalnetOptions& options, const LocalRun& run, NodeRole role, uint32_t uid,
                     std::string name) {
   NodeConfig config{.spec_file = run.path("run_spec.json"),
-                    .data_folder = run.data_folder,
+                    .data = run.data,
+                    .data_cache = run.path(kDataCacheFolder),
                     .store = store_of_node(options.store, run.path("store"), role, name),
                     .ledger_file = run.path("ledger.db"),
                     .key_file = run.path("keys") / (name + ".key"),
@@ -330,20 +357,19 @@ Result<LocalRun> open_in_folder(const LocalnetOptions& options, RunSpec spec,
                                 std::shared_ptr<const FolderLock> lock, const SayProgress& progress) {
   LocalRun run{.folder = options.out,
                .spec = {},
-               .data_folder = {},
+               .data = {},
                .nodes = {},
                .windows = options.windows,
                .resumed = is_there(options.out / "run_spec.json"),
                .lock = std::move(lock)};
-  TRY_ASSIGN(run.data_folder, find_data(options, spec, progress));
-  TRY_ASSIGN(const auto shards, open_data_folder(run.data_folder, {}));
-  if (const auto hash = shards->manifest_hash()) spec.data.manifest_hash = hash->hex();
-  TRY(check_data(spec, *shards, run.data_folder));
-  TRY(verify_data(run.data_folder, progress));
-  if (!options.bootstrap.empty() && !run.resumed) {
-    if (const auto tokenizer = open_data_tokenizer(run.data_folder))
-      TRY(check_bootstrap_tokenizer(options.bootstrap, **tokenizer));
-  }
+  TRY_ASSIGN(run.data, find_data(options, spec, progress));
+  TRY_ASSIGN(const auto manifest_hash, manifest_of_run(run.path("run_spec.json")));
+  TRY_ASSIGN(const OpenedData opened, open_any_data(data_options(options, run.data), manifest_hash));
+  if (const auto hash = opened.shards->manifest_hash()) spec.data.manifest_hash = hash->hex();
+  TRY(check_data(spec, *opened.shards, run.data));
+  TRY(verify_data(run.data, progress));
+  if (!options.bootstrap.empty() && !run.resumed && opened.tokenizer)
+    TRY(check_bootstrap_tokenizer(options.bootstrap, *opened.tokenizer));
   TRY(name_beginning(options, run.path("run_spec.json"), spec));
   TRY(agree_on_spec(run.path("run_spec.json"), spec));
   run.spec = spec;

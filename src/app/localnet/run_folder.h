@@ -22,7 +22,7 @@ struct LocalnetOptions {
   std::optional<Algorithm> algorithm;
   std::filesystem::path
       bootstrap;  // a checkpoint's folder, or a directory of Hugging Face, to begin from; empty: none
-  std::vector<std::string> data;        // a data folder, or text to prepare one from
+  std::vector<std::string> data;        // a data set (see DataOptions), or text to prepare one from
   std::vector<std::string> extensions;  // of text folders' files
   uint64_t max_bytes = 0;               // of text; 0: all
   std::string tokenizer = "bytes";
@@ -65,7 +65,7 @@ struct LocalNode {
 struct LocalRun {
   std::filesystem::path folder;
   RunSpec spec;
-  std::filesystem::path data_folder;
+  std::string data;              // the data set's folder or address
   std::vector<LocalNode> nodes;  // the validator (uid 0), the miners (uid 1 ..), the evaluator
   int64_t windows = 0;
   bool resumed = false;

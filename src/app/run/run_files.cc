@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "adapters/corpus/never_text.h"
+#include "adapters/remote_data/data_cache.h"
 #include "adapters/shards/data_folder.h"
 #include "base/files/file.h"
 #include "base/files/file_writer.h"
@@ -26,8 +27,8 @@ constexpr const char* kLedgerFile = "ledger.db";
 constexpr std::array<std::string_view, 8> kFiles = {"summary.json",  "loss.svg",      "sample.txt",
                                                     "ledger.db-wal", "ledger.db-shm", kLedgerFile,
                                                     kSpecFile,       kRunOriginFile};
-constexpr std::array<std::string_view, 7> kFolders = {"keys", "store", "state", "metrics",
-                                                      "logs", "model", "data"};
+constexpr std::array<std::string_view, 8> kFolders = {"keys", "store", "state", "metrics",
+                                                      "logs", "model", "data",  kDataCacheFolder};
 
 bool is_number(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
@@ -69,6 +70,7 @@ bool is_own_entry(std::string_view folder, std::string_view name) {
   if (folder == "metrics") return is_node_file(name, ".jsonl");
   if (folder == "logs") return is_node_file(name, ".log");
   if (folder == "model") return is_exported_file(name);
+  if (folder == kDataCacheFolder) return is_cached_data_file(name);
   return is_data_file(name);
 }
 

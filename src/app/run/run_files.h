@@ -13,6 +13,9 @@ namespace templar {
 // Says what the run was made of (app/localnet/run_origin.h); there before anything else of a run.
 inline constexpr const char* kRunOriginFile = "localnet.json";
 
+// What the run's nodes fetch of a data set that lies elsewhere.
+inline constexpr const char* kDataCacheFolder = "data-cache";
+
 // Whether a localnet has begun in the folder. Fails (fatal) where the folder can't hold one: it is a file, or
 // has something under a name of a run's that no run made.
 [[nodiscard]] Result<bool> holds_run(const std::filesystem::path& folder);

@@ -180,10 +180,11 @@ void add_verify(Verb& data) {
 }  // namespace
 
 void add_data_command(Verb program) {
-  Verb data = program.add_verb("data", "Prepare, show and verify training data");
+  Verb data = program.add_verb("data", "Prepare, show, verify and upload training data");
   add_prepare(data);
   add_show(data);
   add_verify(data);
+  add_data_push_command(data);
 }
 
 }  // namespace templar

@@ -4,12 +4,11 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "adapters/s3/s3_settings.h"
 #include "app/verbs/verbs.h"
 #include "base/clock.h"
 #include "support/file_content.h"
 #include "support/run_verb.h"
-#include "support/strict_s3_server.h"
+#include "support/s3_user.h"
 #include "support/temporary_folder.h"
 
 namespace templar::testing {
@@ -26,30 +25,9 @@ VerbOutcome store(std::vector<std::string> arguments) {
   return run_verb(add_store_command, std::move(arguments));
 }
 
-// The environment of a user whose keys are the owner's; nothing of it is the machine's own.
 class StoreCommand : public ::testing::Test {
  protected:
-  StoreCommand() {
-    forget_variables();
-    ::setenv("AWS_ACCESS_KEY_ID", "owner", 1);
-    ::setenv("AWS_SECRET_ACCESS_KEY", "owner-secret", 1);
-    ::setenv("AWS_REGION", "auto", 1);
-    ::setenv("AWS_CONFIG_FILE", (folder_ / "no-config").c_str(), 1);
-    ::setenv("AWS_SHARED_CREDENTIALS_FILE", (folder_ / "no-credentials").c_str(), 1);
-    server_.clock.set(SystemClock().now_ms() / 1000 * 1000);
-    server_.add_user("owner", "owner-secret");
-    server_.add_bucket("open", "owner", true);
-    server_.add_bucket("closed", "owner");
-  }
-  ~StoreCommand() override { forget_variables(); }
-  static void forget_variables() {
-    for (const std::string_view name : kS3Variables) {
-      if (name != "HOME") ::unsetenv(std::string(name).c_str());
-    }
-  }
-  [[nodiscard]] std::string address(const std::string& place) const {
-    return "s3://" + place + "?endpoint=" + server_.endpoint();
-  }
+  [[nodiscard]] std::string address(const std::string& place) const { return user_.address(place); }
   std::string file(const std::string& name, const std::string& content) {
     std::ofstream(folder_ / name, std::ios::binary) << content;
     return folder_ / name;
@@ -87,7 +65,8 @@ class StoreCommand : public ::testing::Test {
   }
 
   TemporaryFolder folder_;
-  StrictS3Server server_;
+  S3User user_{SystemClock().now_ms()};
+  StrictS3Server& server_ = user_.server;
 };
 
 }  // namespace

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "adapters/shards/data_folder.h"
 #include "app/world/news_wait.h"
 #include "base/files/file.h"
 #include "base/files/file_writer.h"
@@ -119,6 +118,12 @@ Result<std::vector<FolderLock>> lock_state(const NodeConfig& config) {
   return locks;
 }
 
+DataOptions data_options(const NodeConfig& config) {
+  return {.data = config.data,
+          .cache_folder = config.data_cache.empty() ? config.state_folder / "data-cache" : config.data_cache,
+          .cache_bytes = config.data_cache_bytes};
+}
+
 std::map<std::string, std::string> sink_tags(const RunSpec& spec, const NodeName& name) {
   std::map<std::string, std::string> tags = run_tags(spec);
   tags.insert(
@@ -142,17 +147,16 @@ Result<std::shared_ptr<const SharedWorld>> SharedWorld::open(const std::filesyst
 
 NodeWorld::NodeWorld(const NodeConfig& node_config, const NodeName& node_name, std::vector<FolderLock> locks,
                      RunSpec run_spec, std::shared_ptr<SqliteLedger> opened_ledger,
-                     std::unique_ptr<NetworkStore> opened_store, std::unique_ptr<ShardSource> opened_shards,
-                     std::unique_ptr<Tokenizer> opened_tokenizer, std::unique_ptr<MetricsSink> opened_metrics)
+                     std::unique_ptr<NetworkStore> opened_store, OpenedData opened_data,
+                     std::unique_ptr<MetricsSink> opened_metrics)
     : config(node_config),
       name(node_name),
       spec(std::move(run_spec)),
       ledger(std::move(opened_ledger)),
       store(std::move(opened_store)),
-      shards(std::move(opened_shards)),
-      tokenizer(std::move(opened_tokenizer)),
+      data(std::move(opened_data)),
       metrics(std::move(opened_metrics)),
-      environment(spec, store->all(), *ledger, *shards, *metrics,
+      environment(spec, store->all(), *ledger, *data.shards, *metrics,
                   config.copy_checkpoints ? config.state_folder / "checkpoints" : std::filesystem::path(),
                   config.shared ? config.shared->contributions : std::make_shared<ContributionPool>()),
       locks_(std::move(locks)) {}
@@ -163,11 +167,8 @@ Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config, con
   if (!ledger) {
     TRY_ASSIGN(ledger, SqliteLedger::open_existing(config.ledger_file));
   }
-  TRY_ASSIGN(auto shards,
-             open_data_folder(config.data_folder,
-                              {.sequence_length = static_cast<uint64_t>(spec.inner.sequence_length)}));
-  TRY(check_data(spec, *shards, config.data_folder));
-  TRY_ASSIGN(auto tokenizer, open_data_tokenizer(config.data_folder));
+  TRY_ASSIGN(OpenedData data, open_run_data(data_options(config), spec));
+  TRY(check_data(spec, *data.shards, config.data));
   TRY(make_folder(config.state_folder));
   TRY_ASSIGN(std::vector<FolderLock> locks, lock_state(config));
   remove_unfinished_files(config.state_folder);
@@ -176,8 +177,8 @@ Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config, con
   TRY_ASSIGN(auto metrics,
              config.watch->open_sink(config.metrics_file, sink_tags(spec, name), config.reports_machine));
   return std::unique_ptr<NodeWorld>(new NodeWorld(config, name, std::move(locks), std::move(spec),
-                                                  std::move(ledger), std::move(store), std::move(shards),
-                                                  std::move(tokenizer), std::move(metrics)));
+                                                  std::move(ledger), std::move(store), std::move(data),
+                                                  std::move(metrics)));
 }
 
 Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config, const NodeName& name) {
@@ -206,7 +207,7 @@ Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config) {
       std::make_unique<Validator>(world.environment, *world.store->own(), *world.ledger, *owned->engine, key,
                                   ValidatorOptions{.threads = config.threads,
                                                    .until_window = config.until_window,
-                                                   .tokenizer = world.tokenizer->files(),
+                                                   .tokenizer = world.data.tokenizer->files(),
                                                    .checkpoint_shard_bytes = config.checkpoint_shard_bytes,
                                                    .retention = config.retention,
                                                    .keep_records = config.keep_records,
@@ -244,7 +245,7 @@ Result<std::unique_ptr<RunningNode>> open_evaluator(const NodeConfig& config) {
   TRY_ASSIGN(owned->world, NodeWorld::open(config, NodeName{name_of(NodeRole::kEvaluator), 0}));
   TRY_ASSIGN(owned->engine, make_engine(owned->world->spec, config, EngineUse::kEvaluating));
   owned->who = {{"role", owned->world->name.role}};
-  options.tokenizer = owned->world->tokenizer.get();
+  options.tokenizer = owned->world->data.tokenizer.get();
   TRY(check_questions(options.tasks, *options.tokenizer, owned->world->spec.inner.sequence_length));
   owned->node = std::make_unique<Evaluator>(owned->world->environment, *owned->engine, std::move(options));
   return owned;
@@ -269,8 +270,8 @@ std::string bucket_of(const PublicKey& key) {
   return "node-" + key.hex().substr(0, 32);
 }
 
-Status check_data(const RunSpec& spec, const ShardSource& shards, const std::filesystem::path& folder) {
-  const std::string what = "data folder " + folder.string();
+Status check_data(const RunSpec& spec, const ShardSource& shards, const std::string& data) {
+  const std::string what = "data set " + data;
   if (shards.sequence_length() != static_cast<uint64_t>(spec.inner.sequence_length)) {
     return fatal_error(fmt::format(
         "{0}: its samples have {1} tokens, the run's inner.sequence_length is {2}: prepare data with "
@@ -286,10 +287,11 @@ Status check_data(const RunSpec& spec, const ShardSource& shards, const std::fil
   if (spec.data.manifest_hash.empty()) return {};
   const auto hash = shards.manifest_hash();
   if (hash && hash->hex() == spec.data.manifest_hash) return {};
-  return fatal_error(fmt::format(
-      "{}: its manifest hash is {}, the run trains on {} (data.manifest_hash): name the folder that the run "
-      "was started with",
-      what, hash ? hash->hex() : "missing", spec.data.manifest_hash));
+  return fatal_error(
+      fmt::format("{}: its manifest hash is {}, the run trains on {} (data.manifest_hash): name the data set "
+                  "that the run "
+                  "was started with",
+                  what, hash ? hash->hex() : "missing", spec.data.manifest_hash));
 }
 
 Result<RunSpec> load_run_spec(const std::string& preset_or_file) {

@@ -13,6 +13,7 @@
 
 #include "adapters/sqlite_ledger/sqlite_ledger.h"
 #include "app/world/network_store.h"
+#include "app/world/open_data.h"
 #include "app/world/watch.h"
 #include "base/files/folder_lock.h"
 #include "base/keys/keys.h"
@@ -21,7 +22,6 @@
 #include "formats/safetensors/model_shards.h"
 #include "node/validator/validator.h"
 #include "node/window/environment.h"
-#include "ports/tokenizer.h"
 
 namespace templar {
 
@@ -51,7 +51,9 @@ struct SharedWorld {
 
 struct NodeConfig {
   std::filesystem::path spec_file;
-  std::filesystem::path data_folder;
+  std::string data;                  // a data set's folder or address, see DataOptions
+  std::filesystem::path data_cache;  // empty: in the state folder
+  uint64_t data_cache_bytes = kDefaultDataCacheBytes;
   OwnStoreOptions store;
   std::filesystem::path ledger_file;
   std::filesystem::path key_file;      // of miners and validators
@@ -98,16 +100,15 @@ class NodeWorld {
   const RunSpec spec;
   const std::shared_ptr<SqliteLedger> ledger;
   const std::unique_ptr<NetworkStore> store;
-  const std::unique_ptr<ShardSource> shards;
-  const std::unique_ptr<Tokenizer> tokenizer;
+  const OpenedData data;
   const std::unique_ptr<MetricsSink> metrics;
   const NodeEnvironment environment;
 
  private:
   NodeWorld(const NodeConfig& node_config, const NodeName& node_name, std::vector<FolderLock> locks,
             RunSpec run_spec, std::shared_ptr<SqliteLedger> opened_ledger,
-            std::unique_ptr<NetworkStore> opened_store, std::unique_ptr<ShardSource> opened_shards,
-            std::unique_ptr<Tokenizer> opened_tokenizer, std::unique_ptr<MetricsSink> opened_metrics);
+            std::unique_ptr<NetworkStore> opened_store, OpenedData opened_data,
+            std::unique_ptr<MetricsSink> opened_metrics);
 
   // Of the state folder, unless config.shared holds it: two nodes with one key would contradict each other.
   const std::vector<FolderLock> locks_;
@@ -138,8 +139,7 @@ class RunningNode {
 [[nodiscard]] std::string bucket_of(const PublicKey& key);
 
 // Checks that shards are what the run trains on: sequence length, vocabulary, manifest. Fails (fatal).
-[[nodiscard]] Status check_data(const RunSpec& spec, const ShardSource& shards,
-                                const std::filesystem::path& folder);
+[[nodiscard]] Status check_data(const RunSpec& spec, const ShardSource& shards, const std::string& data);
 
 // Reads and validates a run spec: a preset's name or a JSON file.
 [[nodiscard]] Result<RunSpec> load_run_spec(const std::string& preset_or_file);
