@@ -30,7 +30,7 @@ SILENT = ("miner", "validator", "evaluator")
 # Verbs that make nothing and leave signals to the system.
 PLAIN = ("bench train", "bench codec", "bench aggregate", "bench evaluate")
 # Where a line's output goes.
-OUTPUTS = {"--out", "--state", "--metrics", "--log-file", "--dump-pseudo-gradients", "--store", "--ledger", "OUT", "--folder"}
+OUTPUTS = {"--out", "--state", "--data-cache", "--metrics", "--log-file", "--dump-pseudo-gradients", "--store", "--ledger", "OUT", "--folder"}
 APPENDED = {"--metrics", "--log-file"}
 
 SMALL = ["--set", "model.hidden_size=32", "--set", "model.num_hidden_layers=1", "--set", "model.intermediate_size=64", "--set",
@@ -44,7 +44,7 @@ GOOD = {
     "localnet": ["--data", "../data", "--out", "out", "--windows", "2", "--miners", "2", "--no-baseline", *SMALL],
     "dashboard": ["../run", "--port", "0"],
     "data prepare": ["../precious/text", "--out", "out", "--sequence-length", "32"],
-    "data show": ["../data"], "data verify": ["../data"],
+    "data show": ["../data"], "data verify": ["../data"], "data push": ["../data", "file:out"],
     "run show": ["tiny"], "run check": ["../run/run_spec.json"], "run fields": [], "run memory": ["tiny"],
     "miner": [*NODE, "--key", "../run/keys/miner-1.key"], "validator": [*NODE, "--key", "../run/keys/validator-0.key"], "evaluator": NODE,
     "checkpoint verify": ["../run"], "checkpoint ls": ["../run"], "checkpoint show": ["../run/model"],
@@ -312,7 +312,7 @@ class Worker:
         names = [name for name, _, _ in self.tables[verb] if not name.startswith("-")]
         found = []
         for group in self.groups(words):
-            if verb in ("store put", "store check", "store rm") and group[0].startswith("file:"):
+            if verb in ("data push", "store put", "store check", "store rm") and group[0].startswith("file:"):
                 found.append(("ADDRESS", group[0].removeprefix("file:")))
             elif verb == "store get" and len(group) == 1:
                 found.append(("FILE", group[0]))
@@ -593,7 +593,7 @@ class Worker:
             return False
         if verb == "data prepare" and short.startswith(("data/", "run/data/", "broken/data/")):
             return False
-        if verb in ("store get", "store put", "store rm") and ("--force" in words or "ADDRESS" in names):
+        if verb in ("data push", "store get", "store put", "store rm") and ("--force" in words or "ADDRESS" in names):
             return False  # he said so
         if verb == "checkpoint export" and "--force" in words and short.startswith("precious/model.safetensors"):
             return False

@@ -56,8 +56,9 @@ complains "is the server there" store ls "s3://open-bucket?endpoint=http://127.0
 
 say "a data set in a bucket"
 "$folder/s3_store" "$endpoint" make-bucket data-bucket public || give_up "no bucket"
-small_data "$work/data"
-"$templar" data prepare /usr/include --extensions h --max-bytes 200000 --sequence-length 32 --out "$work/other-data" >"$work/prepare.log" 2>&1
+prepare() { "$templar" data prepare /usr/include --extensions h --sequence-length 32 --shard-samples 2000 "$@" >"$work/prepare.log" 2>&1; }
+prepare --max-bytes 300000 --held-out-samples 64 --out "$work/data" || { cat "$work/prepare.log" >&2; give_up "no data"; }
+prepare --max-bytes 200000 --out "$work/other-data"
 data="s3://data-bucket/corpora/headers?endpoint=$endpoint"
 push() { timeout -k 5 60 "$templar" data push "$@"; }
 check "push it" push "$work/data" "$data" && cat "$work/check.out"
@@ -66,9 +67,10 @@ grep -q " 0 of them sent now" "$work/check.out" || fail "files were sent twice"
 complains "another data set is there" push "$work/other-data" "$data"
 check "replace it" push "$work/other-data" "$data" --force
 check "replace it by the first" push "$work/data" "$data" --force
-localnet "$work/from-folder" --data "$work/data" --windows 4 --miners 2 --no-baseline
-localnet "$work/from-bucket" --data "$data&access=public" --windows 4 --miners 2 --no-baseline
-localnet "$work/from-processes" --data "$data" --windows 4 --miners 2 --no-baseline --processes
+run_options=(--windows 4 --miners 2 --no-baseline --set data.outer_steps_per_shard=1)
+localnet "$work/from-folder" --data "$work/data" "${run_options[@]}"
+localnet "$work/from-bucket" --data "$data&access=public" "${run_options[@]}"
+localnet "$work/from-processes" --data "$data" "${run_options[@]}" --processes
 for run in from-bucket from-processes; do
   equal "the roots of a run $run" "$(window_roots "$work/from-folder")" "$(window_roots "$work/$run")"
 done

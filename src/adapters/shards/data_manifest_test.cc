@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/expect_failure.h"
+#include "support/fuzz_corpus.h"
 #include "support/json_values.h"
 
 namespace templar {
@@ -122,6 +123,17 @@ TEST(DataManifest, CannotPointOutsideItsFolder) {
                       ErrorKind::kFatal, "not a plain file name"))
         << name;
   }
+}
+
+TEST(DataManifest, SeedsOfTheFuzzerAreWhatIsWritten) {
+  DataManifest plain = example();
+  plain.tokenizer = "bytes";
+  plain.tokenizer_file.clear();
+  plain.tokenizer_hash.reset();
+  const std::string texts[] = {write_manifest(example()), write_manifest(plain)};
+  testing::expect_fuzz_corpus("data_manifest_fuzz",
+                              {{"sentencepiece", Bytes(texts[0].begin(), texts[0].end())},
+                               {"bytes", Bytes(texts[1].begin(), texts[1].end())}});
 }
 
 TEST(DataManifest, IsRefusedWhereItIsNotJson) {

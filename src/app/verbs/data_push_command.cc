@@ -19,7 +19,7 @@ namespace {
 constexpr const char* kDetails =
     "ADDRESS is a bucket of a service that speaks S3 (Amazon, Cloudflare R2, Ceph, MinIO, Backblaze, "
     "Garage), "
-    "perhaps with a prefix, or file:FOLDER:\n"
+    "perhaps with a prefix, or file:FOLDER, where it becomes FOLDER/data:\n"
     "    s3://my-bucket/fineweb?endpoint=https://ACCOUNT.r2.cloudflarestorage.com&region=auto\n"
     "Quote it: shells take the & for their own. Keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
     "from "
@@ -43,9 +43,8 @@ const SystemClock& machine_clock() {
 }
 
 // What nodes are given to read it.
-std::string data_option(const std::string& address) {
-  constexpr std::string_view kFile = "file:";
-  return address.starts_with(kFile) ? address.substr(kFile.size()) : "'" + address + "'";
+std::string data_option(const std::string& address, const DataPlace& place) {
+  return is_data_address(address) ? "'" + address + "'" : place.objects.where;
 }
 
 Status push_data(const PushArguments& arguments) {
@@ -77,7 +76,7 @@ Status push_data(const PushArguments& arguments) {
     print("beside them {} object{} of other names, which are not of this data set\n", report->foreign_objects,
           report->foreign_objects == 1 ? "" : "s");
   print("manifest    {}\n", report->manifest_hash.hex());
-  print("nodes read it with\n    --data {}\n", data_option(address));
+  print("nodes read it with\n    --data {}\n", data_option(address, place));
   print("and a run names it with\n    --set data.manifest_hash={}\n", report->manifest_hash.hex());
   return {};
 }

@@ -42,36 +42,11 @@ std::vector<std::string> joined(std::vector<std::string> arguments, const std::v
   return arguments;
 }
 
-const std::vector<std::string> kShared = {"--spec",
-                                          "s",
-                                          "--data",
-                                          "d w",
-                                          "--store",
-                                          "o",
-                                          "--store-profile",
-                                          "p",
-                                          "--read-key-file",
-                                          "r",
-                                          "--ledger",
-                                          "l",
-                                          "--state",
-                                          "t",
-                                          "--metrics",
-                                          "m",
-                                          "--data-cache",
-                                          "c",
-                                          "--data-cache-size",
-                                          "1000",
-                                          "--threads",
-                                          "3",
-                                          "--precision",
-                                          "bf16",
-                                          "--device",
-                                          "cuda:3",
-                                          "--micro-batch",
-                                          "2",
-                                          "--until-window",
-                                          "7"};
+const std::vector<std::string> kShared = {
+    "--spec",   "s",      "--data",          "d w", "--data-cache",    "c", "--data-cache-size", "1000",
+    "--store",  "o",      "--store-profile", "p",   "--read-key-file", "r", "--ledger",          "l",
+    "--state",  "t",      "--metrics",       "m",   "--threads",       "3", "--precision",       "bf16",
+    "--device", "cuda:3", "--micro-batch",   "2",   "--until-window",  "7"};
 
 // Each option of watching with a value that is not the default of any role.
 const std::vector<std::string> kWatch = {"--prometheus",

@@ -23,6 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kFileBucket = "data";
 constexpr RetryRule kAwayPauses{.first_pause = std::chrono::milliseconds(500),
                                 .longest_pause = std::chrono::milliseconds(10'000)};
 
@@ -156,14 +157,10 @@ Result<DataPlace> open_data_place(const std::string& address, const StoreAccess&
     TRY_ASSIGN(auto store, open_s3_service(*s3, access, clock));
     return DataPlace{std::move(store), {.bucket = s3->bucket, .prefix = s3->prefix, .where = s3->place()}};
   }
-  fs::path folder = absolute_path(std::get<FileAddress>(parsed).folder);
-  if (!folder.has_filename()) folder = folder.parent_path();
-  const std::string bucket = folder.filename().string();
-  if (const Status status = check_bucket_name(bucket); !status)
-    return annotate(status.error(),
-                    fmt::format("{}: the last part of the folder's path is a bucket", address));
-  TRY_ASSIGN(auto store, open_store(FileAddress{folder.parent_path().string()}, access, clock));
-  return DataPlace{std::move(store), {.bucket = bucket, .prefix = "", .where = address}};
+  const fs::path folder = std::get<FileAddress>(parsed).folder;
+  TRY_ASSIGN(auto store, open_store(parsed, access, clock));
+  return DataPlace{std::move(store),
+                   {.bucket = kFileBucket, .prefix = "", .where = (folder / kFileBucket).string()}};
 }
 
 }  // namespace templar

@@ -49,7 +49,7 @@ struct DataPlace {
   std::unique_ptr<ObjectStore> store;
   DataObjects objects;
 };
-// file:FOLDER (its last part is the bucket), s3://BUCKET/PREFIX, or https://HOST/BUCKET/PREFIX, which is read
+// file:FOLDER (in FOLDER/data), s3://BUCKET/PREFIX, or https://HOST/BUCKET/PREFIX, which is read
 // without keys. The clock must outlive the store. Fails (fatal) and says what an address looks like.
 [[nodiscard]] Result<DataPlace> open_data_place(const std::string& address, const StoreAccess& access,
                                                 const Clock& clock);
