@@ -95,28 +95,34 @@ OptionTable miner_options(NodeConfig& config) {
 }
 
 OptionTable validator_options(NodeConfig& config) {
-  return {key_option(config),
-          {"--stake",
-           &config.stake,
-           "Stake at registration; the most stake leads",
-           {.allowed = ZeroOrMore{}, .shows_default = true}},
-          {"--keep-checkpoints",
-           &config.retention.keep_last,
-           "Newest checkpoints that stay in the bucket",
-           {.allowed = AboveZero{}, .shows_default = true}},
-          {"--keep-checkpoint-every",
-           &config.retention.keep_every,
-           "And those whose window is a multiple of this (0: no others)",
-           {.allowed = ZeroOrMore{}, .shows_default = true}},
-          {"--keep-records",
-           &config.keep_records,
-           "Windows whose records a leader keeps in its bucket, at least as many as others need to catch up "
-           "(0: all)",
-           {.allowed = ZeroOrMore{}, .shows_default = true}},
-          {"--checkpoint-shard-size",
-           &config.checkpoint_shard_bytes,
-           "Largest file of a checkpoint, e.g. 512MB",
-           {.allowed = AboveZero{}, .shows_default = true, .is_size = true}}};
+  return {
+      key_option(config),
+      {"--stake",
+       &config.stake,
+       "Stake at registration; the most stake leads",
+       {.allowed = ZeroOrMore{}, .shows_default = true}},
+      {"--keep-checkpoints",
+       &config.retention.keep_last,
+       "Newest checkpoints that stay in the bucket",
+       {.allowed = AboveZero{}, .shows_default = true}},
+      {"--keep-checkpoint-every",
+       &config.retention.keep_every,
+       "And those whose window is a multiple of this (0: no others)",
+       {.allowed = ZeroOrMore{}, .shows_default = true}},
+      {"--keep-checkpoint-hours",
+       &config.retention.keep_hours,
+       "And those stored less than so many hours before the newest one: longer than a joining node needs to "
+       "fetch one (0: no others)",
+       {.allowed = ZeroOrMore{}, .shows_default = true}},
+      {"--keep-records",
+       &config.keep_records,
+       "Windows whose records a leader keeps in its bucket, at least as many as others need to catch up "
+       "(0: all)",
+       {.allowed = ZeroOrMore{}, .shows_default = true}},
+      {"--checkpoint-shard-size",
+       &config.checkpoint_shard_bytes,
+       "Largest file of a checkpoint, e.g. 512MB",
+       {.allowed = AboveZero{}, .shows_default = true, .is_size = true}}};
 }
 
 OptionTable evaluator_options(NodeConfig& config) {

@@ -115,6 +115,8 @@ std::vector<Node> nodes_with_all_options(const std::string& tasks) {
                                               "3",
                                               "--keep-checkpoint-every",
                                               "50",
+                                              "--keep-checkpoint-hours",
+                                              "36",
                                               "--keep-records",
                                               "20",
                                               "--checkpoint-shard-size",

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "core/protocol/object_keys.h"
 
@@ -9,6 +11,16 @@ namespace templar::testing {
 namespace {
 
 using Windows = std::vector<int64_t>;
+
+// Each stored an hour after the one before, by its window's order.
+std::vector<StoredCheckpoint> hourly(Windows windows) {
+  std::vector<StoredCheckpoint> checkpoints;
+  for (const int64_t window : windows) {
+    const auto before = std::ranges::count_if(windows, [&](int64_t other) { return other < window; });
+    checkpoints.push_back({window, 1'000'000 + before * 3'600'000});
+  }
+  return checkpoints;
+}
 
 class Retention : public ::testing::Test {
  protected:
@@ -31,13 +43,33 @@ class Retention : public ::testing::Test {
 }  // namespace
 
 TEST_F(Retention, KeepsTheNewestAndEveryNth) {
-  const Windows windows = {40, 0, 10, 20, 30, 50};
+  const std::vector<StoredCheckpoint> windows = hourly({40, 0, 10, 20, 30, 50});
   EXPECT_EQ(expired_checkpoints(windows, {.keep_last = 2, .keep_every = 0}), (Windows{0, 10, 20, 30}));
   EXPECT_EQ(expired_checkpoints(windows, {.keep_last = 2, .keep_every = 20}), (Windows{10, 30}));
   EXPECT_EQ(expired_checkpoints(windows, {.keep_last = 1, .keep_every = 100}), (Windows{10, 20, 30, 40}));
   EXPECT_EQ(expired_checkpoints(windows, {.keep_last = 6, .keep_every = 0}), Windows{});
   EXPECT_EQ(expired_checkpoints(windows, {.keep_last = 100, .keep_every = 0}), Windows{});
   EXPECT_EQ(expired_checkpoints({}, {}), Windows{});
+}
+
+TEST_F(Retention, KeepsTheYoungOnesBesides) {
+  const std::vector<StoredCheckpoint> windows = hourly({40, 0, 10, 20, 30, 50});
+  EXPECT_EQ(expired_checkpoints(windows, {.keep_last = 1, .keep_hours = 1}), (Windows{0, 10, 20, 30, 40}));
+  EXPECT_EQ(expired_checkpoints(windows, {.keep_last = 1, .keep_hours = 3}), (Windows{0, 10, 20}));
+  EXPECT_EQ(expired_checkpoints(windows, {.keep_last = 4, .keep_hours = 3}), (Windows{0, 10}));
+  EXPECT_EQ(expired_checkpoints(windows, {.keep_last = 1, .keep_every = 20, .keep_hours = 3}), (Windows{10}));
+  EXPECT_EQ(expired_checkpoints(windows, {.keep_last = 1, .keep_hours = 6}), Windows{});
+  EXPECT_EQ(expired_checkpoints(windows, {.keep_last = 1, .keep_hours = INT64_MAX}), Windows{});
+}
+
+TEST_F(Retention, TakesTheAgeFromTheStoresClock) {
+  for (const int64_t window : {2, 4, 6, 8}) {
+    put_checkpoint(window);
+    clock_.advance(3'600'000);
+  }
+  ASSERT_TRUE(remove_expired_checkpoints(store_, "bucket", {.keep_last = 1, .keep_hours = 2}));
+  EXPECT_EQ(keys().size(), 6u);
+  EXPECT_EQ(keys().front(), checkpoint_prefix(6) + "a.json");
 }
 
 TEST_F(Retention, RemovesWhatHasExpiredAndWhatWasCutShort) {
