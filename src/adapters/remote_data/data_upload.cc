@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kPieceBytes = size_t{1} << 20;
+constexpr size_t kReadBytes = size_t{1} << 20;
 constexpr uint64_t kMaxMarkBytes = 1024;
 // Servers of one service may differ a little in their time, and some stamp whole seconds.
 constexpr int64_t kClocksDifferMs = 2000;
@@ -182,12 +182,12 @@ class Upload {
     if (!file.valid()) return file_error(path, errno);
     const auto write = [&](const std::function<Status(ByteView)>& sink) -> Status {
       Blake2b hash;
-      Bytes buffer(kPieceBytes);
+      Bytes buffer(kReadBytes);
       for (uint64_t done = 0; done < local.size_bytes;) {
         // Another file that failed ends this one as well: what was sent of it would be in vain.
         if (has_failed_ || (options_.is_cancelled && options_.is_cancelled()))
           return retry_error(path.string() + ": not sent to its end");
-        const auto piece = std::span(buffer).first(std::min<uint64_t>(kPieceBytes, local.size_bytes - done));
+        const auto piece = std::span(buffer).first(std::min<uint64_t>(kReadBytes, local.size_bytes - done));
         const ReadOutcome read = read_at(file.get(), done, piece);
         if (read.error != 0) return file_error(path, read.error);
         if (read.size != piece.size())

@@ -96,7 +96,8 @@ std::string given_data(const LocalnetOptions& options) {
 
 // What is fetched of a data set from elsewhere lies in the run's folder, for all its nodes.
 DataOptions data_options(const LocalnetOptions& options, const std::string& data) {
-  return {.data = data, .cache_folder = options.out / kDataCacheFolder};
+  return {
+      .data = data, .cache_folder = options.out / kDataCacheFolder, .cache_bytes = options.data_cache_bytes};
 }
 
 // The data set of a run that there is, so that it opens also while the bucket is away.
@@ -265,6 +266,7 @@ LocalNode make_node(const LocalnetOptions& options, const LocalRun& run, NodeRol
   NodeConfig config{.spec_file = run.path("run_spec.json"),
                     .data = run.data,
                     .data_cache = run.path(kDataCacheFolder),
+                    .data_cache_bytes = options.data_cache_bytes,
                     .store = store_of_node(options.store, run.path("store"), role, name),
                     .ledger_file = run.path("ledger.db"),
                     .key_file = run.path("keys") / (name + ".key"),

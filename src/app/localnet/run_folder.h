@@ -24,7 +24,8 @@ struct LocalnetOptions {
       bootstrap;  // a checkpoint's folder, or a directory of Hugging Face, to begin from; empty: none
   std::vector<std::string> data;        // a data set (see DataOptions), or text to prepare one from
   std::vector<std::string> extensions;  // of text folders' files
-  uint64_t max_bytes = 0;               // of text; 0: all
+  uint64_t data_cache_bytes = kDefaultDataCacheBytes;  // see DataOptions
+  uint64_t max_bytes = 0;                              // of text; 0: all
   std::string tokenizer = "bytes";
   std::filesystem::path out = "localnet-out";
   // Each node's own, {node} in it being its name; without an address the folder "store" in out.

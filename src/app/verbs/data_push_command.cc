@@ -16,7 +16,7 @@
 namespace templar {
 namespace {
 
-constexpr const char* kDetails =
+constexpr const char* kPushDetails =
     "ADDRESS is a bucket of a service that speaks S3 (Amazon, Cloudflare R2, Ceph, MinIO, Backblaze, "
     "Garage), "
     "perhaps with a prefix, or file:FOLDER, where it becomes FOLDER/data:\n"
@@ -37,11 +37,6 @@ struct PushArguments {
   bool force = false;
 };
 
-const SystemClock& machine_clock() {
-  static const SystemClock clock;
-  return clock;
-}
-
 // What nodes are given to read it.
 std::string data_option(const std::string& address, const DataPlace& place) {
   return is_data_address(address) ? "'" + address + "'" : place.objects.where;
@@ -49,12 +44,12 @@ std::string data_option(const std::string& address, const DataPlace& place) {
 
 Status push_data(const PushArguments& arguments) {
   catch_stop_signals();
+  const SystemClock clock;
   const std::string& address = arguments.address;
   if (is_data_address(address) && !address.starts_with("s3://"))
     return fatal_error(address +
                        ": a web server takes no uploads: name the bucket, s3://BUCKET/PREFIX?endpoint=...");
-  TRY_ASSIGN(const DataPlace place,
-             open_data_place(address, {.is_cancelled = stop_requested}, machine_clock()));
+  TRY_ASSIGN(const DataPlace place, open_data_place(address, {.is_cancelled = stop_requested}, clock));
   ProgressLine line;
   const auto report = upload_data(
       arguments.folder, *place.store, place.objects,
@@ -86,7 +81,7 @@ Status push_data(const PushArguments& arguments) {
 void add_data_push_command(Verb data) {
   auto arguments = std::make_shared<PushArguments>();
   Verb push = data.add_verb("push", "Upload a prepared data set, so that nodes anywhere read it from there",
-                            kDetails);
+                            kPushDetails);
   push.add_options(
       {{"DIR",
         &arguments->folder,

@@ -171,7 +171,13 @@ NamedChoice algorithm_choice(std::optional<Algorithm>& algorithm) {
 
 OptionTable what_options(LocalnetOptions& options) {
   return {
-      {"--data", &options.data, "A folder made by `templar data prepare`, or text: files and folders"},
+      {"--data", &options.data,
+       "A folder made by `templar data prepare`, the address where `templar data push` put it, or text: "
+       "files and folders"},
+      {"--data-cache-size",
+       &options.data_cache_bytes,
+       "How large data-cache in the run's folder becomes, where what an address gives is kept (0: no limit)",
+       {.shows_default = true, .is_size = true}},
       {"--extensions",
        &options.extensions,
        "Of the files taken from text folders, e.g. h,hpp (default: all text)",

@@ -27,11 +27,6 @@ constexpr const char* kFileBucket = "data";
 constexpr RetryRule kAwayPauses{.first_pause = std::chrono::milliseconds(500),
                                 .longest_pause = std::chrono::milliseconds(10'000)};
 
-const SystemClock& machine_clock() {
-  static const SystemClock clock;
-  return clock;
-}
-
 bool is_web_address(std::string_view data) {
   return data.starts_with("https://") || data.starts_with("http://");
 }
@@ -58,9 +53,10 @@ using SharedShards = std::shared_ptr<const RemoteShards>;
 
 Result<SharedShards> open_remote_shards(const DataOptions& options,
                                         const std::optional<Hash256>& manifest_hash) {
+  static const SystemClock clock;
   const auto is_ending = std::make_shared<std::atomic<bool>>(false);
   const auto is_cancelled = [is_ending] { return *is_ending || stop_requested(); };
-  TRY_ASSIGN(DataPlace place, open_data_place(options.data, {.is_cancelled = is_cancelled}, machine_clock()));
+  TRY_ASSIGN(DataPlace place, open_data_place(options.data, {.is_cancelled = is_cancelled}, clock));
   TRY_ASSIGN(auto shards, RemoteShards::open(std::move(place.store), {.objects = std::move(place.objects),
                                                                       .cache_folder = options.cache_folder,
                                                                       .cache_bytes = options.cache_bytes,
@@ -104,7 +100,7 @@ Result<OpenedData> open_folder(const fs::path& folder, uint64_t sequence_length)
 }
 
 // In parts, so that whoever asks for the end gets it at once.
-void pause_unless_stopped(std::chrono::milliseconds pause) {
+void wait_unless_stopped(std::chrono::milliseconds pause) {
   constexpr std::chrono::milliseconds kPart{50};
   for (; pause.count() > 0 && !stop_requested(); pause -= kPart)
     std::this_thread::sleep_for(std::min(pause, kPart));
@@ -139,7 +135,7 @@ Result<OpenedData> open_run_data(const DataOptions& options, const RunSpec& spec
     const auto pause = back_off.next_pause();
     log(LogLevel::kWarning, "data", "the data set can't be reached: trying again",
         {{"reason", opened.error().message}, {"pause_ms", pause.count()}});
-    pause_unless_stopped(pause);
+    wait_unless_stopped(pause);
     opened = open_remote(options, manifest_hash);
   }
   if (opened && !manifest_hash) {
@@ -155,7 +151,9 @@ Result<DataPlace> open_data_place(const std::string& address, const StoreAccess&
   TRY_ASSIGN(const StoreAddress parsed, parse_data_address(address));
   if (const auto* s3 = std::get_if<S3Address>(&parsed)) {
     TRY_ASSIGN(auto store, open_s3_service(*s3, access, clock));
-    return DataPlace{std::move(store), {.bucket = s3->bucket, .prefix = s3->prefix, .where = s3->place()}};
+    const std::string where =
+        is_web_address(address) ? address.substr(0, address.find_last_not_of('/') + 1) : s3->place();
+    return DataPlace{std::move(store), {.bucket = s3->bucket, .prefix = s3->prefix, .where = where}};
   }
   const fs::path folder = std::get<FileAddress>(parsed).folder;
   TRY_ASSIGN(auto store, open_store(parsed, access, clock));

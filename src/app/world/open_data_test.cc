@@ -143,8 +143,8 @@ TEST_F(OpenData, ReadsWhatAWebServerGives) {
   EXPECT_EQ(opened->shards->open_shard(1).value().sample_id(3),
             folder.shards->open_shard(1).value().sample_id(3));
   for (const httplib::Request& request : server.requests()) EXPECT_FALSE(request.has_header("Authorization"));
-  EXPECT_TRUE(
-      fails(open_any_data(options(server.url("/none"))), ErrorKind::kFatal, "no manifest.json there"));
+  EXPECT_TRUE(fails(open_any_data(options(server.url("/none/"))), ErrorKind::kFatal,
+                    server.url("/none") + ": no manifest.json there"));
   EXPECT_TRUE(fails(open_any_data(options("https://host")), ErrorKind::kFatal, "https://HOST/FOLDER"));
   EXPECT_TRUE(
       fails(open_any_data(options("https://host/set?a=b")), ErrorKind::kFatal, "https://HOST/FOLDER"));
