@@ -9,26 +9,41 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <sstream>
 #include <system_error>
 #include <type_traits>
 #include <utility>
 
+#include "app/command_line/settings.h"
 #include "app/terminal/standard_output.h"
 #include "app/terminal/stop_signal.h"
 #include "app/terminal/tell.h"
 #include "base/check.h"
 
 namespace templar {
+
+// The options of a verb, and whether they may be settings.
+struct VerbOptions {
+  OptionTable table;
+  bool takes_settings = false;
+  std::filesystem::path config_file;
+  bool shows_config = false;
+
+  // Those that have names a setting can have.
+  [[nodiscard]] OptionTable named() const {
+    OptionTable options;
+    for (const Option& option : table) {
+      if (option.name.starts_with("--")) options.push_back(option);
+    }
+    return options;
+  }
+};
+
 namespace {
 
 // What shells expect of a usage error; CLI11 has a code of its own for each kind.
 constexpr int kUsageExitCode = 2;
-
-template <typename... Cases>
-struct Match : Cases... {
-  using Cases::operator()...;
-};
 
 // CLI11's own checks of a sign are ranges to the largest double, and say so with all its 309 digits.
 CLI::Validator number_check(const char* label, const char* rule, bool (*fits)(double)) {
@@ -42,17 +57,17 @@ CLI::Validator number_check(const char* label, const char* rule, bool (*fits)(do
 }
 
 void restrict_values(CLI::Option& option, const AllowedValues& allowed) {
-  std::visit(Match{[](std::monostate) {},
-                   [&](const IntegerRange& range) { option.check(CLI::Range(range.lowest, range.highest)); },
-                   [&](const RealRange& range) { option.check(CLI::Range(range.lowest, range.highest)); },
-                   [&](AboveZero) {
-                     option.check(number_check("POSITIVE", "above 0", [](double x) { return x > 0; }));
-                   },
-                   [&](ZeroOrMore) {
-                     option.check(number_check("NONNEGATIVE", "0 or more", [](double x) { return x >= 0; }));
-                   },
-                   [&](const OneOf& one) { option.check(CLI::IsMember(one.texts)); },
-                   [&](ExistingFolder) { option.check(CLI::ExistingDirectory); }},
+  std::visit(ByKind{[](std::monostate) {},
+                    [&](const IntegerRange& range) { option.check(CLI::Range(range.lowest, range.highest)); },
+                    [&](const RealRange& range) { option.check(CLI::Range(range.lowest, range.highest)); },
+                    [&](AboveZero) {
+                      option.check(number_check("POSITIVE", "above 0", [](double x) { return x > 0; }));
+                    },
+                    [&](ZeroOrMore) {
+                      option.check(number_check("NONNEGATIVE", "0 or more", [](double x) { return x >= 0; }));
+                    },
+                    [&](const OneOf& one) { option.check(CLI::IsMember(one.texts)); },
+                    [&](ExistingFolder) { option.check(CLI::ExistingDirectory); }},
              allowed);
 }
 
@@ -135,62 +150,143 @@ void check_text(CLI::Option& option) {
 
 CLI::Option* add_to(CLI::App& app, const Option& option) {
   return std::visit(
-      Match{[&](bool* flag) { return app.add_flag(option.name, *flag, option.help); },
-            [&](const NamedChoice& choice) {
-              const auto choose = [choice](const std::string& name) {
-                choice.choose(
-                    static_cast<size_t>(std::ranges::find(choice.names, name) - choice.names.begin()));
-              };
-              return app.add_option_function<std::string>(option.name, choose, option.help)
-                  ->check(CLI::IsMember(choice.names))
-                  ->default_str(option.rules.shows_default ? choice.names.at(choice.chosen()) : "");
-            },
-            [&](auto* value) {
-              CLI::Option* added = app.add_option(option.name, *value, option.help);
-              check_text<typename OneValue<std::remove_pointer_t<decltype(value)>>::Type>(*added);
-              return option.rules.shows_default ? added->capture_default_str() : added;
-            }},
+      ByKind{[&](bool* flag) { return app.add_flag(option.name, *flag, option.help); },
+             [&](const NamedChoice& choice) {
+               const auto choose = [choice](const std::string& name) {
+                 choice.choose(
+                     static_cast<size_t>(std::ranges::find(choice.names, name) - choice.names.begin()));
+               };
+               return app.add_option_function<std::string>(option.name, choose, option.help)
+                   ->check(CLI::IsMember(choice.names))
+                   ->default_str(option.rules.shows_default ? choice.names.at(choice.chosen()) : "");
+             },
+             [&](auto* value) {
+               CLI::Option* added = app.add_option(option.name, *value, option.help);
+               check_text<typename OneValue<std::remove_pointer_t<decltype(value)>>::Type>(*added);
+               return option.rules.shows_default ? added->capture_default_str() : added;
+             }},
       option.value);
 }
 
-// What the value is on a command line: as many texts as the option is given times; nullopt for a flag that is
-// given, which has no text.
-using Texts = std::vector<std::optional<std::string>>;
+constexpr const char* kConfigName = "config";
+constexpr const char* kConfigurationGroup = "Configuration";
+constexpr const char* kSettingsHelp =
+    "Each option may also come from the environment or from a configuration file. A flag goes before a "
+    "variable, "
+    "a variable before the file, the file before the default.\n"
+    "  Variable: TEMPLAR_ and the option's name in capitals with _ for -, so that --influx-url is "
+    "TEMPLAR_INFLUX_URL; several values with commas between them.\n"
+    "  File (--config FILE or TEMPLAR_CONFIG): TOML, a line for each option, in quotes what is no number:\n"
+    "    influx-url = \"https://metrics.example:8086\"\n"
+    "    tag = [\"site=a\", \"rack=7\"]\n"
+    "--show-config lists what holds, and why, as such a file.";
 
-Texts texts_of(const OptionValue& value) {
-  return std::visit(Match{[](const bool* flag) { return *flag ? Texts{std::nullopt} : Texts{}; },
-                          [](const NamedChoice& choice) { return Texts{choice.names.at(choice.chosen())}; },
-                          [](const std::filesystem::path* path) { return Texts{path->string()}; },
-                          []<typename T>(const std::vector<T>* list) {
-                            Texts texts;
-                            for (const T& one : *list) texts.emplace_back(fmt::format("{}", one));
-                            return texts;
-                          },
-                          []<typename T>(const std::optional<T>* number) {
-                            return *number ? Texts{fmt::format("{}", **number)} : Texts{};
-                          },
-                          [](const auto* other) { return Texts{fmt::format("{}", *other)}; }},
-                    value);
+CLI::Option& option_of(CLI::App& app, const Option& option) {
+  return *app.get_option("--" + file_name_of(option));
 }
+
+// Reads it into the option as if it had been given as a flag; a complaint names the setting instead.
+void apply(const Setting& setting, CLI::Option& option) {
+  try {
+    option.add_result(setting.texts);
+    option.run_callback();
+  } catch (const CLI::ParseError& error) {
+    std::string_view reason = error.what();
+    const std::string flag = option.get_name() + ": ";
+    if (reason.starts_with(flag)) reason.remove_prefix(flag.size());
+    throw CLI::ValidationError(
+        fmt::format("{}: {}: {}", setting.source, option.get_lnames().front(), reason));
+  }
+}
+
+// CLI11 has looked at this among the flags alone.
+void check_exclusions(CLI::App& app, const OptionTable& options) {
+  for (const Option& option : options) {
+    if (option.rules.excludes.empty() || option_of(app, option).count() == 0) continue;
+    if (app.get_option(option.rules.excludes)->count() > 0)
+      throw CLI::ExcludesError("--" + file_name_of(option), option.rules.excludes);
+  }
+}
+
+// CLI11 asks for required options among the flags alone: as long as this lives it asks for none of those that
+// may come from elsewhere.
+class LiftedRequirements {
+ public:
+  explicit LiftedRequirements(const std::map<CLI::App*, VerbOptions>& verbs) {
+    for (const auto& [app, options] : verbs) {
+      if (!options.takes_settings) continue;
+      for (const Option& option : options.named()) {
+        if (option.rules.required) lifted_.push_back(option_of(*app, option).required(false));
+      }
+    }
+  }
+  ~LiftedRequirements() {
+    for (CLI::Option* option : lifted_) option->required();
+  }
+  LiftedRequirements(const LiftedRequirements&) = delete;
+  LiftedRequirements& operator=(const LiftedRequirements&) = delete;
+
+ private:
+  std::vector<CLI::Option*> lifted_;
+};
 
 }  // namespace
 
-std::vector<std::string> arguments_of(const OptionTable& wanted, const OptionTable& defaults) {
-  CHECK(wanted.size() == defaults.size());
-  std::vector<std::string> arguments;
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    CHECK(wanted[i].name == defaults[i].name && wanted[i].name.starts_with("--"));
-    const Texts texts = texts_of(wanted[i].value);
-    const Texts default_texts = texts_of(defaults[i].value);
-    if (texts == default_texts) continue;
-    // No argument takes back what is there by default.
-    CHECK(!texts.empty() || default_texts.empty());
-    for (const std::optional<std::string>& text : texts) {
-      arguments.push_back(wanted[i].name);
-      if (text) arguments.push_back(*text);
+struct Verb::State {
+  int exit_code = 0;
+  Environment environment;
+  std::map<CLI::App*, VerbOptions> verbs;
+
+  // Before a verb does its work: reads what flags have not said. False if the options were shown instead.
+  [[nodiscard]] bool take_settings(CLI::App& app) const;
+  void tell_unknown_variables() const;
+};
+
+void Verb::State::tell_unknown_variables() const {
+  Environment others;
+  for (const auto& [name, value] : environment) {
+    if (!is_secret_variable(name)) others.emplace(name, value);
+  }
+  std::vector<std::string> known = {variable_of(kConfigName)};
+  for (const auto& [app, options] : verbs) {
+    if (!options.takes_settings) continue;
+    for (const Option& option : options.named()) known.push_back(variable_of(file_name_of(option)));
+  }
+  for (const std::string& sentence : unknown_variables(others, known))
+    tell(presentable("warning: " + sentence) + "\n");
+}
+
+bool Verb::State::take_settings(CLI::App& app) const {
+  const VerbOptions& verb = verbs.at(&app);
+  tell_unknown_variables();
+  std::filesystem::path file = verb.config_file;
+  const auto variable = environment.find(variable_of(kConfigName));
+  if (file.empty() && variable != environment.end()) file = variable->second;
+  const OptionTable options = verb.named();
+  const Result<SettingsByName> settings = read_settings(options, environment, file);
+  if (!settings) throw CLI::ValidationError(settings.error().message);
+
+  std::map<std::string, std::string, std::less<>> sources;
+  for (const Option& option : options) {
+    const std::string name = file_name_of(option);
+    CLI::Option& target = option_of(app, option);
+    const auto setting = settings->find(name);
+    if (target.count() > 0) {
+      sources[name] = "--" + name;
+    } else if (setting != settings->end()) {
+      apply(setting->second, target);
+      sources[name] = setting->second.source;
     }
   }
-  return arguments;
+  check_exclusions(app, options);
+  if (verb.shows_config) print_text(shown_options(options, sources));
+  for (const Option& option : options) {
+    const std::string name = file_name_of(option);
+    if (!option.rules.required || sources.contains(name)) continue;
+    throw CLI::ValidationError(fmt::format(
+        "--{0} is required: as a flag, as {1}, or as {0} in a file (--config)", name, variable_of(name)));
+  }
+  return !verb.shows_config;
 }
 
 int exit_code_of(const std::function<Status()>& work) {
@@ -207,10 +303,12 @@ Verb Verb::add_verb(const std::string& name, const std::string& help, const std:
   app_->require_subcommand(1);
   CLI::App* verb = app_->add_subcommand(name, help);
   verb->footer(details);
-  return {verb, exit_code_};
+  return {verb, state_};
 }
 
 void Verb::add_options(const OptionTable& options) {
+  OptionTable& table = state_->verbs[app_].table;
+  table.insert(table.end(), options.begin(), options.end());
   for (const Option& option : options) {
     CLI::Option* added = add_to(*app_, option);
     const OptionRules& rules = option.rules;
@@ -224,24 +322,42 @@ void Verb::add_options(const OptionTable& options) {
   }
 }
 
+void Verb::takes_settings() {
+  VerbOptions& options = state_->verbs[app_];
+  options.takes_settings = true;
+  CLI::Option* file =
+      app_->add_option("--config", options.config_file, "Configuration file (TOML) with options, see below");
+  file->group(kConfigurationGroup);
+  check_text<std::filesystem::path>(*file);
+  app_->add_flag("--show-config", options.shows_config,
+                 "List all options, their values and where they came from, and do nothing else")
+      ->group(kConfigurationGroup);
+  const std::string details = app_->get_footer();
+  app_->footer(details.empty() ? kSettingsHelp : details + "\n" + kSettingsHelp);
+}
+
 void Verb::runs(std::function<Status()> work) {
   runs([work = std::move(work)] { return exit_code_of(work); });
 }
 
 void Verb::runs(std::function<int()> work) {
-  app_->callback([exit_code = exit_code_, work = std::move(work)] { *exit_code = work(); });
+  app_->callback([app = app_, state = state_, work = std::move(work)] {
+    const auto verb = state->verbs.find(app);
+    const bool has_settings = verb != state->verbs.end() && verb->second.takes_settings;
+    if (!has_settings || state->take_settings(*app)) state->exit_code = work();
+  });
 }
 
 CommandLine::CommandLine(const std::string& program, const std::string& description,
                          const std::string& version)
-    : app_(std::make_unique<CLI::App>(description, program)) {
+    : app_(std::make_unique<CLI::App>(description, program)), state_(std::make_unique<Verb::State>()) {
   app_->set_version_flag("--version", version);
 }
 
 CommandLine::~CommandLine() = default;
 
 Verb CommandLine::root() {
-  return {app_.get(), &exit_code_};
+  return {app_.get(), state_.get()};
 }
 
 // CLI11 would only say that a verb is missing.
@@ -266,13 +382,15 @@ bool CommandLine::names_unknown_verb(const std::vector<std::string>& arguments) 
   return false;
 }
 
-int CommandLine::run(const std::vector<std::string>& arguments) {
+int CommandLine::run(const std::vector<std::string>& arguments, const Environment& environment) {
   if (arguments.empty()) {
     tell(app_->help());
     return kUsageExitCode;
   }
   if (names_unknown_verb(arguments)) return kUsageExitCode;
+  state_->environment = environment;
   try {
+    const LiftedRequirements lifted(state_->verbs);
     app_->parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them reversed
   } catch (const CLI::ParseError& error) {
     std::ostringstream help;  // asked for: standard output
@@ -282,7 +400,7 @@ int CommandLine::run(const std::vector<std::string>& arguments) {
     print_text(help.str());
     return is_help ? 0 : kUsageExitCode;
   }
-  return exit_code_;
+  return state_->exit_code;
 }
 
 }  // namespace templar

@@ -81,7 +81,7 @@ int run_templar(int argc, char** argv) {
   add_top_command(program);
   add_bench_command(program);
   try {
-    return exit_code_after_output(command_line.run({argv + 1, argv + argc}));
+    return exit_code_after_output(command_line.run({argv + 1, argv + argc}, process_environment()));
   } catch (const std::exception&) {
     tell_current_exception();
   }
