@@ -10,6 +10,7 @@
 #include <csignal>
 #include <thread>
 
+#include "app/command_line/variables.h"
 #include "app/terminal/stop_signal.h"
 #include "base/clock.h"
 #include "base/files/file.h"
@@ -63,6 +64,12 @@ Result<TemplarProcess> TemplarProcess::start(const std::vector<std::string>& arg
   argv.push_back(program.data());
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
+  // All options are said by the arguments: a variable would be taken for those that are as they are by
+  // default.
+  std::vector<std::string> variables = environment_without_options();
+  std::vector<char*> environment;
+  for (std::string& variable : variables) environment.push_back(variable.data());
+  environment.push_back(nullptr);
 
   const pid_t parent = ::getpid();
   // Between fork and exec the child has this process' handlers: a request to end that came then would be
@@ -76,7 +83,7 @@ Result<TemplarProcess> TemplarProcess::start(const std::vector<std::string>& arg
     ::setpgid(0, 0);                        // Ctrl-C goes to the supervisor, which stops the children itself
     ::dup2(output, STDOUT_FILENO);
     ::dup2(output, STDERR_FILENO);
-    ::execv(program.c_str(), argv.data());
+    ::execve(program.c_str(), argv.data(), environment.data());
     ::_exit(127);
   }
   const int failure = errno;

@@ -273,6 +273,7 @@ void add_localnet_command(Verb program) {
                      &options.dashboard_port,
                      "Show the run in the browser on this port of this machine (0: any free one)",
                      {.allowed = IntegerRange{0, 65535}}}});
+  verb.takes_settings();
   verb.runs([arguments] {
     arguments->options.baseline = !arguments->no_baseline;
     catch_stop_signals();

@@ -59,6 +59,7 @@ void add_node(Verb& program, NodeRole role, const char* name, const char* help, 
   Verb verb = program.add_verb(name, help);
   verb.add_options(node_options(arguments->config, role));
   verb.add_options(watch_options(arguments->watch));
+  verb.takes_settings();
   verb.runs([arguments, open]() -> Status {
     NodeConfig& config = arguments->config;
     catch_stop_signals();

@@ -178,16 +178,17 @@ OptionTable outlook_options(WatchOptions& options) {
 OptionTable influx_options(WatchOptions& options) {
   InfluxConfig& influx = options.influx;
   const OptionRules plain = {.group = kInflux};
+  const OptionRules secret = {.is_secret = true, .group = kInflux};
   return {{"--influx-url", &influx.url,
            "Server, e.g. https://metrics.example:8086; without it nothing is sent", plain},
           {"--influx-database", &influx.database, "Database (InfluxDB 1.x)", plain},
           {"--influx-user", &influx.user,
            "User (1.x); the password comes from --influx-password-file or TEMPLAR_INFLUX_PASSWORD", plain},
-          {"--influx-password-file", &options.influx_password_file, "File that holds the password", plain},
+          {"--influx-password-file", &options.influx_password_file, "File that holds the password", secret},
           {"--influx-org", &influx.org, "Organisation (2.x)", plain},
           {"--influx-bucket", &influx.bucket,
            "Bucket (2.x, 3.x); the token comes from --influx-token-file or TEMPLAR_INFLUX_TOKEN", plain},
-          {"--influx-token-file", &options.influx_token_file, "File that holds the token", plain},
+          {"--influx-token-file", &options.influx_token_file, "File that holds the token", secret},
           {"--influx-ca-file", &influx.ca_file, "Certificates to trust instead of the system's", plain},
           {"--influx-batch",
            &influx.batch_size,
@@ -198,6 +199,7 @@ OptionTable influx_options(WatchOptions& options) {
 OptionTable log_options(WatchOptions& options) {
   LokiOptions& loki = options.loki;
   const OptionRules plain = {.group = kLog};
+  const OptionRules secret = {.is_secret = true, .group = kLog};
   return {{"--log-levels",
            &options.log_levels,
            "Lowest level, of all rooms and of some: info,gather=debug,miner=warn",
@@ -211,9 +213,9 @@ OptionTable log_options(WatchOptions& options) {
           {"--loki-url", &loki.url, "Also to this Loki server, e.g. http://logs.example:3100", plain},
           {"--loki-user", &loki.user,
            "User; the password comes from --loki-password-file or TEMPLAR_LOKI_PASSWORD", plain},
-          {"--loki-password-file", &options.loki_password_file, "File that holds the password", plain},
+          {"--loki-password-file", &options.loki_password_file, "File that holds the password", secret},
           {"--loki-token-file", &options.loki_token_file,
-           "File that holds a bearer token (or TEMPLAR_LOKI_TOKEN)", plain},
+           "File that holds a bearer token (or TEMPLAR_LOKI_TOKEN)", secret},
           {"--loki-tenant", &loki.tenant, "Tenant, for servers of many", plain},
           {"--loki-ca-file", &loki.ca_file, "Certificates to trust instead of the system's", plain}};
 }

@@ -14,6 +14,7 @@
 #include "adapters/jsonl_metrics/jsonl_metrics_sink.h"
 #include "adapters/metrics_logger/metrics_logger.h"
 #include "adapters/prometheus/prometheus_exporter.h"
+#include "app/command_line/variables.h"
 #include "app/run/run_files.h"
 #include "app/terminal/terminal.h"
 #include "base/files/file.h"
@@ -98,8 +99,8 @@ Status Watch::open_log(const WatchOptions& options, LogSink run_log) {
   if (!options.loki.url.empty()) {
     LokiOptions loki = options.loki;
     TRY_ASSIGN(loki.password,
-               read_secret(options.loki_password_file, from_environment("TEMPLAR_LOKI_PASSWORD")));
-    TRY_ASSIGN(loki.token, read_secret(options.loki_token_file, from_environment("TEMPLAR_LOKI_TOKEN")));
+               read_secret(options.loki_password_file, from_environment(kLokiPasswordVariable)));
+    TRY_ASSIGN(loki.token, read_secret(options.loki_token_file, from_environment(kLokiTokenVariable)));
     TRY_ASSIGN(loki.labels, parse_tags(options.tags));
     loki.seed = process_seed();
     TRY_ASSIGN(loki_, LokiPusher::open(std::move(loki)));
@@ -115,9 +116,8 @@ Status Watch::open_outputs(const WatchOptions& options, const std::filesystem::p
   if (!options.influx.url.empty()) {
     InfluxConfig config = options.influx;
     TRY_ASSIGN(config.password,
-               read_secret(options.influx_password_file, from_environment("TEMPLAR_INFLUX_PASSWORD")));
-    TRY_ASSIGN(config.token,
-               read_secret(options.influx_token_file, from_environment("TEMPLAR_INFLUX_TOKEN")));
+               read_secret(options.influx_password_file, from_environment(kInfluxPasswordVariable)));
+    TRY_ASSIGN(config.token, read_secret(options.influx_token_file, from_environment(kInfluxTokenVariable)));
     const std::filesystem::path spool = state_folder / "influx";
     TRY(make_folder(spool));
     TRY_ASSIGN(auto influx,
