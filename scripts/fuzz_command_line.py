@@ -99,6 +99,16 @@ TEXTS = {
     "NAME": ["", "bucket/key", "bucket", "key", "bucket/", "/", "bucket/../key", "../x", "Bucket/key", "bucket/" + "k" * 600, "bucket/\n", "b/k"],
     "PREFIX": ["", "bucket", "bucket/", "bucket/k", "../", "x" * 600], "--influx-database": ["", "db", "a b", "../x"], "--spec": SPECS + PATHS, "SPEC": SPECS + PATHS,
 }
+# Configuration files.
+CONFIGS = {
+    "good": 'threads = 1\nlog-levels = "debug"\n', "empty": "", "comment": "\ufeff# nothing\n", "unknown": 'thraeds = 1\n', "section": "[miner]\nthreads = 1\n",
+    "dotted": "miner.threads = 1\n", "kinds": 'threads = "1"\n', "list": "threads = [1, 2]\n", "empty-list": "tag = []\n", "tags": 'tag = ["a=b", "c=d"]\n',
+    "range": "threads = 99999999999\n", "huge": "threads = 99999999999999999999\n", "nan": "system-interval = nan\n", "date": "threads = 2026-11-28\n",
+    "twice": "threads = 1\nthreads = 2\n", "open": 'tag = ["a=b",\n', "deep": "tag = " + "[" * 5000, "long": f'tag = ["{"x" * 900_000}"]\n', "nul": "threads = 1\0\n",
+    "itself": 'config = "../configs/itself"\n', "escape": 'log-levels = "\\u001b[31m"\n', "large": "#" * (2 << 20), "key": f'"{"k" * 5000}" = 1\n',
+    "url": 'influx-url = "http://me:hunter2-hunter2@127.0.0.1:1"\n', "paths": 'spec = "tiny"\ndata = "../data"\n',
+}
+TEXTS["--config"] = [f"../configs/{name}" for name in CONFIGS]
 # Words of a library or of the language where a person's should be.
 RAW = re.compile(r"std::|basic_string|bad_alloc|filesystem error|terminate called|vector::|_M_|stoi|stoul|map::at|bad optional|bad variant|"
                  r"json\.exception|cannot write to file|CHECK failed|Assertion|Sanitizer|sentences_\.|\bwhat\(\)|__cxx|core dumped|bad_function|std_")
@@ -151,6 +161,8 @@ class Fixture:
         self.write("home/.bashrc", "mine\n")
         for place in ("objects", "doomed"):  # stores
             self.write(f"{place}/bucket/key", "an object\n")
+        for name, text in CONFIGS.items():
+            self.write(f"configs/{name}", text)
         for name in ("empty-file", "a-file"):
             self.write(name, "" if name == "empty-file" else "x\n")
         self.call(templar, "key", "new", "precious/my.key")
@@ -293,6 +305,16 @@ class Worker:
         words = [word.replace("\0", "\1") for group in groups for word in group]
         return verb, words
 
+    def variables(self, rng, verb):
+        """Options of the verb, but none where output goes, as environment variables."""
+        if rng.random() < 0.8:
+            return {}
+        options = [option for option in self.tables[verb] if option[0].startswith("--") and option[0] not in OUTPUTS]
+        chosen = rng.sample(options, min(len(options), rng.choice([1, 1, 2, 4])))
+        values = {name[2:].upper().replace("-", "_"): rng.choice(["1", "0", "yes", "maybe"]) if kind == "flag" else self.hostile(rng, name, kind, allowed)
+                  for name, kind, allowed in chosen}
+        return {f"TEMPLAR_{name}": value.replace("\0", "\1") for name, value in values.items() if len(value) < 100_000}
+
     @staticmethod
     def groups(words):
         groups, i = [], 0
@@ -359,7 +381,8 @@ class Worker:
         if self.before is None:
             self.make()
         verb, words = self.line(rng)
-        damaged = self.damage(rng) if any("broken" in word for word in words) else []
+        variables = self.variables(random.Random(f"{seed}/{index}/variables"), verb)
+        damaged = self.damage(rng) if any("broken" in word for word in [*words, *variables.values()]) else []
         before = self.look() if damaged else self.before
         shutil.rmtree(f"{self.root}/cwd", ignore_errors=True)
         os.mkdir(f"{self.root}/cwd")
@@ -375,7 +398,7 @@ class Worker:
         end = rng.choices([signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU], [60, 15, 10, 5, 5, 5])[0]
         runs_on = verb.startswith(RUN_ON)
         after = rng.uniform(0.4, 3) if runs_on else DEADLINE_S
-        outcome = self.start(verb, words, out, err, inp, limit, ordinary, end, after)
+        outcome = self.start(verb, words, out, err, inp, limit, ordinary, end, after, variables)
         how = ", ".join(f"{name} {value}" for name, value in (("stdout", out), ("stderr", err), ("stdin", inp)) if value not in ("kept", "/dev/null"))
         if limit:
             names = {resource.RLIMIT_FSIZE: "-f", resource.RLIMIT_AS: "-v", resource.RLIMIT_NOFILE: "-n", resource.RLIMIT_NPROC: "-u",
@@ -389,13 +412,13 @@ class Worker:
             how += f"; damaged {damaged[0][len(self.root) + 1:]}"
         litter = [name for name in os.listdir(f"{self.root}/cwd") if name.startswith("templar-bench") and not (limit and limit[0] == resource.RLIMIT_NOFILE) or ".tmp" in name]
         litter = [f"left {name} behind" for name in litter if outcome["code"] >= 0]
-        wrong = litter + self.judge(verb, words, out, err, inp, limit, runs_on, outcome) + self.changes(verb, words, before)
+        wrong = litter + self.judge(verb, [*words, *variables.values()], out, err, inp, limit, runs_on, outcome) + self.changes(verb, words, before)
         if damaged or self.look() != self.before:
             self.before = None
-        shown = shlex.join(["templar", *verb.split(), *words])
+        shown = shlex.join([*(f"{name}={value}" for name, value in variables.items()), "templar", *verb.split(), *words])
         return (shown if len(shown) < 3000 else shown[:3000] + "...") + (f"   [{how.strip('; ')}]" if how else ""), wrong, outcome
 
-    def start(self, verb, words, out, err, inp, limit, ordinary, end, after):
+    def start(self, verb, words, out, err, inp, limit, ordinary, end, after, variables=None):
         dropped, files = [], {}
 
         def place(kind, target):
@@ -430,6 +453,7 @@ class Worker:
                 resource.setrlimit(limit[0], (limit[1], hard))
 
         environment = {"PATH": os.environ["PATH"], "HOME": f"{self.root}/home", "LANG": "C.UTF-8"}
+        environment |= {name: os.fsencode(value) for name, value in (variables or {}).items()}
         start = time.monotonic()
         process = subprocess.Popen([self.templar, *verb.split(), *[os.fsencode(word) for word in words]], cwd=f"{self.root}/cwd", stdin=stdin,
                                    stdout=place(out, "out"), stderr=place(err, "err"), preexec_fn=enter, start_new_session=True, env=environment)
@@ -539,6 +563,8 @@ class Worker:
         if err == "kept":
             if code not in (0, 130) and code >= 0 and not said.strip() and not (outcome["stopped"] or out == "pipe") and verb != "checkpoint diff":
                 wrong.append(f"exit code {code} without a reason")
+            if "hunter2-hunter2" in said or "hunter2-hunter2" in outcome["out"]:
+                wrong.append("shows a password")
             if out == "pipe" and "roken pipe" in said:
                 wrong.append("a closed pipe is complained of")
             raw = RAW.search(said)
