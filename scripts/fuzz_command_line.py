@@ -47,6 +47,8 @@ GOOD = {
     "data show": ["../data"], "data verify": ["../data"], "data push": ["../data", "file:out"],
     "run show": ["tiny"], "run check": ["../run/run_spec.json"], "run fields": [], "run memory": ["tiny"],
     "miner": [*NODE, "--key", "../run/keys/miner-1.key"], "validator": [*NODE, "--key", "../run/keys/validator-0.key"], "evaluator": NODE,
+    "doctor miner": [*NODE, "--key", "../run/keys/miner-1.key", "--sample-size", "1000"],
+    "doctor validator": [*NODE, "--key", "../run/keys/validator-0.key", "--sample-size", "1000"], "doctor evaluator": [*NODE, "--sample-size", "1000"],
     "checkpoint verify": ["../run"], "checkpoint ls": ["../run"], "checkpoint show": ["../run/model"],
     "checkpoint diff": ["../run/model", "../run/model"], "checkpoint export": ["../run", "out", "--format", "gguf"],
     "generate": ["../run", "--max-new-tokens", "5"], "tokenize": ["../run", "../precious/book.txt"],

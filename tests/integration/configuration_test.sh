@@ -79,6 +79,18 @@ assert given.keys() - listed.keys() == {"influx-url", "influx-password-file"}, l
 assert all(listed[name] == given[name] for name in listed.keys() & given.keys()), listed
 PYTHON
 sed -i '/influx/d' "$work/node.toml"
+say "templar doctor takes the same file, and changes nothing"
+contents() { (cd "$work/by-file" && find . ! -path './store/.tmp' ! -name 'ledger.db-*' -printf '%y %p\n' | sort; find . -type f ! -name 'ledger.db-*' -exec sha256sum {} + | sort -k 2); }
+before=$(contents)
+check "a doctor who finds all well" timeout 60 "$templar" doctor "${node[@]:1}"
+cp "$work/check.out" "$work/doctor.out"
+grep -qE '^ok +registration +uid 1$' "$work/doctor.out" || fail "the doctor does not know the miner: $(cat "$work/doctor.out")"
+grep -qE '^warning +blocks .*has the run stopped' "$work/doctor.out" || fail "the doctor takes a finished run's ledger for a young one"
+code=0; TEMPLAR_DATA=$work/none TEMPLAR_LEDGER=$work/none timeout 60 "$templar" doctor "${node[@]:1}" --data "$work/none" >"$work/doctor.out" 2>&1 || code=$?
+equal "exit code of a doctor who finds something" 1 "$code"
+for failed in data ledger; do grep -qE "^FAILED +$failed +.*none" "$work/doctor.out" || fail "the doctor overlooks: $failed"; done
+equal "what the doctor leaves" "$before" "$(contents)"
+[ ! -e "$work/state" ] && [ ! -e "$work/none" ] || fail "the doctor has made something"
 check "a miner of the finished run" timeout 60 "${node[@]}" --until-window 3
 unset TEMPLAR_KEY
 

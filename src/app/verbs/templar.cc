@@ -78,6 +78,7 @@ int run_templar(int argc, char** argv) {
   add_contribution_command(program);
   add_key_command(program);
   add_store_command(program);
+  add_doctor_command(program);
   add_top_command(program);
   add_bench_command(program);
   try {

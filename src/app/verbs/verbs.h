@@ -24,6 +24,8 @@ void add_tokenize_command(Verb program);
 void add_contribution_command(Verb program);  // inspect
 void add_key_command(Verb program);           // new, show
 void add_store_command(Verb program);         // ls, du, get, put, rm, check. 1 also where a check is BAD.
+// miner, validator, evaluator. 1 also where a check FAILED.
+void add_doctor_command(Verb program);
 void add_top_command(Verb program);
 void add_bench_command(Verb program);  // app/bench/bench_verbs.h has its verbs
 

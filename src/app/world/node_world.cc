@@ -251,12 +251,16 @@ Result<std::unique_ptr<RunningNode>> open_evaluator(const NodeConfig& config) {
   return owned;
 }
 
+EngineOptions engine_options(const RunSpec& spec, const NodeConfig& config, EngineUse use) {
+  return {.threads = config.threads,
+          .precision = config.precision,
+          .micro_batch = std::min(config.micro_batch, spec.inner.batch_size),
+          .use = use,
+          .recompute_layers = config.recompute_layers};
+}
+
 Result<std::unique_ptr<Engine>> make_engine(const RunSpec& spec, const NodeConfig& config, EngineUse use) {
-  const EngineOptions chosen{.threads = config.threads,
-                             .precision = config.precision,
-                             .micro_batch = std::min(config.micro_batch, spec.inner.batch_size),
-                             .use = use,
-                             .recompute_layers = config.recompute_layers};
+  const EngineOptions chosen = engine_options(spec, config, use);
   if (config.card) {
     CudaEngineOptions options;
     static_cast<EngineOptions&>(options) = chosen;

@@ -131,6 +131,8 @@ class RunningNode {
 [[nodiscard]] Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config);
 [[nodiscard]] Result<std::unique_ptr<RunningNode>> open_evaluator(const NodeConfig& config);
 
+[[nodiscard]] EngineOptions engine_options(const RunSpec& spec, const NodeConfig& config, EngineUse use);
+
 // A node's engine, by its configuration. Fails as make_cpu_engine or make_cuda_engine does.
 [[nodiscard]] Result<std::unique_ptr<Engine>> make_engine(const RunSpec& spec, const NodeConfig& config,
                                                           EngineUse use);
