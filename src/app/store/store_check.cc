@@ -88,13 +88,11 @@ class StoreCheck {
       return note(CheckVerdict::kBad, "clock", info ? "the object is gone" : info.error().message);
     const int64_t ahead_ms = (*info)->stored_at_ms - now_ms;
     const bool is_close = std::abs(ahead_ms) <= kClocksDifferMs;
+    const double ahead_seconds =
+        static_cast<double>(ahead_ms / 100) / 10;  // what is next to nothing has no sign
     note(is_close ? CheckVerdict::kGood : CheckVerdict::kWarning, "clock",
-         is_close
-             ? fmt::format("the store's is {:+.1f} s from ours", static_cast<double>(ahead_ms) / 1000)
-             : fmt::format(
-                   "the store's is {:+.1f} s from ours: set this machine's clock (contributions count by "
-                   "the store's)",
-                   static_cast<double>(ahead_ms) / 1000));
+         fmt::format("the store's is {:+.1f} s from ours{}", ahead_seconds,
+                     is_close ? "" : ": set this machine's clock (contributions count by the store's)"));
   }
 
   void check_latency(ObjectStore& store, const std::string& key) {
