@@ -9,16 +9,18 @@
 #include <optional>
 #include <utility>
 
-#include "adapters/shards/data_folder.h"
 #include "app/doctor/disk_need.h"
 #include "app/run/run_files.h"
 #include "app/terminal/progress_line.h"
+#include "app/world/network_store.h"
 #include "app/world/node_memory.h"
+#include "app/world/open_data.h"
 #include "app/world/precision_option.h"
 #include "base/available_memory.h"
 #include "base/files/file.h"
 #include "base/files/system_error.h"
 #include "base/threads/processors.h"
+#include "base/uuid.h"
 #include "engine/cuda_engine.h"
 #include "engine/device/device_memory.h"
 #include "evaluation/task.h"
@@ -36,9 +38,26 @@ constexpr int64_t kClockSlackMs = 5'000;
 // A little more is needed than what can be counted before.
 constexpr double kTightShare = 0.9;
 
-StoreAddress store_of(const NodeConfig& config) {
-  return FileAddress{config.store_root.string()};
+// A folder where there is no address at all: an evaluator needs none.
+Result<StoreAddress> store_of(const NodeConfig& config) {
+  return parse_own_store(config.store.address);
 }
+
+// Where a data set from an address is looked at, so that nothing of it stays.
+class ScratchFolder {
+ public:
+  ScratchFolder() : path_(fs::temp_directory_path() / ("templar-doctor-" + random_uuid())) {}
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+  ~ScratchFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  [[nodiscard]] const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
 
 std::string size_text(int64_t bytes) {
   return human_bytes(static_cast<uint64_t>(std::max<int64_t>(0, bytes)));
@@ -71,7 +90,7 @@ class NodeCheck {
   std::vector<CheckedProperty> run() {
     check_spec();
     if (role_ != NodeRole::kEvaluator) check_key();
-    check_data_folder();
+    check_data_set();
     check_ledger();
     check_store_address();
     check_state();
@@ -116,19 +135,21 @@ class NodeCheck {
   }
 
   // As a node opens it, without comparing contents with hashes: that reads everything.
-  void check_data_folder() {
-    const auto sequence_length = spec_ ? static_cast<uint64_t>(spec_->inner.sequence_length) : 0;
-    const auto shards = open_data_folder(config_.data_folder, {.sequence_length = sequence_length});
-    if (!shards) return bad("data", shards.error().message);
+  void check_data_set() {
+    const ScratchFolder scratch;
+    const DataOptions data{.data = config_.data, .cache_folder = scratch.path()};
+    const auto opened = open_any_data(data);
+    if (!opened) return bad("data", opened.error().message);
     if (spec_) {
-      const Status fits = check_data(*spec_, **shards, config_.data_folder);
+      const Status fits = check_data(*spec_, *opened->shards, config_.data);
       if (!fits) return bad("data", fits.error().message);
     }
-    auto tokenizer = open_data_tokenizer(config_.data_folder);
-    if (!tokenizer) return bad("data", tokenizer.error().message);
-    tokenizer_ = *std::move(tokenizer);
-    good("data", fmt::format("{} shards{}; `templar data verify` compares them with their hashes",
-                             (*shards)->shard_count(), spec_ ? ", fit the run" : ""));
+    if (opened->tokenizer == nullptr) return bad("data", config_.data + ": it does not say its tokenizer");
+    tokenizer_ = opened->tokenizer;
+    good("data",
+         fmt::format(
+             "{} shards{}{}", opened->shards->shard_count(), spec_ ? ", fit the run" : "",
+             is_data_address(config_.data) ? "" : "; `templar data verify` compares them with their hashes"));
   }
 
   void check_ledger() {
@@ -185,15 +206,28 @@ class NodeCheck {
   }
 
   void check_store_address() {
-    const StoreAddress address = store_of(config_);
-    if (const auto* file = std::get_if<FileAddress>(&address); file != nullptr && !is_there(file->folder)) {
+    if (config_.store.address.empty()) return;
+    const auto address = store_of(config_);
+    if (!address) return bad("store", address.error().message);
+    if (const auto* file = std::get_if<FileAddress>(&*address); file != nullptr && !is_there(file->folder)) {
       const std::string reason = why_not_writable(nearest_folder(file->folder));
       if (!reason.empty()) return bad("store", fmt::format("can't be made: {}", reason));
       return warn("store", file->folder +
                                ": there is no such folder; the node would make it. Is this where the "
                                "other nodes of the run look?");
     }
-    const auto checked = check_store(address, options_.store, clock_, [&](const CheckedProperty& property) {
+    StoreCheckOptions options = options_.store;
+    options.profile = config_.store.profile;
+    if (spec_) {
+      // As the node would open it, and what it would register.
+      const MemoryLedger nobody(0);
+      const auto opened = NetworkStore::open(config_.store, *spec_, nobody);
+      if (!opened) return bad("store", opened.error().message);
+      options.peer_rules = peer_address_rules(spec_->network);
+      const auto told = parse_store_address((*opened)->registered_address());
+      if (told && std::holds_alternative<S3Address>(*told)) options.for_peers = std::get<S3Address>(*told);
+    }
+    const auto checked = check_store(*address, options, clock_, [&](const CheckedProperty& property) {
       note({property.verdict, "store " + property.name, property.text});
     });
     if (!checked) bad("store", checked.error().message);
@@ -223,8 +257,8 @@ class NodeCheck {
   }
 
   void check_disks() {
-    const StoreAddress address = store_of(config_);
-    const auto* file = std::get_if<FileAddress>(&address);
+    const auto address = store_of(config_);
+    const auto* file = address ? std::get_if<FileAddress>(&*address) : nullptr;
     const fs::path store = file == nullptr ? fs::path() : fs::path(file->folder);
     for (const DiskRoom& room : room_for(disk_needs(*spec_, role_, config_, store, bucket_))) {
       const std::string text =
@@ -327,7 +361,7 @@ class NodeCheck {
   std::optional<RunSpec> spec_;
   std::optional<PublicKey> key_;
   std::string bucket_;  // of a key that is registered
-  std::unique_ptr<Tokenizer> tokenizer_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
   std::vector<CheckedProperty> found_;
 };
 

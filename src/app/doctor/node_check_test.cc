@@ -56,8 +56,8 @@ class NodeChecks : public ::testing::Test {
     add(NodeRole::kValidator, 2);
     add_block(kNowMs - 7500);
     config_.spec_file = folder_ / "spec.json";
-    config_.data_folder = folder_ / "data";
-    config_.store_root = folder_ / "store";
+    config_.data = (folder_ / "data").string();
+    config_.store.address = (folder_ / "store").string();
     config_.ledger_file = folder_ / "ledger.db";
     config_.key_file = folder_ / "miner.key";
     config_.state_folder = folder_ / "state/me";
@@ -126,7 +126,7 @@ TEST_F(NodeChecks, AreAllGoodWhereAllIsThereAndLeaveItAsItWas) {
 
 TEST_F(NodeChecks, FailWhereSomethingIsMissingAndLookAtTheRest) {
   config_.spec_file = folder_ / "no-spec";
-  config_.data_folder = folder_ / "no-data";
+  config_.data = (folder_ / "no-data").string();
   config_.ledger_file = folder_ / "no-ledger";
   config_.key_file = folder_ / "no-key";
   const std::vector<CheckedProperty> found = check();
@@ -183,12 +183,12 @@ TEST_F(NodeChecks, CompareTheClockWithTheNewestBlock) {
 }
 
 TEST_F(NodeChecks, DoNotMakeAStoreThatIsNotThere) {
-  config_.store_root = folder_ / "nowhere/store";
+  config_.store.address = (folder_ / "nowhere/store").string();
   EXPECT_THAT(check(), Contains(is(CheckVerdict::kWarning, "store", "there is no such folder")));
   EXPECT_FALSE(fs::exists(folder_ / "nowhere"));
-  config_.store_root = folder_ / "text.txt/store";
+  config_.store.address = (folder_ / "text.txt/store").string();
   EXPECT_THAT(check(), Contains(fails_at("store", "text.txt is no folder")));
-  config_.store_root = folder_ / "text.txt";
+  config_.store.address = (folder_ / "text.txt").string();
   EXPECT_THAT(check(), Contains(fails_at("store write")));
 }
 

@@ -43,6 +43,7 @@ class StoreCheck {
  private:
   [[nodiscard]] StoreAccess access(bool without_keys = false) const {
     return {.without_keys = without_keys,
+            .profile = options_.profile,
             .is_cancelled = options_.is_cancelled,
             .most_retries = options_.most_retries};
   }
@@ -130,15 +131,14 @@ class StoreCheck {
 
   // What anybody may do who knows the address.
   void check_strangers(const std::string& key) {
-    const auto opened = open_store(address_, access(true), clock_);
+    const auto opened = open_store(options_.for_peers ? *options_.for_peers : address_, access(true), clock_);
     if (!opened) return note(CheckVerdict::kBad, "others", opened.error().message);
     ObjectStore& store = **opened;
     const bool can_read = store.get(kCheckBucket, key, 1 << 10).has_value();
     note(can_read ? CheckVerdict::kGood : CheckVerdict::kWarning, "others read",
-         can_read ? "without keys, as peers do"
-                  : "they can't without keys: peers can't fetch what a node puts here; let everybody get "
-                    "objects by the "
-                    "bucket's policy");
+         can_read ? "as peers do"
+                  : "they can't: peers can't fetch what a node puts here; let everybody get objects by the "
+                    "bucket's policy, or register a key that may (--read-key-file)");
     const auto missing = store.head(kCheckBucket, key + "-missing");
     if (can_read && (!missing || *missing)) {
       note(CheckVerdict::kWarning, "others miss",
@@ -149,13 +149,14 @@ class StoreCheck {
     const bool can_write = store.put(kCheckBucket, key + "-stranger", as_bytes(key)).has_value();
     if (can_write) static_cast<void>(store.remove(kCheckBucket, key + "-stranger"));
     note(can_write ? CheckVerdict::kBad : CheckVerdict::kGood, "others write",
-         can_write ? "they can without keys: anybody could replace what a node puts here; forbid it by the "
+         can_write ? "they can: anybody could replace what a node puts here; forbid it by the "
                      "bucket's policy"
                    : "they can't");
   }
 
   void check_for_peers(const S3Address& address) {
-    const Status status = check_peer_address(address, {});
+    const Status status =
+        check_peer_address(options_.for_peers ? *options_.for_peers : address, options_.peer_rules);
     note(status ? CheckVerdict::kGood : CheckVerdict::kWarning, "address",
          status ? "peers would take it" : "peers would refuse it: " + status.error().message);
   }

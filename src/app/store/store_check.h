@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "adapters/s3/address_guard.h"
 #include "base/clock.h"
 #include "ports/store_address.h"
 
@@ -24,6 +25,11 @@ struct StoreCheckOptions {
   uint64_t sample_bytes = 8'000'000;   // how much goes up and down for the throughput
   std::function<bool()> is_cancelled;  // see TransferOptions
   int most_retries = 4;                // see StoreAccess
+  std::string profile;                 // the same
+  // The address that peers are told, and what it may be; nullopt: the store's own, by the rules of a run that
+  // says nothing of addresses.
+  std::optional<S3Address> for_peers;
+  PeerAddressRules peer_rules;
 };
 
 // Writes a small and a large object to the bucket "templar-check" of the store, reads and lists them,
