@@ -11,6 +11,17 @@ TEST(Sha256, IsThatOfTheStandard) {
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+TEST(Sha256, OfPiecesIsThatOfTheWhole) {
+  const Bytes bytes(1000, 7);
+  Sha256 pieces;
+  size_t begin = 0;
+  for (const size_t size : {0, 1, 63, 64, 65, 807}) {
+    pieces.update(ByteView(bytes).subspan(begin, size));
+    begin += size;
+  }
+  EXPECT_EQ(pieces.finish(), sha256(bytes));
+}
+
 // RFC 4231, test cases 2 and 6: a short key, and one longer than a block.
 TEST(HmacSha256, IsThatOfTheStandardForEveryLengthOfKey) {
   EXPECT_EQ(hmac_sha256(as_bytes("Jefe"), as_bytes("what do ya want for nothing?")).hex(),

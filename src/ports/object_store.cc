@@ -100,6 +100,12 @@ Status check_pieces_size(std::string_view bucket, std::string_view key, uint64_t
                                  written_bytes, size_bytes));
 }
 
+Status ObjectReader::get_pieces(std::string_view bucket, std::string_view key, uint64_t max_bytes,
+                                const PieceSink& sink) const {
+  TRY_ASSIGN(const Bytes content, get(bucket, key, max_bytes));
+  return sink(content);
+}
+
 Status ObjectStore::put_pieces(std::string_view bucket, std::string_view key, uint64_t size_bytes,
                                const ContentWriter& write) {
   Bytes content;

@@ -31,9 +31,13 @@ struct ByteRange {
   uint64_t end = 0;
 };
 
+// Takes an object's content, from its beginning, in pieces of any size; its first error ends that.
+using PieceSink = std::function<Status(ByteView piece)>;
+
 // Bucket names: 3 to 63 characters of a-z, 0-9 and '-'. Keys: parts of A-Z a-z 0-9 . _ - joined by '/', no
 // part empty, made of dots alone or longer than 255 bytes, at most 512 bytes in all. Other names are refused
-// (fatal). All calls are thread-safe.
+// (fatal). All calls are thread-safe. Calls that wait for a server fail (retry) soon after a
+// CancellationScope of their thread is stopped.
 class ObjectReader {
  public:
   virtual ~ObjectReader() = default;
@@ -45,17 +49,26 @@ class ObjectReader {
   // memory.
   [[nodiscard]] virtual Result<Bytes> get(std::string_view bucket, std::string_view key,
                                           uint64_t max_bytes) const = 0;
+  // As get, but hands the content to the sink instead of holding it. After a failure, which may be the sink's
+  // own, what was handed over is worth nothing. This one gets the object and hands it over: a reader that can
+  // do better overrides it.
+  [[nodiscard]] virtual Status get_pieces(std::string_view bucket, std::string_view key, uint64_t max_bytes,
+                                          const PieceSink& sink) const;
   // Exactly the range. Fails (skip) if the object is missing or ends before range.end.
   [[nodiscard]] virtual Result<Bytes> get_range(std::string_view bucket, std::string_view key,
                                                 ByteRange range) const = 0;
   // The objects whose key starts with prefix, ascending by key. A bucket that does not exist is empty.
   [[nodiscard]] virtual Result<std::vector<ObjectInfo>> list(std::string_view bucket,
                                                              std::string_view prefix) const = 0;
+  // How many calls at once bring more than one after the other do: 1 where nobody far away is asked.
+  [[nodiscard]] virtual int useful_calls_at_once() const { return kManyCallsAtOnce; }
+
+ protected:
+  static constexpr int kManyCallsAtOnce = 32;
 };
 
-// Hands an object's content to the sink, from its beginning, in pieces of any size; stops at the sink's first
-// error.
-using ContentWriter = std::function<Status(const std::function<Status(ByteView piece)>& sink)>;
+// Hands an object's content to the sink and stops at the sink's first error.
+using ContentWriter = std::function<Status(const PieceSink& sink)>;
 
 class ObjectStore : public ObjectReader {
  public:
@@ -99,6 +112,7 @@ class MemoryObjectStore final : public ObjectStore {
                                         ByteRange range) const override;
   [[nodiscard]] Result<std::vector<ObjectInfo>> list(std::string_view bucket,
                                                      std::string_view prefix) const override;
+  [[nodiscard]] int useful_calls_at_once() const override { return 1; }
   [[nodiscard]] Status put(std::string_view bucket, std::string_view key, ByteView content) override;
   [[nodiscard]] Status remove(std::string_view bucket, std::string_view key) override;
 

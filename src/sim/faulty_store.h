@@ -37,6 +37,7 @@ class FaultyStore final : public ObjectStore {
                                         ByteRange range) const override;
   [[nodiscard]] Result<std::vector<ObjectInfo>> list(std::string_view bucket,
                                                      std::string_view prefix) const override;
+  [[nodiscard]] int useful_calls_at_once() const override { return store_.useful_calls_at_once(); }
   [[nodiscard]] Status put(std::string_view bucket, std::string_view key, ByteView content) override;
   [[nodiscard]] Status put_pieces(std::string_view bucket, std::string_view key, uint64_t size_bytes,
                                   const ContentWriter& write) override;

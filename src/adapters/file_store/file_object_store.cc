@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kPlacingAttempts = 100;
+constexpr uint64_t kPieceBytes = uint64_t{1} << 20;
 
 std::string named(std::string_view bucket, std::string_view key) {
   return fmt::format("object {}/{}", bucket, key);
@@ -224,6 +225,20 @@ Result<Bytes> FileObjectStore::get(std::string_view bucket, std::string_view key
   TRY_ASSIGN(const OpenObject object, open_object(path_of(bucket, key), bucket, key));
   TRY(check_object_size(bucket, key, object.size_bytes, max_bytes));
   return read_object(object, {0, object.size_bytes}, bucket, key);
+}
+
+Status FileObjectStore::get_pieces(std::string_view bucket, std::string_view key, uint64_t max_bytes,
+                                   const PieceSink& sink) const {
+  TRY(check_bucket_name(bucket));
+  TRY(check_object_key(key));
+  TRY_ASSIGN(const OpenObject object, open_object(path_of(bucket, key), bucket, key));
+  TRY(check_object_size(bucket, key, object.size_bytes, max_bytes));
+  for (uint64_t begin = 0; begin < object.size_bytes; begin += kPieceBytes) {
+    const uint64_t end = std::min(begin + kPieceBytes, object.size_bytes);
+    TRY_ASSIGN(const Bytes piece, read_object(object, {begin, end}, bucket, key));
+    TRY(sink(piece));
+  }
+  return {};
 }
 
 Result<Bytes> FileObjectStore::get_range(std::string_view bucket, std::string_view key,

@@ -25,10 +25,13 @@ class FileObjectStore final : public ObjectStore {
                                                        std::string_view key) const override;
   [[nodiscard]] Result<Bytes> get(std::string_view bucket, std::string_view key,
                                   uint64_t max_bytes) const override;
+  [[nodiscard]] Status get_pieces(std::string_view bucket, std::string_view key, uint64_t max_bytes,
+                                  const PieceSink& sink) const override;
   [[nodiscard]] Result<Bytes> get_range(std::string_view bucket, std::string_view key,
                                         ByteRange range) const override;
   [[nodiscard]] Result<std::vector<ObjectInfo>> list(std::string_view bucket,
                                                      std::string_view prefix) const override;
+  [[nodiscard]] int useful_calls_at_once() const override { return 1; }
   [[nodiscard]] Status put(std::string_view bucket, std::string_view key, ByteView content) override;
   [[nodiscard]] Status put_pieces(std::string_view bucket, std::string_view key, uint64_t size_bytes,
                                   const ContentWriter& write) override;

@@ -8,6 +8,7 @@
 
 #include "adapters/http/curl_session.h"
 #include "adapters/http/http_client.h"
+#include "base/threads/cancellation.h"
 #include "base/utf8.h"
 
 namespace templar {
@@ -30,6 +31,8 @@ struct Running {
   bool has_answer = false;          // its first byte has come
   curl_off_t request_sent_us = -1;  // when its last byte went, since the transfer's beginning
   bool is_silent = false;           // no first byte in time
+  uint64_t body_bytes = 0;          // of a good answer, so far
+  Status sunk{};                    // the sink's error
 };
 
 size_t take_header(const char* data, size_t, size_t size, void* user) {
@@ -48,31 +51,44 @@ size_t take_header(const char* data, size_t, size_t size, void* user) {
   return size;
 }
 
+// Status and size are known now. False: the answer is too large.
+bool begin_content(Running& running) {
+  TransferReply& reply = running.reply;
+  long status = 0;
+  curl_easy_getinfo(running.easy, CURLINFO_RESPONSE_CODE, &status);
+  reply.status = static_cast<int>(status);
+  if (!reply.is_good()) return true;
+  const uint64_t announced = reply.content_length().value_or(0);
+  if (announced > running.transfer.max_body_bytes) return false;
+  // No more on a server's word than this; what comes then grows by itself.
+  if (!running.transfer.sink) reply.body.reserve(std::min<size_t>(announced, kMaxReservedBytes));
+  return true;
+}
+
 size_t take_content(const char* data, size_t, size_t size, void* user) {
   auto& running = *static_cast<Running*>(user);
   TransferReply& reply = running.reply;
-  if (reply.status == 0) {
-    long status = 0;
-    curl_easy_getinfo(running.easy, CURLINFO_RESPONSE_CODE, &status);
-    reply.status = static_cast<int>(status);
-    const uint64_t announced = reply.content_length().value_or(0);
-    if (reply.is_good() && announced > running.transfer.max_body_bytes) {
-      reply.is_too_large = true;
-      return 0;
-    }
-    // No more on a server's word than this; what comes then grows by itself.
-    if (reply.is_good()) reply.body.reserve(std::min<size_t>(announced, kMaxReservedBytes));
-  }
-  size_t taken = size;
-  if (!reply.is_good()) {
-    taken = std::min(size, kMaxRefusalBytes - reply.body.size());
-  } else if (size > running.transfer.max_body_bytes - reply.body.size()) {
+  const ByteView piece(reinterpret_cast<const uint8_t*>(data), size);
+  if (reply.status == 0 && !begin_content(running)) {
     reply.is_too_large = true;
     return 0;
   }
-  const auto* bytes = reinterpret_cast<const uint8_t*>(data);
-  reply.body.insert(reply.body.end(), bytes, bytes + taken);
-  return size;
+  if (!reply.is_good()) {
+    const ByteView kept = piece.first(std::min(size, kMaxRefusalBytes - reply.body.size()));
+    reply.body.insert(reply.body.end(), kept.begin(), kept.end());
+    return size;
+  }
+  if (size > running.transfer.max_body_bytes - running.body_bytes) {
+    reply.is_too_large = true;
+    return 0;
+  }
+  running.body_bytes += size;
+  if (!running.transfer.sink) {
+    reply.body.insert(reply.body.end(), piece.begin(), piece.end());
+    return size;
+  }
+  running.sunk = running.transfer.sink(reply, piece);
+  return running.sunk ? size : 0;
 }
 
 // Ends the transfer if it is cancelled, or if the answer's first byte is too long in coming.
@@ -149,6 +165,7 @@ void set_callbacks(CURL* easy, Running& running) {
 Result<TransferReply> reply_of(Running& running, const CurlSession& session, std::optional<CURLcode> result) {
   const std::string address = shown_address(running.transfer.url);
   if (!result) return retry_error(address + ": cancelled");
+  if (!running.sunk) return std::unexpected(std::move(running.sunk).error());
   if (!running.refused.empty()) return skip_error(address + ": " + running.refused);
   if (running.is_silent) {
     return retry_error(
@@ -223,9 +240,11 @@ Result<TransferReply> HttpTransfers::perform(const Transfer& transfer) {
   set_addresses(running.easy, options_, running, known);
   set_callbacks(running.easy, running);
   if (!options_.ca_file.empty()) curl_easy_setopt(running.easy, CURLOPT_CAINFO, options_.ca_file.c_str());
-  const std::optional<CURLcode> result = session->perform(
-      [&] { return !transfer.even_if_cancelled && options_.is_cancelled && options_.is_cancelled(); },
-      kTransferPoll);
+  const auto is_cancelled = [&] {
+    if (transfer.even_if_cancelled) return false;
+    return is_thread_cancelled() || (options_.is_cancelled && options_.is_cancelled());
+  };
+  const std::optional<CURLcode> result = session->perform(is_cancelled, kTransferPoll);
   Result<TransferReply> reply = reply_of(running, *session, result);
   give_back(std::move(session));
   return reply;

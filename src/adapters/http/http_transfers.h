@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/result.h"
 #include "base/threads/mutex.h"
 
 struct sockaddr;
@@ -35,7 +36,7 @@ struct TransferOptions {
   std::filesystem::path ca_file;  // certificates that servers are checked against; empty: the system's
   std::string proxy;              // "http://host:port"; empty: none
   std::string no_proxy;           // hosts that are spoken to without it, separated by commas
-  // Asked again and again during a transfer; true ends it. Empty: never.
+  // Asked again and again during a transfer, as is_thread_cancelled(); true ends it. Empty: never.
   std::function<bool()> is_cancelled;
   // Why nobody may connect to that address; nullopt: he may. Asked of the very address that is connected to,
   // after all names are resolved, so that no answer of a name server gets round it; with it there is no
@@ -44,20 +45,11 @@ struct TransferOptions {
   std::vector<std::string> known_hosts;  // "host:port:address": names that no name server is asked for
 };
 
-struct Transfer {
-  std::string method;  // GET, HEAD, PUT, POST, DELETE
-  std::string url;
-  std::vector<std::pair<std::string, std::string>> headers;
-  ByteView body;                      // sent with PUT and POST; must live until the end
-  uint64_t max_body_bytes = 1 << 20;  // of a good answer (200 to 299)
-  bool even_if_cancelled = false;     // what tidies up is sent all the same
-};
-
 struct TransferReply {
   int status = 0;
   // Names in lower case; of two with one name the last.
   std::map<std::string, std::string, std::less<>> headers;
-  // Of a good answer all of it; of another one its first 64 KiB.
+  // Of a good answer without a sink all of it; of another one its first 64 KiB.
   Bytes body;
   // A good answer had more than max_body_bytes: the transfer was ended, and body is not all of it.
   bool is_too_large = false;
@@ -67,6 +59,20 @@ struct TransferReply {
   [[nodiscard]] std::string header(std::string_view name) const;
   // What Content-Length says.
   [[nodiscard]] std::optional<uint64_t> content_length() const;
+};
+
+// Takes a good answer's body piece by piece; status and headers are known. Its error ends the transfer.
+using BodySink = std::function<Status(const TransferReply& reply, ByteView piece)>;
+
+struct Transfer {
+  std::string method;  // GET, HEAD, PUT, POST, DELETE
+  std::string url;
+  std::vector<std::pair<std::string, std::string>> headers;
+  ByteView body;                      // sent with PUT and POST; must live until the end
+  uint64_t max_body_bytes = 1 << 20;  // of a good answer (200 to 299)
+  bool even_if_cancelled = false;     // what tidies up is sent all the same
+  // Gets the body in TransferReply::body's place; its error is what perform returns. Empty: it is collected.
+  BodySink sink{};
 };
 
 // Thread-safe. Keeps as many connections as there were transfers at once.

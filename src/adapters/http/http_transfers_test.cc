@@ -46,6 +46,32 @@ TEST(HttpTransfers, EndsAGoodAnswerThatIsTooLarge) {
   EXPECT_TRUE(transfers.perform(transfer).value().is_too_large);
 }
 
+TEST(HttpTransfers, HandsAGoodBodyToTheSinkAndKeepsABadOne) {
+  const HttpServer server([](const httplib::Request& request) -> HttpAnswer {
+    return {.status = request.body == "good" ? 200 : 404, .body = "said " + request.body};
+  });
+  HttpTransfers transfers({});
+  std::string taken;
+  Transfer transfer = post_to(server.url(), "good");
+  transfer.sink = [&](const TransferReply& reply, ByteView piece) -> Status {
+    EXPECT_EQ(reply.status, 200);
+    EXPECT_EQ(reply.content_length(), 9u);
+    taken += as_text(piece);
+    return {};
+  };
+  EXPECT_TRUE(transfers.perform(transfer).value().body.empty());
+  EXPECT_EQ(taken, "said good");
+  transfer.max_body_bytes = 8;
+  EXPECT_TRUE(transfers.perform(transfer).value().is_too_large);
+  EXPECT_EQ(taken, "said good") << "nothing of it";
+  transfer.body = as_bytes("bad");
+  EXPECT_EQ(as_text(transfers.perform(transfer).value().body), "said bad");
+  transfer.max_body_bytes = 9;
+  transfer.body = as_bytes("good");
+  transfer.sink = [](const TransferReply&, ByteView) -> Status { return skip_error("no room"); };
+  EXPECT_TRUE(fails(transfers.perform(transfer), ErrorKind::kSkip, "no room"));
+}
+
 TEST(HttpTransfers, KeepsItsConnections) {
   Mutex mutex;
   std::set<int> ports;

@@ -11,6 +11,7 @@
 #include "base/log/log.h"
 #include "base/log/secrets.h"
 #include "base/sha256.h"
+#include "base/threads/cancellation.h"
 
 namespace templar {
 namespace {
@@ -100,7 +101,8 @@ Result<S3Credentials> S3Client::keys_now() {
   return options_.credentials->current();
 }
 
-Result<TransferReply> S3Client::attempt(const S3Request& request, const S3Credentials& keys) {
+Result<TransferReply> S3Client::attempt(const S3Request& request, const S3Credentials& keys,
+                                        const BodySink& sink) {
   const std::string host = host_of(request);
   const std::string path = path_of(request);
   const std::string query = encoded_query(request.query);
@@ -110,7 +112,8 @@ Result<TransferReply> S3Client::attempt(const S3Request& request, const S3Creden
                     .headers = request.headers,
                     .body = request.body,
                     .max_body_bytes = request.max_body_bytes,
-                    .even_if_cancelled = request.even_if_cancelled};
+                    .even_if_cancelled = request.even_if_cancelled,
+                    .sink = sink};
   if (keys.access_key.empty()) return transfers_.perform(transfer);
   const SigningScope scope{.time_ms = clock_.now_ms() + clock_offset_ms_, .region = options_.region};
   const std::string hash = request.body_hash.empty() ? sha256(request.body).hex() : request.body_hash;
@@ -161,7 +164,18 @@ std::unexpected<Error> S3Client::refused(const S3Request& request, const Transfe
 }
 
 Result<TransferReply> S3Client::send(const S3Request& request) {
-  const auto is_cancelled = request.even_if_cancelled ? nullptr : options_.transfers.is_cancelled;
+  const auto is_cancelled = [&] {
+    if (request.even_if_cancelled) return false;
+    return is_thread_cancelled() || (options_.transfers.is_cancelled && options_.transfers.is_cancelled());
+  };
+  bool has_handed_over = false;
+  BodySink sink;
+  if (request.sink) {
+    sink = [&](const TransferReply& reply, ByteView piece) {
+      has_handed_over = true;
+      return request.sink(reply, piece);
+    };
+  }
   RetryRule rule = options_.retry;
   if (request.most_retries) rule.most_retries = request.most_retries;
   if (rule.jitter_seed) rule.jitter_seed = mix64(*rule.jitter_seed + requests_++);
@@ -170,12 +184,13 @@ Result<TransferReply> S3Client::send(const S3Request& request) {
   while (true) {
     if (!options_.gate->enter(is_cancelled)) return retry_error(what(request) + ": cancelled");
     TRY_ASSIGN(const S3Credentials keys, keys_now());
-    auto reply = attempt(request, keys);
+    auto reply = attempt(request, keys, sink);
     std::string reason;
     milliseconds asked{0};
     RequestGate::Pause who = RequestGate::Pause::kThisThread;
     if (!reply) {
-      if (reply.error().kind != ErrorKind::kRetry) return annotate(reply.error(), what(request));
+      if (reply.error().kind != ErrorKind::kRetry || has_handed_over)
+        return annotate(reply.error(), what(request));
       reason = reply.error().message;
     } else {
       const bool writes = request.method == "PUT" || request.method == "POST";

@@ -42,6 +42,8 @@ struct S3Request {
   std::string body_hash{};            // its SHA-256 in hexadecimal; empty: it is computed
   uint64_t max_body_bytes = 1 << 20;  // of the answer
   bool even_if_cancelled = false;     // see Transfer
+  // Likewise. Once it has been called nothing is asked again: what breaks off then fails at once.
+  BodySink sink{};
   std::optional<int> most_retries{};  // nullopt: as the options say
   std::string welcome_refusal{};      // a no with this code is as good as a yes; empty: none is
   // Asked after an attempt whose outcome nobody knows: whether the server did what was asked. Empty: asking
@@ -59,8 +61,9 @@ class S3Client {
   // object has no such range (416), or is a welcome refusal; or one without content where is_done says so.
   // What may pass is tried again: no connection or one that broke off, 408, 429, 500, 502, 503, 504 (with the
   // delay that the server asks for), 501 once; a wrong clock is corrected once by the server's, refused keys
-  // are read anew once. Fails (retry) where it did not pass or was cancelled, with the options' refusal on a
-  // no (other 4xx, redirections), else as HttpTransfers and CredentialSource.
+  // are read anew once. Fails (retry) where it did not pass or was cancelled (by the options, or
+  // CancellationScope), with the options' refusal on a no (other 4xx, redirections), else as HttpTransfers
+  // and CredentialSource.
   [[nodiscard]] Result<TransferReply> send(const S3Request& request);
 
   // By how much the server's clock is ahead of ours, where it has refused ours.
@@ -77,7 +80,8 @@ class S3Client {
 
   [[nodiscard]] std::string host_of(const S3Request& request) const;
   [[nodiscard]] std::string path_of(const S3Request& request) const;
-  [[nodiscard]] Result<TransferReply> attempt(const S3Request& request, const S3Credentials& keys);
+  [[nodiscard]] Result<TransferReply> attempt(const S3Request& request, const S3Credentials& keys,
+                                              const BodySink& sink);
   [[nodiscard]] Result<S3Credentials> keys_now();
   // Whether the refusal was the fault of clock or keys, and they are others now.
   [[nodiscard]] bool has_mended(const TransferReply& reply, const S3Credentials& keys, Chances& chances);

@@ -10,6 +10,7 @@
 #include "adapters/s3/s3_answer.h"
 #include "adapters/s3/utc_time.h"
 #include "base/sha256.h"
+#include "base/threads/cancellation.h"
 #include "base/uuid.h"
 
 namespace templar {
@@ -18,6 +19,7 @@ namespace {
 constexpr const char* kPutHeader = "x-amz-meta-templar-put";
 constexpr const char* kHashHeader = "x-amz-meta-templar-sha256";
 constexpr uint64_t kMaxListBytes = uint64_t{8} << 20;  // an answer's; a thousand keys take a tenth of it
+constexpr uint64_t kMostReservedBytes = uint64_t{64} << 20;
 constexpr size_t kMostListed = 1'000'000;
 
 std::unexpected<Error> missing_object(std::string_view bucket, std::string_view key) {
@@ -33,6 +35,16 @@ std::optional<uint64_t> whole_size(const TransferReply& reply) {
   const char* end = text.data() + text.size();
   if (std::from_chars(text.data() + slash + 1, end, size).ptr != end) return std::nullopt;
   return size;
+}
+
+std::unexpected<Error> garbled_object(std::string_view bucket, std::string_view key) {
+  return retry_error(fmt::format("object {}/{}: what came is not what was put", bucket, key));
+}
+
+// Whether the answer is the rest, from that byte on, of the object with that ETag.
+bool continues(const TransferReply& reply, uint64_t begin, const std::string& etag) {
+  return reply.status == 206 && reply.header("etag") == etag &&
+         reply.header("content-range").starts_with(fmt::format("bytes {}-", begin));
 }
 
 // Of a key as S3 has it, below that beginning; nullopt for one that nobody could ask for.
@@ -76,22 +88,70 @@ Result<std::optional<ObjectInfo>> S3ObjectStore::head(std::string_view bucket, s
   return ObjectInfo{std::string(key), *size, *stored_at_ms, version_of_etag(reply.header("etag"))};
 }
 
-Result<Bytes> S3ObjectStore::get(std::string_view bucket, std::string_view key, uint64_t max_bytes) const {
+Result<bool> S3ObjectStore::hand_over(std::string_view bucket, std::string_view key, uint64_t max_bytes,
+                                      const BodySink& sink) const {
   TRY(check_bucket_name(bucket));
   TRY(check_object_key(key));
   const Place place = place_of(bucket, key);
-  // What is garbled on its way comes whole the second time.
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    TRY_ASSIGN(TransferReply reply,
-               client_->send(
-                   {.method = "GET", .bucket = place.bucket, .key = place.key, .max_body_bytes = max_bytes}));
-    if (reply.status == 404) return missing_object(bucket, key);
-    if (reply.is_too_large)
-      TRY(check_object_size(bucket, key, reply.content_length().value_or(max_bytes + 1), max_bytes));
-    const std::string hash = reply.header(kHashHeader);
-    if (hash.empty() || hash == sha256(reply.body).hex()) return std::move(reply.body);
+  Sha256 hash;
+  uint64_t handed_over = 0;
+  std::string etag;
+  bool is_replaced = false;
+  bool has_refused = false;  // the sink
+  while (true) {
+    const uint64_t begin = handed_over;
+    S3Request request{
+        .method = "GET", .bucket = place.bucket, .key = place.key, .max_body_bytes = max_bytes - begin};
+    if (begin > 0) request.headers = {{"range", fmt::format("bytes={}-", begin)}};
+    request.sink = [&](const TransferReply& reply, ByteView piece) -> Status {
+      if (begin == 0) etag = reply.header("etag");
+      is_replaced = begin > 0 && !continues(reply, begin, etag);
+      if (is_replaced) return garbled_object(bucket, key);
+      const Status sunk = sink(reply, piece);
+      has_refused = !sunk;
+      hash.update(piece);
+      handed_over += piece.size();
+      return sunk;
+    };
+    const auto reply = client_->send(request);
+    if (is_replaced || (reply && reply->status == 416)) return false;
+    if (reply && reply->status == 404) return missing_object(bucket, key);
+    if (reply && reply->is_too_large) {
+      const uint64_t rest = reply->content_length().value_or(max_bytes - begin + 1);
+      TRY(check_object_size(bucket, key, begin + rest, max_bytes));
+    }
+    if (reply) {
+      const std::string put_hash = reply->header(kHashHeader);
+      return put_hash.empty() || put_hash == hash.finish().hex();
+    }
+    // What broke off on its way goes on from there, unless it always breaks off there.
+    const bool broke_off = reply.error().kind == ErrorKind::kRetry && !has_refused && handed_over > begin;
+    if (!broke_off || is_thread_cancelled()) return std::unexpected(reply.error());
   }
-  return retry_error(fmt::format("object {}/{}: what came is not what was put, twice", bucket, key));
+}
+
+Result<Bytes> S3ObjectStore::get(std::string_view bucket, std::string_view key, uint64_t max_bytes) const {
+  // What was garbled on its way, or replaced meanwhile, comes whole the second time.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    Bytes content;
+    const auto collect = [&](const TransferReply& reply, ByteView piece) -> Status {
+      // No more on a server's word than this; what comes then grows by itself.
+      if (content.empty()) content.reserve(std::min(reply.content_length().value_or(0), kMostReservedBytes));
+      content.insert(content.end(), piece.begin(), piece.end());
+      return {};
+    };
+    TRY_ASSIGN(const bool is_as_put, hand_over(bucket, key, max_bytes, collect));
+    if (is_as_put) return content;
+  }
+  return garbled_object(bucket, key);
+}
+
+Status S3ObjectStore::get_pieces(std::string_view bucket, std::string_view key, uint64_t max_bytes,
+                                 const PieceSink& sink) const {
+  TRY_ASSIGN(const bool is_as_put,
+             hand_over(bucket, key, max_bytes, [&](const auto&, ByteView piece) { return sink(piece); }));
+  if (!is_as_put) return garbled_object(bucket, key);
+  return {};
 }
 
 Result<Bytes> S3ObjectStore::get_range(std::string_view bucket, std::string_view key, ByteRange range) const {

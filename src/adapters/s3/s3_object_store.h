@@ -23,8 +23,8 @@ struct S3StoreOptions {
 //
 // A put is told apart by a number in the object's metadata (x-amz-meta-templar-put), so that one whose answer
 // was lost is found. The content's hash is there too (x-amz-meta-templar-sha256), where it went up in one
-// piece; what a whole get brings is held against it. The version is the ETag: objects of a key with other
-// content have another one, those with the same may have the same.
+// piece; what a get of the whole object brings is held against it. The version is the ETag: objects of a key
+// with other content have another one, those with the same may have the same.
 class S3ObjectStore final : public ObjectStore {
  public:
   // The clock is the machine's, for signatures; it must outlive the store.
@@ -34,6 +34,9 @@ class S3ObjectStore final : public ObjectStore {
                                                        std::string_view key) const override;
   [[nodiscard]] Result<Bytes> get(std::string_view bucket, std::string_view key,
                                   uint64_t max_bytes) const override;
+  // What breaks off is asked for from there on.
+  [[nodiscard]] Status get_pieces(std::string_view bucket, std::string_view key, uint64_t max_bytes,
+                                  const PieceSink& sink) const override;
   [[nodiscard]] Result<Bytes> get_range(std::string_view bucket, std::string_view key,
                                         ByteRange range) const override;
   [[nodiscard]] Result<std::vector<ObjectInfo>> list(std::string_view bucket,
@@ -53,6 +56,10 @@ class S3ObjectStore final : public ObjectStore {
   };
   [[nodiscard]] Place place_of(std::string_view bucket, std::string_view key) const;
   [[nodiscard]] std::unexpected<Error> unusable(const std::string& what) const;
+  // Whether what the sink got, each byte once, is what was put: an object may be garbled on its way, or
+  // replaced.
+  [[nodiscard]] Result<bool> hand_over(std::string_view bucket, std::string_view key, uint64_t max_bytes,
+                                       const BodySink& sink) const;
   // Whether the object there is what that put has stored.
   [[nodiscard]] std::function<Result<bool>()> finder(const Place& place, const std::string& put_id) const;
   [[nodiscard]] Status put_whole(const Place& place, ByteView content);

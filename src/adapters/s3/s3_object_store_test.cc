@@ -9,6 +9,7 @@
 
 #include "adapters/s3/address_guard.h"
 #include "base/random.h"
+#include "base/threads/cancellation.h"
 #include "support/captured_logs.h"
 #include "support/contracts/object_store_contract.h"
 #include "support/strict_s3_server.h"
@@ -176,6 +177,41 @@ TEST_F(S3Store, SaysThatWhatComesIsNotWhatWasPut) {
   EXPECT_TRUE(fails(store().get("private", "name", 100), ErrorKind::kRetry, "not what was put"));
 }
 
+TEST_F(S3Store, GoesOnWhereABodyBrokeOff) {
+  const Bytes large = content(kMiB);
+  ASSERT_TRUE(store().put("private", "name", large));
+  server_.fail_next("GET", S3Fault::kCutBody, 3);
+  Bytes got;
+  const Status status = store().get_pieces("private", "name", 2 * kMiB, [&](ByteView piece) -> Status {
+    got.insert(got.end(), piece.begin(), piece.end());
+    return {};
+  });
+  ASSERT_TRUE(status) << status.error().message;
+  EXPECT_EQ(got, large) << "each byte came once";
+  EXPECT_EQ(server_.requests("GET"), 4);
+}
+
+TEST_F(S3Store, MixesNoTwoObjectsWhereOneIsReplacedMeanwhile) {
+  ASSERT_TRUE(store().put("private", "name", content(kMiB)));
+  server_.fail_next("GET", S3Fault::kCutBody);
+  bool is_replaced = false;
+  const Status status = store().get_pieces("private", "name", 2 * kMiB, [&](ByteView) -> Status {
+    if (!is_replaced) server_.place("private", "name", std::string(kMiB, 'x'));
+    is_replaced = true;
+    return {};
+  });
+  EXPECT_TRUE(fails(status, ErrorKind::kRetry, "what came is not what was put"));
+}
+
+TEST_F(S3Store, HoldsPiecesAgainstTheHashOfThePut) {
+  ASSERT_TRUE(store().put("private", "name", content(kMiB)));
+  server_.fail_next("GET", S3Fault::kWrongBytes);
+  const auto ignore = [](ByteView) { return Status(); };
+  EXPECT_TRUE(fails(store().get_pieces("private", "name", kMiB, ignore), ErrorKind::kRetry,
+                    "what came is not what was put"));
+  EXPECT_TRUE(store().get_pieces("private", "name", kMiB, ignore));
+}
+
 TEST_F(S3Store, FindsAPutWhoseAnswerWasLost) {
   for (const S3Fault fault : {S3Fault::kDoneButServerError, S3Fault::kDoneButCutAnswer}) {
     const std::string name = "put-" + std::to_string(static_cast<int>(fault));
@@ -239,7 +275,7 @@ TEST_F(S3Store, GivesUpOnAServerThatIsSilentOrStalls) {
   options_.client.transfers.limits.stall = std::chrono::seconds(1);
   server_.fail_next("GET", S3Fault::kNoAnswer);
   EXPECT_TRUE(fails(store().get("private", "name", 2000), ErrorKind::kRetry, "no answer within 200 ms"));
-  server_.fail_next("GET", S3Fault::kStall);
+  server_.fail_next("GET", S3Fault::kStall, 2);  // the second time at the place where the first one ended
   EXPECT_TRUE(fails(store().get("private", "name", 2000), ErrorKind::kRetry, "Timeout was reached"));
 }
 
@@ -270,6 +306,30 @@ TEST_F(S3Store, EndsWhenItIsCancelled) {
   stopper.join();
   EXPECT_TRUE(fails(store().put("private", "name", {}), ErrorKind::kRetry, "cancelled"));
   EXPECT_EQ(server_.requests("PUT"), 0);
+}
+
+TEST_F(S3Store, EndsTheCallsOfAThreadThatIsCancelled) {
+  ASSERT_TRUE(store().put("private", "name", content(kMiB)));
+  const auto ignore = [](ByteView) { return Status(); };
+  S3ObjectStore store = this->store();
+  for (const S3Fault fault : {S3Fault::kNoAnswer, S3Fault::kStall, S3Fault::kEndless}) {
+    std::stop_source source;
+    const int before = server_.requests("GET");
+    server_.fail_next("GET", fault);
+    std::thread stopper([&] {
+      while (server_.requests("GET") == before) std::this_thread::yield();
+      source.request_stop();
+    });
+    {
+      const CancellationScope scope(source.get_token());
+      const Status status = store.get_pieces("private", "name", uint64_t{1} << 60, ignore);
+      EXPECT_TRUE(fails(status, ErrorKind::kRetry, "cancelled")) << static_cast<int>(fault);
+      EXPECT_TRUE(fails(store.head("private", "name"), ErrorKind::kRetry, "cancelled"));
+    }
+    stopper.join();
+    EXPECT_TRUE(store.head("private", "name")) << "other calls go on";
+  }
+  EXPECT_EQ(server_.requests("HEAD"), 3);
 }
 
 TEST_F(S3Store, AbortsAnUploadInPartsThatIsCancelled) {

@@ -110,6 +110,41 @@ TYPED_TEST_P(ObjectStoreContract, RefusesAnObjectLargerThanAllowed) {
       fails(this->store().get("bucket", "name", 9), ErrorKind::kSkip, "bucket/name: 10 bytes, at most 9"));
 }
 
+TYPED_TEST_P(ObjectStoreContract, HandsOverAnObjectInPieces) {
+  Bytes content(3'000'001);
+  for (size_t i = 0; i < content.size(); ++i) content[i] = static_cast<uint8_t>(i * 31 + i / 251);
+  ASSERT_TRUE(this->store().put("bucket", "large", content));
+  ASSERT_TRUE(this->store().put("bucket", "empty", {}));
+  Bytes got;
+  const auto collect = [&](ByteView piece) -> Status {
+    got.insert(got.end(), piece.begin(), piece.end());
+    return {};
+  };
+  const Status whole = this->store().get_pieces("bucket", "large", content.size(), collect);
+  ASSERT_TRUE(whole) << whole.error().message;
+  EXPECT_EQ(got, content);
+  got.clear();
+  EXPECT_TRUE(this->store().get_pieces("bucket", "empty", 0, collect));
+  EXPECT_TRUE(got.empty());
+  EXPECT_TRUE(fails(this->store().get_pieces("bucket", "no/such", 10, collect), ErrorKind::kSkip,
+                    "bucket/no/such: missing"));
+  EXPECT_TRUE(fails(this->store().get_pieces("bucket", "large", content.size() - 1, collect),
+                    ErrorKind::kSkip, "bucket/large: 3000001 bytes, at most 3000000"));
+}
+
+TYPED_TEST_P(ObjectStoreContract, StopsHandingOverAtTheSinksError) {
+  this->put_text("name", "content");
+  for (const ErrorKind kind : {ErrorKind::kRetry, ErrorKind::kSkip, ErrorKind::kFatal}) {
+    int pieces = 0;
+    const Status status = this->store().get_pieces("bucket", "name", 100, [&](ByteView) -> Status {
+      ++pieces;
+      return std::unexpected(Error{kind, "no room"});
+    });
+    EXPECT_TRUE(fails(status, kind, "no room"));
+    EXPECT_EQ(pieces, 1) << "it is not asked again";
+  }
+}
+
 TYPED_TEST_P(ObjectStoreContract, GivesExactlyTheRange) {
   this->put_text("name", "0123456789");
   const auto range = [&](uint64_t begin, uint64_t end) {
@@ -205,6 +240,9 @@ TYPED_TEST_P(ObjectStoreContract, RefusesNamesThatTheRulesForbid) {
         std::string("\xc3\xa4"), long_key}) {
     EXPECT_TRUE(fails(this->store().put("bucket", key, {}), ErrorKind::kFatal, "object key")) << key;
     EXPECT_TRUE(fails(this->store().get("bucket", key, 10), ErrorKind::kFatal, "object key")) << key;
+    EXPECT_TRUE(fails(this->store().get_pieces("bucket", key, 10, [](ByteView) { return Status(); }),
+                      ErrorKind::kFatal, "object key"))
+        << key;
     EXPECT_TRUE(fails(this->store().get_range("bucket", key, {0, 0}), ErrorKind::kFatal, "object key"))
         << key;
     EXPECT_TRUE(fails(this->store().head("bucket", key), ErrorKind::kFatal, "object key")) << key;
@@ -285,7 +323,8 @@ TYPED_TEST_P(ObjectStoreContract, TakesPutsAndRemovesFromManyThreads) {
 
 REGISTER_TYPED_TEST_SUITE_P(ObjectStoreContract, GivesBackWhatWasPut, KeepsEveryByteValueAndEmptyContent,
                             PutsAnObjectPieceByPiece, ReplacesAnObjectWhole, SaysWhatIsMissing,
-                            RefusesAnObjectLargerThanAllowed, GivesExactlyTheRange,
+                            RefusesAnObjectLargerThanAllowed, HandsOverAnObjectInPieces,
+                            StopsHandingOverAtTheSinksError, GivesExactlyTheRange,
                             ListsByPrefixInTheOrderOfKeys, ListsSizes, KeepsBucketsApart,
                             RemovesAlsoWhatIsNotThere, StampsObjectsByItsOwnClock,
                             GivesEachContentAVersionOfItsOwn, RefusesNamesThatTheRulesForbid,
