@@ -158,7 +158,9 @@ NodeWorld::NodeWorld(const NodeConfig& node_config, const NodeName& node_name, s
       metrics(std::move(opened_metrics)),
       environment(spec, store->all(), *ledger, *data.shards, *metrics,
                   config.copy_checkpoints ? config.state_folder / "checkpoints" : std::filesystem::path(),
-                  config.shared ? config.shared->contributions : std::make_shared<ContributionPool>()),
+                  config.shared ? config.shared->contributions
+                                : std::make_shared<ContributionPool>(
+                                      ContributionPoolOptions{.checking_threads = config.threads})),
       locks_(std::move(locks)) {}
 
 Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config, const Join& join) {

@@ -54,11 +54,15 @@ Result<ByteView> ScratchFile::map() {
   return ByteView(static_cast<const uint8_t*>(address), size);
 }
 
+Result<SharedBytes> ScratchFile::share() {
+  TRY_ASSIGN(const ByteView mapped, map());
+  return SharedBytes(mapped, mapping_);
+}
+
 Result<SharedBytes> move_to_scratch_file(ByteView bytes) {
   TRY_ASSIGN(ScratchFile file, ScratchFile::create());
   TRY(file.append(bytes));
-  TRY_ASSIGN(const ByteView mapped, file.map());
-  return SharedBytes(mapped, file.mapping_);
+  return file.share();
 }
 
 }  // namespace templar

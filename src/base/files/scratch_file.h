@@ -18,9 +18,10 @@ class ScratchFile {
   [[nodiscard]] Status append(ByteView piece);
   // The whole content, valid as long as this; after it nothing is appended any more.
   [[nodiscard]] Result<ByteView> map();
+  // The same, valid as long as somebody has it.
+  [[nodiscard]] Result<SharedBytes> share();
 
  private:
-  friend Result<SharedBytes> move_to_scratch_file(ByteView bytes);
   explicit ScratchFile(Descriptor file) : file_(std::move(file)) {}
 
   Descriptor file_;

@@ -2,6 +2,7 @@
 
 #include "base/back_off.h"
 #include "base/log/log_context.h"
+#include "base/threads/cancellation.h"
 
 namespace templar {
 namespace {
@@ -38,6 +39,7 @@ WindowPrefetcher::WindowPrefetcher(const NodeEnvironment& environment, const Reg
       limits_(limits),
       thread_([this, first_window, speaker = current_log_context()] {
         const LogContext scope(speaker);
+        const CancellationScope reading(stop_reading_.get_token());
         work(first_window);
       }) {}
 
@@ -46,6 +48,7 @@ WindowPrefetcher::~WindowPrefetcher() {
     const MutexLock lock(mutex_);
     stopping_ = true;
   }
+  stop_reading_.request_stop();
   changed_.notify_all();
   thread_.join();
 }

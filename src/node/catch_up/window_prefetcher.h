@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 
@@ -36,7 +37,7 @@ class WindowPrefetcher {
   // The environment must outlive it. until_window, if given, is the first window that is not fetched.
   WindowPrefetcher(const NodeEnvironment& environment, const Registration& leader, int64_t first_window,
                    std::optional<int64_t> until_window, const PrefetchLimits& limits);
-  // Drops what has been fetched, and waits until the read that is going on has ended.
+  // Drops what has been fetched; the read that is going on is given up.
   ~WindowPrefetcher();
   WindowPrefetcher(const WindowPrefetcher&) = delete;
   WindowPrefetcher& operator=(const WindowPrefetcher&) = delete;
@@ -70,6 +71,7 @@ class WindowPrefetcher {
   int64_t held_bytes_ GUARDED_BY(mutex_) = 0;  // of contributions in items_
   bool stopping_ GUARDED_BY(mutex_) = false;
   bool ended_ GUARDED_BY(mutex_) = false;  // the end or an error has been given
+  std::stop_source stop_reading_;
   std::thread thread_;
 };
 

@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <string>
+
 #include "support/captured_logs.h"
+#include "support/far_store.h"
 #include "support/test_leader.h"
 
 namespace templar::testing {
@@ -67,6 +71,21 @@ TEST_F(Prefetching, SeesWhatIsPublishedWhileItWorks) {
   leader_.lead_windows(1);
   EXPECT_EQ(take(*prefetcher).window, 1);
   EXPECT_EQ(take(*prefetcher).window, 2);
+}
+
+// Nothing else would end it.
+TEST_F(Prefetching, GivesUpAtItsEndWhatNobodyAnswers) {
+  FarStore far(world_.ports.store);
+  std::atomic<bool> is_reading = false;
+  far.on_get = [&](const std::string&) {
+    is_reading = true;
+    return far.be_silent();
+  };
+  leader_.lead_windows(1);
+  const NodeEnvironment node(world_.spec(), far, world_.ports.ledger, *world_.ports.shards,
+                             world_.environment.metrics);
+  const WindowPrefetcher prefetcher(node, world_.ports.registration(kLeader), 0, std::nullopt, {});
+  far.wait_until([&] { return is_reading.load(); });
 }
 
 TEST_F(Prefetching, SaysWhyAWindowHasNoRecord) {

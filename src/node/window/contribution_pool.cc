@@ -12,12 +12,76 @@ namespace {
 // What an entry costs besides the contribution's bytes, about.
 constexpr size_t kEntryBytes = 1024;
 
+void say_no_file(const Error& error) {
+  log(LogLevel::kWarning, "gather", "a contribution stays in memory", {{"reason", error.message}});
+}
+
+// Content on its way: in memory as long as it is small, then in a scratch file.
+class IncomingBytes {
+ public:
+  explicit IncomingBytes(size_t small_bytes) : small_bytes_(small_bytes) {}
+
+  Status add(ByteView piece) {
+    if (!file_ && !stays_in_memory_ && memory_.size() + piece.size() > small_bytes_) begin_file();
+    if (!file_) {
+      memory_.insert(memory_.end(), piece.begin(), piece.end());
+      return {};
+    }
+    const Status written = file_->append(piece);
+    if (!written) TRY(return_to_memory(written.error(), piece));
+    return {};
+  }
+  [[nodiscard]] bool is_in_file() const { return file_.has_value(); }
+  [[nodiscard]] Result<SharedBytes> share_file() { return file_->share(); }
+  [[nodiscard]] Bytes take_memory() { return std::move(memory_); }
+
+ private:
+  void begin_file() {
+    auto file = ScratchFile::create();
+    Status begun = file ? file->append(memory_) : Status(std::unexpected(file.error()));
+    if (!begun) {
+      say_no_file(begun.error());
+      stays_in_memory_ = true;
+      return;
+    }
+    file_.emplace(std::move(*file));
+    Bytes().swap(memory_);
+  }
+  // The disk is full.
+  Status return_to_memory(const Error& why, ByteView piece) {
+    say_no_file(why);
+    TRY_ASSIGN(const ByteView written, file_->map());
+    memory_.assign(written.begin(), written.end());
+    memory_.insert(memory_.end(), piece.begin(), piece.end());
+    file_.reset();
+    stays_in_memory_ = true;
+    return {};
+  }
+
+  const size_t small_bytes_;
+  Bytes memory_;
+  std::optional<ScratchFile> file_;
+  bool stays_in_memory_ = false;
+};
+
 }  // namespace
 
 ContributionPool::ContributionPool(const ContributionPoolOptions& options)
-    : options_(options), in_memory_(std::make_shared<std::atomic<size_t>>(0)) {}
+    : options_(options),
+      reading_threads_(options.reading_threads),
+      checking_threads_(options.checking_threads),
+      in_memory_(std::make_shared<std::atomic<size_t>>(0)) {}
 
-SharedBytes ContributionPool::hold(Bytes bytes) {
+CallingThreads ContributionPool::threads(int useful_calls_at_once) {
+  const int wanted = std::max(useful_calls_at_once, options_.checking_threads);
+  return {reading_threads_, checking_threads_, std::min(wanted, options_.reading_threads)};
+}
+
+Result<SharedBytes> ContributionPool::hold(const ContentWriter& read) {
+  IncomingBytes incoming(options_.small_bytes);
+  TRY(read([&](ByteView piece) { return incoming.add(piece); }));
+  if (incoming.is_in_file()) return incoming.share_file();
+  Bytes bytes = incoming.take_memory();
   const size_t size = bytes.size();
   const bool is_small = size <= options_.small_bytes;
   if (is_small && in_memory_->fetch_add(size) + size <= options_.memory_bytes) {
@@ -26,18 +90,19 @@ SharedBytes ContributionPool::hold(Bytes bytes) {
                                                       delete held;
                                                       counter->fetch_sub(size);
                                                     });
-    return {*owner, owner};
+    return SharedBytes(*owner, owner);
   }
-  if (is_small) in_memory_->fetch_sub(size);
+  if (!is_small) return SharedBytes(std::move(bytes));  // there was no room for a file
+  in_memory_->fetch_sub(size);
   auto in_file = move_to_scratch_file(bytes);
-  if (in_file) return *std::move(in_file);
-  log(LogLevel::kWarning, "gather", "a contribution stays in memory", {{"reason", in_file.error().message}});
-  return {std::move(bytes)};
+  if (in_file) return in_file;
+  say_no_file(in_file.error());
+  return SharedBytes(std::move(bytes));
 }
 
 Result<ParsedObject> ContributionPool::parsed(int64_t window, std::string_view bucket,
                                               const ObjectInfo& object,
-                                              const std::function<Result<Bytes>()>& read,
+                                              const std::function<Result<SharedBytes>()>& read,
                                               const std::function<Result<Contribution>(SharedBytes)>& parse) {
   const bool is_shared = options_.kept_windows > 0 && !object.version.empty();
   std::string name;
@@ -46,8 +111,8 @@ Result<ParsedObject> ContributionPool::parsed(int64_t window, std::string_view b
     if (auto found = find(window, name, object)) return *std::move(found);
   }
   // Without the lock: two nodes that ask at the same moment both read, and none waits for the other's disk.
-  TRY_ASSIGN(Bytes bytes, read());
-  Result<Contribution> outcome = parse(hold(std::move(bytes)));
+  TRY_ASSIGN(SharedBytes bytes, read());
+  Result<Contribution> outcome = parse(std::move(bytes));
   ParsedObject parsed =
       outcome ? ParsedObject(*std::move(outcome)) : ParsedObject(std::move(outcome).error());
   if (is_shared) keep(window, std::move(name), {object.version, object.size_bytes, parsed});

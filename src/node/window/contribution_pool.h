@@ -16,7 +16,9 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "base/threads/mutex.h"
+#include "base/threads/thread_slots.h"
 #include "core/protocol/contribution.h"
+#include "node/window/peer_calls.h"
 #include "ports/object_store.h"
 
 namespace templar {
@@ -33,6 +35,10 @@ struct ContributionPoolOptions {
   // at most kept_bytes in all (in memory and scratch files). 0: nothing, for a node alone in its process.
   int64_t kept_windows = 0;
   size_t kept_bytes = size_t{512} << 20;
+  // Of all gathers of the process together: threads that wait for stores, and how many of them check what has
+  // come.
+  int reading_threads = 32;
+  int checking_threads = 1;
 };
 
 // One for each process, handed to all its nodes, which must be of one run. Thread-safe. It never stands
@@ -43,14 +49,14 @@ class ContributionPool {
  public:
   explicit ContributionPool(const ContributionPoolOptions& options = {});
 
-  // Who keeps the bytes of a contribution of that size alive, in memory or in a scratch file; in memory where
-  // there is no room for a file, which is said on the log.
-  [[nodiscard]] SharedBytes hold(Bytes bytes);
+  // What read hands over: in memory, or in a scratch file that it went straight into; in memory where there
+  // is no room for a file, which is said on the log. Fails as read does.
+  [[nodiscard]] Result<SharedBytes> hold(const ContentWriter& read);
 
   // What parse made of the object's bytes, the first time that it was read in that version. Fails as read
   // does, and then is read again the next time; so is an object without a version.
   [[nodiscard]] Result<ParsedObject> parsed(int64_t window, std::string_view bucket, const ObjectInfo& object,
-                                            const std::function<Result<Bytes>()>& read,
+                                            const std::function<Result<SharedBytes>()>& read,
                                             const std::function<Result<Contribution>(SharedBytes)>& parse);
 
   // prove_possession of the model with that state root, computed once.
@@ -59,6 +65,9 @@ class ContributionPool {
 
   // Kept for nodes that come later.
   [[nodiscard]] size_t kept_bytes() const;
+
+  // For a gather that can make use of so many calls at once.
+  [[nodiscard]] CallingThreads threads(int useful_calls_at_once);
 
  private:
   struct Kept {
@@ -81,6 +90,8 @@ class ContributionPool {
   void drop_oldest(int64_t but) REQUIRES(mutex_);
 
   const ContributionPoolOptions options_;
+  ThreadSlots reading_threads_;
+  ThreadSlots checking_threads_;
   const std::shared_ptr<std::atomic<size_t>> in_memory_;  // outlives the pool in who holds bytes of it
   mutable Mutex mutex_;
   std::map<int64_t, Window> windows_ GUARDED_BY(mutex_);

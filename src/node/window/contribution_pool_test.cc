@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "node/window/gather.h"
+#include "support/expect_failure.h"
 #include "support/test_world.h"
 
 namespace templar::testing {
@@ -149,14 +151,18 @@ class PoolBounds : public ::testing::Test {
         .key = "key", .size_bytes = size, .stored_at_ms = 0, .version = std::move(version)};
     return pool.parsed(
         window, "bucket", object,
-        [&]() -> Result<Bytes> {
+        [&]() -> Result<SharedBytes> {
           ++reads_;
-          return Bytes(size);
+          return SharedBytes(Bytes(size));
         },
         [](const SharedBytes&) -> Result<Contribution> { return skip_error("nothing but zeros"); });
   }
   int reads_ = 0;
 };
+
+SharedBytes held_by(ContributionPool& pool, const Bytes& bytes) {
+  return pool.hold([&](const PieceSink& sink) { return sink(bytes); }).value();
+}
 
 // A map begins with a page, what is allocated never does.
 bool lies_in_file(const SharedBytes& bytes) {
@@ -166,10 +172,10 @@ bool lies_in_file(const SharedBytes& bytes) {
 TEST_F(PoolBounds, SmallContributionsStayInMemoryUpToTheLimit) {
   ContributionPool pool({.small_bytes = 100, .memory_bytes = 250});
   {
-    const SharedBytes first = pool.hold(Bytes(100, 1));
-    const SharedBytes second = pool.hold(Bytes(100, 2));
-    const SharedBytes third = pool.hold(Bytes(100, 3));
-    const SharedBytes large = pool.hold(Bytes(101, 4));
+    const SharedBytes first = held_by(pool, Bytes(100, 1));
+    const SharedBytes second = held_by(pool, Bytes(100, 2));
+    const SharedBytes third = held_by(pool, Bytes(100, 3));
+    const SharedBytes large = held_by(pool, Bytes(101, 4));
     EXPECT_FALSE(lies_in_file(first));
     EXPECT_FALSE(lies_in_file(second));
     EXPECT_TRUE(lies_in_file(third)) << "there is no room for it";
@@ -177,14 +183,36 @@ TEST_F(PoolBounds, SmallContributionsStayInMemoryUpToTheLimit) {
     EXPECT_EQ(third.view()[99], 3);
     EXPECT_EQ(large.view()[100], 4);
   }
-  EXPECT_FALSE(lies_in_file(pool.hold(Bytes(100, 5)))) << "there is room again";
+  EXPECT_FALSE(lies_in_file(held_by(pool, Bytes(100, 5)))) << "there is room again";
+}
+
+TEST_F(PoolBounds, WhatComesInPiecesGoesStraightIntoItsFile) {
+  ContributionPool pool({.small_bytes = 100, .memory_bytes = 250});
+  Bytes whole;
+  const SharedBytes held = pool.hold([&](const PieceSink& sink) -> Status {
+                                 for (int i = 0; i < 7; ++i) {
+                                   const Bytes piece(static_cast<size_t>(30 * i), static_cast<uint8_t>(i));
+                                   whole.insert(whole.end(), piece.begin(), piece.end());
+                                   TRY(sink(piece));
+                                 }
+                                 return {};
+                               })
+                               .value();
+  EXPECT_TRUE(lies_in_file(held));
+  EXPECT_TRUE(std::ranges::equal(held.view(), whole));
+  EXPECT_FALSE(lies_in_file(held_by(pool, Bytes(100, 1)))) << "it counts for nothing in memory";
+  EXPECT_TRUE(fails(pool.hold([](const PieceSink& sink) -> Status {
+    TRY(sink(Bytes(200)));
+    return retry_error("broke off");
+  }),
+                    ErrorKind::kRetry, "broke off"));
 }
 
 TEST_F(PoolBounds, BytesOutliveThePool) {
   SharedBytes held;
   {
     ContributionPool pool({.small_bytes = 100, .memory_bytes = 250});
-    held = pool.hold(Bytes(10, 7));
+    held = held_by(pool, Bytes(10, 7));
   }
   EXPECT_EQ(held.view()[9], 7);
 }

@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <functional>
 #include <optional>
+#include <utility>
 #include <variant>
 
 #include "base/back_off.h"
 #include "core/consensus/possession.h"
 #include "core/protocol/object_keys.h"
+#include "node/window/peer_calls.h"
 #include "node/window/window_samples.h"
 #include "ports/roster.h"
 
@@ -18,6 +22,10 @@ namespace {
 // A store that does not answer is asked again at once, and then counts as away: a gather that waited for one
 // peer's store would keep all others waiting.
 constexpr int kStoreRetries = 2;
+
+constexpr std::chrono::seconds kLeastPatience{10};
+// What a record names is needed, however long a slow line takes for it.
+constexpr std::chrono::hours kFetchPatience{1};
 
 template <typename Call>
 auto ask_store(const Call& call) {
@@ -32,17 +40,38 @@ uint64_t largest_contribution(const NodeEnvironment& environment) {
   return static_cast<uint64_t>(max_contribution_size(environment.layout, environment.spec.codec));
 }
 
+// Fails (retry): it may be there all the same.
+std::unexpected<Error> given_up() {
+  return retry_error("given up");
+}
+
 // What the store has there, or had when another node of this process read the same version of it.
 Result<ParsedObject> read_object(const NodeEnvironment& environment, int64_t window, std::string_view bucket,
-                                 const ObjectInfo& object) {
+                                 const ObjectInfo& object, const PeerCall& call) {
+  // With the limit again: since the look at its size the object may have been replaced.
   const uint64_t limit = largest_contribution(environment);
-  return environment.contributions->parsed(
-      window, bucket, object,
-      // With the limit again: since the look at its size the object may have been replaced.
-      [&] { return ask_store([&] { return environment.store.get(bucket, object.key, limit); }); },
-      [&](SharedBytes bytes) {
-        return parse_contribution(std::move(bytes), environment.layout, environment.spec.codec);
-      });
+  const auto hand_over = [&](const PieceSink& sink) {
+    return environment.store.get_pieces(bucket, object.key, limit, [&](ByteView piece) {
+      call.hear_bytes(piece.size());
+      return sink(piece);
+    });
+  };
+  const auto read = [&]() -> Result<SharedBytes> {
+    if (!call.make_room(object.size_bytes)) return given_up();
+    TRY_ASSIGN(SharedBytes bytes, ask_store([&] { return environment.contributions->hold(hand_over); }));
+    if (!call.arrive()) return given_up();
+    return bytes;
+  };
+  return environment.contributions->parsed(window, bucket, object, read, [&](SharedBytes bytes) {
+    return parse_contribution(std::move(bytes), environment.layout, environment.spec.codec);
+  });
+}
+
+Result<std::optional<ObjectInfo>> look_at(const NodeEnvironment& environment, std::string_view bucket,
+                                          const std::string& key, const PeerCall& call) {
+  TRY_ASSIGN(auto info, ask_store([&] { return environment.store.head(bucket, key); }));
+  call.hear_answer();
+  return info;
 }
 
 // Whether the object was stored in the put window; the reason says by how much it was not.
@@ -92,38 +121,45 @@ bool matches(const Contribution& contribution, const AcceptedContribution& wante
 }
 
 // The peer's contribution of the window, or why it does not count. Fails (retry) where the store was away.
-Result<std::variant<Contribution, Verdict>> ask_for_contribution(const NodeEnvironment& environment,
-                                                                 const GatherRequest& request,
-                                                                 const Shard& shard, uint32_t uid) {
+PeerAnswer ask_for_contribution(const NodeEnvironment& environment, const GatherRequest& request,
+                                const Shard& shard, uint32_t uid, const PeerCall& call) {
   const Registration* peer = find_uid(request.roster, uid);
   if (peer == nullptr) return missing_verdict("not on the ledger");
   const std::string key = contribution_key(request.plan.window);
   // Time and size stand before the content: what is late or too large is not worth a download.
-  TRY_ASSIGN(const auto info, ask_store([&] { return environment.store.head(peer->bucket, key); }));
+  TRY_ASSIGN(const auto info, look_at(environment, peer->bucket, key, call));
   if (!info) return missing_verdict("nothing stored");
   if (Verdict time = judge_time(*info, request.times); !time.accepted()) return time;
 
   if (const uint64_t limit = largest_contribution(environment); info->size_bytes > limit)
     return invalid_verdict(fmt::format("{} bytes, at most {} are legal", info->size_bytes, limit));
-  auto object = read_object(environment, request.plan.window, peer->bucket, *info);
+  auto object = read_object(environment, request.plan.window, peer->bucket, *info, call);
   if (!object && object.error().kind == ErrorKind::kRetry) return std::unexpected(std::move(object).error());
   if (!object) return missing_verdict("store: " + object.error().message);
   if (const Error* problem = std::get_if<Error>(&*object)) return invalid_verdict(problem->message);
+  // What another node has read is here as well.
+  if (!call.arrive()) return given_up();
   auto& contribution = std::get<Contribution>(*object);
   if (Verdict verdict = judge_content(environment, request, shard, contribution, *peer); !verdict.accepted())
     return verdict;
   return std::move(contribution);
 }
 
-// The object, if it is the contribution that a record names. Fails (retry) where the store was away, (skip)
-// where it has no such object or another contribution in its place.
-Result<Contribution> fetch_object(const NodeEnvironment& environment, int64_t window, std::string_view bucket,
-                                  const std::string& key, const AcceptedContribution& wanted) {
+// Where a contribution that a record names may be.
+struct NamedPlace {
+  std::string bucket;
+  std::string key;
+};
+
+// The object there, if it is the contribution that a record names. Fails (retry) where the store was away,
+// (skip) where it has no such object or another contribution in its place.
+PeerAnswer fetch_object(const NodeEnvironment& environment, int64_t window, const NamedPlace& place,
+                        const AcceptedContribution& wanted, const PeerCall& call) {
   // Neither time nor content is judged here: the leader has judged it, and the hash says that it is the same
   // one.
-  TRY_ASSIGN(const auto info, ask_store([&] { return environment.store.head(bucket, key); }));
-  if (!info) return skip_error(fmt::format("object {}/{}: missing", bucket, key));
-  TRY_ASSIGN(ParsedObject object, read_object(environment, window, bucket, *info));
+  TRY_ASSIGN(const auto info, look_at(environment, place.bucket, place.key, call));
+  if (!info) return skip_error(fmt::format("object {}/{}: missing", place.bucket, place.key));
+  TRY_ASSIGN(ParsedObject object, read_object(environment, window, place.bucket, *info, call));
   if (Error* problem = std::get_if<Error>(&object)) return std::unexpected(std::move(*problem));
   auto& contribution = std::get<Contribution>(object);
   if (matches(contribution, wanted)) return std::move(contribution);
@@ -131,59 +167,140 @@ Result<Contribution> fetch_object(const NodeEnvironment& environment, int64_t wi
                                 contribution.content_hash().brief(), wanted.content_hash.brief()));
 }
 
-// Reads a contribution that the record names from its miner's bucket, else the leader's copy of it. Fails
-// (retry) if one of the two stores was away: it may have what is wanted. Fails (skip) if both answered and
-// neither has it.
-Result<Contribution> fetch_accepted(const NodeEnvironment& environment, const AggregateRecord& record,
-                                    const AcceptedContribution& wanted,
-                                    std::span<const Registration> roster) {
-  const Registration* peer = find_uid(roster, wanted.uid);
-  auto own = peer == nullptr ? skip_error("the uid is not on the ledger")
-                             : fetch_object(environment, record.window, peer->bucket,
-                                            contribution_key(record.window), wanted);
-  const std::optional<uint32_t> leader = uid_of(roster, record.leader);
-  if (own || !leader) return own;
-  auto copy = fetch_object(environment, record.window, find_uid(roster, *leader)->bucket,
-                           accepted_contribution_key(record.window, wanted.uid), wanted);
-  if (copy) return copy;
-  // Only if both stores answered, the contribution is known to be gone.
-  const bool away = own.error().kind == ErrorKind::kRetry || copy.error().kind == ErrorKind::kRetry;
-  return std::unexpected(
-      Error{.kind = away ? ErrorKind::kRetry : ErrorKind::kSkip,
-            .message = own.error().message + "; the leader's copy: " + copy.error().message});
+// What a leader's record keeps the others waiting for. Those who wait for it do so for the whole of
+// record_wait_seconds, so half of them leaves it the other half to be published.
+PeerPatience patience_of(const NodeEnvironment& environment) {
+  const std::chrono::seconds wait(environment.spec.network.record_wait_seconds);
+  return {.straggler = std::max<std::chrono::milliseconds>(kLeastPatience, wait / 2),
+          .whole = std::max<std::chrono::milliseconds>(2 * kLeastPatience, wait)};
 }
+
+std::vector<PeerAnswer> ask_peers(const NodeEnvironment& environment, size_t count,
+                                  const PeerPatience& patience,
+                                  const std::function<PeerAnswer(size_t peer, const PeerCall& call)>& ask) {
+  const int useful = environment.store.useful_calls_at_once();
+  // A store on this machine keeps nobody waiting but by being slow itself.
+  return call_peers(count, environment.contributions->threads(useful),
+                    useful > 1 ? std::optional(patience) : std::nullopt, ask);
+}
+
+// Only if both stores answered, a contribution is known to be gone.
+PeerAnswer both_errors(const Error& own, const Error& copy) {
+  const bool away = own.kind == ErrorKind::kRetry || copy.kind == ErrorKind::kRetry;
+  return std::unexpected(Error{.kind = away ? ErrorKind::kRetry : ErrorKind::kSkip,
+                               .message = own.message + "; the leader's copy: " + copy.message});
+}
+
+// The contributions that a record names, by their number in it, as far as they have been found.
+class NamedAnswers {
+ public:
+  NamedAnswers(const NodeEnvironment& environment, const AggregateRecord& record)
+      : environment_(environment),
+        record_(record),
+        answers_(record.accepted.size(), skip_error("the uid is not on the ledger")) {}
+
+  // By hash, not by uid: the miner may have stored another contribution since the leader read this one.
+  void take(std::vector<Contribution>& at_hand) {
+    for (size_t i = 0; i < answers_.size(); ++i) {
+      const auto found = std::ranges::find_if(at_hand, [&](const Contribution& contribution) {
+        return matches(contribution, record_.accepted[i]);
+      });
+      if (found == at_hand.end()) continue;
+      answers_[i] = std::move(*found);
+      at_hand.erase(found);
+    }
+  }
+  // Fetches what has not been found yet, each from its place (nullopt: it has none), all at once.
+  template <typename PlaceOf>
+  void fetch(const PlaceOf& place_of) {
+    std::vector<size_t> numbers;
+    std::vector<NamedPlace> places;
+    for (size_t i = 0; i < answers_.size(); ++i) {
+      std::optional<NamedPlace> place = answers_[i] ? std::nullopt : place_of(record_.accepted[i].uid);
+      if (!place) continue;
+      numbers.push_back(i);
+      places.push_back(*std::move(place));
+    }
+    PeerPatience patience = patience_of(environment_);
+    patience.whole = kFetchPatience;
+    auto fetched = ask_peers(environment_, numbers.size(), patience, [&](size_t i, const PeerCall& call) {
+      return fetch_object(environment_, record_.window, places[i], record_.accepted[numbers[i]], call);
+    });
+    for (size_t i = 0; i < numbers.size(); ++i) {
+      PeerAnswer& answer = answers_[numbers[i]];
+      const bool is_first = !has_fetched_ || fetched[i];
+      answer = is_first ? std::move(fetched[i]) : both_errors(answer.error(), fetched[i].error());
+    }
+    has_fetched_ = true;
+  }
+  [[nodiscard]] Result<NamedContributions> named() && {
+    NamedContributions named;
+    for (size_t i = 0; i < answers_.size(); ++i) {
+      const AcceptedContribution& wanted = record_.accepted[i];
+      if (answers_[i]) {
+        named.found.push_back(std::get<Contribution>(*std::move(answers_[i])));
+        continue;
+      }
+      const Error reason = annotate(answers_[i].error(), fmt::format("window {}: contribution of uid {}",
+                                                                     record_.window, wanted.uid))
+                               .error();
+      if (reason.kind == ErrorKind::kRetry) return std::unexpected(reason);
+      named.missing.push_back({wanted, reason.message});
+    }
+    return named;
+  }
+
+ private:
+  const NodeEnvironment& environment_;
+  const AggregateRecord& record_;
+  std::vector<PeerAnswer> answers_;
+  bool has_fetched_ = false;
+};
 
 }  // namespace
 
 std::variant<Contribution, Verdict> read_contribution(const NodeEnvironment& environment,
                                                       const GatherRequest& request, const Shard& shard,
                                                       uint32_t uid) {
-  auto result = ask_for_contribution(environment, request, shard, uid);
-  if (!result) return missing_verdict("store: " + result.error().message);
-  return *std::move(result);
+  auto answers = ask_peers(environment, 1, patience_of(environment), [&](size_t, const PeerCall& call) {
+    return ask_for_contribution(environment, request, shard, uid, call);
+  });
+  PeerAnswer& answer = answers.front();
+  if (!answer) return missing_verdict("store: " + answer.error().message);
+  return *std::move(answer);
 }
 
 Result<Gathered> gather(const NodeEnvironment& environment, const GatherRequest& request) {
   TRY_ASSIGN(const Shard shard, open_active_shard(environment, request.plan));
   Gathered gathered;
-  const auto ask = [&](uint32_t uid) {
-    auto result = ask_for_contribution(environment, request, shard, uid);
-    if (!result) {
-      // Rejected for now like any other: a single store can't hold up the window.
-      gathered.unanswered.push_back(uid);
-      gathered.rejected.push_back({uid, missing_verdict("store: " + result.error().message)});
-    } else if (auto* contribution = std::get_if<Contribution>(&*result)) {
-      gathered.accepted.push_back(std::move(*contribution));
-    } else {
-      gathered.rejected.push_back({uid, std::get<Verdict>(*std::move(result))});
+  const auto ask = [&](std::span<const uint32_t> uids) {
+    auto answers =
+        ask_peers(environment, uids.size(), patience_of(environment), [&](size_t peer, const PeerCall& call) {
+          return ask_for_contribution(environment, request, shard, uids[peer], call);
+        });
+    for (size_t peer = 0; peer < uids.size(); ++peer) {
+      PeerAnswer& answer = answers[peer];
+      if (!answer) {
+        // Rejected for now like any other: a single store can't hold up the window.
+        gathered.unanswered.push_back(uids[peer]);
+        gathered.rejected.push_back({uids[peer], missing_verdict("store: " + answer.error().message)});
+      } else if (auto* contribution = std::get_if<Contribution>(&*answer)) {
+        gathered.accepted.push_back(std::move(*contribution));
+      } else {
+        gathered.rejected.push_back({uids[peer], std::get<Verdict>(*std::move(answer))});
+      }
     }
   };
-  for (const uint32_t uid : request.peers.gather) ask(uid);
+  ask(request.peers.gather);
   // A reserve peer fills a hole only with a contribution that counts, so more than one may be asked for it.
-  // Those that are not needed are not asked, so that none of them is rejected for having nothing.
-  for (const uint32_t uid : request.peers.reserve) {
-    if (gathered.accepted.size() >= request.peers.gather.size()) break;
-    ask(uid);
+  // Those that are not needed are not asked, so that none of them is rejected for having nothing: as many at
+  // once as there are holes, which one after the other would be asked as well.
+  std::span<const uint32_t> reserve = request.peers.reserve;
+  while (!reserve.empty() && gathered.accepted.size() < request.peers.gather.size()) {
+    const size_t holes = request.peers.gather.size() - gathered.accepted.size();
+    const auto next = reserve.first(std::min(holes, reserve.size()));
+    ask(next);
+    reserve = reserve.subspan(next.size());
   }
   std::ranges::sort(gathered.accepted, {}, uid_in);
   std::ranges::sort(gathered.rejected, {}, &RejectedContribution::uid);
@@ -193,28 +310,20 @@ Result<Gathered> gather(const NodeEnvironment& environment, const GatherRequest&
 Result<NamedContributions> fetch_named(const NodeEnvironment& environment, const AggregateRecord& record,
                                        std::span<const Registration> roster,
                                        std::vector<Contribution> at_hand) {
-  NamedContributions named;
-  for (const AcceptedContribution& wanted : record.accepted) {
-    // By hash, not by uid: the miner may have stored another contribution since the leader read this one.
-    const auto found = std::ranges::find_if(
-        at_hand, [&](const Contribution& contribution) { return matches(contribution, wanted); });
-    if (found != at_hand.end()) {
-      named.found.push_back(std::move(*found));
-      at_hand.erase(found);
-      continue;
-    }
-    auto fetched = fetch_accepted(environment, record, wanted, roster);
-    if (fetched) {
-      named.found.push_back(*std::move(fetched));
-      continue;
-    }
-    const Error reason =
-        annotate(fetched.error(), fmt::format("window {}: contribution of uid {}", record.window, wanted.uid))
-            .error();
-    if (reason.kind == ErrorKind::kRetry) return std::unexpected(reason);
-    named.missing.push_back({wanted, reason.message});
+  NamedAnswers answers(environment, record);
+  answers.take(at_hand);
+  answers.fetch([&](uint32_t uid) -> std::optional<NamedPlace> {
+    const Registration* peer = find_uid(roster, uid);
+    if (peer == nullptr) return std::nullopt;
+    return NamedPlace{peer->bucket, contribution_key(record.window)};
+  });
+  // What the miners do not have, or do not give, may be among the leader's copies.
+  if (const std::optional<uint32_t> leader = uid_of(roster, record.leader)) {
+    answers.fetch([&](uint32_t uid) -> std::optional<NamedPlace> {
+      return NamedPlace{find_uid(roster, *leader)->bucket, accepted_contribution_key(record.window, uid)};
+    });
   }
-  return named;
+  return std::move(answers).named();
 }
 
 }  // namespace templar

@@ -3,9 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <functional>
+#include <string>
 
 #include "support/expect_failure.h"
+#include "support/far_store.h"
 #include "support/synthetic_contribution.h"
 #include "support/test_world.h"
 
@@ -231,6 +235,64 @@ TEST_F(Gather, AcceptsASealedHeaderThatNobodyChanged) {
   EXPECT_THAT(accepted_uids(gather_all({{1, 2, 3}, {}})), ElementsAre(1, 2, 3));
 }
 
+class GatherFromAfar : public Gather {
+ protected:
+  [[nodiscard]] NodeEnvironment node() const {
+    return {world_.spec(), far_, world_.ports.ledger, *world_.ports.shards, world_.environment.metrics};
+  }
+  [[nodiscard]] Gathered gather_from_afar(const PeerSelection& peers) {
+    return gather(node(), world_.request(kWindow, peers)).value();
+  }
+  FarStore far_{world_.ports.store};
+};
+
+// Two gather peers are wrong, and the first in reserve as well.
+TEST_F(GatherFromAfar, ComesToTheSameInWhateverOrderTheAnswersArrive) {
+  publish({1, 4});
+  put(2, as_bytes("rubbish"));
+  put(3, sealed(1));
+  put(5, as_bytes("rubbish as well"));
+  world_.ports.close_window(kWindow);
+  const PeerSelection peers{{3, 1, 2}, {5, 4}};
+  const Gathered alone = gather_all(peers);
+  ASSERT_THAT(accepted_uids(alone), ElementsAre(1, 4));
+  std::vector<std::string> order{"node-1", "node-2", "node-3"};
+  do {
+    std::atomic<size_t> turn = 0;
+    far_.on_get = [&](const std::string& bucket) -> Status {
+      const auto place = std::ranges::find(order, bucket);
+      if (place == order.end()) return {};  // in reserve
+      far_.wait_until([&] { return turn == static_cast<size_t>(place - order.begin()); });
+      ++turn;
+      return {};
+    };
+    const Gathered gathered = gather_from_afar(peers);
+    EXPECT_EQ(accepted_uids(gathered), accepted_uids(alone));
+    EXPECT_EQ(gathered.rejected, alone.rejected);
+    EXPECT_EQ(gathered.unanswered, alone.unanswered);
+  } while (std::ranges::next_permutation(order).found);
+}
+
+TEST_F(GatherFromAfar, AsksNoReservePeerThatIsNotNeeded) {
+  publish({1, 2});
+  world_.ports.close_window(kWindow);
+  EXPECT_THAT(rejected_uids(gather_from_afar({{1, 2}, {3, 4}})), IsEmpty());
+  EXPECT_THAT(rejected_uids(gather_from_afar({{1, 5, 2}, {3, 4}})), ElementsAre(3, 4, 5));
+  EXPECT_THAT(rejected_uids(gather_from_afar({{1, 5}, {2, 3, 4}})), ElementsAre(5));
+}
+
+TEST_F(GatherFromAfar, FillsTheHoleOfAPeerWhoseStoreIsSilent) {
+  publish({1, 2, 3, 4, 5});
+  world_.ports.close_window(kWindow);
+  far_.on_get = [&](const std::string& bucket) { return bucket == "node-3" ? far_.be_silent() : Status(); };
+  const Gathered gathered = gather_from_afar({{3, 1, 2}, {5, 4}});
+  EXPECT_THAT(accepted_uids(gathered), ElementsAre(1, 2, 5));
+  EXPECT_THAT(gathered.unanswered, ElementsAre(3));
+  ASSERT_THAT(rejected_uids(gathered), ElementsAre(3));
+  EXPECT_EQ(gathered.rejected[0].verdict,
+            (Verdict{VerdictCode::kMissing, "store: silent for 2.0 s: given up"}));
+}
+
 class FetchNamed : public Gather {
  protected:
   FetchNamed() { publish({1, 2, 3}); }
@@ -320,6 +382,22 @@ TEST_F(FetchNamed, RefusesAHashThatBelongsToAnotherUid) {
   ASSERT_TRUE(named) << named.error().message;
   EXPECT_THAT(named->found, IsEmpty());
   EXPECT_EQ(named->missing.size(), 2u);
+}
+
+// A miner that is accepted and silent afterwards must not keep others out of the run.
+TEST_F(FetchNamed, TakesTheLeadersCopyWhereTheMinersStoreIsSilent) {
+  const AggregateRecord names = record({1, 2, 3});
+  put_copy(2, sealed(2));
+  FarStore far(world_.ports.store);
+  far.on_get = [&](const std::string& bucket) { return bucket == "node-2" ? far.be_silent() : Status(); };
+  const NodeEnvironment node(world_.spec(), far, world_.ports.ledger, *world_.ports.shards,
+                             world_.environment.metrics);
+  const auto named = fetch_named(node, names, world_.ports.roster(), {});
+  ASSERT_TRUE(named) << named.error().message;
+  EXPECT_THAT(uids(named->found), ElementsAre(1, 2, 3));
+  world_.ports.remove(kLeader, accepted_contribution_key(kWindow, 2));
+  EXPECT_TRUE(fails(fetch_named(node, names, world_.ports.roster(), {}), ErrorKind::kRetry,
+                    "contribution of uid 2: silent for 2.0 s: given up; the leader's copy: object "));
 }
 
 }  // namespace
