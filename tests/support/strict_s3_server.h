@@ -1,10 +1,12 @@
-// An S3 server on the loopback that takes nothing that the strictest of services refuses: it checks each
-// signature against what arrived, cuts no part of an upload short, knows no checksum headers and no
-// aws-chunked bodies, and fails as a test says. Its clock stands still unless a test moves it.
+// An S3 server, on the loopback unless it is told otherwise, that takes nothing that the strictest of
+// services refuses: it checks each signature against what arrived, cuts no part of an upload short, knows no
+// checksum headers and no aws-chunked bodies, and fails as a test says. Its clock stands still unless a test
+// moves it.
 #pragma once
 
 #include <httplib.h>
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
@@ -13,35 +15,19 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "adapters/s3/signature.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/sha256.h"
 #include "base/threads/mutex.h"
 #include "base/utf8.h"
+#include "support/s3_fault.h"
 #include "support/s3_wire.h"
 
 namespace templar::testing {
-
-enum class S3Fault {
-  kUnavailable,         // 503 SlowDown with Retry-After: 0, nothing done
-  kTooManyRequests,     // 429, nothing done
-  kServerError,         // 500, nothing done
-  kDoneButServerError,  // 500 after it was done
-  kDoneButCutAnswer,    // the connection ends in the middle of the answer, after it was done
-  kNotImplemented,      // 501, nothing done
-  kCutBody,             // the connection ends in the middle of the content
-  kWrongBytes,          // a byte of the content is another
-  kNoAnswer,            // silent until the server ends
-  kStall,               // half of the content, then silent until the server ends
-  kEndless,             // content without a length that never ends
-  kRedirect,            // 307 to another place
-  kForbidden,           // 403 AccessDenied
-  kExpiredToken,        // 403 ExpiredToken
-  kHtml,                // 200 with a page in HTML
-  kCompletionError,     // 200 with an error inside
-};
 
 // Thread-safe.
 class StrictS3Server {
@@ -51,6 +37,9 @@ class StrictS3Server {
     size_t least_part_bytes = size_t{5} << 20;
     size_t most_listed = 1000;  // keys of a page
     std::string region = "auto";
+    std::string address = "127.0.0.1";
+    int port = 0;                    // 0: any that is free
+    std::string congestion_control;  // of TCP; empty: the system's
   };
 
   StrictS3Server() : StrictS3Server(Rules()) {}
@@ -63,7 +52,20 @@ class StrictS3Server {
     server_.Post(".*", handler);
     server_.Delete(".*", handler);
     server_.set_tcp_nodelay(true);
-    port_ = server_.bind_to_any_port("127.0.0.1");
+    // A kept connection has a thread of its own.
+    server_.new_task_queue = [] { return new httplib::ThreadPool(kConnections); };
+    server_.set_socket_options([this](socket_t socket) {
+      httplib::default_socket_options(socket);
+      const std::string& name = rules_.congestion_control;
+      CHECK(name.empty() || ::setsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, name.data(),
+                                         static_cast<socklen_t>(name.size())) == 0);
+    });
+    port_ = rules_.port;
+    if (port_ == 0) {
+      port_ = server_.bind_to_any_port(rules_.address);
+    } else {
+      CHECK(server_.bind_to_port(rules_.address, port_));
+    }
     thread_ = std::thread([this] { server_.listen_after_bind(); });
     while (!server_.is_running()) std::this_thread::yield();
   }
@@ -80,7 +82,9 @@ class StrictS3Server {
   }
 
   [[nodiscard]] int port() const { return port_; }
-  [[nodiscard]] std::string endpoint() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  [[nodiscard]] std::string endpoint() const {
+    return "http://" + rules_.address + ":" + std::to_string(port_);
+  }
 
   // A user may do everything in the buckets that are his. A public bucket may be read by everybody.
   void add_user(const std::string& access_key, const std::string& secret_key) {
@@ -101,6 +105,11 @@ class StrictS3Server {
   void fail_next(const std::string& method, S3Fault fault, int times = 1) {
     const MutexLock lock(mutex_);
     for (int i = 0; i < times; ++i) faults_[method].push_back(fault);
+  }
+  // All requests of that method for that bucket fail so.
+  void fail_always(const std::string& method, const std::string& bucket, S3Fault fault) {
+    const MutexLock lock(mutex_);
+    lasting_faults_[{method, bucket}] = fault;
   }
   // Requests of that method that have arrived.
   [[nodiscard]] int requests(const std::string& method) const {
@@ -132,6 +141,8 @@ class StrictS3Server {
   VirtualClock clock{1'800'000'000'000};
 
  private:
+  static constexpr size_t kConnections = 96;
+
   struct Object {
     std::string content{};
     std::map<std::string, std::string> metadata{};
@@ -150,24 +161,12 @@ class StrictS3Server {
     std::map<std::string, std::string> metadata;
     std::map<size_t, std::string> parts;
   };
-  // An answer that is an error.
-  struct Refused {
-    int status;
-    std::string code;
-  };
-
   void store(const std::string& bucket, const std::string& key, Object object) REQUIRES(mutex_) {
     object.stored_at_ms = clock.now_ms();
     object.etag = sha256(as_bytes(object.content)).hex().substr(0, 32);
     if (!object.part_sizes.empty()) object.etag += "-" + std::to_string(object.part_sizes.size());
     buckets_[bucket].objects[key] = std::move(object);
     ++writes_[bucket + "/" + key];
-  }
-
-  static void refuse(httplib::Response& response, const Refused& refused) {
-    response.status = refused.status;
-    response.body = "<?xml version=\"1.0\"?><Error><Code>" + refused.code +
-                    "</Code><Message>said by the test</Message></Error>";
   }
 
   void handle(const httplib::Request& request, httplib::Response& response) {
@@ -182,10 +181,15 @@ class StrictS3Server {
         waiting.pop_front();
       }
     }
+    const S3Wire wire(request);
+    if (!fault) {
+      const MutexLock lock(mutex_);
+      const auto lasting = lasting_faults_.find({request.method, wire.bucket});
+      if (lasting != lasting_faults_.end()) fault = lasting->second;
+    }
     if (fault && fail_before(*fault, response)) return;
     {
       const MutexLock lock(mutex_);
-      const S3Wire wire(request);
       if (const auto refused = serve(wire, request, response)) refuse(response, *refused);
     }
     if (fault) fail_after(*fault, response);
@@ -193,35 +197,11 @@ class StrictS3Server {
 
   // True if nothing is to be done any more.
   bool fail_before(S3Fault fault, httplib::Response& response) {
+    if (answer_at_once(fault, response)) return true;
     switch (fault) {
-      case S3Fault::kUnavailable:
-        response.set_header("Retry-After", "0");
-        refuse(response, {503, "SlowDown"});
-        return true;
-      case S3Fault::kTooManyRequests:
-        refuse(response, {429, "TooManyRequests"});
-        return true;
-      case S3Fault::kServerError:
-        refuse(response, {500, "InternalError"});
-        return true;
-      case S3Fault::kNotImplemented:
-        refuse(response, {501, "NotImplemented"});
-        return true;
-      case S3Fault::kForbidden:
-        refuse(response, {403, "AccessDenied"});
-        return true;
-      case S3Fault::kExpiredToken:
-        refuse(response, {403, "ExpiredToken"});
-        return true;
       case S3Fault::kRedirect:
         response.status = 307;
         response.set_header("Location", endpoint() + "/elsewhere/name");
-        return true;
-      case S3Fault::kHtml:
-        response.body = "<html><body>welcome</body></html>";
-        return true;
-      case S3Fault::kCompletionError:
-        refuse(response, {200, "InternalError"});
         return true;
       case S3Fault::kNoAnswer:
         wait_for_end();
@@ -246,7 +226,7 @@ class StrictS3Server {
     } else if (fault == S3Fault::kDoneButServerError) {
       refuse(response, {500, "InternalError"});
     } else if (fault == S3Fault::kDoneButCutAnswer || fault == S3Fault::kCutBody ||
-               fault == S3Fault::kStall) {
+               fault == S3Fault::kStall || fault == S3Fault::kTrickle) {
       response.body.clear();
       response.set_content_provider(content.size() + 100, "application/octet-stream",
                                     [this, content, fault](size_t offset, size_t, httplib::DataSink& sink) {
@@ -254,6 +234,8 @@ class StrictS3Server {
                                       if (offset < half)
                                         return sink.write(content.data() + offset, half - offset);
                                       if (fault == S3Fault::kStall) wait_for_end();
+                                      if (fault == S3Fault::kTrickle)
+                                        return !wait_a_moment() && sink.write("t", 1);
                                       return false;
                                     });
     }
@@ -264,52 +246,59 @@ class StrictS3Server {
     changed_.wait(mutex_, [this]() REQUIRES(mutex_) { return has_ended_; });
   }
 
+  // Returns whether the server ends.
+  bool wait_a_moment() {
+    const MutexLock lock(mutex_);
+    changed_.wait_for(mutex_, std::chrono::milliseconds(100),
+                      [this]() REQUIRES(mutex_) { return has_ended_; });
+    return has_ended_;
+  }
+
   // The user, "" for nobody.
-  std::optional<Refused> authorize(const S3Wire& wire, const httplib::Request& request, std::string& user)
+  std::optional<S3No> authorize(const S3Wire& wire, const httplib::Request& request, std::string& user)
       REQUIRES(mutex_) {
     if (!request.has_header("Authorization")) return std::nullopt;
     user = wire.access_key;
     const auto secret = secrets_.find(user);
-    if (secret == secrets_.end()) return Refused{403, "InvalidAccessKeyId"};
-    if (wire.region != rules_.region) return Refused{400, "AuthorizationHeaderMalformed"};
+    if (secret == secrets_.end()) return S3No{403, "InvalidAccessKeyId"};
+    if (wire.region != rules_.region) return S3No{400, "AuthorizationHeaderMalformed"};
     const auto time_ms = wire.time_ms();
     if (!time_ms || std::abs(*time_ms - clock.now_ms()) > 15 * 60'000)
-      return Refused{403, "RequestTimeTooSkewed"};
+      return S3No{403, "RequestTimeTooSkewed"};
     if (sha256(as_bytes(request.body)).hex() != request.get_header_value("x-amz-content-sha256"))
-      return Refused{400, "XAmzContentSHA256Mismatch"};
+      return S3No{400, "XAmzContentSHA256Mismatch"};
     const S3Credentials keys{user, secret->second, ""};
     if (authorization(wire.signed_request(request), keys, {*time_ms, wire.region, "s3"}) !=
         request.get_header_value("Authorization"))
-      return Refused{403, "SignatureDoesNotMatch"};
+      return S3No{403, "SignatureDoesNotMatch"};
     return std::nullopt;
   }
 
-  std::optional<Refused> serve(const S3Wire& wire, const httplib::Request& request,
-                               httplib::Response& response) REQUIRES(mutex_) {
+  std::optional<S3No> serve(const S3Wire& wire, const httplib::Request& request, httplib::Response& response)
+      REQUIRES(mutex_) {
     for (const auto& [name, value] : request.headers) {
       const std::string plain = ascii_lower(name);
       if (plain.starts_with("x-amz-checksum") || plain.starts_with("x-amz-sdk") || plain == "x-amz-trailer")
-        return Refused{501, "NotImplemented"};
-      if (plain == "content-encoding" || value.starts_with("STREAMING-"))
-        return Refused{501, "NotImplemented"};
+        return S3No{501, "NotImplemented"};
+      if (plain == "content-encoding" || value.starts_with("STREAMING-")) return S3No{501, "NotImplemented"};
     }
     std::string user;
     if (const auto refused = authorize(wire, request, user)) return refused;
     const auto bucket = buckets_.find(wire.bucket);
-    if (bucket == buckets_.end()) return Refused{404, "NoSuchBucket"};
+    if (bucket == buckets_.end()) return S3No{404, "NoSuchBucket"};
     const bool reads = request.method == "GET" || request.method == "HEAD";
     const bool may = (!user.empty() && user == bucket->second.owner) || (reads && bucket->second.is_public);
-    if (!may) return Refused{403, "AccessDenied"};
-    if (wire.key.size() > 1024) return Refused{400, "KeyTooLongError"};
+    if (!may) return S3No{403, "AccessDenied"};
+    if (wire.key.size() > 1024) return S3No{400, "KeyTooLongError"};
     if (wire.key.empty()) return list(wire, bucket->second, response);
     if (reads && user.empty() && bucket->second.hides_missing && !bucket->second.objects.contains(wire.key))
-      return Refused{403, "AccessDenied"};
+      return S3No{403, "AccessDenied"};
     if (reads) return read(wire, bucket->second, response);
     if (request.method == "DELETE") return erase(wire, bucket->second, response);
     return write(wire, request, response);
   }
 
-  std::optional<Refused> list(const S3Wire& wire, const Bucket& bucket, httplib::Response& response)
+  std::optional<S3No> list(const S3Wire& wire, const Bucket& bucket, httplib::Response& response)
       REQUIRES(mutex_) {
     const std::string prefix = wire.parameter("prefix");
     const std::string after = wire.parameter("continuation-token");
@@ -337,10 +326,10 @@ class StrictS3Server {
     return std::nullopt;
   }
 
-  std::optional<Refused> read(const S3Wire& wire, const Bucket& bucket, httplib::Response& response)
+  std::optional<S3No> read(const S3Wire& wire, const Bucket& bucket, httplib::Response& response)
       REQUIRES(mutex_) {
     const auto found = bucket.objects.find(wire.key);
-    if (found == bucket.objects.end()) return Refused{404, "NoSuchKey"};
+    if (found == bucket.objects.end()) return S3No{404, "NoSuchKey"};
     const Object& object = found->second;
     response.body = object.content;
     response.set_header("ETag", "\"" + object.etag + "\"");
@@ -349,19 +338,19 @@ class StrictS3Server {
     return std::nullopt;
   }
 
-  std::optional<Refused> erase(const S3Wire& wire, Bucket& bucket, httplib::Response& response)
+  std::optional<S3No> erase(const S3Wire& wire, Bucket& bucket, httplib::Response& response)
       REQUIRES(mutex_) {
     response.status = 204;
     if (!wire.has("uploadId")) {
       bucket.objects.erase(wire.key);
     } else if (uploads_.erase(wire.parameter("uploadId")) == 0) {
-      return Refused{404, "NoSuchUpload"};
+      return S3No{404, "NoSuchUpload"};
     }
     return std::nullopt;
   }
 
-  std::optional<Refused> write(const S3Wire& wire, const httplib::Request& request,
-                               httplib::Response& response) REQUIRES(mutex_) {
+  std::optional<S3No> write(const S3Wire& wire, const httplib::Request& request, httplib::Response& response)
+      REQUIRES(mutex_) {
     response.status = 200;
     if (request.method == "POST" && wire.has("uploads")) {
       const std::string id = "upload-" + std::to_string(++last_upload_);
@@ -371,27 +360,26 @@ class StrictS3Server {
       return std::nullopt;
     }
     if (!wire.has("uploadId")) {
-      if (request.method != "PUT") return Refused{405, "MethodNotAllowed"};
+      if (request.method != "PUT") return S3No{405, "MethodNotAllowed"};
       TimestampMs& last_ms = last_write_ms_[wire.bucket + "/" + wire.key];
       if (rules_.requires_pauses_between_writes && clock.now_ms() - last_ms < 1000) {
         clock.advance(1000);
-        return Refused{429, "TooManyRequests"};
+        return S3No{429, "TooManyRequests"};
       }
       last_ms = clock.now_ms();
       store(wire.bucket, wire.key, {.content = request.body, .metadata = wire.metadata});
       return std::nullopt;
     }
     const auto upload = uploads_.find(wire.parameter("uploadId"));
-    if (upload == uploads_.end()) return Refused{404, "NoSuchUpload"};
+    if (upload == uploads_.end()) return S3No{404, "NoSuchUpload"};
     if (request.method == "POST") return complete(upload->first, upload->second, request, response);
     upload->second.parts[std::stoul(wire.parameter("partNumber"))] = request.body;
     response.set_header("ETag", "\"" + sha256(as_bytes(request.body)).hex().substr(0, 32) + "\"");
     return std::nullopt;
   }
 
-  std::optional<Refused> complete(const std::string& id, const Upload& upload,
-                                  const httplib::Request& request, httplib::Response& response)
-      REQUIRES(mutex_) {
+  std::optional<S3No> complete(const std::string& id, const Upload& upload, const httplib::Request& request,
+                               httplib::Response& response) REQUIRES(mutex_) {
     Object object{.metadata = upload.metadata};
     std::string expected;
     for (const auto& [number, content] : upload.parts) {
@@ -401,13 +389,13 @@ class StrictS3Server {
       object.content += content;
     }
     if (request.body.find(expected + "</CompleteMultipartUpload>") == std::string::npos)
-      return Refused{400, "InvalidPart"};
+      return S3No{400, "InvalidPart"};
     for (size_t i = 0; i + 1 < object.part_sizes.size(); ++i) {
-      if (object.part_sizes[i] != object.part_sizes[0]) return Refused{400, "InvalidPart"};
-      if (object.part_sizes[i] < rules_.least_part_bytes) return Refused{400, "EntityTooSmall"};
+      if (object.part_sizes[i] != object.part_sizes[0]) return S3No{400, "InvalidPart"};
+      if (object.part_sizes[i] < rules_.least_part_bytes) return S3No{400, "EntityTooSmall"};
     }
     if (object.part_sizes.size() > 1 && object.part_sizes.back() > object.part_sizes[0])
-      return Refused{400, "InvalidPart"};
+      return S3No{400, "InvalidPart"};
     store(upload.bucket, upload.key, std::move(object));
     uploads_.erase(id);
     response.body = "<CompleteMultipartUploadResult><ETag>x</ETag></CompleteMultipartUploadResult>";
@@ -425,6 +413,8 @@ class StrictS3Server {
   std::map<std::string, int> writes_ GUARDED_BY(mutex_);
   std::map<std::string, TimestampMs> last_write_ms_ GUARDED_BY(mutex_);
   std::map<std::string, std::deque<S3Fault>> faults_ GUARDED_BY(mutex_);
+  std::map<std::pair<std::string, std::string>, S3Fault> lasting_faults_
+      GUARDED_BY(mutex_);  // by method and bucket
   int last_upload_ GUARDED_BY(mutex_) = 0;
   httplib::Server server_;
   int port_ = -1;

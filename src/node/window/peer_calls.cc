@@ -25,9 +25,9 @@ constexpr milliseconds kTick{50};
 constexpr double kLongestTickMs = 250;    // a process that was stopped for longer has not waited
 constexpr size_t kHeardBytes = 64 << 10;  // less of a body is no word
 constexpr size_t kMostSecondCalls = 8;    // at a time
-// Bodies on their way: fewer at a time come one after the other, so that checking can begin; enough keep a
-// long line full.
-constexpr uint64_t kMostBytes = uint64_t{128} << 20;
+// Of bodies on their way: what the disk must have room for. One connection alone does not fill a long line,
+// so many bodies are better than few.
+constexpr uint64_t kMostBytes = uint64_t{1} << 30;
 constexpr size_t kLeastBodies = 8;  // however large they are
 
 }  // namespace
