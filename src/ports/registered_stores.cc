@@ -19,6 +19,12 @@ Result<Bytes> RegisteredStores::get(std::string_view bucket, std::string_view ke
   return reader->get(bucket, key, max_bytes);
 }
 
+Status RegisteredStores::get_pieces(std::string_view bucket, std::string_view key, uint64_t max_bytes,
+                                    const PieceSink& sink) const {
+  TRY_ASSIGN(const SharedReader reader, reader_of(bucket));
+  return reader->get_pieces(bucket, key, max_bytes, sink);
+}
+
 Result<Bytes> RegisteredStores::get_range(std::string_view bucket, std::string_view key,
                                           ByteRange range) const {
   TRY_ASSIGN(const SharedReader reader, reader_of(bucket));

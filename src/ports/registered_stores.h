@@ -34,6 +34,8 @@ class RegisteredStores final : public ObjectReader {
                                                        std::string_view key) const override;
   [[nodiscard]] Result<Bytes> get(std::string_view bucket, std::string_view key,
                                   uint64_t max_bytes) const override;
+  [[nodiscard]] Status get_pieces(std::string_view bucket, std::string_view key, uint64_t max_bytes,
+                                  const PieceSink& sink) const override;
   [[nodiscard]] Result<Bytes> get_range(std::string_view bucket, std::string_view key,
                                         ByteRange range) const override;
   [[nodiscard]] Result<std::vector<ObjectInfo>> list(std::string_view bucket,

@@ -9,6 +9,30 @@
 namespace templar::testing {
 namespace {
 
+// Hands over in two pieces what it has, and never holds it.
+class PieceStore final : public ObjectReader {
+ public:
+  Result<std::optional<ObjectInfo>> head(std::string_view /*bucket*/, std::string_view key) const override {
+    return ObjectInfo{.key = std::string(key), .size_bytes = 4};
+  }
+  Result<Bytes> get(std::string_view /*bucket*/, std::string_view /*key*/, uint64_t /*most*/) const override {
+    return fatal_error("held as a whole");
+  }
+  Status get_pieces(std::string_view /*bucket*/, std::string_view /*key*/, uint64_t /*most*/,
+                    const PieceSink& sink) const override {
+    TRY(sink(as_bytes(std::string_view("ab"))));
+    return sink(as_bytes(std::string_view("cd")));
+  }
+  Result<Bytes> get_range(std::string_view /*bucket*/, std::string_view /*key*/,
+                          ByteRange /*range*/) const override {
+    return fatal_error("a range");
+  }
+  Result<std::vector<ObjectInfo>> list(std::string_view /*bucket*/,
+                                       std::string_view /*prefix*/) const override {
+    return std::vector<ObjectInfo>();
+  }
+};
+
 constexpr const char* kOwnAddress = "s3://own?endpoint=https://a.example";
 constexpr const char* kPeerAddress = "s3://peer?endpoint=https://b.example";
 
@@ -85,6 +109,16 @@ TEST_F(RegisteredStoresTest, ReadsEachBucketWhereItIsRegistered) {
   EXPECT_EQ(as_text(all.get_range("bucket-2", "key", {3, 6}).value()), "the");
   EXPECT_EQ(all.list("bucket-2", "").value().size(), 1u);
   EXPECT_EQ(opened_, std::vector<std::string>{kPeerAddress}) << "opened once, and kept";
+}
+
+TEST_F(RegisteredStoresTest, HandsOverInPiecesWhatItsStoreDoes) {
+  const RegisteredStores all = stores(std::make_shared<PieceStore>());
+  std::vector<std::string> pieces;
+  ASSERT_TRUE(all.get_pieces("bucket-1", "key", 10, [&](ByteView piece) -> Status {
+    pieces.emplace_back(as_text(piece));
+    return {};
+  }));
+  EXPECT_EQ(pieces, (std::vector<std::string>{"ab", "cd"}));
 }
 
 TEST_F(RegisteredStoresTest, FollowsAStoreThatMoves) {
