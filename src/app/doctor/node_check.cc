@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "app/bench/measure/work_folder.h"
 #include "app/doctor/disk_need.h"
 #include "app/run/run_files.h"
 #include "app/terminal/progress_line.h"
@@ -46,7 +47,7 @@ Result<StoreAddress> store_of(const NodeConfig& config) {
 // Where a data set from an address is looked at, so that nothing of it stays.
 class ScratchFolder {
  public:
-  ScratchFolder() : path_(fs::temp_directory_path() / ("templar-doctor-" + random_uuid())) {}
+  ScratchFolder() : path_(fs::path(temporary_folder()) / ("templar-doctor-" + random_uuid())) {}
   ScratchFolder(const ScratchFolder&) = delete;
   ScratchFolder& operator=(const ScratchFolder&) = delete;
   ~ScratchFolder() {

@@ -27,15 +27,12 @@ namespace fs = std::filesystem;
 constexpr const char* kAddressHelp = "file:FOLDER or s3://BUCKET/PREFIX?endpoint=https://HOST&region=REGION";
 constexpr const char* kAddresses =
     "ADDRESS is a folder, file:/data/store, or a bucket of a service that speaks S3 (Amazon, Cloudflare R2, "
-    "Ceph, "
-    "MinIO, Backblaze, Garage):\n"
+    "Ceph, MinIO, Backblaze, Garage):\n"
     "    s3://my-bucket/prefix?endpoint=https://ACCOUNT.r2.cloudflarestorage.com&region=auto\n"
     "Quote it: shells take the & for their own. Settings: endpoint, region, style=virtual (the bucket's name "
-    "is part of "
-    "the host's), access=public (no keys are used), read-key=ID:SECRET (one that may only read). Keys that may write "
-    "never stand in it: they come from AWS_ACCESS_KEY_ID "
-    "and "
-    "AWS_SECRET_ACCESS_KEY, from AWS_PROFILE and ~/.aws/credentials, or from the machine's role.\n"
+    "is part of the host's), access=public (no keys are used), read-key=ID:SECRET (one that may only read). "
+    "Keys that may write never stand in it: they come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, from "
+    "AWS_PROFILE and ~/.aws/credentials, or from the machine's role.\n"
     "NAME is an object's, from the address on; in a folder it is BUCKET/KEY.";
 
 // Somebody waits at the terminal: he hears of a server that is away after some seconds.
