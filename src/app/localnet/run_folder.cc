@@ -133,8 +133,7 @@ Status check_inputs(const LocalnetOptions& options, bool resumes) {
   if (options.data.empty() && !has_own_data) {
     return fatal_error(
         "--data is needed: a folder made by `templar data prepare`, the address where `templar data push` "
-        "put "
-        "it, or files and folders of text");
+        "put it, or files and folders of text");
   }
   for (const std::string& input : options.data) {
     if (is_data_address(input) && options.data.size() > 1)

@@ -123,8 +123,7 @@ void add_prepare(Verb& data) {
       {{"inputs",
         &options->inputs,
         "Files, folders (taken recursively, hidden names left out), or - for standard input; gzip and zstd "
-        "are "
-        "decompressed, UTF-16 and UTF-32 with a byte order mark converted",
+        "are decompressed, UTF-16 and UTF-32 with a byte order mark converted",
         {.required = true}},
        {"--out",
         &options->out,

@@ -18,19 +18,14 @@ namespace {
 
 constexpr const char* kPushDetails =
     "ADDRESS is a bucket of a service that speaks S3 (Amazon, Cloudflare R2, Ceph, MinIO, Backblaze, "
-    "Garage), "
-    "perhaps with a prefix, or file:FOLDER, where it becomes FOLDER/data:\n"
+    "Garage), perhaps with a prefix, or file:FOLDER, where it becomes FOLDER/data:\n"
     "    s3://my-bucket/fineweb?endpoint=https://ACCOUNT.r2.cloudflarestorage.com&region=auto\n"
     "Quote it: shells take the & for their own. Keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-    "from "
-    "AWS_PROFILE and ~/.aws/credentials, or from the machine's role. The files keep their names, the "
-    "manifest "
-    "comes last: until then nobody takes the place for a data set. An upload that was cut short goes on "
-    "where it "
-    "was when it is called again.\n"
-    "Nodes read the data set with the same address as their --data; with &access=public at its end they need "
-    "no "
-    "keys, where everybody may read the bucket. Any tool may copy the folder there as well.";
+    "from AWS_PROFILE and ~/.aws/credentials, or from the machine's role. The files keep their names, the "
+    "manifest comes last: until then nobody takes the place for a data set. An upload that was cut short "
+    "goes on where it was when it is called again.\n"
+    "Nodes read the data set with the same address as their --data; with &access=public at its end they "
+    "need no keys, where everybody may read the bucket. Any tool may copy the folder there as well.";
 
 struct PushArguments {
   std::string folder, address;

@@ -213,15 +213,14 @@ OptionTable how_options(LocalnetOptions& options, bool& no_baseline) {
        "Resume a run although text, tokenizer or precision are not those that it was made with"},
       {"--processes", &options.processes, "Each node as a process of its own"},
       {"--store", &options.store.address,
-       "Where nodes put their objects: a folder, or s3://BUCKET/PREFIX?endpoint=https://HOST&region=REGION "
-       "with "
-       "--processes; {node} stands for a node's name (default: the folder store in --out)"},
+       "Where nodes put their objects, with --processes: "
+       "s3://BUCKET/PREFIX?endpoint=https://HOST&region=REGION; "
+       "{node} in it stands for a node's name (default: the folder store in --out)"},
       {"--store-profile", &options.store.profile,
        "Profile of ~/.aws/credentials whose keys a node writes there with; {node} as above"},
       {"--read-key-file", &options.store.read_key_file,
        "ID:SECRET of a key that may only read a node's bucket, which others are told; {node} as above; "
-       "without it "
-       "buckets must be public"},
+       "without it buckets must be public"},
       {"--threads",
        &options.threads,
        "Nodes that work at once in one process (0: one for each core)",

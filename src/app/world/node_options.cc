@@ -34,14 +34,12 @@ OptionTable shared_options(NodeConfig& config, NodeRole role) {
           {"--data-cache-size",
            &config.data_cache_bytes,
            "How large it becomes before what was used longest ago goes, e.g. 200GB; the active shard and the "
-           "next always "
-           "stay (0: no limit)",
+           "next always stay (0: no limit)",
            {.shows_default = true, .is_size = true}},
           {"--store",
            &config.store.address,
            "This node's object store: s3://BUCKET/PREFIX?endpoint=https://HOST&region=REGION, or a folder "
-           "that all "
-           "nodes share (an evaluator writes nothing, and needs only the folder)",
+           "that all nodes share (an evaluator writes nothing, and needs only the folder)",
            {.required = role != NodeRole::kEvaluator, .group = kStore}},
           {"--store-profile",
            &config.store.profile,
@@ -51,8 +49,7 @@ OptionTable shared_options(NodeConfig& config, NodeRole role) {
           {"--read-key-file",
            &config.store.read_key_file,
            "ID:SECRET of a key that may only read there: it is registered with the address, for all to read "
-           "with; "
-           "without it the bucket must be public",
+           "with; without it the bucket must be public",
            {.group = kStore}},
           {"--ledger", &config.ledger_file, "SQLite ledger that the nodes share", {.required = true}},
           {"--state",
