@@ -34,7 +34,7 @@ echo "$endpoint"
 
 say "the text becomes a data set, which goes into the owner's bucket"
 check "prepared" "$templar" data prepare /usr/include/linux /usr/include/asm-generic /usr/include/c++ --extensions h,hpp,hh,tcc \
-  --sequence-length 256 --out "$work/data"
+  --sequence-length 128 --out "$work/data"
 check "pushed" env AWS_PROFILE=owner "$templar" data push "$work/data" "s3://run-owner/data?endpoint=$endpoint"
 
 # The same run spec in both: what addresses may be, and a put window in real time, are part of it.
@@ -56,7 +56,7 @@ equal "state roots over S3 and over files" "$(window_roots "$out/over-files")" "
 equal "windows" "$windows" "$(window_roots "$out/over-s3" | wc -l)"
 equal "objects outside of buckets" 0 "$(find "$out/over-s3/store" -type f | wc -l)"
 for run in over-files over-s3; do
-  echo "$run: held-out loss $(field "$out/$run/summary.json" heldout_loss), $(field "$out/$run/summary.json" train_seconds) s"
+  echo "$run: held-out loss $(field "$out/$run/summary.json" heldout_loss_last), $(field "$out/$run/summary.json" train_seconds) s"
 done
 du -sh "$out"/over-s3/state/*/data* 2>/dev/null || true
 [ -s "$work/command-lines" ] || fail "no command line was seen"

@@ -33,9 +33,12 @@ S3ClientOptions client_of(const std::string& user) {
 }
 
 S3ObjectStore store_of(const std::string& user, const std::string& root) {
-  return {
-      {.root = root, .client = client_of(user), .multipart_from_bytes = 16 * kMiB, .part_bytes = 5 * kMiB},
-      kClock};
+  return {{.root = root,
+           .client = client_of(user),
+           .multipart_from_bytes = 16 * kMiB,
+           .part_bytes = 5 * kMiB,
+           .between_writes = {}},
+          kClock};
 }
 
 // A bucket of the miner's, which all may read, or those whom a policy names.

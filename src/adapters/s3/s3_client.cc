@@ -163,11 +163,16 @@ std::unexpected<Error> S3Client::refused(const S3Request& request, const Transfe
                                said, advice(reply, refusal.code, options_.credentials != nullptr)))});
 }
 
+bool S3Client::is_cancelled() const {
+  return is_thread_cancelled() || (options_.transfers.is_cancelled && options_.transfers.is_cancelled());
+}
+
+bool S3Client::wait(milliseconds time) {
+  return options_.gate->pause(time, RequestGate::Pause::kThisThread, [this] { return is_cancelled(); });
+}
+
 Result<TransferReply> S3Client::send(const S3Request& request) {
-  const auto is_cancelled = [&] {
-    if (request.even_if_cancelled) return false;
-    return is_thread_cancelled() || (options_.transfers.is_cancelled && options_.transfers.is_cancelled());
-  };
+  const auto is_cancelled = [&] { return !request.even_if_cancelled && this->is_cancelled(); };
   bool has_handed_over = false;
   BodySink sink;
   if (request.sink) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -66,6 +67,9 @@ class S3Client {
   // and CredentialSource.
   [[nodiscard]] Result<TransferReply> send(const S3Request& request);
 
+  // Returns after that time; false, at once, where requests are cancelled.
+  [[nodiscard]] bool wait(std::chrono::milliseconds time);
+
   // By how much the server's clock is ahead of ours, where it has refused ours.
   [[nodiscard]] int64_t clock_offset_ms() const { return clock_offset_ms_; }
   [[nodiscard]] ErrorKind refusal() const { return options_.refusal; }
@@ -78,6 +82,7 @@ class S3Client {
     bool has_met_501 = false;
   };
 
+  [[nodiscard]] bool is_cancelled() const;
   [[nodiscard]] std::string host_of(const S3Request& request) const;
   [[nodiscard]] std::string path_of(const S3Request& request) const;
   [[nodiscard]] Result<TransferReply> attempt(const S3Request& request, const S3Credentials& keys,

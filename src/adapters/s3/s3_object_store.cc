@@ -234,6 +234,21 @@ std::function<Result<bool>()> S3ObjectStore::finder(const Place& place, const st
   };
 }
 
+Status S3ObjectStore::await_turn(const Place& place) {
+  const auto now = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point turn = now;
+  {
+    const MutexLock lock(mutex_);
+    std::erase_if(next_write_, [now](const auto& written) { return written.second <= now; });
+    const auto [written, is_first] = next_write_.try_emplace(place.bucket + "/" + place.key, now);
+    turn = written->second;
+    written->second = turn + options_.between_writes;
+  }
+  if (turn <= now) return {};
+  const auto pause = std::chrono::ceil<std::chrono::milliseconds>(turn - now);
+  return client_->wait(pause) ? Status() : retry_error(place.bucket + "/" + place.key + ": cancelled");
+}
+
 Status S3ObjectStore::put_whole(const Place& place, ByteView content) {
   const std::string put_id = random_uuid();
   const std::string hash = sha256(content).hex();
@@ -250,6 +265,7 @@ Status S3ObjectStore::put_whole(const Place& place, ByteView content) {
 Status S3ObjectStore::put(std::string_view bucket, std::string_view key, ByteView content) {
   TRY(check_bucket_name(bucket));
   TRY(check_object_key(key));
+  TRY(await_turn(place_of(bucket, key)));
   if (content.size() < options_.multipart_from_bytes) return put_whole(place_of(bucket, key), content);
   return put_parts(bucket, key, content.size(), [&](const auto& sink) { return sink(content); });
 }
@@ -260,6 +276,7 @@ Status S3ObjectStore::put_pieces(std::string_view bucket, std::string_view key, 
   TRY(check_object_key(key));
   if (size_bytes < options_.multipart_from_bytes)
     return ObjectStore::put_pieces(bucket, key, size_bytes, write);
+  TRY(await_turn(place_of(bucket, key)));
   return put_parts(bucket, key, size_bytes, write);
 }
 

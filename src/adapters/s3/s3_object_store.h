@@ -1,10 +1,13 @@
 // An object store in buckets of an S3 service.
 #pragma once
 
+#include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 
 #include "adapters/s3/s3_client.h"
+#include "base/threads/mutex.h"
 #include "ports/object_store.h"
 
 namespace templar {
@@ -17,6 +20,8 @@ struct S3StoreOptions {
   uint64_t multipart_from_bytes = uint64_t{32} << 20;  // content as large goes up in parts
   uint64_t part_bytes = uint64_t{8} << 20;             // the least; S3 takes none below 5 MiB but the last
   int part_threads = 4;
+  // From one write to a key to the next: some services (Cloudflare R2) refuse more than one a second.
+  std::chrono::milliseconds between_writes{1000};
 };
 
 // Objects that break ports/object_store.h's rules of names are not listed: nobody could read them.
@@ -62,12 +67,17 @@ class S3ObjectStore final : public ObjectStore {
                                        const BodySink& sink) const;
   // Whether the object there is what that put has stored.
   [[nodiscard]] std::function<Result<bool>()> finder(const Place& place, const std::string& put_id) const;
+  // Waits until the key may be written to.
+  [[nodiscard]] Status await_turn(const Place& place) EXCLUDES(mutex_);
   [[nodiscard]] Status put_whole(const Place& place, ByteView content);
   [[nodiscard]] Status put_parts(std::string_view bucket, std::string_view key, uint64_t size_bytes,
                                  const ContentWriter& write);
 
   const S3StoreOptions options_;
   std::unique_ptr<S3Client> client_;
+  Mutex mutex_;
+  // When the keys that were written to lately may be written to again.
+  std::map<std::string, std::chrono::steady_clock::time_point> next_write_ GUARDED_BY(mutex_);
 };
 
 }  // namespace templar

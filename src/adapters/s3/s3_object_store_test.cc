@@ -27,6 +27,7 @@ S3StoreOptions options_for(const StrictS3Server& server, const std::string& root
   options.client.endpoint = parse_endpoint(server.endpoint()).value();
   options.client.region = "auto";
   options.client.retry = {.most_retries = 4};
+  options.between_writes = {};
   options.client.credentials = std::make_shared<CredentialSource>(keys, clock, nullptr);
   return options;
 }
@@ -388,6 +389,19 @@ TEST_F(S3Store, NeverConnectsWhereTheAddressLeadsIntoThePrivateNetwork) {
 }
 
 // Each thread has keys of its own and knows what must be there.
+TEST_F(S3Store, WritesToAKeyOnceASecond) {
+  options_.between_writes = std::chrono::milliseconds(500);
+  S3ObjectStore store = this->store();
+  const Stopwatch watch;
+  ASSERT_TRUE(store.put("private", "one", as_bytes("1")));
+  ASSERT_TRUE(store.put("private", "other", as_bytes("1")));
+  EXPECT_LT(watch.seconds(), 0.5) << "another key waits for nobody";
+  ASSERT_TRUE(store.put("private", "one", as_bytes("2")));
+  ASSERT_TRUE(store.put("private", "one", as_bytes("3")));
+  EXPECT_GE(watch.seconds(), 1);
+  EXPECT_EQ(as_text(store.get("private", "one", 10).value()), "3");
+}
+
 TEST_F(S3Store, LosesNothingOverManyOperationsAtAServerThatFailsNowAndThen) {
   constexpr int kThreads = 4;
   constexpr int kOperations = 500;
