@@ -234,6 +234,7 @@ TEST(ReadJsonlMeasurements, LeavesATornLastLineForTheNextCall) {
 TEST(ReadJsonlMeasurements, SkipsAndCountsLinesThatAreNoMeasurements) {
   const TemporaryFolder folder;
   const fs::path path = folder / "m.jsonl";
+  JsonlMetricsSink::open(path).value()->write(numbered(1));
   for (const char* line :
        {"[]", "nonsense", "{}", "\"text\"", R"({"name":1,"tags":{},"fields":{},"time_ns":5})",
         R"({"name":"n","tags":{"a":1},"fields":{},"time_ns":5})",
@@ -247,7 +248,7 @@ TEST(ReadJsonlMeasurements, SkipsAndCountsLinesThatAreNoMeasurements) {
   JsonlMetricsSink::open(path).value()->write(numbered(0));
   const auto page = read_jsonl_measurements(path, 0).value();
   EXPECT_EQ(page.malformed_lines, 10);
-  EXPECT_THAT(page.measurements, ::testing::ElementsAre(numbered(0)));
+  EXPECT_THAT(page.measurements, ::testing::ElementsAre(numbered(1), numbered(0)));
 }
 
 TEST(ReadJsonlMeasurements, ReadsAPageAtATime) {

@@ -17,8 +17,10 @@ namespace templar {
 inline constexpr const char* kPendingFile = "manifest.pending";
 
 struct UploadOptions {
-  bool replaces = false;  // also another data set that is there, and files that seem to be there already
-  int files_at_once = 3;  // each holds what the store holds of a put
+  // Also another data set that is there, and files that seem to be there already; but an upload of this data
+  // set that was cut short goes on.
+  bool replaces = false;
+  int files_at_once = 3;               // each holds what the store holds of a put
   std::function<bool()> is_cancelled;  // asked by any thread; empty: never
   // Called after each piece, by one thread at a time; empty: not called.
   std::function<void(uint64_t done_bytes, uint64_t total_bytes)> progress;

@@ -97,8 +97,8 @@ TEST_F(DataUpload, GoesOnWhereItWasCutShort) {
   ASSERT_TRUE(upload(folder_.path()));
   const size_t after_the_mark = changes().size() - 1;
   for (size_t most = 0; most < after_the_mark; ++most) {
-    for (const ObjectInfo& info : memory_.list("bucket", "set/").value())
-      ASSERT_TRUE(memory_.remove("bucket", info.key));
+    const std::vector<ObjectInfo> sent = memory_.list("bucket", "set/").value();
+    for (const ObjectInfo& info : sent) ASSERT_TRUE(memory_.remove("bucket", info.key));
     // The mark, then a minute later the files, so that they count as put after it.
     allow_changes(1);
     EXPECT_TRUE(fails(upload(folder_.path()), ErrorKind::kRetry, "the store is away"));

@@ -235,17 +235,17 @@ std::function<Result<bool>()> S3ObjectStore::finder(const Place& place, const st
 }
 
 Status S3ObjectStore::await_turn(const Place& place) {
-  const auto now = std::chrono::steady_clock::now();
-  std::chrono::steady_clock::time_point turn = now;
+  const double now = since_open_.seconds();
+  double turn = now;
   {
     const MutexLock lock(mutex_);
     std::erase_if(next_write_, [now](const auto& written) { return written.second <= now; });
     const auto [written, is_first] = next_write_.try_emplace(place.bucket + "/" + place.key, now);
     turn = written->second;
-    written->second = turn + options_.between_writes;
+    written->second = turn + std::chrono::duration<double>(options_.between_writes).count();
   }
   if (turn <= now) return {};
-  const auto pause = std::chrono::ceil<std::chrono::milliseconds>(turn - now);
+  const auto pause = std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(turn - now));
   return client_->wait(pause) ? Status() : retry_error(place.bucket + "/" + place.key + ": cancelled");
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "adapters/s3/s3_client.h"
+#include "base/clock.h"
 #include "base/threads/mutex.h"
 #include "ports/object_store.h"
 
@@ -76,8 +77,9 @@ class S3ObjectStore final : public ObjectStore {
   const S3StoreOptions options_;
   std::unique_ptr<S3Client> client_;
   Mutex mutex_;
-  // When the keys that were written to lately may be written to again.
-  std::map<std::string, std::chrono::steady_clock::time_point> next_write_ GUARDED_BY(mutex_);
+  const Stopwatch since_open_;
+  // When the keys that were written to lately may be written to again, in its seconds.
+  std::map<std::string, double> next_write_ GUARDED_BY(mutex_);
 };
 
 }  // namespace templar

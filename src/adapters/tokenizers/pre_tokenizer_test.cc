@@ -12,9 +12,10 @@ using enum TokenizerJson::SplitBehaviour;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-using Steps = std::vector<TokenizerJson::PreTokenizer>;
+using SplitSteps = std::vector<TokenizerJson::PreTokenizer>;
 
-std::vector<std::string> pieces_of(std::string_view text, const Steps& steps, bool begins_document = true) {
+std::vector<std::string> pieces_of(std::string_view text, const SplitSteps& steps,
+                                   bool begins_document = true) {
   const auto made = PreTokenizer::make(steps);
   EXPECT_TRUE(made) << made.error().message;
   const TextPieces cut = made->cut(text, begins_document);
@@ -45,11 +46,11 @@ TEST(PreTokenizer, TakesALiteralForWhatItIs) {
 }
 
 TEST(PreTokenizer, CutsAsGpt2Does) {
-  const Steps gpt2 = {TokenizerJson::ByteLevel{.add_prefix_space = false, .use_regex = true}};
+  const SplitSteps gpt2 = {TokenizerJson::ByteLevel{.add_prefix_space = false, .use_regex = true}};
   EXPECT_THAT(pieces_of("I'll've 12ab  x \n", gpt2),
               ElementsAre("I", "'ll", "'ve", " 12", "ab", " ", " x", " \n"));
   EXPECT_THAT(pieces_of("", gpt2), IsEmpty());
-  const Steps with_space = {TokenizerJson::ByteLevel{.add_prefix_space = true, .use_regex = true}};
+  const SplitSteps with_space = {TokenizerJson::ByteLevel{.add_prefix_space = true, .use_regex = true}};
   EXPECT_THAT(pieces_of("a b", with_space), ElementsAre(" a", " b"));
   EXPECT_THAT(pieces_of(" a", with_space), ElementsAre(" a"));
 }
@@ -71,14 +72,14 @@ TEST(PreTokenizer, KnowsCharactersAsOnigurumaDoes) {
 }
 
 TEST(PreTokenizer, DoesOneStepAfterTheOther) {
-  const Steps steps = {TokenizerJson::Split{{"\\p{N}", true}, kIsolated, false},
-                       TokenizerJson::ByteLevel{.add_prefix_space = true, .use_regex = false}};
+  const SplitSteps steps = {TokenizerJson::Split{{"\\p{N}", true}, kIsolated, false},
+                            TokenizerJson::ByteLevel{.add_prefix_space = true, .use_regex = false}};
   EXPECT_THAT(pieces_of("ab12", steps), ElementsAre(" ab", " 1", " 2"));
 }
 
 TEST(PreTokenizer, PutsMetaspacesWhereItsSchemeSays) {
   const auto metaspace = [](TokenizerJson::PrependScheme scheme, bool split = true) {
-    return Steps{TokenizerJson::Metaspace{"_", scheme, split}};
+    return SplitSteps{TokenizerJson::Metaspace{"_", scheme, split}};
   };
   using enum TokenizerJson::PrependScheme;
   EXPECT_THAT(pieces_of("a b", metaspace(kAlways)), ElementsAre("_a", "_b"));
@@ -103,9 +104,9 @@ TEST(PreTokenizer, SearchesDeepMatchesToo) {
 }
 
 TEST(PreTokenizer, RefusesAPatternThatIsNone) {
-  EXPECT_TRUE(fails(PreTokenizer::make(Steps{TokenizerJson::Split{{"a{2,1}", true}, kIsolated, false}}),
+  EXPECT_TRUE(fails(PreTokenizer::make(SplitSteps{TokenizerJson::Split{{"a{2,1}", true}, kIsolated, false}}),
                     ErrorKind::kFatal, "the pattern a{2,1}: "));
-  EXPECT_TRUE(fails(PreTokenizer::make(Steps{TokenizerJson::Split{{"\\h", true}, kIsolated, false}}),
+  EXPECT_TRUE(fails(PreTokenizer::make(SplitSteps{TokenizerJson::Split{{"\\h", true}, kIsolated, false}}),
                     ErrorKind::kFatal, "the pattern \\h: \\h (at byte 0) is not known here"));
 }
 

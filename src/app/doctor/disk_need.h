@@ -21,7 +21,8 @@ struct DiskNeed {
 
 // What a node of that role keeps on disks of this machine. store: the folder of its store, empty where that
 // is none; bucket: the node's own in it, empty if it has none. Sizes of contributions are upper estimates: a
-// hundredth of the parameters. Not counted: the data set, metrics and logs, which have limits of their own.
+// hundredth of the parameters. Not counted: the data set and its cache, metrics and logs, which have limits
+// of their own, and checkpoints that are kept besides the newest.
 [[nodiscard]] std::vector<DiskNeed> disk_needs(const RunSpec& spec, NodeRole role, const NodeConfig& config,
                                                const std::filesystem::path& store, const std::string& bucket);
 

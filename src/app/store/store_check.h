@@ -33,7 +33,8 @@ struct StoreCheckOptions {
 };
 
 // Writes a small and a large object to the bucket "templar-check" of the store, reads and lists them,
-// compares clocks, looks what others may do without keys and whether peers would take the address, and
+// compares clocks, looks what others may do (without keys, but a read key of the
+// address) and whether peers would take the address, and
 // removes what it has written. Ends early where nothing can be written. Each property is also handed to
 // `seen` at once. Fails only where the store can't be opened.
 [[nodiscard]] Result<std::vector<CheckedProperty>> check_store(

@@ -24,7 +24,8 @@ constexpr const char* kPushDetails =
     "from AWS_PROFILE and ~/.aws/credentials, or from the machine's role. The files keep their names, the "
     "manifest comes last: until then nobody takes the place for a data set. An upload that was cut short "
     "goes on where it was when it is called again.\n"
-    "Nodes read the data set with the same address as their --data; with &access=public at its end they "
+    "Nodes read the data set with the same address as their --data (FOLDER/data for file:FOLDER); with "
+    "&access=public at its end they "
     "need no keys, where everybody may read the bucket. Any tool may copy the folder there as well.";
 
 struct PushArguments {
@@ -86,7 +87,7 @@ void add_data_push_command(Verb data) {
         &arguments->address,
         "s3://BUCKET/PREFIX?endpoint=https://HOST, or file:FOLDER",
         {.required = true}},
-       {"--force", &arguments->force, "Replace another data set that is there, and send every file again"}});
+       {"--force", &arguments->force, "Replace another data set that is there, or send a whole one again"}});
   push.runs([arguments] { return push_data(*arguments); });
 }
 

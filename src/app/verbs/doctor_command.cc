@@ -55,10 +55,9 @@ void add_role(Verb& doctor, NodeRole role) {
   Verb verb = doctor.add_verb(
       name, fmt::format("Check what the {} with these options needs", name),
       fmt::format("Takes the options of `templar {}`, so the same configuration file. A line for each check: "
-                  "ok, warning (it "
-                  "works, but something is odd) or FAILED (exit code 1). What is put into the store for it "
-                  "is removed "
-                  "again; nothing else is changed. Where measurements and logs are sent to is not asked.",
+                  "ok, warning (it works, but something is odd) or FAILED (exit code 1). What is put into "
+                  "the store for it is removed again. Where measurements and logs "
+                  "are sent to is not asked.",
                   name));
   verb.add_options(node_options(arguments->config, role));
   verb.add_options(watch_options(arguments->watch));

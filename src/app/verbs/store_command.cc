@@ -215,7 +215,8 @@ Option address_option(const StoreArgumentsPointer& arguments) {
 }
 Option as_peer_option(const StoreArgumentsPointer& arguments) {
   return {"--as-peer", &arguments->as_peer,
-          "As nodes read a peer's store: by https, from the public internet alone, without keys"};
+          "As nodes read a peer's store: by https, from the public internet alone, without keys but the "
+          "address' read key"};
 }
 Option prefix_option(const StoreArgumentsPointer& arguments) {
   return {"PREFIX", &arguments->name, "Only what begins so"};

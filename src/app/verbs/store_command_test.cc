@@ -134,7 +134,7 @@ TEST_F(StoreCommand, ChecksAStore) {
   EXPECT_EQ(store({"ls", address("open")}).output, "") << "it leaves nothing behind";
   outcome = store({"check", address("closed"), "--size", "100000"});
   EXPECT_EQ(outcome.exit_code, 0);
-  EXPECT_THAT(outcome.output, HasSubstr("WARN  others read    they can't without keys"));
+  EXPECT_THAT(outcome.output, HasSubstr("WARN  others read    they can't: peers"));
   server_.clock.advance(120'000);
   outcome = store({"check", address("open"), "--size", "100000"});
   EXPECT_THAT(outcome.output,

@@ -15,7 +15,7 @@
 namespace templar {
 
 // The pause after so long a wait for an object across a network, in a run with such windows: half as long
-// again as it was waited for, so that the wait grows by half at most, and at most a sixteenth of a window. A
+// as it was waited for, so that the wait grows by half at most, and at most a sixteenth of a window. A
 // node that waits for a whole window of up to two hours asks 40 times at most.
 [[nodiscard]] std::chrono::milliseconds remote_pause(double waited_seconds, double window_seconds);
 

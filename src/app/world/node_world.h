@@ -137,7 +137,7 @@ class RunningNode {
 [[nodiscard]] Result<std::unique_ptr<Engine>> make_engine(const RunSpec& spec, const NodeConfig& config,
                                                           EngineUse use);
 
-// The bucket of a key in a local store.
+// The name of a key's bucket, in whatever store it lies.
 [[nodiscard]] std::string bucket_of(const PublicKey& key);
 
 // Checks that shards are what the run trains on: sequence length, vocabulary, manifest. Fails (fatal).

@@ -28,7 +28,7 @@ struct PeerPatience {
   // A peer whose calls are all silent for so long is given up, once nobody but the silent is waited for or
   // others wait for his thread.
   std::chrono::milliseconds silence{2'000};
-  // So long, or three times as long as three quarters of the peers take, the others are waited for.
+  // So long, and three times as long as three quarters of the peers took, the others are waited for.
   std::chrono::milliseconds straggler{30'000};
   std::chrono::milliseconds whole{60'000};  // nobody is waited for any longer
 };
