@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log/log.h"
+#include "ports/roster.h"
 
 namespace templar {
 
@@ -54,13 +55,22 @@ Result<RegisteredStores::SharedReader> RegisteredStores::reader_of(std::string_v
   // the object that is asked for lies across the internet.
   TRY_ASSIGN(const std::vector<Registration> roster, ledger_.registrations());
   const auto node = std::ranges::find(roster, bucket, &Registration::bucket);
-  const std::string address = node == roster.end() ? "" : node->store;
+  std::string address = node == roster.end() ? "" : node->store;
+  if (node == roster.end() && own_ == nullptr) {
+    // What no node has, such as the model that a run begins with, lies where the leader writes.
+    if (const std::optional<Registration> leader = leader_of(roster)) address = leader->store;
+  }
   if (!address.empty() && address != own_address_) return open_kept(address, roster);
   if (own_ != nullptr) return own_;
-  return fatal_error(fmt::format(
+  const std::string reason = fmt::format(
       "bucket {}: {}; name the folder that all nodes share with --store", bucket,
       node == roster.end() ? "no node has it"
-                           : fmt::format("uid {} has registered no address of a store", node->uid)));
+                           : fmt::format("uid {} has registered no address of a store", node->uid));
+  // One without an address among others who have one has only itself to blame; where nobody has one, it is we
+  // who were not told the folder.
+  const auto has_address = [](const Registration& other) { return !other.store.empty(); };
+  if (std::ranges::any_of(roster, has_address)) return skip_error(reason);
+  return fatal_error(reason);
 }
 
 Result<RegisteredStores::SharedReader> RegisteredStores::open_kept(

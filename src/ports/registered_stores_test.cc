@@ -129,11 +129,34 @@ TEST_F(RegisteredStoresTest, FollowsAStoreThatMoves) {
   EXPECT_EQ(read(all, "bucket-3"), "moved");
 }
 
-TEST_F(RegisteredStoresTest, KnowsNoBucketWithoutAnAddressWhereNobodySharesAFolder) {
+// A miner that registers no address must not end those who have no folder to look in.
+TEST_F(RegisteredStoresTest, TakesABucketWithoutAnAddressForEmptyWhereOthersHaveOne) {
   const RegisteredStores all = stores(nullptr);
   EXPECT_EQ(read(all, "bucket-2"), "at the peer's");
-  EXPECT_TRUE(fails(all.head("bucket-3", "key"), ErrorKind::kFatal, "uid 2 has registered no address"));
+  EXPECT_EQ(all.head("bucket-3", "key").value(), std::nullopt);
+  EXPECT_TRUE(fails(all.get("bucket-3", "key", 1), ErrorKind::kSkip, "uid 2 has registered no address"));
+}
+
+TEST_F(RegisteredStoresTest, AsksForTheFolderWhereNobodyHasAnAddress) {
+  MemoryLedger ledger(2);
+  Registration node{.role = NodeRole::kMiner, .key = {}, .bucket = "bucket-1"};
+  ASSERT_TRUE(ledger.register_node(node));
+  const RegisteredStores all(ledger, nullptr, "", [](const std::string&) { return fatal_error("asked"); });
+  EXPECT_TRUE(fails(all.head("bucket-1", "key"), ErrorKind::kFatal, "uid 0 has registered no address"));
   EXPECT_TRUE(fails(all.list("bucket-9", ""), ErrorKind::kFatal, "bucket bucket-9: no node has it"));
+}
+
+// Such as the model that a run begins with.
+TEST_F(RegisteredStoresTest, ReadsWhatNoNodeHasWhereTheLeaderWrites) {
+  put(*peer_, "bootstrap", "a model");
+  EXPECT_TRUE(fails(stores(nullptr).get("bootstrap", "key", 100), ErrorKind::kSkip, "no node has it"));
+  Registration leader{.role = NodeRole::kValidator, .key = {}, .bucket = "bucket-9"};
+  leader.key.bytes[0] = 9;
+  leader.store = kPeerAddress;
+  ASSERT_TRUE(ledger_.register_node(leader));
+  EXPECT_EQ(read(stores(nullptr), "bootstrap"), "a model");
+  put(*own_, "bootstrap", "our own");
+  EXPECT_EQ(read(stores(own_), "bootstrap"), "our own");
 }
 
 TEST_F(RegisteredStoresTest, TakesAStoreThatRefusesForAnEmptyOneAndSaysSoOnce) {

@@ -116,6 +116,8 @@ Result<S3Address> parse_s3_address(std::string_view text) {
     if (!seen.insert(name).second) return bad_address("a setting stands there twice");
     TRY(take_setting(address, name, setting.substr(std::min(equals + 1, setting.size()))));
   }
+  if (address.style == BucketStyle::kVirtualHost && address.endpoint.host.starts_with('['))
+    return bad_address("style=virtual needs an endpoint with a name: the bucket's comes before it");
   if (address.is_public && !address.read_key.id.empty())
     return bad_address("access=public and a read key: what is public needs no key");
   return address;

@@ -88,6 +88,7 @@ TEST(StoreAddress, SaysWhatIsWrongWithAText) {
            {"s3://bucket?region=a%20b", "region"},
            {"s3://bucket?style=other", "style"},
            {"s3://bucket?access=secret", "access"},
+           {"s3://bucket?endpoint=https://[2606::1]&style=virtual", "needs an endpoint with a name"},
            {"s3://bucket?secret_key=abcdef", "keys that may write are never part of it"},
            {"s3://bucket?region=a&region=b", "twice"},
            {"s3://bucket/" + std::string(1100, 'a'), "1024"}}) {

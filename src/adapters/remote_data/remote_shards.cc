@@ -147,7 +147,7 @@ void RemoteShards::keep(uint64_t index, const Shard& shard) const {
   const std::optional<uint64_t> next = next_of(index);
   kept_.insert_or_assign(index, shard);
   std::erase_if(kept_, [&](const auto& kept) { return kept.first != index && kept.first != next; });
-  ahead_ = next && !kept_.contains(*next) ? next : std::nullopt;
+  ahead_ = next && next != broken_ && !kept_.contains(*next) ? next : std::nullopt;
   changed_.notify_all();
 }
 
@@ -171,6 +171,14 @@ void RemoteShards::fetch_ahead() {
       continue;
     }
     if (is_ending_) return;
+    if (shard.error().kind == ErrorKind::kFatal) {
+      // Not fetched again and again meanwhile: open_shard() says it once more when it is due.
+      log(LogLevel::kError, "data", "the next shard can't be used: the node will end when it is due",
+          {{"shard", index}, {"reason", shard.error().message}});
+      broken_ = index;
+      if (ahead_ == index) ahead_.reset();
+      continue;
+    }
     const auto pause = back_off.next_pause();
     log(LogLevel::kWarning, "data", "the next shard could not be fetched: trying again",
         {{"shard", index}, {"reason", shard.error().message}, {"pause_ms", pause.count()}});

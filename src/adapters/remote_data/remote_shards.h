@@ -81,6 +81,7 @@ class RemoteShards final : public ShardSource {
   // The shard that was opened last and the one after it, which therefore stay in the cache.
   mutable std::map<uint64_t, Shard> kept_ GUARDED_BY(mutex_);
   mutable std::optional<uint64_t> ahead_ GUARDED_BY(mutex_);  // to be fetched before it is needed
+  std::optional<uint64_t> broken_ GUARDED_BY(mutex_);         // that could not be used
   mutable std::optional<Shard> heldout_ GUARDED_BY(mutex_);
   std::jthread worker_;  // last: joined before the rest goes away
 };

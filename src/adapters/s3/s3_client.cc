@@ -194,8 +194,13 @@ Result<TransferReply> S3Client::send(const S3Request& request) {
     milliseconds asked{0};
     RequestGate::Pause who = RequestGate::Pause::kThisThread;
     if (!reply) {
-      if (reply.error().kind != ErrorKind::kRetry || has_handed_over)
-        return annotate(reply.error(), what(request));
+      Error error = reply.error();
+      // A peer whose certificate has ended may get a new one; we are not at fault, so it must not end us.
+      const bool is_peers_fault =
+          error.kind == ErrorKind::kFatal && options_.refusal == ErrorKind::kSkip && !has_handed_over;
+      if (is_peers_fault) error.kind = ErrorKind::kRetry;
+      if (is_peers_fault || error.kind != ErrorKind::kRetry || has_handed_over)
+        return annotate(std::move(error), what(request));
       reason = reply.error().message;
     } else {
       const bool writes = request.method == "PUT" || request.method == "POST";

@@ -16,6 +16,10 @@
 namespace templar {
 namespace {
 
+// An answer that breaks off with less has hardly brought anything.
+constexpr uint64_t kWordBytes = 64 << 10;
+constexpr int kMostShortAnswers = 8;
+constexpr std::chrono::milliseconds kShortAnswerPause{200};
 constexpr const char* kPutHeader = "x-amz-meta-templar-put";
 constexpr const char* kHashHeader = "x-amz-meta-templar-sha256";
 constexpr uint64_t kMaxListBytes = uint64_t{8} << 20;  // an answer's; a thousand keys take a tenth of it
@@ -98,6 +102,7 @@ Result<bool> S3ObjectStore::hand_over(std::string_view bucket, std::string_view 
   std::string etag;
   bool is_replaced = false;
   bool has_refused = false;  // the sink
+  int short_answers = 0;
   while (true) {
     const uint64_t begin = handed_over;
     S3Request request{
@@ -127,6 +132,10 @@ Result<bool> S3ObjectStore::hand_over(std::string_view bucket, std::string_view 
     // What broke off on its way goes on from there, unless it always breaks off there.
     const bool broke_off = reply.error().kind == ErrorKind::kRetry && !has_refused && handed_over > begin;
     if (!broke_off || is_thread_cancelled()) return std::unexpected(reply.error());
+    // Who gives a few bytes a connection keeps nobody busy for ever.
+    if (handed_over - begin >= kWordBytes) continue;
+    if (++short_answers > kMostShortAnswers || !client_->wait(kShortAnswerPause))
+      return std::unexpected(reply.error());
   }
 }
 

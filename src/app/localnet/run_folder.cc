@@ -304,7 +304,12 @@ Status register_nodes(const LocalRun& run, SqliteLedger& ledger) {
     TRY_ASSIGN(const KeyPair key, KeyPair::load(node.config.key_file));
     TRY_ASSIGN(const auto store, NetworkStore::open(node.config.store, run.spec, ledger));
     if (const auto known = uid_of(roster, key.public_key())) {
-      TRY(agree_on_store(*find_uid(roster, *known), store->registered_address(), node.name));
+      Registration there = *find_uid(roster, *known);
+      TRY(agree_on_store(there, store->registered_address(), node.name));
+      if (there.store != store->registered_address()) {
+        there.store = store->registered_address();
+        TRY(ledger.register_node(there));
+      }
       continue;
     }
     TRY_ASSIGN(const uint32_t uid,

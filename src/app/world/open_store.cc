@@ -37,10 +37,13 @@ Variables s3_variables(const std::string& profile) {
 // One for each server that this process asks.
 std::shared_ptr<RequestGate> gate_of(const S3Endpoint& endpoint) {
   static Mutex mutex;
-  static std::map<std::string, std::shared_ptr<RequestGate>> gates;
+  // As long as anybody asks it: peers may name another one every day.
+  static std::map<std::string, std::weak_ptr<RequestGate>> gates;
   const MutexLock lock(mutex);
-  auto& gate = gates[endpoint.text()];
-  if (gate == nullptr) gate = std::make_shared<RequestGate>();
+  if (auto gate = gates[endpoint.text()].lock()) return gate;
+  std::erase_if(gates, [](const auto& gate) { return gate.second.expired(); });
+  auto gate = std::make_shared<RequestGate>();
+  gates[endpoint.text()] = gate;
   return gate;
 }
 

@@ -14,7 +14,8 @@ namespace templar {
 namespace {
 
 constexpr std::string_view kHidden = "<secret>";
-constexpr std::array<std::string_view, 4> kNamesOfSecrets = {"token", "password", "passwd", "secret"};
+constexpr std::array<std::string_view, 5> kNamesOfSecrets = {"token", "password", "passwd", "secret",
+                                                             "read-key"};
 constexpr std::string_view kAuthorization = "authorization";
 constexpr std::string_view kSpaces = " \t\r\n";
 

@@ -21,8 +21,8 @@ bool register_secret(std::string_view secret);
 bool register_secret_bytes(ByteView secret);
 
 // The text with "<secret>" in place of every registered secret, and of what follows token=, password=,
-// passwd= or secret= (in any case, also as a JSON member), p= in a query, the password in ://user:password@,
-// and all that follows Authorization: in its line.
+// passwd=, secret= or read-key= (in any case, also as a JSON member), p= in a query, the password in
+// ://user:password@, and all that follows Authorization: in its line.
 [[nodiscard]] std::string redact(std::string_view text);
 
 // The same for all text of an event. A field whose own name ends with one of those words loses its text

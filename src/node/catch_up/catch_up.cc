@@ -13,6 +13,9 @@
 namespace templar {
 namespace {
 
+// With the pauses of who drives the node, more than a minute.
+constexpr int kMostUnansweredGathers = 20;
+
 Result<std::optional<FoundCheckpoint>> load_checkpoint_into(const NodeEnvironment& environment,
                                                             Replica& replica) {
   TRY_ASSIGN(const std::vector<Registration> roster, environment.ledger.registrations());
@@ -115,10 +118,18 @@ Result<CatchUpState> CatchUp::gather_window(const FetchedWindow& fetched, const 
   TRY_ASSIGN(const Gathered gathered, gather(environment_, request));
   // In a window that is going on a store that is away costs its miner the window. This one is over, and all
   // others may have had the contribution: it is asked for until the store answers.
+  // But not for ever: a miner who is gone must not keep this node out of the run.
   if (!gathered.unanswered.empty()) {
-    return retry_error(
-        fmt::format("window {}: the store of uid {} was away", window, gathered.unanswered.front()));
+    const std::string reason =
+        fmt::format("window {}: the store of uid {} was away", window, gathered.unanswered.front());
+    // The leader has nobody's checkpoint to wait for.
+    const bool leading = leader.key == key_;
+    if (leading || ++unanswered_gathers_ < kMostUnansweredGathers) return retry_error(reason);
+    stop_at({.window = window, .reason = reason});
+    unanswered_gathers_ = 0;
+    return CatchUpState::kWorking;
   }
+  unanswered_gathers_ = 0;
   log(LogLevel::kWarning, node_.role, "no usable record of a past window: gathered by the rule",
       {{"uid", node_.uid},
        {"window", window},

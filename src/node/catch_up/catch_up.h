@@ -109,6 +109,7 @@ class CatchUp {
   bool finished_ = true;  // the report is of a catch-up that has come to its end
   std::unique_ptr<WindowPrefetcher> prefetcher_;
   bool applied_since_prefetching_ = false;
+  int unanswered_gathers_ = 0;            // of one window, in a row, with a store that was away
   std::optional<int64_t> gathered_from_;  // the first window gathered since a record named our root
   std::optional<Divergence> diverged_;    // what is being healed
   std::optional<Obstacle> obstacle_;

@@ -57,11 +57,18 @@ class Search {
 
   [[nodiscard]] Found run() {
     for (const Registration& validator : validators_) {
+      const bool is_leader = validator.uid == validators_.front().uid;
+      // Without a record of the leader's nothing of another's would be believed: who has registered as a
+      // validator must not keep others waiting.
+      if (!is_leader) {
+        TRY_ASSIGN(const auto recorded, newest_record_window(environment_, validators_.front()));
+        if (!recorded) break;
+      }
       Found found = search_bucket(validator);
       if (found && *found) return found;
       // The leader's bucket holds the records by which all other checkpoints are judged: while it can't be
       // asked, none of them can be trusted.
-      if (!found && validator.uid == validators_.front().uid) return found;
+      if (!found && is_leader) return found;
       if (!found && found.error().kind == ErrorKind::kFatal) return found;
       if (!found) skip("bucket " + validator.bucket, found.error());
     }

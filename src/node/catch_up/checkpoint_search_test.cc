@@ -120,6 +120,9 @@ TEST_F(CheckpointSearch, TakesNoWordButTheLeadersForAWindowWithoutARecord) {
   publish(12, 2, kFollower);
   CapturedLogs logs;
   EXPECT_EQ(found(), -1);
+  EXPECT_EQ(logs.count(kCheckpointSkipped), 0u) << "without any record of the leader's nobody else is asked";
+  record(8, 2);
+  EXPECT_EQ(found(), -1);
   EXPECT_EQ(found(folder_ / "cache"), -1);
   EXPECT_FALSE(fs::exists(folder_ / "cache")) << "nothing of it is fetched";
   EXPECT_EQ(logs.count(kCheckpointSkipped), 2u);

@@ -180,6 +180,58 @@ TEST_F(MinerTest, WaitsForTheRecordAndThenLetsItsOwnGatherStand) {
   EXPECT_EQ(logs_.field(kOwnGatherStands, "window"), "1");
 }
 
+// No store of a miner's can be asked; the leader's can.
+class AwayForMiners final : public ObjectReader {
+ public:
+  explicit AwayForMiners(const ObjectReader& store) : store_(store) {}
+  Result<std::optional<ObjectInfo>> head(std::string_view bucket, std::string_view key) const override {
+    if (away && key.starts_with(kContributionPrefix)) return retry_error("away");
+    return store_.head(bucket, key);
+  }
+  Result<Bytes> get(std::string_view bucket, std::string_view key, uint64_t max_bytes) const override {
+    return store_.get(bucket, key, max_bytes);
+  }
+  Result<Bytes> get_range(std::string_view bucket, std::string_view key, ByteRange range) const override {
+    return store_.get_range(bucket, key, range);
+  }
+  Result<std::vector<ObjectInfo>> list(std::string_view bucket, std::string_view prefix) const override {
+    return store_.list(bucket, prefix);
+  }
+  [[nodiscard]] int useful_calls_at_once() const override { return 1; }
+  bool away = false;
+
+ private:
+  const ObjectReader& store_;
+};
+
+// Its own line is away, or it is to end: a null round would take from it what it has learnt.
+TEST_F(MinerTest, DecidesNoWindowWhileNobodysStoreAnswers) {
+  AwayForMiners store(world_.ports.store);
+  const NodeEnvironment environment = environment_of(world_.ports, {.store = &store});
+  MinerNode node(world_.ports, environment, world_.ports.store, kMiner);
+  complete_window(node, 0, {kMiner, kSecondMiner, kThirdMiner});
+  for (const int64_t window : {1, 2}) {
+    ASSERT_TRUE(waits(node));
+    publish_others(node, window);
+    world_.ports.close_window(window);
+    ASSERT_TRUE(waits(node));
+    for (int i = 0; i < 2; ++i) world_.ports.make_block();  // 24 s: the record is waited for no longer
+    store.away = true;
+    EXPECT_TRUE(fails(node.advance(), ErrorKind::kRetry, "no peer's store answers"));
+    EXPECT_EQ(node.replica().window(), window);
+    if (window == 2) break;
+    store.away = false;
+    ASSERT_TRUE(waits(node));
+    EXPECT_EQ(node.replica().outer_step(), 2);
+    world_.ports.enter_window(window + 1);
+  }
+  // But not for ever: 24 s more.
+  for (int i = 0; i < 2; ++i) world_.ports.make_block();
+  ASSERT_TRUE(waits(node));
+  EXPECT_EQ(node.replica().window(), 3);
+  EXPECT_EQ(node.replica().outer_step(), 2);
+}
+
 TEST_F(MinerTest, TakesARecordThatIsNoneForNone) {
   MinerNode node(world_, kMiner);
   ASSERT_TRUE(waits(node));

@@ -27,14 +27,17 @@ Draw draw_miners(const NodeEnvironment& environment, const Shard& shard, const E
       choose_evaluated_uids(evaluation_candidates(request.scoreboard, miners), environment.spec.scoring,
                             environment.spec.seed, request.gather.plan.window);
   Draw draw;
+  std::vector<uint32_t> outside;
   for (const uint32_t uid : chosen) {
     draw.uids.insert(uid);
-    if (in_gather(request.gathered, uid)) continue;
-    auto result = read_contribution(environment, request.gather, shard, uid);
-    if (auto* contribution = std::get_if<Contribution>(&result)) {
+    if (!in_gather(request.gathered, uid)) outside.push_back(uid);
+  }
+  auto read = read_contributions(environment, request.gather, shard, outside);
+  for (size_t i = 0; i < outside.size(); ++i) {
+    if (auto* contribution = std::get_if<Contribution>(&read[i])) {
       draw.outside.push_back(std::move(*contribution));
     } else {
-      draw.rejected_outside.push_back({uid, std::get<Verdict>(std::move(result))});
+      draw.rejected_outside.push_back({outside[i], std::get<Verdict>(std::move(read[i]))});
     }
   }
   return draw;

@@ -13,6 +13,11 @@
 namespace templar {
 namespace {
 
+bool nobody_answers(const Gathered& gathered) {
+  return gathered.accepted.empty() && !gathered.unanswered.empty() &&
+         gathered.unanswered.size() == gathered.rejected.size();
+}
+
 void log_differences(const Gathered& own, const AggregateRecord& record, const NodeName& node) {
   for (const AcceptedContribution& accepted : record.accepted) {
     if (std::ranges::find(own.accepted, accepted.content_hash, &Contribution::content_hash) !=
@@ -98,6 +103,13 @@ Result<WindowDecision> decide_window(const NodeEnvironment& environment, const R
   DecidedWindow decided{.request = {}, .gathered = {}, .leader = *leader, .record = std::nullopt};
   TRY_ASSIGN(decided.request, gather_request(environment, replica, std::move(peers), std::move(roster)));
   TRY_ASSIGN(decided.gathered, gather(environment, decided.request));
+  if (!recorded && nobody_answers(decided.gathered)) {
+    // It is our own line that is away, or we that are to end: a window without anybody would take from all
+    // what they have learnt in it. Not for ever: it may be they.
+    const WindowClock clock(environment.ledger, environment.spec.network);
+    TRY_ASSIGN(const bool is_late, clock.is_closed(window, 2 * environment.spec.network.record_wait_seconds));
+    if (!is_late) return retry_error(fmt::format("window {}: no peer's store answers", window));
+  }
   if (!recorded) return decided;
   return settle_by_record(environment, std::move(decided), **std::move(record), node.name);
 }

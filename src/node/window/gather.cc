@@ -24,7 +24,10 @@ namespace {
 constexpr int kStoreRetries = 2;
 
 constexpr std::chrono::seconds kLeastPatience{10};
-// What a record names is needed, however long a slow line takes for it.
+// A round of reserve peers after others that took all the time: enough for those who answer at once.
+constexpr std::chrono::seconds kLeastRound{3};
+// What a record names is needed, however long a slow line takes for it: the leader, who has copies of all, is
+// given so long.
 constexpr std::chrono::hours kFetchPatience{1};
 
 template <typename Call>
@@ -59,6 +62,10 @@ Result<ParsedObject> read_object(const NodeEnvironment& environment, int64_t win
   const auto read = [&]() -> Result<SharedBytes> {
     if (!call.make_room(object.size_bytes)) return given_up();
     TRY_ASSIGN(SharedBytes bytes, ask_store([&] { return environment.contributions->hold(hand_over); }));
+    if (bytes.view().size() != object.size_bytes) {
+      return skip_error(fmt::format("{}/{} has {} bytes, and was said to have {}", bucket, object.key,
+                                    bytes.view().size(), object.size_bytes));
+    }
     if (!call.arrive()) return given_up();
     return bytes;
   };
@@ -168,11 +175,15 @@ PeerAnswer fetch_object(const NodeEnvironment& environment, int64_t window, cons
 }
 
 // What a leader's record keeps the others waiting for. Those who wait for it do so for the whole of
-// record_wait_seconds, so half of them leaves it the other half to be published.
-PeerPatience patience_of(const NodeEnvironment& environment) {
+// record_wait_seconds: a quarter is left for it to be published. spent: of the same gather, on earlier
+// rounds.
+PeerPatience patience_of(const NodeEnvironment& environment, double spent_seconds = 0) {
+  using std::chrono::milliseconds;
   const std::chrono::seconds wait(environment.spec.network.record_wait_seconds);
-  return {.straggler = std::max<std::chrono::milliseconds>(kLeastPatience, wait / 2),
-          .whole = std::max<std::chrono::milliseconds>(2 * kLeastPatience, wait)};
+  const milliseconds spent(static_cast<int64_t>(spent_seconds * 1000));
+  const auto left = [&](milliseconds whole) { return std::max(milliseconds(kLeastRound), whole - spent); };
+  return {.straggler = left(std::max<milliseconds>(kLeastPatience, wait / 2)),
+          .whole = left(std::max<milliseconds>(2 * kLeastPatience, wait * 3 / 4))};
 }
 
 std::vector<PeerAnswer> ask_peers(const NodeEnvironment& environment, size_t count,
@@ -184,11 +195,11 @@ std::vector<PeerAnswer> ask_peers(const NodeEnvironment& environment, size_t cou
                     useful > 1 ? std::optional(patience) : std::nullopt, ask);
 }
 
-// Only if both stores answered, a contribution is known to be gone.
+// The leader's answer decides: it has copies of all that it names, and a miner who is away for good must not
+// be waited for.
 PeerAnswer both_errors(const Error& own, const Error& copy) {
-  const bool away = own.kind == ErrorKind::kRetry || copy.kind == ErrorKind::kRetry;
-  return std::unexpected(Error{.kind = away ? ErrorKind::kRetry : ErrorKind::kSkip,
-                               .message = own.message + "; the leader's copy: " + copy.message});
+  return std::unexpected(
+      Error{.kind = copy.kind, .message = own.message + "; the leader's copy: " + copy.message});
 }
 
 // The contributions that a record names, by their number in it, as far as they have been found.
@@ -212,7 +223,7 @@ class NamedAnswers {
   }
   // Fetches what has not been found yet, each from its place (nullopt: it has none), all at once.
   template <typename PlaceOf>
-  void fetch(const PlaceOf& place_of) {
+  void fetch(const PlaceOf& place_of, const PeerPatience& patience) {
     std::vector<size_t> numbers;
     std::vector<NamedPlace> places;
     for (size_t i = 0; i < answers_.size(); ++i) {
@@ -221,8 +232,6 @@ class NamedAnswers {
       numbers.push_back(i);
       places.push_back(*std::move(place));
     }
-    PeerPatience patience = patience_of(environment_);
-    patience.whole = kFetchPatience;
     auto fetched = ask_peers(environment_, numbers.size(), patience, [&](size_t i, const PeerCall& call) {
       return fetch_object(environment_, record_.window, places[i], record_.accepted[numbers[i]], call);
     });
@@ -259,25 +268,34 @@ class NamedAnswers {
 
 }  // namespace
 
-std::variant<Contribution, Verdict> read_contribution(const NodeEnvironment& environment,
-                                                      const GatherRequest& request, const Shard& shard,
-                                                      uint32_t uid) {
-  auto answers = ask_peers(environment, 1, patience_of(environment), [&](size_t, const PeerCall& call) {
-    return ask_for_contribution(environment, request, shard, uid, call);
-  });
-  PeerAnswer& answer = answers.front();
-  if (!answer) return missing_verdict("store: " + answer.error().message);
-  return *std::move(answer);
+std::vector<std::variant<Contribution, Verdict>> read_contributions(const NodeEnvironment& environment,
+                                                                    const GatherRequest& request,
+                                                                    const Shard& shard,
+                                                                    std::span<const uint32_t> uids) {
+  auto answers =
+      ask_peers(environment, uids.size(), patience_of(environment), [&](size_t peer, const PeerCall& call) {
+        return ask_for_contribution(environment, request, shard, uids[peer], call);
+      });
+  std::vector<std::variant<Contribution, Verdict>> read;
+  for (PeerAnswer& answer : answers) {
+    if (answer) {
+      read.push_back(*std::move(answer));
+    } else {
+      read.emplace_back(missing_verdict("store: " + answer.error().message));
+    }
+  }
+  return read;
 }
 
 Result<Gathered> gather(const NodeEnvironment& environment, const GatherRequest& request) {
   TRY_ASSIGN(const Shard shard, open_active_shard(environment, request.plan));
   Gathered gathered;
+  const Stopwatch since_begin;
   const auto ask = [&](std::span<const uint32_t> uids) {
-    auto answers =
-        ask_peers(environment, uids.size(), patience_of(environment), [&](size_t peer, const PeerCall& call) {
-          return ask_for_contribution(environment, request, shard, uids[peer], call);
-        });
+    auto answers = ask_peers(environment, uids.size(), patience_of(environment, since_begin.seconds()),
+                             [&](size_t peer, const PeerCall& call) {
+                               return ask_for_contribution(environment, request, shard, uids[peer], call);
+                             });
     for (size_t peer = 0; peer < uids.size(); ++peer) {
       PeerAnswer& answer = answers[peer];
       if (!answer) {
@@ -312,16 +330,22 @@ Result<NamedContributions> fetch_named(const NodeEnvironment& environment, const
                                        std::vector<Contribution> at_hand) {
   NamedAnswers answers(environment, record);
   answers.take(at_hand);
-  answers.fetch([&](uint32_t uid) -> std::optional<NamedPlace> {
-    const Registration* peer = find_uid(roster, uid);
-    if (peer == nullptr) return std::nullopt;
-    return NamedPlace{peer->bucket, contribution_key(record.window)};
-  });
+  answers.fetch(
+      [&](uint32_t uid) -> std::optional<NamedPlace> {
+        const Registration* peer = find_uid(roster, uid);
+        if (peer == nullptr) return std::nullopt;
+        return NamedPlace{peer->bucket, contribution_key(record.window)};
+      },
+      patience_of(environment));
   // What the miners do not have, or do not give, may be among the leader's copies.
   if (const std::optional<uint32_t> leader = uid_of(roster, record.leader)) {
-    answers.fetch([&](uint32_t uid) -> std::optional<NamedPlace> {
-      return NamedPlace{find_uid(roster, *leader)->bucket, accepted_contribution_key(record.window, uid)};
-    });
+    PeerPatience patience = patience_of(environment);
+    patience.whole = kFetchPatience;
+    answers.fetch(
+        [&](uint32_t uid) -> std::optional<NamedPlace> {
+          return NamedPlace{find_uid(roster, *leader)->bucket, accepted_contribution_key(record.window, uid)};
+        },
+        patience);
   }
   return std::move(answers).named();
 }

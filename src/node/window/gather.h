@@ -46,13 +46,13 @@ struct NamedContributions {
   std::vector<MissingContribution> missing;
 };
 
-// One peer's contribution of the window, or why it does not count. A contribution counts if it was stored in
-// time, parses, is of this run, window and registered key, starts from our state root with a fitting
-// possession proof, and its receipt is that of the samples that the window assigns to its uid. shard: the
-// window's active one.
-[[nodiscard]] std::variant<Contribution, Verdict> read_contribution(const NodeEnvironment& environment,
-                                                                    const GatherRequest& request,
-                                                                    const Shard& shard, uint32_t uid);
+// The peers' contributions of the window, in the order of the uids, each or why it does not count. A
+// contribution counts if it was stored in time, parses, is of this run, window and registered key, starts
+// from our state root with a fitting possession proof, and its receipt is that of the samples that the window
+// assigns to its uid. shard: the window's active one.
+[[nodiscard]] std::vector<std::variant<Contribution, Verdict>> read_contributions(
+    const NodeEnvironment& environment, const GatherRequest& request, const Shard& shard,
+    std::span<const uint32_t> uids);
 
 // The gather peers' contributions, each hole filled with that of the next reserve peer whose own counts. A
 // wrong or missing one is rejected with its reason and stops nobody. Fails only if the active shard can't be

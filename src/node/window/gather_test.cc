@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <array>
 
 #include <atomic>
 #include <chrono>
@@ -152,7 +153,8 @@ TEST_F(Gather, TakesWhatWasStoredUntilJustBeforeTheEnd) {
   const auto counts_if_closed_at = [&](TimestampMs closes_ms) {
     GatherRequest request = world_.request(kWindow, {{1}, {}});
     request.times.closes_ms = closes_ms;
-    return std::holds_alternative<Contribution>(read_contribution(world_.environment, request, shard, 1));
+    return std::holds_alternative<Contribution>(
+        read_contributions(world_.environment, request, shard, std::array{uint32_t{1}}).front());
   };
   EXPECT_TRUE(counts_if_closed_at(60001));  // it was stored at 60 s
   EXPECT_FALSE(counts_if_closed_at(60000));
@@ -396,8 +398,13 @@ TEST_F(FetchNamed, TakesTheLeadersCopyWhereTheMinersStoreIsSilent) {
   ASSERT_TRUE(named) << named.error().message;
   EXPECT_THAT(uids(named->found), ElementsAre(1, 2, 3));
   world_.ports.remove(kLeader, accepted_contribution_key(kWindow, 2));
-  EXPECT_TRUE(fails(fetch_named(node, names, world_.ports.roster(), {}), ErrorKind::kRetry,
-                    "contribution of uid 2: silent for 2.0 s: given up; the leader's copy: object "));
+  // The leader's answer decides: a miner who is gone for good is not waited for.
+  const auto without = fetch_named(node, names, world_.ports.roster(), {});
+  ASSERT_TRUE(without) << without.error().message;
+  ASSERT_EQ(without->missing.size(), 1u);
+  EXPECT_THAT(
+      without->missing[0].reason,
+      ::testing::HasSubstr("contribution of uid 2: silent for 2.0 s: given up; the leader's copy: object "));
 }
 
 }  // namespace

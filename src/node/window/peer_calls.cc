@@ -61,6 +61,7 @@ class PeerCalls {
     double heard_ms = 0;
     size_t bytes = 0;         // since then
     uint64_t on_its_way = 0;  // bytes of the body that it has room for
+    double room_ms = 0;       // since when
   };
   struct Peer {
     std::vector<size_t> calls;  // one or two
@@ -269,8 +270,9 @@ bool PeerCalls::has_room(uint64_t size_bytes) const {
   size_t bodies = 0;
   uint64_t bytes = 0;
   for (const Call& call : calls_) {
-    // Those that nothing comes of hold up nobody.
+    // Those that nothing comes of, or that take for ever, hold up nobody.
     if (call.on_its_way == 0 || (patience_ && is_silent(call, patience_->second_call))) continue;
+    if (patience_ && now_ms_ - call.room_ms > static_cast<double>(patience_->whole.count()) / 10) continue;
     ++bodies;
     bytes += call.on_its_way;
   }
@@ -298,6 +300,8 @@ void PeerCalls::give_up_silent() {
   const bool others_speak = std::ranges::any_of(
       peers_, [this](const Peer& peer) REQUIRES(mutex_) { return !is_over(peer) && !is_silent(peer); });
   if (others_speak && !others_wait) return;
+  // Nobody has said anything yet: it is our own line that is away, or too slow for all of them at once.
+  if (!others_speak && answered_ == 0) return;
   for (Peer& peer : peers_) {
     if (!is_over(peer) && is_silent(peer))
       give_up(peer, fmt::format("silent for {:.1f} s: given up",
@@ -342,6 +346,7 @@ bool PeerCalls::make_room(size_t number, uint64_t size_bytes) {
   call.state = CallState::kRunning;
   call.heard_ms = now_ms_;
   call.on_its_way = size_bytes;
+  call.room_ms = now_ms_;
   return !call.stop.stop_requested();
 }
 

@@ -26,7 +26,7 @@ struct PeerPatience {
   // that takes more than twice as long as three quarters of the peers: the faster answer counts.
   std::chrono::milliseconds second_call{1'000};
   // A peer whose calls are all silent for so long is given up, once nobody but the silent is waited for or
-  // others wait for his thread.
+  // others wait for his thread; but nobody before one has answered or speaks: then it is our own line.
   std::chrono::milliseconds silence{2'000};
   // So long, and three times as long as three quarters of the peers took, the others are waited for.
   std::chrono::milliseconds straggler{30'000};
