@@ -195,11 +195,11 @@ std::vector<PeerAnswer> ask_peers(const NodeEnvironment& environment, size_t cou
                     useful > 1 ? std::optional(patience) : std::nullopt, ask);
 }
 
-// The leader's answer decides: it has copies of all that it names, and a miner who is away for good must not
-// be waited for.
+// Only if both stores answered, a contribution is known to be gone.
 PeerAnswer both_errors(const Error& own, const Error& copy) {
-  return std::unexpected(
-      Error{.kind = copy.kind, .message = own.message + "; the leader's copy: " + copy.message});
+  const bool away = own.kind == ErrorKind::kRetry || copy.kind == ErrorKind::kRetry;
+  return std::unexpected(Error{.kind = away ? ErrorKind::kRetry : ErrorKind::kSkip,
+                               .message = own.message + "; the leader's copy: " + copy.message});
 }
 
 // The contributions that a record names, by their number in it, as far as they have been found.
