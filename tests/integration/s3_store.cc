@@ -68,11 +68,11 @@ struct ServerHarness {
   ServerHarness() {
     static const std::string bucket = new_bucket();
     static std::atomic<int> tests = 0;
-    store_at.emplace(store_of("miner", fmt::format("{}/test-{}", bucket, ++tests)));
+    store_at.reset(new S3ObjectStore(store_of("miner", fmt::format("{}/test-{}", bucket, ++tests))));
   }
   ObjectStore& store() { return *store_at; }
   bool advance_ms(int64_t) { return false; }
-  std::optional<S3ObjectStore> store_at;
+  std::unique_ptr<S3ObjectStore> store_at;
 };
 
 Bytes content_of(size_t size) {
