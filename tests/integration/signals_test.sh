@@ -15,8 +15,9 @@ equal "both modes" "$(field "$work/straight/summary.json" state_root)" "$(field 
 root=$(field "$work/straight/summary.json" state_root)
 
 begin() { # OUT MODE: a localnet in the background, as $pid, some windows old
+  # Who started this test may have it ignore SIGHUP (nohup), and all that it starts.
   # shellcheck disable=SC2086
-  "$templar" localnet --out "$1" "${small[@]}" --set inner.steps=$inner_steps "${options[@]}" $2 >"$1.log" 2>&1 &
+  env --default-signal=HUP "$templar" localnet --out "$1" "${small[@]}" --set inner.steps=$inner_steps "${options[@]}" $2 >"$1.log" 2>&1 &
   pid=$!
   wait_for 30 "window 3 of $1" grep -q '^window  *3/' "$1.log" || give_up "$(tail -n 20 "$1.log")"
 }
