@@ -60,7 +60,7 @@ GOOD = {
     "bench evaluate": [*MODEL, "--questions", "2", "--rounds", "1"], "bench metrics": ["--seconds", "0.05"],
     "store ls": ["file:../objects"], "store du": ["file:../objects"], "store get": ["file:../objects", "bucket/key", "got", "--force"],
     "store put": ["file:out", "bucket/key", "../precious/book.txt"], "store rm": ["file:../doomed", "bucket", "--below"],
-    "store check": ["file:out", "--size", "1000"],
+    "store check": ["file:out", "--size", "1000"], "store make": ["file:out"],
 }
 NUMBERS = ["-1", "0", "1", "2", "3", "7", "64", "65535", "65536", "2147483647", "2147483648", "4294967296", "9223372036854775807",
            "9223372036854775808", "18446744073709551615", "18446744073709551616", "-9223372036854775809", "nan", "NaN", "inf", "-inf",

@@ -280,7 +280,10 @@ Status make_store(const StoreArguments& arguments) {
   catch_stop_signals();
   TRY_ASSIGN(const StoreAddress address, parse_store_address(arguments.address));
   const auto* s3 = std::get_if<S3Address>(&address);
-  if (s3 == nullptr) return fatal_error("a folder needs no making: it is made with the first object");
+  if (s3 == nullptr) {
+    print("{} needs no making: a folder is made with its first object\n", arguments.address);
+    return {};
+  }
   TRY(make_store_bucket(*s3, {.is_cancelled = stop_requested, .most_retries = kMostRetries},
                         arguments.is_public, machine_clock()));
   print("s3://{} is there{}\n", s3->bucket, arguments.is_public ? ", and everybody may read it" : "");
