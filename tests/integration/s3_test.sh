@@ -55,7 +55,7 @@ complains "http is not allowed" store ls "$address" --as-peer
 complains "is the server there" store ls "s3://open-bucket?endpoint=http://127.0.0.1:1"
 
 say "a data set in a bucket"
-"$folder/s3_store" "$endpoint" make-bucket data-bucket public || give_up "no bucket"
+check "a bucket for data" store make "s3://data-bucket?endpoint=$endpoint" --public
 prepare() { "$templar" data prepare /usr/include --extensions h --sequence-length 32 --shard-samples 2000 "$@" >"$work/prepare.log" 2>&1; }
 prepare --max-bytes 300000 --held-out-samples 64 --out "$work/data" || { cat "$work/prepare.log" >&2; give_up "no data"; }
 prepare --max-bytes 200000 --out "$work/other-data"
