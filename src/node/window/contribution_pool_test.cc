@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <memory>
+#include <sstream>
 
 #include "node/window/gather.h"
 #include "support/expect_failure.h"
@@ -166,9 +168,19 @@ SharedBytes held_by(ContributionPool& pool, const Bytes& bytes) {
   return pool.hold([&](const PieceSink& sink) { return sink(bytes); }).value();
 }
 
-// A map begins with a page, what is allocated never does.
+// By what the system says of the map that the bytes are in: a scratch file has no name any more.
 bool lies_in_file(const SharedBytes& bytes) {
-  return reinterpret_cast<uintptr_t>(bytes.view().data()) % 4096 == 0;
+  const auto address = reinterpret_cast<uintptr_t>(bytes.view().data());
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    uintptr_t begin = 0;
+    uintptr_t end = 0;
+    char dash = 0;
+    std::istringstream(line) >> std::hex >> begin >> dash >> end;
+    if (address >= begin && address < end) return line.ends_with("(deleted)");
+  }
+  ADD_FAILURE() << "no map has these bytes";
+  return false;
 }
 
 TEST_F(PoolBounds, SmallContributionsStayInMemoryUpToTheLimit) {
