@@ -30,7 +30,7 @@ seconds_of() { # COMMAND...
   "$@" >"$work/said" 2>&1 || { cat "$work/said" >&2; give_up "failed: $*"; }
   awk -v a="$began" -v b="$(date +%s.%N)" 'BEGIN { printf "%.2f\n", b - a }'
 }
-flags=(--config "$work/rclone.conf" --s3-no-check-bucket --no-traverse)
+flags=(--config "$work/rclone.conf" --s3-no-check-bucket --no-traverse --ignore-times)
 rm -f "$work"/*.times
 for _ in 1 2 3; do
   seconds_of "$templar" store put "$address" ours "$work/object" >>"$work/ours-up.times"
