@@ -546,6 +546,7 @@ class Worker:
         if outcome["hung"]:
             return [f"did not end {DEADLINE_S} s after {outcome['end'].name}"]
         waits = inp == "waiting" or any(word in ("/", "/dev/zero") or "fifo" in word for word in words)
+        waits = waits or (verb == "data push" and any("endpoint=" in word for word in words))  # half a minute for a server that is away
         waits = waits or (out == "pipe" and "/dev/stdout" in words)  # opened for reading it is a pipe whose only writer is the reader
         if outcome["stopped"] and not runs_on and not waits:
             wrong.append(f"ran for more than {DEADLINE_S} s")

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
 #include <utility>
 
 #include "base/check.h"
@@ -10,6 +11,11 @@
 
 namespace templar {
 namespace {
+
+// A person's words for what the language calls std::bad_alloc.
+std::string reason_of(const std::exception& error) {
+  return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ? "out of memory" : error.what();
+}
 
 constexpr TimestampMs kDropReportEveryMs = 10'000;
 constexpr size_t kBatch = 4096;
@@ -138,7 +144,7 @@ std::map<std::string, MetricValue> MetricsLogger::sample(const MetricSource& sou
   try {
     return source();
   } catch (const std::exception& error) {
-    log(LogLevel::kWarning, "metrics", "sampling failed", {{"of", what}, {"reason", error.what()}});
+    log(LogLevel::kWarning, "metrics", "sampling failed", {{"of", what}, {"reason", reason_of(error)}});
     return {};
   }
 }
@@ -149,7 +155,7 @@ void MetricsLogger::write_batch() {
       output->write(batch_);
     } catch (const std::exception& error) {
       failed_ += batch_.size();
-      log(LogLevel::kError, "metrics", "an output failed", {{"reason", error.what()}});
+      log(LogLevel::kError, "metrics", "an output failed", {{"reason", reason_of(error)}});
     }
   }
   batch_.clear();
@@ -160,7 +166,7 @@ void MetricsLogger::flush_outputs() {
     try {
       output->flush();
     } catch (const std::exception& error) {
-      log(LogLevel::kError, "metrics", "an output failed to flush", {{"reason", error.what()}});
+      log(LogLevel::kError, "metrics", "an output failed to flush", {{"reason", reason_of(error)}});
     }
   }
 }

@@ -208,6 +208,20 @@ TEST(MetricsLogger, KeepsAFailingOutputFromTheCallerAndFromTheOthers) {
   EXPECT_EQ(logs.field("sampling failed", "reason"), "no such file");
 }
 
+TEST(MetricsLogger, SaysInWordsThatThereIsNoMemory) {
+  const CapturedLogs logs;
+  const VirtualClock clock;
+  std::vector<std::shared_ptr<MetricsOutput>> outputs;
+  outputs.push_back(std::make_unique<KeptOutput>());
+  MetricsLogger logger(
+      {.system_metrics = []() -> std::map<std::string, MetricValue> { throw std::bad_alloc(); },
+       .system_interval = std::chrono::hours(1)},
+      clock, std::move(outputs));
+  logger.write(numbered("a", 1));
+  logger.flush();
+  EXPECT_EQ(logs.field("sampling failed", "reason"), "out of memory");
+}
+
 TEST(MetricsLogger, DropsTheOldestWhereTheOutputsAreTooSlowAndSaysSo) {
   const CapturedLogs logs;
   const VirtualClock clock;
