@@ -50,6 +50,7 @@ TEST(Redact, HidesWhatFollowsTheNamesOfSecrets) {
   EXPECT_EQ(redact(R"(said "{\"token\":\"abc\"}")"), R"(said "{\"token\":\"<secret>"}")");
   EXPECT_EQ(redact("POST /write?db=x&u=me&p=abc&precision=ns"),
             "POST /write?db=x&u=me&p=<secret>&precision=ns");
+  EXPECT_EQ(redact("s3://b?read-key=AKIA:se/cret&region=x"), "s3://b?read-key=<secret>&region=x");
   EXPECT_EQ(redact("http://me:abc@host:80/x"), "http://me:<secret>@host:80/x");
   EXPECT_EQ(redact("> Authorization: Token a b c\nHost: x"), "> Authorization: <secret>\nHost: x");
   EXPECT_EQ(redact(R"({"authorization":"Bearer x"})"), R"({"authorization":"<secret>"})");

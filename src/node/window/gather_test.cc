@@ -160,6 +160,42 @@ TEST_F(Gather, TakesWhatWasStoredUntilJustBeforeTheEnd) {
   EXPECT_FALSE(counts_if_closed_at(60000));
 }
 
+// Says of each contribution that it is one byte long.
+class LyingAboutSizes final : public ObjectReader {
+ public:
+  explicit LyingAboutSizes(const ObjectReader& store) : store_(store) {}
+  Result<std::optional<ObjectInfo>> head(std::string_view bucket, std::string_view key) const override {
+    TRY_ASSIGN(std::optional<ObjectInfo> info, store_.head(bucket, key));
+    if (info) info->size_bytes = 1;
+    return info;
+  }
+  Result<Bytes> get(std::string_view bucket, std::string_view key, uint64_t max_bytes) const override {
+    return store_.get(bucket, key, max_bytes);
+  }
+  Result<Bytes> get_range(std::string_view bucket, std::string_view key, ByteRange range) const override {
+    return store_.get_range(bucket, key, range);
+  }
+  Result<std::vector<ObjectInfo>> list(std::string_view bucket, std::string_view prefix) const override {
+    return store_.list(bucket, prefix);
+  }
+
+ private:
+  const ObjectReader& store_;
+};
+
+// Room in memory and on the disk is counted by what was said.
+TEST_F(Gather, TakesNothingOfAnotherSizeThanWasSaid) {
+  publish({1});
+  world_.ports.close_window(kWindow);
+  const LyingAboutSizes lying(world_.ports.store);
+  const auto gathered =
+      gather(environment_of(world_.ports, {.store = &lying}), world_.request(kWindow, {{1}, {}}));
+  ASSERT_TRUE(gathered);
+  ASSERT_EQ(gathered->rejected.size(), 1u);
+  EXPECT_EQ(gathered->rejected[0].verdict.code, VerdictCode::kMissing);
+  EXPECT_THAT(gathered->rejected[0].verdict.reason, ::testing::HasSubstr("was said to have 1"));
+}
+
 TEST_F(Gather, RejectsWhatIsLargerThanAnyContributionWithoutReadingIt) {
   const int64_t limit = max_contribution_size(world_.layout(), world_.spec().codec);
   put(2, Bytes(static_cast<size_t>(limit) + 1));
