@@ -179,6 +179,20 @@ TEST_F(RemoteShardsTest, FetchingAheadGoesOnOnceTheStoreIsBack) {
   wait_for_cached(1);
 }
 
+// A shard may be needed in weeks: until then it would be fetched thousands of times.
+TEST_F(RemoteShardsTest, ADamagedShardIsFetchedAheadTwiceAndNoMore) {
+  const CapturedLogs logs;
+  damage("train_000001.npy", 1000);
+  const auto source = open();
+  expect_shard(source->open_shard(0), 0);
+  const std::string said = "the next shard can't be used: the node will end when it is due";
+  for (int i = 0; i < 10'000'000 && logs.count(said) == 0; ++i) std::this_thread::yield();
+  EXPECT_EQ(logs.count(said), 1u);
+  expect_shard(source->open_shard(0), 0);
+  EXPECT_EQ(begins("train_000001.npy"), (std::vector<uint64_t>{0, 0}));
+  EXPECT_TRUE(fails(source->open_shard(1), ErrorKind::kFatal, "train_000001.npy: what came has"));
+}
+
 TEST_F(RemoteShardsTest, WrongBytesAreFetchedOnceAgain) {
   const CapturedLogs logs;
   damage("train_000000.npy", 1);
