@@ -38,6 +38,7 @@ SMALL = ["--set", "model.hidden_size=32", "--set", "model.num_hidden_layers=1", 
          "network.checkpoint_interval=2", "--set", "inner.steps=2", "--heldout-samples", "4"]
 NODE = ["--spec", "../run/run_spec.json", "--data", "../data", "--store", "../run/store", "--ledger", "../run/ledger.db",
         "--state", "state", "--metrics", "m.jsonl"]
+LEDGER = ["--spec", "../run/run_spec.json", "--ledger", "../run/ledger.db"]
 MODEL = ["--hidden", "32", "--layers", "1", "--vocab", "64", "--intermediate", "64"]
 # A line of each verb that works: what is tried is a change of it.
 GOOD = {
@@ -61,6 +62,9 @@ GOOD = {
     "store ls": ["file:../objects"], "store du": ["file:../objects"], "store get": ["file:../objects", "bucket/key", "got", "--force"],
     "store put": ["file:out", "bucket/key", "../precious/book.txt"], "store rm": ["file:../doomed", "bucket", "--below"],
     "store check": ["file:out", "--size", "1000"], "store make": ["file:out"],
+    "ledger show": [*LEDGER, "--json"], "ledger run": [*LEDGER, "--key", "../run/keys/owner.key"],
+    "network stake": ["0", "5", *LEDGER, "--key", "../run/keys/owner.key"], "network remove": ["1", *LEDGER, "--key", "../run/keys/owner.key"],
+    "network end-term": ["0", *LEDGER, "--key", "../run/keys/owner.key"],
 }
 NUMBERS = ["-1", "0", "1", "2", "3", "7", "64", "65535", "65536", "2147483647", "2147483648", "4294967296", "9223372036854775807",
            "9223372036854775808", "18446744073709551615", "18446744073709551616", "-9223372036854775809", "nan", "NaN", "inf", "-inf",

@@ -14,4 +14,9 @@ int64_t SystemClock::now_ns() const {
       .count();
 }
 
+TimestampMs SteadyClock::now_ms() const {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start_)
+      .count();
+}
+
 }  // namespace templar

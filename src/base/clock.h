@@ -25,6 +25,16 @@ class SystemClock final : public Clock {
   [[nodiscard]] int64_t now_ns() const override;
 };
 
+// Never jumps, whatever is done to the machine's clock. Its zero is the moment at which it was made.
+class SteadyClock final : public Clock {
+ public:
+  SteadyClock() : start_(std::chrono::steady_clock::now()) {}
+  [[nodiscard]] TimestampMs now_ms() const override;
+
+ private:
+  std::chrono::steady_clock::time_point start_;
+};
+
 // Stands still until told otherwise.
 class VirtualClock final : public Clock {
  public:

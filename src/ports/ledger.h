@@ -1,38 +1,26 @@
-// The ledger (chain): who takes part, with what stake, what they are worth, and what time it is.
+// The ledger (chain): who takes part, with what stake, what they are worth, who leads, what was decided, and
+// what time it is. docs/decisions/0027-terms-and-decisions.md.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/keys/keys.h"
 #include "base/result.h"
-#include "base/threads/mutex.h"
+#include "core/protocol/ledger_entry.h"
 
 namespace templar {
 
 struct Block {
   int64_t number = 0;
   TimestampMs time_ms = 0;  // the ledger's own time
-  // Of a chain: known to nobody before the block is made. Of a ledger of our own: follows from the ledger's
-  // seed and the number, so whoever knows the seed knows it before.
-  Hash256 hash;
+  Hash256 hash;             // known to nobody before the block is made
   bool operator==(const Block&) const = default;
 };
-
-enum class NodeRole { kMiner, kValidator, kEvaluator };
-
-// "miner", "validator", "evaluator": in measurements, on the log, as a verb of the program.
-[[nodiscard]] constexpr std::string_view name_of(NodeRole role) {
-  constexpr std::array<std::string_view, 3> kNames = {"miner", "validator", "evaluator"};
-  return kNames[static_cast<size_t>(role)];
-}
 
 struct Registration {
   uint32_t uid = 0;
@@ -42,17 +30,48 @@ struct Registration {
   // Of the store that the bucket lies in, an S3 address (store_address.h) that says all that its readers
   // need; empty: the one that all nodes share.
   std::string store;
-  double stake = 0;  // of validators; the leader is the one with the most, of equals the lowest uid
+  double stake = 0;         // that the owner has given it; 0 of who is no validator
+  bool is_removed = false;  // by the owner: nobody gathers from it, and it leads nothing
+  bool is_founder = false;  // may begin the run
   bool operator==(const Registration&) const = default;
 };
 
-struct WeightEntry {
-  uint32_t uid = 0;
-  double weight = 0;  // >= 0
-  bool operator==(const WeightEntry&) const = default;
+struct Heartbeat {
+  uint32_t uid = 0;   // of a validator
+  int64_t block = 0;  // the newest that it saw
+  int64_t window = 0;
+  int64_t outer_step = 0;
+  Hash256 state_root;    // at the start of that window
+  int64_t term = 0;      // that it follows
+  std::string software;  // its version
+  bool operator==(const Heartbeat&) const = default;
 };
 
-// All calls of both are thread-safe. Every call fails (retry) if the ledger could not be asked.
+// A term that somebody who may lead has begun. Whether it is in force: ports/term_chain.h.
+struct Term {
+  int64_t number = 0;
+  int64_t previous = -1;  // the number of the term that it follows; -1: it begins the run
+  PublicKey leader;
+  int64_t first_window = 0;
+  int64_t outer_step = 0;  // before that window
+  Hash256 state_root;      // at that window's start
+  // Where the owner has ended it: it decides none of the windows after this one.
+  std::optional<int64_t> ended_after;
+  bool operator==(const Term&) const = default;
+};
+
+// A leader's word of which record decides a window.
+struct Decision {
+  int64_t window = 0;
+  int64_t term = 0;
+  int64_t outer_step = 0;  // before that window
+  Hash256 state_root;      // at that window's start
+  Hash256 record_hash;     // BLAKE2b-256 of the record's bytes
+  bool operator==(const Decision&) const = default;
+};
+
+// All calls are thread-safe and fail (retry) if the ledger could not be asked. What nobody entitled has
+// signed is passed over as if it were not there.
 class LedgerReader {
  public:
   virtual ~LedgerReader() = default;
@@ -61,64 +80,31 @@ class LedgerReader {
   [[nodiscard]] virtual Result<std::optional<Block>> latest_block() const = 0;
   // Nothing if no such block has been made yet.
   [[nodiscard]] virtual Result<std::optional<Block>> block(int64_t number) const = 0;
-  // Ascending by uid.
+  // Ascending by uid. A key has one: of several the one with the lowest uid.
   [[nodiscard]] virtual Result<std::vector<Registration>> registrations() const = 0;
   // What a validator set last, ascending by uid; empty if it never did.
   [[nodiscard]] virtual Result<std::vector<WeightEntry>> weights(uint32_t validator_uid) const = 0;
+  // The last of each validator, ascending by uid.
+  [[nodiscard]] virtual Result<std::vector<Heartbeat>> heartbeats() const = 0;
+  // Ascending by number.
+  [[nodiscard]] virtual Result<std::vector<Term>> terms() const = 0;
+  // What the leader of that term has decided of that window; nothing if it has not, or if the term does not
+  // reach over it.
+  [[nodiscard]] virtual Result<std::optional<Decision>> decision(int64_t window, int64_t term) const = 0;
 };
 
-class LedgerWriter {
- public:
-  virtual ~LedgerWriter() = default;
+// "node-" and the key's first 32 hexadecimal digits: the bucket of the node with that key, that nobody else
+// can register.
+[[nodiscard]] std::string bucket_of(const PublicKey& key);
 
-  // Registers a node; the same key again updates its role, bucket, store and stake and keeps its uid. Returns
-  // the uid, the lowest that is free. Fails (fatal) on a bucket that another key has, a name that no bucket
-  // can have, a store that is no S3 address, or a stake that is negative or not finite.
-  [[nodiscard]] virtual Result<uint32_t> register_node(const Registration& wanted) = 0;
-  // Replaces all weights of that validator. Fails (fatal) if no validator has that uid, or if a weight is
-  // negative, not finite or for one uid twice.
-  [[nodiscard]] virtual Status set_weights(uint32_t validator_uid,
-                                           const std::vector<WeightEntry>& weights) = 0;
-};
-
-// Makes blocks: only for ledgers of our own, and only one maker at a time.
+// Makes blocks: one maker at a time.
 class BlockMaker {
  public:
   virtual ~BlockMaker() = default;
 
-  // Appends the next block (the first has number 0) with that time. Its hash follows from the ledger's seed
-  // and its number. Fails (fatal) if the time is before the newest block's.
+  // Appends the next block (the first has number 0) with that time. Fails (fatal) if the time is before the
+  // newest block's, or if somebody else makes the blocks now.
   [[nodiscard]] virtual Result<Block> make_block(TimestampMs time_ms) = 0;
-};
-
-// The hash of a block of a ledger of our own.
-[[nodiscard]] Hash256 local_block_hash(uint64_t seed, int64_t number);
-// Checks what LedgerWriter::set_weights demands of the values themselves.
-[[nodiscard]] Status check_weights(const std::vector<WeightEntry>& weights);
-// The rules of a ledger of our own, for its implementations. registered is ascending by uid.
-[[nodiscard]] Result<uint32_t> assign_uid(const std::vector<Registration>& registered,
-                                          const Registration& wanted);
-[[nodiscard]] Status check_is_validator(const std::vector<Registration>& registered, uint32_t uid);
-[[nodiscard]] Status check_block_time(const std::optional<Block>& latest, TimestampMs time_ms);
-
-class MemoryLedger final : public LedgerReader, public LedgerWriter, public BlockMaker {
- public:
-  explicit MemoryLedger(uint64_t seed) : seed_(seed) {}
-
-  [[nodiscard]] Result<std::optional<Block>> latest_block() const override;
-  [[nodiscard]] Result<std::optional<Block>> block(int64_t number) const override;
-  [[nodiscard]] Result<std::vector<Registration>> registrations() const override;
-  [[nodiscard]] Result<std::vector<WeightEntry>> weights(uint32_t validator_uid) const override;
-  [[nodiscard]] Result<uint32_t> register_node(const Registration& wanted) override;
-  [[nodiscard]] Status set_weights(uint32_t validator_uid, const std::vector<WeightEntry>& weights) override;
-  [[nodiscard]] Result<Block> make_block(TimestampMs time_ms) override;
-
- private:
-  const uint64_t seed_;
-  mutable Mutex mutex_;
-  std::vector<Block> blocks_ GUARDED_BY(mutex_);
-  std::vector<Registration> registrations_ GUARDED_BY(mutex_);  // ascending by uid
-  std::map<uint32_t, std::vector<WeightEntry>> weights_ GUARDED_BY(mutex_);
 };
 
 }  // namespace templar

@@ -1,65 +1,70 @@
 #include "ports/ledger.h"
 
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
 #include "ports/ledger_clock.h"
+#include "ports/notice_board.h"
+#include "ports/signed_ledger.h"
 #include "support/contracts/ledger_contract.h"
 
 namespace templar::testing {
 namespace {
 
-struct MemoryLedgerHarness {
-  static constexpr uint64_t kSeed = 7;
-  LedgerReader& reader() { return ledger; }
-  LedgerWriter& writer() { return ledger; }
-  BlockMaker& maker() { return ledger; }
-
-  MemoryLedger ledger{kSeed};
+// A board that can't be asked.
+class AbsentBoard final : public NoticeBoard {
+ public:
+  [[nodiscard]] Result<std::optional<Notice>> read(std::string_view) const override {
+    return retry_error("away");
+  }
+  [[nodiscard]] Result<std::vector<Notice>> list(std::string_view) const override {
+    return retry_error("away");
+  }
+  [[nodiscard]] Result<std::optional<Notice>> last(std::string_view) const override {
+    return retry_error("away");
+  }
+  [[nodiscard]] Result<int64_t> revision() const override { return retry_error("away"); }
+  [[nodiscard]] Result<bool> write(std::string_view, ByteView, std::span<const NoticeCondition>) override {
+    return retry_error("away");
+  }
 };
 
-// A ledger that can be away.
-class AbsentLedger final : public LedgerReader {
- public:
-  [[nodiscard]] Result<std::optional<Block>> latest_block() const override { return retry_error("away"); }
-  [[nodiscard]] Result<std::optional<Block>> block(int64_t) const override { return retry_error("away"); }
-  [[nodiscard]] Result<std::vector<Registration>> registrations() const override {
-    return retry_error("away");
-  }
-  [[nodiscard]] Result<std::vector<WeightEntry>> weights(uint32_t) const override {
-    return retry_error("away");
-  }
+struct OwnedLedger {
+  MemoryNoticeBoard board;
+  SignedLedger ledger{board, test_run_id(), test_owner().public_key()};
+  Timekeeper timekeeper{board, ledger, test_owner()};
 };
 
 }  // namespace
 
-INSTANTIATE_TYPED_TEST_SUITE_P(Memory, LedgerContract, MemoryLedgerHarness);
-
-TEST(LocalBlockHash, FollowsFromSeedAndNumber) {
-  EXPECT_EQ(local_block_hash(1, 5), local_block_hash(1, 5));
-  std::set<Hash256> hashes;
-  for (uint64_t seed = 0; seed < 10; ++seed) {
-    for (int64_t number = 0; number < 10; ++number) hashes.insert(local_block_hash(seed, number));
-  }
-  EXPECT_EQ(hashes.size(), 100u);
+TEST(BucketOf, FollowsFromTheKey) {
+  const PublicKey key = test_key(1).public_key();
+  EXPECT_EQ(bucket_of(key), "node-" + key.hex().substr(0, 32));
 }
 
 TEST(LedgerClock, ShowsTheTimeOfTheLatestBlock) {
-  MemoryLedger ledger(1);
-  const LedgerClock clock(ledger);
+  OwnedLedger owned;
+  const LedgerClock clock(owned.ledger);
   EXPECT_EQ(clock.now_ms(), 0);
-  ASSERT_TRUE(ledger.make_block(1000));
+  ASSERT_TRUE(owned.timekeeper.make_block(1000));
   EXPECT_EQ(clock.now_ms(), 1000);
-  ASSERT_TRUE(ledger.make_block(13000));
+  ASSERT_TRUE(owned.timekeeper.make_block(13000));
   EXPECT_EQ(clock.now_ms(), 13000);
   EXPECT_EQ(clock.now_ms(), 13000);
 }
 
 TEST(LedgerClock, StandsStillWhileTheLedgerIsAway) {
-  const AbsentLedger ledger;
+  const AbsentBoard board;
+  const SignedLedger ledger(board, test_run_id(), test_owner().public_key());
   EXPECT_EQ(LedgerClock(ledger).now_ms(), 0);
 }
 
 TEST(LedgerClock, NeverGoesBackForAnyThread) {
-  MemoryLedger ledger(1);
-  const LedgerClock clock(ledger);
+  OwnedLedger owned;
+  const LedgerClock clock(owned.ledger);
   std::atomic<bool> done = false;
   std::atomic<int> steps_back = 0;
   std::vector<std::thread> readers;
@@ -73,7 +78,7 @@ TEST(LedgerClock, NeverGoesBackForAnyThread) {
       }
     });
   }
-  for (int64_t number = 0; number < 2000; ++number) EXPECT_TRUE(ledger.make_block(number * 10));
+  for (int64_t number = 0; number < 500; ++number) EXPECT_TRUE(owned.timekeeper.make_block(number * 10));
   done = true;
   for (std::thread& reader : readers) reader.join();
   EXPECT_EQ(steps_back, 0);

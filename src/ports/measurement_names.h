@@ -61,11 +61,10 @@ inline constexpr FieldForm kTrainingStep[] = {
     kGlobalStep,
     kStateRoot,
     {"gather_accepted", kInteger, "contributions that the window's outer step took"},
-    {"gather_rejected", kInteger, "contributions that its own gather refused or missed"},
+    {"gather_rejected", kInteger, "contributions that the leader refused or missed"},
     {"gather_success_rate", kFloat, "per cent that were accepted", kSometimes},
     {"gather_peers", kText, "uids whose contributions the outer step took, [1, 2]"},
-    {"skipped_peers", kText, "uids that its own gather refused or missed"},
-    {"record_confirmed", kInteger, "1 if the leader's record was there, 0 if not"},
+    {"skipped_peers", kText, "uids that the leader refused or missed"},
     {"loss", kFloat, "nats a token, mean of its inner steps", kSometimes},
     {"inner_steps", kInteger, "done", kSometimes},
     {"learning_rate", kFloat, "of the last inner step", kSometimes},
@@ -214,6 +213,12 @@ inline constexpr FieldForm kModelDivergence[] = {
     {"leader_state_root", kText, "of the leader's model, hexadecimal"},
 };
 
+inline constexpr FieldForm kNetworkAlarm[] = {
+    kWindow,
+    {"kind", kText, "null_rounds, nobody_leads, apart, term_refused or falls"},
+    {"reason", kText, "who, and what should be"},
+};
+
 inline constexpr FieldForm kWindowTimeline[] = {
     kWindow,
     {"<phase>_start_ms", kInteger, "since the Unix epoch", kSometimes},
@@ -290,6 +295,7 @@ inline constexpr MeasurementForm kMeasurements[] = {
     {"benchmark_task", "a checkpoint's score in a task", measurement_fields::kBenchmarkTask},
     {"benchmark_summary", "a checkpoint's evaluation", measurement_fields::kBenchmarkSummary},
     {"model_divergence", "a node whose model differed and healed", measurement_fields::kModelDivergence},
+    {"network_alarm", "something that keeps the run from going on", measurement_fields::kNetworkAlarm},
     {"window_timeline", "when a node did what in a window", measurement_fields::kWindowTimeline},
     {"baseline_metrics", "a window of the one machine that trains alone",
      measurement_fields::kBaselineMetrics},

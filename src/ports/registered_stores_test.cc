@@ -5,6 +5,7 @@
 
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"
+#include "support/test_ledger.h"
 
 namespace templar::testing {
 namespace {
@@ -62,18 +63,14 @@ class RegisteredStoresTest : public ::testing::Test {
     add(1, kOwnAddress);
     add(2, kPeerAddress);
     add(3, "");
-    put(*own_, "bucket-1", "in own");
-    put(*own_, "bucket-2", "not where it is registered");
-    put(*own_, "bucket-3", "in the store that all share");
-    put(*peer_, "bucket-2", "at the peer's");
+    put(*own_, "node-1", "in own");
+    put(*own_, "node-2", "not where it is registered");
+    put(*own_, "node-3", "in the store that all share");
+    put(*peer_, "node-2", "at the peer's");
   }
 
-  Registration add(uint8_t number, const std::string& store) {
-    Registration node{.role = NodeRole::kMiner, .key = {}, .bucket = "bucket-" + std::to_string(number)};
-    node.key.bytes[0] = number;
-    node.store = store;
-    node.uid = ledger_.register_node(node).value();
-    return node;
+  Registration add(uint32_t number, const std::string& store) {
+    return ledger_.add(number, NodeRole::kMiner, store);
   }
   static void put(ObjectStore& store, const std::string& bucket, std::string_view content) {
     ASSERT_TRUE(store.put(bucket, "key", as_bytes(content)));
@@ -93,7 +90,7 @@ class RegisteredStoresTest : public ::testing::Test {
   }
 
   VirtualClock clock_;
-  MemoryLedger ledger_{1};
+  TestLedger ledger_;
   std::shared_ptr<MemoryObjectStore> own_ = std::make_shared<MemoryObjectStore>(clock_);
   std::shared_ptr<MemoryObjectStore> peer_ = std::make_shared<MemoryObjectStore>(clock_);
   std::shared_ptr<ClosedStore> closed_ = std::make_shared<ClosedStore>();
@@ -102,19 +99,19 @@ class RegisteredStoresTest : public ::testing::Test {
 
 TEST_F(RegisteredStoresTest, ReadsEachBucketWhereItIsRegistered) {
   const RegisteredStores all = stores(own_);
-  EXPECT_EQ(read(all, "bucket-1"), "in own");
-  EXPECT_EQ(read(all, "bucket-2"), "at the peer's");
-  EXPECT_EQ(read(all, "bucket-3"), "in the store that all share");
-  EXPECT_EQ(all.head("bucket-2", "key").value()->size_bytes, 13u);
-  EXPECT_EQ(as_text(all.get_range("bucket-2", "key", {3, 6}).value()), "the");
-  EXPECT_EQ(all.list("bucket-2", "").value().size(), 1u);
+  EXPECT_EQ(read(all, "node-1"), "in own");
+  EXPECT_EQ(read(all, "node-2"), "at the peer's");
+  EXPECT_EQ(read(all, "node-3"), "in the store that all share");
+  EXPECT_EQ(all.head("node-2", "key").value()->size_bytes, 13u);
+  EXPECT_EQ(as_text(all.get_range("node-2", "key", {3, 6}).value()), "the");
+  EXPECT_EQ(all.list("node-2", "").value().size(), 1u);
   EXPECT_EQ(opened_, std::vector<std::string>{kPeerAddress}) << "opened once, and kept";
 }
 
 TEST_F(RegisteredStoresTest, HandsOverInPiecesWhatItsStoreDoes) {
   const RegisteredStores all = stores(std::make_shared<PieceStore>());
   std::vector<std::string> pieces;
-  ASSERT_TRUE(all.get_pieces("bucket-1", "key", 10, [&](ByteView piece) -> Status {
+  ASSERT_TRUE(all.get_pieces("node-1", "key", 10, [&](ByteView piece) -> Status {
     pieces.emplace_back(as_text(piece));
     return {};
   }));
@@ -123,37 +120,33 @@ TEST_F(RegisteredStoresTest, HandsOverInPiecesWhatItsStoreDoes) {
 
 TEST_F(RegisteredStoresTest, FollowsAStoreThatMoves) {
   const RegisteredStores all = stores(own_);
-  EXPECT_EQ(read(all, "bucket-3"), "in the store that all share");
-  put(*peer_, "bucket-3", "moved");
+  EXPECT_EQ(read(all, "node-3"), "in the store that all share");
+  put(*peer_, "node-3", "moved");
   add(3, kPeerAddress);
-  EXPECT_EQ(read(all, "bucket-3"), "moved");
+  EXPECT_EQ(read(all, "node-3"), "moved");
 }
 
 // A miner that registers no address must not end those who have no folder to look in.
 TEST_F(RegisteredStoresTest, TakesABucketWithoutAnAddressForEmptyWhereOthersHaveOne) {
   const RegisteredStores all = stores(nullptr);
-  EXPECT_EQ(read(all, "bucket-2"), "at the peer's");
-  EXPECT_EQ(all.head("bucket-3", "key").value(), std::nullopt);
-  EXPECT_TRUE(fails(all.get("bucket-3", "key", 1), ErrorKind::kSkip, "uid 2 has registered no address"));
+  EXPECT_EQ(read(all, "node-2"), "at the peer's");
+  EXPECT_EQ(all.head("node-3", "key").value(), std::nullopt);
+  EXPECT_TRUE(fails(all.get("node-3", "key", 1), ErrorKind::kSkip, "uid 2 has registered no address"));
 }
 
 TEST_F(RegisteredStoresTest, AsksForTheFolderWhereNobodyHasAnAddress) {
-  MemoryLedger ledger(2);
-  Registration node{.role = NodeRole::kMiner, .key = {}, .bucket = "bucket-1"};
-  ASSERT_TRUE(ledger.register_node(node));
+  TestLedger ledger;
+  ledger.add(1, NodeRole::kMiner);
   const RegisteredStores all(ledger, nullptr, "", [](const std::string&) { return fatal_error("asked"); });
-  EXPECT_TRUE(fails(all.head("bucket-1", "key"), ErrorKind::kFatal, "uid 0 has registered no address"));
-  EXPECT_TRUE(fails(all.list("bucket-9", ""), ErrorKind::kFatal, "bucket bucket-9: no node has it"));
+  EXPECT_TRUE(fails(all.head("node-1", "key"), ErrorKind::kFatal, "uid 0 has registered no address"));
+  EXPECT_TRUE(fails(all.list("node-9", ""), ErrorKind::kFatal, "bucket node-9: no node has it"));
 }
 
 // Such as the model that a run begins with.
 TEST_F(RegisteredStoresTest, ReadsWhatNoNodeHasWhereTheLeaderWrites) {
   put(*peer_, "bootstrap", "a model");
   EXPECT_TRUE(fails(stores(nullptr).get("bootstrap", "key", 100), ErrorKind::kSkip, "no node has it"));
-  Registration leader{.role = NodeRole::kValidator, .key = {}, .bucket = "bucket-9"};
-  leader.key.bytes[0] = 9;
-  leader.store = kPeerAddress;
-  ASSERT_TRUE(ledger_.register_node(leader));
+  ledger_.add(9, NodeRole::kValidator, kPeerAddress, 1);
   EXPECT_EQ(read(stores(nullptr), "bootstrap"), "a model");
   put(*own_, "bootstrap", "our own");
   EXPECT_EQ(read(stores(own_), "bootstrap"), "our own");
@@ -164,12 +157,12 @@ TEST_F(RegisteredStoresTest, TakesAStoreThatRefusesForAnEmptyOneAndSaysSoOnce) {
   add(5, "s3://elsewhere");
   const CapturedLogs logs;
   const RegisteredStores all = stores(own_);
-  for (const char* bucket : {"bucket-4", "bucket-5", "bucket-4", "bucket-5"}) {
+  for (const char* bucket : {"node-4", "node-5", "node-4", "node-5"}) {
     EXPECT_EQ(all.head(bucket, "key").value(), std::nullopt) << bucket;
     EXPECT_TRUE(all.list(bucket, "").value().empty()) << bucket;
   }
-  EXPECT_TRUE(fails(all.get("bucket-4", "key", 1), ErrorKind::kSkip, "access denied"));
-  EXPECT_TRUE(fails(all.get_range("bucket-5", "key", {0, 1}), ErrorKind::kSkip, "no peer may have"));
+  EXPECT_TRUE(fails(all.get("node-4", "key", 1), ErrorKind::kSkip, "access denied"));
+  EXPECT_TRUE(fails(all.get_range("node-5", "key", {0, 1}), ErrorKind::kSkip, "no peer may have"));
   EXPECT_EQ(logs.count("a node's store can't be read: it counts as empty"), 2u);
 }
 

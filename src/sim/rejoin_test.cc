@@ -117,21 +117,6 @@ TEST_F(Rejoin, GoesOnWithoutTheCheckpointAfterAContributionWasTorn) {
   expect_in_sync();
 }
 
-// A window without a record, and a peer whose store is away just then: that is no reason to leave the peer
-// out.
-TEST_F(Rejoin, GathersNothingWithoutAPeerWhoseStoreIsAway) {
-  leader_.publish_checkpoint();
-  leader_.lead_windows(3);
-  world_.ports.remove(kLeader, aggregate_record_key(1));
-  store_.set_fault(test_bucket(kSecondMiner), contribution_key(1), {.failing_reads = 4});
-  auto state = advance_to_the_end(catch_up_);
-  ASSERT_TRUE(fails(state, ErrorKind::kRetry, "window 1: the store of uid 2 was away"));
-  expect_at_a_window();
-  catch_up_without_errors();
-  EXPECT_EQ(catch_up_.report().gathered_windows, 1);
-  expect_in_sync();
-}
-
 TEST_F(Rejoin, LeavesTheReplicaWithoutAModelOnlyWhileACheckpointIsLoaded) {
   leader_.publish_checkpoint();
   leader_.lead_windows(1);

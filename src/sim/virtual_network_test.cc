@@ -8,6 +8,7 @@
 
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"
+#include "support/test_ledger.h"
 
 namespace templar {
 namespace {
@@ -31,7 +32,7 @@ class VirtualNetworkTest : public ::testing::Test {
   }
 
   const testing::CapturedLogs logs_;
-  MemoryLedger ledger_{1};
+  testing::TestLedger ledger_;
 };
 
 TEST_F(VirtualNetworkTest, EndsWhenAllNodesHaveFinished) {

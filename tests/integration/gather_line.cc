@@ -27,6 +27,7 @@
 #include "support/strict_s3_server.h"
 #include "support/synthetic_contribution.h"
 #include "support/test_key.h"
+#include "support/test_ledger.h"
 
 namespace templar::testing {
 namespace {
@@ -81,7 +82,7 @@ struct LineWorld {
   }
 
   const RunSpec spec = line_spec();
-  MemoryLedger ledger{1};
+  TestLedger ledger;
   MemoryMetricsSink metrics;
   const std::unique_ptr<const ShardSource> shards;
   const NodeEnvironment environment;

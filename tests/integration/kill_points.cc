@@ -181,7 +181,8 @@ class KillPoints {
       const NodeEnvironment environment = environment_at(folder, world_.ports.store);
       ParameterBuffers parameters(environment.layout);
       ThreadTeam team(1);
-      const auto found = load_newest_checkpoint(environment, world_.ports.roster(), parameters.spans(), team);
+      const auto found =
+          load_newest_checkpoint(environment, look_at_ledger(environment).value(), parameters.spans(), team);
       return found && *found && (*found)->info.window == kWindows ? 0 : 1;
     };
     return {.name = "fetching",
@@ -196,8 +197,8 @@ class KillPoints {
                     hidden.push_back(world_.ports.object(kLeader, key));
                     world_.ports.remove(kLeader, key);
                   }
-                  const auto found =
-                      load_newest_checkpoint(environment, world_.ports.roster(), parameters.spans(), team);
+                  const auto found = load_newest_checkpoint(environment, look_at_ledger(environment).value(),
+                                                            parameters.spans(), team);
                   require(found && *found && (*found)->info.window == 0, "the older copy");
                   for (const int64_t window : {int64_t{2}, kWindows}) {
                     const Bytes& manifest = hidden[window == 2 ? 0 : 1];

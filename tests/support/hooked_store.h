@@ -49,6 +49,7 @@ class HookedStore final : public ObjectStore {
     TRY(before("list", prefix));
     return store_.list(bucket, prefix);
   }
+  [[nodiscard]] int useful_calls_at_once() const override { return store_.useful_calls_at_once(); }
   [[nodiscard]] Status put(std::string_view bucket, std::string_view key, ByteView content) override {
     TRY(before("put", key));
     return store_.put(bucket, key, content);

@@ -22,7 +22,7 @@ TEST(MetagraphFixture, GivesIncentiveToSomeThatSumsToOne) {
   }
   EXPECT_NEAR(sum, 1.0, 1e-12);
   EXPECT_EQ(positive.size(), 100u);
-  EXPECT_TRUE(check_weights(metagraph.weights()).has_value());
+  EXPECT_TRUE(check_entry_content(WeightsEntry{.uid = 0, .weights = metagraph.weights()}).has_value());
 }
 
 TEST(MetagraphFixture, ShufflesTheIncentivesByItsSeed) {
@@ -36,7 +36,7 @@ TEST(MetagraphFixture, ShufflesTheIncentivesByItsSeed) {
 
 TEST(MetagraphFixture, FitsIntoALedger) {
   TestPorts ports({.miners = 250});
-  EXPECT_TRUE(ports.ledger.set_weights(kLeader, make_metagraph({.first_uid = 1}).weights()));
+  EXPECT_TRUE(ports.writer(kLeader).set_weights(make_metagraph({.first_uid = 1}).weights()));
 }
 
 TEST(MetagraphFixture, NamesTheMinersAsTestPortsDoes) {

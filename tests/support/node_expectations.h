@@ -41,11 +41,11 @@ template <typename Node>
 inline constexpr char kWaitsForCheckpoint[] =
     "waiting for the next checkpoint after a window that can't be completed";  // window, reason
 inline constexpr char kModelDiffers[] =
-    "model differs from the leader's: healing it from the last checkpoint";                  // window
+    "model is not the run's: healing it from the last checkpoint";                           // window
 inline constexpr char kModelHealed[] = "model healed: it differed in";                       // parameter
 inline constexpr char kLeftOut[] = "our gather accepted what the leader did not: left out";  // peer
 inline constexpr char kTakenOver[] = "the leader accepted what our gather did not: taken";   // peer
-inline constexpr char kOwnGatherStands[] = "no record of the leader: own gather stands";     // window
+inline constexpr char kLeadsFromHere[] = "leads from here on: a new term begins";            // term
 inline constexpr char kCheckpointSkipped[] = "skipped";                                      // reason
 inline constexpr char kNodeTriesAgain[] = "node will try again";
 

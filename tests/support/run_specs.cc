@@ -65,7 +65,6 @@ RunSpec node_run_spec() {
   spec.network = {.blocks_per_window = 5,
                   .block_seconds = 12,
                   .put_window_seconds = 12,
-                  .record_wait_seconds = 24,
                   .gather_peer_count = 3,
                   .reserve_peer_count = 2,
                   .peer_replacement_frequency = 4,

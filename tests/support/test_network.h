@@ -52,7 +52,7 @@ class TestNetwork {
   // Returns when every node has come to its end. Fails as VirtualNetwork::run() does.
   [[nodiscard]] Status run(VirtualNetworkOptions options = {}) {
     options.block_seconds = ports.spec().network.block_seconds;
-    VirtualNetwork network(ports.ledger, ports.ledger, std::move(options));
+    VirtualNetwork network(ports.timekeeper, ports.ledger, std::move(options));
     for (ValidatorNode& node : validators) network.add({"validator", [&node] { return node.advance(); }});
     for (MinerNode& node : miners) network.add({"miner", [&node] { return node.advance(); }});
     if (evaluator_) network.add({"evaluator", [this] { return evaluator_->advance(); }});

@@ -8,6 +8,7 @@
 #include "core/data/make_receipt.h"
 #include "core/data/sample_assignment.h"
 #include "core/run/window_plan.h"
+#include "ports/roster.h"
 
 namespace templar::testing {
 namespace {
@@ -26,20 +27,38 @@ std::unique_ptr<const ShardSource> random_shards(const RunSpec& spec) {
 }  // namespace
 
 TestPorts::TestPorts(const TestPortsOptions& options)
-    : run(options.spec), ledger(options.spec.seed), shards(random_shards(options.spec)) {
+    : run(options.spec),
+      ledger(board, run_id(options.spec), test_owner().public_key()),
+      timekeeper(board, ledger, test_owner()),
+      shards(random_shards(options.spec)) {
   for (uint32_t i = 0; i < options.validators; ++i) {
     validators_.push_back(register_node(NodeRole::kValidator, static_cast<double>(options.validators - i)));
   }
   for (uint32_t i = 0; i < options.miners; ++i) miners_.push_back(register_node(NodeRole::kMiner, 0));
-  CHECK(ledger.make_block(0).has_value());
+  CHECK(timekeeper.make_block(0).has_value());
+  if (!options.begins_run) return;
+  const auto begun =
+      writer(kLeader).begin_term({.leader = {}, .state_root = initial_root(), .ended_after = {}});
+  CHECK(begun.has_value() && *begun);
+}
+
+Term TestPorts::newest_term() const {
+  const auto terms = ledger.terms();
+  CHECK(terms.has_value() && !terms->empty());
+  return terms->back();
 }
 
 uint32_t TestPorts::register_node(NodeRole role, double stake) {
   const auto number = static_cast<uint32_t>(keys_.size());
   keys_.push_back(test_key(number));
-  const auto uid = ledger.register_node(
-      {.role = role, .key = keys_.back().public_key(), .bucket = test_bucket(number), .stake = stake});
+  const auto uid =
+      writer(number).register_node({.role = role, .key = {}, .bucket = test_bucket(number), .store = ""});
   CHECK(uid.has_value() && *uid == number);
+  if (role == NodeRole::kValidator) {
+    const Status counts =
+        owner().set_standing(public_key(number), {.stake = stake, .is_founder = number == kLeader});
+    CHECK(counts.has_value());
+  }
   return *uid;
 }
 
@@ -56,7 +75,7 @@ Block TestPorts::latest_block() const {
 }
 
 void TestPorts::make_block() {
-  CHECK(ledger.make_block(latest_block().time_ms + run.spec.network.block_seconds * 1000).has_value());
+  CHECK(timekeeper.make_block(latest_block().time_ms + run.spec.network.block_seconds * 1000).has_value());
 }
 
 void TestPorts::enter_window(int64_t window) {
@@ -71,6 +90,15 @@ void TestPorts::close_window(int64_t window) {
   CHECK(opens.has_value() && opens->has_value() && next_opens.has_value() && next_opens->has_value());
   const PutWindow times = put_window(run.spec.network, (*opens)->time_ms, (*next_opens)->time_ms);
   while (latest_block().time_ms <= times.closes_ms) make_block();
+}
+
+// Also of a block that is yet to be made: the owner makes them all.
+Hash256 TestPorts::block_hash(int64_t number) const {
+  for (auto next = static_cast<int64_t>(block_hashes_.size()); next <= number; ++next) {
+    const Hash256 previous = block_hashes_.empty() ? Hash256{} : block_hashes_.back();
+    block_hashes_.push_back(block_hash_of(test_owner().sign(beacon_message(run_id(spec()), next, previous))));
+  }
+  return block_hashes_[static_cast<size_t>(number)];
 }
 
 SampleReceipt TestPorts::receipt_of(uint32_t uid, int64_t window) const {
@@ -128,14 +156,14 @@ Bytes TestPorts::sealed_contribution(uint32_t uid, int64_t window, ConstParamete
     CHECK(block.has_value());
     blocks.push_back(*std::move(block));
   }
-  const Hash256 block_hash = local_block_hash(spec.seed, first_block_of_window(spec.network, window));
+  const Hash256 first_hash = block_hash(first_block_of_window(spec.network, window));
   const ContributionHeader header = {
       .run_id = run_id(spec),
       .window = window,
       .uid = uid,
       .public_key = key(uid).public_key(),
       .state_root = compute_state_root(run.layout, parameters, team),
-      .possession_proof = prove_possession(parameters, block_hash, uid, window),
+      .possession_proof = prove_possession(parameters, first_hash, uid, window),
       .samples = receipt_of(uid, window),
       .inner_steps = static_cast<uint32_t>(spec.inner.steps)};
   return seal_contribution(header, blocks, run.layout, spec.codec, key(uid));
@@ -180,7 +208,17 @@ AggregateRecord TestPorts::record_of(int64_t window, int64_t outer_step, const H
 }
 
 void TestPorts::publish_record(const AggregateRecord& record) {
-  put(kLeader, aggregate_record_key(record.window), seal_aggregate_record(record, key(kLeader)));
+  const Term term = newest_term();
+  const auto leader = uid_of(roster(), term.leader);
+  CHECK(leader.has_value());
+  const Bytes sealed = seal_aggregate_record(record, key(*leader));
+  put(*leader, aggregate_record_key(record.window), sealed);
+  const auto decided = writer(*leader).decide({.window = record.window,
+                                               .term = term.number,
+                                               .outer_step = record.outer_step,
+                                               .state_root = record.state_root,
+                                               .record_hash = blake2b_256(sealed)});
+  CHECK(decided.has_value() && *decided);
 }
 
 std::vector<int64_t> TestPorts::windows_measured(std::string_view measurement) const {

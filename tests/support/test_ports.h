@@ -16,8 +16,10 @@
 #include "ports/ledger.h"
 #include "ports/ledger_clock.h"
 #include "ports/metrics_sink.h"
+#include "ports/notice_board.h"
 #include "ports/object_store.h"
 #include "ports/shard_source.h"
+#include "ports/signed_ledger.h"
 #include "support/test_key.h"
 #include "support/test_run.h"
 
@@ -37,10 +39,13 @@ struct TestPortsOptions {
   uint32_t miners = 3;
   uint32_t validators = 1;
   RunSpec spec = node_run_spec();
+  // Whether uid 0 has begun the run: leads term 0 from window 0 on, with the initial model.
+  bool begins_run = true;
 };
 
-// Node u has the key test_key(u) and the bucket test_bucket(u). The first block of window 0 is made, at time
-// 0; the store's clock is the ledger's. What a method can't do, by a mistake of the test's, ends the test
+// Node u has the key test_key(u) and the bucket test_bucket(u). Validators have stake by the word of the
+// owner, whose key is test_owner(), and uid 0 is a founder. The first block of window 0 is made, at time 0;
+// the store's clock is the ledger's. What a method can't do, by a mistake of the test's, ends the test
 // program.
 class TestPorts {
  public:
@@ -49,7 +54,9 @@ class TestPorts {
   TestPorts& operator=(const TestPorts&) = delete;
 
   const TestRun run;
-  MemoryLedger ledger;
+  MemoryNoticeBoard board;
+  SignedLedger ledger;
+  Timekeeper timekeeper;  // the owner
   LedgerClock clock{ledger};
   MemoryObjectStore store{clock};
   MemoryMetricsSink metrics;
@@ -64,6 +71,12 @@ class TestPorts {
   [[nodiscard]] PublicKey public_key(uint32_t uid) const { return key(uid).public_key(); }
   [[nodiscard]] std::vector<Registration> roster() const;
   [[nodiscard]] Registration registration(uint32_t uid) const { return roster().at(uid); }
+
+  // What that node, and the owner, say on the ledger.
+  [[nodiscard]] LedgerWriter writer(uint32_t uid) { return {board, ledger, key(uid)}; }
+  [[nodiscard]] OwnerWriter owner() { return {board, ledger, test_owner()}; }
+  // The newest term that has been begun.
+  [[nodiscard]] Term newest_term() const;
 
   // One block, spec.network.block_seconds after the latest.
   void make_block();
@@ -101,6 +114,7 @@ class TestPorts {
   [[nodiscard]] AggregateRecord record_of_first_window(const std::vector<uint32_t>& accepted) const {
     return record_of(0, 0, initial_root(), accepted);
   }
+  // Puts the record into its leader's bucket, and decides its window with it in the newest term.
   void publish_record(const AggregateRecord& record);
 
   // The field "window" of every measurement of that name, in the order in which they were written.
@@ -110,8 +124,10 @@ class TestPorts {
   uint32_t register_node(NodeRole role, double stake);
   [[nodiscard]] SampleReceipt receipt_of(uint32_t uid, int64_t window) const;
   [[nodiscard]] Block latest_block() const;
+  [[nodiscard]] Hash256 block_hash(int64_t number) const;
 
   std::vector<KeyPair> keys_;  // by uid
+  mutable std::vector<Hash256> block_hashes_;
   std::vector<uint32_t> validators_;
   std::vector<uint32_t> miners_;
 };

@@ -93,7 +93,7 @@ class TestWorld {
 
   // Closes the replica's window with what the record names, all of which must be in the store.
   void follow(const AggregateRecord& record, Replica& replica) const {
-    const auto named = fetch_named(environment, record, ports.roster(), {});
+    const auto named = fetch_named(environment, record, ports.roster(), {}, {});
     CHECK(named.has_value() && named->missing.empty());
     CHECK(replica.close_window(named->found).has_value());
   }
@@ -147,7 +147,8 @@ struct ValidatorNode {
   ValidatorNode(TestPorts& ports, const NodeEnvironment& environment, ObjectStore& store, uint32_t uid,
                 const ValidatorOptions& options = {})
       : engine(make_node_engine(ports.spec(), EngineUse::kEvaluating)),
-        validator(environment, store, ports.ledger, *engine, ports.key(uid), options) {}
+        writer(ports.writer(uid)),
+        validator(environment, store, writer, *engine, ports.key(uid), options) {}
   ValidatorNode(TestWorld& world, uint32_t uid, const ValidatorOptions& options = {})
       : ValidatorNode(world.ports, world.environment, world.ports.store, uid, options) {}
 
@@ -156,6 +157,7 @@ struct ValidatorNode {
   [[nodiscard]] ConstParameterSpans parameters() const { return parameters_of(*engine); }
 
   std::unique_ptr<Engine> engine;
+  LedgerWriter writer;
   Validator validator;
 };
 

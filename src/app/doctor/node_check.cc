@@ -154,9 +154,14 @@ class NodeCheck {
   }
 
   void check_ledger() {
-    const auto ledger = SqliteLedger::open_existing(config_.ledger_file);
+    if (!spec_) {
+      // Nobody can say whose word counts there: only whether it can be opened.
+      const auto board = open_notice_board(config_.ledger);
+      return board ? good("ledger", config_.ledger) : bad("ledger", board.error().message);
+    }
+    const auto ledger = open_ledger(config_.ledger, *spec_);
     if (!ledger) return bad("ledger", ledger.error().message);
-    const auto roster = (*ledger)->registrations();
+    const auto roster = (*ledger)->entries().registrations();
     if (!roster) return bad("ledger", roster.error().message);
     const auto registered = [&](NodeRole role) {
       return std::ranges::count(*roster, role, &Registration::role);
@@ -169,7 +174,7 @@ class NodeCheck {
       good("ledger", text);
     }
     if (key_) check_registration(*roster);
-    check_blocks(**ledger);
+    check_blocks((*ledger)->entries());
   }
 
   void check_registration(const std::vector<Registration>& roster) {
@@ -185,7 +190,7 @@ class NodeCheck {
     good("registration", fmt::format("uid {}", *uid));
   }
 
-  void check_blocks(const SqliteLedger& ledger) {
+  void check_blocks(const LedgerReader& ledger) {
     const auto block = ledger.latest_block();
     if (!block) return bad("blocks", block.error().message);
     if (!*block) return warn("blocks", "none has been made yet: nodes wait for the first");
@@ -221,7 +226,8 @@ class NodeCheck {
     options.profile = config_.store.profile;
     if (spec_) {
       // As the node would open it, and what it would register.
-      const MemoryLedger nobody(0);
+      const MemoryNoticeBoard empty;
+      const SignedLedger nobody(empty, Hash256{}, PublicKey{});
       const auto opened = NetworkStore::open(config_.store, *spec_, nobody);
       if (!opened) return bad("store", opened.error().message);
       options.peer_rules = peer_address_rules(spec_->network);

@@ -48,17 +48,18 @@ class NodeChecks : public ::testing::Test {
     EXPECT_TRUE(prepare_data(prepare));
     EXPECT_TRUE(apply_changes(spec_, {"model.hidden_size=32", "model.num_hidden_layers=1",
                                       "model.intermediate_size=64", "inner.sequence_length=32"}));
+    spec_.network.owner = test_owner().public_key().hex();
     write_spec();
     EXPECT_TRUE(test_key(1).save(folder_ / "miner.key"));
     EXPECT_TRUE(test_key(2).save(folder_ / "validator.key"));
     fs::create_directory(folder_ / "store");
-    ledger_ = SqliteLedger::open(folder_ / "ledger.db", 7).value();
+    ledger_ = open_ledger(folder_ / "ledger.db", spec_, {.may_create = true}).value();
     add(NodeRole::kValidator, 2);
     add_block(kNowMs - 7500);
     config_.spec_file = folder_ / "spec.json";
     config_.data = (folder_ / "data").string();
     config_.store.address = (folder_ / "store").string();
-    config_.ledger_file = folder_ / "ledger.db";
+    config_.ledger = folder_ / "ledger.db";
     config_.key_file = folder_ / "miner.key";
     config_.state_folder = folder_ / "state/me";
     config_.metrics_file = folder_ / "metrics/me.jsonl";
@@ -70,13 +71,12 @@ class NodeChecks : public ::testing::Test {
   }
   void write_spec() const { std::ofstream(folder_ / "spec.json", std::ios::trunc) << pretty_json(spec_); }
   void add(NodeRole role, uint32_t number) const {
-    EXPECT_TRUE(ledger_->register_node({.uid = 0,
-                                        .role = role,
-                                        .key = test_key(number).public_key(),
-                                        .bucket = test_bucket(number),
-                                        .stake = 1}));
+    LedgerWriter writer(ledger_->board(), ledger_->entries(), test_key(number));
+    EXPECT_TRUE(writer.register_node({.role = role, .key = {}, .bucket = test_bucket(number), .store = ""}));
   }
-  void add_block(TimestampMs time_ms) const { EXPECT_TRUE(ledger_->make_block(time_ms)); }
+  void add_block(TimestampMs time_ms) const {
+    EXPECT_TRUE(Timekeeper(ledger_->board(), ledger_->entries(), test_owner()).make_block(time_ms));
+  }
 
   std::vector<CheckedProperty> check(NodeRole role = NodeRole::kMiner) const {
     std::vector<CheckedProperty> seen;
@@ -98,7 +98,7 @@ class NodeChecks : public ::testing::Test {
 
   const TemporaryFolder folder_;
   RunSpec spec_ = load_run_spec("tiny").value();
-  std::unique_ptr<SqliteLedger> ledger_;
+  std::shared_ptr<OpenedLedger> ledger_;
   NodeConfig config_;
   NodeCheckOptions options_{.store = {.sample_bytes = 1000},
                             .machine = {.processors = 4, .memory_bytes = kEnoughBytes}};
@@ -107,7 +107,7 @@ class NodeChecks : public ::testing::Test {
 
 TEST_F(NodeChecks, AreAllGoodWhereAllIsThereAndLeaveItAsItWas) {
   const auto before = tree();
-  const auto roster = ledger_->registrations().value();
+  const auto roster = ledger_->entries().registrations().value();
   for (const NodeRole role : {NodeRole::kMiner, NodeRole::kValidator, NodeRole::kEvaluator}) {
     config_.key_file = folder_ / (role == NodeRole::kMiner ? "miner.key" : "validator.key");
     const std::vector<CheckedProperty> found = check(role);
@@ -121,13 +121,13 @@ TEST_F(NodeChecks, AreAllGoodWhereAllIsThereAndLeaveItAsItWas) {
                 role == NodeRole::kEvaluator ? 0 : 1);
   }
   EXPECT_EQ(tree(), before);
-  EXPECT_EQ(ledger_->registrations().value(), roster);
+  EXPECT_EQ(ledger_->entries().registrations().value(), roster);
 }
 
 TEST_F(NodeChecks, FailWhereSomethingIsMissingAndLookAtTheRest) {
   config_.spec_file = folder_ / "no-spec";
   config_.data = (folder_ / "no-data").string();
-  config_.ledger_file = folder_ / "no-ledger";
+  config_.ledger = folder_ / "no-ledger";
   config_.key_file = folder_ / "no-key";
   const std::vector<CheckedProperty> found = check();
   EXPECT_THAT(found, Contains(fails_at("run spec", "neither a preset")));
@@ -160,9 +160,9 @@ TEST_F(NodeChecks, KnowWhetherTheKeyIsRegistered) {
 }
 
 TEST_F(NodeChecks, WarnOfALedgerWithoutValidatorsOrBlocks) {
-  config_.ledger_file = folder_ / "other.db";
+  config_.ledger = folder_ / "other.db";
   {
-    EXPECT_TRUE(SqliteLedger::open(config_.ledger_file, 8));
+    EXPECT_TRUE(open_ledger(config_.ledger, spec_, {.may_create = true}));
   }
   const std::vector<CheckedProperty> found = check();
   EXPECT_THAT(found, Contains(is(CheckVerdict::kWarning, "ledger", "before there is a validator")));

@@ -18,8 +18,8 @@ class Baseline final : public RunningNode {
       : world_(std::move(world)),
         engine_(std::move(engine)),
         uid_(uid),
-        clock_(*world_->ledger, world_->spec.network),
-        news_(*world_->ledger, world_->spec.network, false) {}
+        clock_(world_->ledger->entries(), world_->spec.network),
+        news_(world_->ledger->entries(), world_->spec.network, false) {}
 
   Result<Progress> advance() override {
     news_.begin_step();

@@ -96,13 +96,19 @@ Status BlockPacer::make_due_blocks(const FindMissing& find_missing) {
   return end(*window);
 }
 
+// Time goes on behind the last window as far as another validator would need it to take over and decide it.
+Result<bool> BlockPacer::is_over() const {
+  const int64_t window_seconds = network_.blocks_per_window * network_.block_seconds;
+  return window_clock_.is_closed(windows_ - 1, network_.leader_loss_windows * window_seconds);
+}
+
 Result<bool> BlockPacer::close(int64_t window) {
   if (clock_ == nullptr) {
     TRY(make_blocks_until_closed(window));
     return true;
   }
   TRY_ASSIGN(const bool closed, window_clock_.is_closed(window));
-  TRY_ASSIGN(const bool over, window_clock_.is_closed(windows_ - 1, network_.record_wait_seconds));
+  TRY_ASSIGN(const bool over, is_over());
   if (closed || over) return true;
   TRY_ASSIGN(const std::optional<PutWindow> times, window_clock_.put_window_of(window));
   const TimestampMs now_ms = clock_->now_ms();
@@ -124,7 +130,7 @@ Status BlockPacer::end(int64_t window) {
 Status BlockPacer::make_blocks_until_closed(int64_t window) {
   for (;;) {
     TRY_ASSIGN(const bool closed, window_clock_.is_closed(window));
-    TRY_ASSIGN(const bool over, window_clock_.is_closed(windows_ - 1, network_.record_wait_seconds));
+    TRY_ASSIGN(const bool over, is_over());
     if (closed || over) return {};
     TRY_ASSIGN(const std::optional<Block> latest, ledger_.latest_block());
     TRY(open_window(latest->time_ms + network_.block_seconds * 1000));
@@ -137,7 +143,7 @@ Status BlockPacer::pass_time(std::optional<int64_t> held_up) {
   if (clock_ == nullptr) return {};
   TRY_ASSIGN(const std::optional<Block> latest, ledger_.latest_block());
   const bool due = clock_->now_ms() >= latest->time_ms + network_.block_seconds * 1000;
-  TRY_ASSIGN(const bool over, window_clock_.is_closed(windows_ - 1, network_.record_wait_seconds));
+  TRY_ASSIGN(const bool over, is_over());
   const bool is_last = held_up && latest->number + 1 == first_block_of_window(network_, *held_up + 1);
   if (!due || over || is_last) return {};
   return make_block(clock_->now_ms());

@@ -50,6 +50,7 @@ class BlockPacer {
 
  private:
   // Whether the window is closed now.
+  [[nodiscard]] Result<bool> is_over() const;
   [[nodiscard]] Result<bool> close(int64_t window);
   // Nobody waits for more contributions to it.
   [[nodiscard]] Status end(int64_t window);

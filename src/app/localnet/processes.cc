@@ -76,14 +76,17 @@ std::string bucket_in(const LedgerReader& ledger, const LocalNode& node) {
 class Supervisor {
  public:
   // store: the validator's view of all stores.
-  Supervisor(const LocalRun& run, const WatchOptions& watch, SqliteLedger& ledger, const NetworkStore& store)
+  Supervisor(const LocalRun& run, const WatchOptions& watch, const OpenedLedger& ledger,
+             const NetworkStore& store)
       : run_(run),
         watch_(watch),
         store_(store),
         // S3 stamps objects by the real time, so blocks have it too.
-        pacer_(ledger, ledger, run.spec.network, run.windows, store.is_remote() ? &clock_ : nullptr) {
+        timekeeper_(ledger.board(), ledger.entries(), localnet_owner(run.spec.seed)),
+        pacer_(ledger.entries(), timekeeper_, run.spec.network, run.windows,
+               store.is_remote() ? &clock_ : nullptr) {
     for (const LocalNode& node : run.nodes)
-      nodes_.push_back({.node = &node, .bucket = bucket_in(ledger, node)});
+      nodes_.push_back({.node = &node, .bucket = bucket_in(ledger.entries(), node)});
   }
   ~Supervisor() { stop_all(); }
 
@@ -271,6 +274,7 @@ class Supervisor {
   const WatchOptions& watch_;
   const SystemClock clock_;
   const NetworkStore& store_;
+  Timekeeper timekeeper_;
   BlockPacer pacer_;
   std::vector<Supervised> nodes_;
   std::optional<Stopwatch> since_others_finished_;  // validator and evaluator, at the end of the run
@@ -313,13 +317,14 @@ class BaselineThread {
 
 Status run_processes(const LocalRun& run, const LocalnetOptions& options, const std::function<void()>& tick,
                      const std::function<bool()>& should_stop) {
-  TRY_ASSIGN(const auto ledger, SqliteLedger::open_existing(run.path("ledger.db")));
+  TRY_ASSIGN(const auto ledger, open_ledger(run.ledger_address(), run.spec));
   std::optional<BaselineThread> baseline;
   if (options.baseline) {
     TRY_ASSIGN(auto node, open_baseline(baseline_config(run), kBaselineUid));
     baseline.emplace(std::move(node));
   }
-  TRY_ASSIGN(const auto store, NetworkStore::open(run.nodes.front().config.store, run.spec, *ledger));
+  TRY_ASSIGN(const auto store,
+             NetworkStore::open(run.nodes.front().config.store, run.spec, ledger->entries()));
   Supervisor supervisor(run, options.watch, *ledger, *store);
   TRY(supervisor.judge_ports());
   Stopwatch since_tick;

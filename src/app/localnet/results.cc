@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "app/localnet/baseline.h"
@@ -31,7 +32,7 @@ std::vector<PlotPoint> points_of(const Curve& curve) {
 }
 
 Status write_plot(const LocalRun& run, const RunView& known) {
-  const size_t miners = run.nodes.size() - 2;
+  const auto miners = std::ranges::count(run.nodes, NodeRole::kMiner, &LocalNode::role);
   LossPlot plot{
       .title = "Held-out loss",
       .subtitle = fmt::format("{}, {} miners, {} inner steps a window, {:.2f} M parameters", run.spec.name,
@@ -54,7 +55,7 @@ ExpectedCheckpoint expected_of(const NodeWorld& world, const Registration& leade
 }
 
 Result<Registration> find_leader(const NodeWorld& world) {
-  TRY_ASSIGN(const std::vector<Registration> roster, world.ledger->registrations());
+  TRY_ASSIGN(const std::vector<Registration> roster, world.ledger->entries().registrations());
   const std::optional<Registration> leader = leader_of(roster);
   if (!leader) return fatal_error("the ledger has no validator");
   return *leader;

@@ -30,6 +30,7 @@ namespace {
 constexpr uint64_t kHeldOutSamples = 512;
 constexpr double kLongestWaitSeconds = 10;
 constexpr size_t kMaxOriginBytes = size_t{16} << 20;
+constexpr const char* kOwnerName = "owner";
 
 // Whether there is anything at all that a run can begin with; what it is worth is seen when it is opened.
 bool is_bootstrap_there(const LocalnetOptions& options) {
@@ -252,12 +253,27 @@ Status agree_on_spec(const std::filesystem::path& file, const RunSpec& spec) {
 
 // Keys of a localnet guard nothing: they follow from the run's seed, so that the same seed gives the same
 // run.
-Status make_key(const std::filesystem::path& file, uint64_t seed, const std::string& name) {
-  if (is_there(file)) return {};
+KeyPair key_of(uint64_t seed, const std::string& name) {
   Random random(seed, "key of " + name);
   std::array<uint8_t, 32> key_seed;
   for (uint8_t& byte : key_seed) byte = static_cast<uint8_t>(random.next());
-  return KeyPair::from_seed(key_seed).save(file);
+  return KeyPair::from_seed(key_seed);
+}
+
+Status make_key(const std::filesystem::path& file, uint64_t seed, const std::string& name) {
+  return is_there(file) ? Status() : key_of(seed, name).save(file);
+}
+
+// A localnet is its own owner: nobody else could say who counts in it.
+Status name_owner(RunSpec& spec) {
+  const std::string owner = localnet_owner(spec.seed).public_key().hex();
+  if (!spec.network.owner.empty() && spec.network.owner != owner)
+    return fatal_error(
+        "the run spec names another owner (network.owner): a localnet is its own owner; leave "
+        "it empty");
+  spec.network.owner = owner;
+  spec.network.owner_keeps_time = true;
+  return {};
 }
 
 LocalNode make_node(const LocalnetOptions& options, const LocalRun& run, NodeRole role, uint32_t uid,
@@ -267,7 +283,7 @@ LocalNode make_node(const LocalnetOptions& options, const LocalRun& run, NodeRol
                     .data_cache = run.path(kDataCacheFolder),
                     .data_cache_bytes = options.data_cache_bytes,
                     .store = store_of_node(options.store, run.path("store"), role, name),
-                    .ledger_file = run.path("ledger.db"),
+                    .ledger = run.ledger_address(),
                     .key_file = run.path("keys") / (name + ".key"),
                     .state_folder = run.path("state") / name,
                     .metrics_file = run.path("metrics") / (name + ".jsonl"),
@@ -277,7 +293,6 @@ LocalNode make_node(const LocalnetOptions& options, const LocalRun& run, NodeRol
                     .micro_batch = options.micro_batch,
                     .recompute_layers = options.recompute_layers,
                     .card = options.card,
-                    .stake = kValidatorStake,
                     .until_window = options.windows,
                     .heldout_samples = options.heldout_samples,
                     // In one process the same seed gives the same checkpoints.
@@ -292,33 +307,50 @@ void list_nodes(const LocalnetOptions& options, LocalRun& run) {
     run.nodes.push_back(make_node(options, run, NodeRole::kMiner, static_cast<uint32_t>(miner),
                                   fmt::format("miner-{}", miner)));
   }
+  for (int more = 1; more < options.validators; ++more) {
+    const auto uid = static_cast<uint32_t>(options.miners + more);
+    run.nodes.push_back(make_node(options, run, NodeRole::kValidator, uid, fmt::format("validator-{}", uid)));
+  }
   run.nodes.push_back(make_node(options, run, NodeRole::kEvaluator, 0, "evaluator"));
 }
 
+// All validators count alike, and the first one begins the run.
+Status give_stake(const LocalNode& node, const Registration* known, const OpenedLedger& ledger,
+                  const PublicKey& key, uint64_t seed) {
+  if (node.role != NodeRole::kValidator) return {};
+  const bool is_founder = node.uid == 0;
+  if (known != nullptr && known->stake == kValidatorStake && known->is_founder == is_founder) return {};
+  // What a person has said of it since stays.
+  if (known != nullptr && known->is_removed) return {};
+  OwnerWriter owner(ledger.board(), ledger.entries(), localnet_owner(seed));
+  return owner.set_standing(key, {.stake = kValidatorStake, .is_founder = is_founder});
+}
+
 // Registers miners and validator in the order of their uids.
-Status register_nodes(const LocalRun& run, SqliteLedger& ledger) {
-  TRY_ASSIGN(const std::vector<Registration> roster, ledger.registrations());
+Status register_nodes(const LocalRun& run, const OpenedLedger& ledger) {
+  TRY(make_key(run.path("keys") / "owner.key", run.spec.seed, kOwnerName));
+  TRY_ASSIGN(const std::vector<Registration> roster, ledger.entries().registrations());
   for (const LocalNode& node : run.nodes) {
     if (node.role == NodeRole::kEvaluator) continue;
     TRY(make_key(node.config.key_file, run.spec.seed, node.name));
     TRY_ASSIGN(const KeyPair key, KeyPair::load(node.config.key_file));
-    TRY_ASSIGN(const auto store, NetworkStore::open(node.config.store, run.spec, ledger));
+    LedgerWriter writer(ledger.board(), ledger.entries(), key);
+    TRY_ASSIGN(const auto store, NetworkStore::open(node.config.store, run.spec, ledger.entries()));
     if (const auto known = uid_of(roster, key.public_key())) {
       Registration there = *find_uid(roster, *known);
       TRY(agree_on_store(there, store->registered_address(), node.name));
       if (there.store != store->registered_address()) {
         there.store = store->registered_address();
-        TRY(ledger.register_node(there));
+        TRY(writer.register_node(there));
       }
+      TRY(give_stake(node, &there, ledger, key.public_key(), run.spec.seed));
       continue;
     }
-    TRY_ASSIGN(const uint32_t uid,
-               ledger.register_node({.uid = 0,
-                                     .role = node.role,
-                                     .key = key.public_key(),
-                                     .bucket = bucket_of(key.public_key()),
-                                     .store = store->registered_address(),
-                                     .stake = node.role == NodeRole::kValidator ? node.config.stake : 0.0}));
+    TRY_ASSIGN(const uint32_t uid, writer.register_node({.role = node.role,
+                                                         .key = key.public_key(),
+                                                         .bucket = bucket_of(key.public_key()),
+                                                         .store = store->registered_address()}));
+    TRY(give_stake(node, nullptr, ledger, key.public_key(), run.spec.seed));
     if (uid != node.uid) {
       return fatal_error(fmt::format("{}: {} was to have uid {}, the ledger gave {}",
                                      run.path("ledger.db").string(), node.name, node.uid, uid));
@@ -341,6 +373,10 @@ Result<FolderLock> wait_for_folder(const std::filesystem::path& folder, const Sa
 }
 
 }  // namespace
+
+KeyPair localnet_owner(uint64_t seed) {
+  return key_of(seed, kOwnerName);
+}
 
 void use_demo_settings(RunSpec& spec) {
   const int64_t steps_before = spec.inner.steps;
@@ -377,13 +413,15 @@ Result<LocalRun> open_in_folder(const LocalnetOptions& options, RunSpec spec,
   if (!options.bootstrap.empty() && !run.resumed && opened.tokenizer)
     TRY(check_bootstrap_tokenizer(options.bootstrap, *opened.tokenizer));
   TRY(name_beginning(options, run.path("run_spec.json"), spec));
+  TRY(name_owner(spec));
   TRY(agree_on_spec(run.path("run_spec.json"), spec));
   run.spec = spec;
   for (const char* name : {"keys", "store", "state", "metrics", "logs"}) TRY(make_folder(run.path(name)));
   list_nodes(options, run);
-  TRY_ASSIGN(const auto ledger, SqliteLedger::open(run.path("ledger.db"), run.spec.seed));
+  TRY_ASSIGN(const auto ledger, open_ledger(run.ledger_address(), run.spec, {.may_create = true}));
   if (!options.bootstrap.empty()) {
-    TRY_ASSIGN(const auto store, NetworkStore::open(run.nodes.front().config.store, run.spec, *ledger));
+    TRY_ASSIGN(const auto store,
+               NetworkStore::open(run.nodes.front().config.store, run.spec, ledger->entries()));
     TRY(copy_bootstrap(options.bootstrap, run.spec, *store->own()));
   }
   TRY(register_nodes(run, *ledger));
@@ -394,6 +432,7 @@ Result<LocalRun> open_in_folder(const LocalnetOptions& options, RunSpec spec,
 
 Result<LocalRun> open_local_run(const LocalnetOptions& options, const SayProgress& progress) {
   if (options.miners < 1) return fatal_error("--miners must be at least 1");
+  if (options.validators < 1) return fatal_error("--validators must be at least 1");
   if (options.windows < 1) return fatal_error("--windows must be at least 1");
   TRY_ASSIGN(const RunSpec spec, wanted_spec(options));
   TRY_ASSIGN(bool resumes, holds_run(options.out));

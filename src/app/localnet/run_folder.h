@@ -32,6 +32,7 @@ struct LocalnetOptions {
   OwnStoreOptions store;
   std::filesystem::path dump_folder;  // for the miners' pseudo-gradients; empty: none
   int miners = 4;
+  int validators = 1;
   int64_t windows = 160;
   int threads = 0;       // nodes that work at once; 0: as many as there are cores
   int node_threads = 1;  // of each node
@@ -52,7 +53,7 @@ struct LocalnetOptions {
 
 // Virtual time at which block 0 of a localnet is made: 2026-01-01 00:00 UTC.
 inline constexpr TimestampMs kGenesisMs = 1767225600000;
-// The one validator's, so any amount makes it the leader.
+// Of each validator: of equals the one with the lowest uid leads.
 inline constexpr double kValidatorStake = 1000;
 
 struct LocalNode {
@@ -67,13 +68,17 @@ struct LocalRun {
   std::filesystem::path folder;
   RunSpec spec;
   std::string data;              // the data set's folder or address
-  std::vector<LocalNode> nodes;  // the validator (uid 0), the miners (uid 1 ..), the evaluator
+  std::vector<LocalNode> nodes;  // validator 0, the miners (uid 1 ..), further validators, the evaluator
   int64_t windows = 0;
   bool resumed = false;
   std::shared_ptr<const FolderLock> lock;  // of the folder, and with it of all that is in it
 
   [[nodiscard]] std::filesystem::path path(std::string_view name) const { return folder / name; }
+  [[nodiscard]] std::string ledger_address() const { return "sqlite:" + path("ledger.db").string(); }
 };
+
+// Of the run's owner, who makes its blocks: it follows from the seed, as all keys of a localnet do.
+[[nodiscard]] KeyPair localnet_owner(uint64_t seed);
 
 // Makes the folder or opens the one that is there: spec, data set, keys, ledger with its registrations. Fails
 // (fatal) where the folder holds another run, one that was made of something else, or what no run made, or

@@ -35,8 +35,9 @@ void introduce(const LocalRun& run, const LocalnetOptions& options) {
   const std::string rule = spec.algorithm == Algorithm::kDemo
                                ? "DeMo, one gradient"
                                : fmt::format("SparseLoCo, {} inner steps", spec.inner.steps);
-  print("{} run {} in {}: {} miners, 1 validator, 1 evaluator, {}\n", run.resumed ? "resuming" : "new",
+  print("{} run {} in {}: {} miners, {}, 1 evaluator, {}\n", run.resumed ? "resuming" : "new",
         run_id(spec).brief(), run.folder.string(), options.miners,
+        options.validators == 1 ? "1 validator" : fmt::format("{} validators", options.validators),
         options.processes ? "a process each" : "in one process");
   print("model {}: {:.2f} M parameters; {} a window; {} windows\n\n", spec.name,
         static_cast<double>(parameter_count(parameter_layout(spec.model))) / 1e6, rule, run.windows);
@@ -200,6 +201,10 @@ OptionTable what_options(LocalnetOptions& options) {
 OptionTable how_options(LocalnetOptions& options, bool& no_baseline) {
   return {
       {"--miners", &options.miners, "Miners", {.allowed = IntegerRange{1, 1000}, .shows_default = true}},
+      {"--validators",
+       &options.validators,
+       "Validators; the others follow the first, and take over where it is lost",
+       {.allowed = IntegerRange{1, 16}, .shows_default = true}},
       {"--windows",
        &options.windows,
        "Windows to train for",

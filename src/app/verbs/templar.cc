@@ -77,9 +77,12 @@ int run_templar(int argc, char** argv) {
   add_tokenize_command(program);
   add_contribution_command(program);
   add_key_command(program);
+  add_ledger_command(program);
+  add_network_command(program);
   add_store_command(program);
   add_doctor_command(program);
   add_top_command(program);
+  add_sim_command(program);
   add_bench_command(program);
   try {
     return exit_code_after_output(command_line.run({argv + 1, argv + argc}, process_environment()));

@@ -23,10 +23,14 @@ void add_generate_command(Verb program);
 void add_tokenize_command(Verb program);
 void add_contribution_command(Verb program);  // inspect
 void add_key_command(Verb program);           // new, show
+void add_ledger_command(Verb program);        // show, run. Ctrl-C is how run ends: exit code 0
+void add_network_command(Verb program);       // stake, remove, end-term
 void add_store_command(Verb program);         // ls, du, get, put, rm, check. 1 also where a check is BAD.
 // miner, validator, evaluator. 1 also where a check FAILED.
 void add_doctor_command(Verb program);
 void add_top_command(Verb program);
+// faults. 1 also where a rule was broken.
+void add_sim_command(Verb program);
 void add_bench_command(Verb program);  // app/bench/bench_verbs.h has its verbs
 
 }  // namespace templar

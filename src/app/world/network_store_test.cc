@@ -8,6 +8,7 @@
 #include "support/expect_failure.h"
 #include "support/run_specs.h"
 #include "support/temporary_folder.h"
+#include "support/test_ledger.h"
 
 namespace templar::testing {
 namespace {
@@ -23,7 +24,7 @@ class NetworkStoreTest : public ::testing::Test {
   }
 
   RunSpec spec_ = small_run_spec();
-  MemoryLedger ledger_{1};
+  TestLedger ledger_;
   TemporaryFolder folder_;
 };
 
@@ -73,12 +74,10 @@ TEST_F(NetworkStoreTest, IsNotOpenedWhereOthersWouldRefuseIt) {
 TEST_F(NetworkStoreTest, OfWhoWritesNothingReadsWhereOthersHaveRegistered) {
   const auto store = open({}).value();
   EXPECT_EQ(store->own(), nullptr);
-  Registration hostile{.role = NodeRole::kMiner, .key = {}, .bucket = "bucket-1"};
   // This machine's own metadata, of all things.
-  hostile.store = "s3://bucket?endpoint=http://169.254.169.254";
-  ASSERT_TRUE(ledger_.register_node(hostile));
-  EXPECT_EQ(store->all().head("bucket-1", "key").value(), std::nullopt);
-  EXPECT_TRUE(fails(store->all().get("bucket-1", "key", 1), ErrorKind::kSkip, "http"));
+  ledger_.add(1, NodeRole::kMiner, "s3://bucket?endpoint=http://169.254.169.254");
+  EXPECT_EQ(store->all().head("node-1", "key").value(), std::nullopt);
+  EXPECT_TRUE(fails(store->all().get("node-1", "key", 1), ErrorKind::kSkip, "http"));
 }
 
 TEST_F(NetworkStoreTest, RefusesWhatIsNoAddress) {

@@ -1,11 +1,12 @@
 #include "app/world/news_wait.h"
+#include "support/test_ledger.h"
 
 #include <gtest/gtest.h>
 
 namespace templar {
 namespace {
 
-constexpr NetworkSpec kNetwork{.blocks_per_window = 5, .block_seconds = 12};
+const NetworkSpec kNetwork{.blocks_per_window = 5, .block_seconds = 12};
 
 bool never() {
   return false;
@@ -30,7 +31,7 @@ TEST(RemotePause, GrowsWithWhatWasWaitedFor) {
 }
 
 TEST(NewsWait, EndsWithTheNextBlock) {
-  MemoryLedger ledger(1);
+  testing::TestLedger ledger;
   NewsWait wait(ledger, kNetwork, true);
   wait.begin_step();
   int looks = 0;
@@ -43,7 +44,7 @@ TEST(NewsWait, EndsWithTheNextBlock) {
 
 // Else it would be waited for the one after it, which may not come before the node has worked.
 TEST(NewsWait, DoesNotMissABlockThatIsMadeDuringTheStep) {
-  MemoryLedger ledger(1);
+  testing::TestLedger ledger;
   NewsWait wait(ledger, kNetwork, true);
   wait.begin_step();
   ASSERT_TRUE(ledger.make_block(0));
@@ -53,7 +54,7 @@ TEST(NewsWait, DoesNotMissABlockThatIsMadeDuringTheStep) {
 }
 
 TEST(NewsWait, LooksAtStoresOfThisMachineAllTheTime) {
-  const MemoryLedger ledger(1);
+  const testing::TestLedger ledger;
   NewsWait wait(ledger, kNetwork, false);
   const Stopwatch watch;
   for (int i = 0; i < 20; ++i) {
@@ -64,7 +65,7 @@ TEST(NewsWait, LooksAtStoresOfThisMachineAllTheTime) {
 }
 
 TEST(NewsWait, WaitsLongerAndLongerForAnObjectAcrossANetwork) {
-  const MemoryLedger ledger(1);
+  const testing::TestLedger ledger;
   NewsWait wait(ledger, kNetwork, true);
   const Stopwatch watch;
   for (int i = 0; i < 4; ++i) {
@@ -75,7 +76,7 @@ TEST(NewsWait, WaitsLongerAndLongerForAnObjectAcrossANetwork) {
 }
 
 TEST(NewsWait, EndsWhenItIsToStop) {
-  const MemoryLedger ledger(1);
+  const testing::TestLedger ledger;
   NewsWait wait(ledger, kNetwork, true);
   const Stopwatch watch;
   for (const Progress progress : {Progress::kAwaitsBlock, Progress::kAwaitsObject}) {

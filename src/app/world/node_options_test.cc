@@ -109,8 +109,7 @@ std::vector<Node> nodes_with_all_options(const std::string& tasks) {
                                           "/g"};
   const std::vector<std::string> validator = {"--key",
                                               "k",
-                                              "--stake",
-                                              "2.5",
+
                                               "--keep-checkpoints",
                                               "3",
                                               "--keep-checkpoint-every",

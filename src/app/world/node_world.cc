@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "app/world/news_wait.h"
+#include "app/world/timekeeping.h"
 #include "base/files/file.h"
 #include "base/files/file_writer.h"
 #include "base/log/log.h"
@@ -26,9 +27,10 @@ constexpr int64_t kKeptWindows = 6;
 
 // Its uid. A key that the ledger knows keeps its registration, but for a store that has moved; a new one is
 // registered.
-Result<uint32_t> register_if_new(const NodeConfig& config, SqliteLedger& ledger, NodeRole role,
-                                 const KeyPair& key, double stake, const std::string& own_store) {
-  TRY_ASSIGN(const std::vector<Registration> roster, ledger.registrations());
+Result<uint32_t> register_if_new(const NodeConfig& config, const OpenedLedger& ledger, NodeRole role,
+                                 const KeyPair& key, const std::string& own_store) {
+  LedgerWriter writer(ledger.board(), ledger.entries(), key);
+  TRY_ASSIGN(const std::vector<Registration> roster, ledger.entries().registrations());
   const auto uid = uid_of(roster, key.public_key());
   if (uid && find_uid(roster, *uid)->role != role) {
     return fatal_error(fmt::format("key file {}: its key is registered in another role, as uid {}",
@@ -39,14 +41,10 @@ Result<uint32_t> register_if_new(const NodeConfig& config, SqliteLedger& ledger,
     if (known.store == own_store) return *uid;
     log(LogLevel::kInfo, "node", "its store has moved: registered anew", {{"uid", *uid}});
     known.store = own_store;
-    return ledger.register_node(known);
+    return writer.register_node(known);
   }
-  return ledger.register_node({.uid = 0,
-                               .role = role,
-                               .key = key.public_key(),
-                               .bucket = bucket_of(key.public_key()),
-                               .store = own_store,
-                               .stake = stake});
+  return writer.register_node(
+      {.role = role, .key = key.public_key(), .bucket = bucket_of(key.public_key()), .store = own_store});
 }
 
 // Owns a node with all that it refers to, destroyed in the reverse order.
@@ -54,13 +52,15 @@ template <typename Node>
 struct OwnedNode final : RunningNode {
   std::unique_ptr<NodeWorld> world;
   std::unique_ptr<Engine> engine;
+  std::optional<LedgerWriter> writer;      // of validators
+  std::optional<Timekeeping> timekeeping;  // of validators, where they keep the time
   std::unique_ptr<Node> node;
   std::vector<LogField> who;  // role, and uid of those who have one
   std::optional<NewsWait> news;
 
   Result<Progress> advance() override {
     const LogContext scope(context());
-    if (!news) news.emplace(*world->ledger, world->spec.network, world->store->is_remote());
+    if (!news) news.emplace(world->ledger->entries(), world->spec.network, world->store->is_remote());
     news->begin_step();
     return node->advance();
   }
@@ -88,13 +88,13 @@ struct OwnedNode final : RunningNode {
 // The engine comes before the registration: what can't work must not be counted on by others.
 template <typename Node>
 Result<std::unique_ptr<OwnedNode<Node>>> open_registered(const NodeConfig& config, NodeRole role,
-                                                         const KeyPair& key, double stake) {
+                                                         const KeyPair& key) {
   auto owned = std::make_unique<OwnedNode<Node>>();
   const EngineUse use = role == NodeRole::kMiner ? EngineUse::kTraining : EngineUse::kEvaluating;
-  const auto join = [&](const RunSpec& spec, SqliteLedger& ledger,
+  const auto join = [&](const RunSpec& spec, const OpenedLedger& ledger,
                         const std::string& own_store) -> Result<NodeName> {
     TRY_ASSIGN(owned->engine, make_engine(spec, config, use));
-    TRY_ASSIGN(const uint32_t uid, register_if_new(config, ledger, role, key, stake, own_store));
+    TRY_ASSIGN(const uint32_t uid, register_if_new(config, ledger, role, key, own_store));
     return NodeName{name_of(role), uid};
   };
   TRY_ASSIGN(owned->world, NodeWorld::open(config, join));
@@ -133,10 +133,8 @@ std::map<std::string, std::string> sink_tags(const RunSpec& spec, const NodeName
 
 }  // namespace
 
-Result<std::shared_ptr<const SharedWorld>> SharedWorld::open(const std::filesystem::path& ledger_file,
-                                                             const std::filesystem::path& states,
-                                                             std::chrono::milliseconds busy_timeout) {
-  TRY_ASSIGN(auto ledger, SqliteLedger::open_existing(ledger_file, {.busy_timeout = busy_timeout}));
+Result<std::shared_ptr<const SharedWorld>> SharedWorld::open(std::shared_ptr<OpenedLedger> ledger,
+                                                             const std::filesystem::path& states) {
   TRY_ASSIGN(FolderLock lock, FolderLock::take_parts(states));
   return std::shared_ptr<const SharedWorld>(new SharedWorld{
       .ledger = std::move(ledger),
@@ -146,7 +144,7 @@ Result<std::shared_ptr<const SharedWorld>> SharedWorld::open(const std::filesyst
 }
 
 NodeWorld::NodeWorld(const NodeConfig& node_config, const NodeName& node_name, std::vector<FolderLock> locks,
-                     RunSpec run_spec, std::shared_ptr<SqliteLedger> opened_ledger,
+                     RunSpec run_spec, std::shared_ptr<OpenedLedger> opened_ledger,
                      std::unique_ptr<NetworkStore> opened_store, OpenedData opened_data,
                      std::unique_ptr<MetricsSink> opened_metrics)
     : config(node_config),
@@ -156,7 +154,7 @@ NodeWorld::NodeWorld(const NodeConfig& node_config, const NodeName& node_name, s
       store(std::move(opened_store)),
       data(std::move(opened_data)),
       metrics(std::move(opened_metrics)),
-      environment(spec, store->all(), *ledger, *data.shards, *metrics,
+      environment(spec, store->all(), ledger->entries(), *data.shards, *metrics,
                   config.copy_checkpoints ? config.state_folder / "checkpoints" : std::filesystem::path(),
                   config.shared ? config.shared->contributions
                                 : std::make_shared<ContributionPool>(
@@ -165,16 +163,16 @@ NodeWorld::NodeWorld(const NodeConfig& node_config, const NodeName& node_name, s
 
 Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config, const Join& join) {
   TRY_ASSIGN(RunSpec spec, load_run_spec(config.spec_file.string()));
-  std::shared_ptr<SqliteLedger> ledger = config.shared ? config.shared->ledger : nullptr;
+  std::shared_ptr<OpenedLedger> ledger = config.shared ? config.shared->ledger : nullptr;
   if (!ledger) {
-    TRY_ASSIGN(ledger, SqliteLedger::open_existing(config.ledger_file));
+    TRY_ASSIGN(ledger, open_ledger(config.ledger, spec));
   }
   TRY_ASSIGN(OpenedData data, open_run_data(data_options(config), spec));
   TRY(check_data(spec, *data.shards, config.data));
   TRY(make_folder(config.state_folder));
   TRY_ASSIGN(std::vector<FolderLock> locks, lock_state(config));
   remove_unfinished_files(config.state_folder);
-  TRY_ASSIGN(auto store, NetworkStore::open(config.store, spec, *ledger));
+  TRY_ASSIGN(auto store, NetworkStore::open(config.store, spec, ledger->entries()));
   TRY_ASSIGN(const NodeName name, join(spec, *ledger, store->registered_address()));
   TRY_ASSIGN(auto metrics,
              config.watch->open_sink(config.metrics_file, sink_tags(spec, name), config.reports_machine));
@@ -184,14 +182,14 @@ Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config, con
 }
 
 Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config, const NodeName& name) {
-  return open(config, [&name](const RunSpec&, SqliteLedger&, const std::string&) { return name; });
+  return open(config, [&name](const RunSpec&, const OpenedLedger&, const std::string&) { return name; });
 }
 
 Result<std::unique_ptr<RunningNode>> open_miner(const NodeConfig& config) {
   TRY_ASSIGN(const KeyPair key, KeyPair::load(config.key_file));
   // Now, and not with a warning in every window.
   if (!config.dump_folder.empty()) TRY(make_folder(config.dump_folder));
-  TRY_ASSIGN(auto owned, open_registered<Miner>(config, NodeRole::kMiner, key, 0));
+  TRY_ASSIGN(auto owned, open_registered<Miner>(config, NodeRole::kMiner, key));
   NodeWorld& world = *owned->world;
   owned->node = std::make_unique<Miner>(world.environment, *world.store->own(), *owned->engine, key,
                                         MinerOptions{.threads = config.threads,
@@ -203,10 +201,14 @@ Result<std::unique_ptr<RunningNode>> open_miner(const NodeConfig& config) {
 
 Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config) {
   TRY_ASSIGN(const KeyPair key, KeyPair::load(config.key_file));
-  TRY_ASSIGN(auto owned, open_registered<Validator>(config, NodeRole::kValidator, key, config.stake));
+  TRY_ASSIGN(auto owned, open_registered<Validator>(config, NodeRole::kValidator, key));
   NodeWorld& world = *owned->world;
+  owned->writer.emplace(world.ledger->board(), world.ledger->entries(), key);
+  // Nodes that share a process have a time of their own.
+  if (!world.spec.network.owner_keeps_time && !config.shared)
+    owned->timekeeping.emplace(*world.ledger, world.spec.network, key);
   owned->node =
-      std::make_unique<Validator>(world.environment, *world.store->own(), *world.ledger, *owned->engine, key,
+      std::make_unique<Validator>(world.environment, *world.store->own(), *owned->writer, *owned->engine, key,
                                   ValidatorOptions{.threads = config.threads,
                                                    .until_window = config.until_window,
                                                    .tokenizer = world.data.tokenizer->files(),
@@ -270,10 +272,6 @@ Result<std::unique_ptr<Engine>> make_engine(const RunSpec& spec, const NodeConfi
     return make_cuda_engine(spec.model, spec.inner, options);
   }
   return make_cpu_engine(spec.model, spec.inner, chosen);
-}
-
-std::string bucket_of(const PublicKey& key) {
-  return "node-" + key.hex().substr(0, 32);
 }
 
 Status check_data(const RunSpec& spec, const ShardSource& shards, const std::string& data) {

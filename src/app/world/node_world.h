@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "adapters/sqlite_ledger/sqlite_ledger.h"
 #include "app/world/network_store.h"
 #include "app/world/open_data.h"
+#include "app/world/open_ledger.h"
 #include "app/world/watch.h"
 #include "base/files/folder_lock.h"
 #include "base/keys/keys.h"
@@ -38,13 +38,11 @@ struct EvaluationConfig {
 // What the nodes of one process have together: each for itself they would need more descriptors than a
 // process may have, and do the same work again and again.
 struct SharedWorld {
-  // states: what the nodes' state folders lie in. busy_timeout: see SqliteLedgerOptions. Fails (retry) while
-  // another process works in one of them.
-  [[nodiscard]] static Result<std::shared_ptr<const SharedWorld>> open(
-      const std::filesystem::path& ledger_file, const std::filesystem::path& states,
-      std::chrono::milliseconds busy_timeout);
+  // states: what the nodes' state folders lie in. Fails (retry) while another process works in one of them.
+  [[nodiscard]] static Result<std::shared_ptr<const SharedWorld>> open(std::shared_ptr<OpenedLedger> ledger,
+                                                                       const std::filesystem::path& states);
 
-  const std::shared_ptr<SqliteLedger> ledger;
+  const std::shared_ptr<OpenedLedger> ledger;
   const FolderLock states_lock;
   const std::shared_ptr<ContributionPool> contributions;
 };
@@ -55,7 +53,7 @@ struct NodeConfig {
   std::filesystem::path data_cache;  // empty: in the state folder
   uint64_t data_cache_bytes = kDefaultDataCacheBytes;
   OwnStoreOptions store;
-  std::filesystem::path ledger_file;
+  std::string ledger;                  // its address, see open_ledger
   std::filesystem::path key_file;      // of miners and validators
   std::filesystem::path state_folder;  // the node's own; made if missing
   std::filesystem::path metrics_file;
@@ -65,7 +63,6 @@ struct NodeConfig {
   int64_t micro_batch = EngineOptions{}.micro_batch;  // see EngineOptions; at most inner.batch_size
   bool recompute_layers = false;                      // the same, of miners
   std::optional<int> card;                            // that computes the model; none: the CPU
-  double stake = 1;                                   // of validators, where they are not registered yet
   std::optional<int64_t> until_window;
   int64_t heldout_samples = 128;
   bool copy_checkpoints = false;               // into the state folder, before they are loaded
@@ -85,7 +82,7 @@ class NodeWorld {
   // Says under which name the node works; asked last of all, when everything but the metrics is open, so that
   // it may register the node. Where it fails, open does.
   // own_store: the address to register it with.
-  using Join = std::function<Result<NodeName>(const RunSpec& spec, SqliteLedger& ledger,
+  using Join = std::function<Result<NodeName>(const RunSpec& spec, const OpenedLedger& ledger,
                                               const std::string& own_store)>;
 
   // Opens all of it and checks that the data fits the run. Fails (fatal) and says what to do; fails (retry)
@@ -98,7 +95,7 @@ class NodeWorld {
   const NodeConfig config;
   const NodeName name;
   const RunSpec spec;
-  const std::shared_ptr<SqliteLedger> ledger;
+  const std::shared_ptr<OpenedLedger> ledger;
   const std::unique_ptr<NetworkStore> store;
   const OpenedData data;
   const std::unique_ptr<MetricsSink> metrics;
@@ -106,7 +103,7 @@ class NodeWorld {
 
  private:
   NodeWorld(const NodeConfig& node_config, const NodeName& node_name, std::vector<FolderLock> locks,
-            RunSpec run_spec, std::shared_ptr<SqliteLedger> opened_ledger,
+            RunSpec run_spec, std::shared_ptr<OpenedLedger> opened_ledger,
             std::unique_ptr<NetworkStore> opened_store, OpenedData opened_data,
             std::unique_ptr<MetricsSink> opened_metrics);
 
@@ -136,9 +133,6 @@ class RunningNode {
 // A node's engine, by its configuration. Fails as make_cpu_engine or make_cuda_engine does.
 [[nodiscard]] Result<std::unique_ptr<Engine>> make_engine(const RunSpec& spec, const NodeConfig& config,
                                                           EngineUse use);
-
-// The name of a key's bucket, in whatever store it lies.
-[[nodiscard]] std::string bucket_of(const PublicKey& key);
 
 // Checks that shards are what the run trains on: sequence length, vocabulary, manifest. Fails (fatal).
 [[nodiscard]] Status check_data(const RunSpec& spec, const ShardSource& shards, const std::string& data);

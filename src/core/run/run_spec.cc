@@ -55,7 +55,9 @@ struct FieldReader {
   void flag(const char* path, bool& place, const char*) {
     if (!left_out(path)) take(fields.flag(path), place);
   }
-  void text(const char* path, std::string& place, const char*) { take(fields.text(path), place); }
+  void text(const char* path, std::string& place, const char*) {
+    if (!left_out(path)) take(fields.text(path), place);
+  }
   template <typename Enum, size_t N>
   void choice(const char* path, Enum& place, const std::array<NamedValue<Enum>, N>& choices, const char*) {
     const auto find_choice = [&]() -> Result<Enum> {
@@ -214,6 +216,8 @@ Status validate(const RunSpec& spec) {
   if (spec.network.peer_list_window_margin > spec.network.peer_replacement_frequency)
     return field_error("network.peer_list_window_margin",
                        "must be at most network.peer_replacement_frequency");
+  if (!spec.network.owner.empty() && !parse_hash256(spec.network.owner))
+    return field_error("network.owner", "must be empty or 64 lower-case hexadecimal digits");
   if (!spec.data.manifest_hash.empty() && !parse_hash256(spec.data.manifest_hash))
     return field_error("data.manifest_hash", "must be empty or 64 lower-case hexadecimal digits");
   return validate_bootstrap(spec.bootstrap);

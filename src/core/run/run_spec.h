@@ -99,7 +99,6 @@ struct NetworkSpec {
   int64_t blocks_per_window = 0;
   int64_t block_seconds = 0;
   int64_t put_window_seconds = 0;
-  int64_t record_wait_seconds = 0;
   int64_t gather_peer_count = 0;
   int64_t reserve_peer_count = 0;
   int64_t peer_replacement_frequency = 0;
@@ -109,6 +108,13 @@ struct NetworkSpec {
   // What the address of a node's store may be beyond a public one by https: for runs of one house.
   bool allow_http_stores = false;
   bool allow_private_stores = false;  // loopback, link-local and private networks
+  // Public key of who says who counts in this run (ports/ledger.h), hexadecimal; empty: nobody yet, and no
+  // ledger can be opened for it.
+  std::string owner;
+  // Whether the owner makes the blocks; else the validators do, one at a time.
+  bool owner_keeps_time = false;
+  // A leader that leaves so many closed windows undecided is lost, and another validator's turn comes.
+  int64_t leader_loss_windows = 3;
 };
 
 struct ScoringSpec {

@@ -112,9 +112,6 @@ void visit_network_fields(Spec& s, Visitor& v) {
   v.integer("network.block_seconds", n.block_seconds, 1, 100000, "Time between blocks");
   v.integer("network.put_window_seconds", n.put_window_seconds, 0, 1000000,
             "A contribution counts if stored before this time after the next window's first block is over");
-  v.integer(
-      "network.record_wait_seconds", n.record_wait_seconds, 0, 1000000,
-      "How long after that a node waits for the leader's aggregate record before its own gather stands");
   v.integer("network.gather_peer_count", n.gather_peer_count, 1, 100000,
             "Contributions that a window takes in");
   v.integer("network.reserve_peer_count", n.reserve_peer_count, 0, 100000,
@@ -205,6 +202,12 @@ void visit_optional_fields(Spec& s, Visitor& v) {
          "Nodes may register stores that are spoken to without encryption");
   v.flag("network.allow_private_stores", s.network.allow_private_stores,
          "Nodes may register stores in private networks, and on the machine itself");
+  v.text("network.owner", s.network.owner,
+         "Public key of the run's owner, who says which validators count and with what stake; empty: none yet");
+  v.flag("network.owner_keeps_time", s.network.owner_keeps_time,
+         "The owner makes the ledger's blocks, as in a localnet; else the validators do, one at a time");
+  v.integer("network.leader_loss_windows", s.network.leader_loss_windows, 1, 1000000,
+            "Closed windows that a leader may leave undecided before another validator's turn comes");
 }
 
 template <typename Spec, typename Visitor>

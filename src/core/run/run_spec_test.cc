@@ -32,7 +32,7 @@ constexpr char kFrozenCanonical[] =
     R"("name":"frozen",)"
     R"("network":{"block_seconds":12,"blocks_per_window":115,"checkpoint_interval":20,)"
     R"("contribution_retention_windows":60,"gather_peer_count":20,"peer_list_window_margin":2,)"
-    R"("peer_replacement_frequency":5,"put_window_seconds":70,"record_wait_seconds":60,"reserve_peer_count":10},)"
+    R"("peer_replacement_frequency":5,"put_window_seconds":70,"reserve_peer_count":10},)"
     R"("outer":{"aggregation":"mean_present","learning_rate":0.4},)"
     R"("scoring":{"binary_score_alpha":0.05,"binary_score_threshold":0.1,"binary_score_warmup_windows":10,)"
     R"("burn_rate":0.0,"burn_uid":1,"eval_lr_factor":0.2,"evaluation_samples":32,"gather_share":0.75,)"
@@ -40,7 +40,7 @@ constexpr char kFrozenCanonical[] =
     R"("openskill_tau":0.1,"reserve_decay_ratio":0.75,"sync_max_steps_behind":2,"uids_per_window":20,)"
     R"("windows_per_weights":3},)"
     R"("seed":18446744073709551615})";
-constexpr char kFrozenRunId[] = "6794078b0236ac7c77d5189f66284b82b20a55019579b0368ec8b574bc6453de";
+constexpr char kFrozenRunId[] = "d9c3a36be30a5a0c3423776fa01711e43525f87d782aad93c6989598c9a43b09";
 
 Json document_of(const RunSpec& spec) {
   return testing::parsed_json(pretty_json(spec));
@@ -144,7 +144,7 @@ TEST(RunSpec, HasTheDefaultOfAnOptionalFieldThatIsLeftOut) {
     EXPECT_EQ(canonical_json(*parsed).find('"' + field.path.substr(field.path.find('.') + 1) + '"'),
               std::string::npos);
   }
-  EXPECT_EQ(optional, 11);
+  EXPECT_EQ(optional, 14);
   EXPECT_EQ(canonical_json(parse_run_spec(canonical_json(muon)).value()), canonical_json(muon));
 }
 
@@ -293,6 +293,7 @@ INSTANTIATE_TEST_SUITE_P(
         JoinedRule{"PeerListsDoNotOvertakeEachOther",
                    {{"network.peer_replacement_frequency", 2}, {"network.peer_list_window_margin", 3}},
                    "network.peer_list_window_margin: must be at most"},
+        JoinedRule{"TheOwnerIsAKey", {{"network.owner", "abc"}}, "network.owner: must be empty or 64"},
         JoinedRule{"TheManifestHashIsOne",
                    {{"data.manifest_hash", "abc"}},
                    "data.manifest_hash: must be empty or 64"},

@@ -59,6 +59,7 @@ CheckpointFiles checkpoint_in_store(const ObjectReader& store, std::string_view 
   };
   CheckpointFiles files;
   files.where = fmt::format("checkpoint {} in {}", window, bucket);
+  files.waits_at_reads = store.useful_calls_at_once() > 1;
   files.size_of = [&store, bucket = std::string(bucket), key_of](std::string_view name) -> Result<uint64_t> {
     TRY_ASSIGN(const auto info, store.head(bucket, key_of(name)));
     if (!info) return skip_error(fmt::format("object {}/{}: missing", bucket, key_of(name)));

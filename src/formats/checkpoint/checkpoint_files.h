@@ -21,6 +21,8 @@ struct CheckpointFiles {
   std::function<Result<uint64_t>(std::string_view name)> size_of;
   // Fills out from that offset; fails likewise, and (skip) where the file is shorter. Thread-safe.
   std::function<Status(std::string_view name, uint64_t offset, std::span<uint8_t> out)> read;
+  // While one reads, others can compute: a read waits for a disk or a store.
+  bool waits_at_reads = true;
 };
 
 // The store must outlive what is returned.

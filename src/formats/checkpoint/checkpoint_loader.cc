@@ -94,11 +94,12 @@ std::vector<Slice> cut(const std::vector<TensorPlace>& places, ParameterSpans pa
   return slices;
 }
 
-// Reads and hashes on some threads more than the team has, so that the disk is busy while others hash.
+// Reads and hashes on some threads more than the team has where reads wait for a disk or a store, so that it
+// is busy while others hash.
 Status read_slices(const CheckpointFiles& files, const std::vector<Slice>& slices, const ThreadTeam& team) {
   FirstFailure failure;
   std::atomic<size_t> next{0};
-  ThreadTeam readers(team.threads() + kReadersWaiting);
+  ThreadTeam readers(team.threads() + (files.waits_at_reads ? kReadersWaiting : 0));
   readers.run([&](int) {
     for (size_t i = next++; i < slices.size() && !failure.before(i); i = next++) {
       const Slice& slice = slices[i];

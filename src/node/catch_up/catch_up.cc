@@ -6,245 +6,250 @@
 #include <utility>
 
 #include "base/log/log.h"
-#include "formats/checkpoint/checkpoint.h"
 #include "node/catch_up/checkpoint_search.h"
-#include "ports/roster.h"
+#include "node/catch_up/first_model.h"
+#include "node/window/window_clock.h"
 
 namespace templar {
 namespace {
 
 // With the pauses of who drives the node, more than a minute.
-constexpr int kMostUnansweredGathers = 20;
+constexpr int kMostUnansweredCalls = 20;
 
-Result<std::optional<FoundCheckpoint>> load_checkpoint_into(const NodeEnvironment& environment,
-                                                            Replica& replica) {
-  TRY_ASSIGN(const std::vector<Registration> roster, environment.ledger.registrations());
-  std::optional<FoundCheckpoint> found;
-  TRY(replica.load([&](ParameterSpans parameters) -> Status {
-    TRY_ASSIGN(found, load_newest_checkpoint(environment, roster, parameters, replica.team()));
-    return {};
-  }));
-  return found;
-}
-
-// The window of the newest checkpoint that the leader has published, usable or not.
-Result<std::optional<int64_t>> newest_checkpoint_window(const NodeEnvironment& environment,
-                                                        const Registration& leader) {
-  TRY_ASSIGN(const std::vector<int64_t> windows, list_checkpoints(environment.store, leader.bucket));
-  if (windows.empty()) return std::nullopt;
-  return windows.back();
+int64_t newest_block(const ChainView& view) {
+  return view.latest ? view.latest->number : -1;
 }
 
 }  // namespace
 
+void CatchUpReport::add(const CatchUpReport& later) {
+  if (later.began_anew()) {
+    checkpoint_window = later.checkpoint_window;
+    from_first_model = later.from_first_model;
+  }
+  replayed_windows += later.replayed_windows;
+  if (later.last_null_window) last_null_window = later.last_null_window;
+}
+
 Result<CatchUpState> CatchUp::advance(std::optional<int64_t> until_window) {
-  TRY_ASSIGN(const std::vector<Registration> roster, environment_.ledger.registrations());
-  node_.uid = uid_of(roster, key_).value_or(0);
-  const std::optional<Registration> leader = leader_of(roster);
-  if (!leader) return CatchUpState::kNoCheckpoint;
+  TRY_ASSIGN(const ChainView view, leadership_.look(replica_));
   if (finished_) report_ = {};
   finished_ = false;
   // The obstacle comes first: until it is passed, neither replaying nor a checkpoint before it leads
   // anywhere.
   if (obstacle_) {
-    TRY_ASSIGN(const bool passed, pass_obstacle(*leader));
+    TRY_ASSIGN(const bool passed, pass_obstacle(view));
     return passed ? CatchUpState::kWorking : CatchUpState::kBlocked;
   }
   if (!replica_.begun()) {
-    TRY_ASSIGN(const bool begun, begin(*leader));
+    TRY_ASSIGN(const bool begun, begin(view));
     return begun ? CatchUpState::kWorking : CatchUpState::kNoCheckpoint;
   }
   if (diverged_ && replica_.window() >= diverged_->window) {
     compare_with_diverged();
     return CatchUpState::kWorking;
   }
+  if (const auto wrong = divergence_from(view, replica_)) {
+    give_up_contradicted_model(*wrong);
+    return CatchUpState::kWorking;
+  }
   // A model that is being healed passes until_window if need be: what differed must be compared at the window
   // where it was seen.
   if (!diverged_ && until_window && replica_.window() >= *until_window) return finish();
-  auto state = replay_next(*leader, diverged_ ? std::nullopt : until_window);
+  auto state = replay_next(view, diverged_ ? std::nullopt : until_window);
   // A prefetcher that has failed gives nothing more; the next call begins with a new one.
-  if (!state) prefetcher_.reset();
+  if (!state) {
+    prefetcher_.reset();
+    count_unanswered(state.error());
+  }
   return state;
 }
 
-Result<CatchUpState> CatchUp::finish() {
+CatchUpState CatchUp::finish() {
   prefetcher_.reset();
   diverged_.reset();
   finished_ = true;
   return CatchUpState::kInSync;
 }
 
-Result<CatchUpState> CatchUp::replay_next(const Registration& leader, std::optional<int64_t> until_window) {
-  // What was fetched ahead follows from the old leader's records, which count no more.
-  if (!prefetcher_ || prefetcher_->leader() != leader.key) {
-    prefetcher_ =
-        std::make_unique<WindowPrefetcher>(environment_, leader, replica_.window(), until_window, limits_);
+void CatchUp::count_unanswered(const Error& error) {
+  if (error.kind != ErrorKind::kRetry) return;
+  if (unanswered_.window != replica_.window()) unanswered_ = {replica_.window(), 0};
+  ++unanswered_.calls;
+}
+
+bool CatchUp::waits_for_stores() const {
+  return unanswered_.window != replica_.window() || unanswered_.calls < kMostUnansweredCalls;
+}
+
+Result<WindowDecision> CatchUp::decide(const ChainView& view, DecideOptions options) {
+  options.waits_for_stores = waits_for_stores();
+  auto outcome = templar::decide(environment_, view, replica_, options);
+  if (!outcome) count_unanswered(outcome.error());
+  if (outcome && std::holds_alternative<Awaited>(*outcome)) TRY(watch_over_decisions(view));
+  return outcome;
+}
+
+Status CatchUp::watch_over_decisions(const ChainView& view) {
+  const Term* term = view.term_of(replica_.window());
+  if (view.chain.empty() || !view.latest || (term != nullptr && term->leader == leadership_.self().key))
+    return {};
+  const WindowClock clock(environment_.ledger, environment_.spec.network);
+  TRY_ASSIGN(const int64_t newest_closed, clock.newest_closed_window());
+  const TakeoverView takeover{.chain = view.chain,
+                              .heartbeats = view.heartbeats,
+                              .roster = view.roster,
+                              .latest_block = view.latest->number,
+                              .undecided_window = replica_.window(),
+                              .newest_closed_window = newest_closed};
+  if (const auto alarm = nobody_leads(takeover, environment_.spec.network))
+    leadership_.alarms().raise(*alarm);
+  return {};
+}
+
+Result<CatchUpState> CatchUp::replay_next(const ChainView& view, std::optional<int64_t> until_window) {
+  // What was fetched ahead by another chain of terms counts no more.
+  if (!prefetcher_ || prefetcher_->chain() != view.chain) {
+    prefetcher_ = std::make_unique<WindowPrefetcher>(environment_, view, replica_.window(), until_window,
+                                                     limits_, waits_for_stores());
     applied_since_prefetching_ = false;
   }
   TRY_ASSIGN(std::optional<FetchedWindow> fetched, prefetcher_->next());
-  if (fetched) return apply(*std::move(fetched), leader);
+  if (fetched) {
+    TRY(apply(*std::move(fetched)));
+    return CatchUpState::kWorking;
+  }
   prefetcher_.reset();
-  // While windows were applied the leader may have published more. The node is in sync only once a new look
-  // finds no further record.
+  // While windows were applied more may have been decided. The node is in sync only once a new look finds
+  // nothing further.
   return applied_since_prefetching_ ? CatchUpState::kWorking : finish();
 }
 
-Result<CatchUpState> CatchUp::apply(FetchedWindow fetched, const Registration& leader) {
-  if (!fetched.record) return gather_window(fetched, leader);
-  if (fetched.record->state_root != replica_.state_root() ||
-      fetched.record->outer_step != replica_.outer_step()) {
-    give_up_contradicted_model(*fetched.record);
-    return CatchUpState::kWorking;
+Status CatchUp::apply(FetchedWindow fetched) {
+  const auto decision = std::visit([](const auto& outcome) { return outcome.decision; }, fetched.outcome);
+  if (const auto wrong = divergence_from(decision, replica_)) {
+    give_up_contradicted_model(*wrong);
+    return {};
   }
-  gathered_from_.reset();  // the record bears out what was gathered before it
-  if (!fetched.contributions.missing.empty()) {
-    wait_for(*fetched.record, fetched.contributions.missing);
-    return CatchUpState::kWorking;
+  if (auto* missing = std::get_if<Missing>(&fetched.outcome)) {
+    std::string reason = missing->reason;
+    stop_at({.window = fetched.window, .reason = std::move(reason), .missing = std::move(*missing)});
+    return {};
   }
-  TRY(close_window(fetched.contributions.found));
-  ++report_.replayed_windows;
-  return CatchUpState::kWorking;
-}
-
-Result<CatchUpState> CatchUp::gather_window(const FetchedWindow& fetched, const Registration& leader) {
-  const int64_t window = fetched.window;
-  TRY_ASSIGN(const std::optional<PeerSelection> peers, peers_in_force(environment_, leader, window));
-  if (!peers) {
-    stop_at({.window = window, .reason = fetched.problem + ", and no record near it names the peers"});
-    return CatchUpState::kWorking;
-  }
-  TRY_ASSIGN(std::vector<Registration> roster, environment_.ledger.registrations());
-  TRY_ASSIGN(const GatherRequest request, gather_request(environment_, replica_, *peers, std::move(roster)));
-  TRY_ASSIGN(const Gathered gathered, gather(environment_, request));
-  // In a window that is going on a store that is away costs its miner the window. This one is over, and all
-  // others may have had the contribution: it is asked for until the store answers.
-  // But not for ever: a miner who is gone must not keep this node out of the run.
-  if (!gathered.unanswered.empty()) {
-    const std::string reason =
-        fmt::format("window {}: the store of uid {} was away", window, gathered.unanswered.front());
-    // The leader has nobody's checkpoint to wait for.
-    const bool leading = leader.key == key_;
-    if (leading || ++unanswered_gathers_ < kMostUnansweredGathers) return retry_error(reason);
-    stop_at({.window = window, .reason = reason});
-    unanswered_gathers_ = 0;
-    return CatchUpState::kWorking;
-  }
-  unanswered_gathers_ = 0;
-  log(LogLevel::kWarning, node_.role, "no usable record of a past window: gathered by the rule",
-      {{"uid", node_.uid},
-       {"window", window},
-       {"accepted", gathered.accepted.size()},
-       {"reason", fetched.problem}});
-  // The first one since a record has named our root: if a later record contradicts, it may be any of these
-  // that was wrong, so a checkpoint must lie after the first.
-  if (!gathered_from_) gathered_from_ = window;
-  TRY(close_window(gathered.accepted));
-  ++report_.gathered_windows;
-  return CatchUpState::kWorking;
-}
-
-Status CatchUp::close_window(const std::vector<Contribution>& accepted) {
-  if (accepted.empty()) report_.last_null_window = replica_.window();
-  TRY(replica_.close_window(accepted));
+  const auto& decided = std::get<DecidedWindow>(fetched.outcome);
+  if (keep) TRY(keep(decided));
+  if (decided.accepted.empty()) report_.last_null_window = fetched.window;
+  TRY(replica_.close_window(decided.accepted));
+  leadership_.alarms().close_window(fetched.window, decided.accepted.empty());
   applied_since_prefetching_ = true;
+  ++report_.replayed_windows;
+  unanswered_ = {};
   return {};
 }
 
 // Loading and checking a checkpoint takes long: a search in vain is repeated only once there is a newer
 // ledger block or checkpoint.
-Result<bool> CatchUp::begin(const Registration& leader) {
-  TRY_ASSIGN(const std::optional<Block> latest, environment_.ledger.latest_block());
-  TRY_ASSIGN(const std::optional<int64_t> newest, newest_checkpoint_window(environment_, leader));
-  const NewestSeen seen{.block = latest ? latest->number : -1, .checkpoint = newest.value_or(-1)};
+Result<bool> CatchUp::begin(const ChainView& view) {
+  if (view.chain.empty()) return false;  // the run has not begun
+  const NewestSeen seen{.block = newest_block(view),
+                        .checkpoint = newest_checkpoint_window(environment_, view).value_or(-1)};
   if (seen == searched_in_vain_) return false;
-  TRY_ASSIGN(const bool begun, begin_from_checkpoint());
+  TRY_ASSIGN(bool begun, begin_from_first_model(view));
+  if (!begun) {
+    TRY_ASSIGN(begun, begin_from_checkpoint(view));
+  }
   if (!begun) searched_in_vain_ = seen;
   return begun;
 }
 
-Result<bool> CatchUp::begin_from_checkpoint() {
-  prefetcher_.reset();
-  // What was gathered belongs to the model that goes now.
-  gathered_from_.reset();
-  TRY_ASSIGN(const auto checkpoint, load_checkpoint_into(environment_, replica_));
-  if (!checkpoint) return false;
-  const CheckpointInfo& info = checkpoint->info;
-  TRY(replica_.begin_loaded(info.window, info.outer_step, info.start_window));
-  report_ = {.checkpoint_window = info.window};
+// Only while no window is decided: later there may be models that nobody could make again.
+Result<bool> CatchUp::begin_from_first_model(const ChainView& view) {
+  const Term& first = view.chain.front();
+  const Term* term = view.term_of(first.first_window);
+  if (term == nullptr) return false;
+  TRY_ASSIGN(const auto decision, environment_.ledger.decision(first.first_window, term->number));
+  if (decision) return false;
+  TRY(begin_first_model(environment_, replica_, first.first_window));
+  if (begins_otherwise(first, replica_)) {
+    // The next look refuses the term. Where it stands all the same, only a checkpoint helps.
+    TRY(leadership_.look(replica_));
+    replica_.discard();
+    return false;
+  }
+  report_ = {.from_first_model = true};
   return true;
 }
 
-bool CatchUp::take_over(const WindowDecision& decision) {
-  if (const auto* diverged = std::get_if<ModelDiverged>(&decision)) {
-    heal_from(diverged->record);
+Result<bool> CatchUp::begin_from_checkpoint(const ChainView& view, int64_t after) {
+  prefetcher_.reset();
+  std::optional<FoundCheckpoint> found;
+  TRY(replica_.load([&](ParameterSpans parameters) -> Status {
+    TRY_ASSIGN(found, load_newest_checkpoint(environment_, view, parameters, replica_.team(), after));
+    return {};
+  }));
+  if (!found) return false;
+  TRY(replica_.begin_loaded(found->info.window, found->info.outer_step, found->info.start_window));
+  report_ = {.checkpoint_window = found->info.window};
+  return true;
+}
+
+bool CatchUp::take_over(const WindowDecision& outcome) {
+  if (const auto* diverged = std::get_if<Diverged>(&outcome)) {
+    heal_from(*diverged);
     return true;
   }
-  if (const auto* incomplete = std::get_if<ContributionsMissing>(&decision)) {
-    wait_for(incomplete->record, incomplete->missing);
+  if (const auto* missing = std::get_if<Missing>(&outcome)) {
+    stop_at({.window = missing->decision.window, .reason = missing->reason, .missing = *missing});
     return true;
   }
   return false;
 }
 
-void CatchUp::heal_from(const AggregateRecord& record) {
-  log(LogLevel::kError, node_.role, "model differs from the leader's: healing it from the last checkpoint",
-      {{"uid", node_.uid},
-       {"window", record.window},
+void CatchUp::heal_from(const Diverged& diverged) {
+  log(LogLevel::kError, leadership_.name().role,
+      "model is not the run's: healing it from the last checkpoint",
+      {{"uid", leadership_.name().uid},
+       {"window", diverged.window},
        {"ours", replica_.state_root().brief()},
-       {"leader", record.state_root.brief()}});
+       {"decided", diverged.root.brief()},
+       {"by", diverged.by}});
   // Its hashes before it is given up: they are all that is left to compare the right model with.
-  diverged_ = {.window = record.window, .ours = replica_.state_tree(), .leaders = record.state_root};
+  diverged_ = {.window = diverged.window, .ours = replica_.state_tree(), .decided = diverged.root};
   replica_.discard();
   prefetcher_.reset();
-  // If the wrong model came from an own gather, an earlier checkpoint does not help: from there the same
-  // windows would be gathered again, with the same result.
-  if (!gathered_from_) return;
-  stop_at({.window = *gathered_from_,
-           .reason = fmt::format(
-               "gathered without a record of it, it leads to root {}; the record of window {} names {}",
-               diverged_->ours.root.brief(), record.window, record.state_root.brief())});
 }
 
-void CatchUp::give_up_contradicted_model(const AggregateRecord& record) {
-  // A model that this node has gathered by itself, or had from before, may be wrong although the newest
-  // checkpoint is right.
-  if (gathered_from_ || !report_.checkpoint_window) return heal_from(record);
-  // The model came from a checkpoint by records alone: to go that way again would lead to the same root. So
+void CatchUp::give_up_contradicted_model(const Diverged& diverged) {
+  // A model that this node had from before may be wrong although the newest checkpoint is right.
+  if (!report_.began_anew()) return heal_from(diverged);
+  // The model came from a checkpoint by decisions alone: to go that way again would lead to the same root. So
   // the node waits for a checkpoint that is newer than the one it came from.
-  // One less: a checkpoint of the record's own window is late enough, unless the model came from that very
+  // One less: a checkpoint of the decision's own window is late enough, unless the model came from that very
   // one.
-  stop_at({.window = std::max(record.window - 1, *report_.checkpoint_window),
-           .reason = fmt::format("checkpoint and records lead to root {} after {} outer steps; the record of "
-                                 "window {} names {} after {}",
-                                 replica_.state_root().brief(), replica_.outer_step(), record.window,
-                                 record.state_root.brief(), record.outer_step),
-           .tried_checkpoint = report_.checkpoint_window});
+  stop_at({.window = std::max(diverged.window - 1, report_.checkpoint_window.value_or(-1)),
+           .reason = fmt::format("checkpoint and decisions lead to root {} after {} outer steps; {} names {} "
+                                 "after {}",
+                                 replica_.state_root().brief(), replica_.outer_step(), diverged.by,
+                                 diverged.root.brief(), diverged.outer_step)});
   replica_.discard();
 }
 
 void CatchUp::compare_with_diverged() {
   const Divergence diverged = *std::exchange(diverged_, std::nullopt);
+  const NodeName name = leadership_.name();
   if (replica_.window() > diverged.window) {
-    log(LogLevel::kWarning, node_.role,
+    log(LogLevel::kWarning, name.role,
         "model healed from a later checkpoint: what differed can't be told any more",
-        {{"uid", node_.uid}, {"window", diverged.window}, {"checkpoint_window", replica_.window()}});
-  } else if (replica_.state_root() == diverged.leaders) {
-    report_healed(environment_, node_, diverged, replica_.state_tree());
+        {{"uid", name.uid}, {"window", diverged.window}, {"checkpoint_window", replica_.window()}});
+  } else if (replica_.state_root() == diverged.decided) {
+    report_healed(environment_, name, diverged, replica_.state_tree());
   } else {
-    stop_at({.window = std::max(diverged.window - 1, report_.checkpoint_window.value_or(0)),
-             .reason = fmt::format("checkpoint and records lead to root {}; the record of window {} names {}",
-                                   replica_.state_root().brief(), diverged.window, diverged.leaders.brief()),
-             .tried_checkpoint = report_.checkpoint_window});
+    stop_at(
+        {.window = std::max(diverged.window - 1, report_.checkpoint_window.value_or(-1)),
+         .reason = fmt::format("checkpoint and decisions lead to root {}; window {} begins with {}",
+                               replica_.state_root().brief(), diverged.window, diverged.decided.brief())});
     replica_.discard();
   }
-}
-
-void CatchUp::wait_for(const AggregateRecord& record, const std::vector<MissingContribution>& missing) {
-  AggregateRecord wanted = record;
-  // Only what is missing is asked for again: the rest would be fetched with every new block.
-  wanted.accepted.clear();
-  for (const MissingContribution& one : missing) wanted.accepted.push_back(one.wanted);
-  stop_at({.window = record.window, .reason = missing.front().reason, .missing = std::move(wanted)});
 }
 
 void CatchUp::stop_at(Obstacle obstacle) {
@@ -252,54 +257,41 @@ void CatchUp::stop_at(Obstacle obstacle) {
   obstacle_ = std::move(obstacle);
 }
 
-Result<bool> CatchUp::pass_obstacle(const Registration& leader) {
-  TRY_ASSIGN(const std::optional<Block> latest, environment_.ledger.latest_block());
-  const bool leading = leader.key == key_;
-  // Once a ledger block, so that a node that waits does not ask the store all the time. The leader fails
-  // below instead: whoever drives it decides when it asks again.
-  if (!leading && latest && obstacle_->looked_at_block == latest->number) return false;
-  if (obstacle_->missing) {
-    TRY_ASSIGN(const std::vector<Registration> roster, environment_.ledger.registrations());
-    TRY_ASSIGN(const NamedContributions named, fetch_named(environment_, *obstacle_->missing, roster, {}));
-    if (named.missing.empty()) {
-      obstacle_.reset();
-      return true;
-    }
+Result<bool> CatchUp::pass_obstacle(const ChainView& view) {
+  // Once a ledger block, so that a node that waits does not ask the stores all the time.
+  if (obstacle_->looked_at_block == newest_block(view)) return false;
+  if (obstacle_->missing && has_turned_up(environment_, view, *obstacle_->missing)) {
+    obstacle_.reset();
+    return true;
   }
-  if (leading) {
-    // Contributions may turn up again; records that contradict the checkpoint never agree by themselves.
-    return std::unexpected(Error{
-        .kind = obstacle_->missing ? ErrorKind::kRetry : ErrorKind::kFatal,
-        .message = fmt::format(
-            "window {} can't be completed, and nobody but this leader makes the next checkpoint: {}{}",
-            obstacle_->window, obstacle_->reason,
-            obstacle_->missing ? ". Put the contribution back into its miner's or the leader's bucket; it "
-                                 "is looked for again and again"
-                               : "")});
-  }
-  TRY_ASSIGN(const bool begun, begin_after_obstacle(leader));
+  TRY_ASSIGN(const bool begun, begin_after_obstacle(view));
   if (begun) return true;
   if (logged_obstacle_window_ != obstacle_->window) {
-    log(LogLevel::kError, node_.role,
+    log(LogLevel::kError, leadership_.name().role,
         "waiting for the next checkpoint after a window that can't be completed",
-        {{"uid", node_.uid}, {"window", obstacle_->window}, {"reason", obstacle_->reason}});
+        {{"uid", leadership_.name().uid}, {"window", obstacle_->window}, {"reason", obstacle_->reason}});
     logged_obstacle_window_ = obstacle_->window;
   }
-  if (latest) obstacle_->looked_at_block = latest->number;
+  obstacle_->looked_at_block = newest_block(view);
   return false;
 }
 
 // Begins from a checkpoint of a window after the obstacle, if there is one that has not been tried yet.
-Result<bool> CatchUp::begin_after_obstacle(const Registration& leader) {
-  TRY_ASSIGN(const std::optional<int64_t> newest, newest_checkpoint_window(environment_, leader));
-  if (!newest || *newest <= obstacle_->window || newest == obstacle_->tried_checkpoint) return false;
-  TRY_ASSIGN(const bool begun, begin_from_checkpoint());
-  // Also after a search in vain: the same checkpoint is not read again with every block.
-  obstacle_->tried_checkpoint = newest;
-  // The newest one may have been unusable, and the one that was loaded instead lie before the obstacle.
-  if (!begun || replica_.window() <= obstacle_->window) return false;
-  obstacle_.reset();
-  return true;
+Result<bool> CatchUp::begin_after_obstacle(const ChainView& view) {
+  const std::optional<int64_t> newest = newest_checkpoint_window(environment_, view);
+  if (!newest || *newest <= obstacle_->window || newest == obstacle_->unusable_checkpoint) return false;
+  const auto begun = begin_from_checkpoint(view, obstacle_->window);
+  if (!begun && begun.error().kind != ErrorKind::kRetry) return std::unexpected(begun.error());
+  if (begun && *begun) {
+    obstacle_.reset();
+    return true;
+  }
+  const Term* term = view.term_of(*newest);
+  if (begun && term != nullptr) {
+    TRY_ASSIGN(const auto decision, environment_.ledger.decision(*newest, term->number));
+    if (decision) obstacle_->unusable_checkpoint = newest;
+  }
+  return false;
 }
 
 }  // namespace templar

@@ -58,12 +58,29 @@ TEST_F(CatchingUp, StopsWhereItIsTold) {
   EXPECT_EQ(replica_.state_root(), leader_.root_at(2));
 }
 
-TEST_F(CatchingUp, IsNothingBeforeTheLeaderHasACheckpoint) {
-  TestWorld empty({.miners = 1});
+TEST_F(CatchingUp, IsNothingBeforeTheRunHasBegun) {
+  TestWorld empty({.miners = 1, .begins_run = false});
   Replica replica(empty.environment, *engine_, 1);
   CatchUp catch_up(empty.environment, replica, NodeRole::kMiner, empty.ports.public_key(kMiner));
   EXPECT_EQ(catch_up.advance().value(), CatchUpState::kNoCheckpoint);
   EXPECT_FALSE(replica.begun());
+}
+
+TEST_F(CatchingUp, BeginsFromTheFirstModelWhileNoWindowIsDecided) {
+  TestWorld young({.miners = 1});
+  Replica replica(young.environment, *engine_, 1);
+  CatchUp catch_up(young.environment, replica, NodeRole::kMiner, young.ports.public_key(kMiner));
+  EXPECT_EQ(advance_to_the_end(catch_up).value(), CatchUpState::kInSync);
+  EXPECT_TRUE(catch_up.report().from_first_model);
+  EXPECT_EQ(replica.window(), 0);
+  EXPECT_EQ(replica.state_root(), young.ports.initial_root());
+}
+
+// There may be models since that nobody could make again.
+TEST_F(CatchingUp, NeverBeginsFromTheFirstModelOnceAWindowIsDecided) {
+  leader_.remove_checkpoints();
+  expect_state(CatchUpState::kNoCheckpoint);
+  EXPECT_FALSE(replica_.begun());
 }
 
 // However often it is asked: only a new checkpoint or block can change that.
@@ -104,50 +121,40 @@ TEST_F(CatchingUp, AppliesWhatIsPublishedMeanwhile) {
   EXPECT_EQ(replica_.window(), 9);
 }
 
-TEST_F(CatchingUp, GathersAWindowWhoseRecordIsMissing) {
-  world_.ports.remove(kLeader, aggregate_record_key(1));
+TEST_F(CatchingUp, WaitsForTheNextCheckpointAfterAWindowWhoseRecordIsGone) {
+  world_.ports.remove(kLeader, aggregate_record_key(2));
+  expect_state(CatchUpState::kBlocked);
+  EXPECT_EQ(replica_.window(), 2) << "nobody's own gather stands in for it";
+  EXPECT_EQ(logs_.field(kWaitsForCheckpoint, "window"), "2");
+  leader_.publish_checkpoint();
+  world_.ports.make_block();
   expect_in_sync();
-  EXPECT_EQ(catch_up_.report().gathered_windows, 1);
-  EXPECT_EQ(catch_up_.report().replayed_windows, 2);
-  EXPECT_EQ(logs_.field("no usable record of a past window: gathered by the rule", "window"), "1");
+  EXPECT_EQ(catch_up_.report().checkpoint_window, 4);
 }
 
-TEST_F(CatchingUp, GathersSeveralWindowsInARowWhoseRecordsAreMissing) {
-  leader_.lead_windows(2);
-  for (const int64_t window : {3, 4}) world_.ports.remove(kLeader, aggregate_record_key(window));
-  expect_in_sync();
-  EXPECT_EQ(catch_up_.report().gathered_windows, 2);
-}
-
-// One that nobody could follow: the next record shows that the own gather was right.
-TEST_F(CatchingUp, GathersAWindowWhoseRecordIsUnusable) {
-  const Bytes sealed = world_.ports.object(kLeader, aggregate_record_key(1));
-  Bytes flipped = sealed;
-  flipped[flipped.size() / 2] ^= 1;
-  const AggregateRecord record = parse_aggregate_record(sealed).value();
-  AggregateRecord of_another_run = record;
-  of_another_run.run_id.bytes[0] ^= 1;
-  const KeyPair& leader = world_.ports.key(kLeader);
-  const std::vector<Bytes> unusable = {flipped,
-                                       seal_aggregate_record(record, world_.ports.key(kMiner)),
-                                       seal_aggregate_record(of_another_run, leader),
-                                       world_.ports.object(kLeader, aggregate_record_key(0)),  // replayed
-                                       Bytes(sealed.begin(), sealed.end() - 1),
-                                       {}};
-  for (size_t i = 0; i < unusable.size(); ++i) {
-    world_.ports.put(kLeader, aggregate_record_key(1), unusable[i]);
-    replica_.discard();
+TEST_F(CatchingUp, GoesOnWhereTheRecordIsThereAgain) {
+  const Bytes record = world_.ports.object(kLeader, aggregate_record_key(2));
+  for (const Bytes& unusable : {Bytes(record.begin(), record.end() - 1), Bytes(),
+                                world_.ports.object(kLeader, aggregate_record_key(1))}) {
+    world_.ports.put(kLeader, aggregate_record_key(2), unusable);
+    expect_state(CatchUpState::kBlocked);
+    world_.ports.put(kLeader, aggregate_record_key(2), record);
+    world_.ports.make_block();
     expect_in_sync();
-    EXPECT_EQ(catch_up_.report().gathered_windows, 1) << i;
+    replica_.discard();
   }
+  EXPECT_EQ(logs_.count(kWaitsForCheckpoint), 1u);
 }
 
-// The leader may be about to put it right: no record of a later window says that it has left this one.
-TEST_F(CatchingUp, LeavesTheNewestWindowAloneWhereItsRecordIsUnusable) {
-  world_.ports.put(kLeader, aggregate_record_key(3), as_bytes("rubbish"));
-  expect_state(CatchUpState::kInSync);
-  EXPECT_EQ(replica_.window(), 3);
-  EXPECT_EQ(catch_up_.report().gathered_windows, 0);
+TEST_F(CatchingUp, HandsEachDecidedWindowOnBeforeItIsApplied) {
+  std::vector<int64_t> kept;
+  catch_up_.keep = [&](const DecidedWindow& decided) -> Status {
+    EXPECT_EQ(decided.decision.window, replica_.window());
+    kept.push_back(decided.decision.window);
+    return {};
+  };
+  expect_in_sync();
+  EXPECT_EQ(kept, (std::vector<int64_t>{1, 2, 3}));
 }
 
 TEST_F(CatchingUp, FetchesTheLeadersCopyOfWhatItsMinerHasTakenBack) {
@@ -190,67 +197,25 @@ TEST_F(CatchingUp, GoesOnWhereWhatWasMissingIsThereAgain) {
   expect_in_sync();
 }
 
-// The leader had made a null round of window 2, although there were contributions; only its record says so.
-TEST_F(CatchingUp, WaitsForTheNextCheckpointWhereWhatItGatheredLedElsewhere) {
-  world_.ports.remove(kLeader, aggregate_record_key(2));
-  expect_state(CatchUpState::kBlocked);
-  EXPECT_EQ(logs_.count(kModelDiffers), 1u);
-  EXPECT_EQ(logs_.field(kWaitsForCheckpoint, "window"), "2");
-  EXPECT_THAT(logs_.field(kWaitsForCheckpoint, "reason"),
-              ::testing::HasSubstr("gathered without a record of it"));
-  world_.ports.make_block();
-  expect_state(CatchUpState::kBlocked);
-  EXPECT_EQ(logs_.count(kWaitsForCheckpoint), 1u);
-  leader_.publish_checkpoint();
-  world_.ports.make_block();
-  expect_in_sync();
-  EXPECT_EQ(catch_up_.report().checkpoint_window, 4);
-}
-
-TEST_F(CatchingUp, PassesOverACheckpointThatTheRecordOfItsWindowContradicts) {
-  world_.ports.publish_record(
-      world_.ports.record_of(1, 1, leader_.root_at(0), {kMiner, kSecondMiner, kThirdMiner}));
-  expect_state(CatchUpState::kNoCheckpoint);
-  EXPECT_THAT(logs_.field(kCheckpointSkipped, "reason"),
-              ::testing::HasSubstr("the leader's record of window 1 names"));
-  leader_.publish_checkpoint();
-  world_.ports.make_block();
-  expect_in_sync();
-}
-
-TEST_F(CatchingUp, WaitsForTheNextCheckpointWhereARecordContradictsWhatFollowsFromIt) {
-  world_.ports.publish_record(world_.ports.record_of(2, 2, leader_.root_at(0), {}));
+TEST_F(CatchingUp, WaitsForTheNextCheckpointWhereADecisionContradictsTheOneThatItHas) {
+  world_.publish_checkpoint(1, 1, world_.ports.run.values());  // by the validator with all the stake
   expect_state(CatchUpState::kBlocked);
   EXPECT_EQ(logs_.field(kWaitsForCheckpoint, "window"), "1");
+  EXPECT_THAT(
+      logs_.field(kWaitsForCheckpoint, "reason"),
+      ::testing::HasSubstr("checkpoint and decisions lead to root " + world_.ports.initial_root().brief()));
   EXPECT_THAT(logs_.field(kWaitsForCheckpoint, "reason"),
-              ::testing::HasSubstr("checkpoint and records lead to root " + leader_.root_at(2).brief()));
-  EXPECT_EQ(replica_.outer_step(), 2);
+              ::testing::HasSubstr("the decision of window 1 names " + leader_.root_at(1).brief()));
   leader_.publish_checkpoint();
   world_.ports.make_block();
   expect_in_sync();
 }
 
-TEST_F(CatchingUp, WaitsWhereARecordCountsOtherOuterSteps) {
-  world_.ports.publish_record(world_.ports.record_of(2, 1, leader_.root_at(2), {}));
+TEST_F(CatchingUp, WaitsWhereADecisionCountsOtherOuterSteps) {
+  world_.publish_checkpoint(4, 2, leader_.parameters());
+  leader_.lead_windows(1);
   expect_state(CatchUpState::kBlocked);
   EXPECT_THAT(logs_.field(kWaitsForCheckpoint, "reason"), ::testing::HasSubstr("after 2 outer steps"));
-}
-
-TEST_F(CatchingUp, EndsTheLeaderWhereItsOwnRecordsContradictItsCheckpoint) {
-  CatchUp leading(world_.environment, replica_, NodeRole::kValidator, world_.ports.public_key(kLeader));
-  world_.ports.publish_record(world_.ports.record_of(2, 2, leader_.root_at(0), {}));
-  EXPECT_TRUE(fails(advance_to_the_end(leading), ErrorKind::kFatal, "window 1 can't be completed"));
-}
-
-TEST_F(CatchingUp, LetsTheLeaderTryAgainWhereAContributionIsNotToBeHad) {
-  CatchUp leading(world_.environment, replica_, NodeRole::kValidator, world_.ports.public_key(kLeader));
-  const Bytes contribution = world_.ports.object(kSecondMiner, contribution_key(3));
-  world_.ports.remove(kSecondMiner, contribution_key(3));
-  for (int i = 0; i < 2; ++i) {
-    EXPECT_TRUE(fails(advance_to_the_end(leading), ErrorKind::kRetry, "contribution of uid 2"));
-  }
-  world_.ports.put(kSecondMiner, contribution_key(3), contribution);
-  EXPECT_EQ(advance_to_the_end(leading).value(), CatchUpState::kInSync);
 }
 
 TEST_F(CatchingUp, NamesTheBlockInWhichTheModelDifferedAndHealsIt) {
@@ -292,9 +257,8 @@ TEST_F(CatchingUp, SaysThatNothingCanBeNamedWhereTheCheckpointIsLater) {
 TEST_F(CatchingUp, HealsUpToWhereTheModelDifferedAlsoWhereItIsToldToStopBefore) {
   expect_in_sync();
   leader_.lead_windows(1);
-  const AggregateRecord record = world_.ports.record_of(4, 0, leader_.root_at(3), {});
-  EXPECT_TRUE(catch_up_.take_over(ModelDiverged{record}));
-  expect_state(CatchUpState::kBlocked, 2);  // the record names a root that the window has not
+  EXPECT_TRUE(catch_up_.take_over(Diverged{4, 4, leader_.root_at(3), "term 1"}));
+  expect_state(CatchUpState::kBlocked, 2);  // that is a root that the window has not
   EXPECT_EQ(logs_.field(kWaitsForCheckpoint, "window"), "3");
 }
 

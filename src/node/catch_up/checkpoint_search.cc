@@ -12,6 +12,7 @@
 #include "formats/checkpoint/checkpoint_download.h"
 #include "formats/checkpoint/checkpoint_files.h"
 #include "formats/checkpoint/checkpoint_loader.h"
+#include "node/catch_up/checkpoint_trust.h"
 #include "ports/roster.h"
 
 namespace templar {
@@ -48,31 +49,29 @@ std::vector<int64_t> cached_windows(const fs::path& cache) {
 
 class Search {
  public:
-  Search(const NodeEnvironment& environment, std::span<const Registration> roster, ParameterSpans parameters,
-         ThreadTeam& team)
+  Search(const NodeEnvironment& environment, const ChainView& view, ParameterSpans parameters,
+         ThreadTeam& team, int64_t after)
       : environment_(environment),
-        validators_(validators_by_stake(roster)),
+        view_(view),
+        validators_(sources_of(view, view.chain.empty() ? nullptr : &view.chain.back())),
         parameters_(parameters),
-        team_(team) {}
+        team_(team),
+        after_(after) {}
 
   [[nodiscard]] Found run() {
+    Found away = std::nullopt;
     for (const Registration& validator : validators_) {
-      const bool is_leader = validator.uid == validators_.front().uid;
-      // Without a record of the leader's nothing of another's would be believed: who has registered as a
-      // validator must not keep others waiting.
-      if (!is_leader) {
-        TRY_ASSIGN(const auto recorded, newest_record_window(environment_, validators_.front()));
-        if (!recorded) break;
-      }
       Found found = search_bucket(validator);
       if (found && *found) return found;
-      // The leader's bucket holds the records by which all other checkpoints are judged: while it can't be
-      // asked, none of them can be trusted.
-      if (!found && is_leader) return found;
       if (!found && found.error().kind == ErrorKind::kFatal) return found;
-      if (!found) skip("bucket " + validator.bucket, found.error());
+      if (found) continue;
+      skip("bucket " + validator.bucket, found.error());
+      // Whoever can't be asked may have one: it holds up nobody who finds another.
+      away = std::move(found);
     }
-    return search_cache();
+    TRY_ASSIGN(auto cached, search_cache());
+    if (cached) return cached;
+    return away;
   }
 
  private:
@@ -86,6 +85,7 @@ class Search {
       if (pointed) windows.push_back(*pointed);
     }
     for (const int64_t window : windows) {
+      if (window <= after_) break;
       const CheckpointFiles files = checkpoint_in_store(environment_.store, validator.bucket, window);
       TRY_ASSIGN(auto found, usable(files, load_stored(files, window, validator)));
       if (found) return found;
@@ -97,6 +97,7 @@ class Search {
   [[nodiscard]] Found search_cache() {
     if (environment_.checkpoint_folder.empty()) return std::nullopt;
     for (const int64_t window : cached_windows(environment_.checkpoint_folder)) {
+      if (window <= after_) break;
       const CheckpointFiles files =
           checkpoint_in_folder(cached_folder(environment_.checkpoint_folder, window));
       TRY_ASSIGN(auto found, usable(files, load_cached(files, window)));
@@ -158,29 +159,14 @@ class Search {
     return info_of(manifest);
   }
 
-  // Also compares the manifest with the leader's record of its window. If there is no record, only the
-  // leader's own checkpoint is believed.
   [[nodiscard]] Result<CheckpointManifest> expected_manifest(const CheckpointFiles& files, int64_t window,
                                                              const Registration& validator) {
     TRY_ASSIGN(
         CheckpointManifest manifest,
         read_expected_manifest(files, window, {environment_.layout, environment_.run_id, validator.key}));
-    if (Status plausible = check_plausible(manifest, environment_.layout); !plausible)
-      return annotate(std::move(plausible).error(), files.where);
-    const auto record = read_record(environment_, validators_.front(), window);
-    // A record that can't be read just now is not a record that isn't there.
-    if (!record && record.error().kind == ErrorKind::kRetry) return std::unexpected(record.error());
-    if (!record || !*record) {
-      if (validator.key == validators_.front().key) return manifest;
-      return skip_error(
-          fmt::format("{}: the leader has no record of window {} that bears it out", files.where, window));
-    }
-    if ((*record)->state_root != manifest.state_root || (*record)->outer_step != manifest.outer_step) {
-      return skip_error(fmt::format(
-          "{}: state root {} after {} outer steps, the leader's record of window {} names {} after {}",
-          files.where, manifest.state_root.brief(), manifest.outer_step, window,
-          (*record)->state_root.brief(), (*record)->outer_step));
-    }
+    Status counts = check_plausible(manifest, environment_.layout);
+    if (counts) counts = check_counts(environment_, view_, manifest);
+    if (!counts) return annotate(std::move(counts).error(), files.where);
     return manifest;
   }
 
@@ -226,18 +212,29 @@ class Search {
   }
 
   const NodeEnvironment& environment_;
+  const ChainView& view_;
   const std::vector<Registration> validators_;
   ParameterSpans parameters_;
   ThreadTeam& team_;
+  const int64_t after_;
 };
 
 }  // namespace
 
 Result<std::optional<FoundCheckpoint>> load_newest_checkpoint(const NodeEnvironment& environment,
-                                                              std::span<const Registration> roster,
-                                                              ParameterSpans parameters, ThreadTeam& team) {
-  if (!leader_of(roster)) return std::nullopt;
-  return Search(environment, roster, parameters, team).run();
+                                                              const ChainView& view,
+                                                              ParameterSpans parameters, ThreadTeam& team,
+                                                              int64_t after) {
+  return Search(environment, view, parameters, team, after).run();
+}
+
+std::optional<int64_t> newest_checkpoint_window(const NodeEnvironment& environment, const ChainView& view) {
+  std::optional<int64_t> newest;
+  for (const Registration& validator : sources_of(view, nullptr)) {
+    const auto windows = list_checkpoints(environment.store, validator.bucket);
+    if (windows && !windows->empty()) newest = std::max(newest.value_or(-1), windows->back());
+  }
+  return newest;
 }
 
 }  // namespace templar

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "formats/checkpoint/checkpoint.h"
-#include "node/window/records.h"
+#include "node/window/leadership.h"
 
 namespace templar {
 
@@ -18,16 +18,21 @@ struct FoundCheckpoint {
 };
 
 // Loads the newest usable checkpoint of the first source that has one. A usable one is whole, signed by the
-// validator whose bucket it lies in, of our run, and its state root and outer steps are those that the
-// leader's record names for that window; without a record only the leader's own checkpoint is usable. One
-// that is not usable is skipped with its reason on the log. With environment.checkpoint_folder the files are
-// first copied into it, and an earlier copy that was cut short is continued; the folder keeps the checkpoint
-// that was loaded last until another one has been loaded.
+// validator whose bucket it lies in, of our run, and counts (checkpoint_trust.h). One that is not usable is
+// skipped with its reason on the log. With environment.checkpoint_folder the files are first copied into it,
+// and an earlier copy that was cut short is continued; the folder keeps the checkpoint that was loaded last
+// until another one has been loaded.
 //
-// nullopt if there is none. Fails (retry) where the leader's bucket could not be asked, (fatal) where the
-// folder can't be written. The parameters are undefined unless one was loaded.
+// nullopt if there is none. Fails (retry) where no source had one and one of them, or the ledger, could not
+// be asked, (fatal) where the folder can't be written. The parameters are undefined unless one was loaded.
+// after: only checkpoints of later windows are looked at.
 [[nodiscard]] Result<std::optional<FoundCheckpoint>> load_newest_checkpoint(
-    const NodeEnvironment& environment, std::span<const Registration> roster, ParameterSpans parameters,
-    ThreadTeam& team);
+    const NodeEnvironment& environment, const ChainView& view, ParameterSpans parameters, ThreadTeam& team,
+    int64_t after = -1);
+
+// The newest window that a validator has a checkpoint of, usable or not; nullopt if there is none. A store
+// that is away has none.
+[[nodiscard]] std::optional<int64_t> newest_checkpoint_window(const NodeEnvironment& environment,
+                                                              const ChainView& view);
 
 }  // namespace templar

@@ -27,7 +27,8 @@ class CheckpointSearch : public ::testing::Test {
   }
   [[nodiscard]] Result<std::optional<FoundCheckpoint>> load(const fs::path& cache = {}) {
     const NodeEnvironment environment = environment_of(world_.ports, {.checkpoint_folder = cache});
-    return load_newest_checkpoint(environment, world_.ports.roster(), loaded_.spans(), team_);
+    TRY_ASSIGN(const ChainView view, look_at_ledger(environment));
+    return load_newest_checkpoint(environment, view, loaded_.spans(), team_);
   }
   // The window that was found; -1: none.
   [[nodiscard]] int64_t found(const fs::path& cache = {}) {
@@ -40,7 +41,7 @@ class CheckpointSearch : public ::testing::Test {
     return std::ranges::equal(std::as_const(values).spans(), std::as_const(loaded_).spans(),
                               [](auto a, auto b) { return std::ranges::equal(a, b); });
   }
-  // The leader's word that the window began with this model.
+  // The leader's decision that the window began with this model.
   void record(int64_t window, uint64_t seed, std::optional<int64_t> outer_step = std::nullopt) {
     const ParameterBuffers values = random_values(world_.layout(), seed);
     world_.ports.publish_record(
@@ -116,22 +117,32 @@ TEST_F(CheckpointSearch, GoesOnWithTheOtherValidators) {
 }
 
 // Anybody can register as a validator and sign weights of its own.
-TEST_F(CheckpointSearch, TakesNoWordButTheLeadersForAWindowWithoutARecord) {
+TEST_F(CheckpointSearch, TakesNoWordOfLessThanHalfOfTheStakeForAnUndecidedWindow) {
   publish(12, 2, kFollower);
   CapturedLogs logs;
-  EXPECT_EQ(found(), -1);
-  EXPECT_EQ(logs.count(kCheckpointSkipped), 0u) << "without any record of the leader's nobody else is asked";
-  record(8, 2);
   EXPECT_EQ(found(), -1);
   EXPECT_EQ(found(folder_ / "cache"), -1);
   EXPECT_FALSE(fs::exists(folder_ / "cache")) << "nothing of it is fetched";
   EXPECT_EQ(logs.count(kCheckpointSkipped), 2u);
   publish(12, 3, kLeader);
-  EXPECT_EQ(found(), 12);
+  EXPECT_EQ(found(), 12) << "it has two thirds of the stake";
   EXPECT_TRUE(loaded_is(3));
 }
 
-TEST_F(CheckpointSearch, RefusesOtherOuterStepsThanTheLeadersRecordCounts) {
+TEST_F(CheckpointSearch, TakesTheWordOfMoreThanHalfOfTheStakeByHeartbeats) {
+  publish(12, 2, kFollower);
+  const ParameterBuffers values = random_values(world_.layout(), 2);
+  Heartbeat heartbeat{.window = 11, .outer_step = 12, .state_root = info_at(12, values).state_root};
+  ASSERT_TRUE(world_.ports.writer(kLeader).beat(heartbeat));
+  const CapturedLogs logs;
+  EXPECT_EQ(found(), -1) << "that was said of another window";
+  heartbeat.window = 12;
+  ASSERT_TRUE(world_.ports.writer(kLeader).beat(heartbeat));
+  EXPECT_EQ(found(), 12);
+  EXPECT_TRUE(loaded_is(2));
+}
+
+TEST_F(CheckpointSearch, RefusesOtherOuterStepsThanTheDecisionCounts) {
   publish(12, 2, kFollower);
   record(12, 2, 11);
   CapturedLogs logs;
@@ -149,14 +160,16 @@ TEST_F(CheckpointSearch, RefusesACheckpointThatAnotherHasSigned) {
   EXPECT_EQ(logs.count(kCheckpointSkipped), 1u);
 }
 
-TEST_F(CheckpointSearch, RefusesACheckpointThatTheLeadersRecordContradicts) {
+TEST_F(CheckpointSearch, RefusesACheckpointThatTheDecisionContradicts) {
   publish(12, 2, kFollower);
+  publish(13, 4, kFollower);
   record(12, 2);
-  EXPECT_EQ(found(), 12);
-  record(12, 3);
+  record(13, 3);
   CapturedLogs logs;
-  EXPECT_EQ(found(), -1);
+  EXPECT_EQ(found(), 12);
   EXPECT_EQ(logs.count(kCheckpointSkipped), 1u);
+  EXPECT_NE(logs.field(kCheckpointSkipped, "reason").find("the decision of window 13 names"),
+            std::string::npos);
 }
 
 TEST_F(CheckpointSearch, KeepsACopyAndTakesItWhereNobodyHasOneAnyMore) {

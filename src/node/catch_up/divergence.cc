@@ -41,7 +41,7 @@ void report_healed(const NodeEnvironment& environment, const NodeName& node, con
                                               {"different_blocks", different},
                                               {"blocks", all},
                                               {"state_root", divergence.ours.root.hex()},
-                                              {"leader_state_root", divergence.leaders.hex()}}));
+                                              {"leader_state_root", divergence.decided.hex()}}));
 }
 
 }  // namespace templar

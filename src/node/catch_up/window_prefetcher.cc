@@ -1,19 +1,22 @@
 #include "node/catch_up/window_prefetcher.h"
 
-#include "base/back_off.h"
+#include <utility>
+
 #include "base/log/log_context.h"
 #include "base/threads/cancellation.h"
 
 namespace templar {
 namespace {
 
+// What can't be used is read again at once: it may have been written just then.
 constexpr int kRecordRetries = 2;
 
 int64_t size_of(const Result<std::optional<FetchedWindow>>& item) {
   int64_t size_bytes = 0;
   if (!item || !item->has_value()) return size_bytes;
-  for (const Contribution& contribution : (*item)->contributions.found)
-    size_bytes += contribution.size_bytes();
+  const auto* decided = std::get_if<DecidedWindow>(&(*item)->outcome);
+  if (decided == nullptr) return size_bytes;
+  for (const Contribution& contribution : decided->accepted) size_bytes += contribution.size_bytes();
   return size_bytes;
 }
 
@@ -21,27 +24,24 @@ bool is_last(const Result<std::optional<FetchedWindow>>& item) {
   return !item || !item->has_value();
 }
 
-// A record that can't be parsed is read again at once: it may have been written just then.
-Result<std::optional<AggregateRecord>> read_whole_record(const NodeEnvironment& environment,
-                                                         const Registration& leader, int64_t window) {
-  return retry_at_once(kRecordRetries, ErrorKind::kSkip,
-                       [&] { return read_record(environment, leader, window); });
-}
-
 }  // namespace
 
-WindowPrefetcher::WindowPrefetcher(const NodeEnvironment& environment, const Registration& leader,
-                                   int64_t first_window, std::optional<int64_t> until_window,
-                                   const PrefetchLimits& limits)
+WindowPrefetcher::WindowPrefetcher(const NodeEnvironment& environment, ChainView view, int64_t first_window,
+                                   std::optional<int64_t> until_window, const PrefetchLimits& limits,
+                                   bool waits_for_stores)
     : environment_(environment),
-      leader_(leader),
+      view_(std::move(view)),
       until_window_(until_window),
       limits_(limits),
-      thread_([this, first_window, speaker = current_log_context()] {
-        const LogContext scope(speaker);
-        const CancellationScope reading(stop_reading_.get_token());
-        work(first_window);
-      }) {}
+      waits_for_stores_(waits_for_stores),
+      next_window_(first_window) {
+  if (limits_.windows == 0) return;
+  thread_ = std::thread([this, first_window, speaker = current_log_context()] {
+    const LogContext scope(speaker);
+    const CancellationScope reading(stop_reading_.get_token());
+    work(first_window);
+  });
+}
 
 WindowPrefetcher::~WindowPrefetcher() {
   {
@@ -50,10 +50,11 @@ WindowPrefetcher::~WindowPrefetcher() {
   }
   stop_reading_.request_stop();
   changed_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 Result<std::optional<FetchedWindow>> WindowPrefetcher::next() {
+  if (limits_.windows == 0) return fetch_next();
   MutexLock lock(mutex_);
   if (ended_) return std::nullopt;
   changed_.wait(mutex_, [this]() REQUIRES(mutex_) { return !items_.empty(); });
@@ -63,6 +64,17 @@ Result<std::optional<FetchedWindow>> WindowPrefetcher::next() {
   ended_ = is_last(item);
   lock.unlock();
   changed_.notify_all();
+  return item;
+}
+
+WindowPrefetcher::Item WindowPrefetcher::fetch_next() {
+  {
+    const MutexLock lock(mutex_);
+    if (ended_) return std::nullopt;
+  }
+  Item item = fetch(next_window_++);
+  const MutexLock lock(mutex_);
+  ended_ = is_last(item);
   return item;
 }
 
@@ -95,36 +107,17 @@ void WindowPrefetcher::add(Item item) {
   changed_.notify_all();
 }
 
-// Whether there is a record of a window after that one.
-Result<bool> WindowPrefetcher::has_later_record(int64_t window) {
-  // The listing is kept until the walk has come up to its end: far behind, one is enough for many windows.
-  if (!newest_record_ || *newest_record_ <= window) {
-    TRY_ASSIGN(newest_record_, newest_record_window(environment_, leader_));
-  }
-  return newest_record_ && *newest_record_ > window;
-}
-
 Result<std::optional<FetchedWindow>> WindowPrefetcher::fetch(int64_t window) {
   if (until_window_ && window >= *until_window_) return std::nullopt;
-  FetchedWindow fetched{.window = window, .record = std::nullopt, .problem = "", .contributions = {}};
-  auto record = read_whole_record(environment_, leader_, window);
-  TRY(fail_unless_skip(record));
-  if (!record) fetched.problem = record.error().message;
-  if (record && !record->has_value()) fetched.problem = "the record is missing";
-  if (!fetched.problem.empty()) {
-    // Without a later record this one may still come, or be put right: the catch-up ends before it.
-    TRY_ASSIGN(const bool passed, has_later_record(window));
-    if (!passed) return std::nullopt;
-    // The record may have been published between the look at it and the listing of later ones.
-    record = read_whole_record(environment_, leader_, window);
-    TRY(fail_unless_skip(record));
-    if (!record || !record->has_value()) return fetched;
-    fetched.problem.clear();
+  const DecideOptions options{.waits_for_stores = waits_for_stores_};
+  TRY_ASSIGN(FetchedDecision fetched, fetch_decided(environment_, view_, window, options));
+  for (int retries = 0; retries < kRecordRetries; ++retries) {
+    const auto* missing = fetched ? std::get_if<Missing>(&*fetched) : nullptr;
+    if (missing == nullptr || missing->record) break;
+    TRY_ASSIGN(fetched, fetch_decided(environment_, view_, window, options));
   }
-  fetched.record = **std::move(record);
-  TRY_ASSIGN(const std::vector<Registration> roster, environment_.ledger.registrations());
-  TRY_ASSIGN(fetched.contributions, fetch_named(environment_, *fetched.record, roster, {}));
-  return fetched;
+  if (!fetched) return std::nullopt;
+  return FetchedWindow{window, *std::move(fetched)};
 }
 
 }  // namespace templar

@@ -4,9 +4,12 @@
 
 #include <atomic>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "support/captured_logs.h"
 #include "support/far_store.h"
+#include "support/hooked_store.h"
 #include "support/test_leader.h"
 
 namespace templar::testing {
@@ -17,9 +20,9 @@ class Prefetching : public ::testing::Test {
   [[nodiscard]] std::unique_ptr<WindowPrefetcher> prefetch(
       int64_t first_window, const PrefetchLimits& limits = {},
       std::optional<int64_t> until_window = std::nullopt) {
-    return std::make_unique<WindowPrefetcher>(world_.environment, world_.ports.registration(kLeader),
-                                              first_window, until_window, limits);
+    return std::make_unique<WindowPrefetcher>(world_.environment, view(), first_window, until_window, limits);
   }
+  [[nodiscard]] ChainView view() const { return look_at_ledger(world_.environment).value(); }
   static FetchedWindow take(WindowPrefetcher& prefetcher) {
     auto fetched = prefetcher.next();
     CHECK(fetched.has_value() && fetched->has_value());
@@ -37,11 +40,12 @@ TEST_F(Prefetching, GivesTheWindowsInOrderAndThenNothing) {
   for (int64_t window = 2; window < 6; ++window) {
     const FetchedWindow fetched = take(*prefetcher);
     EXPECT_EQ(fetched.window, window);
-    ASSERT_TRUE(fetched.record);
-    EXPECT_EQ(fetched.record->state_root, leader_.root_at(window));
-    ASSERT_EQ(fetched.contributions.found.size(), 3u);
+    const auto* decided = std::get_if<DecidedWindow>(&fetched.outcome);
+    ASSERT_TRUE(decided);
+    EXPECT_EQ(decided->record().state_root, leader_.root_at(window));
+    ASSERT_EQ(decided->accepted.size(), 3u);
     for (size_t i = 0; i < 3; ++i) {
-      EXPECT_EQ(fetched.contributions.found[i].content_hash(), fetched.record->accepted[i].content_hash);
+      EXPECT_EQ(decided->accepted[i].content_hash(), decided->record().accepted[i].content_hash);
     }
   }
   for (int i = 0; i < 2; ++i) EXPECT_EQ(prefetcher->next().value(), std::nullopt);
@@ -49,11 +53,30 @@ TEST_F(Prefetching, GivesTheWindowsInOrderAndThenNothing) {
 
 TEST_F(Prefetching, IsTheSameWithinTheTightestLimits) {
   leader_.lead_windows(5);
-  for (const PrefetchLimits& limits : {PrefetchLimits{.windows = 1}, PrefetchLimits{.size_bytes = 1}}) {
+  for (const PrefetchLimits& limits :
+       {PrefetchLimits{.windows = 1}, PrefetchLimits{.windows = 0}, PrefetchLimits{.size_bytes = 1}}) {
     const auto prefetcher = prefetch(0, limits);
     for (int64_t window = 0; window < 5; ++window) EXPECT_EQ(take(*prefetcher).window, window);
     EXPECT_EQ(prefetcher->next().value(), std::nullopt);
   }
+}
+
+TEST_F(Prefetching, ReadsOnItsCallersThreadWhatItMayNotReadAhead) {
+  leader_.lead_windows(3);
+  std::vector<std::thread::id> readers;
+  const StoreHooks hooks{.before =
+                             [&](std::string_view, std::string_view, uint64_t) {
+                               readers.push_back(std::this_thread::get_id());
+                               return Status();
+                             },
+                         .changed = {}};
+  HookedStore store(world_.ports.store, hooks);
+  const NodeEnvironment node = environment_of(world_.ports, {.store = &store});
+  WindowPrefetcher prefetcher(node, look_at_ledger(node).value(), 0, std::nullopt, {.windows = 0});
+  EXPECT_TRUE(readers.empty());
+  EXPECT_EQ(take(prefetcher).window, 0);
+  EXPECT_FALSE(readers.empty());
+  for (const std::thread::id reader : readers) EXPECT_EQ(reader, std::this_thread::get_id());
 }
 
 TEST_F(Prefetching, StopsWhereItIsTold) {
@@ -66,8 +89,7 @@ TEST_F(Prefetching, StopsWhereItIsTold) {
 TEST_F(Prefetching, SeesWhatIsPublishedWhileItWorks) {
   leader_.lead_windows(2);
   const auto prefetcher = prefetch(0, {.windows = 1});
-  EXPECT_EQ(take(*prefetcher).window,
-            0);  // window 1 is at most being fetched: nobody has looked for later ones
+  EXPECT_EQ(take(*prefetcher).window, 0);  // window 1 is at most being fetched
   leader_.lead_windows(1);
   EXPECT_EQ(take(*prefetcher).window, 1);
   EXPECT_EQ(take(*prefetcher).window, 2);
@@ -84,31 +106,35 @@ TEST_F(Prefetching, GivesUpAtItsEndWhatNobodyAnswers) {
   leader_.lead_windows(1);
   const NodeEnvironment node(world_.spec(), far, world_.ports.ledger, *world_.ports.shards,
                              world_.environment.metrics);
-  const WindowPrefetcher prefetcher(node, world_.ports.registration(kLeader), 0, std::nullopt, {});
+  const WindowPrefetcher prefetcher(node, view(), 0, std::nullopt, {});
   far.wait_until([&] { return is_reading.load(); });
 }
 
-TEST_F(Prefetching, SaysWhyAWindowHasNoRecord) {
+TEST_F(Prefetching, NamesTheRecordThatIsGone) {
   leader_.lead_windows(4);
   world_.ports.remove(kLeader, aggregate_record_key(1));
   world_.ports.put(kLeader, aggregate_record_key(2), as_bytes("rubbish"));
   const auto prefetcher = prefetch(1);
-  const FetchedWindow missing = take(*prefetcher);
-  EXPECT_FALSE(missing.record);
-  EXPECT_EQ(missing.problem, "the record is missing");
-  const FetchedWindow unusable = take(*prefetcher);
-  EXPECT_FALSE(unusable.record);
-  EXPECT_TRUE(unusable.problem.starts_with("window 2: the record of leader uid 0: ")) << unusable.problem;
-  EXPECT_TRUE(take(*prefetcher).record);
+  for (const int64_t window : {1, 2}) {
+    const FetchedWindow fetched = take(*prefetcher);
+    const auto* missing = std::get_if<Missing>(&fetched.outcome);
+    ASSERT_TRUE(missing) << window;
+    EXPECT_EQ(missing->decision.window, window);
+    EXPECT_FALSE(missing->record);
+    EXPECT_NE(missing->reason, "");
+  }
+  EXPECT_TRUE(std::holds_alternative<DecidedWindow>(take(*prefetcher).outcome));
 }
 
 TEST_F(Prefetching, NamesTheContributionsThatAreGone) {
   leader_.lead_windows(1);
   world_.ports.remove(kSecondMiner, contribution_key(0));
   const FetchedWindow fetched = take(*prefetch(0));
-  EXPECT_EQ(fetched.contributions.found.size(), 2u);
-  ASSERT_EQ(fetched.contributions.missing.size(), 1u);
-  EXPECT_EQ(fetched.contributions.missing[0].wanted.uid, 2u);
+  const auto* missing = std::get_if<Missing>(&fetched.outcome);
+  ASSERT_TRUE(missing);
+  ASSERT_TRUE(missing->record);
+  ASSERT_EQ(missing->record->accepted.size(), 1u) << "just what is missing";
+  EXPECT_EQ(missing->record->accepted[0].uid, 2u);
 }
 
 TEST_F(Prefetching, EndsAtOnceWhereNothingIsTaken) {

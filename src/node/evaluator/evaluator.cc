@@ -10,10 +10,12 @@
 #include "base/log/log.h"
 #include "core/protocol/object_keys.h"
 #include "formats/checkpoint/checkpoint.h"
+#include "formats/checkpoint/checkpoint_files.h"
+#include "formats/checkpoint/checkpoint_loader.h"
+#include "node/catch_up/checkpoint_trust.h"
 #include "node/catch_up/first_model.h"
 #include "node/evaluator/evaluated_windows.h"
 #include "ports/metric_fields.h"
-#include "ports/roster.h"
 
 namespace templar {
 namespace {
@@ -73,79 +75,104 @@ Result<Progress> Evaluator::advance() {
     started_ = true;
   }
   if (is_finished()) return Progress::kFinished;
-  TRY_ASSIGN(const std::vector<Registration> roster, environment_.ledger.registrations());
-  const std::optional<Registration> leader = leader_of(roster);
-  TRY_ASSIGN(const std::optional<int64_t> window, next_window(leader));
-  if (!window) return options_.backfill && leader ? Progress::kFinished : Progress::kAwaitsObject;
+  TRY_ASSIGN(const ChainView view, look_at_ledger(environment_));
+  TRY_ASSIGN(const std::optional<Due> due, next_due(view));
+  if (!due) {
+    return options_.backfill && !view.chain.empty() ? Progress::kFinished : Progress::kAwaitsObject;
+  }
+  const int64_t window = due->window;
   // Listed before the loading: a file that arrives meanwhile then counts as a change and is a reason to try
   // again.
-  TRY_ASSIGN(const std::string files, files_of(leader, *window));
+  TRY_ASSIGN(const std::string files, files_of(*due));
   const Stopwatch watch;
-  const auto model = load(leader, *window);
+  const auto model = load(*due);
   const Status evaluated = model ? evaluate(*model) : std::unexpected(model.error());
   TRY(fail_unless_skip(evaluated));
   timeline_.add("evaluate", watch);
-  timeline_.report(kSelf, *window, environment_);
+  timeline_.report(kSelf, window, environment_);
   environment_.metrics.flush();  // before the checkpoint is marked as done: it is never reported again
   if (evaluated) {
-    TRY(mark_done(*window));
+    TRY(mark_done(window));
     return Progress::kWorked;
   }
   log(LogLevel::kWarning, "evaluator", "checkpoint passed over",
-      {{"window", *window}, {"reason", evaluated.error().message}});
-  passed_over_[*window] = files;
+      {{"window", window}, {"reason", evaluated.error().message}});
+  passed_over_[window] = files;
   return Progress::kWorked;
 }
 
-// The oldest window that is due. The initial model always is one, whether or not there is a checkpoint of it.
-Result<std::optional<int64_t>> Evaluator::next_window(const std::optional<Registration>& leader) {
-  std::vector<int64_t> windows;
-  if (leader) {
-    TRY_ASSIGN(windows, list_checkpoints(environment_.store, leader->bucket));
+// The checkpoints that are not done, each at the first validator that has one that counts, or else one that
+// can't be used; ascending. The initial model always is one, whether or not there is a checkpoint of it.
+Result<std::vector<Evaluator::Due>> Evaluator::list_due(const ChainView& view) const {
+  std::map<int64_t, Due> counting;
+  std::map<int64_t, Due> unusable;
+  Status away;
+  for (const Registration& source : sources_of(view, view.chain.empty() ? nullptr : &view.chain.back())) {
+    const auto windows = list_checkpoints(environment_.store, source.bucket);
+    if (!windows && windows.error().kind == ErrorKind::kFatal) return std::unexpected(windows.error());
+    if (!windows) away = std::unexpected(windows.error());
+    if (!windows) continue;
+    for (const int64_t window : *windows) {
+      if (done_.contains(window) || counting.contains(window)) continue;
+      const auto manifest =
+          read_expected_manifest(checkpoint_in_store(environment_.store, source.bucket, window), window,
+                                 {environment_.layout, environment_.run_id, source.key});
+      if (!manifest) unusable.try_emplace(window, Due{window, source});
+      if (!manifest) continue;
+      const Status counts = check_counts(environment_, view, *manifest);
+      TRY(fail_unless_skip(counts));
+      if (counts) counting.try_emplace(window, Due{window, source});
+    }
   }
-  if (!std::ranges::binary_search(windows, kBaselineWindow)) windows.insert(windows.begin(), kBaselineWindow);
-  for (const int64_t window : windows) {
-    if (done_.contains(window) || (options_.backfill && !options_.backfill->contains(window))) continue;
-    if (const auto before = passed_over_.find(window); before != passed_over_.end()) {
-      TRY_ASSIGN(const std::string files, files_of(leader, window));
+  counting.merge(unusable);
+  // Whoever can't be asked may have more.
+  if (counting.empty()) TRY(away);
+  if (!done_.contains(kBaselineWindow)) counting.try_emplace(kBaselineWindow, Due{kBaselineWindow, {}});
+  std::vector<Due> all;
+  for (auto& [window, due] : counting) all.push_back(std::move(due));
+  return all;
+}
+
+Result<std::optional<Evaluator::Due>> Evaluator::next_due(const ChainView& view) const {
+  TRY_ASSIGN(std::vector<Due> all, list_due(view));
+  for (Due& due : all) {
+    if (options_.backfill && !options_.backfill->contains(due.window)) continue;
+    if (const auto before = passed_over_.find(due.window); before != passed_over_.end()) {
+      TRY_ASSIGN(const std::string files, files_of(due));
       if (files == before->second) continue;
     }
-    return window;
+    return std::move(due);
   }
   return std::nullopt;
 }
 
 // The files that would be loaded, as the store's listing has them: names, sizes and times.
-Result<std::string> Evaluator::files_of(const std::optional<Registration>& leader, int64_t window) const {
-  if (!leader) return std::string();
+Result<std::string> Evaluator::files_of(const Due& due) const {
+  if (!due.source) return std::string();
   TRY_ASSIGN(const std::vector<ObjectInfo> objects,
-             environment_.store.list(leader->bucket, checkpoint_prefix(window)));
-  std::string files = leader->bucket;
+             environment_.store.list(due.source->bucket, checkpoint_prefix(due.window)));
+  std::string files = due.source->bucket;
   for (const ObjectInfo& object : objects) {
     files += fmt::format("\n{} {} {}", object.key, object.size_bytes, object.stored_at_ms);
   }
   return files;
 }
 
-Result<Evaluator::Evaluated> Evaluator::load(const std::optional<Registration>& leader, int64_t window) {
+Result<Evaluator::Evaluated> Evaluator::load(const Due& due) {
   const Stopwatch watch;
-  if (leader) {
-    TRY_ASSIGN(const std::vector<int64_t> windows, list_checkpoints(environment_.store, leader->bucket));
-    if (std::ranges::binary_search(windows, window)) {
-      CheckpointInfo info;
-      TRY(replica_.load([&](ParameterSpans parameters) -> Status {
-        TRY_ASSIGN(info, load_checkpoint(environment_.store, leader->bucket, window,
-                                         {environment_.layout, environment_.run_id, leader->key}, parameters,
-                                         replica_.team()));
-        return {};
-      }));
-      TRY(replica_.begin_loaded(info.window, info.outer_step, info.start_window));
-      return Evaluated{info.window, info.outer_step, watch.seconds()};
-    }
+  if (!due.source) {
+    TRY(begin_first_model(environment_, replica_, kBaselineWindow));
+    return Evaluated{kBaselineWindow, 0, watch.seconds()};
   }
-  if (window != kBaselineWindow) return skip_error(fmt::format("checkpoint {} is gone", window));
-  TRY(begin_first_model(environment_, replica_, kBaselineWindow));
-  return Evaluated{kBaselineWindow, 0, watch.seconds()};
+  CheckpointInfo info;
+  TRY(replica_.load([&](ParameterSpans parameters) -> Status {
+    TRY_ASSIGN(info, load_checkpoint(environment_.store, due.source->bucket, due.window,
+                                     {environment_.layout, environment_.run_id, due.source->key}, parameters,
+                                     replica_.team()));
+    return {};
+  }));
+  TRY(replica_.begin_loaded(info.window, info.outer_step, info.start_window));
+  return Evaluated{info.window, info.outer_step, watch.seconds()};
 }
 
 Status Evaluator::evaluate(const Evaluated& model) {

@@ -1,5 +1,5 @@
-// An evaluator: benchmarks the initial model, and then every complete checkpoint of the leader once. It can
-// write neither to the ledger nor to a store.
+// An evaluator: benchmarks the initial model, and then every complete checkpoint that counts once, whichever
+// validator has it. It can write neither to the ledger nor to a store.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 
 #include "evaluation/heldout.h"
 #include "evaluation/task.h"
+#include "node/window/leadership.h"
 #include "node/window/replica.h"
 #include "node/window/window_timeline.h"
 
@@ -54,9 +55,16 @@ class Evaluator {
   struct Evaluated;  // a model that is in the engine
 
   [[nodiscard]] bool is_finished() const;
-  [[nodiscard]] Result<std::optional<int64_t>> next_window(const std::optional<Registration>& leader);
-  [[nodiscard]] Result<std::string> files_of(const std::optional<Registration>& leader, int64_t window) const;
-  [[nodiscard]] Result<Evaluated> load(const std::optional<Registration>& leader, int64_t window);
+  // A checkpoint to be evaluated, and the validator that has it; nullopt: the initial model, of which there
+  // is none.
+  struct Due {
+    int64_t window = 0;
+    std::optional<Registration> source;
+  };
+  [[nodiscard]] Result<std::vector<Due>> list_due(const ChainView& view) const;
+  [[nodiscard]] Result<std::optional<Due>> next_due(const ChainView& view) const;
+  [[nodiscard]] Result<std::string> files_of(const Due& due) const;
+  [[nodiscard]] Result<Evaluated> load(const Due& due);
   [[nodiscard]] Status evaluate(const Evaluated& model);
   [[nodiscard]] Status report_heldout(const Evaluated& model);
   [[nodiscard]] Result<std::vector<double>> report_tasks(const Evaluated& model);

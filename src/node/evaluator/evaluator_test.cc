@@ -71,7 +71,7 @@ TEST_F(EvaluatorTest, MeasuresTheInitialModelFirst) {
 }
 
 TEST_F(EvaluatorTest, MeasuresTheInitialModelWhileNobodyLeads) {
-  const TestWorld world({.miners = 1, .validators = 0});
+  const TestWorld world({.miners = 1, .validators = 0, .begins_run = false});
   Evaluator evaluator(world.environment, *engine_, {});
   EXPECT_TRUE(waits(evaluator));
   EXPECT_EQ(world.ports.metrics.named("benchmark_metrics").size(), 1u);

@@ -13,7 +13,13 @@ void CheckpointPublisher::begin(std::string bucket, const CheckpointInfo& info,
                                 std::shared_ptr<const ParameterBuffers> parameters) {
   CHECK(!busy());
   begun_ = {.window = info.window, .since = {}};
+  busy_ = true;
   done_ = false;
+  if (!options_.in_background) {
+    result_ = publish(bucket, info, *parameters);
+    done_ = true;
+    return;
+  }
   worker_ = std::jthread([this, bucket = std::move(bucket), info, parameters = std::move(parameters),
                           speaker = current_log_context()]() mutable {
     const LogContext scope(std::move(speaker));
@@ -32,7 +38,8 @@ std::optional<Status> CheckpointPublisher::outcome() {
 
 Status CheckpointPublisher::wait() {
   if (!busy()) return {};
-  worker_.join();
+  busy_ = false;
+  if (worker_.joinable()) worker_.join();
   return std::exchange(result_, Status());
 }
 

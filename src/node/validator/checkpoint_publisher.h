@@ -21,7 +21,8 @@
 namespace templar {
 
 struct PublisherOptions {
-  int threads = 1;  // for hashing; the node's own threads go on working
+  int threads = 1;            // for hashing; the node's own threads go on working
+  bool in_background = true;  // false: begin() publishes, on its caller's thread
   uint64_t shard_bytes = kDefaultShardBytes;
   CheckpointRetention retention;
   std::vector<TokenizerFile> tokenizer;  // goes beside the model
@@ -37,14 +38,14 @@ class CheckpointPublisher {
   ~CheckpointPublisher() = default;
 
   // Whether a checkpoint is under way, or its outcome has not been asked for yet.
-  [[nodiscard]] bool busy() const { return worker_.joinable(); }
+  [[nodiscard]] bool busy() const { return busy_; }
   struct Begun {
     int64_t window = 0;
     Stopwatch since;
   };
   // The checkpoint that was begun last. To be called only after a begin().
   [[nodiscard]] const Begun& begun() const { return begun_; }
-  // Begins to publish and returns at once. Must not be busy (CHECK).
+  // Begins to publish and returns at once (or see PublisherOptions). Must not be busy (CHECK).
   void begin(std::string bucket, const CheckpointInfo& info,
              std::shared_ptr<const ParameterBuffers> parameters);
   // The outcome of what was begun, once; nullopt while it is under way, or if nothing was begun.
@@ -61,6 +62,7 @@ class CheckpointPublisher {
   const KeyPair key_;
   const PublisherOptions options_;
   Begun begun_;
+  bool busy_ = false;
   Status result_;  // written by the worker before done_
   std::atomic<bool> done_ = false;
   std::jthread worker_;  // last: joined before the rest goes away

@@ -49,6 +49,18 @@ TEST_F(Publisher, PublishesInTheBackgroundWhatLoadsAgain) {
   EXPECT_EQ(info->window, 7);
 }
 
+TEST_F(Publisher, PublishesOnItsCallersThreadWhereItIsToldTo) {
+  CheckpointPublisher publisher(run_.spec, store_, test_key(1), {.in_background = false});
+  const auto values = std::make_shared<ParameterBuffers>(random_values(run_.layout, 1));
+  const Hash256 root = compute_state_root(run_.layout, std::as_const(*values).spans(), team_);
+  publisher.begin("leader", {.window = 1, .outer_step = 1, .state_root = root}, values);
+  EXPECT_EQ(list_checkpoints(store_, "leader").value(), std::vector<int64_t>{1}) << "before it returned";
+  EXPECT_TRUE(publisher.busy());
+  const std::optional<Status> outcome = publisher.outcome();
+  ASSERT_TRUE(outcome && *outcome);
+  EXPECT_FALSE(publisher.busy());
+}
+
 TEST_F(Publisher, GivesTheOutcomeOnce) {
   begin(7);
   std::optional<Status> outcome;

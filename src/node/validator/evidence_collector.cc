@@ -22,7 +22,8 @@ bool in_gather(const Gathered& gathered, uint32_t uid) {
 }
 
 Draw draw_miners(const NodeEnvironment& environment, const Shard& shard, const EvidenceRequest& request) {
-  const std::vector<uint32_t> miners = miner_uids(request.gather.roster);
+  std::vector<uint32_t> miners = miner_uids(request.gather.roster);
+  std::erase_if(miners, [&](uint32_t uid) { return find_uid(request.gather.roster, uid)->is_removed; });
   const auto chosen =
       choose_evaluated_uids(evaluation_candidates(request.scoreboard, miners), environment.spec.scoring,
                             environment.spec.seed, request.gather.plan.window);

@@ -23,7 +23,9 @@ class ManyMiners {
       : metagraph(make_metagraph({.miners = kMiners, .first_uid = 1})),
         active(choose_active(metagraph, active_miners)),
         peers(select_peers(metagraph.candidates(active), world.spec().network)) {
-    CHECK(world.ports.ledger.set_weights(kLeader, metagraph.weights()).has_value());
+    CHECK(world.ports.writer(kLeader).set_weights(metagraph.weights()).has_value());
+    for (int64_t window = 0; window < kStartWindow; ++window)
+      world.ports.publish_record(world.ports.record_of(window, 0, world.ports.initial_root(), {}));
     world.ports.enter_window(kStartWindow);
     const ValidatorState state = {
         .next_window = kStartWindow,
@@ -32,7 +34,7 @@ class ManyMiners {
         .next_peers = peers,
         .next_peers_from = kStartWindow};
     world.ports.put(kLeader, kValidatorStateKey, as_bytes(encode_validator_state(state)));
-    // As if all windows so far had been null rounds.
+    // All windows so far have been null rounds.
     world.publish_checkpoint(kStartWindow, 0, world.ports.run.values());
   }
 

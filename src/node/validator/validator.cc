@@ -6,262 +6,189 @@
 #include <utility>
 
 #include "base/log/log.h"
-#include "core/protocol/object_keys.h"
 #include "node/catch_up/first_model.h"
 #include "node/validator/judgement_report.h"
-#include "node/window/object_retention.h"
-#include "ports/roster.h"
+#include "node/window/window_clock.h"
 
 namespace templar {
 
 Validator::Validator(const NodeEnvironment& environment, ObjectStore& store, LedgerWriter& ledger,
                      Engine& engine, const KeyPair& key, const ValidatorOptions& options)
     : environment_(environment),
-      store_(store),
-      ledger_(ledger),
-      key_(key),
       options_(options),
-      clock_(environment.ledger, environment.spec.network),
+      start_copy_(environment.layout),
       replica_(environment, engine, options.threads),
       catch_up_(environment, replica_, NodeRole::kValidator, key.public_key()),
-      start_copy_(environment.layout),
-      meter_(environment, start_copy_),
+      office_(environment, store, ledger, key, options.software),
+      judge_(environment, store, ledger, start_copy_, key),
       checkpoints_(environment.spec, store, key, replica_, start_copy_, timeline_,
                    {.until_window = options.until_window,
                     .in_background = options.background_checkpoints,
                     .publisher = {.threads = options.threads,
+                                  .in_background = options.background_checkpoints,
                                   .shard_bytes = options.checkpoint_shard_bytes,
                                   .retention = options.retention,
                                   .tokenizer = options.tokenizer}}) {
-  // Ed25519 signatures are deterministic and nobody else can make this one.
-  const Signature secret = key.sign(as_bytes("unassigned samples of run " + environment.run_id.hex()));
-  sampling_key_.assign(secret.bytes.begin(), secret.bytes.end());
+  catch_up_.keep = [this](const DecidedWindow& decided) { return office_.keep_copies(self(), decided); };
 }
 
 Result<Progress> Validator::advance() {
-  if (!in_run_) return come_into_run();
+  if (std::holds_alternative<Joining>(stage_)) return come_into_run();
   // Before all else, also before the end: the checkpoint of the last window is published before this is
   // finished.
-  TRY_ASSIGN(const bool waited_for_checkpoint, checkpoints_.advance(self_));
+  TRY_ASSIGN(const bool waited_for_checkpoint, checkpoints_.advance(self()));
   if (waited_for_checkpoint) return Progress::kWorked;
+  // Following a decision and judging its window are two calls: what others may need is not kept waiting.
+  if (auto* decided = std::get_if<Decided>(&stage_)) return finish_window(*decided);
+  auto& undecided = std::get<Undecided>(stage_);
+  TRY_ASSIGN(const ChainView view, catch_up_.leadership().look(replica_));
+  TRY(office_.beat({view, self(), replica_}));
   if (options_.until_window && replica_.window() >= *options_.until_window) return Progress::kFinished;
-  // Deciding and judging are two calls: the other nodes wait for the leader's record, not for its judgement.
-  if (decided_) return judge_window();
-  TRY_ASSIGN(const bool closed, clock_.is_closed(replica_.window()));
-  return closed ? decide_closed_window() : Progress::kAwaitsBlock;
+  const Stopwatch watch;
+  TRY_ASSIGN(WindowDecision outcome, ask_for_decision(view, undecided));
+  if (const auto* awaited = std::get_if<Awaited>(&outcome)) {
+    return awaited->what == Progress::kAwaitsBlock ? Progress::kAwaitsBlock : lead_or_wait(view, undecided);
+  }
+  if (catch_up_.take_over(outcome)) {
+    stage_ = Joining{};
+    return Progress::kWorked;
+  }
+  timeline_.add("gather", watch);
+  return follow(std::get<DecidedWindow>(std::move(outcome)));
 }
 
 Result<Progress> Validator::come_into_run() {
-  TRY_ASSIGN(const std::vector<Registration> roster, environment_.ledger.registrations());
-  const auto uid = uid_of(roster, key_.public_key());
-  if (!uid)
-    return fatal_error("validator: key " + key_.public_key().hex() + " is not registered on the ledger");
-  self_ = *find_uid(roster, *uid);
-  // Once in a process: from then on state_ is newer than what the bucket had.
-  if (!asked_for_state_) TRY(load_state());
+  const Stopwatch watch;
+  TRY_ASSIGN(const ChainView view, catch_up_.leadership().look(replica_));
+  TRY(judge_.load(self()));
+  TRY(check_that_nothing_fell(view));
   // The replay ends at the first window that has not been judged: windows before it are in the scoreboard,
   // and one that was decided but not judged before a restart is judged now.
-  const Stopwatch watch;
-  TRY_ASSIGN(const CatchUpState state,
-             catch_up_.advance(has_state_ ? std::optional(state_.next_window) : std::nullopt));
+  TRY_ASSIGN(const CatchUpState state, catch_up_.advance(judge_.next_window()));
   if (state == CatchUpState::kWorking) {
     timeline_.add("catch_up", watch);
     return Progress::kWorked;
   }
-  if (state == CatchUpState::kBlocked) return Progress::kAwaitsObject;
-  if (state == CatchUpState::kNoCheckpoint) {
-    TRY_ASSIGN(const bool begun, begin_run(roster));
-    if (!begun) return Progress::kAwaitsObject;
+  if (state == CatchUpState::kNoCheckpoint && self().is_founder && view.terms.empty()) {
+    TRY_ASSIGN(const bool begun, begin_run());
+    return begun ? Progress::kWorked : Progress::kAwaitsObject;
   }
-  if (!has_state_) {
-    state_.peers = select_peers(with_newcomers({}, miner_uids(roster)), environment_.spec.network);
-    state_.next_peers = state_.peers;
-  }
-  state_.next_window = replica_.window();
+  if (state != CatchUpState::kInSync) return Progress::kAwaitsObject;
   const CatchUpReport& report = catch_up_.report();
   if (report.checkpoint_window) checkpoints_.came_from(*report.checkpoint_window);
   // A replay asks about none of the windows it passes: only the one that it ended at may be due. The one that
-  // the model was loaded from has its checkpoint already.
-  if (report.moved() && report.checkpoint_window != replica_.window()) checkpoints_.enter_window();
-  // Stored before the first window is judged: from now on a restart begins at the first unjudged window.
-  if (!has_state_) TRY(store_state(state_));
-  has_state_ = true;
-  in_run_ = true;
+  // the model was loaded from has its checkpoint already; whoever has founded the run makes the first.
+  if (report.from_first_model && self().is_founder && report.replayed_windows == 0) {
+    checkpoints_.enter_new_run();
+  } else if (report.moved() && report.checkpoint_window != replica_.window()) {
+    checkpoints_.enter_window();
+  }
+  // What may fail comes last: a repetition's report is another.
+  TRY(judge_.come_into_run(view, self(), replica_));
+  stage_ = Undecided{};
   log(LogLevel::kInfo, "validator", "in sync",
-      {{"uid", self_.uid}, {"window", replica_.window()}, {"state_root", replica_.state_root().brief()}});
+      {{"uid", self().uid}, {"window", replica_.window()}, {"state_root", replica_.state_root().brief()}});
   return Progress::kWorked;
 }
 
-Status Validator::load_state() {
-  TRY_ASSIGN(const auto stored, store_.head(self_.bucket, kValidatorStateKey));
-  if (stored) {
-    TRY_ASSIGN(const Bytes text, store_.get(self_.bucket, kValidatorStateKey, kMaxValidatorStateBytes));
-    auto state = parse_validator_state(text);
-    if (!state) {
-      return fatal_error(fmt::format(
-          "{}/{} in the store can't be used: {}. Put a good copy of it there; or remove it, and this "
-          "validator begins a new scoreboard at the newest checkpoint, without what it knew of the "
-          "miners",
-          self_.bucket, kValidatorStateKey, state.error().message));
-    }
-    state_ = std::move(*state);
-  }
-  has_state_ = stored.has_value();
-  asked_for_state_ = true;
-  return {};
-}
-
-// Begins a run that has no checkpoint yet; false if this validator is not the leader, or there is no ledger
-// block yet. A run begins only once.
-Result<bool> Validator::begin_run(std::span<const Registration> roster) {
-  const std::optional<Registration> leader = leader_of(roster);
-  if (!leader || leader->key != key_.public_key()) return false;
-  if (state_.scoreboard.window >= 0) {
-    return fatal_error(
-        fmt::format("validator: bucket {} has a scoreboard up to window {} but no usable checkpoint: a run "
-                    "that has begun is not begun again",
-                    self_.bucket, state_.next_window));
-  }
-  TRY_ASSIGN(const std::optional<int64_t> current, clock_.current_window());
+// Only here a run begins. Who is killed behind it, or not told that it is done, goes on like everybody else:
+// from the first model of the term that is on the ledger.
+Result<bool> Validator::begin_run() {
+  const WindowClock clock(environment_.ledger, environment_.spec.network);
+  TRY_ASSIGN(const std::optional<int64_t> current, clock.current_window());
   if (!current) return false;
-  log(LogLevel::kInfo, "validator", "leads a new run", {{"uid", self_.uid}, {"start_window", *current}});
   TRY(begin_first_model(environment_, replica_, *current));
-  checkpoints_.enter_new_run();
+  const auto begun = office_.begin_run(replica_);
+  replica_.discard();
+  TRY(begun);
+  if (*begun) {
+    log(LogLevel::kInfo, "validator", "leads a new run", {{"uid", self().uid}, {"start_window", *current}});
+  }
   return true;
 }
 
-Result<Progress> Validator::decide_closed_window() {
-  const DecidingNode self{.name = {name_of(NodeRole::kValidator), self_.uid},
-                          .peers_without_record = [this](const Registration&, const std::string&) {
-                            return Result<PeerSelection>(state_.peers_in(replica_.window()));
-                          }};
-  TRY_ASSIGN(WindowDecision decision, decide_window(environment_, replica_, timeline_, self));
-  if (std::holds_alternative<RecordAwaited>(decision)) return Progress::kAwaitsObject;
-  if (catch_up_.take_over(decision)) {
-    in_run_ = false;
-    return Progress::kWorked;
+// What this validator has judged was decided. A ledger that knows nothing of it is not the one that it was.
+Status Validator::check_that_nothing_fell(const ChainView& view) {
+  const std::optional<int64_t> judged = judge_.judged_window();
+  if (!judged) return {};
+  for (const Term& term : view.terms) {
+    TRY_ASSIGN(const auto decision, environment_.ledger.decision(*judged, term.number));
+    if (decision) return {};
   }
-  auto& decided = std::get<DecidedWindow>(decision);
-  if (decided.record) {
-    // Our own gather may have rejected what the record accepts: with the record's list no uid is on both
-    // sides, as evidence demands.
-    decided.gathered.rejected = decided.record->rejected;
-  } else if (decided.leader.uid == self_.uid) {
-    TRY(publish_record(decided));
+  const std::string reason = fmt::format(
+      "bucket {} has a scoreboard up to window {}, and no term has decided that window: a run "
+      "that has begun is not begun again",
+      self().bucket, *judged);
+  catch_up_.leadership().alarms().raise({AlarmKind::kFalls, *judged, reason});
+  return fatal_error("validator: " + reason);
+}
+
+Result<WindowDecision> Validator::ask_for_decision(const ChainView& view, Undecided& undecided) {
+  const OfficeCall call{view, self(), replica_};
+  return catch_up_.decide(
+      view, {.at_hand = [&](const AggregateRecord& record) -> Result<std::vector<Contribution>> {
+        if (office_.leads(call)) return undecided.at_hand;
+        return compare_with_own_gather(environment_, call, record);
+      }});
+}
+
+Result<Progress> Validator::lead_or_wait(const ChainView& view, Undecided& undecided) {
+  const int64_t window = replica_.window();
+  const OfficeCall call{view, self(), replica_};
+  if (office_.leads(call)) {
+    const Office::Lead lead{.peers = judge_.peers_in(window), .could_train = undecided.could_train};
+    TRY_ASSIGN(const bool decided, office_.decide(call, lead, timeline_, undecided.at_hand));
+    return decided ? Progress::kWorked : Progress::kAwaitsObject;
   }
-  decided_ = std::move(decided);
+  const WindowClock clock(environment_.ledger, environment_.spec.network);
+  TRY_ASSIGN(const int64_t newest_closed, clock.newest_closed_window());
+  TRY_ASSIGN(const bool taken_over, office_.take_over(call, newest_closed));
+  return taken_over ? Progress::kWorked : Progress::kAwaitsObject;
+}
+
+Result<Progress> Validator::follow(DecidedWindow decided) {
+  TRY(office_.keep_copies(self(), decided));
+  const WindowClock clock(environment_.ledger, environment_.spec.network);
+  TRY_ASSIGN(const std::optional<int64_t> current, clock.current_window());
+  // Miners train in the window that is going on.
+  const bool next_could_train = current.value_or(0) <= replica_.window() + 1;
+  stage_ = Decided{std::move(decided), next_could_train};
   return Progress::kWorked;
 }
 
-// What a record names must stay readable, whatever becomes of its miners' buckets: copies of the
-// contributions are stored before the record.
-Status Validator::publish_record(const DecidedWindow& decided) {
-  const auto phase = timeline_.phase("gather");  // of the whole run: the other nodes wait for the record
-  AggregateRecord record{
-      .run_id = environment_.run_id,
-      .window = replica_.window(),
-      .outer_step = replica_.outer_step(),
-      .state_root = replica_.state_root(),
-      .gather_peers = {decided.request.peers.gather.begin(), decided.request.peers.gather.end()},
-      .reserve_peers = {decided.request.peers.reserve.begin(), decided.request.peers.reserve.end()},
-      .accepted = {},
-      .rejected = decided.gathered.rejected,
-      .leader = key_.public_key()};
-  for (const Contribution& contribution : decided.gathered.accepted) {
-    const uint32_t uid = contribution.header().uid;
-    TRY(store_.put(self_.bucket, accepted_contribution_key(record.window, uid), contribution.bytes()));
-    record.accepted.push_back({uid, contribution.content_hash(), contribution.size_bytes()});
-  }
-  return store_.put(self_.bucket, aggregate_record_key(record.window),
-                    seal_aggregate_record(std::move(record), key_));
-}
-
-Result<Progress> Validator::judge_window() {
-  const Stopwatch watch;
+Result<Progress> Validator::finish_window(Decided& decided) {
   const int64_t window = replica_.window();
-  // It has been judged if a restart, or healing, has set the model further back than the scoreboard.
-  if (window <= state_.scoreboard.window) {
-    TRY(finish_window());
-    return Progress::kWorked;
-  }
-  TRY_ASSIGN(const Evidence evidence, measure_contributions());
-  const AdvanceResult result = advance_scoreboard(state_.scoreboard, evidence, environment_.spec);
-  TRY(settle(result, window));
+  TRY_ASSIGN(const auto judged, judge_.judge(decided.window, self(), replica_, timeline_));
   // The scoreboard has this window now: if the outer step fails after all, it is made later without judging
   // again.
-  TRY(finish_window());
-  report_judgement(environment_, self_.uid, {evidence, result, replica_, watch.seconds()});
-  timeline_.report({name_of(NodeRole::kValidator), self_.uid}, window, environment_);
-  return Progress::kWorked;
-}
-
-Result<Evidence> Validator::measure_contributions() {
-  const auto phase = timeline_.phase("evaluate");
-  return collect_evidence(environment_, replica_, meter_,
-                          {.gather = decided_->request,
-                           .gathered = decided_->gathered,
-                           .scoreboard = state_.scoreboard,
-                           .sampling_key = sampling_key_});
-}
-
-Status Validator::finish_window() {
   {
     const auto phase = timeline_.phase("apply");
-    TRY(replica_.close_window(decided_->gathered.accepted));
-    decided_.reset();
+    TRY(replica_.close_window(decided.window.accepted));
   }
+  catch_up_.leadership().alarms().close_window(window, decided.window.accepted.empty());
+  stage_ = Undecided{.could_train = decided.next_could_train};
   checkpoints_.enter_window();
   if (checkpoints_.due()) drop_old_copies();
-  return {};
+  if (!judged) return Progress::kWorked;
+  report_judgement(environment_, self().uid, {judged->evidence, judged->result, replica_, judged->seconds});
+  timeline_.report({name_of(NodeRole::kValidator), self().uid}, window, environment_);
+  return Progress::kWorked;
 }
 
 // Copies stay as long as miners have to keep their contributions, and longer if the newest checkpoint is
-// older than that: a node that comes into the run from it needs all windows since. Records stay longer. What
-// can't be removed now is removed the next time.
+// older than that: a node that comes into the run from it needs all windows since. Records stay longer:
+// whoever comes into the run looks for the peers in force in the two stretches before its window.
 void Validator::drop_old_copies() {
   if (!checkpoints_.newest_window()) return;
-  const int64_t retained_from = replica_.window() - environment_.spec.network.contribution_retention_windows;
-  const int64_t keep_from = std::min(retained_from, *checkpoints_.newest_window());
-  Status dropped = remove_older_than(store_, self_.bucket, kAcceptedContributionPrefix, keep_from);
-  if (dropped && options_.keep_records > 0) {
-    // Whose record is missing asks for the peers in force in the two stretches around it.
-    const int64_t stretches = 2 * environment_.spec.network.peer_replacement_frequency;
-    dropped = remove_older_than(store_, self_.bucket, kAggregateRecordPrefix,
-                                std::min(keep_from - stretches, replica_.window() - options_.keep_records));
-  }
-  if (dropped) return;
-  log(LogLevel::kWarning, "validator", "old copies of contributions, or old records, stay",
-      {{"uid", self_.uid}, {"window", replica_.window()}, {"reason", dropped.error().message}});
-}
-
-Status Validator::settle(const AdvanceResult& result, int64_t window) {
   const NetworkSpec& network = environment_.spec.network;
-  ValidatorState next = state_;
-  next.next_window = window + 1;
-  next.scoreboard = result.scoreboard;
-  if (makes_peer_list(network, window)) {
-    next.peers = state_.peers_in(window);
-    next.next_peers =
-        select_peers(with_newcomers(result.candidates, miner_uids(decided_->request.roster)), network);
-    next.next_peers_from = window + network.peer_list_window_margin;
+  const int64_t retained_from = replica_.window() - network.contribution_retention_windows;
+  const int64_t keep_from = std::min(retained_from, *checkpoints_.newest_window());
+  std::optional<int64_t> keep_records_from;
+  if (options_.keep_records > 0) {
+    keep_records_from = std::min(keep_from - 2 * network.peer_replacement_frequency,
+                                 replica_.window() - options_.keep_records);
   }
-  // The weights first. If the state is not stored after them, the window is judged again and gives the same
-  // weights; the other way round a node that is killed in between would leave them out.
-  if ((window + 1) % environment_.spec.scoring.windows_per_weights == 0) {
-    std::vector<WeightEntry> weights;
-    for (const auto& [uid, weight] : result.weights) weights.push_back({uid, weight});
-    TRY(ledger_.set_weights(self_.uid, weights));
-  }
-  // In memory it counts only once it is stored: after a failure the window is judged again from the old
-  // state.
-  TRY(store_state(next));
-  state_ = std::move(next);
-  return {};
-}
-
-Status Validator::store_state(const ValidatorState& state) {
-  const std::string text = encode_validator_state(state);
-  return store_.put(self_.bucket, kValidatorStateKey, as_bytes(text));
+  office_.drop_copies(self(), keep_from, keep_records_from);
 }
 
 }  // namespace templar

@@ -103,7 +103,7 @@ TEST_F(Pool, ReadsAnewWhatWasReplacedBetweenTwoReaders) {
   named.window = kPooledWindow;
   named.accepted = {{kMiner, *world_.ports.contribution_hash(kMiner, kPooledWindow), std::ssize(right)}};
   const NodeEnvironment reader = node(world_.ports.store);
-  const auto found = [&] { return fetch_named(reader, named, world_.ports.roster(), {})->found.size(); };
+  const auto found = [&] { return fetch_named(reader, named, world_.ports.roster(), {}, {})->found.size(); };
   EXPECT_EQ(found(), 1u);
   world_.ports.put(kMiner, key, wrong);
   EXPECT_EQ(found(), 0u) << "the store has something else now";

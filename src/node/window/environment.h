@@ -27,7 +27,8 @@ struct NodeEnvironment {
   NodeEnvironment(const RunSpec& run_spec, const ObjectReader& object_reader,
                   const LedgerReader& ledger_reader, const ShardSource& shard_source,
                   MetricsSink& metrics_sink, std::filesystem::path checkpoints = {},
-                  std::shared_ptr<ContributionPool> pool = std::make_shared<ContributionPool>())
+                  std::shared_ptr<ContributionPool> pool = std::make_shared<ContributionPool>(),
+                  bool reads_windows_ahead = true)
       : spec(run_spec),
         layout(parameter_layout(run_spec.model)),
         run_id(templar::run_id(run_spec)),
@@ -36,7 +37,8 @@ struct NodeEnvironment {
         shards(shard_source),
         metrics(metrics_sink),
         checkpoint_folder(std::move(checkpoints)),
-        contributions(std::move(pool)) {}
+        contributions(std::move(pool)),
+        reads_ahead(reads_windows_ahead) {}
 
   const RunSpec spec;
   const ParameterLayout layout;
@@ -50,6 +52,9 @@ struct NodeEnvironment {
   const std::filesystem::path checkpoint_folder;
   // That nodes of one process share; of a node alone its own.
   const std::shared_ptr<ContributionPool> contributions;
+  // While a node catches up, a thread of its own reads windows before they are needed. false: the node's own
+  // thread reads each when it is needed, so that all calls of store and ledger come in one order.
+  const bool reads_ahead;
 };
 
 // How a node is named on the log and in measurements. The "baseline" of a localnet, one machine that trains

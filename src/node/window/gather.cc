@@ -26,8 +26,8 @@ constexpr int kStoreRetries = 2;
 constexpr std::chrono::seconds kLeastPatience{10};
 // A round of reserve peers after others that took all the time: enough for those who answer at once.
 constexpr std::chrono::seconds kLeastRound{3};
-// What a record names is needed, however long a slow line takes for it: the leader, who has copies of all, is
-// given so long.
+// What a record names is needed, however long a slow line takes for it: the validators, who have copies of
+// all, are given so long.
 constexpr std::chrono::hours kFetchPatience{1};
 
 template <typename Call>
@@ -132,6 +132,7 @@ PeerAnswer ask_for_contribution(const NodeEnvironment& environment, const Gather
                                 const Shard& shard, uint32_t uid, const PeerCall& call) {
   const Registration* peer = find_uid(request.roster, uid);
   if (peer == nullptr) return missing_verdict("not on the ledger");
+  if (peer->is_removed) return missing_verdict("removed from the run by its owner");
   const std::string key = contribution_key(request.plan.window);
   // Time and size stand before the content: what is late or too large is not worth a download.
   TRY_ASSIGN(const auto info, look_at(environment, peer->bucket, key, call));
@@ -174,12 +175,11 @@ PeerAnswer fetch_object(const NodeEnvironment& environment, int64_t window, cons
                                 contribution.content_hash().brief(), wanted.content_hash.brief()));
 }
 
-// What a leader's record keeps the others waiting for. Those who wait for it do so for the whole of
-// record_wait_seconds: a quarter is left for it to be published. spent: of the same gather, on earlier
-// rounds.
+// What a leader's record keeps the others waiting for: about as long as the network gives a contribution to
+// arrive after the window. spent: of the same gather, on earlier rounds.
 PeerPatience patience_of(const NodeEnvironment& environment, double spent_seconds = 0) {
   using std::chrono::milliseconds;
-  const std::chrono::seconds wait(environment.spec.network.record_wait_seconds);
+  const std::chrono::seconds wait(environment.spec.network.put_window_seconds);
   const milliseconds spent(static_cast<int64_t>(spent_seconds * 1000));
   const auto left = [&](milliseconds whole) { return std::max(milliseconds(kLeastRound), whole - spent); };
   return {.straggler = left(std::max<milliseconds>(kLeastPatience, wait / 2)),
@@ -199,7 +199,7 @@ std::vector<PeerAnswer> ask_peers(const NodeEnvironment& environment, size_t cou
 PeerAnswer both_errors(const Error& own, const Error& copy) {
   const bool away = own.kind == ErrorKind::kRetry || copy.kind == ErrorKind::kRetry;
   return std::unexpected(Error{.kind = away ? ErrorKind::kRetry : ErrorKind::kSkip,
-                               .message = own.message + "; the leader's copy: " + copy.message});
+                               .message = own.message + "; a validator's copy: " + copy.message});
 }
 
 // The contributions that a record names, by their number in it, as far as they have been found.
@@ -242,7 +242,7 @@ class NamedAnswers {
     }
     has_fetched_ = true;
   }
-  [[nodiscard]] Result<NamedContributions> named() && {
+  [[nodiscard]] Result<NamedContributions> named(bool waits_for_stores) && {
     NamedContributions named;
     for (size_t i = 0; i < answers_.size(); ++i) {
       const AcceptedContribution& wanted = record_.accepted[i];
@@ -253,7 +253,7 @@ class NamedAnswers {
       const Error reason = annotate(answers_[i].error(), fmt::format("window {}: contribution of uid {}",
                                                                      record_.window, wanted.uid))
                                .error();
-      if (reason.kind == ErrorKind::kRetry) return std::unexpected(reason);
+      if (reason.kind == ErrorKind::kRetry && waits_for_stores) return std::unexpected(reason);
       named.missing.push_back({wanted, reason.message});
     }
     return named;
@@ -327,7 +327,8 @@ Result<Gathered> gather(const NodeEnvironment& environment, const GatherRequest&
 
 Result<NamedContributions> fetch_named(const NodeEnvironment& environment, const AggregateRecord& record,
                                        std::span<const Registration> roster,
-                                       std::vector<Contribution> at_hand) {
+                                       std::span<const Registration> sources,
+                                       std::vector<Contribution> at_hand, bool waits_for_stores) {
   NamedAnswers answers(environment, record);
   answers.take(at_hand);
   answers.fetch(
@@ -337,17 +338,17 @@ Result<NamedContributions> fetch_named(const NodeEnvironment& environment, const
         return NamedPlace{peer->bucket, contribution_key(record.window)};
       },
       patience_of(environment));
-  // What the miners do not have, or do not give, may be among the leader's copies.
-  if (const std::optional<uint32_t> leader = uid_of(roster, record.leader)) {
-    PeerPatience patience = patience_of(environment);
-    patience.whole = kFetchPatience;
+  // What the miners do not have, or do not give, may be among the validators' copies.
+  PeerPatience patience = patience_of(environment);
+  patience.whole = kFetchPatience;
+  for (const Registration& source : sources) {
     answers.fetch(
         [&](uint32_t uid) -> std::optional<NamedPlace> {
-          return NamedPlace{find_uid(roster, *leader)->bucket, accepted_contribution_key(record.window, uid)};
+          return NamedPlace{source.bucket, accepted_contribution_key(record.window, uid)};
         },
         patience);
   }
-  return std::move(answers).named();
+  return std::move(answers).named(waits_for_stores);
 }
 
 }  // namespace templar

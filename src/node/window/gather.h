@@ -1,6 +1,6 @@
-// The gather: which contributions of a window count. Every node decides it by the same rule from the same
-// store, so all come to the same set. Where they don't, because a store answered one node and not another,
-// the leader's record decides.
+// The gather: which contributions of a window count. The leader gathers to make the window's record; the
+// other validators gather to compare with it. All do it by the same rule from the same stores. Where a store
+// answers one of them and not another, the record decides. Whoever follows fetches just what a record names.
 #pragma once
 
 #include <cstdint>
@@ -61,10 +61,10 @@ struct NamedContributions {
 
 // The contributions that a record names, by content hash. What is among at_hand is taken from there. Any
 // other one is read from its miner's bucket or, if that does not have it or has something else in its place,
-// from the leader's copy. Fails (retry) where one was not found and a store that may have it was away.
-[[nodiscard]] Result<NamedContributions> fetch_named(const NodeEnvironment& environment,
-                                                     const AggregateRecord& record,
-                                                     std::span<const Registration> roster,
-                                                     std::vector<Contribution> at_hand);
+// from the copies of the sources, one source after the other. If one was not found and a store that may have
+// it was away, it fails (retry) if it waits for stores, and else counts as missing.
+[[nodiscard]] Result<NamedContributions> fetch_named(
+    const NodeEnvironment& environment, const AggregateRecord& record, std::span<const Registration> roster,
+    std::span<const Registration> sources, std::vector<Contribution> at_hand, bool waits_for_stores = true);
 
 }  // namespace templar

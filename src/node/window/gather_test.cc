@@ -9,6 +9,7 @@
 #include <functional>
 #include <string>
 
+#include "ports/roster.h"
 #include "support/expect_failure.h"
 #include "support/far_store.h"
 #include "support/synthetic_contribution.h"
@@ -339,7 +340,8 @@ class FetchNamed : public Gather {
   }
   [[nodiscard]] Result<NamedContributions> fetch(const AggregateRecord& record,
                                                  std::vector<Contribution> at_hand = {}) const {
-    return fetch_named(world_.environment, record, world_.ports.roster(), std::move(at_hand));
+    return fetch_named(world_.environment, record, world_.ports.roster(),
+                       validators_by_stake(world_.ports.roster()), std::move(at_hand));
   }
   void expect_missing(const Result<NamedContributions>& named, uint32_t uid, const std::string& reason) {
     ASSERT_TRUE(named) << named.error().message;
@@ -406,7 +408,7 @@ TEST_F(FetchNamed, TakesNoCopyThatIsNotWhatTheRecordNames) {
   const AggregateRecord names = record({2});
   put_copy(2, sealed(3));
   put(2, as_bytes("rubbish"));
-  expect_missing(fetch(names), 2, "the leader's copy: content ");
+  expect_missing(fetch(names), 2, "a validator's copy: content ");
 }
 
 // The outer step takes ascending uids; a record must not bring it others by giving one uid another's hash.
@@ -430,12 +432,16 @@ TEST_F(FetchNamed, TakesTheLeadersCopyWhereTheMinersStoreIsSilent) {
   far.on_get = [&](const std::string& bucket) { return bucket == "node-2" ? far.be_silent() : Status(); };
   const NodeEnvironment node(world_.spec(), far, world_.ports.ledger, *world_.ports.shards,
                              world_.environment.metrics);
-  const auto named = fetch_named(node, names, world_.ports.roster(), {});
+  const std::vector<Registration> validators = validators_by_stake(world_.ports.roster());
+  const auto named = fetch_named(node, names, world_.ports.roster(), validators, {});
   ASSERT_TRUE(named) << named.error().message;
   EXPECT_THAT(uids(named->found), ElementsAre(1, 2, 3));
   world_.ports.remove(kLeader, accepted_contribution_key(kWindow, 2));
-  EXPECT_TRUE(fails(fetch_named(node, names, world_.ports.roster(), {}), ErrorKind::kRetry,
-                    "contribution of uid 2: silent for 2.0 s: given up; the leader's copy: object "));
+  EXPECT_TRUE(fails(fetch_named(node, names, world_.ports.roster(), validators, {}), ErrorKind::kRetry,
+                    "contribution of uid 2: silent for 2.0 s: given up; a validator's copy: object "));
+  const auto without = fetch_named(node, names, world_.ports.roster(), validators, {}, false);
+  ASSERT_TRUE(without) << "it does not wait for stores: " << without.error().message;
+  EXPECT_EQ(without->missing.size(), 1u);
 }
 
 }  // namespace

@@ -2,67 +2,80 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <string>
+#include <utility>
 
+#include "base/back_off.h"
 #include "core/protocol/object_keys.h"
 
 namespace templar {
+namespace {
 
-Result<std::optional<AggregateRecord>> read_record(const NodeEnvironment& environment,
-                                                   const Registration& leader, int64_t window) {
+// Of a store that does not answer: it is asked again at once, as in a gather.
+constexpr int kStoreRetries = 2;
+
+Result<Bytes> read_copy(const NodeEnvironment& environment, const Registration& source,
+                        const Decision& decision) {
+  TRY_ASSIGN(Bytes bytes, retry_at_once(kStoreRetries, ErrorKind::kRetry, [&] {
+               return environment.store.get(source.bucket, aggregate_record_key(decision.window),
+                                            kMaxAggregateRecordSize);
+             }));
+  if (blake2b_256(bytes) != decision.record_hash) return skip_error("another record is there");
+  return bytes;
+}
+
+Result<AggregateRecord> open_record(const NodeEnvironment& environment, ByteView bytes, int64_t window,
+                                    const PublicKey& leader, const std::optional<Hash256>& state_root) {
+  TRY_ASSIGN(AggregateRecord record, parse_aggregate_record(bytes));
+  TRY(check_aggregate_record(
+      record, {.run_id = environment.run_id, .window = window, .leader = leader, .state_root = state_root}));
+  return record;
+}
+
+}  // namespace
+
+Result<SealedRecord> read_decided_record(const NodeEnvironment& environment,
+                                         std::span<const Registration> sources, const PublicKey& leader,
+                                         const Decision& decision) {
+  const std::string what = fmt::format("window {}: record {}", decision.window, decision.record_hash.brief());
+  Error problem{ErrorKind::kSkip, what + ": nobody has it"};
+  for (const Registration& source : sources) {
+    auto bytes = read_copy(environment, source, decision);
+    if (bytes) {
+      // The hash is the decided one: if it can't be used, no other copy can.
+      auto record = open_record(environment, *bytes, decision.window, leader, decision.state_root);
+      if (!record) return annotate(std::move(record).error(), what);
+      return SealedRecord{*std::move(record), *std::move(bytes)};
+    }
+    if (bytes.error().kind == ErrorKind::kFatal) return std::unexpected(bytes.error());
+    if (bytes.error().kind == ErrorKind::kRetry) problem.kind = ErrorKind::kRetry;
+    problem.message += fmt::format("; validator {}: {}", source.uid, bytes.error().message);
+  }
+  return std::unexpected(std::move(problem));
+}
+
+Result<std::optional<SealedRecord>> read_own_record(const NodeEnvironment& environment,
+                                                    const Registration& validator, int64_t window) {
   const std::string key = aggregate_record_key(window);
-  TRY_ASSIGN(const std::optional<ObjectInfo> info, environment.store.head(leader.bucket, key));
+  TRY_ASSIGN(const std::optional<ObjectInfo> info, retry_at_once(kStoreRetries, ErrorKind::kRetry, [&] {
+               return environment.store.head(validator.bucket, key);
+             }));
   if (!info) return std::nullopt;
-  const std::string what = fmt::format("window {}: the record of leader uid {}", window, leader.uid);
-  const auto bytes = environment.store.get(leader.bucket, key, kMaxAggregateRecordSize);
+  const std::string what = fmt::format("window {}: the record of validator uid {}", window, validator.uid);
+  auto bytes = environment.store.get(validator.bucket, key, kMaxAggregateRecordSize);
   if (!bytes) return annotate(bytes.error(), what);
-  auto record = parse_aggregate_record(*bytes);
-  if (!record) return annotate(record.error(), what);
-  const Status expected = check_aggregate_record(
-      *record,
-      {.run_id = environment.run_id, .window = window, .leader = leader.key, .state_root = std::nullopt});
-  if (!expected) return annotate(expected.error(), what);
-  return std::move(*record);
-}
-
-Result<std::optional<int64_t>> newest_record_window(const NodeEnvironment& environment,
-                                                    const Registration& leader) {
-  TRY_ASSIGN(const std::vector<ObjectInfo> objects,
-             environment.store.list(leader.bucket, kAggregateRecordPrefix));
-  std::optional<int64_t> newest;
-  for (const ObjectInfo& object : objects) {
-    // The listing ascends, and so do the windows in its keys: the last one is the newest.
-    if (const auto window = window_in_key(kAggregateRecordPrefix, object.key)) newest = window;
-  }
-  return newest;
-}
-
-Result<std::optional<PeerSelection>> peers_in_force(const NodeEnvironment& environment,
-                                                    const Registration& leader, int64_t window) {
-  const int64_t frequency = environment.spec.network.peer_replacement_frequency;
-  // First the windows with the same list, the nearest before the others; then the stretch before, from its
-  // end.
-  const int64_t begin = window / frequency * frequency;
-  std::vector<int64_t> candidates;
-  for (int64_t distance = 1; distance < frequency; ++distance) {
-    if (window - distance >= begin) candidates.push_back(window - distance);
-    if (window + distance < begin + frequency) candidates.push_back(window + distance);
-  }
-  for (int64_t before = begin - 1; before >= std::max<int64_t>(begin - frequency, 0); --before)
-    candidates.push_back(before);
-  for (const int64_t candidate : candidates) {
-    const auto record = read_record(environment, leader, candidate);
-    if (record && record->has_value()) return selection_of(**record);
-    // An unusable record is passed over. One that could not be asked for may be the nearest: another's peers
-    // would then be wrong.
-    TRY(fail_unless_skip(record));
-  }
-  return std::nullopt;
+  auto record = open_record(environment, *bytes, window, validator.key, std::nullopt);
+  if (!record) return annotate(std::move(record).error(), what);
+  return SealedRecord{*std::move(record), *std::move(bytes)};
 }
 
 PeerSelection selection_of(const AggregateRecord& record) {
   return {.gather = {record.gather_peers.begin(), record.gather_peers.end()},
           .reserve = {record.reserve_peers.begin(), record.reserve_peers.end()}};
+}
+
+bool asks_nobody(const AggregateRecord& record) {
+  return record.gather_peers.empty() && record.reserve_peers.empty();
 }
 
 }  // namespace templar

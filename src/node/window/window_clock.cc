@@ -24,6 +24,17 @@ Result<bool> WindowClock::is_closed(int64_t window, int64_t since_seconds) const
   return latest && latest->time_ms >= times->closes_ms + since_seconds * 1000;
 }
 
+Result<int64_t> WindowClock::newest_closed_window() const {
+  TRY_ASSIGN(const std::optional<int64_t> current, current_window());
+  if (!current) return -1;
+  // A put window reaches into the windows after it, however long it is.
+  for (int64_t window = *current - 1; window >= 0; --window) {
+    TRY_ASSIGN(const bool closed, is_closed(window));
+    if (closed) return window;
+  }
+  return -1;
+}
+
 Result<Hash256> WindowClock::block_hash(int64_t window) const {
   const int64_t number = first_block_of_window(network_, window);
   TRY_ASSIGN(const std::optional<Block> first, ledger_.block(number));

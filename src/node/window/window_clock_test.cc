@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "support/expect_failure.h"
+#include "support/test_ledger.h"
 
 namespace templar {
 namespace {
 
 using testing::fails;
+using testing::TestLedger;
 
 // Windows of three blocks of 10 s; the put window ends 15 s after the next window's first block.
 class WindowClockTest : public ::testing::Test {
@@ -17,7 +19,7 @@ class WindowClockTest : public ::testing::Test {
     for (; next_ms_ <= time_ms; next_ms_ += 10000) make_block(next_ms_);
   }
 
-  MemoryLedger ledger_{1};
+  testing::TestLedger ledger_;
   TimestampMs next_ms_ = 0;
   WindowClock clock_{ledger_, {.blocks_per_window = 3, .block_seconds = 10, .put_window_seconds = 15}};
 };
@@ -46,6 +48,16 @@ TEST_F(WindowClockTest, KnowsThePutWindowOnceTheNextWindowHasBegun) {
   ASSERT_TRUE(times);
   EXPECT_EQ(times->opens_ms, 0);
   EXPECT_EQ(times->closes_ms, 45000);
+}
+
+TEST_F(WindowClockTest, KnowsTheNewestWindowThatHasClosed) {
+  EXPECT_EQ(clock_.newest_closed_window().value(), -1);
+  make_blocks_until(40000);
+  EXPECT_EQ(clock_.newest_closed_window().value(), -1);
+  make_blocks_until(50000);
+  EXPECT_EQ(clock_.newest_closed_window().value(), 0);
+  make_blocks_until(100000);
+  EXPECT_EQ(clock_.newest_closed_window().value(), 1) << "the put window of 2 is not over";
 }
 
 TEST_F(WindowClockTest, ClosesExactlyAtTheEndOfThePutWindow) {

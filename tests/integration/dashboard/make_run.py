@@ -71,7 +71,7 @@ def write_miner(run, window, miner, begin):
     size = 14900 + run.draw.randint(-150, 150)
     end = begin + STEP_MS - 40 + run.draw.randint(0, 20)
     run.write(f"miner-{miner}", "training_step_v2", {
-        "window": window, "outer_step": window, "gather_accepted": run.options.miners, "gather_rejected": 0, "record_confirmed": 1,
+        "window": window, "outer_step": window, "gather_accepted": run.options.miners, "gather_rejected": 0,
         "state_root": root, "loss": loss, "inner_steps": 30, "learning_rate": 0.0004, "gradient_norm": 0.8, "tokens": 30720,
         "train_seconds": train, "contribution_bytes": size}, end, role="miner", uid=miner)
     if not run.options.bare:

@@ -18,11 +18,14 @@
 #include "node/catch_up/catch_up.h"
 #include "node/catch_up/checkpoint_search.h"
 #include "ports/ledger_clock.h"
+#include "ports/notice_board.h"
+#include "ports/signed_ledger.h"
 
 namespace templar {
 namespace {
 
 constexpr uint32_t kLeader = 0;
+constexpr uint32_t kOwner = 0xffff;  // no node has that uid
 constexpr int kDifferentGradients = 4;
 
 KeyPair key_of(uint32_t uid) {
@@ -44,6 +47,9 @@ class History {
     TRY(history->register_nodes());
     TRY(history->make_gradients());
     TRY(history->leader_.begin_initial(0));
+    LedgerWriter writer(history->board_, history->ledger_, key_of(kLeader));
+    TRY(writer.begin_term(
+        {.leader = {}, .state_root = history->leader_.state_root(), .ended_after = std::nullopt}));
     const CheckpointInfo info{.window = 0, .outer_step = 0, .state_root = history->leader_.state_root()};
     ThreadTeam team(1);
     TRY_ASSIGN(const ConstParameterSpans parameters, history->leader_.parameters());
@@ -71,7 +77,6 @@ class History {
   History(const RejoinBenchOptions& options, std::unique_ptr<ShardSource> shards,
           std::unique_ptr<Engine> engine)
       : options_(options),
-        ledger_(options.spec.seed),
         store_(options.folder, clock_),
         shards_(std::move(shards)),
         environment_(options.spec, store_, ledger_, *shards_, metrics_),
@@ -80,16 +85,16 @@ class History {
 
   Status register_nodes() {
     for (uint32_t uid = 0; uid <= static_cast<uint32_t>(options_.contributions); ++uid) {
-      const auto registered =
-          ledger_.register_node({.uid = uid,
-                                 .role = uid == kLeader ? NodeRole::kValidator : NodeRole::kMiner,
-                                 .key = key_of(uid).public_key(),
-                                 .bucket = bucket_of(uid),
-                                 .stake = uid == kLeader ? 1.0 : 0.0});
-      if (!registered) return std::unexpected(registered.error());
+      LedgerWriter writer(board_, ledger_, key_of(uid));
+      TRY(writer.register_node({.role = uid == kLeader ? NodeRole::kValidator : NodeRole::kMiner,
+                                .key = {},
+                                .bucket = bucket_of(uid),
+                                .store = ""}));
     }
-    const auto block = ledger_.make_block(0);
-    return block ? Status{} : std::unexpected(block.error());
+    TRY(OwnerWriter(board_, ledger_, key_of(kOwner))
+            .set_standing(key_of(kLeader).public_key(), {.stake = 1, .is_founder = true}));
+    TRY(Timekeeper(board_, ledger_, key_of(kOwner)).make_block(0));
+    return {};
   }
 
   Status make_gradients() {
@@ -129,13 +134,20 @@ class History {
       record.accepted.push_back({uid, contribution.content_hash(), contribution.size_bytes()});
       accepted.push_back(std::move(contribution));
     }
-    TRY(store_.put(bucket_of(kLeader), aggregate_record_key(window),
-                   seal_aggregate_record(record, key_of(kLeader))));
+    const Bytes sealed = seal_aggregate_record(record, key_of(kLeader));
+    TRY(store_.put(bucket_of(kLeader), aggregate_record_key(window), sealed));
+    LedgerWriter writer(board_, ledger_, key_of(kLeader));
+    TRY(writer.decide({.window = window,
+                       .term = 0,
+                       .outer_step = leader_.outer_step(),
+                       .state_root = leader_.state_root(),
+                       .record_hash = blake2b_256(sealed)}));
     return leader_.close_window(accepted);
   }
 
   const RejoinBenchOptions& options_;
-  MemoryLedger ledger_;
+  MemoryNoticeBoard board_;
+  SignedLedger ledger_{board_, run_id(options_.spec), key_of(kOwner).public_key()};
   LedgerClock clock_{ledger_};
   FileObjectStore store_;
   const std::unique_ptr<ShardSource> shards_;
@@ -149,12 +161,11 @@ class History {
 
 // One thing after the other.
 Status measure_parts(const NodeEnvironment& environment, Replica& replica, RejoinPoint& point) {
-  TRY_ASSIGN(const std::vector<Registration> roster, environment.ledger.registrations());
-  const Registration& leader = roster[kLeader];
+  TRY_ASSIGN(const ChainView view, look_at_ledger(environment));
   const Stopwatch load;
   std::optional<FoundCheckpoint> checkpoint;
   TRY(replica.load([&](ParameterSpans parameters) -> Status {
-    TRY_ASSIGN(checkpoint, load_newest_checkpoint(environment, roster, parameters, replica.team()));
+    TRY_ASSIGN(checkpoint, load_newest_checkpoint(environment, view, parameters, replica.team()));
     return {};
   }));
   if (!checkpoint) return fatal_error("bench rejoin: the checkpoint can't be loaded");
@@ -164,12 +175,13 @@ Status measure_parts(const NodeEnvironment& environment, Replica& replica, Rejoi
   double step_seconds = 0;
   while (replica.window() < point.windows) {
     const Stopwatch decode;
-    TRY_ASSIGN(const auto record, read_record(environment, leader, replica.window()));
-    if (!record) return fatal_error(fmt::format("bench rejoin: window {} has no record", replica.window()));
-    TRY_ASSIGN(const NamedContributions named, fetch_named(environment, *record, roster, {}));
+    TRY_ASSIGN(const FetchedDecision fetched, fetch_decided(environment, view, replica.window()));
+    const auto* decided = fetched ? std::get_if<DecidedWindow>(&*fetched) : nullptr;
+    if (decided == nullptr)
+      return fatal_error(fmt::format("bench rejoin: window {} is not decided", replica.window()));
     decode_seconds += decode.seconds();
     const Stopwatch step;
-    TRY(replica.close_window(named.found));
+    TRY(replica.close_window(decided->accepted));
     step_seconds += step.seconds();
   }
   take_best(point.decode_seconds, decode_seconds);

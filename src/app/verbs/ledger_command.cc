@@ -1,0 +1,290 @@
+// `templar ledger`: the notice board of a network, for people; and its time, where no validator is to keep
+// it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "app/terminal/standard_output.h"
+#include "app/terminal/stop_signal.h"
+#include "app/terminal/tell.h"
+#include "app/verbs/verbs.h"
+#include "app/world/node_world.h"
+#include "app/world/open_ledger.h"
+#include "base/back_off.h"
+#include "base/json/json.h"
+#include "node/validator/wall_timekeeper.h"
+#include "ports/roster.h"
+#include "ports/term_chain.h"
+
+namespace templar {
+namespace {
+
+constexpr std::chrono::milliseconds kSleepPart{50};
+constexpr int64_t kShortestPauseMs = 5;
+
+struct LedgerArguments {
+  std::string spec, ledger;
+  std::filesystem::path key_file;
+  bool as_json = false;
+};
+
+OptionTable ledger_options(LedgerArguments& arguments) {
+  return {{"--spec", &arguments.spec, "The run: a preset's name or a JSON file", {.required = true}},
+          {"--ledger",
+           &arguments.ledger,
+           "The run's ledger: sqlite:FILE, or the file alone",
+           {.required = true}}};
+}
+
+Result<std::shared_ptr<OpenedLedger>> open_named(const LedgerArguments& arguments, bool may_create = false) {
+  TRY_ASSIGN(const RunSpec spec, load_run_spec(arguments.spec));
+  return open_ledger(arguments.ledger, spec, {.may_create = may_create});
+}
+
+// What all entries come to at this moment.
+struct LedgerView {
+  std::optional<Block> latest;
+  std::vector<Registration> roster;
+  std::vector<Heartbeat> heartbeats;
+  std::vector<Term> terms;
+  std::vector<Term> chain;
+  std::optional<Decision> decided;  // the newest of the last term
+};
+
+Result<LedgerView> read_view(const LedgerReader& ledger) {
+  LedgerView view;
+  TRY_ASSIGN(view.latest, ledger.latest_block());
+  TRY_ASSIGN(view.roster, ledger.registrations());
+  TRY_ASSIGN(view.heartbeats, ledger.heartbeats());
+  TRY_ASSIGN(view.terms, ledger.terms());
+  view.chain = chain_in_force(view.terms, view.heartbeats, view.roster);
+  for (auto term = view.chain.rbegin(); term != view.chain.rend() && !view.decided; ++term) {
+    // Windows are decided one after the other.
+    for (int64_t window = term->first_window;; ++window) {
+      TRY_ASSIGN(const std::optional<Decision> decision, ledger.decision(window, term->number));
+      if (!decision) break;
+      view.decided = decision;
+    }
+  }
+  return view;
+}
+
+std::string leader_text(const LedgerView& view, const PublicKey& key) {
+  const auto uid = uid_of(view.roster, key);
+  return uid ? fmt::format("uid {}", *uid) : "key " + key.hex();
+}
+
+std::string standing_text(const Registration& node) {
+  if (node.is_removed) return "removed";
+  if (node.role != NodeRole::kValidator) return "";
+  return fmt::format("stake {}{}", node.stake, node.is_founder ? ", founder" : "");
+}
+
+void print_view(const RunSpec& spec, const LedgerView& view) {
+  print("run        {} ({})\nowner      {}\n", run_id(spec).brief(), spec.name, spec.network.owner);
+  if (view.latest) {
+    print("block      {}, window {}\n", view.latest->number,
+          window_of_block(spec.network, view.latest->number));
+  } else {
+    print("block      none yet\n");
+  }
+  print("decided    {}\n",
+        view.decided ? fmt::format("up to window {}, in term {}", view.decided->window, view.decided->term)
+                     : "nothing yet");
+  for (const Term& term : view.terms) {
+    const bool in_force = std::ranges::find(view.chain, term.number, &Term::number) != view.chain.end();
+    print("term {:<5} {} from window {}, root {}{}{}\n", term.number, leader_text(view, term.leader),
+          term.first_window, term.state_root.brief(),
+          term.ended_after ? fmt::format(", ended by the owner after window {}", *term.ended_after) : "",
+          in_force ? "" : ", not in force");
+  }
+  print("\n{:>5}  {:<10} {:<24} {:<20} {}\n", "uid", "role", "standing", "heartbeat", "bucket");
+  for (const Registration& node : view.roster) {
+    const auto beat = std::ranges::find(view.heartbeats, node.uid, &Heartbeat::uid);
+    print("{:>5}  {:<10} {:<24} {:<20} {}\n", node.uid, name_of(node.role), standing_text(node),
+          beat == view.heartbeats.end() ? "" : fmt::format("block {}, window {}", beat->block, beat->window),
+          node.bucket);
+  }
+}
+
+template <typename T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+JsonObject node_json(const Registration& node, const std::vector<Heartbeat>& heartbeats) {
+  JsonObject json{{"uid", int64_t{node.uid}},  {"role", std::string(name_of(node.role))},
+                  {"key", node.key.hex()},     {"bucket", node.bucket},
+                  {"stake", node.stake},       {"removed", node.is_removed},
+                  {"founder", node.is_founder}};
+  const auto beat = std::ranges::find(heartbeats, node.uid, &Heartbeat::uid);
+  if (beat == heartbeats.end()) return json;
+  json.push_back({"heartbeat", JsonObject{{"block", beat->block},
+                                          {"window", beat->window},
+                                          {"state_root", beat->state_root.hex()},
+                                          {"term", beat->term},
+                                          {"software", beat->software}}});
+  return json;
+}
+
+JsonObject term_json(const Term& term, const std::vector<Term>& chain) {
+  return {{"number", term.number},
+          {"leader", term.leader.hex()},
+          {"previous", term.previous},
+          {"first_window", term.first_window},
+          {"state_root", term.state_root.hex()},
+          {"ended_after", or_null(term.ended_after)},
+          {"in_force", std::ranges::find(chain, term.number, &Term::number) != chain.end()}};
+}
+
+void print_json(const RunSpec& spec, const LedgerView& view) {
+  JsonList nodes;
+  for (const Registration& node : view.roster) nodes.emplace_back(node_json(node, view.heartbeats));
+  JsonList terms;
+  for (const Term& term : view.terms) terms.emplace_back(term_json(term, view.chain));
+  const Json all = JsonObject{{"run_id", run_id(spec).hex()},
+                              {"owner", spec.network.owner},
+                              {"block", view.latest ? Json(view.latest->number) : Json()},
+                              {"decided_window", view.decided ? Json(view.decided->window) : Json()},
+                              {"terms", std::move(terms)},
+                              {"nodes", std::move(nodes)}};
+  print("{}\n", to_text(all, {.indent = 2}));
+}
+
+Status show_ledger(const LedgerArguments& arguments) {
+  TRY_ASSIGN(const RunSpec spec, load_run_spec(arguments.spec));
+  TRY_ASSIGN(const auto ledger, open_ledger(arguments.ledger, spec));
+  TRY_ASSIGN(const LedgerView view, read_view(ledger->entries()));
+  arguments.as_json ? print_json(spec, view) : print_view(spec, view);
+  return {};
+}
+
+void pause_unless_stopped(std::chrono::milliseconds pause) {
+  for (; pause.count() > 0 && !stop_requested(); pause -= kSleepPart)
+    std::this_thread::sleep_for(std::min(pause, kSleepPart));
+}
+
+Status run_ledger(const LedgerArguments& arguments) {
+  catch_stop_signals();
+  TRY_ASSIGN(const RunSpec spec, load_run_spec(arguments.spec));
+  TRY_ASSIGN(const KeyPair key, KeyPair::load(arguments.key_file));
+  TRY_ASSIGN(const auto ledger, open_ledger(arguments.ledger, spec, {.may_create = true}));
+  Timekeeper timekeeper(ledger->board(), ledger->entries(), key);
+  const SystemClock wall;
+  const SteadyClock steady;
+  WallTimekeeper keeper(timekeeper, ledger->entries(), spec.network, key.public_key(), wall, steady);
+  tell(fmt::format("keeps the time of run {}: a block every {} s; Ctrl-C ends it", run_id(spec).brief(),
+                   spec.network.block_seconds));
+  BackOff back_off({});
+  while (!stop_requested()) {
+    const auto pause_ms = keeper.advance();
+    if (pause_ms) back_off.succeed();
+    if (!pause_ms && pause_ms.error().kind == ErrorKind::kFatal) return std::unexpected(pause_ms.error());
+    if (!pause_ms) tell("will try again: " + pause_ms.error().message);
+    pause_unless_stopped(pause_ms ? std::chrono::milliseconds(std::max(*pause_ms, kShortestPauseMs))
+                                  : back_off.next_pause());
+  }
+  return {};
+}
+
+struct OwnerArguments {
+  LedgerArguments ledger;
+  std::string node;
+  double stake = 0;
+  bool is_founder = false;
+  int64_t term = 0;
+};
+
+OptionTable owner_options(OwnerArguments& arguments) {
+  OptionTable options = ledger_options(arguments.ledger);
+  options.push_back(
+      {"--key", &arguments.ledger.key_file, "The owner's key file, see `templar key`", {.required = true}});
+  return options;
+}
+
+// A uid, or a public key in hexadecimal digits: also of a node that has not registered yet.
+Result<PublicKey> find_node(const LedgerReader& ledger, const std::string& node) {
+  if (node.size() == 2 * sizeof(PublicKey)) return parse_public_key(node);
+  TRY_ASSIGN(const std::vector<Registration> roster, ledger.registrations());
+  for (const Registration& registered : roster) {
+    if (std::to_string(registered.uid) == node) return registered.key;
+  }
+  return fatal_error("node " + node + ": neither a uid on the ledger nor a public key");
+}
+
+Status say_standing(const OwnerArguments& arguments, bool removes) {
+  TRY_ASSIGN(const KeyPair key, KeyPair::load(arguments.ledger.key_file));
+  TRY_ASSIGN(const auto ledger, open_named(arguments.ledger, /*may_create=*/true));
+  TRY_ASSIGN(const PublicKey subject, find_node(ledger->entries(), arguments.node));
+  TRY_ASSIGN(const std::vector<Registration> roster, ledger->entries().registrations());
+  const auto known = std::ranges::find(roster, subject, &Registration::key);
+  const bool is_founder = arguments.is_founder || (known != roster.end() && known->is_founder);
+  OwnerWriter owner(ledger->board(), ledger->entries(), key);
+  return owner.set_standing(
+      subject, {.stake = removes ? 0 : arguments.stake, .is_removed = removes, .is_founder = is_founder});
+}
+
+Status say_term_end(const OwnerArguments& arguments) {
+  TRY_ASSIGN(const KeyPair key, KeyPair::load(arguments.ledger.key_file));
+  TRY_ASSIGN(const auto ledger, open_named(arguments.ledger));
+  return OwnerWriter(ledger->board(), ledger->entries(), key).end_term(arguments.term);
+}
+
+}  // namespace
+
+void add_ledger_command(Verb program) {
+  Verb ledger = program.add_verb("ledger", "Show a run's ledger, and keep its time");
+
+  auto shown = std::make_shared<LedgerArguments>();
+  Verb show = ledger.add_verb(
+      "show", "Who takes part, with what stake; who leads, in which term; how far the run is decided");
+  show.add_options(ledger_options(*shown));
+  show.add_options({{"--json", &shown->as_json, "As JSON, for scripts"}});
+  show.runs([shown] { return show_ledger(*shown); });
+
+  auto kept = std::make_shared<LedgerArguments>();
+  Verb run = ledger.add_verb(
+      "run", "Make the ledger if there is none, and keep its time: a block every network.block_seconds",
+      "Validators keep the time themselves where network.owner_keeps_time is false, and take over where this "
+      "ends.\n");
+  run.add_options(ledger_options(*kept));
+  run.add_options({{"--key",
+                    &kept->key_file,
+                    "Key file of the owner, or of a validator with stake",
+                    {.required = true}}});
+  run.runs([kept] { return run_ledger(*kept); });
+}
+
+void add_network_command(Verb program) {
+  Verb network = program.add_verb("network", "What only the owner of a run may say: who counts in it",
+                                  "The owner's key is the one that the run spec names in network.owner.\n");
+
+  auto stake = std::make_shared<OwnerArguments>();
+  Verb give = network.add_verb("stake", "Say how much a validator counts; one without stake leads nothing");
+  give.add_options({{"NODE", &stake->node, "Its uid, or its public key", {.required = true}},
+                    {"AMOUNT", &stake->stake, "Its stake", {.allowed = ZeroOrMore{}, .required = true}}});
+  give.add_options(owner_options(*stake));
+  give.add_options({{"--founder", &stake->is_founder, "It may begin the run"}});
+  give.runs([stake] { return say_standing(*stake, false); });
+
+  auto removed = std::make_shared<OwnerArguments>();
+  Verb remove =
+      network.add_verb("remove", "Remove a node: nobody gathers from it, and it leads nothing more");
+  remove.add_options({{"NODE", &removed->node, "Its uid, or its public key", {.required = true}}});
+  remove.add_options(owner_options(*removed));
+  remove.runs([removed] { return say_standing(*removed, true); });
+
+  auto ended = std::make_shared<OwnerArguments>();
+  Verb end = network.add_verb(
+      "end-term", "End a leader's term after what it has decided: the next validator begins another");
+  end.add_options({{"TERM", &ended->term, "Its number", {.allowed = ZeroOrMore{}, .required = true}}});
+  end.add_options(owner_options(*ended));
+  end.runs([ended] { return say_term_end(*ended); });
+}
+
+}  // namespace templar

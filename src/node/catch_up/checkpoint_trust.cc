@@ -1,0 +1,38 @@
+#include "node/catch_up/checkpoint_trust.h"
+
+#include <fmt/format.h>
+
+#include <string>
+
+namespace templar {
+namespace {
+
+std::string state_text(const Hash256& root, int64_t outer_step) {
+  return fmt::format("state root {} after {} outer steps", root.brief(), outer_step);
+}
+
+}  // namespace
+
+Status check_counts(const NodeEnvironment& environment, const ChainView& view,
+                    const CheckpointManifest& manifest) {
+  const double behind =
+      stake_behind_root(view.roster, view.heartbeats, manifest.window, manifest.state_root, manifest.signer);
+  if (behind > total_stake(view.roster) / 2) return {};
+  const std::string ours = state_text(manifest.state_root, manifest.outer_step);
+  const Term* term = view.term_of(manifest.window);
+  if (term != nullptr) {
+    TRY_ASSIGN(const std::optional<Decision> decision,
+               environment.ledger.decision(manifest.window, term->number));
+    if (decision && decision->state_root == manifest.state_root &&
+        decision->outer_step == manifest.outer_step)
+      return {};
+    if (decision) {
+      return skip_error(fmt::format("{}, the decision of window {} names {}", ours, manifest.window,
+                                    state_text(decision->state_root, decision->outer_step)));
+    }
+  }
+  return skip_error(fmt::format("{}: window {} is not decided, and not more than half of the stake says so",
+                                ours, manifest.window));
+}
+
+}  // namespace templar

@@ -1,0 +1,168 @@
+#include "node/validator/judge.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "core/protocol/object_keys.h"
+#include "ports/roster.h"
+
+namespace templar {
+namespace {
+
+struct NamedPeers {
+  int64_t window = 0;
+  PeerSelection peers;
+};
+
+// Of the newest decided window before that one whose record asks anybody, back to the beginning of the
+// stretch before; nullopt if there is none. A record that is not to be had is passed over.
+Result<std::optional<NamedPeers>> last_named_peers(const NodeEnvironment& environment, const ChainView& view,
+                                                   int64_t window) {
+  const int64_t frequency = environment.spec.network.peer_replacement_frequency;
+  const int64_t begin = std::max<int64_t>(window / frequency * frequency - frequency, 0);
+  for (int64_t before = window - 1; before >= begin; --before) {
+    const Term* term = view.term_of(before);
+    if (term == nullptr) break;
+    TRY_ASSIGN(const auto decision, environment.ledger.decision(before, term->number));
+    if (!decision) continue;
+    const auto sealed = read_decided_record(environment, sources_of(view, term), term->leader, *decision);
+    if (!sealed && sealed.error().kind == ErrorKind::kFatal) return std::unexpected(sealed.error());
+    if (sealed && !asks_nobody(sealed->record)) return NamedPeers{before, selection_of(sealed->record)};
+  }
+  return std::nullopt;
+}
+
+// Whom the owner has removed gets no place.
+PeerSelection propose_peers(std::vector<PeerCandidate> candidates, std::span<const Registration> roster,
+                            const NetworkSpec& network) {
+  candidates = with_newcomers(std::move(candidates), miner_uids(roster));
+  for (PeerCandidate& candidate : candidates) {
+    const Registration* node = find_uid(roster, candidate.uid);
+    candidate.excluded = node == nullptr || node->is_removed;
+  }
+  return select_peers(candidates, network);
+}
+
+// From here on these are the peers, until the lists are replaced.
+void carry(ValidatorState& state, int64_t window, const PeerSelection& peers) {
+  (window < state.next_peers_from ? state.peers : state.next_peers) = peers;
+}
+
+}  // namespace
+
+Judge::Judge(const NodeEnvironment& environment, ObjectStore& store, LedgerWriter& ledger,
+             StartCopy& start_copy, const KeyPair& key)
+    : environment_(environment), store_(store), ledger_(ledger), meter_(environment, start_copy) {
+  // Ed25519 signatures are deterministic and nobody else can make this one.
+  const Signature secret = key.sign(as_bytes("unassigned samples of run " + environment.run_id.hex()));
+  sampling_key_.assign(secret.bytes.begin(), secret.bytes.end());
+}
+
+std::optional<int64_t> Judge::next_window() const {
+  return stored_ == Stored::kState ? std::optional(state_.next_window) : std::nullopt;
+}
+
+std::optional<int64_t> Judge::judged_window() const {
+  return state_.scoreboard.window >= 0 ? std::optional(state_.scoreboard.window) : std::nullopt;
+}
+
+Status Judge::load(const Registration& self) {
+  // Once in a process: from then on state_ is newer than what the bucket had.
+  if (stored_ != Stored::kUnknown) return {};
+  TRY_ASSIGN(const auto there, store_.head(self.bucket, kValidatorStateKey));
+  if (there) {
+    TRY_ASSIGN(const Bytes text, store_.get(self.bucket, kValidatorStateKey, kMaxValidatorStateBytes));
+    auto state = parse_validator_state(text);
+    if (!state) {
+      return fatal_error(fmt::format(
+          "{}/{} in the store can't be used: {}. Put a good copy of it there; or remove it, and this "
+          "validator begins a new scoreboard at the newest checkpoint, without what it knew of the "
+          "miners",
+          self.bucket, kValidatorStateKey, state.error().message));
+    }
+    state_ = std::move(*state);
+  }
+  stored_ = there ? Stored::kState : Stored::kNothing;
+  return {};
+}
+
+Status Judge::come_into_run(const ChainView& view, const Registration& self, const Replica& replica) {
+  const int64_t window = replica.window();
+  ValidatorState next = state_;
+  if (stored_ != Stored::kState) {
+    next.peers = propose_peers({}, view.roster, environment_.spec.network);
+    next.next_peers = next.peers;
+  }
+  const int64_t frequency = environment_.spec.network.peer_replacement_frequency;
+  const int64_t stretch = window / frequency * frequency;
+  TRY_ASSIGN(const auto named, last_named_peers(environment_, view, window));
+  const bool has_proposal = stored_ == Stored::kState && next.next_peers_from >= stretch;
+  if (named && (named->window >= stretch || !has_proposal)) carry(next, window, named->peers);
+  next.next_window = window;
+  // Stored before the first window is judged: from now on a restart begins at the first unjudged window.
+  if (stored_ != Stored::kState) TRY(store_state(self, next));
+  stored_ = Stored::kState;
+  state_ = std::move(next);
+  return {};
+}
+
+Result<std::optional<Judge::Judged>> Judge::judge(const DecidedWindow& decided, const Registration& self,
+                                                  Replica& replica, WindowTimeline& timeline) {
+  const int64_t window = replica.window();
+  // It has been judged if a restart, or healing, has set the model further back than the scoreboard.
+  if (window <= state_.scoreboard.window) return std::nullopt;
+  const Stopwatch watch;
+  const AggregateRecord& record = decided.record();
+  Evidence evidence{.window = window, .outer_step = replica.outer_step(), .miners = {}};
+  // Where nobody could train nobody is asked, and nobody blamed.
+  if (!asks_nobody(record)) {
+    const auto phase = timeline.phase("evaluate");
+    TRY_ASSIGN(const GatherRequest request,
+               gather_request(environment_, replica, selection_of(record), decided.roster));
+    const Gathered gathered{.accepted = decided.accepted, .rejected = record.rejected, .unanswered = {}};
+    TRY_ASSIGN(evidence, collect_evidence(environment_, replica, meter_,
+                                          {.gather = request,
+                                           .gathered = gathered,
+                                           .scoreboard = state_.scoreboard,
+                                           .sampling_key = sampling_key_}));
+  }
+  AdvanceResult result = advance_scoreboard(state_.scoreboard, evidence, environment_.spec);
+  TRY(settle(result, decided, self));
+  return Judged{std::move(evidence), std::move(result), watch.seconds()};
+}
+
+Status Judge::settle(const AdvanceResult& result, const DecidedWindow& decided, const Registration& self) {
+  const NetworkSpec& network = environment_.spec.network;
+  const int64_t window = decided.record().window;
+  ValidatorState next = state_;
+  next.next_window = window + 1;
+  next.scoreboard = result.scoreboard;
+  if (!asks_nobody(decided.record())) carry(next, window, selection_of(decided.record()));
+  if (makes_peer_list(network, window)) {
+    next.peers = next.peers_in(window);
+    next.next_peers = propose_peers(result.candidates, decided.roster, network);
+    next.next_peers_from = window + network.peer_list_window_margin;
+  }
+  // The weights first. If the state is not stored after them, the window is judged again and gives the same
+  // weights; the other way round a node that is killed in between would leave them out.
+  if ((window + 1) % environment_.spec.scoring.windows_per_weights == 0) {
+    std::vector<WeightEntry> weights;
+    for (const auto& [uid, weight] : result.weights) weights.push_back({uid, weight});
+    TRY(ledger_.set_weights(weights));
+  }
+  // In memory it counts only once it is stored: after a failure the window is judged again from the old
+  // state.
+  TRY(store_state(self, next));
+  state_ = std::move(next);
+  return {};
+}
+
+Status Judge::store_state(const Registration& self, const ValidatorState& state) {
+  const std::string text = encode_validator_state(state);
+  return store_.put(self.bucket, kValidatorStateKey, as_bytes(text));
+}
+
+}  // namespace templar

@@ -1,0 +1,120 @@
+#include "node/window/decide.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "node/window/window_clock.h"
+#include "ports/roster.h"
+
+namespace templar {
+namespace {
+
+std::string nobody_has_decided(const ChainView& view, const Term& term, int64_t window) {
+  const auto uid = uid_of(view.roster, term.leader);
+  return fmt::format("window {}: {}, who leads term {}, has not decided it", window,
+                     uid ? fmt::format("validator {}", *uid) : term.leader.hex(), term.number);
+}
+
+// A failure of a store's: fails (retry) if it may pass and is waited for, else the window misses something.
+Result<FetchedDecision> missing_or_retry(const Error& error, Missing missing, const DecideOptions& options) {
+  if (error.kind == ErrorKind::kFatal) return std::unexpected(error);
+  if (error.kind == ErrorKind::kRetry && options.waits_for_stores) return std::unexpected(error);
+  missing.reason = error.message;
+  return FetchedDecision(std::move(missing));
+}
+
+}  // namespace
+
+Result<WindowDecision> decide(const NodeEnvironment& environment, const ChainView& view,
+                              const Replica& replica, const DecideOptions& options) {
+  const int64_t window = replica.window();
+  // A term with another model is answered at once: others may be right, and time does not show it.
+  if (auto diverged = divergence_from(view, replica)) return *std::move(diverged);
+  const WindowClock clock(environment.ledger, environment.spec.network);
+  TRY_ASSIGN(const bool is_closed, clock.is_closed(window));
+  if (!is_closed) {
+    return Awaited{Progress::kAwaitsBlock, fmt::format("window {}: its put window is not over", window)};
+  }
+  const Term* term = view.term_of(window);
+  if (term == nullptr) {
+    return Awaited{Progress::kAwaitsObject, fmt::format("window {}: no term in force reaches it", window)};
+  }
+  TRY_ASSIGN(const std::optional<Decision> decision, environment.ledger.decision(window, term->number));
+  if (!decision) return Awaited{Progress::kAwaitsObject, nobody_has_decided(view, *term, window)};
+  // Before anything is fetched or gathered: from a wrong model every contribution has another root.
+  if (auto diverged = divergence_from(*decision, replica)) return *std::move(diverged);
+  TRY_ASSIGN(FetchedDecision fetched, fetch_decided(environment, view, window, options));
+  if (!fetched) return Awaited{Progress::kAwaitsObject, nobody_has_decided(view, *term, window)};
+  return std::visit([](auto&& outcome) { return WindowDecision(std::move(outcome)); }, *std::move(fetched));
+}
+
+Result<FetchedDecision> fetch_decided(const NodeEnvironment& environment, const ChainView& view,
+                                      int64_t window, const DecideOptions& options) {
+  const Term* term = view.term_of(window);
+  if (term == nullptr) return std::nullopt;
+  TRY_ASSIGN(const std::optional<Decision> decision, environment.ledger.decision(window, term->number));
+  if (!decision) return std::nullopt;
+  const std::vector<Registration> sources = sources_of(view, term);
+  auto sealed = read_decided_record(environment, sources, term->leader, *decision);
+  if (!sealed) return missing_or_retry(sealed.error(), {*decision, std::nullopt, ""}, options);
+  std::vector<Contribution> at_hand;
+  if (options.at_hand) {
+    TRY_ASSIGN(at_hand, options.at_hand(sealed->record));
+  }
+  TRY_ASSIGN(NamedContributions named, fetch_named(environment, sealed->record, view.roster, sources,
+                                                   std::move(at_hand), options.waits_for_stores));
+  if (named.missing.empty()) {
+    return FetchedDecision(
+        DecidedWindow{*term, *decision, *std::move(sealed), std::move(named.found), view.roster});
+  }
+  AggregateRecord wanted = std::move(sealed->record);
+  // Only what is missing is asked for again: the rest would be fetched with every new block.
+  wanted.accepted.clear();
+  for (const MissingContribution& one : named.missing) wanted.accepted.push_back(one.wanted);
+  return FetchedDecision(Missing{*decision, std::move(wanted), named.missing.front().reason});
+}
+
+std::optional<Diverged> divergence_from(const Decision& decision, const Replica& replica) {
+  if (decision.state_root == replica.state_root() && decision.outer_step == replica.outer_step())
+    return std::nullopt;
+  return Diverged{decision.window, decision.outer_step, decision.state_root,
+                  fmt::format("the decision of window {}", decision.window)};
+}
+
+std::optional<Diverged> divergence_from(const ChainView& view, const Replica& replica) {
+  const Term* term = view.term_of(replica.window());
+  if (term == nullptr || !begins_otherwise(*term, replica)) return std::nullopt;
+  return Diverged{term->first_window, term->outer_step, term->state_root,
+                  fmt::format("term {}", term->number)};
+}
+
+bool has_turned_up(const NodeEnvironment& environment, const ChainView& view, const Missing& missing) {
+  const Term* term = view.term_of(missing.decision.window);
+  const std::vector<Registration> sources = sources_of(view, term);
+  if (!missing.record) {
+    if (term == nullptr) return false;
+    return read_decided_record(environment, sources, term->leader, missing.decision).has_value();
+  }
+  const auto named = fetch_named(environment, *missing.record, view.roster, sources, {}, false);
+  return named && named->missing.empty();
+}
+
+Result<GatherRequest> gather_request(const NodeEnvironment& environment, const Replica& replica,
+                                     PeerSelection peers, std::vector<Registration> roster) {
+  const int64_t window = replica.window();
+  const WindowClock clock(environment.ledger, environment.spec.network);
+  TRY_ASSIGN(const std::optional<PutWindow> times, clock.put_window_of(window));
+  if (!times) return retry_error(fmt::format("window {}: the ledger has no end of it yet", window));
+  TRY_ASSIGN(const Hash256 block_hash, clock.block_hash(window));
+  TRY_ASSIGN(const ConstParameterSpans parameters, replica.parameters());
+  return GatherRequest{.plan = replica.plan(),
+                       .peers = std::move(peers),
+                       .roster = std::move(roster),
+                       .times = *times,
+                       .block_hash = block_hash,
+                       .state_root = replica.state_root(),
+                       .parameters = parameters};
+}
+
+}  // namespace templar

@@ -1,0 +1,113 @@
+#include "node/window/decide.h"
+
+#include <gtest/gtest.h>
+
+#include "support/captured_logs.h"
+#include "support/test_world.h"
+
+namespace templar::testing {
+namespace {
+
+// A miner's replica at the start of window 0; two miners have sent.
+class Decide : public ::testing::Test {
+ protected:
+  Decide() {
+    CHECK(replica_.begin_initial(0).has_value());
+    world_.ports.publish_contributions({kMiner, kSecondMiner}, 0);
+  }
+  [[nodiscard]] WindowDecision ask(const DecideOptions& options = {}) {
+    const auto view = leadership_.look(replica_);
+    CHECK(view.has_value());
+    auto outcome = decide(world_.environment, *view, replica_, options);
+    CHECK(outcome.has_value());
+    return *std::move(outcome);
+  }
+  // What it waits for.
+  [[nodiscard]] std::optional<Progress> awaited() {
+    const WindowDecision outcome = ask();
+    const auto* waits = std::get_if<Awaited>(&outcome);
+    return waits != nullptr ? std::optional(waits->what) : std::nullopt;
+  }
+
+  const CapturedLogs logs_;
+  TestWorld world_;
+  std::unique_ptr<Engine> engine_ = make_node_engine(world_.spec());
+  Replica replica_{world_.environment, *engine_, 1};
+  Leadership leadership_{world_.environment, NodeRole::kMiner, world_.ports.public_key(kMiner)};
+};
+
+TEST_F(Decide, WaitsForTheEndOfThePutWindowAndThenForTheLeader) {
+  EXPECT_EQ(awaited(), Progress::kAwaitsBlock);
+  world_.ports.close_window(0);
+  EXPECT_EQ(awaited(), Progress::kAwaitsObject);
+  const WindowDecision outcome = ask();
+  EXPECT_EQ(std::get<Awaited>(outcome).reason, "window 0: validator 0, who leads term 0, has not decided it");
+}
+
+// A record alone decides nothing.
+TEST_F(Decide, TakesARecordOnlyByItsDecision) {
+  const AggregateRecord record = world_.ports.record_of_first_window({kMiner});
+  world_.ports.close_window(0);
+  world_.ports.put(kLeader, aggregate_record_key(0),
+                   seal_aggregate_record(record, world_.ports.key(kLeader)));
+  EXPECT_EQ(awaited(), Progress::kAwaitsObject);
+  world_.ports.publish_record(record);
+  const WindowDecision outcome = ask();
+  const auto* decided = std::get_if<DecidedWindow>(&outcome);
+  ASSERT_TRUE(decided);
+  EXPECT_EQ(decided->record(), record);
+  ASSERT_EQ(decided->accepted.size(), 1u);
+  EXPECT_EQ(decided->accepted[0].header().uid, kMiner);
+}
+
+TEST_F(Decide, SaysThatTheModelIsNotTheDecidedOneBeforeItFetchesAnything) {
+  world_.ports.close_window(0);
+  AggregateRecord record = world_.ports.record_of_first_window({kMiner});
+  record.state_root.bytes[0] ^= 1;
+  world_.ports.publish_record(record);
+  world_.ports.remove(kMiner, contribution_key(0));
+  const WindowDecision outcome = ask();
+  const auto* diverged = std::get_if<Diverged>(&outcome);
+  ASSERT_TRUE(diverged);
+  EXPECT_EQ(diverged->root, record.state_root);
+  EXPECT_EQ(diverged->by, "the decision of window 0");
+}
+
+TEST_F(Decide, NamesWhatIsMissingAndSeesWhenItHasTurnedUp) {
+  world_.ports.close_window(0);
+  world_.ports.publish_record(world_.ports.record_of_first_window({kMiner, kSecondMiner}));
+  const Bytes contribution = world_.ports.object(kSecondMiner, contribution_key(0));
+  const Bytes record = world_.ports.object(kLeader, aggregate_record_key(0));
+  const auto view = leadership_.look(replica_).value();
+
+  world_.ports.remove(kSecondMiner, contribution_key(0));
+  WindowDecision outcome = ask();
+  const auto* missing = std::get_if<Missing>(&outcome);
+  ASSERT_TRUE(missing && missing->record);
+  EXPECT_EQ(missing->record->accepted.size(), 1u);
+  EXPECT_FALSE(has_turned_up(world_.environment, view, *missing));
+  world_.ports.put(kLeader, accepted_contribution_key(0, kSecondMiner), contribution);
+  EXPECT_TRUE(has_turned_up(world_.environment, view, *missing));
+
+  world_.ports.remove(kLeader, aggregate_record_key(0));
+  outcome = ask();
+  missing = std::get_if<Missing>(&outcome);
+  ASSERT_TRUE(missing && !missing->record);
+  EXPECT_FALSE(has_turned_up(world_.environment, view, *missing));
+  world_.ports.put(kLeader, aggregate_record_key(0), record);
+  EXPECT_TRUE(has_turned_up(world_.environment, view, *missing));
+}
+
+TEST_F(Decide, TakesWhatIsAtHandInsteadOfFetchingIt) {
+  world_.ports.close_window(0);
+  world_.ports.publish_record(world_.ports.record_of_first_window({kMiner}));
+  const Contribution contribution = world_.ports.contribution(kMiner, 0);
+  world_.ports.remove(kMiner, contribution_key(0));
+  const WindowDecision outcome = ask({.at_hand = [&](const AggregateRecord&) {
+    return Result<std::vector<Contribution>>(std::vector{contribution});
+  }});
+  EXPECT_TRUE(std::holds_alternative<DecidedWindow>(outcome));
+}
+
+}  // namespace
+}  // namespace templar::testing

@@ -1,0 +1,70 @@
+// Who leads the run, as the ledger says it and as this node judges it.
+// docs/decisions/0027-terms-and-decisions.md.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "node/window/alarms.h"
+#include "node/window/environment.h"
+#include "node/window/replica.h"
+#include "ports/term_chain.h"
+
+namespace templar {
+
+// What the ledger said at one moment.
+struct ChainView {
+  std::optional<Block> latest;
+  std::vector<Registration> roster;
+  std::vector<Heartbeat> heartbeats;
+  std::vector<Term> terms;  // all that were begun
+  std::vector<Term> chain;  // those in force
+
+  // The term that decides that window; nullptr if there is none yet.
+  [[nodiscard]] const Term* term_of(int64_t window) const { return term_of_window(chain, window); }
+};
+
+// For whoever judges no term. Fails (retry) where the ledger was away.
+[[nodiscard]] Result<ChainView> look_at_ledger(const NodeEnvironment& environment,
+                                               const std::set<int64_t>& refused = {});
+
+// Whether the term begins at the replica's window, and with another model than the replica's.
+[[nodiscard]] bool begins_otherwise(const Term& term, const Replica& replica);
+
+// The validators, the term's leader first, then the others by stake: where what a decision names is looked
+// for. term may be nullptr.
+[[nodiscard]] std::vector<Registration> sources_of(const ChainView& view, const Term* term);
+
+// One node's. It remembers which terms it has refused. Not thread-safe.
+class Leadership {
+ public:
+  // The environment must outlive it. key: the node's own.
+  Leadership(const NodeEnvironment& environment, NodeRole role, const PublicKey& key)
+      : environment_(environment), role_(role), key_(key), alarms_(environment, {name_of(role), 0}) {}
+
+  // What the ledger says now. A term in force that begins at the replica's window with another model is
+  // refused, which is an alarm, and counts for this node no more. If such a term is in force all the same,
+  // validators with more than half of the stake follow it: then it is our model that is wrong. A replica that
+  // is not begun judges nothing. Fails (retry) where the ledger was away, (fatal) where the node's key is not
+  // registered.
+  [[nodiscard]] Result<ChainView> look(const Replica& replica);
+
+  // As the ledger had it at the last look.
+  [[nodiscard]] const Registration& self() const { return self_; }
+  [[nodiscard]] NodeName name() const { return {name_of(role_), self_.uid}; }
+  [[nodiscard]] Alarms& alarms() { return alarms_; }
+
+ private:
+  void refuse(const Term& term, const Replica& replica);
+
+  const NodeEnvironment& environment_;
+  const NodeRole role_;
+  const PublicKey key_;
+  Registration self_;
+  std::set<int64_t> refused_;
+  Alarms alarms_;
+};
+
+}  // namespace templar

@@ -1,0 +1,31 @@
+// Many seeds, few windows each. More of both: `templar sim faults`.
+#include <gtest/gtest.h>
+
+#include "base/check.h"
+#include "sim/faults/fault_run.h"
+#include "support/temporary_folder.h"
+
+namespace templar::testing {
+namespace {
+
+constexpr uint64_t kSeedsOfATest = 25;
+
+// In parts, so that they can run side by side.
+class FaultSeeds : public ::testing::TestWithParam<uint64_t> {};
+
+TEST_P(FaultSeeds, KeepTheRules) {
+  const TemporaryFolder folder;
+  for (uint64_t i = 0; i < kSeedsOfATest; ++i) {
+    const uint64_t seed = GetParam() * kSeedsOfATest + i;
+    const auto report =
+        run_with_faults(seed, {.plan = {.faulty_windows = 8}, .folder = folder / std::to_string(seed)});
+    ASSERT_TRUE(report);
+    EXPECT_EQ(report->failures, std::vector<std::string>{})
+        << "templar sim faults --windows 8 --trace --seed " << seed;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(From0To200, FaultSeeds, ::testing::Range(uint64_t{0}, uint64_t{8}));
+
+}  // namespace
+}  // namespace templar::testing

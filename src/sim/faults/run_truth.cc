@@ -1,0 +1,262 @@
+#include "sim/faults/run_truth.h"
+
+#include <algorithm>
+#include <limits>
+#include <ranges>
+
+#include "base/check.h"
+#include "core/consensus/outer_step.h"
+#include "core/consensus/state_root.h"
+#include "core/protocol/object_keys.h"
+#include "ports/term_chain.h"
+
+namespace templar {
+namespace {
+
+constexpr uint64_t kAnySize = std::numeric_limits<uint64_t>::max();
+
+// Of a validator's objects, and of a decision, so long at least.
+constexpr int64_t kCheckedWindows = 5;
+
+}  // namespace
+
+RunTruth::RunTruth(const FaultPlan& plan, const std::vector<NodeIdentity>& nodes, const SignedLedger& ledger,
+                   const ObjectStore& store, const std::set<std::string>& damaged)
+    : plan_(plan),
+      nodes_(nodes),
+      ledger_(ledger),
+      store_(store),
+      damaged_(damaged),
+      layout_(parameter_layout(plan.spec.model)),
+      model_(layout_) {}
+
+const Hash256* RunTruth::root_of(int64_t window) const {
+  const auto found = roots_.find(window);
+  return found == roots_.end() ? nullptr : &found->second;
+}
+
+std::optional<size_t> RunTruth::node_of(const PublicKey& key) const {
+  for (const NodeIdentity& node : nodes_) {
+    if (node.key.public_key() == key) return node.index;
+  }
+  return std::nullopt;
+}
+
+bool RunTruth::is_damaged(size_t node, const std::string& key) const {
+  return damaged_.contains(nodes_[node].bucket + "/" + key);
+}
+
+// With those refused that begin with another model than the decisions before them lead to.
+Result<std::vector<Term>> RunTruth::chain() const {
+  TRY_ASSIGN(const std::vector<Term> terms, ledger_.terms());
+  TRY_ASSIGN(const std::vector<Heartbeat> heartbeats, ledger_.heartbeats());
+  TRY_ASSIGN(const std::vector<Registration> roster, ledger_.registrations());
+  std::set<int64_t> refused;
+  for (const Term& term : terms) {
+    const Hash256* root = root_of(term.first_window);
+    if (root != nullptr && *root != term.state_root) refused.insert(term.number);
+  }
+  return chain_in_force(terms, heartbeats, roster, refused);
+}
+
+Status RunTruth::begin() {
+  TRY_ASSIGN(const std::vector<Term> terms, ledger_.terms());
+  if (terms.empty()) return {};
+  initialise_parameters(layout_, plan_.spec.model, plan_.spec.seed, model_.spans());
+  const Hash256 root = compute_state_root(layout_, std::as_const(model_).spans(), team_);
+  if (terms.front().state_root != root)
+    return fatal_error("the run was begun with another model than the first one");
+  knows_model_ = true;
+  next_window_ = terms.front().first_window;
+  roots_.emplace(*next_window_, root);
+  return {};
+}
+
+Status RunTruth::follow() {
+  if (!next_window_) TRY(begin());
+  while (next_window_) {
+    TRY_ASSIGN(const bool followed, follow_next());
+    if (!followed) break;
+  }
+  return {};
+}
+
+Result<bool> RunTruth::follow_next() {
+  const int64_t window = *next_window_;
+  TRY_ASSIGN(const std::vector<Term> terms, chain());
+  const Term* term = term_of_window(terms, window);
+  if (term == nullptr) return false;
+  TRY_ASSIGN(const std::optional<Decision> decision, ledger_.decision(window, term->number));
+  if (!decision) return false;
+  const Hash256* root = root_of(window);
+  if (root != nullptr && *root != decision->state_root) {
+    return fatal_error(fmt::format("window {} is decided in term {} for a model {}, all before leads to {}",
+                                   window, term->number, decision->state_root.brief(), root->brief()));
+  }
+  roots_.emplace(window, decision->state_root);
+  const std::optional<size_t> leader = node_of(term->leader);
+  if (!leader) return fatal_error(fmt::format("term {} is led by nobody", term->number));
+  SettledWindow settled{.decision = *decision, .leader = *leader, .record = {}};
+  TRY_ASSIGN(settled.record, find_record(*decision, *leader));
+  if (settled.record) {
+    TRY(check_record(*settled.record, *decision, *leader));
+    outer_step_ = decision->outer_step;
+  }
+  TRY(apply(settled));
+  settled_.emplace(window, std::move(settled));
+  ++*next_window_;
+  return true;
+}
+
+Result<std::optional<AggregateRecord>> RunTruth::find_record(const Decision& decision, size_t leader) const {
+  const std::string key = aggregate_record_key(decision.window);
+  for (size_t i = 0; i < plan_.validators; ++i) {
+    const auto bytes = store_.get(nodes_[i].bucket, key, kAnySize);
+    if (!bytes || blake2b_256(*bytes) != decision.record_hash) continue;
+    auto record = parse_aggregate_record(*bytes);
+    if (!record) {
+      return fatal_error(
+          fmt::format("window {}: the decided record is none: {}", decision.window, record.error().message));
+    }
+    return *std::move(record);
+  }
+  // A leader puts the record before it decides.
+  if (is_damaged(leader, key)) return std::nullopt;
+  return fatal_error(
+      fmt::format("window {}: no validator has the record that its decision names", decision.window));
+}
+
+Status RunTruth::check_record(const AggregateRecord& record, const Decision& decision, size_t leader) const {
+  const auto wrong = [&](std::string_view what) {
+    return fatal_error(fmt::format("window {}: the decided record has another {}", decision.window, what));
+  };
+  if (record.run_id != run_id(plan_.spec)) return wrong("run");
+  if (record.window != decision.window) return wrong("window");
+  if (record.state_root != decision.state_root) return wrong("state root than its decision");
+  if (record.outer_step != decision.outer_step) return wrong("outer step than its decision");
+  if (record.leader != nodes_[leader].key.public_key()) return wrong("leader than its term");
+  return {};
+}
+
+Result<std::optional<Contribution>> RunTruth::find_contribution(int64_t window,
+                                                                const AcceptedContribution& accepted,
+                                                                size_t leader) const {
+  const std::string copy_key = accepted_contribution_key(window, accepted.uid);
+  std::vector<std::pair<size_t, std::string>> places;
+  for (size_t i = 0; i < plan_.validators; ++i) places.emplace_back(i, copy_key);
+  places.emplace_back(accepted.uid, contribution_key(window));
+  for (const auto& [node, key] : places) {
+    auto bytes = store_.get(nodes_[node].bucket, key, kAnySize);
+    if (!bytes) continue;
+    auto contribution = parse_contribution(*std::move(bytes), layout_, plan_.spec.codec);
+    if (contribution && contribution->content_hash() == accepted.content_hash)
+      return *std::move(contribution);
+  }
+  if (is_damaged(leader, copy_key)) return std::nullopt;
+  return fatal_error(fmt::format("window {}: nobody has the contribution of {} that the record names", window,
+                                 accepted.uid));
+}
+
+Status RunTruth::apply(const SettledWindow& settled) {
+  const int64_t window = settled.decision.window;
+  std::vector<Contribution> contributions;
+  bool complete = settled.record.has_value();
+  if (settled.record) {
+    for (const AcceptedContribution& accepted : settled.record->accepted) {
+      TRY_ASSIGN(std::optional<Contribution> found, find_contribution(window, accepted, settled.leader));
+      if (!found) complete = false;
+      if (!found) continue;
+      const ContributionHeader& header = found->header();
+      if (header.window != window || header.uid != accepted.uid ||
+          header.public_key != nodes_[accepted.uid].key.public_key() ||
+          header.state_root != settled.decision.state_root)
+        return fatal_error(fmt::format("window {}: what is accepted of {} is of window {}, uid {}, model {}",
+                                       window, accepted.uid, header.window, header.uid,
+                                       header.state_root.brief()));
+      const auto [before, is_new] = counted_.emplace(accepted.content_hash, window);
+      if (!is_new) {
+        return fatal_error(fmt::format("windows {} and {} both count the same contribution of {}",
+                                       before->second, window, accepted.uid));
+      }
+      contributions.push_back(*std::move(found));
+    }
+  }
+  knows_model_ = knows_model_ && complete;
+  if (!knows_model_) return {};
+  if (!contributions.empty()) {
+    apply_outer_step(model_.spans(), layout_, plan_.spec, as_list(contributions),
+                     plan_.spec.outer.learning_rate, team_);
+  }
+  roots_.emplace(window + 1, compute_state_root(layout_, std::as_const(model_).spans(), team_));
+  return {};
+}
+
+std::optional<int64_t> RunTruth::impassable_window() const {
+  const int64_t checkpoint = newest_whole_checkpoint();
+  // Nobody begins from the first model once a window is decided.
+  if (checkpoint < 0 && !settled_.empty()) return settled_.begin()->first;
+  for (const auto& [window, settled] : std::views::reverse(settled_)) {
+    if (window < checkpoint) return std::nullopt;
+    if (!can_be_passed(settled)) return window;
+  }
+  return std::nullopt;
+}
+
+bool RunTruth::can_be_passed(const SettledWindow& settled) const {
+  const auto record = find_record(settled.decision, settled.leader);
+  if (!record || !*record) return false;
+  return std::ranges::all_of((*record)->accepted, [&](const AcceptedContribution& accepted) {
+    const auto found = find_contribution(settled.decision.window, accepted, settled.leader);
+    return found && *found;
+  });
+}
+
+// By its files, as far as faults have not touched them; -1: none.
+int64_t RunTruth::newest_whole_checkpoint() const {
+  int64_t newest = -1;
+  for (size_t i = 0; i < plan_.validators; ++i) {
+    const auto objects = store_.list(nodes_[i].bucket, kCheckpointsPrefix);
+    if (!objects) continue;
+    for (const ObjectInfo& object : *objects) {
+      const auto window = window_in_key(kCheckpointsPrefix, object.key);
+      if (!window || !object.key.ends_with("manifest.json")) continue;
+      // Only a decision says for everybody that its model is right.
+      if (!next_window_ || *window >= *next_window_) continue;
+      const std::string prefix = nodes_[i].bucket + "/" + checkpoint_prefix(*window);
+      const auto touched = damaged_.lower_bound(prefix);
+      if (touched == damaged_.end() || !touched->starts_with(prefix)) newest = std::max(newest, *window);
+    }
+  }
+  return newest;
+}
+
+void RunTruth::take_model(int64_t window, const Hash256& root, ConstParameterSpans parameters) {
+  if (knows_model_ || next_window_ != window) return;
+  model_.copy_from(parameters);
+  roots_.emplace(window, root);
+  knows_model_ = true;
+}
+
+Status RunTruth::check_kept() const {
+  TRY_ASSIGN(const std::vector<Term> terms, chain());
+  int64_t checked = 0;
+  for (const auto& [window, settled] : std::views::reverse(settled_)) {
+    if (++checked > kCheckedWindows) break;
+    const Term* term = term_of_window(terms, window);
+    if (term == nullptr || term->number != settled.decision.term) {
+      return fatal_error(fmt::format("window {} was decided in term {}, which now counts no more", window,
+                                     settled.decision.term));
+    }
+    TRY_ASSIGN(const std::optional<Decision> decision, ledger_.decision(window, term->number));
+    if (decision != settled.decision)
+      return fatal_error(fmt::format("the decision of window {} has changed", window));
+    if (!settled.record) continue;
+    TRY_ASSIGN(const std::optional<AggregateRecord> record, find_record(settled.decision, settled.leader));
+    for (const AcceptedContribution& accepted : settled.record->accepted) {
+      TRY_ASSIGN(const auto found, find_contribution(window, accepted, settled.leader));
+    }
+  }
+  return {};
+}
+
+}  // namespace templar
