@@ -117,6 +117,23 @@ Status ObjectStore::put_pieces(std::string_view bucket, std::string_view key, ui
   return put(bucket, key, content);
 }
 
+Result<bool> ObjectStore::has_content(std::string_view bucket, std::string_view key, ByteView content) const {
+  const auto there = get(bucket, key, content.size());
+  if (!there && there.error().kind == ErrorKind::kSkip) return false;
+  if (!there) return std::unexpected(there.error());
+  return std::ranges::equal(*there, content);
+}
+
+Result<bool> ObjectStore::put_if(std::string_view bucket, std::string_view key, ByteView content,
+                                 const PutCondition& condition) {
+  TRY_ASSIGN(const std::optional<ObjectInfo> there, head(bucket, key));
+  const bool holds =
+      condition.version.empty() ? !there.has_value() : there && there->version == condition.version;
+  if (!holds) return has_content(bucket, key, content);
+  TRY(put(bucket, key, content));
+  return true;
+}
+
 Status check_object_range(std::string_view bucket, std::string_view key, ByteRange range,
                           uint64_t size_bytes) {
   if (range.begin > range.end) {
@@ -193,10 +210,27 @@ Status MemoryObjectStore::put(std::string_view bucket, std::string_view key, Byt
   TRY(check_object_key(key));
   Bytes copy(content.begin(), content.end());
   const MutexLock lock(mutex_);
+  store(bucket, key, std::move(copy));
+  return {};
+}
+
+Result<bool> MemoryObjectStore::put_if(std::string_view bucket, std::string_view key, ByteView content,
+                                       const PutCondition& condition) {
+  TRY(check_bucket_name(bucket));
+  TRY(check_object_key(key));
+  Bytes copy(content.begin(), content.end());
+  const MutexLock lock(mutex_);
+  const Object* object = find(bucket, key);
+  const std::string version = object == nullptr ? "" : std::to_string(object->version);
+  if (version != condition.version) return object != nullptr && object->content == copy;
+  store(bucket, key, std::move(copy));
+  return true;
+}
+
+void MemoryObjectStore::store(std::string_view bucket, std::string_view key, Bytes content) {
   auto objects = buckets_.find(bucket);
   if (objects == buckets_.end()) objects = buckets_.emplace(bucket, Bucket()).first;
-  objects->second.insert_or_assign(std::string(key), Object{std::move(copy), clock_.now_ms(), ++puts_});
-  return {};
+  objects->second.insert_or_assign(std::string(key), Object{std::move(content), clock_.now_ms(), ++puts_});
 }
 
 Status MemoryObjectStore::remove(std::string_view bucket, std::string_view key) {

@@ -31,6 +31,11 @@ struct ByteRange {
   uint64_t end = 0;
 };
 
+// What must hold for a put to change anything.
+struct PutCondition {
+  std::string version{};  // that the object has, as ObjectInfo says it; empty: that there is no such object
+};
+
 // Takes an object's content, from its beginning, in pieces of any size; its first error ends that.
 using PieceSink = std::function<Status(ByteView piece)>;
 
@@ -80,8 +85,18 @@ class ObjectStore : public ObjectReader {
   // This one collects the pieces and puts them: a store that can do better overrides it.
   [[nodiscard]] virtual Status put_pieces(std::string_view bucket, std::string_view key, uint64_t size_bytes,
                                           const ContentWriter& write);
+  // As put, but false, with nothing changed, where the condition does not hold; true all the same where the
+  // object has this very content. This one looks before it puts, and another writer may come in between: a
+  // store that can do better overrides it.
+  [[nodiscard]] virtual Result<bool> put_if(std::string_view bucket, std::string_view key, ByteView content,
+                                            const PutCondition& condition);
   // Succeeds also if there is no such object.
   [[nodiscard]] virtual Status remove(std::string_view bucket, std::string_view key) = 0;
+
+ protected:
+  // Whether the object is there with this content.
+  [[nodiscard]] Result<bool> has_content(std::string_view bucket, std::string_view key,
+                                         ByteView content) const;
 };
 
 // Fails (fatal) on a name that the rules above refuse; every implementation calls them first.
@@ -114,6 +129,8 @@ class MemoryObjectStore final : public ObjectStore {
                                                      std::string_view prefix) const override;
   [[nodiscard]] int useful_calls_at_once() const override { return 1; }
   [[nodiscard]] Status put(std::string_view bucket, std::string_view key, ByteView content) override;
+  [[nodiscard]] Result<bool> put_if(std::string_view bucket, std::string_view key, ByteView content,
+                                    const PutCondition& condition) override;
   [[nodiscard]] Status remove(std::string_view bucket, std::string_view key) override;
 
  private:
@@ -125,6 +142,7 @@ class MemoryObjectStore final : public ObjectStore {
   using Bucket = std::map<std::string, Object, std::less<>>;
 
   [[nodiscard]] const Object* find(std::string_view bucket, std::string_view key) const REQUIRES(mutex_);
+  void store(std::string_view bucket, std::string_view key, Bytes content) REQUIRES(mutex_);
   [[nodiscard]] static ObjectInfo info_of(std::string_view key, const Object& object);
 
   const Clock& clock_;

@@ -39,6 +39,7 @@ class StrictS3Server {
     std::string region = "auto";
     std::string address = "127.0.0.1";
     int port = 0;                    // 0: any that is free
+    bool knows_conditions = true;    // otherwise 501 for a put with If-Match or If-None-Match
     std::string congestion_control;  // of TCP; empty: the system's
   };
 
@@ -367,6 +368,7 @@ class StrictS3Server {
         return S3No{429, "TooManyRequests"};
       }
       last_ms = clock.now_ms();
+      if (const auto refused = judge_conditions(wire, request)) return refused;
       store(wire.bucket, wire.key, {.content = request.body, .metadata = wire.metadata});
       return std::nullopt;
     }
@@ -376,6 +378,22 @@ class StrictS3Server {
     upload->second.parts[std::stoul(wire.parameter("partNumber"))] = request.body;
     response.set_header("ETag", "\"" + sha256(as_bytes(request.body)).hex().substr(0, 32) + "\"");
     return std::nullopt;
+  }
+
+  // As Amazon does: an ETag in its quotation marks, and 404 for one of what is not there.
+  std::optional<S3No> judge_conditions(const S3Wire& wire, const httplib::Request& request) REQUIRES(mutex_) {
+    const bool has_condition = request.has_header("If-None-Match") || request.has_header("If-Match");
+    if (has_condition && !rules_.knows_conditions) return S3No{501, "NotImplemented"};
+    const auto& objects = buckets_[wire.bucket].objects;
+    const auto there = objects.find(wire.key);
+    if (request.has_header("If-None-Match")) {
+      if (request.get_header_value("If-None-Match") != "*") return S3No{501, "NotImplemented"};
+      return there == objects.end() ? std::nullopt : std::optional(S3No{412, "PreconditionFailed"});
+    }
+    if (!request.has_header("If-Match")) return std::nullopt;
+    if (there == objects.end()) return S3No{404, "NoSuchKey"};
+    const bool is_equal = request.get_header_value("If-Match") == "\"" + there->second.etag + "\"";
+    return is_equal ? std::nullopt : std::optional(S3No{412, "PreconditionFailed"});
   }
 
   std::optional<S3No> complete(const std::string& id, const Upload& upload, const httplib::Request& request,

@@ -142,6 +142,18 @@ Status finish_temporary(const TemporaryFile& temporary, TimestampMs stored_at_ms
   return {};
 }
 
+// 0, or -1 with errno: EEXIST where only_new and something is there. A file system that can't refuse by
+// itself is asked before.
+int rename_to(const fs::path& from, const fs::path& to, bool only_new) {
+  if (!only_new) return ::rename(from.c_str(), to.c_str());
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return -1;
+  struct stat status{};
+  if (::lstat(to.c_str(), &status) != 0) return ::rename(from.c_str(), to.c_str());
+  errno = EEXIST;
+  return -1;
+}
+
 // A folder that a remove() has pruned in the meantime needs no syncing.
 Status sync_folder(const fs::path& folder, const std::string& what) {
   const Descriptor file(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -268,6 +280,22 @@ Status FileObjectStore::put(std::string_view bucket, std::string_view key, ByteV
 
 Status FileObjectStore::put_pieces(std::string_view bucket, std::string_view key, uint64_t size_bytes,
                                    const ContentWriter& write) {
+  TRY(write_object(bucket, key, size_bytes, write, false));
+  return {};
+}
+
+Result<bool> FileObjectStore::put_if(std::string_view bucket, std::string_view key, ByteView content,
+                                     const PutCondition& condition) {
+  if (!condition.version.empty()) return ObjectStore::put_if(bucket, key, content, condition);
+  TRY_ASSIGN(
+      const bool is_new,
+      write_object(bucket, key, content.size(), [&](const auto& sink) { return sink(content); }, true));
+  if (is_new) return true;
+  return has_content(bucket, key, content);
+}
+
+Result<bool> FileObjectStore::write_object(std::string_view bucket, std::string_view key, uint64_t size_bytes,
+                                           const ContentWriter& write, bool only_new) {
   TRY(check_bucket_name(bucket));
   TRY(check_object_key(key));
   TRY(prepare_once());
@@ -277,20 +305,26 @@ Status FileObjectStore::put_pieces(std::string_view bucket, std::string_view key
   // The time is taken when the content is whole: what is still being written at the end of the put window is
   // late.
   if (status) status = finish_temporary(temporary, clock_.now_ms(), what);
-  if (status) status = move_into_place(temporary.path, bucket, key);
-  if (!status) ::unlink(temporary.path.c_str());
-  return status;
+  const Result<bool> moved =
+      status ? move_into_place(temporary.path, bucket, key, only_new) : std::unexpected(status.error());
+  if (!moved || !*moved) ::unlink(temporary.path.c_str());
+  return moved;
 }
 
-Status FileObjectStore::move_into_place(const fs::path& temporary, std::string_view bucket,
-                                        std::string_view key) {
+Result<bool> FileObjectStore::move_into_place(const fs::path& temporary, std::string_view bucket,
+                                              std::string_view key, bool only_new) {
   const std::string what = named(bucket, key);
   const fs::path target = path_of(bucket, key);
+  std::error_code ignored;
   for (int attempt = 0; attempt < kPlacingAttempts; ++attempt) {
     TRY(make_folders(root_, target.parent_path(), what));
-    if (::rename(temporary.c_str(), target.c_str()) == 0) return sync_folder(target.parent_path(), what);
+    if (rename_to(temporary, target, only_new) == 0) {
+      TRY(sync_folder(target.parent_path(), what));
+      return true;
+    }
+    if (errno == EEXIST && only_new && !fs::is_directory(target, ignored)) return false;
     if (errno == ENOTDIR) return fatal_error(what + ": a part of the key is an object already");
-    if (errno == EISDIR && ::rmdir(target.c_str()) == 0)
+    if ((errno == EISDIR || (errno == EEXIST && only_new)) && ::rmdir(target.c_str()) == 0)
       continue;  // an empty folder that a killed writer left
     if (errno == ENOTEMPTY || errno == EEXIST || errno == EISDIR) {
       return fatal_error(what + ": there are objects under " + std::string(key) + "/");

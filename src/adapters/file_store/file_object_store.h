@@ -35,6 +35,9 @@ class FileObjectStore final : public ObjectStore {
   [[nodiscard]] Status put(std::string_view bucket, std::string_view key, ByteView content) override;
   [[nodiscard]] Status put_pieces(std::string_view bucket, std::string_view key, uint64_t size_bytes,
                                   const ContentWriter& write) override;
+  // A new object comes into its place in one step; one that is to be replaced is looked at before.
+  [[nodiscard]] Result<bool> put_if(std::string_view bucket, std::string_view key, ByteView content,
+                                    const PutCondition& condition) override;
   [[nodiscard]] Status remove(std::string_view bucket, std::string_view key) override;
 
   // Removes what killed writers left in root/.tmp and nobody has touched for that long, by the file system's
@@ -47,8 +50,12 @@ class FileObjectStore final : public ObjectStore {
   [[nodiscard]] std::filesystem::path path_of(std::string_view bucket, std::string_view key) const;
   [[nodiscard]] std::filesystem::path temporary_folder() const { return root_ / ".tmp"; }
   [[nodiscard]] Status prepare_once();
-  [[nodiscard]] Status move_into_place(const std::filesystem::path& temporary, std::string_view bucket,
-                                       std::string_view key);
+  // False, where only something new is wanted: there is an object already.
+  [[nodiscard]] Result<bool> move_into_place(const std::filesystem::path& temporary, std::string_view bucket,
+                                             std::string_view key, bool only_new);
+  // Likewise.
+  [[nodiscard]] Result<bool> write_object(std::string_view bucket, std::string_view key, uint64_t size_bytes,
+                                          const ContentWriter& write, bool only_new);
 
   std::filesystem::path root_;
   const Clock& clock_;

@@ -24,7 +24,7 @@ Status make_bucket(S3Client& client, const std::string& region, const std::strin
                                  .bucket = bucket,
                                  .key = "",
                                  .body = as_bytes(std::string_view(place)),
-                                 .welcome_refusal = "BucketAlreadyOwnedByYou"});
+                                 .welcome_refusals = {"BucketAlreadyOwnedByYou"}});
   if (!made) return std::unexpected(made.error());
   if (!is_public) return {};
   const std::string policy = public_reading_policy(bucket);

@@ -35,7 +35,7 @@ bool may_pass(const TransferReply& reply, const std::string& code) {
       return code == "RequestTimeout" || code == "IncompleteBody" || code == "BadDigest" ||
              code == "XAmzContentSHA256Mismatch";
     case 409:
-      return code == "OperationAborted";
+      return code == "OperationAborted" || code == "ConditionalRequestConflict";
     default:
       return false;
   }
@@ -204,11 +204,15 @@ Result<TransferReply> S3Client::send(const S3Request& request) {
       reason = reply.error().message;
     } else {
       const bool writes = request.method == "PUT" || request.method == "POST";
-      if (reply->is_good() || reply->status == 416 || (reply->status == 404 && !writes)) return reply;
+      if (reply->is_good() || reply->status == 416 || reply->status == 412 ||
+          (reply->status == 404 && !writes))
+        return reply;
       if (has_mended(*reply, keys, chances)) continue;
       const S3Refusal refusal = parse_refusal(as_text(reply->body));
-      if (!request.welcome_refusal.empty() && refusal.code == request.welcome_refusal) return reply;
       const bool first_501 = reply->status == 501 && !chances.has_met_501;
+      const bool is_welcome =
+          std::ranges::find(request.welcome_refusals, refusal.code) != request.welcome_refusals.end();
+      if (is_welcome && !first_501) return reply;
       if (!may_pass(*reply, refusal.code) && !first_501) return refused(request, *reply);
       chances.has_met_501 = chances.has_met_501 || first_501;
       reason = fmt::format("HTTP {} {}", reply->status, refusal.code);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "adapters/http/http_transfers.h"
 #include "adapters/s3/credential_source.h"
@@ -45,8 +46,8 @@ struct S3Request {
   bool even_if_cancelled = false;     // see Transfer
   // Likewise. Once it has been called nothing is asked again: what breaks off then fails at once.
   BodySink sink{};
-  std::optional<int> most_retries{};  // nullopt: as the options say
-  std::string welcome_refusal{};      // a no with this code is as good as a yes; empty: none is
+  std::optional<int> most_retries{};            // nullopt: as the options say
+  std::vector<std::string> welcome_refusals{};  // a no with one of these codes is as good as a yes
   // Asked after an attempt whose outcome nobody knows: whether the server did what was asked. Empty: asking
   // again does no harm.
   std::function<Result<bool>()> is_done{};
@@ -59,12 +60,12 @@ class S3Client {
   S3Client(S3ClientOptions options, const Clock& clock);
 
   // The server's answer if it is good, or says that a thing is missing (404, but for PUT and POST) or that an
-  // object has no such range (416), or is a welcome refusal; or one without content where is_done says so.
-  // What may pass is tried again: no connection or one that broke off, 408, 429, 500, 502, 503, 504 (with the
-  // delay that the server asks for), 501 once; a wrong clock is corrected once by the server's, refused keys
-  // are read anew once. Fails (retry) where it did not pass or was cancelled (by the options, or
-  // CancellationScope), with the options' refusal on a no (other 4xx, redirections), else as HttpTransfers
-  // and CredentialSource.
+  // object has no such range (416) or that a condition doesn't hold (412), or is a welcome refusal; or one
+  // without content where is_done says so. What may pass is tried again: no connection or one that broke off,
+  // 408, 429, 500, 502, 503, 504 (with the delay that the server asks for), 501 once; a wrong clock is
+  // corrected once by the server's, refused keys are read anew once. Fails (retry) where it did not pass or
+  // was cancelled (by the options, or CancellationScope), with the options' refusal on a no (other 4xx,
+  // redirections), else as HttpTransfers and CredentialSource.
   [[nodiscard]] Result<TransferReply> send(const S3Request& request);
 
   // Returns after that time; false, at once, where requests are cancelled.

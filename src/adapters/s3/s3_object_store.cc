@@ -258,24 +258,57 @@ Status S3ObjectStore::await_turn(const Place& place) {
   return client_->wait(pause) ? Status() : retry_error(place.bucket + "/" + place.key + ": cancelled");
 }
 
-Status S3ObjectStore::put_whole(const Place& place, ByteView content) {
+Result<TransferReply> S3ObjectStore::put_whole(const Place& place, ByteView content,
+                                               const TextPairs& condition) {
   const std::string put_id = random_uuid();
   const std::string hash = sha256(content).hex();
-  TRY(client_->send({.method = "PUT",
-                     .bucket = place.bucket,
-                     .key = place.key,
-                     .headers = {{kPutHeader, put_id}, {kHashHeader, hash}},
-                     .body = content,
-                     .body_hash = hash,
-                     .is_done = finder(place, put_id)}));
-  return {};
+  S3Request request{.method = "PUT",
+                    .bucket = place.bucket,
+                    .key = place.key,
+                    .headers = {{kPutHeader, put_id}, {kHashHeader, hash}},
+                    .body = content,
+                    .body_hash = hash,
+                    .is_done = finder(place, put_id)};
+  request.headers.insert(request.headers.end(), condition.begin(), condition.end());
+  if (!condition.empty()) request.welcome_refusals = {"NotImplemented", "NoSuchKey"};
+  return client_->send(request);
+}
+
+Result<bool> S3ObjectStore::put_if(std::string_view bucket, std::string_view key, ByteView content,
+                                   const PutCondition& condition) {
+  TRY(check_bucket_name(bucket));
+  TRY(check_object_key(key));
+  if (!knows_conditions_ || content.size() >= options_.multipart_from_bytes)
+    return ObjectStore::put_if(bucket, key, content, condition);
+  const Place place = place_of(bucket, key);
+  TRY(await_turn(place));
+  // Ceph's gateway takes ETags without the quotation marks alone, others with them alone.
+  std::vector<TextPairs> spellings{{{"if-none-match", "*"}}};
+  if (!condition.version.empty())
+    spellings = {{{"if-match", '"' + condition.version + '"'}}, {{"if-match", condition.version}}};
+  for (const TextPairs& spelling : spellings) {
+    TRY_ASSIGN(const TransferReply reply, put_whole(place, content, spelling));
+    if (reply.is_good()) return true;
+    if (reply.status != 412 && reply.status != 404) {
+      knows_conditions_ = false;
+      return ObjectStore::put_if(bucket, key, content, condition);
+    }
+    TRY_ASSIGN(const std::optional<ObjectInfo> there, head(bucket, key));
+    const bool holds = there && there->version == condition.version;
+    if (!holds) break;
+  }
+  // It may be what a first attempt has put whose answer was lost.
+  return has_content(bucket, key, content);
 }
 
 Status S3ObjectStore::put(std::string_view bucket, std::string_view key, ByteView content) {
   TRY(check_bucket_name(bucket));
   TRY(check_object_key(key));
   TRY(await_turn(place_of(bucket, key)));
-  if (content.size() < options_.multipart_from_bytes) return put_whole(place_of(bucket, key), content);
+  if (content.size() < options_.multipart_from_bytes) {
+    TRY(put_whole(place_of(bucket, key), content));
+    return {};
+  }
   return put_parts(bucket, key, content.size(), [&](const auto& sink) { return sink(content); });
 }
 

@@ -1,6 +1,7 @@
 // An object store in buckets of an S3 service.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -50,6 +51,10 @@ class S3ObjectStore final : public ObjectStore {
   [[nodiscard]] Status put(std::string_view bucket, std::string_view key, ByteView content) override;
   [[nodiscard]] Status put_pieces(std::string_view bucket, std::string_view key, uint64_t size_bytes,
                                   const ContentWriter& write) override;
+  // The server decides, by If-None-Match and If-Match. Content that goes up in parts, and any at a server
+  // that knows no conditions, is looked for before it is put.
+  [[nodiscard]] Result<bool> put_if(std::string_view bucket, std::string_view key, ByteView content,
+                                    const PutCondition& condition) override;
   [[nodiscard]] Status remove(std::string_view bucket, std::string_view key) override;
 
   // By how much the server's clock is ahead of ours, as its last refusal showed; 0 where it never refused.
@@ -70,12 +75,16 @@ class S3ObjectStore final : public ObjectStore {
   [[nodiscard]] std::function<Result<bool>()> finder(const Place& place, const std::string& put_id) const;
   // Waits until the key may be written to.
   [[nodiscard]] Status await_turn(const Place& place) EXCLUDES(mutex_);
-  [[nodiscard]] Status put_whole(const Place& place, ByteView content);
+  // condition: of the request; what a condition that does not hold, or is not known, makes of it is the
+  // answer's status (412, 404 or 501, or 400).
+  [[nodiscard]] Result<TransferReply> put_whole(const Place& place, ByteView content,
+                                                const TextPairs& condition = {});
   [[nodiscard]] Status put_parts(std::string_view bucket, std::string_view key, uint64_t size_bytes,
                                  const ContentWriter& write);
 
   const S3StoreOptions options_;
   std::unique_ptr<S3Client> client_;
+  std::atomic<bool> knows_conditions_ = true;  // the server; until it says that it does not
   Mutex mutex_;
   const Stopwatch since_open_;
   // When the keys that were written to lately may be written to again, in its seconds.

@@ -90,6 +90,54 @@ TYPED_TEST_P(ObjectStoreContract, ReplacesAnObjectWhole) {
   EXPECT_EQ(this->store().head("bucket", "name").value()->size_bytes, 5u);
 }
 
+TYPED_TEST_P(ObjectStoreContract, PutsWhatIsNewAndNothingOverAnother) {
+  const auto put_new = [this](std::string_view text) {
+    return this->store().put_if("bucket", "folder/once", as_bytes(text), {});
+  };
+  EXPECT_TRUE(put_new("the first").value());
+  EXPECT_FALSE(put_new("the second").value());
+  EXPECT_FALSE(put_new("the fir").value());
+  EXPECT_TRUE(put_new("the first").value());  // whoever asks again, after an answer that was lost
+  EXPECT_EQ(this->text_at("folder/once"), "the first");
+  ASSERT_TRUE(this->store().remove("bucket", "folder/once"));
+  EXPECT_TRUE(put_new("the second").value());
+  EXPECT_EQ(this->text_at("folder/once"), "the second");
+  EXPECT_TRUE(fails(this->store().put_if("bucket", "a//b", as_bytes("x"), {}), ErrorKind::kFatal));
+}
+
+TYPED_TEST_P(ObjectStoreContract, PutsInThePlaceOfTheVersionThatIsMeant) {
+  const auto version = [this] { return this->store().head("bucket", "state").value()->version; };
+  const auto put_over = [this](const std::string& version, std::string_view text) {
+    return this->store().put_if("bucket", "state", as_bytes(text), {.version = version});
+  };
+  EXPECT_FALSE(put_over("0123456789abcdef0123456789abcdef", "x").value());
+  EXPECT_EQ(this->store().head("bucket", "state").value(), std::nullopt);
+  this->put_text("state", "the first");
+  const std::string first = version();
+  EXPECT_TRUE(put_over(first, "the second").value());
+  const std::string second = version();
+  EXPECT_NE(first, second);
+  EXPECT_FALSE(put_over(first, "the third").value());
+  EXPECT_EQ(this->text_at("state"), "the second");
+  EXPECT_TRUE(put_over(first, "the second").value());
+  EXPECT_TRUE(put_over(second, "the third").value());
+  EXPECT_EQ(this->text_at("state"), "the third");
+}
+
+TYPED_TEST_P(ObjectStoreContract, LetsOneOfManyPutWhatIsNew) {
+  std::atomic<int> successes = 0;
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 8; ++thread) {
+    threads.emplace_back([this, thread, &successes] {
+      const auto put = this->store().put_if("bucket", "race", as_bytes("by " + std::to_string(thread)), {});
+      EXPECT_TRUE(put) << put.error().message;
+      if (put && *put) ++successes;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(successes, 1);
+}
+
 TYPED_TEST_P(ObjectStoreContract, SaysWhatIsMissing) {
   EXPECT_EQ(this->store().head("bucket", "no/such").value(), std::nullopt);
   EXPECT_TRUE(fails(this->store().get("bucket", "no/such", 10), ErrorKind::kSkip, "bucket/no/such: missing"));
@@ -322,9 +370,10 @@ TYPED_TEST_P(ObjectStoreContract, TakesPutsAndRemovesFromManyThreads) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(ObjectStoreContract, GivesBackWhatWasPut, KeepsEveryByteValueAndEmptyContent,
-                            PutsAnObjectPieceByPiece, ReplacesAnObjectWhole, SaysWhatIsMissing,
-                            RefusesAnObjectLargerThanAllowed, HandsOverAnObjectInPieces,
-                            StopsHandingOverAtTheSinksError, GivesExactlyTheRange,
+                            PutsAnObjectPieceByPiece, ReplacesAnObjectWhole,
+                            PutsWhatIsNewAndNothingOverAnother, PutsInThePlaceOfTheVersionThatIsMeant,
+                            LetsOneOfManyPutWhatIsNew, SaysWhatIsMissing, RefusesAnObjectLargerThanAllowed,
+                            HandsOverAnObjectInPieces, StopsHandingOverAtTheSinksError, GivesExactlyTheRange,
                             ListsByPrefixInTheOrderOfKeys, ListsSizes, KeepsBucketsApart,
                             RemovesAlsoWhatIsNotThere, StampsObjectsByItsOwnClock,
                             GivesEachContentAVersionOfItsOwn, RefusesNamesThatTheRulesForbid,
