@@ -146,7 +146,10 @@ Result<Progress> Miner::train() {
 Result<Progress> Miner::publish(Sealed& sealed) {
   const auto phase = timeline_.phase("publish");
   const Unpublished& contribution = sealed.contribution;
-  TRY(store_.put(self().bucket, contribution_key(contribution.window), contribution.bytes));
+  // Another process with this key may have been faster: then its contribution is the one that counts.
+  TRY_ASSIGN(const bool is_ours,
+             store_.put_if(self().bucket, contribution_key(contribution.window), contribution.bytes, {}));
+  if (!is_ours) own_.trainer().forget_feedback();
   stage_ = Contributed{std::move(sealed.trained)};
   return Progress::kWorked;
 }
