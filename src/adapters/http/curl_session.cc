@@ -46,6 +46,7 @@ CurlSession::CurlSession() {
   multi_ = curl_multi_init();
   easy_ = curl_easy_init();
   CHECK(multi_ != nullptr && easy_ != nullptr);
+  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, 2L);
 }
 
 CurlSession::~CurlSession() {

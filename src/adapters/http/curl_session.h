@@ -1,5 +1,5 @@
 // What the clients of this folder share: a libcurl handle that keeps its connections, and the care it needs.
-// Included by their sources alone.
+// Included by their sources and tests alone.
 #pragma once
 
 #include <curl/curl.h>
@@ -14,7 +14,7 @@
 
 namespace templar {
 
-// A transfer at a time; not thread-safe, but for wake().
+// A transfer at a time; not thread-safe, but for wake(). Keeps two connections at most.
 class CurlSession {
  public:
   CurlSession();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 #include "adapters/http/curl_session.h"
 #include "adapters/http/http_client.h"
@@ -34,6 +35,12 @@ struct Running {
   uint64_t body_bytes = 0;          // of a good answer, so far
   Status sunk{};                    // the sink's error
 };
+
+// "https://host:port" of an address.
+std::string server_of(const std::string& url) {
+  const size_t name = url.find("://");
+  return url.substr(0, name == std::string::npos ? name : url.find('/', name + 3));
+}
 
 size_t take_header(const char* data, size_t, size_t size, void* user) {
   auto& running = *static_cast<Running*>(user);
@@ -198,25 +205,37 @@ std::optional<uint64_t> TransferReply::content_length() const {
   return length;
 }
 
-HttpTransfers::HttpTransfers(TransferOptions options) : options_(std::move(options)) {}
-HttpTransfers::~HttpTransfers() = default;
+KeptConnections::KeptConnections(size_t most) : most_(most) {}
+KeptConnections::~KeptConnections() = default;
 
-std::unique_ptr<CurlSession> HttpTransfers::take_session() {
-  {
-    const MutexLock lock(mutex_);
-    if (!idle_.empty()) {
-      auto session = std::move(idle_.back());
-      idle_.pop_back();
-      return session;
-    }
-  }
-  return std::make_unique<CurlSession>();
-}
-
-void HttpTransfers::give_back(std::unique_ptr<CurlSession> session) {
+std::unique_ptr<CurlSession> KeptConnections::take(const std::string& server) {
   const MutexLock lock(mutex_);
-  idle_.push_back(std::move(session));
+  auto found =
+      std::find_if(idle_.rbegin(), idle_.rend(), [&](const Idle& idle) { return idle.server == server; });
+  if (found == idle_.rend()) {
+    if (idle_.empty() || made_ < most_) {
+      ++made_;
+      return std::make_unique<CurlSession>();
+    }
+    found = idle_.rend() - 1;  // the one that was not used for longest
+  }
+  std::unique_ptr<CurlSession> session = std::move(found->session);
+  idle_.erase(std::next(found).base());
+  return session;
 }
+
+void KeptConnections::give_back(std::unique_ptr<CurlSession> session, const std::string& server) {
+  const MutexLock lock(mutex_);
+  if (made_ <= most_) {
+    idle_.push_back({std::move(session), server});
+  } else {
+    --made_;
+  }
+}
+
+HttpTransfers::HttpTransfers(TransferOptions options)
+    : options_(std::move(options)),
+      connections_(options_.connections ? options_.connections : std::make_shared<KeptConnections>()) {}
 
 Result<TransferReply> HttpTransfers::perform(const Transfer& transfer) {
   HeaderLines headers;
@@ -232,7 +251,8 @@ Result<TransferReply> HttpTransfers::perform(const Transfer& transfer) {
   HeaderLines known;
   for (const std::string& host : options_.known_hosts) known.add(host);
 
-  std::unique_ptr<CurlSession> session = take_session();
+  const std::string server = server_of(transfer.url);
+  std::unique_ptr<CurlSession> session = connections_->take(server);
   session->reset();
   Running running{.options = options_, .transfer = transfer, .easy = session->easy()};
   set_limits(running.easy, options_.limits);
@@ -246,7 +266,7 @@ Result<TransferReply> HttpTransfers::perform(const Transfer& transfer) {
   };
   const std::optional<CURLcode> result = session->perform(is_cancelled, kTransferPoll);
   Result<TransferReply> reply = reply_of(running, *session, result);
-  give_back(std::move(session));
+  connections_->give_back(std::move(session), server);
   return reply;
 }
 

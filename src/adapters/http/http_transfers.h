@@ -22,6 +22,32 @@ namespace templar {
 
 class CurlSession;
 
+// Handles with connections that were kept, each for a transfer at a time. Thread-safe.
+class KeptConnections {
+ public:
+  // most: so many handles are kept, each with two connections at most, however many servers are spoken to.
+  // More transfers at once make handles that go when they end.
+  explicit KeptConnections(size_t most = 32);
+  KeptConnections(const KeptConnections&) = delete;
+  KeptConnections& operator=(const KeptConnections&) = delete;
+  ~KeptConnections();
+
+  // One that spoke to that server last, if there is one; else another one, or a new one.
+  [[nodiscard]] std::unique_ptr<CurlSession> take(const std::string& server);
+  void give_back(std::unique_ptr<CurlSession> session, const std::string& server);
+
+ private:
+  struct Idle {
+    std::unique_ptr<CurlSession> session;
+    std::string server;  // that it spoke to last
+  };
+
+  const size_t most_;
+  Mutex mutex_;
+  std::vector<Idle> idle_ GUARDED_BY(mutex_);  // given back last at the end
+  size_t made_ GUARDED_BY(mutex_) = 0;         // so many are idle or taken
+};
+
 struct TransferLimits {
   std::chrono::milliseconds connect{10'000};     // names, TCP and TLS
   std::chrono::milliseconds first_byte{60'000};  // of the answer, after the request's last
@@ -43,6 +69,9 @@ struct TransferOptions {
   // proxy.
   std::function<std::optional<std::string>(const sockaddr& address)> refusal;
   std::vector<std::string> known_hosts;  // "host:port:address": names that no name server is asked for
+  // To be shared by those alone who have the same refusal: a connection that is kept is not judged again.
+  // nullptr: its own.
+  std::shared_ptr<KeptConnections> connections;
 };
 
 struct TransferReply {
@@ -75,13 +104,12 @@ struct Transfer {
   BodySink sink{};
 };
 
-// Thread-safe. Keeps as many connections as there were transfers at once.
+// Thread-safe.
 class HttpTransfers {
  public:
   explicit HttpTransfers(TransferOptions options);
   HttpTransfers(const HttpTransfers&) = delete;
   HttpTransfers& operator=(const HttpTransfers&) = delete;
-  ~HttpTransfers();
 
   // The server's whole answer, whatever its status: redirections are not followed. Fails (retry) where there
   // was none or it broke off: unknown host, refused, timed out, cancelled; (skip) where the address may not
@@ -90,12 +118,8 @@ class HttpTransfers {
   [[nodiscard]] Result<TransferReply> perform(const Transfer& transfer);
 
  private:
-  [[nodiscard]] std::unique_ptr<CurlSession> take_session();
-  void give_back(std::unique_ptr<CurlSession> session);
-
   const TransferOptions options_;
-  Mutex mutex_;
-  std::vector<std::unique_ptr<CurlSession>> idle_ GUARDED_BY(mutex_);
+  const std::shared_ptr<KeptConnections> connections_;
 };
 
 }  // namespace templar

@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
+#include "adapters/http/curl_session.h"
 #include "support/expect_failure.h"
 #include "support/http_server.h"
 #include "support/temporary_folder.h"
@@ -83,6 +86,52 @@ TEST(HttpTransfers, KeepsItsConnections) {
   HttpTransfers transfers({});
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(transfers.perform(post_to(server.url())));
   EXPECT_EQ(ports.size(), 1u);
+}
+
+TEST(HttpTransfers, SharesConnectionsThatItIsGiven) {
+  const HttpServer server(204);
+  const auto connections = std::make_shared<KeptConnections>();
+  std::set<int> ports;
+  for (int client = 0; client < 3; ++client) {
+    HttpTransfers transfers({.connections = connections});
+    ASSERT_TRUE(transfers.perform(post_to(server.url())));
+    ports.insert(server.requests().back().remote_port);
+  }
+  EXPECT_EQ(ports.size(), 1u);
+}
+
+TEST(KeptConnections, GivesTheHandleThatSpokeToTheServerLast) {
+  KeptConnections connections(2);
+  const auto use = [&](const std::string& server) {
+    auto session = connections.take(server);
+    const CurlSession* used = session.get();
+    connections.give_back(std::move(session), server);
+    return used;
+  };
+  const CurlSession* first = use("https://a");
+  const CurlSession* second = use("https://b");
+  EXPECT_NE(first, second);
+  EXPECT_EQ(use("https://a"), first);
+  EXPECT_EQ(use("https://c"), second) << "all are made, and it was not used for longest";
+  EXPECT_EQ(use("https://b"), first);
+  EXPECT_EQ(use("https://c"), second);
+}
+
+TEST(KeptConnections, KeepsNoMoreHandlesThanAllowed) {
+  KeptConnections connections(2);
+  std::vector<std::unique_ptr<CurlSession>> taken;
+  for (int i = 0; i < 5; ++i) taken.push_back(connections.take("https://a"));
+  std::set<const CurlSession*> given;
+  for (auto& session : taken) {
+    given.insert(session.get());
+    connections.give_back(std::move(session), "https://a");
+  }
+  EXPECT_EQ(given.size(), 5u);
+  // The two that are kept and, as long as these are out, new ones.
+  std::vector<std::unique_ptr<CurlSession>> again;
+  for (int i = 0; i < 2; ++i) again.push_back(connections.take("https://a"));
+  for (auto& session : again) EXPECT_TRUE(given.contains(session.get()));
+  for (auto& session : again) connections.give_back(std::move(session), "https://a");
 }
 
 TEST(HttpTransfers, TrustsOnlyTheCertificatesThatItWasGiven) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cstdlib>
 #include <functional>
 #include <map>
@@ -47,6 +48,14 @@ std::shared_ptr<RequestGate> gate_of(const S3Endpoint& endpoint) {
   return gate;
 }
 
+// All peers' stores together: each with connections of its own, hundreds of peers would take all descriptors.
+// One for each rule about addresses, since a connection that is kept is not judged again.
+std::shared_ptr<KeptConnections> peer_connections(bool allow_private) {
+  static const std::array<std::shared_ptr<KeptConnections>, 2> connections{
+      std::make_shared<KeptConnections>(), std::make_shared<KeptConnections>()};
+  return connections[allow_private ? 1 : 0];
+}
+
 // What the address leaves open, filled in.
 Result<S3Address> completed(S3Address address, const S3Settings& settings) {
   if (address.region.empty()) address.region = settings.region.empty() ? kAmazonRegion : settings.region;
@@ -81,6 +90,7 @@ Result<S3ClientOptions> client_options(const S3Address& given, const StoreAccess
   client.transfers.is_cancelled = access.is_cancelled;
   if (access.peer_rules) {
     client.refusal = ErrorKind::kSkip;
+    client.transfers.connections = peer_connections(access.peer_rules->allow_private);
     if (!access.peer_rules->allow_private) client.transfers.refusal = not_public;
   }
   const bool has_own_key = !address.read_key.id.empty();
