@@ -23,6 +23,7 @@ endif()
 
 find_package(SQLite3 REQUIRED)
 find_package(ZLIB REQUIRED)
+find_package(OpenSSL REQUIRED)
 # Debian's own CMake file for oneDNN asks for OpenCL's headers, which nothing here uses.
 find_library(DNNL_LIBRARY dnnl REQUIRED)
 find_path(DNNL_INCLUDE_DIR oneapi/dnnl/dnnl.hpp REQUIRED)
@@ -45,3 +46,4 @@ templar_dependency(icu PkgConfig::ICU)
 templar_dependency(curl PkgConfig::CURL)
 templar_dependency(httplib PkgConfig::HTTPLIB)
 templar_dependency(expat PkgConfig::EXPAT)
+templar_dependency(openssl OpenSSL::Crypto)

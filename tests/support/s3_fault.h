@@ -3,6 +3,7 @@
 
 #include <httplib.h>
 
+#include <optional>
 #include <string>
 
 namespace templar::testing {
@@ -70,6 +71,20 @@ inline bool answer_at_once(S3Fault fault, httplib::Response& response) {
     default:
       return false;
   }
+}
+
+// Whether a put may be, as Amazon sees it: an ETag stands in its quotation marks, and one of what is not
+// there is answered by 404. etag: of the object that is there; nullopt: there is none.
+inline std::optional<S3No> judge_conditions(const httplib::Request& request,
+                                            const std::optional<std::string>& etag, bool knows_conditions) {
+  const bool only_new = request.has_header("If-None-Match");
+  if (!only_new && !request.has_header("If-Match")) return std::nullopt;
+  if (!knows_conditions || (only_new && request.get_header_value("If-None-Match") != "*"))
+    return S3No{501, "NotImplemented"};
+  if (!only_new && !etag) return S3No{404, "NoSuchKey"};
+  const bool holds = only_new ? !etag : request.get_header_value("If-Match") == "\"" + *etag + "\"";
+  if (holds) return std::nullopt;
+  return S3No{412, "PreconditionFailed"};
 }
 
 }  // namespace templar::testing

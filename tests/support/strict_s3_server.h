@@ -25,6 +25,7 @@
 #include "base/threads/mutex.h"
 #include "base/utf8.h"
 #include "support/s3_fault.h"
+#include "support/s3_upload.h"
 #include "support/s3_wire.h"
 
 namespace templar::testing {
@@ -39,6 +40,8 @@ class StrictS3Server {
     std::string region = "auto";
     std::string address = "127.0.0.1";
     int port = 0;                    // 0: any that is free
+    bool tells_of_uploads = true;    // otherwise 403 for a list of the open ones
+    bool part_etags_are_md5 = true;  // as most services have them; otherwise they say nothing of the content
     bool knows_conditions = true;    // otherwise 501 for a put with If-Match or If-None-Match
     std::string congestion_control;  // of TCP; empty: the system's
   };
@@ -122,6 +125,16 @@ class StrictS3Server {
     const MutexLock lock(mutex_);
     return uploads_.size();
   }
+  // An upload in parts as a process leaves it that is killed.
+  void leave_upload(const std::string& bucket, const std::string& key, const std::string& id,
+                    const std::map<size_t, std::string>& parts) {
+    const MutexLock lock(mutex_);
+    uploads_[id] = {bucket, key, {}, parts, clock.now_ms()};
+  }
+  [[nodiscard]] int parts_sent() const {
+    const MutexLock lock(mutex_);
+    return parts_sent_;
+  }
   // Puts of that object that were done.
   [[nodiscard]] int writes(const std::string& bucket, const std::string& key) const {
     const MutexLock lock(mutex_);
@@ -156,11 +169,6 @@ class StrictS3Server {
     bool is_public = false;
     std::map<std::string, Object> objects{};
     bool hides_missing = false;
-  };
-  struct Upload {
-    std::string bucket, key;
-    std::map<std::string, std::string> metadata;
-    std::map<size_t, std::string> parts;
   };
   void store(const std::string& bucket, const std::string& key, Object object) REQUIRES(mutex_) {
     object.stored_at_ms = clock.now_ms();
@@ -291,7 +299,9 @@ class StrictS3Server {
     const bool may = (!user.empty() && user == bucket->second.owner) || (reads && bucket->second.is_public);
     if (!may) return S3No{403, "AccessDenied"};
     if (wire.key.size() > 1024) return S3No{400, "KeyTooLongError"};
+    if (wire.key.empty() && wire.has("uploads")) return list_uploads(wire, response);
     if (wire.key.empty()) return list(wire, bucket->second, response);
+    if (request.method == "GET" && wire.has("uploadId")) return list_parts(wire, response);
     if (reads && user.empty() && bucket->second.hides_missing && !bucket->second.objects.contains(wire.key))
       return S3No{403, "AccessDenied"};
     if (reads) return read(wire, bucket->second, response);
@@ -327,6 +337,22 @@ class StrictS3Server {
     return std::nullopt;
   }
 
+  std::optional<S3No> list_uploads(const S3Wire& wire, httplib::Response& response) REQUIRES(mutex_) {
+    if (!rules_.tells_of_uploads) return S3No{403, "AccessDenied"};
+    response.status = 200;
+    response.body = list_of_uploads(uploads_, wire.bucket, wire.parameter("prefix"));
+    return std::nullopt;
+  }
+
+  std::optional<S3No> list_parts(const S3Wire& wire, httplib::Response& response) REQUIRES(mutex_) {
+    const auto upload = uploads_.find(wire.parameter("uploadId"));
+    if (upload == uploads_.end()) return S3No{404, "NoSuchUpload"};
+    response.status = 200;
+    response.body =
+        list_of_parts(upload->second, wire.parameter("part-number-marker"), rules_.part_etags_are_md5);
+    return std::nullopt;
+  }
+
   std::optional<S3No> read(const S3Wire& wire, const Bucket& bucket, httplib::Response& response)
       REQUIRES(mutex_) {
     const auto found = bucket.objects.find(wire.key);
@@ -355,7 +381,7 @@ class StrictS3Server {
     response.status = 200;
     if (request.method == "POST" && wire.has("uploads")) {
       const std::string id = "upload-" + std::to_string(++last_upload_);
-      uploads_[id] = {wire.bucket, wire.key, wire.metadata, {}};
+      uploads_[id] = {wire.bucket, wire.key, wire.metadata, {}, clock.now_ms()};
       response.body =
           "<InitiateMultipartUploadResult><UploadId>" + id + "</UploadId></InitiateMultipartUploadResult>";
       return std::nullopt;
@@ -368,7 +394,10 @@ class StrictS3Server {
         return S3No{429, "TooManyRequests"};
       }
       last_ms = clock.now_ms();
-      if (const auto refused = judge_conditions(wire, request)) return refused;
+      const auto& objects = buckets_[wire.bucket].objects;
+      const auto there = objects.find(wire.key);
+      const auto etag = there == objects.end() ? std::nullopt : std::optional(there->second.etag);
+      if (const auto refused = judge_conditions(request, etag, rules_.knows_conditions)) return refused;
       store(wire.bucket, wire.key, {.content = request.body, .metadata = wire.metadata});
       return std::nullopt;
     }
@@ -376,44 +405,22 @@ class StrictS3Server {
     if (upload == uploads_.end()) return S3No{404, "NoSuchUpload"};
     if (request.method == "POST") return complete(upload->first, upload->second, request, response);
     upload->second.parts[std::stoul(wire.parameter("partNumber"))] = request.body;
-    response.set_header("ETag", "\"" + sha256(as_bytes(request.body)).hex().substr(0, 32) + "\"");
+    ++parts_sent_;
+    response.set_header("ETag", "\"" + etag_of_part(request.body, rules_.part_etags_are_md5) + "\"");
     return std::nullopt;
   }
 
-  // As Amazon does: an ETag in its quotation marks, and 404 for one of what is not there.
-  std::optional<S3No> judge_conditions(const S3Wire& wire, const httplib::Request& request) REQUIRES(mutex_) {
-    const bool has_condition = request.has_header("If-None-Match") || request.has_header("If-Match");
-    if (has_condition && !rules_.knows_conditions) return S3No{501, "NotImplemented"};
-    const auto& objects = buckets_[wire.bucket].objects;
-    const auto there = objects.find(wire.key);
-    if (request.has_header("If-None-Match")) {
-      if (request.get_header_value("If-None-Match") != "*") return S3No{501, "NotImplemented"};
-      return there == objects.end() ? std::nullopt : std::optional(S3No{412, "PreconditionFailed"});
-    }
-    if (!request.has_header("If-Match")) return std::nullopt;
-    if (there == objects.end()) return S3No{404, "NoSuchKey"};
-    const bool is_equal = request.get_header_value("If-Match") == "\"" + there->second.etag + "\"";
-    return is_equal ? std::nullopt : std::optional(S3No{412, "PreconditionFailed"});
-  }
-
-  std::optional<S3No> complete(const std::string& id, const Upload& upload, const httplib::Request& request,
+  std::optional<S3No> complete(const std::string& id, const S3Upload& upload, const httplib::Request& request,
                                httplib::Response& response) REQUIRES(mutex_) {
+    if (const auto refused =
+            judge_completion(upload, request.body, rules_.least_part_bytes, rules_.part_etags_are_md5))
+      return refused;
     Object object{.metadata = upload.metadata};
-    std::string expected;
     for (const auto& [number, content] : upload.parts) {
-      expected += "<Part><PartNumber>" + std::to_string(number) + "</PartNumber><ETag>&quot;" +
-                  sha256(as_bytes(content)).hex().substr(0, 32) + "&quot;</ETag></Part>";
+      if (request.body.find("<PartNumber>" + std::to_string(number) + "<") == std::string::npos) continue;
       object.part_sizes.push_back(content.size());
       object.content += content;
     }
-    if (request.body.find(expected + "</CompleteMultipartUpload>") == std::string::npos)
-      return S3No{400, "InvalidPart"};
-    for (size_t i = 0; i + 1 < object.part_sizes.size(); ++i) {
-      if (object.part_sizes[i] != object.part_sizes[0]) return S3No{400, "InvalidPart"};
-      if (object.part_sizes[i] < rules_.least_part_bytes) return S3No{400, "EntityTooSmall"};
-    }
-    if (object.part_sizes.size() > 1 && object.part_sizes.back() > object.part_sizes[0])
-      return S3No{400, "InvalidPart"};
     store(upload.bucket, upload.key, std::move(object));
     uploads_.erase(id);
     response.body = "<CompleteMultipartUploadResult><ETag>x</ETag></CompleteMultipartUploadResult>";
@@ -426,7 +433,7 @@ class StrictS3Server {
   bool has_ended_ GUARDED_BY(mutex_) = false;
   std::map<std::string, std::string> secrets_ GUARDED_BY(mutex_);
   std::map<std::string, Bucket> buckets_ GUARDED_BY(mutex_);
-  std::map<std::string, Upload> uploads_ GUARDED_BY(mutex_);
+  std::map<std::string, S3Upload> uploads_ GUARDED_BY(mutex_);
   std::map<std::string, int> requests_ GUARDED_BY(mutex_);
   std::map<std::string, int> writes_ GUARDED_BY(mutex_);
   std::map<std::string, TimestampMs> last_write_ms_ GUARDED_BY(mutex_);
@@ -434,6 +441,7 @@ class StrictS3Server {
   std::map<std::pair<std::string, std::string>, S3Fault> lasting_faults_
       GUARDED_BY(mutex_);  // by method and bucket
   int last_upload_ GUARDED_BY(mutex_) = 0;
+  int parts_sent_ GUARDED_BY(mutex_) = 0;
   httplib::Server server_;
   int port_ = -1;
   std::thread thread_;

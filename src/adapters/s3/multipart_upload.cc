@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "adapters/s3/md5.h"
 #include "adapters/s3/s3_answer.h"
 #include "base/log/log.h"
 #include "base/log/log_context.h"
@@ -22,12 +23,13 @@ uint64_t multipart_part_bytes(uint64_t size_bytes, uint64_t least_part_bytes) {
   return (needed + kPartGrain - 1) / kPartGrain * kPartGrain;
 }
 
-MultipartUpload::MultipartUpload(S3Client& client, std::string bucket, std::string key, std::string id,
+MultipartUpload::MultipartUpload(S3Client& client, std::string bucket, std::string key, Begun begun,
                                  int threads)
     : client_(client),
       bucket_(std::move(bucket)),
       key_(std::move(key)),
-      id_(std::move(id)),
+      id_(std::move(begun.id)),
+      stored_(std::move(begun.parts)),
       most_waiting_(static_cast<size_t>(threads)) {
   for (int thread = 0; thread < threads; ++thread) {
     threads_.emplace_back([this, fields = current_log_context()] {
@@ -40,6 +42,10 @@ MultipartUpload::MultipartUpload(S3Client& client, std::string bucket, std::stri
 Result<std::unique_ptr<MultipartUpload>> MultipartUpload::begin(S3Client& client, std::string bucket,
                                                                 std::string key, TextPairs headers,
                                                                 int threads) {
+  if (auto open = find_open(client, bucket, key)) {
+    return std::unique_ptr<MultipartUpload>(
+        new MultipartUpload(client, std::move(bucket), std::move(key), *std::move(open), threads));
+  }
   const S3Request create{.method = "POST",
                          .bucket = bucket,
                          .key = key,
@@ -49,7 +55,59 @@ Result<std::unique_ptr<MultipartUpload>> MultipartUpload::begin(S3Client& client
   auto id = parse_upload_id(as_text(reply.body));
   if (!id) return retry_error(fmt::format("s3://{}/{}: {}", bucket, key, id.error().message));
   return std::unique_ptr<MultipartUpload>(
-      new MultipartUpload(client, std::move(bucket), std::move(key), std::move(*id), threads));
+      new MultipartUpload(client, std::move(bucket), std::move(key), {.id = *std::move(id)}, threads));
+}
+
+Result<MultipartUpload::StoredParts> MultipartUpload::stored_parts(S3Client& client,
+                                                                   const S3Request& of_upload) {
+  StoredParts stored;
+  std::string after;
+  do {
+    S3Request list = of_upload;
+    list.query.emplace_back("max-parts", "1000");
+    if (!after.empty()) list.query.emplace_back("part-number-marker", after);
+    TRY_ASSIGN(const TransferReply reply, client.send(list));
+    if (!reply.is_good()) return retry_error("the upload is not there any more");
+    TRY_ASSIGN(PartPage page, parse_part_page(as_text(reply.body)));
+    // A server that goes on from where it was would be asked without end.
+    if (!page.next.empty() && (page.parts.empty() || page.next == after))
+      return skip_error("a list of parts that does not go on");
+    for (StoredPart& part : page.parts) {
+      const auto index = static_cast<size_t>(part.number - 1);
+      stored.insert_or_assign(index, std::move(part));
+    }
+    after = page.next;
+  } while (!after.empty());
+  return stored;
+}
+
+// Without it everything is sent, so a failure is none.
+std::optional<MultipartUpload::Begun> MultipartUpload::find_open(S3Client& client, const std::string& bucket,
+                                                                 const std::string& key) {
+  const S3Request ask{.method = "GET",
+                      .bucket = bucket,
+                      .key = "",
+                      .query = {{"prefix", key}, {"uploads", ""}},
+                      .most_retries = 1};
+  const auto reply = client.send(ask);
+  if (!reply || !reply->is_good()) return std::nullopt;
+  const auto uploads = parse_open_uploads(as_text(reply->body));
+  if (!uploads) return std::nullopt;
+  const OpenUpload* newest = nullptr;
+  for (const OpenUpload& upload : *uploads) {
+    const bool is_newer = newest == nullptr || upload.begun_at_ms > newest->begun_at_ms;
+    if (upload.key == key && is_newer) newest = &upload;
+  }
+  if (newest == nullptr) return std::nullopt;
+  auto parts = stored_parts(client, {.method = "GET",
+                                     .bucket = bucket,
+                                     .key = key,
+                                     .query = {{"uploadId", newest->id}},
+                                     .most_retries = 1});
+  if (!parts || parts->empty()) return std::nullopt;
+  log(LogLevel::kInfo, "s3", "an upload that broke off is gone on with",
+      {{"object", bucket + "/" + key}, {"parts", static_cast<int64_t>(parts->size())}});
+  return Begun{newest->id, *std::move(parts)};
 }
 
 MultipartUpload::~MultipartUpload() {
@@ -69,6 +127,10 @@ S3Request MultipartUpload::request(std::string method) const {
 }
 
 Result<std::string> MultipartUpload::send_part(const Part& part) {
+  const auto stored = stored_.find(part.index);
+  if (stored != stored_.end() && stored->second.size_bytes == part.content.view().size() &&
+      !stored->second.etag.empty() && stored->second.etag == md5_hex(part.content.view()))
+    return stored->second.etag;
   S3Request put = request("PUT");
   put.query.emplace_back("partNumber", std::to_string(part.index + 1));
   put.body = part.content.view();

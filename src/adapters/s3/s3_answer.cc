@@ -14,6 +14,7 @@ namespace {
 constexpr size_t kMaxMessageBytes = 300;
 constexpr size_t kMaxTokenBytes = 4096;
 constexpr size_t kMaxEtagBytes = 128;
+constexpr uint64_t kMostPartNumber = 10'000;
 
 std::string on_one_line(std::string_view text) {
   std::string line = valid_utf8(text.substr(0, kMaxMessageBytes - 10));
@@ -106,6 +107,40 @@ Result<std::string> parse_upload_id(std::string_view body) {
   std::string id = root.child_text("UploadId").value_or("");
   if (id.empty() || id.size() > kMaxTokenBytes) return skip_error("an upload without a usable id");
   return id;
+}
+
+Result<std::vector<OpenUpload>> parse_open_uploads(std::string_view body) {
+  TRY_ASSIGN(const XmlElement root, parse_answer(body, "ListMultipartUploadsResult"));
+  std::vector<OpenUpload> uploads;
+  for (const XmlElement& element : root.children) {
+    if (element.name != "Upload") continue;
+    OpenUpload upload{
+        .key = element.child_text("Key").value_or(""),
+        .id = element.child_text("UploadId").value_or(""),
+        .begun_at_ms = parse_utc_time(element.child_text("Initiated").value_or("")).value_or(0)};
+    if (upload.id.empty() || upload.id.size() > kMaxTokenBytes)
+      return skip_error("an open upload without a usable id");
+    uploads.push_back(std::move(upload));
+  }
+  return uploads;
+}
+
+Result<PartPage> parse_part_page(std::string_view body) {
+  TRY_ASSIGN(const XmlElement root, parse_answer(body, "ListPartsResult"));
+  PartPage page;
+  for (const XmlElement& element : root.children) {
+    if (element.name != "Part") continue;
+    const auto number = parse_size(element.child_text("PartNumber").value_or(""));
+    const auto size = parse_size(element.child_text("Size").value_or(""));
+    if (!number || !size || *number < 1 || *number > kMostPartNumber)
+      return skip_error("a part without a usable number or size");
+    page.parts.push_back(
+        {static_cast<int64_t>(*number), *size, version_of_etag(element.child_text("ETag").value_or(""))});
+  }
+  if (root.child_text("IsTruncated").value_or("false") != "true") return page;
+  page.next = root.child_text("NextPartNumberMarker").value_or("");
+  if (!parse_size(page.next)) return skip_error("a list of parts that goes on from nowhere");
+  return page;
 }
 
 Result<std::optional<S3Refusal>> parse_completion(std::string_view body) {

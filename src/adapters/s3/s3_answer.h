@@ -30,6 +30,28 @@ struct ListPage {
 // The id in an answer to CreateMultipartUpload; fails (skip).
 [[nodiscard]] Result<std::string> parse_upload_id(std::string_view body);
 
+// An upload in parts that is neither complete nor aborted.
+struct OpenUpload {
+  std::string key;
+  std::string id;
+  TimestampMs begun_at_ms = 0;
+};
+// An answer to ListMultipartUploads, of which the first page is enough for who asks for one key. Fails
+// (skip).
+[[nodiscard]] Result<std::vector<OpenUpload>> parse_open_uploads(std::string_view body);
+
+struct StoredPart {
+  int64_t number = 0;  // from 1
+  uint64_t size_bytes = 0;
+  std::string etag;  // see version_of_etag; mostly the MD5 of its content
+};
+struct PartPage {
+  std::vector<StoredPart> parts;
+  std::string next;  // the number after which the next page begins; empty: this was the last
+};
+// An answer to ListParts. Fails (skip).
+[[nodiscard]] Result<PartPage> parse_part_page(std::string_view body);
+
 // CompleteMultipartUpload may answer 200 with an error inside: the error, if it is one. Fails (skip) if it is
 // neither an error nor a completed upload.
 [[nodiscard]] Result<std::optional<S3Refusal>> parse_completion(std::string_view body);
