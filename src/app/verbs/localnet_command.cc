@@ -16,6 +16,7 @@
 #include "app/terminal/stop_signal.h"
 #include "app/terminal/terminal.h"
 #include "app/verbs/verbs.h"
+#include "app/world/core_dumps.h"
 #include "app/world/device_option.h"
 #include "app/world/node_options.h"
 #include "app/world/precision_option.h"
@@ -280,6 +281,7 @@ void add_localnet_command(Verb program) {
   verb.takes_settings();
   verb.runs([arguments] {
     arguments->options.baseline = !arguments->no_baseline;
+    forbid_core_dumps();
     catch_stop_signals();
     return run_localnet(arguments->options);
   });

@@ -7,6 +7,7 @@
 
 #include "app/terminal/stop_signal.h"
 #include "app/verbs/verbs.h"
+#include "app/world/core_dumps.h"
 #include "app/world/node_options.h"
 #include "app/world/node_world.h"
 #include "app/world/watch.h"
@@ -62,6 +63,7 @@ void add_node(Verb& program, NodeRole role, const char* name, const char* help, 
   verb.takes_settings();
   verb.runs([arguments, open]() -> Status {
     NodeConfig& config = arguments->config;
+    forbid_core_dumps();
     catch_stop_signals();
     config.copy_checkpoints = true;
     config.store.is_cancelled = stop_requested;
