@@ -236,9 +236,13 @@ struct Verb::State {
   int exit_code = 0;
   Environment environment;
   std::map<CLI::App*, VerbOptions> verbs;
+  // Where options of the verb that runs came from that no flag has said, by their names.
+  std::map<std::string, std::string, std::less<>> settings;
 
   // Before a verb does its work: reads what flags have not said. False if the options were shown instead.
-  [[nodiscard]] bool take_settings(CLI::App& app) const;
+  [[nodiscard]] bool take_settings(CLI::App& app);
+  // The verb's outcome; an error that names an option says where that came from.
+  [[nodiscard]] Status with_settings(Status outcome) const;
   void tell_unknown_variables() const;
 };
 
@@ -256,7 +260,22 @@ void Verb::State::tell_unknown_variables() const {
     tell(presentable("warning: " + sentence) + "\n");
 }
 
-bool Verb::State::take_settings(CLI::App& app) const {
+Status Verb::State::with_settings(Status outcome) const {
+  if (outcome) return outcome;
+  Error error = std::move(outcome).error();
+  for (const auto& [name, source] : settings) {
+    const std::string flag = "--" + name;
+    const size_t at = error.message.find(flag);
+    if (at == std::string::npos) continue;
+    const std::string rest = error.message.substr(at + flag.size());
+    // Not the beginning of another option's name.
+    if (!rest.empty() && (std::isalnum(static_cast<unsigned char>(rest[0])) != 0 || rest[0] == '-')) continue;
+    error.message.insert(at + flag.size(), fmt::format(" (from {})", source));
+  }
+  return std::unexpected(std::move(error));
+}
+
+bool Verb::State::take_settings(CLI::App& app) {
   const VerbOptions& verb = verbs.at(&app);
   tell_unknown_variables();
   std::filesystem::path file = verb.config_file;
@@ -276,6 +295,7 @@ bool Verb::State::take_settings(CLI::App& app) const {
     } else if (setting != settings->end()) {
       apply(setting->second, target);
       sources[name] = setting->second.source;
+      this->settings[name] = setting->second.source;
     }
   }
   check_exclusions(app, options);
@@ -337,7 +357,9 @@ void Verb::takes_settings() {
 }
 
 void Verb::runs(std::function<Status()> work) {
-  runs([work = std::move(work)] { return exit_code_of(work); });
+  runs([state = state_, work = std::move(work)] {
+    return exit_code_of([&] { return state->with_settings(work()); });
+  });
 }
 
 void Verb::runs(std::function<int()> work) {

@@ -37,7 +37,8 @@ class Verb {
   // they came from, instead of what it does. A variable of another name with the prefix is warned of.
   void takes_settings();
   // What the verb does once all options have been read. The exit code is that of exit_code_of, or what the
-  // work returns.
+  // work returns. An error that names an option ("--store") is told with the variable, or the file and line,
+  // that the option came from.
   void runs(std::function<Status()> work);
   void runs(std::function<int()> work);
 

@@ -243,6 +243,24 @@ TEST_F(SettingsOfVerbs, AreTaughtByHelpAlsoWhereTheyCanNotBeRead) {
     EXPECT_THAT(outcome.output, HasSubstr(part));
 }
 
+TEST(ErrorsOfVerbs, NameTheVariableThatTheirOptionCameFrom) {
+  const auto errors_of = [](std::vector<std::string> arguments) {
+    std::string store;
+    CommandLine command_line("program", "", "");
+    Verb verb = command_line.root().add_verb("verb", "Does it");
+    verb.add_options({{"--store", &store, "A text"}, {"--store-profile", &store, "Another"}});
+    verb.takes_settings();
+    verb.runs([] { return fatal_error("--store: an s3:// address, see --store-profile"); });
+    arguments.insert(arguments.begin(), "verb");
+    ::testing::internal::CaptureStderr();
+    EXPECT_EQ(command_line.run(arguments, {{"TEMPLAR_STORE", "/folder"}}), 1);
+    return ::testing::internal::GetCapturedStderr();
+  };
+  EXPECT_THAT(errors_of({}),
+              HasSubstr("--store (from TEMPLAR_STORE): an s3:// address, see --store-profile\n"));
+  EXPECT_THAT(errors_of({"--store", "/folder"}), HasSubstr("--store: an s3:// address"));
+}
+
 TEST(VerbsWithoutSettings, ReadNeitherVariablesNorAFile) {
   CommandLine command_line("program", "", "");
   Verb verb = command_line.root().add_verb("verb", "Does it");
