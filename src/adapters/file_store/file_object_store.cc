@@ -300,6 +300,8 @@ Result<bool> FileObjectStore::write_object(std::string_view bucket, std::string_
   TRY(check_object_key(key));
   TRY(prepare_once());
   const std::string what = named(bucket, key);
+  // Whoever has only looked whether a store can be written to takes it away again.
+  TRY(make_folders(root_, temporary_folder(), what));
   TRY_ASSIGN(const TemporaryFile temporary, make_temporary(temporary_folder(), what));
   Status status = fill_temporary(temporary, size_bytes, write, bucket, key);
   // The time is taken when the content is whole: what is still being written at the end of the put window is

@@ -45,10 +45,11 @@ class FileObjectStore final : public ObjectStore {
   [[nodiscard]] Result<int> sweep_temporary_files(int64_t older_than_seconds);
 
   static constexpr int64_t kSweepAgeSeconds = 3600;
+  static constexpr const char* kTemporaryName = ".tmp";
 
  private:
   [[nodiscard]] std::filesystem::path path_of(std::string_view bucket, std::string_view key) const;
-  [[nodiscard]] std::filesystem::path temporary_folder() const { return root_ / ".tmp"; }
+  [[nodiscard]] std::filesystem::path temporary_folder() const { return root_ / kTemporaryName; }
   [[nodiscard]] Status prepare_once();
   // False, where only something new is wanted: there is an object already.
   [[nodiscard]] Result<bool> move_into_place(const std::filesystem::path& temporary, std::string_view bucket,

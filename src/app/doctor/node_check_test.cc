@@ -90,7 +90,7 @@ class NodeChecks : public ::testing::Test {
     std::map<std::string, std::string> tree;
     for (const auto& entry : fs::recursive_directory_iterator(folder_.path())) {
       const std::string name = entry.path().lexically_relative(folder_.path());
-      if (name == "store/.tmp" || name.starts_with("ledger.db")) continue;
+      if (name.starts_with("ledger.db")) continue;
       tree[name] = entry.is_regular_file() ? text_of(entry.path(), 1 << 24) : "";
     }
     return tree;

@@ -4,13 +4,18 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 
+#include "adapters/file_store/file_object_store.h"
 #include "app/world/open_store.h"
+#include "base/files/file.h"
 #include "base/random.h"
 #include "base/uuid.h"
 
 namespace templar {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr const char* kCheckBucket = "templar-check";
 constexpr int kLatencySamples = 7;
@@ -24,6 +29,18 @@ class StoreCheck {
       : address_(address), options_(options), clock_(clock), seen_(seen) {}
 
   Result<std::vector<CheckedProperty>> run() {
+    const auto* folder = std::get_if<FileAddress>(&address_);
+    if (folder == nullptr) return run_all();
+    const fs::path temporary = fs::path(folder->folder) / FileObjectStore::kTemporaryName;
+    const bool was_there = is_there(temporary);
+    auto found = run_all();
+    std::error_code error;  // it is not empty: somebody else writes there now
+    if (!was_there) fs::remove(temporary, error);
+    return found;
+  }
+
+ private:
+  Result<std::vector<CheckedProperty>> run_all() {
     TRY_ASSIGN(const auto store, open_store(address_, access(), clock_));
     const std::string key = random_uuid();
     if (!check_writing(*store, key)) return std::move(found_);
@@ -40,7 +57,6 @@ class StoreCheck {
     return std::move(found_);
   }
 
- private:
   [[nodiscard]] StoreAccess access(bool without_keys = false) const {
     return {.without_keys = without_keys,
             .profile = options_.profile,

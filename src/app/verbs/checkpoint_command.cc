@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,22 +10,19 @@
 #include "app/terminal/standard_output.h"
 #include "app/verbs/verbs.h"
 #include "app/world/checkpoint_places.h"
-#include "base/files/file.h"
 #include "formats/checkpoint/checkpoint_diff.h"
 #include "formats/checkpoint/checkpoint_folder.h"
 
 namespace templar {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr size_t kMaxRunSpecBytes = size_t{1} << 20;
 
-Result<std::vector<fs::path>> find_all(const std::vector<std::string>& places) {
-  std::vector<fs::path> all;
+Result<std::vector<CheckpointPlace>> find_all(const std::vector<std::string>& places) {
+  std::vector<CheckpointPlace> all;
   for (const std::string& place : places) {
-    TRY_ASSIGN(const auto found, find_checkpoints(place));
-    all.insert(all.end(), found.begin(), found.end());
+    TRY_ASSIGN(auto found, find_checkpoints(place));
+    std::ranges::move(found, std::back_inserter(all));
   }
   return all;
 }
@@ -36,8 +33,8 @@ uint64_t total_bytes(const CheckpointManifest& manifest) {
   return total;
 }
 
-void print_report(const fs::path& folder, const CheckpointReport& report) {
-  print("{}\n", folder.string());
+void print_report(const std::string& name, const CheckpointReport& report) {
+  print("{}\n", name);
   const auto line = [](bool ok, std::string_view name, const std::string& text) {
     print("  {:<3}  {:<24}  {}\n", ok ? "OK" : "BAD", name, text);
   };
@@ -58,38 +55,43 @@ Status verify(const std::vector<std::string>& places, const std::string& leader_
   if (!leader_hex.empty()) {
     TRY_ASSIGN(leader, parse_public_key(leader_hex));
   }
-  TRY_ASSIGN(const std::vector<fs::path> folders, find_all(places));
+  TRY_ASSIGN(const std::vector<CheckpointPlace> found, find_all(places));
   ThreadTeam team(threads);
   size_t bad = 0;
-  for (const fs::path& folder : folders) {
-    TRY_ASSIGN(const CheckpointReport report, verify_checkpoint(checkpoint_in_folder(folder), leader, team));
-    print_report(folder, report);
+  for (const CheckpointPlace& checkpoint : found) {
+    TRY_ASSIGN(const CheckpointReport report, verify_checkpoint(checkpoint.files, leader, team));
+    print_report(checkpoint.name, report);
     bad += report.ok() ? 0 : 1;
   }
-  if (bad > 0) return fatal_error(fmt::format("{} of {} checkpoints BAD", bad, folders.size()));
-  print("{} of {} checkpoints OK\n", folders.size(), folders.size());
+  if (bad > 0) return fatal_error(fmt::format("{} of {} checkpoints BAD", bad, found.size()));
+  print("{} of {} checkpoints OK\n", found.size(), found.size());
   return {};
 }
 
 Status list(const std::vector<std::string>& places) {
-  TRY_ASSIGN(const std::vector<fs::path> folders, find_all(places));
+  TRY_ASSIGN(const std::vector<CheckpointPlace> found, find_all(places));
   print("{:>10} {:>10} {:>12}  {:<8}  {:<8}  {:<8}  {}\n", "window", "outer step", "size", "run", "root",
         "signer", "folder");
-  for (const fs::path& folder : folders) {
-    const auto manifest = read_manifest(checkpoint_in_folder(folder));
+  for (const CheckpointPlace& checkpoint : found) {
+    const auto manifest = read_manifest(checkpoint.files);
     if (!manifest) {
-      print("{:>10} {}: {}\n", "-", folder.string(), manifest.error().message);
+      print("{:>10} {}: {}\n", "-", checkpoint.name, manifest.error().message);
       continue;
     }
     print("{:>10} {:>10} {:>12}  {}  {}  {}  {}\n", manifest->window, manifest->outer_step,
           human_bytes(total_bytes(*manifest)), manifest->run_id.brief(), manifest->state_root.brief(),
-          manifest->signer.hex().substr(0, 8), folder.string());
+          manifest->signer.hex().substr(0, 8), checkpoint.name);
   }
   return {};
 }
 
-Status print_model(const fs::path& folder) {
-  TRY_ASSIGN(const Bytes text, read_file(folder / kRunSpecName, kMaxRunSpecBytes));
+Status print_model(const CheckpointFiles& files) {
+  TRY_ASSIGN(const uint64_t size_bytes, files.size_of(kRunSpecName));
+  if (size_bytes > kMaxRunSpecBytes)
+    return fatal_error(
+        fmt::format("{}: {}: {} bytes are no run spec", files.where, kRunSpecName, size_bytes));
+  Bytes text(size_bytes);
+  TRY(files.read(kRunSpecName, 0, text));
   TRY_ASSIGN(const RunSpec spec, parse_run_spec(as_text(text)));
   const ModelSpec& model = spec.model;
   print("run name     {}\n", spec.name);
@@ -102,14 +104,15 @@ Status print_model(const fs::path& folder) {
 }
 
 Status show(const std::string& place) {
-  TRY_ASSIGN(const CheckpointManifest manifest, read_manifest(checkpoint_in_folder(place)));
+  TRY_ASSIGN(const CheckpointPlace checkpoint, checkpoint_at(place));
+  TRY_ASSIGN(const CheckpointManifest manifest, read_manifest(checkpoint.files));
   print("run          {}\n", manifest.run_id.hex());
   print("window       {}, the first that starts from this model\n", manifest.window);
   print("outer step   {}\n", manifest.outer_step);
   print("began at     window {}\n", manifest.start_window);
   print("state root   {}\n", manifest.state_root.hex());
   print("signed by    {}\n", manifest.signer.hex());
-  TRY(print_model(place));
+  TRY(print_model(checkpoint.files));
   print("\n{:<32} {:>14}  BLAKE2b-256\n", "file", "bytes");
   for (const CheckpointFile& file : manifest.files) {
     const std::string hash = file.pieces.size() == 1 ? file.pieces[0].hex()
@@ -121,9 +124,9 @@ Status show(const std::string& place) {
 
 // True if they are equal to the last bit.
 Result<bool> diff(const std::string& a, const std::string& b, bool all) {
-  const CheckpointFiles files_a = checkpoint_in_folder(a);
-  const CheckpointFiles files_b = checkpoint_in_folder(b);
-  TRY_ASSIGN(const CheckpointDifference difference, compare_checkpoints(files_a, files_b));
+  TRY_ASSIGN(const CheckpointPlace place_a, checkpoint_at(a));
+  TRY_ASSIGN(const CheckpointPlace place_b, checkpoint_at(b));
+  TRY_ASSIGN(const CheckpointDifference difference, compare_checkpoints(place_a.files, place_b.files));
   for (const auto* manifest : {&difference.a, &difference.b}) {
     print("{}  run {}  window {:>6}  outer step {:>6}  state root {}\n",
           manifest == &difference.a ? "a" : "b", manifest->run_id.brief(), manifest->window,
@@ -171,7 +174,7 @@ void add_list(Verb& checkpoint) {
 void add_show_checkpoint(Verb& checkpoint) {
   auto arguments = std::make_shared<CheckpointArguments>();
   Verb verb = checkpoint.add_verb("show", "Show a checkpoint's manifest");
-  verb.add_options({{"FOLDER", &arguments->place, "A checkpoint's folder", {.required = true}}});
+  verb.add_options({{"FOLDER", &arguments->place, "A checkpoint's folder or address", {.required = true}}});
   verb.runs([arguments] { return show(arguments->place); });
 }
 
@@ -179,7 +182,7 @@ void add_diff(Verb& checkpoint) {
   auto arguments = std::make_shared<CheckpointArguments>();
   Verb verb =
       checkpoint.add_verb("diff", "Compare the models of two checkpoints; exit code 1 if they differ");
-  verb.add_options({{"A", &arguments->place, "A checkpoint's folder", {.required = true}},
+  verb.add_options({{"A", &arguments->place, "A checkpoint's folder or address", {.required = true}},
                     {"B", &arguments->other, "Another one's", {.required = true}},
                     {"--all", &arguments->all, "Also list parameters that are equal"}});
   verb.runs([arguments] {

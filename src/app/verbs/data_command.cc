@@ -7,6 +7,7 @@
 
 #include "adapters/corpus/prepare.h"
 #include "adapters/shards/data_folder.h"
+#include "app/bench/measure/work_folder.h"
 #include "app/run/run_files.h"
 #include "app/terminal/prepare_progress.h"
 #include "app/terminal/printable.h"
@@ -15,12 +16,18 @@
 #include "app/terminal/stop_signal.h"
 #include "app/terminal/tell.h"
 #include "app/verbs/verbs.h"
+#include "app/world/open_data.h"
 #include "base/clock.h"
 
 namespace templar {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kDataHelp =
+    "The data set: a folder, or where `templar data push` put it, s3://BUCKET/PREFIX?endpoint=https://HOST "
+    "or "
+    "https://HOST/PATH";
 
 void print_manifest(const DataManifest& manifest) {
   print("source      {}\n", manifest.source);
@@ -67,12 +74,52 @@ Status run_prepare(const PrepareOptions& options) {
   return {};
 }
 
-std::string sample_text(const fs::path& folder, const ShardSource& source, std::span<const uint32_t> sample) {
-  if (source.manifest_hash()) {
-    const auto tokenizer = open_data_tokenizer(folder);
-    if (tokenizer) return printable((*tokenizer)->decode(sample));
+// A data set to be looked at, in a folder or at an address. What comes from an address lies in a folder of
+// the system's for temporary files, until this goes away.
+struct LookedAt {
+  std::unique_ptr<WorkFolder> cache;  // of an address
+  std::shared_ptr<const ShardSource> shards;
+  std::optional<DataManifest> manifest;        // nullopt: a folder without one
+  std::shared_ptr<const Tokenizer> tokenizer;  // nullptr: there is none, or it can't be used
+};
+
+Result<DataManifest> manifest_at(const std::string& address) {
+  static const SystemClock clock;
+  TRY_ASSIGN(const DataPlace place, open_data_place(address, {.is_cancelled = stop_requested}, clock));
+  TRY_ASSIGN(const Bytes text, place.store->get(place.objects.bucket, place.objects.key_of(kManifestFile),
+                                                kMaxDataManifestBytes));
+  return parse_manifest(as_text(text));
+}
+
+Result<LookedAt> look_at_address(const std::string& address) {
+  catch_stop_signals();
+  LookedAt found;
+  TRY_ASSIGN(found.cache, WorkFolder::create());
+  // One byte: what is not in use any more goes.
+  TRY_ASSIGN(OpenedData opened,
+             open_any_data({.data = address, .cache_folder = found.cache->path, .cache_bytes = 1}));
+  found.shards = std::move(opened.shards);
+  found.tokenizer = std::move(opened.tokenizer);
+  TRY_ASSIGN(found.manifest, manifest_at(address));
+  return found;
+}
+
+Result<LookedAt> look_at_folder(const std::string& folder, uint64_t sequence_length) {
+  LookedAt found;
+  TRY_ASSIGN(found.shards, open_data_folder(folder, {.sequence_length = sequence_length}));
+  if (!found.shards->manifest_hash()) return found;
+  TRY_ASSIGN(found.manifest, read_manifest(folder));
+  auto tokenizer = open_data_tokenizer(folder);
+  if (tokenizer) {
+    found.tokenizer = *std::move(tokenizer);
+  } else {
     tell(fmt::format("warning: {}\n", presentable(tokenizer.error().message)));
   }
+  return found;
+}
+
+std::string sample_text(const LookedAt& data, std::span<const uint32_t> sample) {
+  if (data.tokenizer) return printable(data.tokenizer->decode(sample));
   std::string ids;
   for (const uint32_t id : sample) ids += fmt::format("{} ", id);
   return ids;
@@ -86,8 +133,10 @@ struct ShowOptions {
 };
 
 Status run_show(const ShowOptions& options) {
-  TRY_ASSIGN(const auto source,
-             open_data_folder(options.folder, {.sequence_length = options.sequence_length}));
+  TRY_ASSIGN(const LookedAt data, is_data_address(options.folder)
+                                      ? look_at_address(options.folder)
+                                      : look_at_folder(options.folder, options.sequence_length));
+  const auto& source = data.shards;
   if (options.shard >= source->shard_count()) {
     return fatal_error(fmt::format("shard {} of {} does not exist", options.shard, source->shard_count()));
   }
@@ -95,20 +144,38 @@ Status run_show(const ShowOptions& options) {
   if (options.sample >= shard.sample_count()) {
     return fatal_error(fmt::format("sample {} of {} does not exist", options.sample, shard.sample_count()));
   }
-  if (const auto hash = source->manifest_hash()) {
-    TRY_ASSIGN(const DataManifest manifest, read_manifest(options.folder));
-    print_manifest(manifest);
-    print("manifest    {}\n", hash->hex());
+  if (data.manifest) {
+    print_manifest(*data.manifest);
+    print("manifest    {}\n", source->manifest_hash()->hex());
   } else {
     print("no manifest; {} shards, samples of {} tokens\n", source->shard_count(), source->sequence_length());
   }
   print("\nshard {}, sample {}, id {:016x}:\n{}\n", options.shard, options.sample,
-        shard.sample_id(options.sample), sample_text(options.folder, *source, shard.sample(options.sample)));
+        shard.sample_id(options.sample), sample_text(data, shard.sample(options.sample)));
+  return {};
+}
+
+// Each file is fetched and held against the manifest, and goes again.
+Status verify_address(const std::string& address) {
+  TRY_ASSIGN(const LookedAt data, look_at_address(address));
+  const uint64_t count = data.shards->shard_count();
+  ProgressLine line;
+  for (uint64_t shard = 0; shard < count; ++shard) {
+    line.show([&] { return fmt::format("checked {} of {} shards", shard, count); });
+    TRY(data.shards->open_shard(shard));
+    if (stop_requested()) return fatal_error("interrupted while the data set was checked");
+  }
+  if (data.manifest->heldout) TRY(data.shards->open_heldout());
   return {};
 }
 
 Status run_verify(const std::string& folder) {
   const Stopwatch watch;
+  if (is_data_address(folder)) {
+    TRY(verify_address(folder));
+    print("{}: every file is as the manifest says\n", folder);
+    return {};
+  }
   TRY(verify_data_folder(folder, [&](const std::string& file) {
     if (watch.seconds() > 2) tell(fmt::format("checking {}\n", file));
   }));
@@ -162,7 +229,7 @@ void add_show(Verb& data) {
   auto options = std::make_shared<ShowOptions>();
   Verb verb = data.add_verb("show", "Summarise a data set and print one of its samples");
   verb.add_options(
-      {{"folder", &options->folder, "The data set", {.required = true}},
+      {{"folder", &options->folder, kDataHelp, {.required = true}},
        {"--sequence-length", &options->sequence_length, "Tokens of a sample, where there is no manifest"},
        {"--shard", &options->shard, "Which shard", {.shows_default = true}},
        {"--sample", &options->sample, "Which of its samples", {.shows_default = true}}});
@@ -172,7 +239,7 @@ void add_show(Verb& data) {
 void add_verify(Verb& data) {
   auto folder = std::make_shared<std::string>();
   Verb verb = data.add_verb("verify", "Compare every file of a data set with its manifest");
-  verb.add_options({{"folder", folder.get(), "The data set", {.required = true}}});
+  verb.add_options({{"folder", folder.get(), kDataHelp, {.required = true}}});
   verb.runs([folder] { return run_verify(*folder); });
 }
 

@@ -98,7 +98,7 @@ Status run_export(const ExportOptions& options) {
   if (opened.manifest)
     which =
         fmt::format("window {}, state root {}; ", opened.manifest->window, opened.manifest->state_root.hex());
-  print("{} -> {}: {}{} parameters as {}\n", opened.folder.string(), options.out, which,
+  print("{} -> {}: {}{} parameters as {}\n", opened.name, options.out, which,
         parameter_count(parameter_layout(model.model)), name_of(type));
   return {};
 }
