@@ -36,8 +36,31 @@ say "with stores elsewhere it is another run"
 timeout 20 "$templar" localnet --out "$work/s3" "${network[@]}" --windows 9 >"$work/moved.out" 2>&1 && fail "resumed without its stores"
 grep -q "has its objects in s3://run-" "$work/moved.out" || fail "not said where the objects are: $(cat "$work/moved.out")"
 
+say "no secret in what a node leaves that crashes"
+mkdir -p "$work/cores"
+# crash PID: as a fault of its own would end it, where the limits let a core be.
+crash() { kill -SEGV "$1"; wait_for 20 "the end of $1" test ! -d "/proc/$1" -o -n "$(grep -s "^State:.Z" "/proc/$1/status")"; }
+(
+  cd "$work/cores" && ulimit -c unlimited
+  # What the search must find: a process with such a secret, which has forbidden nothing.
+  SECRET=other-secret-key sleep 600 & echo $! >"$work/careless"
+  "$templar" localnet --out "$work/s3" "${network[@]}" "${over_s3[@]}" --windows 14 >"$work/crash.log" 2>&1
+) &
+crashing=$!
+wait_for 60 "window 9" sh -c "grep -q '\"window\":9[,}]' '$work/s3/metrics/validator-0.jsonl'"
+cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' ' >"$work/command-lines"
+for node in validator-0 miner-1; do crash "$(cat "$work/s3/state/$node/pid")"; done
+crash "$(cat "$work/careless")"
+wait "$crashing" || { fail "the network did not go on after a crash"; tail -n 20 "$work/crash.log" >&2; }
+roots_agree "$work/s3"
+cores=$(find "$work/cores" -type f | wc -l)
+if grep -q -r -F -e "-secret-key" "$work/cores"; then
+  equal "cores: the careless process' one" 1 "$cores"
+else
+  echo "SKIPPED: processes leave no cores in their folders here ($(cat /proc/sys/kernel/core_pattern))"
+fi
 say "no secret anywhere"
-grep -r -l -F -e "-secret-key" "$work/s3" && fail "a secret is in the run's folder"
+grep -r -l -F -e "-secret-key" "$work/s3" "$work/crash.log" "$work/command-lines" && fail "a secret was found there"
 
 { for pid in $(processes_of_test); do kill -9 "$pid"; done; wait; } 2>/dev/null
 finish
