@@ -3,19 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <deque>
+#include <atomic>
 #include <filesystem>
-#include <future>
+#include <thread>
 
 #include "base/files/file.h"
+#include "base/threads/first_failure.h"
+#include "base/threads/mutex.h"
 
 namespace templar {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kRangeBytes = uint64_t{8} << 20;
-constexpr size_t kRangesAtOnce = 4;
+constexpr uint64_t kRangeBytes = uint64_t{2} << 20;
+constexpr size_t kRangesAtOnce = 8;
 
 }  // namespace
 
@@ -75,28 +77,35 @@ Result<ObjectInfo> StoreFolder::info(const std::string& name) const {
   return *info;
 }
 
-Status StoreFolder::get(const std::string& name, const std::function<Status(ByteView piece)>& sink,
-                        const Progress& progress) const {
+Status StoreFolder::get(const std::string& name, const PlacingSink& sink, const Progress& progress) const {
   TRY_ASSIGN(const ObjectInfo before, info(name));
   TRY_ASSIGN(const Place place, place_of(name));
-  std::deque<std::future<Result<Bytes>>> coming;
-  uint64_t asked_bytes = 0;
+  const uint64_t ranges = (before.size_bytes + kRangeBytes - 1) / kRangeBytes;
+  std::atomic<uint64_t> next = 0;
+  FirstFailure failure;
+  Mutex mutex;
   uint64_t done_bytes = 0;
-  while (done_bytes < before.size_bytes) {
-    while (asked_bytes < before.size_bytes && coming.size() < kRangesAtOnce) {
-      const ByteRange range{asked_bytes, std::min(asked_bytes + kRangeBytes, before.size_bytes)};
-      coming.push_back(std::async(std::launch::async, [this, &place, range] {
-        return store_->get_range(place.bucket, place.key, range);
-      }));
-      asked_bytes = range.end;
-    }
-    Result<Bytes> piece = coming.front().get();
-    coming.pop_front();
-    if (!piece) return std::unexpected(piece.error());
-    TRY(sink(*piece));
-    done_bytes += piece->size();
+  const auto fetch = [&](uint64_t range) -> Status {
+    const uint64_t begin = range * kRangeBytes;
+    const uint64_t end = std::min(begin + kRangeBytes, before.size_bytes);
+    TRY_ASSIGN(const Bytes piece, store_->get_range(place.bucket, place.key, {begin, end}));
+    TRY(sink(begin, piece));
+    const MutexLock lock(mutex);
+    done_bytes += piece.size();
     progress(done_bytes, before.size_bytes);
+    return {};
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (size_t i = 0; i < std::min<uint64_t>(kRangesAtOnce, ranges); ++i) {
+      threads.emplace_back([&] {
+        for (uint64_t range = next++; range < ranges && failure.status(); range = next++) {
+          if (const Status status = fetch(range); !status) failure.note(range, status.error());
+        }
+      });
+    }
   }
+  TRY(failure.status());
   TRY_ASSIGN(const ObjectInfo after, info(name));
   if (after.version != before.version || after.size_bytes != before.size_bytes)
     return retry_error(

@@ -12,6 +12,8 @@ namespace templar {
 
 class StoreFolder {
  public:
+  // Takes a piece that begins at that byte of the content. Called by several threads at once.
+  using PlacingSink = std::function<Status(uint64_t offset, ByteView piece)>;
   // How many bytes have been moved, and of how many.
   using Progress = std::function<void(uint64_t done_bytes, uint64_t all_bytes)>;
 
@@ -23,10 +25,10 @@ class StoreFolder {
   [[nodiscard]] Result<std::vector<ObjectInfo>> list(const std::string& prefix) const;
   // Fails (fatal) if there is no such object.
   [[nodiscard]] Result<ObjectInfo> info(const std::string& name) const;
-  // The object's content in order, several ranges fetched at once. Fails as the sink, (fatal) where there is
-  // no such object, and (retry) if it was replaced meanwhile.
-  [[nodiscard]] Status get(const std::string& name, const std::function<Status(ByteView piece)>& sink,
-                           const Progress& progress) const;
+  // The object's content, several ranges at once, each handed over by the thread that has fetched it, in any
+  // order. progress is told by these threads, one at a time. Fails as the sink, (fatal) where there is no
+  // such object, and (retry) if it was replaced meanwhile.
+  [[nodiscard]] Status get(const std::string& name, const PlacingSink& sink, const Progress& progress) const;
   [[nodiscard]] Status put(const std::string& name, uint64_t size_bytes, const ContentWriter& write);
   [[nodiscard]] Status remove(const std::string& name);
 

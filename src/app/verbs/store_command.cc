@@ -118,12 +118,11 @@ Status get_object(const StoreArguments& arguments) {
   ProgressLine line;
   uint64_t size_bytes = 0;
   TRY(folder.get(
-      arguments.name,
-      [&](ByteView piece) {
-        size_bytes += piece.size();
-        return writer.append(piece);
-      },
-      [&](uint64_t done, uint64_t all) { line.show([&] { return moved_text("fetched", done, all); }); }));
+      arguments.name, [&](uint64_t offset, ByteView piece) { return writer.write(offset, piece); },
+      [&](uint64_t done, uint64_t all) {
+        size_bytes = done;
+        line.show([&] { return moved_text("fetched", done, all); });
+      }));
   TRY(writer.commit());
   print("{}: {}\n", arguments.file, human_bytes(size_bytes));
   return {};

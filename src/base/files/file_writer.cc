@@ -100,6 +100,14 @@ Status AtomicFileWriter::append(ByteView piece) {
   return {};
 }
 
+Status AtomicFileWriter::write(uint64_t offset, ByteView piece) const {
+  CHECK(file_.valid());
+  if (const int failure = write_at(file_.get(), offset, piece); failure != 0)
+    return file_error(target_, failure);
+  begin_writeback(file_.get(), offset, piece.size());
+  return {};
+}
+
 Status AtomicFileWriter::commit(Durability durability) {
   CHECK(file_.valid());
   const bool syncs = durability == Durability::kPowerCut;

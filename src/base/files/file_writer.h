@@ -26,6 +26,8 @@ class AtomicFileWriter {
   ~AtomicFileWriter();
 
   [[nodiscard]] Status append(ByteView piece);
+  // Writes the piece at that offset of the file, in place of append. Several threads may at once.
+  [[nodiscard]] Status write(uint64_t offset, ByteView piece) const;
   // Once, after the last piece.
   [[nodiscard]] Status commit(Durability durability = Durability::kPowerCut);
 

@@ -30,6 +30,16 @@ TEST(AtomicFileWriter, ShowsThePiecesTogetherAtTheCommitAndNotBefore) {
   EXPECT_EQ(files_in(folder.path()), 1u);
 }
 
+TEST(AtomicFileWriter, TakesPiecesInAnyOrder) {
+  const TemporaryFolder folder;
+  auto writer = AtomicFileWriter::create(folder / "file");
+  ASSERT_TRUE(writer) << writer.error().message;
+  ASSERT_TRUE(writer->write(4, as_bytes("two")));
+  ASSERT_TRUE(writer->write(0, as_bytes("one ")));
+  ASSERT_TRUE(writer->commit());
+  EXPECT_EQ(text_of(folder / "file"), "one two");
+}
+
 TEST(AtomicFileWriter, LeavesTheTargetAsItWasWithoutACommit) {
   const TemporaryFolder folder;
   ASSERT_TRUE(write_file_atomically(folder / "file", "old"));
