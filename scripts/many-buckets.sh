@@ -25,20 +25,21 @@ open_radosgw
 s3_user owner
 in_ceph radosgw-admin user modify --uid=owner --max-buckets=0 >"$ceph_dir/user.log" 2>&1 || give_up "the owner may not have as many buckets"
 small_data "$work/data"
+for name in owner validator; do "$templar" key new "$work/$name.key" >"$work/$name.public"; done
 # Windows of six seconds; the put window takes the first of the next one.
 "$templar" run show tiny --set model.hidden_size=32 --set model.num_hidden_layers=1 --set model.intermediate_size=64 \
   --set inner.sequence_length=32 --set inner.batch_size=2 --set inner.steps=2 --set scoring.evaluation_samples=2 \
   --set network.block_seconds=2 --set network.blocks_per_window=3 --set network.put_window_seconds=1 --set network.checkpoint_interval=10 \
   --set network.gather_peer_count=20 --set network.reserve_peer_count=10 --set network.allow_http_stores=true \
-  --set network.allow_private_stores=true >"$work/spec.json"
+  --set network.allow_private_stores=true --set network.owner_keeps_time=true \
+  --set network.owner="$(grep -o -E '[0-9a-f]{64}' "$work/owner.public" | head -n 1)" >"$work/spec.json"
 tick() { while sleep 0.1; do echo; done; }
-"$build/many_publishers" "$work/ledger.db" "$work/spec.json" "$work/data" "$endpoint" "$miners" "$windows" \
-  < <(tick) >"$work/windows" 2>"$work/publishers.log" &
+"$build/many_publishers" "$work/ledger.db" "$work/spec.json" "$work/data" "$endpoint" "$work/owner.key" "$work/validator.key" \
+  "$miners" "$windows" < <(tick) >"$work/windows" 2>"$work/publishers.log" &
 publishers=$!
 wait_for 120 "the miners' buckets" grep -q ready "$work/windows" || { cat "$work/publishers.log" >&2; exit 1; }
 "$templar" store make "s3://validator?endpoint=$endpoint" --public >/dev/null
-"$templar" key new "$work/key" >/dev/null
-"$templar" validator --spec "$work/spec.json" --data "$work/data" --ledger "$work/ledger.db" --key "$work/key" --state "$work/state" \
+"$templar" validator --spec "$work/spec.json" --data "$work/data" --ledger "$work/ledger.db" --key "$work/validator.key" --state "$work/state" \
   --metrics "$work/metrics.jsonl" --store "s3://validator?endpoint=$endpoint" --until-window "$windows" >"$work/validator.log" 2>&1 &
 validator=$!
 

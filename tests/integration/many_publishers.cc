@@ -1,12 +1,12 @@
 // Miners who publish and do nothing else, all in one process, each into a bucket of its own at an S3 server:
-//   many_publishers LEDGER SPEC DATA ENDPOINT MINERS WINDOWS
-// Makes the ledger with the miners' registrations, and the buckets; says "ready"; and, once a validator that
-// somebody starts on that ledger has begun the run, makes blocks by the machine's clock. In each window it
-// publishes a contribution of made-up values for every miner that starts from the run's model, follows the
-// leader's record and prints "WINDOW ACCEPTED PUBLISH_SECONDS RECORD_SECONDS": how long publishing took, and
-// how long after the put window's end the record was there. It looks for what is due at each line of its
-// standard input, and ends after the last window. Keys and region come from the environment.
-// scripts/many-buckets.sh builds and runs it.
+//   many_publishers LEDGER SPEC DATA ENDPOINT OWNER_KEY VALIDATOR_KEY MINERS WINDOWS
+// Makes the ledger with the miners' registrations, and the buckets; lets the validator with that key begin
+// the run, in the owner's name; says "ready"; and, once that has begun it, makes blocks by the machine's
+// clock. In each window it publishes a contribution of made-up values for every miner that starts from the
+// run's model, follows the leader's record and prints "WINDOW ACCEPTED PUBLISH_SECONDS RECORD_SECONDS": how
+// long publishing took, and how long after the put window's end the record was there. It looks for what is
+// due at each line of its standard input, and ends after the last window. Keys and region come from the
+// environment. scripts/many-buckets.sh builds and runs it.
 #include <fmt/format.h>
 
 #include <atomic>
@@ -17,8 +17,8 @@
 #include <string>
 #include <vector>
 
-#include "adapters/sqlite_ledger/sqlite_ledger.h"
 #include "app/world/node_world.h"
+#include "app/world/open_ledger.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/threads/mutex.h"
@@ -48,6 +48,8 @@ struct Arguments {
   std::string spec;
   std::string data;
   std::string endpoint;
+  std::string owner_key;
+  std::string validator_key;
   uint32_t miners = 0;
   int64_t windows = 0;
 };
@@ -82,13 +84,15 @@ class Publishers {
   explicit Publishers(const Arguments& arguments)
       : arguments_(arguments),
         spec_(load_run_spec(arguments.spec).value()),
-        ledger_(SqliteLedger::open(arguments.ledger, spec_.seed).value()),
-        stores_(NetworkStore::open({}, spec_, *ledger_).value()),
+        ledger_(open_ledger(arguments.ledger, spec_, {.may_create = true}).value()),
+        owner_(KeyPair::load(arguments.owner_key).value()),
+        timekeeper_(ledger_->board(), ledger_->entries(), owner_),
+        stores_(NetworkStore::open({}, spec_, ledger_->entries()).value()),
         data_(open_run_data({.data = arguments.data}, spec_).value()),
-        environment_(spec_, stores_->all(), *ledger_, *data_.shards, metrics_),
+        environment_(spec_, stores_->all(), ledger_->entries(), *data_.shards, metrics_),
         engine_(make_cpu_engine(spec_.model, spec_.inner, {.threads = 1}).value()),
         replica_(environment_, *engine_, 1),
-        window_clock_(*ledger_, spec_.network) {}
+        window_clock_(ledger_->entries(), spec_.network) {}
 
   // Buckets, registrations, and the block in which the run begins.
   Status prepare() {
@@ -101,45 +105,45 @@ class Publishers {
       return make_store_bucket(own, {}, true, clock_);
     }));
     for (uint32_t uid = 0; uid < arguments_.miners; ++uid) {
-      const PublicKey key = key_of_uid(uid).public_key();
-      const Registration wanted{.uid = 0,
-                                .role = NodeRole::kMiner,
-                                .key = key,
-                                .bucket = bucket_of(key),
-                                .store = to_text(store_of_miner(arguments_.endpoint, uid))};
-      TRY_ASSIGN(const uint32_t given, ledger_->register_node(wanted));
+      const KeyPair key = key_of_uid(uid);
+      LedgerWriter writer(ledger_->board(), ledger_->entries(), key);
+      TRY_ASSIGN(const uint32_t given,
+                 writer.register_node({.role = NodeRole::kMiner,
+                                       .bucket = bucket_of(key.public_key()),
+                                       .store = to_text(store_of_miner(arguments_.endpoint, uid))}));
       CHECK(given == uid);
       blocks_.push_back(synthetic_blocks(environment_.layout, spec_.codec, uid, kScale));
     }
-    TRY(ledger_->make_block(clock_.now_ms()));
+    TRY_ASSIGN(const KeyPair validator, KeyPair::load(arguments_.validator_key));
+    TRY(OwnerWriter(ledger_->board(), ledger_->entries(), owner_)
+            .set_standing(validator.public_key(), {.stake = 1, .is_founder = true}));
+    TRY(timekeeper_.make_block(clock_.now_ms()));
     return {};
   }
 
   // The next block, if the run has begun and it is time for one.
   Status make_due_block() {
     if (!has_begun_) return {};
-    TRY_ASSIGN(const std::optional<Block> latest, ledger_->latest_block());
+    TRY_ASSIGN(const std::optional<Block> latest, ledger_->entries().latest_block());
     const TimestampMs now_ms = clock_.now_ms();
     if (now_ms < latest->time_ms + spec_.network.block_seconds * 1000) return {};
-    TRY(ledger_->make_block(now_ms));
+    TRY(timekeeper_.make_block(now_ms));
     return {};
   }
 
   // What is due in the stores. False: the last window was followed.
   Result<bool> work() {
-    TRY_ASSIGN(const std::vector<Registration> roster, ledger_->registrations());
-    const std::optional<Registration> leader = leader_of(roster);
-    if (!leader) return true;
+    TRY_ASSIGN(const std::vector<Registration> roster, ledger_->entries().registrations());
+    TRY_ASSIGN(const std::vector<Term> terms, ledger_->entries().terms());
+    if (terms.empty()) return true;
     if (!has_begun_) {
-      TRY_ASSIGN(const auto first, environment_.store.head(leader->bucket, kLatestCheckpointKey));
-      if (!first) return true;
-      TRY(begin_first_model(environment_, replica_, 0));
+      TRY(begin_first_model(environment_, replica_, terms.front().first_window));
       has_begun_ = true;
     }
     const int64_t window = replica_.window();
     TRY_ASSIGN(const std::optional<int64_t> current, window_clock_.current_window());
     if (published_ < window && *current >= window) return publish(window);
-    if (published_ == window && *current > window) TRY(follow(*leader, roster));
+    if (published_ == window && *current > window) TRY(follow(terms.front(), roster));
     return replica_.window() < arguments_.windows;
   }
 
@@ -172,10 +176,12 @@ class Publishers {
     return true;
   }
 
-  Status follow(const Registration& leader, const std::vector<Registration>& roster) {
+  Status follow(const Term& term, const std::vector<Registration>& roster) {
     const int64_t window = replica_.window();
-    TRY_ASSIGN(const std::optional<AggregateRecord> record, read_record(environment_, leader, window));
-    if (!record) return {};
+    TRY_ASSIGN(const std::optional<Decision> decision, ledger_->entries().decision(window, term.number));
+    if (!decision) return {};
+    TRY_ASSIGN(const SealedRecord sealed, read_decided_record(environment_, roster, term.leader, *decision));
+    const AggregateRecord* record = &sealed.record;
     if (record->state_root != replica_.state_root())
       return fatal_error(fmt::format("window {}: the record is of another model", window));
     TRY_ASSIGN(const auto times, window_clock_.put_window_of(window));
@@ -186,7 +192,7 @@ class Publishers {
       accepted.push_back(std::move(parsed));
     }
     TRY_ASSIGN(const NamedContributions named,
-               fetch_named(environment_, *record, roster, std::move(accepted)));
+               fetch_named(environment_, *record, roster, roster, std::move(accepted)));
     if (!named.missing.empty()) return fatal_error(named.missing.front().reason);
     TRY(replica_.close_window(named.found));
     fmt::print("{} {} {:.2f} {:.2f}\n", window, record->accepted.size(), publish_seconds_,
@@ -198,7 +204,9 @@ class Publishers {
   const Arguments arguments_;
   const SystemClock clock_;
   const RunSpec spec_;
-  const std::unique_ptr<SqliteLedger> ledger_;
+  const std::shared_ptr<OpenedLedger> ledger_;
+  const KeyPair owner_;
+  Timekeeper timekeeper_;
   const std::unique_ptr<NetworkStore> stores_;
   const OpenedData data_;
   MemoryMetricsSink metrics_;
@@ -254,14 +262,17 @@ int64_t number(std::string_view text) {
 int main(int argc, char** argv) {
   using namespace templar::testing;
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (arguments.size() == 6) {
+  if (arguments.size() == 8) {
     return run({.ledger = arguments[0],
                 .spec = arguments[1],
                 .data = arguments[2],
                 .endpoint = arguments[3],
-                .miners = static_cast<uint32_t>(number(arguments[4])),
-                .windows = number(arguments[5])});
+                .owner_key = arguments[4],
+                .validator_key = arguments[5],
+                .miners = static_cast<uint32_t>(number(arguments[6])),
+                .windows = number(arguments[7])});
   }
-  fmt::print(stderr, "usage: many_publishers LEDGER SPEC DATA ENDPOINT MINERS WINDOWS\n");
+  fmt::print(stderr,
+             "usage: many_publishers LEDGER SPEC DATA ENDPOINT OWNER_KEY VALIDATOR_KEY MINERS WINDOWS\n");
   return 2;
 }

@@ -174,7 +174,10 @@ class StoreCheck {
     const Status status =
         check_peer_address(options_.for_peers ? *options_.for_peers : address, options_.peer_rules);
     note(status ? CheckVerdict::kGood : CheckVerdict::kWarning, "address",
-         status ? "peers would take it" : "peers would refuse it: " + status.error().message);
+         status ? "peers would take it"
+                : "peers would refuse it: " + status.error().message +
+                      " (a run of one house may allow it: network.allow_http_stores, "
+                      "network.allow_private_stores)");
   }
 
   void check_removing(ObjectStore& store, const std::string& key) {
