@@ -202,8 +202,9 @@ void visit_optional_fields(Spec& s, Visitor& v) {
          "Nodes may register stores that are spoken to without encryption");
   v.flag("network.allow_private_stores", s.network.allow_private_stores,
          "Nodes may register stores in private networks, and on the machine itself");
-  v.text("network.owner", s.network.owner,
-         "Public key of the run's owner, who says which validators count and with what stake; empty: none yet");
+  v.text(
+      "network.owner", s.network.owner,
+      "Public key of the run's owner, who says which validators count and with what stake; empty: none yet");
   v.flag("network.owner_keeps_time", s.network.owner_keeps_time,
          "The owner makes the ledger's blocks, as in a localnet; else the validators do, one at a time");
   v.integer("network.leader_loss_windows", s.network.leader_loss_windows, 1, 1000000,
