@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/keys/verified_signatures.h"
 #include "base/log/log.h"
 #include "core/protocol/object_keys.h"
 #include "core/run/window_plan.h"
@@ -18,6 +19,7 @@ namespace templar {
 namespace {
 
 constexpr int64_t kShardSamples = 48;
+constexpr size_t kSignatures = 2000;
 
 // What nodes measure is of no use here.
 class NoMetrics final : public MetricsSink {
@@ -91,6 +93,8 @@ class FaultyNetwork {
 
   FaultRunReport run() {
     const LogInTrace log_in_trace(log_);
+    // Every node verifies what every other says.
+    const VerifiedSignatures verified(kSignatures);
     tell_plan();
     events_.at(0, [this] { make_block(); });
     Random random(plan_.seed, "starts");

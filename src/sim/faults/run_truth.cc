@@ -138,26 +138,47 @@ Status RunTruth::check_record(const AggregateRecord& record, const Decision& dec
   return {};
 }
 
+std::vector<std::pair<size_t, std::string>> RunTruth::places_of(int64_t window,
+                                                                const AcceptedContribution& accepted) const {
+  std::vector<std::pair<size_t, std::string>> places;
+  for (size_t i = 0; i < plan_.validators; ++i)
+    places.emplace_back(i, accepted_contribution_key(window, accepted.uid));
+  places.emplace_back(accepted.uid, contribution_key(window));
+  return places;
+}
+
+// By their bytes: signatures were checked when the window was followed.
+Status RunTruth::check_contributions_kept(int64_t window, const SettledWindow& settled) const {
+  for (size_t i = 0; i < settled.contributions.size(); ++i) {
+    const AcceptedContribution& accepted = settled.record->accepted[i];
+    const auto places = places_of(window, accepted);
+    const bool is_there = std::ranges::any_of(places, [&](const auto& place) {
+      const auto bytes = store_.get(nodes_[place.first].bucket, place.second, kAnySize);
+      return bytes && blake2b_256(*bytes) == settled.contributions[i];
+    });
+    if (is_there || is_damaged(settled.leader, accepted_contribution_key(window, accepted.uid))) continue;
+    return fatal_error(
+        fmt::format("window {}: nobody has the contribution of {} any more", window, accepted.uid));
+  }
+  return {};
+}
+
 Result<std::optional<Contribution>> RunTruth::find_contribution(int64_t window,
                                                                 const AcceptedContribution& accepted,
                                                                 size_t leader) const {
-  const std::string copy_key = accepted_contribution_key(window, accepted.uid);
-  std::vector<std::pair<size_t, std::string>> places;
-  for (size_t i = 0; i < plan_.validators; ++i) places.emplace_back(i, copy_key);
-  places.emplace_back(accepted.uid, contribution_key(window));
-  for (const auto& [node, key] : places) {
+  for (const auto& [node, key] : places_of(window, accepted)) {
     auto bytes = store_.get(nodes_[node].bucket, key, kAnySize);
     if (!bytes) continue;
     auto contribution = parse_contribution(*std::move(bytes), layout_, plan_.spec.codec);
     if (contribution && contribution->content_hash() == accepted.content_hash)
       return *std::move(contribution);
   }
-  if (is_damaged(leader, copy_key)) return std::nullopt;
+  if (is_damaged(leader, accepted_contribution_key(window, accepted.uid))) return std::nullopt;
   return fatal_error(fmt::format("window {}: nobody has the contribution of {} that the record names", window,
                                  accepted.uid));
 }
 
-Status RunTruth::apply(const SettledWindow& settled) {
+Status RunTruth::apply(SettledWindow& settled) {
   const int64_t window = settled.decision.window;
   std::vector<Contribution> contributions;
   bool complete = settled.record.has_value();
@@ -180,6 +201,9 @@ Status RunTruth::apply(const SettledWindow& settled) {
       }
       contributions.push_back(*std::move(found));
     }
+  }
+  if (complete) {
+    for (const Contribution& one : contributions) settled.contributions.push_back(blake2b_256(one.bytes()));
   }
   knows_model_ = knows_model_ && complete;
   if (!knows_model_) return {};
@@ -252,9 +276,7 @@ Status RunTruth::check_kept() const {
       return fatal_error(fmt::format("the decision of window {} has changed", window));
     if (!settled.record) continue;
     TRY_ASSIGN(const std::optional<AggregateRecord> record, find_record(settled.decision, settled.leader));
-    for (const AcceptedContribution& accepted : settled.record->accepted) {
-      TRY_ASSIGN(const auto found, find_contribution(window, accepted, settled.leader));
-    }
+    TRY(check_contributions_kept(window, settled));
   }
   return {};
 }

@@ -23,6 +23,7 @@ struct SettledWindow {
   Decision decision;
   size_t leader = 0;                      // its node
   std::optional<AggregateRecord> record;  // nullopt: every copy had been damaged
+  std::vector<Hash256> contributions;     // the hashes of their bytes, as they were found
 };
 
 // One thread at a time. Does not look through a node's eyes: it reads the whole board, and the store without
@@ -64,7 +65,11 @@ class RunTruth {
   [[nodiscard]] Result<std::optional<Contribution>> find_contribution(int64_t window,
                                                                       const AcceptedContribution& accepted,
                                                                       size_t leader) const;
-  [[nodiscard]] Status apply(const SettledWindow& settled);
+  [[nodiscard]] Status apply(SettledWindow& settled);
+  // What is at the places where a contribution is kept that this record names, the leader's copy first.
+  [[nodiscard]] std::vector<std::pair<size_t, std::string>> places_of(
+      int64_t window, const AcceptedContribution& accepted) const;
+  [[nodiscard]] Status check_contributions_kept(int64_t window, const SettledWindow& settled) const;
   [[nodiscard]] Status check_record(const AggregateRecord& record, const Decision& decision,
                                     size_t leader) const;
   [[nodiscard]] std::optional<size_t> node_of(const PublicKey& key) const;
