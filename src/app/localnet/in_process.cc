@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "app/localnet/baseline.h"
+#include "app/localnet/run_roster.h"
 #include "base/threads/processors.h"
 #include "sim/virtual_network.h"
 

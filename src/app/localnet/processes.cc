@@ -13,6 +13,7 @@
 #include "app/localnet/baseline.h"
 #include "app/localnet/block_pacer.h"
 #include "app/localnet/in_process.h"
+#include "app/localnet/run_roster.h"
 #include "app/localnet/templar_process.h"
 #include "app/terminal/stop_signal.h"
 #include "app/world/node_options.h"

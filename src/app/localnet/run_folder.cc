@@ -12,6 +12,7 @@
 #include "adapters/shards/data_folder.h"
 #include "app/localnet/bootstrap.h"
 #include "app/localnet/run_origin.h"
+#include "app/localnet/run_roster.h"
 #include "app/localnet/run_store.h"
 #include "app/run/run_files.h"
 #include "app/terminal/prepare_progress.h"
@@ -19,7 +20,6 @@
 #include "app/world/precision_option.h"
 #include "base/clock.h"
 #include "base/files/file.h"
-#include "base/random.h"
 #include "evaluation/task.h"
 #include "formats/checkpoint/manifest.h"
 #include "ports/roster.h"
@@ -30,7 +30,6 @@ namespace {
 constexpr uint64_t kHeldOutSamples = 512;
 constexpr double kLongestWaitSeconds = 10;
 constexpr size_t kMaxOriginBytes = size_t{16} << 20;
-constexpr const char* kOwnerName = "owner";
 
 // Whether there is anything at all that a run can begin with; what it is worth is seen when it is opened.
 bool is_bootstrap_there(const LocalnetOptions& options) {
@@ -251,31 +250,6 @@ Status agree_on_spec(const std::filesystem::path& file, const RunSpec& spec) {
       file.parent_path().string(), run_id(there).brief(), run_id(spec).brief()));
 }
 
-// Keys of a localnet guard nothing: they follow from the run's seed, so that the same seed gives the same
-// run.
-KeyPair key_of(uint64_t seed, const std::string& name) {
-  Random random(seed, "key of " + name);
-  std::array<uint8_t, 32> key_seed;
-  for (uint8_t& byte : key_seed) byte = static_cast<uint8_t>(random.next());
-  return KeyPair::from_seed(key_seed);
-}
-
-Status make_key(const std::filesystem::path& file, uint64_t seed, const std::string& name) {
-  return is_there(file) ? Status() : key_of(seed, name).save(file);
-}
-
-// A localnet is its own owner: nobody else could say who counts in it.
-Status name_owner(RunSpec& spec) {
-  const std::string owner = localnet_owner(spec.seed).public_key().hex();
-  if (!spec.network.owner.empty() && spec.network.owner != owner)
-    return fatal_error(
-        "the run spec names another owner (network.owner): a localnet is its own owner; leave "
-        "it empty");
-  spec.network.owner = owner;
-  spec.network.owner_keeps_time = true;
-  return {};
-}
-
 LocalNode make_node(const LocalnetOptions& options, const LocalRun& run, NodeRole role, uint32_t uid,
                     std::string name) {
   NodeConfig config{.spec_file = run.path("run_spec.json"),
@@ -314,51 +288,6 @@ void list_nodes(const LocalnetOptions& options, LocalRun& run) {
   run.nodes.push_back(make_node(options, run, NodeRole::kEvaluator, 0, "evaluator"));
 }
 
-// All validators count alike, and the first one begins the run.
-Status give_stake(const LocalNode& node, const Registration* known, const OpenedLedger& ledger,
-                  const PublicKey& key, uint64_t seed) {
-  if (node.role != NodeRole::kValidator) return {};
-  const bool is_founder = node.uid == 0;
-  if (known != nullptr && known->stake == kValidatorStake && known->is_founder == is_founder) return {};
-  // What a person has said of it since stays.
-  if (known != nullptr && known->is_removed) return {};
-  OwnerWriter owner(ledger.board(), ledger.entries(), localnet_owner(seed));
-  return owner.set_standing(key, {.stake = kValidatorStake, .is_founder = is_founder});
-}
-
-// Registers miners and validator in the order of their uids.
-Status register_nodes(const LocalRun& run, const OpenedLedger& ledger) {
-  TRY(make_key(run.path("keys") / "owner.key", run.spec.seed, kOwnerName));
-  TRY_ASSIGN(const std::vector<Registration> roster, ledger.entries().registrations());
-  for (const LocalNode& node : run.nodes) {
-    if (node.role == NodeRole::kEvaluator) continue;
-    TRY(make_key(node.config.key_file, run.spec.seed, node.name));
-    TRY_ASSIGN(const KeyPair key, KeyPair::load(node.config.key_file));
-    LedgerWriter writer(ledger.board(), ledger.entries(), key);
-    TRY_ASSIGN(const auto store, NetworkStore::open(node.config.store, run.spec, ledger.entries()));
-    if (const auto known = uid_of(roster, key.public_key())) {
-      Registration there = *find_uid(roster, *known);
-      TRY(agree_on_store(there, store->registered_address(), node.name));
-      if (there.store != store->registered_address()) {
-        there.store = store->registered_address();
-        TRY(writer.register_node(there));
-      }
-      TRY(give_stake(node, &there, ledger, key.public_key(), run.spec.seed));
-      continue;
-    }
-    TRY_ASSIGN(const uint32_t uid, writer.register_node({.role = node.role,
-                                                         .key = key.public_key(),
-                                                         .bucket = bucket_of(key.public_key()),
-                                                         .store = store->registered_address()}));
-    TRY(give_stake(node, nullptr, ledger, key.public_key(), run.spec.seed));
-    if (uid != node.uid) {
-      return fatal_error(fmt::format("{}: {} was to have uid {}, the ledger gave {}",
-                                     run.path("ledger.db").string(), node.name, node.uid, uid));
-    }
-  }
-  return {};
-}
-
 // Nodes whose localnet was killed end a moment after it: they are waited for.
 Result<FolderLock> wait_for_folder(const std::filesystem::path& folder, const SayProgress& progress) {
   const Stopwatch watch;
@@ -373,10 +302,6 @@ Result<FolderLock> wait_for_folder(const std::filesystem::path& folder, const Sa
 }
 
 }  // namespace
-
-KeyPair localnet_owner(uint64_t seed) {
-  return key_of(seed, kOwnerName);
-}
 
 void use_demo_settings(RunSpec& spec) {
   const int64_t steps_before = spec.inner.steps;

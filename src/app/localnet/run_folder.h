@@ -77,9 +77,6 @@ struct LocalRun {
   [[nodiscard]] std::string ledger_address() const { return "sqlite:" + path("ledger.db").string(); }
 };
 
-// Of the run's owner, who makes its blocks: it follows from the seed, as all keys of a localnet do.
-[[nodiscard]] KeyPair localnet_owner(uint64_t seed);
-
 // Makes the folder or opens the one that is there: spec, data set, keys, ledger with its registrations. Fails
 // (fatal) where the folder holds another run, one that was made of something else, or what no run made, or
 // where something is missing, and says what to do; (retry) where another localnet works in it. A run that

@@ -61,7 +61,6 @@ class NodeHost {
   void pause(int64_t for_ms);
   // From its next life on the state that it saves can't be written.
   void set_disk_full(bool full) { disk_full_ = full; }
-  void lose_disk();
   void set_clock_offset(int64_t offset_ms) { store_.set_clock_offset(offset_ms); }
 
   [[nodiscard]] const NodeIdentity& identity() const { return identity_; }
@@ -77,7 +76,7 @@ class NodeHost {
 
  private:
   void live();
-  void sleep(int64_t for_ms);
+  void rest(int64_t for_ms);
   void wake(int64_t life);
   void end_life(bool with_power_cut);
   void start_after(int64_t delay_ms);

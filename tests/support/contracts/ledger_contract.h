@@ -19,18 +19,10 @@
 
 #include "ports/signed_ledger.h"
 #include "support/expect_failure.h"
+#include "support/ledger_values.h"
 #include "support/test_key.h"
 
 namespace templar::testing {
-
-[[nodiscard]] inline Registration wanted_node(uint32_t number, NodeRole role = NodeRole::kMiner) {
-  return {.role = role, .key = {}, .bucket = test_bucket(number), .store = ""};
-}
-
-// The run that all ledgers of these tests are of.
-[[nodiscard]] inline Hash256 test_run_id() {
-  return blake2b_256(as_bytes("a run"));
-}
 
 template <typename Harness>
 class LedgerContract : public ::testing::Test {

@@ -17,13 +17,13 @@ namespace templar {
 namespace {
 
 namespace fs = std::filesystem;
-using SteadyClock = std::chrono::steady_clock;
+using RunningClock = std::chrono::steady_clock;
 
 // Port 1 of this machine: nobody listens there, and the answer that nobody does comes at once.
 constexpr const char* kNobodysUrl = "http://127.0.0.1:1";
 constexpr double kLateSeconds = 1e-3;
 
-double seconds_between(SteadyClock::time_point from, SteadyClock::time_point to) {
+double seconds_between(RunningClock::time_point from, RunningClock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
@@ -55,8 +55,8 @@ Measurement miners_measurement(int64_t window) {
 }
 
 // Waits without giving up the core, as a thread that computes.
-void spin_until(SteadyClock::time_point turn) {
-  while (SteadyClock::now() < turn) {
+void spin_until(RunningClock::time_point turn) {
+  while (RunningClock::now() < turn) {
   }
 }
 
@@ -73,30 +73,30 @@ void log_steadily(MetricsLogger& logger, const MetricsBenchOptions& options, Sam
   const auto count = std::max<int64_t>(2, static_cast<int64_t>(options.points_per_second * options.seconds));
   for (auto* list : {&samples.empty, &samples.call, &samples.build_and_call})
     list->reserve(static_cast<size_t>(count));
-  const auto start = SteadyClock::now();
+  const auto start = RunningClock::now();
   const double process_before = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID);
   const double thread_before = cpu_seconds(CLOCK_THREAD_CPUTIME_ID);
   for (int64_t i = 0; i < count; ++i) {
     const std::chrono::duration<double> turn(static_cast<double>(i) / options.points_per_second);
-    spin_until(start + std::chrono::duration_cast<SteadyClock::duration>(turn));
-    const auto before_empty = SteadyClock::now();
-    const auto after_empty = SteadyClock::now();
+    spin_until(start + std::chrono::duration_cast<RunningClock::duration>(turn));
+    const auto before_empty = RunningClock::now();
+    const auto after_empty = RunningClock::now();
     samples.empty.push_back(static_cast<float>(seconds_between(before_empty, after_empty)));
     if (seconds_between(start, before_empty) - turn.count() > kLateSeconds) ++report.late_calls;
     if (i % 2 == 0) {
       Measurement ready = miners_measurement(i);
-      const auto before = SteadyClock::now();
+      const auto before = RunningClock::now();
       logger.write(std::move(ready));
-      const auto after = SteadyClock::now();
+      const auto after = RunningClock::now();
       samples.call.push_back(static_cast<float>(seconds_between(before, after)));
     } else {
-      const auto before = SteadyClock::now();
+      const auto before = RunningClock::now();
       logger.write(miners_measurement(i));
-      const auto after = SteadyClock::now();
+      const auto after = RunningClock::now();
       samples.build_and_call.push_back(static_cast<float>(seconds_between(before, after)));
     }
   }
-  const double elapsed = seconds_between(start, SteadyClock::now());
+  const double elapsed = seconds_between(start, RunningClock::now());
   const double process = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID) - process_before;
   const double thread = cpu_seconds(CLOCK_THREAD_CPUTIME_ID) - thread_before;
   report.points = static_cast<uint64_t>(count);
