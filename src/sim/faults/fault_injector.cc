@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/random.h"
+#include "core/protocol/object_keys.h"
 #include "ports/term_chain.h"
 
 namespace templar {
@@ -66,6 +67,8 @@ void FaultInjector::inject(const PlannedFault& fault) {
       return begin_wrong_term(host, fault);
     case FaultKind::kNodeRemoved:
       return remove_node(host);
+    case FaultKind::kRecordReplaced:
+      return replace_record();
     default:  // faults of calls, which no plan has
       return;
   }
@@ -113,6 +116,21 @@ void FaultInjector::remove_node(NodeHost& host) {
   const bool is_validator = host.identity().role == NodeRole::kValidator;
   static_cast<void>(ledger_.owner().set_standing(host.identity().key.public_key(),
                                                  {.is_removed = true, .is_founder = is_validator}));
+}
+
+// Everybody can see it as a record of the leader's, and the decision names another.
+void FaultInjector::replace_record() {
+  if (truth_.settled().empty()) return;
+  const auto& [window, settled] = *truth_.settled().rbegin();
+  if (!settled.record || settled.record->accepted.empty()) return;
+  const NodeIdentity& leader = hosts_[settled.leader]->identity();
+  AggregateRecord other = *settled.record;
+  other.accepted.pop_back();
+  const std::string key = aggregate_record_key(window);
+  log_.inject(FaultKind::kRecordReplaced, leader.name, "{}/{}", leader.bucket, key);
+  damaged_.insert(leader.bucket + "/" + key);
+  stamps_.set_offset(0);
+  static_cast<void>(store_.put(leader.bucket, key, seal_aggregate_record(other, leader.key)));
 }
 
 void FaultInjector::end_term() {
