@@ -31,7 +31,7 @@ NodeHost::NodeHost(HostSurroundings& surroundings, NodeIdentity identity)
       identity_(std::move(identity)),
       random_(surroundings.plan.seed, "host", identity_.index),
       calls_(identity_.name, surroundings.plan.seed, surroundings.plan.chances, surroundings.log,
-             [this](int64_t for_ms) { rest(for_ms); }),
+             [this](int64_t for_ms) { doze(for_ms); }),
       store_(surroundings.store, surroundings.stamps, calls_,
              [this](std::string_view bucket, std::string_view key, ByteView content) {
                if (bucket == identity_.bucket) surroundings_.on_put(*this, key, content);
@@ -91,7 +91,7 @@ void NodeHost::live() {
         return;
       }
       if (!outcome) surroundings_.log.tell(identity_.name, "tries again: {}", outcome.error().message);
-      if (const int64_t pause_ms = pause_after(outcome); pause_ms > 0) rest(pause_ms);
+      if (const int64_t pause_ms = pause_after(outcome); pause_ms > 0) doze(pause_ms);
     }
   } catch (const std::exception& thrown) {
     surroundings_.on_thrown(*this, thrown.what());
@@ -120,7 +120,7 @@ int64_t NodeHost::pause_after(const Result<Progress>& outcome) {
   return (until_block > 0 ? until_block : block_ms / 2) + jitter(block_ms / 12);
 }
 
-void NodeHost::rest(int64_t for_ms) {
+void NodeHost::doze(int64_t for_ms) {
   surroundings_.events.after(for_ms, [this, life = lives_begun_] { wake(life); });
   actor_->park();
 }

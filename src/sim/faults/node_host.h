@@ -76,7 +76,7 @@ class NodeHost {
 
  private:
   void live();
-  void rest(int64_t for_ms);
+  void doze(int64_t for_ms);
   void wake(int64_t life);
   void end_life(bool with_power_cut);
   void start_after(int64_t delay_ms);
