@@ -18,10 +18,10 @@ TEST_P(FaultSeeds, KeepTheRules) {
   for (uint64_t i = 0; i < kSeedsOfATest; ++i) {
     const uint64_t seed = GetParam() * kSeedsOfATest + i;
     const auto report =
-        run_with_faults(seed, {.plan = {.faulty_windows = 5}, .folder = folder / std::to_string(seed)});
+        run_with_faults(seed, {.plan = {.faulty_windows = 4}, .folder = folder / std::to_string(seed)});
     ASSERT_TRUE(report);
     EXPECT_EQ(report->failures, std::vector<std::string>{})
-        << "templar sim faults --windows 5 --trace --seed " << seed;
+        << "templar sim faults --windows 4 --trace --seed " << seed;
   }
 }
 
