@@ -8,7 +8,17 @@
 namespace templar::testing {
 namespace {
 
+// Sanitizers make each call many times as slow: they get a few seeds of each part.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define TEMPLAR_FEW_SEEDS
+#endif
+#endif
+#ifdef TEMPLAR_FEW_SEEDS
+constexpr uint64_t kSeedsOfATest = 2;
+#else
 constexpr uint64_t kSeedsOfATest = 25;
+#endif
 
 // In parts, so that they can run side by side.
 class FaultSeeds : public ::testing::TestWithParam<uint64_t> {};
