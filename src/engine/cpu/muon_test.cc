@@ -94,7 +94,9 @@ TEST_P(MuonVectors, AreMetInF32) {
 
 TEST_P(MuonVectors, AreFollowedInBf16ToItsPrecision) {
   if (!MatrixProducts::supports_bf16()) GTEST_SKIP() << "this processor has no bf16 matrix products";
-  expect_within<Bf16>(5e-3, 0.1);
+  // Newton-Schulz steps lift a small singular value by up to 3.44 times each, and its rounding with it. How
+  // far off an element is depends on how a processor sums its bf16 products: up to 0.13 with AVX512-BF16.
+  expect_within<Bf16>(5e-3, 0.2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, MuonVectors, testing::simd_targets(), testing::simd_target_name);
