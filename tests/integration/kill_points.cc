@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "adapters/file_store/file_object_store.h"
+#include "adapters/sqlite_ledger/sqlite_notice_board.h"
 #include "base/check.h"
 #include "base/log/log.h"
 #include "formats/checkpoint/checkpoint_folder.h"
@@ -172,7 +173,11 @@ class KillPoints {
     }
   }
   [[nodiscard]] NodeEnvironment environment_at(const fs::path& folder, const ObjectReader& store) const {
-    return {world_.spec(), store, world_.ports.ledger, *world_.ports.shards, metrics_, folder / "cache"};
+    return environment_at(folder, store, world_.ports.ledger);
+  }
+  [[nodiscard]] NodeEnvironment environment_at(const fs::path& folder, const ObjectReader& store,
+                                               const LedgerReader& ledger) const {
+    return {world_.spec(), store, ledger, *world_.ports.shards, metrics_, folder / "cache"};
   }
 
   // A node copies the leader's newest checkpoint, where it has an older one already.
@@ -244,6 +249,16 @@ class KillPoints {
     }
   }
 
+  // The run's ledger as it would be if nobody had decided anything, in a file.
+  void copy_ledger(const fs::path& folder) {
+    const auto board = SqliteNoticeBoard::open(folder / "ledger.db").value();
+    const std::vector<Notice> notices = world_.ports.board.list("").value();
+    for (const Notice& notice : notices) {
+      if (notice.key.starts_with("decisions/") || notice.key.starts_with("heartbeats/")) continue;
+      require(board->write(notice.key, notice.content, {}).value_or(false), "notice not copied");
+    }
+  }
+
   // The leader of a run that has begun and all of whose windows are over: it decides and judges them one
   // after the other.
   [[nodiscard]] Work leading() {
@@ -252,14 +267,18 @@ class KillPoints {
                 [this](const fs::path& folder) {
                   for (const uint32_t uid : world_.ports.miner_uids()) copy_objects(folder, uid, "");
                   copy_objects(folder, kLeader, checkpoint_prefix(0));
+                  copy_ledger(folder);
                 },
             .run =
                 [this](const fs::path& folder) {
                   FileObjectStore store(folder / "store", clock_);
-                  const NodeEnvironment environment = environment_at(folder, store);
+                  const auto board = SqliteNoticeBoard::open_existing(folder / "ledger.db").value();
+                  const SignedLedger ledger(*board, world_.environment.run_id, test_owner().public_key());
+                  LedgerWriter writer(*board, ledger, world_.ports.key(kLeader));
+                  const NodeEnvironment environment = environment_at(folder, store, ledger);
                   const auto engine = make_node_engine(world_.spec());
                   Validator validator(
-                      environment, store, world_.ports.ledger, *engine, world_.ports.key(kLeader),
+                      environment, store, writer, *engine, world_.ports.key(kLeader),
                       {.until_window = kWindows, .tokenizer = {}, .checkpoint_shard_bytes = kShardBytes});
                   const auto progress = work_until_waiting(validator);
                   if (!progress) fmt::print(stderr, "leading: {}\n", progress.error().message);
