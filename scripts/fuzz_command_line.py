@@ -62,6 +62,7 @@ GOOD = {
     "store ls": ["file:../objects"], "store du": ["file:../objects"], "store get": ["file:../objects", "bucket/key", "got", "--force"],
     "store put": ["file:out", "bucket/key", "../precious/book.txt"], "store rm": ["file:../doomed", "bucket", "--below"],
     "store check": ["file:out", "--size", "1000"], "store make": ["file:out"],
+    "sim faults": ["--seeds", "1:2", "--windows", "2"],
     "ledger show": [*LEDGER, "--json"], "ledger run": [*LEDGER, "--key", "../run/keys/owner.key"],
     "network stake": ["0", "5", *LEDGER, "--key", "../run/keys/owner.key"], "network remove": ["1", *LEDGER, "--key", "../run/keys/owner.key"],
     "network end-term": ["0", *LEDGER, "--key", "../run/keys/owner.key"],

@@ -18,7 +18,7 @@ for mode in "--threads 2" "--processes"; do
   says "$miner" "miner 2 is not named" 'miner: in sync .*uid=2 window=.* role=miner'
   says "$validator" "who publishes a checkpoint, on a thread of its own, is not named" 'checkpoint: published .*role=validator uid=0'
   equal "$mode: a field twice in a line" 0 "$(cat "$out"/logs/*.log | grep -cE ' uid=[0-9]+ .* uid=| window=[0-9]+ .* window=')"
-  equal "$mode: keys to look for" 3 "$(ls "$out"/keys/*.key | wc -l)"
+  equal "$mode: keys to look for" 4 "$(ls "$out"/keys/*.key | wc -l)"
   for key in "$out"/keys/*.key; do
     ! grep -rqF "$(cat "$key")" "$out/logs" "$out.log" || fail "$key is shown in a log"
   done

@@ -96,8 +96,24 @@ Status BlockPacer::make_due_blocks(const FindMissing& find_missing) {
   return end(*window);
 }
 
-// Time goes on behind the last window as far as another validator would need it to take over and decide it.
-Result<bool> BlockPacer::is_over() const {
+// No time passes behind the last window once that is decided: what a later call is to train in would be over.
+// If nobody decides it, time goes on as far as another validator needs it to take over.
+Result<bool> BlockPacer::is_over() {
+  TRY_ASSIGN(const bool is_last_closed, window_clock_.is_closed(windows_ - 1));
+  if (!is_last_closed) {
+    since_last_closed_.reset();
+    return false;
+  }
+  TRY_ASSIGN(const std::vector<Term> terms, ledger_.terms());
+  for (const Term& term : terms) {
+    TRY_ASSIGN(const std::optional<Decision> decision, ledger_.decision(windows_ - 1, term.number));
+    if (decision) return true;
+  }
+  // Without a clock time would be over before its leader has had a moment for it.
+  if (!since_last_closed_) since_last_closed_.emplace().restart(watch_.seconds());
+  since_last_closed_->look(watch_.seconds());
+  if (clock_ == nullptr && !terms.empty() && since_last_closed_->seconds() < patience_.shortest_seconds)
+    return true;
   const int64_t window_seconds = network_.blocks_per_window * network_.block_seconds;
   return window_clock_.is_closed(windows_ - 1, network_.leader_loss_windows * window_seconds);
 }

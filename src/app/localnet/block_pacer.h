@@ -49,8 +49,9 @@ class BlockPacer {
   [[nodiscard]] Status make_due_blocks(const FindMissing& find_missing);
 
  private:
+  // Whether no more blocks are to be made behind the last window.
+  [[nodiscard]] Result<bool> is_over();
   // Whether the window is closed now.
-  [[nodiscard]] Result<bool> is_over() const;
   [[nodiscard]] Result<bool> close(int64_t window);
   // Nobody waits for more contributions to it.
   [[nodiscard]] Status end(int64_t window);
@@ -73,10 +74,11 @@ class BlockPacer {
   const WindowClock window_clock_;
   const Clock* const clock_;
   const Stopwatch watch_;
-  AttendedTime since_opened_;          // the newest window that nodes can work in
-  std::deque<double> window_seconds_;  // of the newest windows that all published in
-  int64_t named_window_ = -1;          // the newest that those who are missing were named in
-  std::set<std::string> late_;         // who did not publish in the newest window that was given up
+  AttendedTime since_opened_;                      // the newest window that nodes can work in
+  std::optional<AttendedTime> since_last_closed_;  // the last window of the run, while nobody has decided it
+  std::deque<double> window_seconds_;              // of the newest windows that all published in
+  int64_t named_window_ = -1;                      // the newest that those who are missing were named in
+  std::set<std::string> late_;  // who did not publish in the newest window that was given up
   // Of the window that is open: how many were missing, and when the newest of the others had published.
   size_t missing_before_ = 0;
   double others_seconds_ = 0;
