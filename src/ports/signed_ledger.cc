@@ -31,11 +31,13 @@ std::optional<LedgerEntry> State::understand(const Notice& notice) {
   std::optional<LedgerEntry> entry;
   if (auto parsed = parse_ledger_entry(notice.content); parsed && parsed->run_id == run_id)
     entry = *std::move(parsed);
-  // What an author has said is not taken back by an older word of its own.
-  if (known != understood.end() && known->second.entry && entry &&
-      known->second.entry->author == entry->author && known->second.entry->sequence > entry->sequence)
-    entry = known->second.entry;
-  understood.insert_or_assign(notice.key, Understood{notice.revision, entry});
+  // What an author has said is not taken back by an older word of its own, also after something else has lain
+  // there.
+  std::optional<LedgerEntry> newest = known == understood.end() ? std::nullopt : known->second.newest;
+  if (entry && newest && newest->author == entry->author && newest->sequence > entry->sequence)
+    entry = newest;
+  if (entry) newest = entry;
+  understood.insert_or_assign(notice.key, Understood{notice.revision, entry, std::move(newest)});
   return entry;
 }
 

@@ -56,8 +56,9 @@ class LedgerWriter {
   // Fails (fatal) if the key is not registered as a validator's. heartbeat.uid is not looked at.
   [[nodiscard]] Status beat(const Heartbeat& heartbeat);
   // Begins a term; true also where an earlier call has begun it just so. False if somebody else has begun one
-  // of that number, or if the term before has decided the first window. Fails (fatal) if this key may not
-  // lead. term.leader and ended_after are not looked at.
+  // of that number, if the term before has decided the first window, or if the owner has removed this key or
+  // taken its stake. Fails (fatal) if this key is no validator's, or is to begin the run and may not.
+  // term.leader and ended_after are not looked at.
   [[nodiscard]] Result<bool> begin_term(const Term& term);
   // Decides a window; true also where an earlier call has decided it just so. False if this term has decided
   // it otherwise, or is over. Fails (fatal) if this key does not lead that term.
@@ -94,8 +95,10 @@ class OwnerWriter {
   };
   // In place of what was said of that key before.
   [[nodiscard]] Status set_standing(const PublicKey& subject, const Standing& standing);
-  // Ends a term after what it has decided so far. Fails (fatal) if there is no such term.
-  [[nodiscard]] Status end_term(int64_t number);
+  // Ends a term after what it has decided so far, or after that window: what it has decided of later ones is
+  // taken back then, for where a leader has decided what nobody can follow. Fails (fatal) if there is no such
+  // term.
+  [[nodiscard]] Status end_term(int64_t number, std::optional<int64_t> after = {});
 
  private:
   [[nodiscard]] Status check_owner() const;

@@ -82,7 +82,8 @@ struct SignedLedger::State {
 
   struct Understood {
     int64_t revision = 0;
-    std::optional<LedgerEntry> entry;
+    std::optional<LedgerEntry> entry;   // that counts
+    std::optional<LedgerEntry> newest;  // of its author, by sequence, whatever lies there now
   };
 
   const NoticeBoard& board;

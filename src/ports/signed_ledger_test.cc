@@ -221,4 +221,80 @@ TEST(SignedEntry, OfTheSameKeysGivesTheSameBlocks) {
   EXPECT_NE(third_hash(test_owner(), 10), third_hash(test_key(1), 10));
 }
 
+// What strangers write over.
+class Overwritten : public ::testing::Test {
+ protected:
+  Overwritten() {
+    EXPECT_TRUE(writer_.register_node(wanted_node(1, NodeRole::kValidator)));
+    EXPECT_TRUE(owner_.set_standing(test_key(1).public_key(), {.stake = 2, .is_founder = true}));
+    EXPECT_TRUE(writer_.begin_term(term(0, 0, -1)).value());
+    for (int64_t window = 0; window < 3; ++window) EXPECT_TRUE(writer_.decide(decision(window)).value());
+  }
+  void overwrite(const std::string& key, ByteView content) {
+    EXPECT_TRUE(board_.write(key, content, {}).value());
+  }
+  static Term term(int64_t number, int64_t window, int64_t previous) {
+    return {.number = number,
+            .previous = previous,
+            .leader = {},
+            .first_window = window,
+            .state_root = {},
+            .ended_after = {}};
+  }
+  static Decision decision(int64_t window) { return {.window = window, .state_root = {}, .record_hash = {}}; }
+
+  MemoryNoticeBoard board_;
+  SignedLedger ledger_{board_, test_run_id(), test_owner().public_key()};
+  LedgerWriter writer_{board_, ledger_, test_key(1)};
+  OwnerWriter owner_{board_, ledger_, test_owner()};
+};
+
+TEST_F(Overwritten, DecisionsThatAreWithheldLeaveNoRoomForATerm) {
+  overwrite("decisions/0000000001/0000000000", as_bytes("rubbish"));
+  EXPECT_EQ(ledger_.decision(1, 0).value(), std::nullopt);
+  EXPECT_FALSE(writer_.begin_term(term(1, 1, 0)).value()) << "window 2 is decided, so window 1 was";
+  EXPECT_TRUE(writer_.begin_term(term(1, 3, 0)).value());
+}
+
+TEST_F(Overwritten, EntriesAreNotTakenBackByWayOfRubbish) {
+  const std::string key = "standings/" + test_key(1).public_key().hex();
+  const Bytes old = board_.read(key).value()->content;
+  EXPECT_TRUE(owner_.set_standing(test_key(1).public_key(), {.stake = 5, .is_founder = true}));
+  EXPECT_EQ(ledger_.registrations().value()[0].stake, 5);
+  overwrite(key, as_bytes("rubbish"));
+  EXPECT_EQ(ledger_.registrations().value()[0].stake, 0);
+  overwrite(key, old);
+  EXPECT_EQ(ledger_.registrations().value()[0].stake, 5);
+  // The owner's program has seen nothing of this, and is heard all the same.
+  const SignedLedger fresh(board_, test_run_id(), test_owner().public_key());
+  OwnerWriter owner(board_, fresh, test_owner());
+  EXPECT_TRUE(owner.set_standing(test_key(1).public_key(), {.stake = 7, .is_founder = true}));
+  EXPECT_EQ(ledger_.registrations().value()[0].stake, 7);
+}
+
+TEST_F(Overwritten, TermsThatAreWithheldEndNobody) {
+  overwrite("terms/0000000000", as_bytes("rubbish"));
+  EXPECT_FALSE(writer_.decide(decision(3)).value());
+  EXPECT_FALSE(writer_.begin_term(term(1, 3, 0)).value());
+}
+
+TEST_F(Overwritten, BucketsOfAKeyAreItsOwnToRegister) {
+  Registration thief = wanted_node(9);
+  thief.bucket = bucket_of(test_key(2).public_key());
+  ASSERT_TRUE(LedgerWriter(board_, ledger_, test_key(9)).register_node(thief));
+  Registration rightful = wanted_node(2);
+  rightful.bucket = thief.bucket;
+  ASSERT_TRUE(LedgerWriter(board_, ledger_, test_key(2)).register_node(rightful));
+  const auto roster = ledger_.registrations().value();
+  ASSERT_EQ(roster.size(), 2u);
+  EXPECT_EQ(roster[1].key, test_key(2).public_key());
+}
+
+TEST_F(Overwritten, DecisionsNobodyCanFollowAreTakenBackByTheOwner) {
+  ASSERT_TRUE(owner_.end_term(0, 1));
+  EXPECT_EQ(ledger_.decision(1, 0).value(), decision(1));
+  EXPECT_EQ(ledger_.decision(2, 0).value(), std::nullopt);
+  EXPECT_TRUE(writer_.begin_term(term(1, 2, 0)).value());
+}
+
 }  // namespace templar::testing

@@ -26,7 +26,8 @@ Status check_registration(const Registration& wanted, const PublicKey& key,
   }
   const auto other = std::ranges::find_if(
       registered, [&](const Registration& node) { return node.bucket == wanted.bucket && node.key != key; });
-  if (other == registered.end()) return {};
+  // Of its own bucket it is sure: readers pass over who else has registered that.
+  if (other == registered.end() || wanted.bucket == bucket_of(key)) return {};
   return fatal_error(
       fmt::format("bucket {} belongs to uid {}, which has another key", wanted.bucket, other->uid));
 }
@@ -37,8 +38,10 @@ Status check_block_time(const std::optional<Block>& latest, TimestampMs time_ms)
                                  time_ms, latest->number, latest->time_ms));
 }
 
-int64_t sequence_after(const std::optional<LedgerEntry>& entry, const PublicKey& author) {
-  return entry && entry->author == author ? entry->sequence + 1 : 0;
+// Above all that anybody has seen of this author, also where an older entry has been put back there: the
+// board has counted the writes since.
+int64_t sequence_after(const std::optional<LedgerEntry>& entry, const PublicKey& author, int64_t revision) {
+  return std::max(entry && entry->author == author ? entry->sequence + 1 : 0, revision + 1);
 }
 
 }  // namespace
@@ -58,7 +61,7 @@ Result<uint32_t> LedgerWriter::register_node(const Registration& wanted) {
     const Bytes sealed = seal_ledger_entry(
         {.run_id = state.run_id,
          .author = {},
-         .sequence = sequence_after(entry, key_.public_key()),
+         .sequence = sequence_after(entry, key_.public_key(), state.revision),
          .content =
              RegistrationEntry{
                  .uid = uid, .role = wanted.role, .bucket = wanted.bucket, .store = wanted.store}},
@@ -100,13 +103,15 @@ Status LedgerWriter::write_own(const std::string& key, EntryContent content) {
   SignedLedger::State& state = *ledger_.state_;
   const MutexLock lock(state.mutex);
   for (int attempt = 0; attempt < kMostRegistrationTries; ++attempt) {
+    TRY(state.refresh());
     TRY_ASSIGN(const std::optional<Notice> notice, board_.read(key));
     const std::optional<LedgerEntry> entry = notice ? state.understand(*notice) : std::nullopt;
-    const Bytes sealed = seal_ledger_entry({.run_id = state.run_id,
-                                            .author = {},
-                                            .sequence = sequence_after(entry, key_.public_key()),
-                                            .content = content},
-                                           key_);
+    const Bytes sealed =
+        seal_ledger_entry({.run_id = state.run_id,
+                           .author = {},
+                           .sequence = sequence_after(entry, key_.public_key(), state.revision),
+                           .content = content},
+                          key_);
     TRY_ASSIGN(const bool written,
                board_.write(key, sealed, std::array{NoticeCondition{key, notice ? notice->revision : 0}}));
     if (written) return {};
@@ -141,8 +146,10 @@ Result<bool> LedgerWriter::begin_term(const Term& wanted) {
   TRY(check_entry_content(content));
   TRY_ASSIGN(const std::vector<Registration> nodes, ledger_.registrations());
   const auto self = std::ranges::find(nodes, key_.public_key(), &Registration::key);
-  if (self == nodes.end() || self->role != NodeRole::kValidator || self->is_removed || self->stake <= 0)
+  if (self == nodes.end() || self->role != NodeRole::kValidator)
     return fatal_error("key " + key_.public_key().hex() + " is of no validator that may lead");
+  // The owner may say so at any moment: that is no reason to end.
+  if (self->is_removed || self->stake <= 0) return false;
   if (wanted.number == 0 && !self->is_founder)
     return fatal_error(fmt::format("uid {} is no founder: it may not begin the run", self->uid));
 
@@ -165,12 +172,12 @@ Result<bool> LedgerWriter::begin_term(const Term& wanted) {
            there.first_window == wanted.first_window && there.outer_step == wanted.outer_step &&
            there.state_root == wanted.state_root;
   }
-  if (wanted.number > static_cast<int64_t>(begun.size())) {
-    return fatal_error(fmt::format("term {} can't be begun before term {}", wanted.number, begun.size()));
-  }
+  if (wanted.number > static_cast<int64_t>(begun.size())) return false;
   if (wanted.previous >= 0) {
     TRY_ASSIGN(const auto decided, state.decision(wanted.first_window, wanted.previous));
-    if (decided) return false;
+    // A later one says that this one is there, too, and is withheld.
+    TRY_ASSIGN(const auto decided_after, state.decision(wanted.first_window + 1, wanted.previous));
+    if (decided || decided_after) return false;
   }
   const Bytes sealed =
       seal_ledger_entry({.run_id = state.run_id, .author = {}, .sequence = 0, .content = content}, key_);
@@ -192,8 +199,8 @@ Result<bool> LedgerWriter::decide(const Decision& wanted) {
   TRY(state.refresh());
   TRY_ASSIGN(const std::vector<Term> begun, state.terms());
   const auto number = static_cast<size_t>(wanted.term);
-  if (number >= begun.size() || begun[number].leader != key_.public_key() ||
-      wanted.window < begun[number].first_window)
+  if (number >= begun.size()) return false;  // it is withheld
+  if (begun[number].leader != key_.public_key() || wanted.window < begun[number].first_window)
     return fatal_error(fmt::format("key {} does not lead window {} in term {}", key_.public_key().hex(),
                                    wanted.window, wanted.term));
   TRY_ASSIGN(const std::optional<Decision> there, state.decision(wanted.window, wanted.term));
@@ -234,11 +241,12 @@ Status OwnerWriter::set_standing(const PublicKey& subject, const Standing& stand
       .last_timekeeper = may_lead ? kNoLast : static_cast<int64_t>(keepers.size()) - 1};
   TRY(check_entry_content(content));
   TRY_ASSIGN(const auto slot, state.read_slot<StandingEntry>(standing_notice(subject)));
-  const Bytes sealed = seal_ledger_entry({.run_id = state.run_id,
-                                          .author = {},
-                                          .sequence = sequence_after(slot.first, key_.public_key()),
-                                          .content = content},
-                                         key_);
+  const Bytes sealed =
+      seal_ledger_entry({.run_id = state.run_id,
+                         .author = {},
+                         .sequence = sequence_after(slot.first, key_.public_key(), state.revision),
+                         .content = content},
+                        key_);
   // A term that begins meanwhile would be within what the standing allows, or not: so it must not.
   // Nor may somebody take over the time.
   const std::string term_key = numbered_notice(kTermNotices, static_cast<int64_t>(begun.size()));
@@ -257,7 +265,7 @@ Status OwnerWriter::set_standing(const PublicKey& subject, const Standing& stand
   return retry_error("ledger: it has changed meanwhile");
 }
 
-Status OwnerWriter::end_term(int64_t number) {
+Status OwnerWriter::end_term(int64_t number, std::optional<int64_t> after) {
   TRY(check_owner());
   SignedLedger::State& state = *ledger_.state_;
   const MutexLock lock(state.mutex);
@@ -266,11 +274,11 @@ Status OwnerWriter::end_term(int64_t number) {
   if (number < 0 || number >= static_cast<int64_t>(begun.size()))
     return fatal_error(fmt::format("there is no term {}", number));
   const Term& term = begun[static_cast<size_t>(number)];
-  if (term.ended_after) return {};
+  if (term.ended_after && (!after || *term.ended_after <= *after)) return {};
   TRY_ASSIGN(const auto slot, state.read_slot<TermEndEntry>(numbered_notice(kTermEndNotices, number)));
-  int64_t undecided = term.first_window;
-  NoticeCondition stays_undecided;
-  for (;; ++undecided) {
+  int64_t undecided = after ? std::max(*after + 1, term.first_window) : term.first_window;
+  NoticeCondition stays_undecided = slot.second;
+  for (; !after; ++undecided) {
     TRY_ASSIGN(auto decision, state.read_slot<DecisionEntry>(decision_notice(undecided, number)));
     TRY_ASSIGN(const std::optional<Decision> decided, state.decision(undecided, number));
     if (decided) continue;
@@ -280,7 +288,7 @@ Status OwnerWriter::end_term(int64_t number) {
   const Bytes sealed =
       seal_ledger_entry({.run_id = state.run_id,
                          .author = {},
-                         .sequence = 0,
+                         .sequence = sequence_after(slot.first, key_.public_key(), state.revision),
                          .content = TermEndEntry{.number = number, .last_window = undecided - 1}},
                         key_);
   TRY_ASSIGN(const bool written,

@@ -106,6 +106,12 @@ bool may_take_over(const TakeoverView& view, const NetworkSpec& network, uint32_
   if (self == nullptr || view.chain.empty() || stake_of(view.roster, uid) <= 0) return false;
   const Term& term = view.chain.back();
   if (term.leader == self->key || view.undecided_window < term.first_window) return false;
+  // Who stands behind that window has seen its decision: then it is withheld from us, and not missing.
+  double beyond = 0;
+  for (const Heartbeat& heartbeat : view.heartbeats) {
+    if (heartbeat.window > view.undecided_window) beyond += stake_of(view.roster, heartbeat.uid);
+  }
+  if (beyond >= total_stake(view.roster) / 2) return false;
   const auto leader = std::ranges::find(view.roster, term.leader, &Registration::key);
   const bool is_over =
       term.ended_after.has_value() || leader == view.roster.end() || leader->is_removed || leader->stake <= 0;

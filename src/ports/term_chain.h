@@ -45,7 +45,8 @@ struct TakeoverView {
 // Whether it is that validator's turn to begin the next term at the undecided window. It is where the leader
 // has left network.leader_loss_windows closed windows undecided, is removed, or its term was ended by the
 // owner; the validator has stake and is not the leader; and each validator with more stake (of equals with a
-// lower uid) whose heartbeat is alive has had one closed window more for itself.
+// lower uid) whose heartbeat is alive has had one closed window more for itself. Never while validators with
+// half of the stake say that they stand behind that window: its decision is there, and withheld from us.
 [[nodiscard]] bool may_take_over(const TakeoverView& view, const NetworkSpec& network, uint32_t uid);
 
 // Whether a heartbeat is as young as of somebody alive: of the last leader_loss_windows windows, by the

@@ -142,6 +142,28 @@ TEST(Takeover, PassesOverValidatorsThatAreNotAlive) {
   EXPECT_FALSE(may(3)) << "no stake";
 }
 
+// Somebody has written over a decision: who comes late must not begin a term in the past.
+TEST(Takeover, IsNotForAWindowThatHalfOfTheStakeStandsBehind) {
+  const std::vector<Term> chain = {term_of(0, -1, 0, 0)};
+  const auto roster = validators({2, 1, 1});
+  std::vector<Heartbeat> beats = {beat_of(0, 0), beat_of(1, 0), beat_of(2, 0)};
+  const auto may = [&] {
+    return may_take_over({.chain = chain,
+                          .heartbeats = beats,
+                          .roster = roster,
+                          .latest_block = 1000,
+                          .undecided_window = 5,
+                          .newest_closed_window = 99},
+                         network(), 1);
+  };
+  EXPECT_TRUE(may());
+  beats[2].window = 100;
+  EXPECT_TRUE(may()) << "a quarter of the stake stops nobody";
+  beats[0].window = 100;
+  beats[2].window = 0;
+  EXPECT_FALSE(may());
+}
+
 TEST(Takeover, NeedsNoLossWhereTheOwnerHasSpoken) {
   std::vector<Term> chain = {term_of(0, -1, 0, 0)};
   auto roster = validators({3, 2});

@@ -198,6 +198,7 @@ struct OwnerArguments {
   double stake = 0;
   bool is_founder = false;
   int64_t term = 0;
+  std::optional<int64_t> after;
 };
 
 OptionTable owner_options(OwnerArguments& arguments) {
@@ -232,7 +233,7 @@ Status say_standing(const OwnerArguments& arguments, bool removes) {
 Status say_term_end(const OwnerArguments& arguments) {
   TRY_ASSIGN(const KeyPair key, KeyPair::load(arguments.ledger.key_file));
   TRY_ASSIGN(const auto ledger, open_named(arguments.ledger));
-  return OwnerWriter(ledger->board(), ledger->entries(), key).end_term(arguments.term);
+  return OwnerWriter(ledger->board(), ledger->entries(), key).end_term(arguments.term, arguments.after);
 }
 
 }  // namespace
@@ -284,6 +285,10 @@ void add_network_command(Verb program) {
       "end-term", "End a leader's term after what it has decided: the next validator begins another");
   end.add_options({{"TERM", &ended->term, "Its number", {.allowed = ZeroOrMore{}, .required = true}}});
   end.add_options(owner_options(*ended));
+  end.add_options({{"--after",
+                    &ended->after,
+                    "The last window that it decides: what it has decided of later ones is taken back",
+                    {.allowed = ZeroOrMore{}}}});
   end.runs([ended] { return say_term_end(*ended); });
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "base/check.h"
@@ -28,8 +29,11 @@ Status check_amount(double value, const std::string& what) {
   return fatal_error(fmt::format("{} {}: not a finite number >= 0", what, value));
 }
 
-Status check_number(int64_t value, const char* what, int64_t least = 0) {
-  if (value >= least) return {};
+// Far below where sums of a few of them would overflow.
+constexpr int64_t kLargestNumber = int64_t{1} << 53;
+
+Status check_number(int64_t value, const char* what, int64_t least = 0, int64_t most = kLargestNumber) {
+  if (value >= least && value <= most) return {};
   return fatal_error(fmt::format("{}: {} is out of range", what, value));
 }
 
@@ -69,8 +73,9 @@ struct CheckContent {
   }
   Status operator()(const StandingEntry& entry) const {
     TRY(check_amount(entry.stake, "stake"));
-    TRY(check_number(entry.last_term, "last term", -1));
-    return check_number(entry.last_timekeeper, "last timekeeper", -1);
+    constexpr int64_t kNoLast = std::numeric_limits<int64_t>::max();
+    TRY(check_number(entry.last_term, "last term", -1, kNoLast));
+    return check_number(entry.last_timekeeper, "last timekeeper", -1, kNoLast);
   }
   Status operator()(const TermEntry& entry) const {
     TRY(check_number(entry.number, "number"));
@@ -96,7 +101,8 @@ struct CheckContent {
   }
   Status operator()(const BlockEntry& entry) const {
     TRY(check_number(entry.number, "number"));
-    return check_number(entry.timekeeper, "timekeeper");
+    TRY(check_number(entry.timekeeper, "timekeeper"));
+    return check_number(entry.time_ms, "time", -kLargestNumber);
   }
 };
 

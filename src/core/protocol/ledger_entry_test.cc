@@ -123,6 +123,12 @@ TEST(SignedEntry, NamesWhatIsWrongWithItsContent) {
   EXPECT_TRUE(refused(TermEntry{.number = 2, .previous = 3, .state_root = {}}, "can't follow term 3"));
   EXPECT_TRUE(refused(DecisionEntry{.term = -1, .state_root = {}, .record_hash = {}}, "term: -1"));
   EXPECT_TRUE(refused(BlockEntry{.number = -1}, "number: -1"));
+  // Sums of what others say must not overflow.
+  constexpr int64_t kHuge = std::numeric_limits<int64_t>::max();
+  EXPECT_TRUE(refused(BlockEntry{.number = 1, .time_ms = kHuge}, "time: "));
+  EXPECT_TRUE(refused(BlockEntry{.number = 1, .time_ms = -kHuge}, "time: "));
+  EXPECT_TRUE(refused(HeartbeatEntry{.block = kHuge, .state_root = {}, .software = ""}, "block: "));
+  EXPECT_TRUE(refused(TermEntry{.first_window = kHuge, .state_root = {}}, "first window: "));
 }
 
 TEST(SignedEntry, HasFrozenBytes) {

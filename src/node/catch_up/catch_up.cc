@@ -85,6 +85,12 @@ bool CatchUp::waits_for_stores() const {
 Result<WindowDecision> CatchUp::decide(const ChainView& view, DecideOptions options) {
   options.waits_for_stores = waits_for_stores();
   auto outcome = templar::decide(environment_, view, replica_, options);
+  if (const auto* diverged = outcome ? std::get_if<Diverged>(&*outcome) : nullptr) {
+    if (const auto doubt = doubt_about(*diverged, view, replica_)) {
+      leadership_.alarms().raise({AlarmKind::kApart, diverged->window, *doubt});
+      return Awaited{Progress::kAwaitsBlock, *doubt};
+    }
+  }
   if (!outcome) count_unanswered(outcome.error());
   if (outcome && std::holds_alternative<Awaited>(*outcome)) TRY(watch_over_decisions(view));
   return outcome;
@@ -169,6 +175,7 @@ Result<bool> CatchUp::begin_from_first_model(const ChainView& view) {
   if (term == nullptr) return false;
   TRY_ASSIGN(const auto decision, environment_.ledger.decision(first.first_window, term->number));
   if (decision) return false;
+  leadership_.begin_anew();
   TRY(begin_first_model(environment_, replica_, first.first_window));
   if (begins_otherwise(first, replica_)) {
     // The next look refuses the term. Where it stands all the same, only a checkpoint helps.
@@ -188,6 +195,7 @@ Result<bool> CatchUp::begin_from_checkpoint(const ChainView& view, int64_t after
     return {};
   }));
   if (!found) return false;
+  leadership_.begin_anew();
   TRY(replica_.begin_loaded(found->info.window, found->info.outer_step, found->info.start_window));
   report_ = {.checkpoint_window = found->info.window};
   return true;
@@ -260,9 +268,18 @@ void CatchUp::stop_at(Obstacle obstacle) {
 Result<bool> CatchUp::pass_obstacle(const ChainView& view) {
   // Once a ledger block, so that a node that waits does not ask the stores all the time.
   if (obstacle_->looked_at_block == newest_block(view)) return false;
-  if (obstacle_->missing && has_turned_up(environment_, view, *obstacle_->missing)) {
-    obstacle_.reset();
-    return true;
+  if (obstacle_->missing) {
+    const Term* term = view.term_of(obstacle_->window);
+    bool is_decided = false;
+    if (term != nullptr) {
+      TRY_ASSIGN(const auto decision, environment_.ledger.decision(obstacle_->window, term->number));
+      is_decided = decision == obstacle_->missing->decision;
+    }
+    // Else the owner has taken the decision back.
+    if (!is_decided || has_turned_up(environment_, view, *obstacle_->missing)) {
+      obstacle_.reset();
+      return true;
+    }
   }
   TRY_ASSIGN(const bool begun, begin_after_obstacle(view));
   if (begun) return true;

@@ -231,6 +231,7 @@ Result<std::optional<FoundCheckpoint>> load_newest_checkpoint(const NodeEnvironm
 std::optional<int64_t> newest_checkpoint_window(const NodeEnvironment& environment, const ChainView& view) {
   std::optional<int64_t> newest;
   for (const Registration& validator : sources_of(view, nullptr)) {
+    if (validator.stake <= 0) continue;  // anybody may register as one, and list what he likes
     const auto windows = list_checkpoints(environment.store, validator.bucket);
     if (windows && !windows->empty()) newest = std::max(newest.value_or(-1), windows->back());
   }

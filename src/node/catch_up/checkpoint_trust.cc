@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <string>
+#include <vector>
 
 namespace templar {
 namespace {
@@ -23,9 +24,21 @@ Status check_counts(const NodeEnvironment& environment, const ChainView& view,
   if (term != nullptr) {
     TRY_ASSIGN(const std::optional<Decision> decision,
                environment.ledger.decision(manifest.window, term->number));
-    if (decision && decision->state_root == manifest.state_root &&
-        decision->outer_step == manifest.outer_step)
-      return {};
+    const bool is_named = decision && decision->state_root == manifest.state_root &&
+                          decision->outer_step == manifest.outer_step;
+    // Not where who has decided it vouches for its own checkpoint, against validators with more stake.
+    double against = 0;
+    for (const Heartbeat& heartbeat : view.heartbeats) {
+      if (heartbeat.window == manifest.window && heartbeat.state_root != manifest.state_root) {
+        const std::vector<Heartbeat> one = {heartbeat};
+        against += stake_behind_root(view.roster, one, manifest.window, heartbeat.state_root);
+      }
+    }
+    if (is_named && against > behind) {
+      return skip_error(fmt::format("{}: validators with more stake stand at window {} with another root",
+                                    ours, manifest.window));
+    }
+    if (is_named) return {};
     if (decision) {
       return skip_error(fmt::format("{}, the decision of window {} names {}", ours, manifest.window,
                                     state_text(decision->state_root, decision->outer_step)));

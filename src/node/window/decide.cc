@@ -89,6 +89,20 @@ std::optional<Diverged> divergence_from(const ChainView& view, const Replica& re
                   fmt::format("term {}", term->number)};
 }
 
+std::optional<std::string> doubt_about(const Diverged& diverged, const ChainView& view,
+                                       const Replica& replica) {
+  const Term* term = view.term_of(diverged.window);
+  if (term == nullptr || term->first_window == diverged.window) return std::nullopt;
+  const double theirs =
+      stake_behind_root(view.roster, view.heartbeats, diverged.window, diverged.root, term->leader);
+  const double ours = stake_behind_root(view.roster, view.heartbeats, diverged.window, replica.state_root());
+  if (ours <= theirs) return std::nullopt;
+  return fmt::format(
+      "{} names root {}; validators with more stake stand with us at {}: not followed. The owner can "
+      "end the term before it (templar network end-term {} --after {})",
+      diverged.by, diverged.root.brief(), replica.state_root().brief(), term->number, diverged.window - 1);
+}
+
 bool has_turned_up(const NodeEnvironment& environment, const ChainView& view, const Missing& missing) {
   const Term* term = view.term_of(missing.decision.window);
   const std::vector<Registration> sources = sources_of(view, term);

@@ -72,6 +72,10 @@ using FetchedDecision = std::optional<std::variant<Missing, DecidedWindow>>;
 [[nodiscard]] std::optional<Diverged> divergence_from(const Decision& decision, const Replica& replica);
 // The same of a term in force that begins at its window.
 [[nodiscard]] std::optional<Diverged> divergence_from(const ChainView& view, const Replica& replica);
+// Why the replica's model stays although a decision names another: validators with more stake stand behind
+// ours at that window. nullopt where they don't, or it is not a decision that differs.
+[[nodiscard]] std::optional<std::string> doubt_about(const Diverged& diverged, const ChainView& view,
+                                                     const Replica& replica);
 // Whether all of it can be had by now; a store that is away has nothing.
 [[nodiscard]] bool has_turned_up(const NodeEnvironment& environment, const ChainView& view,
                                  const Missing& missing);

@@ -109,5 +109,38 @@ TEST_F(Decide, TakesWhatIsAtHandInsteadOfFetchingIt) {
   EXPECT_TRUE(std::holds_alternative<DecidedWindow>(outcome));
 }
 
+// A leader with little stake says of a window that it begins with a model that nobody else has.
+class Outvoted : public ::testing::Test {
+ protected:
+  void stand(uint32_t uid, const Hash256& root) {
+    ASSERT_TRUE(world_.ports.writer(uid).beat({.window = 1, .state_root = root}));
+  }
+  [[nodiscard]] std::optional<std::string> doubt() {
+    const Diverged diverged{.window = 1, .outer_step = 0, .root = wrong_, .by = "the decision of window 1"};
+    return doubt_about(diverged, look_at_ledger(world_.environment).value(), replica_);
+  }
+
+  TestWorld world_{{.miners = 1, .validators = 3}};
+  std::unique_ptr<Engine> engine_ = make_node_engine(world_.spec());
+  Replica replica_{world_.environment, *engine_, 1};
+  const Hash256 wrong_ = blake2b_256(as_bytes("wrong"));
+};
+
+TEST_F(Outvoted, DecisionsAreNotFollowedByWhoStandsWithMoreStake) {
+  ASSERT_TRUE(replica_.begin_initial(1));
+  EXPECT_EQ(doubt(), std::nullopt) << "nobody stands with us: it is ours that is wrong";
+  stand(1, world_.ports.initial_root());
+  EXPECT_EQ(doubt(), std::nullopt) << "2 of stake against the leader's 3";
+  stand(2, world_.ports.initial_root());
+  EXPECT_EQ(doubt(), std::nullopt) << "3 against 3";
+  stand(2, wrong_);
+  EXPECT_EQ(doubt(), std::nullopt);
+  stand(2, world_.ports.initial_root());
+  ASSERT_TRUE(
+      world_.ports.owner().set_standing(world_.ports.public_key(kLeader), {.stake = 1, .is_founder = true}));
+  ASSERT_TRUE(doubt());
+  EXPECT_NE(doubt()->find("network end-term 0 --after 0"), std::string::npos) << *doubt();
+}
+
 }  // namespace
 }  // namespace templar::testing

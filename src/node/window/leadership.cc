@@ -41,34 +41,65 @@ Result<ChainView> Leadership::look(const Replica& replica) {
   }
   self_ = *find_uid(view.roster, *uid);
   alarms_.speak_as(self_.uid);
-  if (const auto apart = validators_apart(view.heartbeats)) {
+  // Of who counts: anybody may register as a validator.
+  std::vector<Heartbeat> counting = view.heartbeats;
+  std::erase_if(counting, [&view](const Heartbeat& heartbeat) {
+    const Registration* node = find_uid(view.roster, heartbeat.uid);
+    return node == nullptr || node->is_removed || node->stake <= 0;
+  });
+  if (const auto apart = validators_apart(counting)) {
     alarms_.raise(*apart);
-  } else if (validators_agree(view.heartbeats)) {
+  } else if (validators_agree(counting)) {
     alarms_.settle(AlarmKind::kApart);
   }
   if (!replica.begun()) return view;
   // Each turn refuses one more term: the chain without it may have another one that begins here.
   for (;;) {
-    const Term* term = view.term_of(replica.window());
-    if (term == nullptr) return view;
-    if (!begins_otherwise(*term, replica)) {
-      if (term->first_window == replica.window()) refused_.erase(term->number);  // we have healed
+    TRY_ASSIGN(const std::optional<Objection> found, objection(view, replica));
+    if (!found) {
+      if (!view.chain.empty()) followed_ = view.chain.back().number;
+      // We have healed since we refused them.
+      for (const Term& term : view.chain) {
+        if (term.first_window <= replica.window()) refused_.erase(term.number);
+      }
       return view;
     }
-    if (refused_.contains(term->number)) return view;  // more than half of the stake follows it
-    refuse(*term, replica);
+    if (refused_.contains(found->term.number)) return view;  // more than half of the stake follows it
+    refuse(*found);
     view.chain = chain_in_force(view.terms, view.heartbeats, view.roster, refused_);
   }
 }
 
-void Leadership::refuse(const Term& term, const Replica& replica) {
-  refused_.insert(term.number);
-  alarms_.raise({AlarmKind::kTermRefused, term.first_window,
-                 fmt::format("term {} begins window {} with root {} after {} outer steps; ours is {} after "
-                             "{}: refused, as long as no more than half of the stake follows it",
-                             term.number, term.first_window, term.state_root.brief(), term.outer_step,
-                             replica.state_root().brief(), replica.outer_step()),
-                 term.number});
+Result<std::optional<Leadership::Objection>> Leadership::objection(const ChainView& view,
+                                                                   const Replica& replica) {
+  const int64_t window = replica.window();
+  for (const Term& term : view.chain) {
+    if (begins_otherwise(term, replica)) {
+      return Objection{
+          term, fmt::format("term {} begins window {} with root {} after {} outer steps; ours is {} after {}",
+                            term.number, term.first_window, term.state_root.brief(), term.outer_step,
+                            replica.state_root().brief(), replica.outer_step())};
+    }
+    if (followed_ && term.number > *followed_ && term.first_window < window) {
+      return Objection{term, fmt::format("term {} is new and begins window {}, which was decided before",
+                                         term.number, term.first_window)};
+    }
+  }
+  if (view.chain.empty() || view.chain.back().first_window <= window) return std::nullopt;
+  const Term* term = view.term_of(window);
+  if (term == nullptr) return std::nullopt;
+  TRY_ASSIGN(const auto decision, environment_.ledger.decision(window, term->number));
+  if (decision) return std::nullopt;
+  const Term& last = view.chain.back();
+  return Objection{last, fmt::format("term {} begins window {}, and window {} is not decided yet",
+                                     last.number, last.first_window, window)};
+}
+
+void Leadership::refuse(const Objection& objection) {
+  refused_.insert(objection.term.number);
+  alarms_.raise({AlarmKind::kTermRefused, objection.term.first_window,
+                 objection.reason + ": refused, as long as no more than half of the stake follows it",
+                 objection.term.number});
 }
 
 }  // namespace templar

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "node/window/alarms.h"
@@ -44,12 +45,16 @@ class Leadership {
   Leadership(const NodeEnvironment& environment, NodeRole role, const PublicKey& key)
       : environment_(environment), role_(role), key_(key), alarms_(environment, {name_of(role), 0}) {}
 
-  // What the ledger says now. A term in force that begins at the replica's window with another model is
-  // refused, which is an alarm, and counts for this node no more. If such a term is in force all the same,
-  // validators with more than half of the stake follow it: then it is our model that is wrong. A replica that
-  // is not begun judges nothing. Fails (retry) where the ledger was away, (fatal) where the node's key is not
-  // registered.
+  // What the ledger says now. A term is refused, which is an alarm, and counts for this node no more, if it
+  // begins at the replica's window with another model; if it begins behind windows that nobody has decided;
+  // or if it is new and begins before the replica's window, which would take back what the replica went
+  // through. If such a term is in force all the same, validators with more than half of the stake follow it:
+  // then it is our model that is wrong. A replica that is not begun judges nothing. Fails (retry) where the
+  // ledger was away, (fatal) where the node's key is not registered.
   [[nodiscard]] Result<ChainView> look(const Replica& replica);
+
+  // The replica's model comes from elsewhere now: what it went through before does not bind it.
+  void begin_anew() { followed_.reset(); }
 
   // As the ledger had it at the last look.
   [[nodiscard]] const Registration& self() const { return self_; }
@@ -57,13 +62,20 @@ class Leadership {
   [[nodiscard]] Alarms& alarms() { return alarms_; }
 
  private:
-  void refuse(const Term& term, const Replica& replica);
+  // Why the node does not follow that chain of terms, and which one it is; nullopt if it does.
+  struct Objection {
+    Term term;
+    std::string reason;
+  };
+  [[nodiscard]] Result<std::optional<Objection>> objection(const ChainView& view, const Replica& replica);
+  void refuse(const Objection& objection);
 
   const NodeEnvironment& environment_;
   const NodeRole role_;
   const PublicKey key_;
   Registration self_;
   std::set<int64_t> refused_;
+  std::optional<int64_t> followed_;  // the newest term of the chain that was followed at the last look
   Alarms alarms_;
 };
 

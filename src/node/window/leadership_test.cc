@@ -121,5 +121,20 @@ TEST_F(LeadershipTest, LooksAtTheLeadersCopiesFirst) {
   EXPECT_EQ(uids, (std::vector<uint32_t>{1, 0, 2}));
 }
 
+// It would take back what the node went through: as if somebody had begun it without asking.
+TEST_F(LeadershipTest, RefusesANewTermThatBeginsBeforeItsWindow) {
+  begin_term(1, 1, root_);
+  ASSERT_TRUE(replica_.begin_initial(1));
+  EXPECT_EQ(chain(), (Numbers{0, 1}));
+  ASSERT_TRUE(replica_.begin_initial(3));
+  begin_term(2, 2, root_);
+  follow(2, 2);
+  EXPECT_EQ(chain(), (Numbers{0, 1}));
+  EXPECT_EQ(refusals(), 1u);
+  // Who has gone through nothing follows whom the stake follows.
+  Leadership other{world_.environment, NodeRole::kMiner, world_.ports.public_key(3)};
+  EXPECT_EQ(other.look(replica_).value().chain.back().number, 2);
+}
+
 }  // namespace
 }  // namespace templar::testing

@@ -294,8 +294,7 @@ TYPED_TEST_P(LedgerContract, TakeoverEndsTheTermBefore) {
   EXPECT_TRUE(this->writer(2).decide(this->decision_of(5, 1)).value());
   EXPECT_EQ(this->ledger_.decision(5, 0).value(), std::nullopt);
   EXPECT_EQ(this->ledger_.decision(5, 1).value(), this->decision_of(5, 1));
-  EXPECT_TRUE(fails(this->writer(1).begin_term(this->term_from(3, 6, 1)), ErrorKind::kFatal,
-                    "can't be begun before term 2"));
+  EXPECT_FALSE(this->writer(1).begin_term(this->term_from(3, 6, 1)).value()) << "numbers have no holes";
 }
 
 TYPED_TEST_P(LedgerContract, TermIsEndedByTheOwner) {
@@ -317,7 +316,7 @@ TYPED_TEST_P(LedgerContract, TermOfARemovedNodeCountsUpToItsRemoval) {
   ASSERT_TRUE(this->writer(2).begin_term(this->term_from(1, 2, 0)).value());
   ASSERT_TRUE(this->owner().set_standing(test_key(2).public_key(), {.is_removed = true}));
   EXPECT_EQ(this->ledger_.terms().value().size(), 2u);
-  EXPECT_TRUE(fails(this->writer(2).begin_term(this->term_from(2, 3, 1)), ErrorKind::kFatal, "may lead"));
+  EXPECT_FALSE(this->writer(2).begin_term(this->term_from(2, 3, 1)).value());
   // Also where it writes without asking.
   const Bytes forged = seal_ledger_entry(
       {.run_id = test_run_id(),
