@@ -24,7 +24,7 @@ MEMORY = 6 << 30
 IS_ROOT = os.geteuid() == 0
 
 # Verbs that rightly run for as long as nobody stops them, or as their numbers say.
-RUN_ON = ("localnet", "dashboard", "miner", "validator", "evaluator", "top", "generate", "bench", "data prepare")
+RUN_ON = ("localnet", "dashboard", "ledger run", "miner", "validator", "evaluator", "top", "generate", "bench", "data prepare")
 # Verbs that have nothing to say on standard output when all is well.
 SILENT = ("miner", "validator", "evaluator")
 # Verbs that make nothing and leave signals to the system.
@@ -39,6 +39,7 @@ SMALL = ["--set", "model.hidden_size=32", "--set", "model.num_hidden_layers=1", 
 NODE = ["--spec", "../run/run_spec.json", "--data", "../data", "--store", "../run/store", "--ledger", "../run/ledger.db",
         "--state", "state", "--metrics", "m.jsonl"]
 LEDGER = ["--spec", "../run/run_spec.json", "--ledger", "../run/ledger.db"]
+TO_LEDGER = ["--spec", "../run/run_spec.json", "--ledger", "ledger.db", "--key", "../run/keys/owner.key"]
 MODEL = ["--hidden", "32", "--layers", "1", "--vocab", "64", "--intermediate", "64"]
 # A line of each verb that works: what is tried is a change of it.
 GOOD = {
@@ -62,10 +63,10 @@ GOOD = {
     "store ls": ["file:../objects"], "store du": ["file:../objects"], "store get": ["file:../objects", "bucket/key", "got", "--force"],
     "store put": ["file:out", "bucket/key", "../precious/book.txt"], "store rm": ["file:../doomed", "bucket", "--below"],
     "store check": ["file:out", "--size", "1000"], "store make": ["file:out"],
-    "sim faults": ["--seeds", "1:2", "--windows", "2"],
-    "ledger show": [*LEDGER, "--json"], "ledger run": [*LEDGER, "--key", "../run/keys/owner.key"],
-    "network stake": ["0", "5", *LEDGER, "--key", "../run/keys/owner.key"], "network remove": ["1", *LEDGER, "--key", "../run/keys/owner.key"],
-    "network end-term": ["0", *LEDGER, "--key", "../run/keys/owner.key"],
+    "sim faults": ["--seeds", "1:2", "--windows", "4"],
+    "ledger show": [*LEDGER, "--json"], "ledger run": ["--spec", "../run/run_spec.json", "--ledger", "ledger.db", "--key", "../run/keys/owner.key"],
+    "network stake": ["ab" * 32, "5", *TO_LEDGER], "network remove": ["ab" * 32, *TO_LEDGER],
+    "network end-term": ["0", "--after", "0", *TO_LEDGER[:2], "--ledger", "../doomed.db", *TO_LEDGER[4:]],
 }
 NUMBERS = ["-1", "0", "1", "2", "3", "7", "64", "65535", "65536", "2147483647", "2147483648", "4294967296", "9223372036854775807",
            "9223372036854775808", "18446744073709551615", "18446744073709551616", "-9223372036854775809", "nan", "NaN", "inf", "-inf",
@@ -180,6 +181,7 @@ class Fixture:
         name = sorted(os.listdir(f"{folder}/run/store/{bucket}/contributions"))[0]
         shutil.copy(f"{folder}/run/store/{bucket}/contributions/{name}", f"{folder}/run/a-contribution")
         shutil.copytree(f"{folder}/run", f"{folder}/broken")
+        shutil.copy(f"{folder}/run/ledger.db", f"{folder}/doomed.db")
         for name in ("empty-folder", "locked", "readonly", "names", "full", "ro", "cwd"):
             os.mkdir(f"{folder}/{name}")
         for link, target in (("loop-a", "loop-b"), ("loop-b", "loop-a"), ("dangling", "not-there"), ("to-text", "precious/text"),
@@ -526,7 +528,7 @@ class Worker:
 
     def try_outputs(self, verb):
         """What is wrong with the verb's good line where its output can't be written; [] if nothing is."""
-        wrong, ends = [], verb in ("dashboard", *SILENT)
+        wrong, ends = [], verb in ("dashboard", "ledger run", *SILENT)
         for out, err, expected in (("kept", "kept", (0, 130)), ("/dev/full", "kept", (1, 130)), ("closed", "kept", (1, 130)),
                                    ("pipe", "kept", (-signal.SIGPIPE, 141)), ("kept", "/dev/full", (0, 130)), ("kept", "closed", (0, 130)),
                                    ("kept", "pipe", (0, 130))):
@@ -624,6 +626,8 @@ class Worker:
         if verb == "localnet" and short.startswith(("run/", "broken/")) and "--out" in names:
             return False
         if verb in ("miner", "validator", "evaluator") and {"--store", "--ledger", "--state"} & set(names) and not short.startswith("precious"):
+            return False
+        if verb.startswith(("ledger ", "network ")) and "--ledger" in names and not short.startswith("precious"):
             return False
         if verb == "data prepare" and short.startswith(("data/", "run/data/", "broken/data/")):
             return False

@@ -22,7 +22,7 @@ done
 small_data "$work/data"
 "$templar" localnet --out "$work/run" "${small[@]}" --set inner.steps=2 --data "$work/data" --miners 2 --no-baseline --processes \
   --set network.block_seconds=$((window / 4)) --set network.blocks_per_window=4 --set network.put_window_seconds=4 \
-  --set network.record_wait_seconds=$((10 * window)) --set network.allow_http_stores=true --set network.allow_private_stores=true --windows 7 \
+  --set network.leader_loss_windows=10 --set network.allow_http_stores=true --set network.allow_private_stores=true --windows 7 \
   --store "s3://run-{node}?endpoint=$endpoint" --store-profile '{node}' >"$work/run.log" 2>&1 &
 localnet=$!
 

@@ -13,7 +13,7 @@
 #include "formats/checkpoint/checkpoint_download.h"
 #include "formats/checkpoint/checkpoint_folder.h"
 #include "formats/checkpoint/checkpoint_loader.h"
-#include "ports/roster.h"
+#include "ports/term_chain.h"
 
 namespace templar {
 namespace {
@@ -56,8 +56,12 @@ ExpectedCheckpoint expected_of(const NodeWorld& world, const Registration& leade
 
 Result<Registration> find_leader(const NodeWorld& world) {
   TRY_ASSIGN(const std::vector<Registration> roster, world.ledger->entries().registrations());
-  const std::optional<Registration> leader = leader_of(roster);
-  if (!leader) return fatal_error("the ledger has no validator");
+  TRY_ASSIGN(const std::vector<Term> terms, world.ledger->entries().terms());
+  TRY_ASSIGN(const std::vector<Heartbeat> heartbeats, world.ledger->entries().heartbeats());
+  const std::vector<Term> chain = chain_in_force(terms, heartbeats, roster);
+  if (chain.empty()) return fatal_error("nobody has begun the run");
+  const auto leader = std::ranges::find(roster, chain.back().leader, &Registration::key);
+  if (leader == roster.end()) return fatal_error("the leader is not on the ledger");
   return *leader;
 }
 

@@ -178,8 +178,9 @@ Status run_ledger(const LedgerArguments& arguments) {
   const SystemClock wall;
   const SteadyClock steady;
   WallTimekeeper keeper(timekeeper, ledger->entries(), spec.network, key.public_key(), wall, steady);
-  tell(fmt::format("keeps the time of run {}: a block every {} s; Ctrl-C ends it", run_id(spec).brief(),
-                   spec.network.block_seconds));
+  print("run {}: a block every {} s while no validator makes them; Ctrl-C ends it\n", run_id(spec).brief(),
+        spec.network.block_seconds);
+  flush_output();
   BackOff back_off({});
   while (!stop_requested()) {
     const auto pause_ms = keeper.advance();
@@ -226,14 +227,22 @@ Status say_standing(const OwnerArguments& arguments, bool removes) {
   const auto known = std::ranges::find(roster, subject, &Registration::key);
   const bool is_founder = arguments.is_founder || (known != roster.end() && known->is_founder);
   OwnerWriter owner(ledger->board(), ledger->entries(), key);
-  return owner.set_standing(
-      subject, {.stake = removes ? 0 : arguments.stake, .is_removed = removes, .is_founder = is_founder});
+  TRY(owner.set_standing(
+      subject, {.stake = removes ? 0 : arguments.stake, .is_removed = removes, .is_founder = is_founder}));
+  print("key {}: {}{}\n", subject.hex(), removes ? "removed" : fmt::format("stake {}", arguments.stake),
+        is_founder ? ", founder" : "");
+  return {};
 }
 
 Status say_term_end(const OwnerArguments& arguments) {
   TRY_ASSIGN(const KeyPair key, KeyPair::load(arguments.ledger.key_file));
   TRY_ASSIGN(const auto ledger, open_named(arguments.ledger));
-  return OwnerWriter(ledger->board(), ledger->entries(), key).end_term(arguments.term, arguments.after);
+  TRY(OwnerWriter(ledger->board(), ledger->entries(), key).end_term(arguments.term, arguments.after));
+  TRY_ASSIGN(const std::vector<Term> terms, ledger->entries().terms());
+  const auto ended = std::ranges::find(terms, arguments.term, &Term::number);
+  const int64_t last = ended == terms.end() ? -1 : ended->ended_after.value_or(-1);
+  print("term {} ends after window {}\n", arguments.term, last);
+  return {};
 }
 
 }  // namespace
@@ -250,15 +259,22 @@ void add_ledger_command(Verb program) {
 
   auto kept = std::make_shared<LedgerArguments>();
   Verb run = ledger.add_verb(
-      "run", "Make the ledger if there is none, and keep its time: a block every network.block_seconds",
-      "Validators keep the time themselves where network.owner_keeps_time is false, and take over where this "
-      "ends.\n");
+      "run",
+      "Make the ledger if there is none, and keep its time where no validator does: a block every "
+      "network.block_seconds",
+      "Started before any validator it makes the first block, and keeps the time as long as it runs; started "
+      "later it stands ready, behind all validators. They take over where it ends, unless "
+      "network.owner_keeps_time says that the time is the owner's.\n");
   run.add_options(ledger_options(*kept));
   run.add_options({{"--key",
                     &kept->key_file,
                     "Key file of the owner, or of a validator with stake",
                     {.required = true}}});
-  run.runs([kept] { return run_ledger(*kept); });
+  run.runs([kept] {
+    const int outcome = exit_code_of([&] { return run_ledger(*kept); });
+    // Ctrl-C is how this verb ends.
+    return outcome == kInterruptedExitCode ? 0 : outcome;
+  });
 }
 
 void add_network_command(Verb program) {
