@@ -1,5 +1,5 @@
 // A notice board: the place in which a ledger's entries lie. It keeps contents under keys and knows nothing
-// of their meaning; ports/ledger.h does. SQLite and etcd are boards.
+// of their meaning; ports/ledger.h does. SQLite is one.
 #pragma once
 
 #include <cstdint>

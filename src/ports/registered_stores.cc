@@ -58,7 +58,7 @@ Result<RegisteredStores::SharedReader> RegisteredStores::reader_of(std::string_v
   std::string address = node == roster.end() ? "" : node->store;
   if (node == roster.end() && own_ == nullptr) {
     // What no node has, such as the model that a run begins with, lies where the leader writes.
-    if (const std::optional<Registration> leader = leader_of(roster)) address = leader->store;
+    if (const std::optional<Registration> leader = most_staked_validator(roster)) address = leader->store;
   }
   if (!address.empty() && address != own_address_) return open_kept(address, roster);
   if (own_ != nullptr) return own_;

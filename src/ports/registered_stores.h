@@ -25,9 +25,9 @@ class RegisteredStores final : public ObjectReader {
   using Open = std::function<Result<SharedReader>(const std::string& address)>;
 
   // own_address: as it stands in registrations; what lies there, and what is registered without an address or
-  // not at all, is read from own. own may be nullptr: then a bucket that nobody has is read where the leader
-  // has registered, and one without an address is empty; where no node has one, all fails (fatal). The ledger
-  // outlives this.
+  // not at all, is read from own. own may be nullptr: then a bucket that nobody has is read where the
+  // validator with the most stake has registered, and one without an address is empty; where no node has one,
+  // all fails (fatal). The ledger outlives this.
   RegisteredStores(const LedgerReader& ledger, SharedReader own, std::string own_address, Open open)
       : ledger_(ledger), own_(std::move(own)), own_address_(std::move(own_address)), open_(std::move(open)) {}
 

@@ -15,7 +15,7 @@ std::vector<Registration> validators_by_stake(std::span<const Registration> rost
   return validators;
 }
 
-std::optional<Registration> leader_of(std::span<const Registration> roster) {
+std::optional<Registration> most_staked_validator(std::span<const Registration> roster) {
   const std::vector<Registration> validators = validators_by_stake(roster);
   if (validators.empty()) return std::nullopt;
   return validators.front();

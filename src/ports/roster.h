@@ -10,8 +10,8 @@
 namespace templar {
 
 // The validator with the most stake, of equals the one with the lowest uid; nullopt if there is none.
-[[nodiscard]] std::optional<Registration> leader_of(std::span<const Registration> roster);
-// All validators, the leader first, then the others by stake in the same way.
+[[nodiscard]] std::optional<Registration> most_staked_validator(std::span<const Registration> roster);
+// All validators by stake, of equals the one with the lower uid first.
 [[nodiscard]] std::vector<Registration> validators_by_stake(std::span<const Registration> roster);
 // The uids of all miners, in the roster's order.
 [[nodiscard]] std::vector<uint32_t> miner_uids(std::span<const Registration> roster);

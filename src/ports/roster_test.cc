@@ -15,18 +15,18 @@ TEST(Leader, IsTheValidatorWithTheMostStake) {
   const std::vector<Registration> roster = {node(0, NodeRole::kMiner, 9), node(1, NodeRole::kValidator, 3),
                                             node(4, NodeRole::kValidator, 5),
                                             node(6, NodeRole::kEvaluator, 7)};
-  EXPECT_EQ(leader_of(roster).value().uid, 4u);
+  EXPECT_EQ(most_staked_validator(roster).value().uid, 4u);
 }
 
 TEST(Leader, IsTheLowestUidOfThoseWithEqualStake) {
   const std::vector<Registration> roster = {node(2, NodeRole::kValidator, 0),
                                             node(3, NodeRole::kValidator, 0)};
-  EXPECT_EQ(leader_of(roster).value().uid, 2u);
+  EXPECT_EQ(most_staked_validator(roster).value().uid, 2u);
 }
 
 TEST(Leader, IsNobodyWhereNobodyValidates) {
-  EXPECT_FALSE(leader_of({}));
-  EXPECT_FALSE(leader_of(std::vector{node(0, NodeRole::kMiner, 9)}));
+  EXPECT_FALSE(most_staked_validator({}));
+  EXPECT_FALSE(most_staked_validator(std::vector{node(0, NodeRole::kMiner, 9)}));
 }
 
 TEST(Roster, FindsNodesByUidAndKey) {

@@ -29,8 +29,8 @@ struct NodeCheckOptions {
 // Run spec, key, data, ledger, registration and clocks, store (check_store), state folder, disks, metrics
 // file, memory, threads, what computes the model, and an evaluator's questions. Each property is also handed
 // to `seen` at once. Nothing stays that this has made: no
-// node is registered, no folder is made, a store's folder that is not there is not written to. A ledger of an
-// older version is upgraded, as by whoever opens it. What depends on something that is bad is left out.
+// node is registered, no folder is made, a store's folder that is not there is not written to. A ledger of
+// another version is bad, and stays as it is. What depends on something that is bad is left out.
 [[nodiscard]] std::vector<CheckedProperty> check_node(
     NodeRole role, const NodeConfig& config, const NodeCheckOptions& options, const Clock& clock,
     const std::function<void(const CheckedProperty&)>& seen);

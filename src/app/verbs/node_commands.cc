@@ -77,7 +77,8 @@ void add_node(Verb& program, NodeRole role, const char* name, const char* help, 
 }  // namespace
 
 void add_node_commands(Verb program) {
-  add_node(program, NodeRole::kMiner, "miner", "Run one miner: train, publish, gather, apply", open_miner);
+  add_node(program, NodeRole::kMiner, "miner", "Run one miner: train, publish, apply what was decided",
+           open_miner);
   add_node(program, NodeRole::kValidator, "validator",
            "Run one validator: gather, measure, rate the miners, set their weights", open_validator);
   add_node(program, NodeRole::kEvaluator, "evaluator", "Run one evaluator: benchmark every checkpoint once",

@@ -110,7 +110,7 @@ OptionTable validator_options(NodeConfig& config) {
        {.allowed = ZeroOrMore{}, .shows_default = true}},
       {"--keep-records",
        &config.keep_records,
-       "Windows whose records a leader keeps in its bucket, at least as many as others need to catch up "
+       "Windows whose records the validator keeps in its bucket, at least as many as others need to catch up "
        "(0: all)",
        {.allowed = ZeroOrMore{}, .shows_default = true}},
       {"--checkpoint-shard-size",

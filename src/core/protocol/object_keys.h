@@ -12,11 +12,11 @@ namespace templar {
 [[nodiscard]] std::string contribution_key(int64_t window);
 inline constexpr std::string_view kContributionPrefix = "contributions/";
 
-// In the leader's bucket: the aggregate record of a window.
+// In each validator's bucket: the aggregate record of a window.
 [[nodiscard]] std::string aggregate_record_key(int64_t window);
 inline constexpr std::string_view kAggregateRecordPrefix = "records/";
 
-// In the leader's bucket: its copy of a contribution that the window's record names, put there before the
+// In each validator's bucket: its copy of a contribution that the window's record names, put there before the
 // record.
 [[nodiscard]] std::string accepted_contribution_key(int64_t window, uint32_t uid);
 inline constexpr std::string_view kAcceptedContributionPrefix = "accepted/";
