@@ -43,7 +43,7 @@ trial() {
   node validator-a validator
   wait_for 20 "the founder" grep -q 'leads a new run' "$run/logs/validator-a.log" || give_up "$(tail -n 5 "$run/logs/validator-a.log")"
   node validator-b validator
-  for i in 1 2 3; do node miner-$i miner; done
+  for name in miner-1 miner-2 miner-3; do node "$name" miner; done
   local before=$((3 + RANDOM % 3))
   wait_for 60 "window $before" decided_from $before || give_up "$(tail -n 5 "$run"/logs/*.log)"
   sleep "0.$((RANDOM % 10))$((RANDOM % 10))"  # the moment
