@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/keys/keys.h"
 #include "base/result.h"
+#include "core/protocol/aggregate_record.h"
 #include "core/protocol/ledger_entry.h"
 
 namespace templar {
@@ -60,13 +61,10 @@ struct Term {
   bool operator==(const Term&) const = default;
 };
 
-// A leader's word of which record decides a window.
+// A leader's word of which record decides a window: the one that record.window names.
 struct Decision {
-  int64_t window = 0;
   int64_t term = 0;
-  int64_t outer_step = 0;  // before that window
-  Hash256 state_root;      // at that window's start
-  Hash256 record_hash;     // BLAKE2b-256 of the record's bytes
+  AggregateRecord record;
   bool operator==(const Decision&) const = default;
 };
 
@@ -89,7 +87,7 @@ class LedgerReader {
   // Ascending by number.
   [[nodiscard]] virtual Result<std::vector<Term>> terms() const = 0;
   // What the leader of that term has decided of that window; nothing if it has not, or if the term does not
-  // reach over it.
+  // reach over it. What names no record of that run, window and leader decides nothing.
   [[nodiscard]] virtual Result<std::optional<Decision>> decision(int64_t window, int64_t term) const = 0;
 };
 

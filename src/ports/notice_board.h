@@ -16,7 +16,7 @@
 
 namespace templar {
 
-constexpr size_t kMaxNoticeBytes = 64 << 10;
+constexpr size_t kMaxNoticeBytes = 512 << 10;
 constexpr size_t kMaxNoticeKeyBytes = 128;
 
 struct Notice {

@@ -25,6 +25,20 @@ std::string standing_notice(const PublicKey& subject) {
   return std::string(kStandingNotices) + subject.hex();
 }
 
+namespace {
+
+std::optional<AggregateRecord> record_of(const std::optional<LedgerEntry>& entry) {
+  const auto* decision = entry ? std::get_if<DecisionEntry>(&entry->content) : nullptr;
+  if (decision == nullptr) return std::nullopt;
+  auto record = parse_aggregate_record(decision->record);
+  if (!record || !check_aggregate_record(
+                     *record, {.run_id = entry->run_id, .window = decision->window, .leader = entry->author}))
+    return std::nullopt;
+  return *std::move(record);
+}
+
+}  // namespace
+
 std::optional<LedgerEntry> State::understand(const Notice& notice) {
   const auto known = understood.find(notice.key);
   if (known != understood.end() && known->second.revision == notice.revision) return known->second.entry;
@@ -34,10 +48,14 @@ std::optional<LedgerEntry> State::understand(const Notice& notice) {
   // What an author has said is not taken back by an older word of its own, also after something else has lain
   // there.
   std::optional<LedgerEntry> newest = known == understood.end() ? std::nullopt : known->second.newest;
-  if (entry && newest && newest->author == entry->author && newest->sequence > entry->sequence)
+  // Nor is a decision that counts replaced by another one: the window may have been followed.
+  const bool has_decided = known != understood.end() && known->second.record;
+  if (entry && newest && newest->author == entry->author &&
+      (newest->sequence > entry->sequence || (has_decided && newest->sequence == entry->sequence)))
     entry = newest;
   if (entry) newest = entry;
-  understood.insert_or_assign(notice.key, Understood{notice.revision, entry, std::move(newest)});
+  understood.insert_or_assign(notice.key,
+                              Understood{notice.revision, entry, record_of(entry), std::move(newest)});
   return entry;
 }
 
@@ -170,14 +188,11 @@ Result<std::optional<Decision>> State::decision(int64_t window, int64_t number) 
   TRY_ASSIGN(const std::optional<Notice> notice, board.read(key));
   if (!notice) return std::nullopt;
   const auto [entry, decided] = content_of<DecisionEntry>(*notice);
+  const std::optional<AggregateRecord> record = understood.at(key).record;
   forget_old(kDecisionNotices);
-  if (!decided || entry->author != term.leader || decided->window != window || decided->term != number)
+  if (!record || entry->author != term.leader || decided->window != window || decided->term != number)
     return std::nullopt;
-  return Decision{.window = window,
-                  .term = number,
-                  .outer_step = decided->outer_step,
-                  .state_root = decided->state_root,
-                  .record_hash = decided->record_hash};
+  return Decision{.term = number, .record = *record};
 }
 
 Result<std::vector<State::Keeper>> State::read_keepers() {

@@ -60,8 +60,9 @@ class LedgerWriter {
   // taken its stake. Fails (fatal) if this key is no validator's, or is to begin the run and may not.
   // term.leader and ended_after are not looked at.
   [[nodiscard]] Result<bool> begin_term(const Term& term);
-  // Decides a window; true also where an earlier call has decided it just so. False if this term has decided
-  // it otherwise, or is over. Fails (fatal) if this key does not lead that term.
+  // Decides the record's window, which signs the record; true also where an earlier call has decided it just
+  // so. False if this term has decided it otherwise, or is over. Fails (fatal) if this key does not lead that
+  // term. record.run_id and leader are not looked at.
   [[nodiscard]] Result<bool> decide(const Decision& decision);
 
  private:

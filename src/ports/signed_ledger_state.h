@@ -82,8 +82,9 @@ struct SignedLedger::State {
 
   struct Understood {
     int64_t revision = 0;
-    std::optional<LedgerEntry> entry;   // that counts
-    std::optional<LedgerEntry> newest;  // of its author, by sequence, whatever lies there now
+    std::optional<LedgerEntry> entry;       // that counts
+    std::optional<AggregateRecord> record;  // of a decision, if that is one of its window and author
+    std::optional<LedgerEntry> newest;      // of its author, by sequence, whatever lies there now
   };
 
   const NoticeBoard& board;

@@ -99,7 +99,8 @@ struct TwoAtOnce {
   OwnerWriter late_owner{board, late_ledger, test_owner()};
   Timekeeper late_timekeeper{board, late_ledger, test_owner()};
   const Term next{.number = 1, .previous = 0, .first_window = 0, .state_root = test_run_id()};
-  const Decision decision{.state_root = test_run_id(), .record_hash = test_run_id()};
+  const Decision decision{
+      .record = {.run_id = test_run_id(), .state_root = test_run_id(), .leader = test_key(1).public_key()}};
 };
 
 // Calls the test with the interruption before each call of the board, as long as there is one.
@@ -204,7 +205,8 @@ TEST(SignedEntry, IsWrittenOnceThoughItsAnswerIsLost) {
   EXPECT_EQ(timekeeper.make_block(1).value().number, 1);
   const Term term{.leader = {}, .first_window = 0, .state_root = test_run_id(), .ended_after = {}};
   EXPECT_TRUE(lost([&] { return writer.begin_term(term); }).value());
-  const Decision decision{.state_root = test_run_id(), .record_hash = test_run_id()};
+  const Decision decision{
+      .record = {.run_id = test_run_id(), .state_root = test_run_id(), .leader = test_key(1).public_key()}};
   EXPECT_TRUE(lost([&] { return writer.decide(decision); }).value());
   EXPECT_EQ(ledger.decision(0, 0).value(), decision);
 }
@@ -241,7 +243,18 @@ class Overwritten : public ::testing::Test {
             .state_root = {},
             .ended_after = {}};
   }
-  static Decision decision(int64_t window) { return {.window = window, .state_root = {}, .record_hash = {}}; }
+  static Decision decision(int64_t window) {
+    return {.record = {.run_id = test_run_id(), .window = window, .leader = test_key(1).public_key()}};
+  }
+  // In term 0, by the leader's own key.
+  void overwrite_decision(int64_t window, Bytes record) {
+    overwrite(fmt::format("decisions/{:010}/0000000000", window),
+              seal_ledger_entry(
+                  {.run_id = test_run_id(),
+                   .author = {},
+                   .content = DecisionEntry{.window = window, .term = 0, .record = std::move(record)}},
+                  test_key(1)));
+  }
 
   MemoryNoticeBoard board_;
   SignedLedger ledger_{board_, test_run_id(), test_owner().public_key()};
@@ -254,6 +267,30 @@ TEST_F(Overwritten, DecisionsThatAreWithheldLeaveNoRoomForATerm) {
   EXPECT_EQ(ledger_.decision(1, 0).value(), std::nullopt);
   EXPECT_FALSE(writer_.begin_term(term(1, 1, 0)).value()) << "window 2 is decided, so window 1 was";
   EXPECT_TRUE(writer_.begin_term(term(1, 3, 0)).value());
+}
+
+// A leader that does not run our code: who comes next is not kept from deciding.
+TEST_F(Overwritten, DecisionsOfNoRecordOfTheirWindowDecideNothing) {
+  const AggregateRecord right = decision(3).record;
+  AggregateRecord of_another_window = right;
+  of_another_window.window = 2;
+  AggregateRecord of_another_run = right;
+  of_another_run.run_id.bytes[0] ^= 1;
+  for (const Bytes& wrong :
+       {Bytes(), Bytes(100, 7), seal_aggregate_record(of_another_window, test_key(1)),
+        seal_aggregate_record(of_another_run, test_key(1)), seal_aggregate_record(right, test_key(2))}) {
+    overwrite_decision(3, wrong);
+    EXPECT_EQ(ledger_.decision(3, 0).value(), std::nullopt);
+  }
+  EXPECT_TRUE(writer_.begin_term(term(1, 3, 0)).value());
+}
+
+TEST_F(Overwritten, DecisionsAreTheFirstThatWasSeen) {
+  EXPECT_EQ(ledger_.decision(2, 0).value(), decision(2));
+  AggregateRecord other = decision(2).record;
+  other.gather_peers = {4};
+  overwrite_decision(2, seal_aggregate_record(other, test_key(1)));
+  EXPECT_EQ(ledger_.decision(2, 0).value(), decision(2));
 }
 
 TEST_F(Overwritten, EntriesAreNotTakenBackByWayOfRubbish) {

@@ -185,28 +185,28 @@ Result<bool> LedgerWriter::begin_term(const Term& wanted) {
 }
 
 Result<bool> LedgerWriter::decide(const Decision& wanted) {
-  const DecisionEntry content{.window = wanted.window,
-                              .term = wanted.term,
-                              .outer_step = wanted.outer_step,
-                              .state_root = wanted.state_root,
-                              .record_hash = wanted.record_hash};
-  TRY(check_entry_content(content));
   SignedLedger::State& state = *ledger_.state_;
+  AggregateRecord record = wanted.record;
+  record.run_id = state.run_id;
+  const int64_t window = record.window;
+  const DecisionEntry content{
+      .window = window, .term = wanted.term, .record = seal_aggregate_record(std::move(record), key_)};
+  TRY(check_entry_content(content));
   const MutexLock lock(state.mutex);
-  TRY_ASSIGN(const auto slot, state.read_slot<DecisionEntry>(decision_notice(wanted.window, wanted.term)));
+  TRY_ASSIGN(const auto slot, state.read_slot<DecisionEntry>(decision_notice(window, wanted.term)));
   TRY_ASSIGN(const auto next, state.read_slot<TermEntry>(numbered_notice(kTermNotices, wanted.term + 1)));
   TRY_ASSIGN(const auto end, state.read_slot<TermEndEntry>(numbered_notice(kTermEndNotices, wanted.term)));
   TRY(state.refresh());
   TRY_ASSIGN(const std::vector<Term> begun, state.terms());
   const auto number = static_cast<size_t>(wanted.term);
   if (number >= begun.size()) return false;  // it is withheld
-  if (begun[number].leader != key_.public_key() || wanted.window < begun[number].first_window)
+  if (begun[number].leader != key_.public_key() || window < begun[number].first_window)
     return fatal_error(fmt::format("key {} does not lead window {} in term {}", key_.public_key().hex(),
-                                   wanted.window, wanted.term));
-  TRY_ASSIGN(const std::optional<Decision> there, state.decision(wanted.window, wanted.term));
-  if (there) return *there == wanted;
+                                   window, wanted.term));
+  TRY_ASSIGN(const std::optional<Decision> there, state.decision(window, wanted.term));
+  if (there) return seal_aggregate_record(there->record, key_) == content.record;
   if (number + 1 < begun.size()) return false;
-  if (begun[number].ended_after && wanted.window > *begun[number].ended_after) return false;
+  if (begun[number].ended_after && window > *begun[number].ended_after) return false;
   const Bytes sealed =
       seal_ledger_entry({.run_id = state.run_id, .author = {}, .sequence = 0, .content = content}, key_);
   return board_.write(slot.second.key, sealed, std::array{slot.second, next.second, end.second});
@@ -350,7 +350,8 @@ Result<Block> Timekeeper::make_block(TimestampMs time_ms) {
     {
       const MutexLock lock(state.mutex);
       TRY_ASSIGN(const std::vector<SignedLedger::State::Keeper> keepers, state.keepers());
-      if (!keepers.empty()) return skip_error("ledger: somebody else makes the blocks");
+      const bool is_anothers = !keepers.empty() && keepers.back().key != key_.public_key();
+      if (is_anothers) return skip_error("ledger: somebody else makes the blocks");
     }
     TRY(take_over());
   }

@@ -96,22 +96,5 @@ TEST_F(PublishingCheckpoints, KeepsCopiesThatSomebodyWouldNeedFromTheNewestCheck
   EXPECT_EQ(copies.size(), 14u) << "the retention is 10 windows";
 }
 
-TEST_F(PublishingCheckpoints, KeepsRecordsAsLongAsItIsToldAndSomebodyMayNeedThem) {
-  const auto records_after = [&](int64_t keep_records) {
-    ValidatorNode leader = make_leader({.keep_records = keep_records, .background_checkpoints = false});
-    EXPECT_TRUE(waits(leader));
-    lead_to(leader, leader.replica().window() + 30);
-    return world_.ports.keys(kLeader, kAggregateRecordPrefix).size();
-  };
-  EXPECT_EQ(records_after(0), 30u);
-  const auto after = records_after(12);
-  EXPECT_GE(after, 12u);
-  // The retention of 10 windows and the two stretches before it; they go when a checkpoint is due, every two
-  // windows.
-  const auto& network = environment_.spec.network;
-  const int64_t needed = network.contribution_retention_windows + 2 * network.peer_replacement_frequency;
-  EXPECT_LE(static_cast<int64_t>(after), std::max<int64_t>(12, needed) + 2);
-}
-
 }  // namespace
 }  // namespace templar::testing

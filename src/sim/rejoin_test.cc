@@ -72,10 +72,10 @@ TEST_F(Rejoin, GoesOnWhereTheStoreFailedInTheMiddle) {
   EXPECT_TRUE(replica_.begin_initial(0));
   leader_.remove_checkpoints();
   int failures = 0;
-  for (const uint32_t uid : {kLeader, kMiner, kSecondMiner, kThirdMiner}) {
+  for (const uint32_t uid : {kMiner, kSecondMiner, kThirdMiner}) {
     for (int64_t window = 0; window < 3; ++window) {
       for (const int failing_reads : {1, 2, 3, 4, 5, 8}) {
-        const std::string key = uid == kLeader ? aggregate_record_key(window) : contribution_key(window);
+        const std::string key = contribution_key(window);
         store_.set_fault(test_bucket(uid), key, {.failing_reads = failing_reads});
         EXPECT_TRUE(replica_.begin_initial(0));
         auto state = advance_to_the_end(catch_up_);
@@ -91,16 +91,7 @@ TEST_F(Rejoin, GoesOnWhereTheStoreFailedInTheMiddle) {
       }
     }
   }
-  EXPECT_GT(failures, 4 * 3);
-}
-
-TEST_F(Rejoin, ReadsATornRecordAgain) {
-  leader_.publish_checkpoint();
-  leader_.lead_windows(3);
-  store_.set_fault(test_bucket(kLeader), aggregate_record_key(1), {.torn_reads = 2});
-  catch_up_without_errors();
-  EXPECT_EQ(catch_up_.report().replayed_windows, 3);
-  expect_in_sync();
+  EXPECT_GT(failures, 3 * 3);
 }
 
 TEST_F(Rejoin, GoesOnWithoutTheCheckpointAfterAContributionWasTorn) {
@@ -200,8 +191,7 @@ TEST_F(RejoiningNetwork, CatchesUpAlthoughMinersTakeBackWhatHasBeenAccepted) {
   run([&] {
     for (const uint32_t uid : {2u, 3u}) {
       for (int64_t window = 0; window < kWindowsAway; ++window) {
-        const bool recorded = network_.ports.has(kLeader, aggregate_record_key(window));
-        if (recorded) network_.ports.remove(uid, contribution_key(window));
+        if (network_.ports.decided_record(window)) network_.ports.remove(uid, contribution_key(window));
       }
     }
   });

@@ -177,7 +177,7 @@ TEST_F(WholeNetworkTest, IsNotChangedByAStoreThatIsAwayForSomePuts) {
   TestNetwork network(options());
   network.set_contribution_fault(3, 0, {.failing_puts = 2});
   network.set_contribution_fault(2, 2, {.failing_puts = 1});
-  network.set_record_fault(1, {.failing_puts = 2});
+  network.set_copy_fault(2, 1, {.failing_puts = 2});
   run(network);
   EXPECT_EQ(agreed_roots_of(network), undisturbed());
   EXPECT_EQ(logs_.count(kNodeTriesAgain), 5u);
@@ -185,7 +185,7 @@ TEST_F(WholeNetworkTest, IsNotChangedByAStoreThatIsAwayForSomePuts) {
 
 TEST_F(WholeNetworkTest, IsNotChangedByAStoreThatIsAwayForSomeReads) {
   TestNetwork network(options());
-  network.set_record_fault(0, {.failing_reads = 4});
+  network.set_contribution_fault(3, 0, {.failing_reads = 2});
   network.set_contribution_fault(4, 1, {.failing_reads = 2});  // fewer than a gather tries
   run(network, 2);
   EXPECT_EQ(agreed_roots_of(network), undisturbed());

@@ -27,7 +27,6 @@
 #include "engine/cpu_engine.h"
 #include "node/catch_up/first_model.h"
 #include "node/window/gather.h"
-#include "node/window/records.h"
 #include "node/window/replica.h"
 #include "node/window/window_clock.h"
 #include "node/window/window_samples.h"
@@ -180,8 +179,7 @@ class Publishers {
     const int64_t window = replica_.window();
     TRY_ASSIGN(const std::optional<Decision> decision, ledger_->entries().decision(window, term.number));
     if (!decision) return {};
-    TRY_ASSIGN(const SealedRecord sealed, read_decided_record(environment_, roster, term.leader, *decision));
-    const AggregateRecord* record = &sealed.record;
+    const AggregateRecord* record = &decision->record;
     if (record->state_root != replica_.state_root())
       return fatal_error(fmt::format("window {}: the record is of another model", window));
     TRY_ASSIGN(const auto times, window_clock_.put_window_of(window));

@@ -45,8 +45,8 @@ class TestNetwork {
   void set_contribution_fault(uint32_t uid, int64_t window, const StoreFault& fault) {
     store.set_fault(test_bucket(uid), contribution_key(window), fault);
   }
-  void set_record_fault(int64_t window, const StoreFault& fault) {
-    store.set_fault(test_bucket(kLeader), aggregate_record_key(window), fault);
+  void set_copy_fault(uint32_t uid, int64_t window, const StoreFault& fault) {
+    store.set_fault(test_bucket(kLeader), accepted_contribution_key(window, uid), fault);
   }
 
   // Returns when every node has come to its end. Fails as VirtualNetwork::run() does.

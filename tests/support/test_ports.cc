@@ -211,14 +211,16 @@ void TestPorts::publish_record(const AggregateRecord& record) {
   const Term term = newest_term();
   const auto leader = uid_of(roster(), term.leader);
   CHECK(leader.has_value());
-  const Bytes sealed = seal_aggregate_record(record, key(*leader));
-  put(*leader, aggregate_record_key(record.window), sealed);
-  const auto decided = writer(*leader).decide({.window = record.window,
-                                               .term = term.number,
-                                               .outer_step = record.outer_step,
-                                               .state_root = record.state_root,
-                                               .record_hash = blake2b_256(sealed)});
+  const auto decided = writer(*leader).decide({.term = term.number, .record = record});
   CHECK(decided.has_value() && *decided);
+}
+
+std::optional<AggregateRecord> TestPorts::decided_record(int64_t window) const {
+  for (int64_t term = newest_term().number; term >= 0; --term) {
+    const auto decision = ledger.decision(window, term).value();
+    if (decision) return decision->record;
+  }
+  return std::nullopt;
 }
 
 std::vector<int64_t> TestPorts::windows_measured(std::string_view measurement) const {

@@ -114,8 +114,10 @@ class TestPorts {
   [[nodiscard]] AggregateRecord record_of_first_window(const std::vector<uint32_t>& accepted) const {
     return record_of(0, 0, initial_root(), accepted);
   }
-  // Puts the record into its leader's bucket, and decides its window with it in the newest term.
+  // Decides the record's window with it, in the newest term.
   void publish_record(const AggregateRecord& record);
+  // The record that decides that window, in whichever term; nullopt if none does.
+  [[nodiscard]] std::optional<AggregateRecord> decided_record(int64_t window) const;
 
   // The field "window" of every measurement of that name, in the order in which they were written.
   [[nodiscard]] std::vector<int64_t> windows_measured(std::string_view measurement) const;

@@ -93,9 +93,9 @@ void print_view(const RunSpec& spec, const LedgerView& view) {
   } else {
     print("block      none yet\n");
   }
-  print("decided    {}\n",
-        view.decided ? fmt::format("up to window {}, in term {}", view.decided->window, view.decided->term)
-                     : "nothing yet");
+  print("decided    {}\n", view.decided ? fmt::format("up to window {}, in term {}",
+                                                      view.decided->record.window, view.decided->term)
+                                        : "nothing yet");
   for (const Term& term : view.terms) {
     const bool in_force = std::ranges::find(view.chain, term.number, &Term::number) != view.chain.end();
     print("term {:<5} {} from window {}, root {}{}{}\n", term.number, leader_text(view, term.leader),
@@ -150,7 +150,7 @@ void print_json(const RunSpec& spec, const LedgerView& view) {
   const Json all = JsonObject{{"run_id", run_id(spec).hex()},
                               {"owner", spec.network.owner},
                               {"block", view.latest ? Json(view.latest->number) : Json()},
-                              {"decided_window", view.decided ? Json(view.decided->window) : Json()},
+                              {"decided_window", view.decided ? Json(view.decided->record.window) : Json()},
                               {"terms", std::move(terms)},
                               {"nodes", std::move(nodes)}};
   print("{}\n", to_text(all, {.indent = 2}));

@@ -57,7 +57,7 @@ TEST_F(LedgerCommand, ShowsWhoTakesPartAndWhoLeads) {
   EXPECT_THAT(shown(), HasSubstr("stake 2.5, founder"));
   ASSERT_TRUE(Timekeeper(ledger_->board(), ledger_->entries(), test_owner()).make_block(0));
   ASSERT_TRUE(validator().begin_term({.leader = {}, .state_root = {}, .ended_after = {}}).value());
-  ASSERT_TRUE(validator().decide({.state_root = {}, .record_hash = {}}).value());
+  ASSERT_TRUE(validator().decide({.record = {}}).value());
   ASSERT_TRUE(validator().beat({.window = 1, .state_root = {}, .software = "here"}));
   EXPECT_THAT(shown(), AllOf(HasSubstr("block      0, window 0"), HasSubstr("up to window 0, in term 0"),
                              ContainsRegex("term 0 +uid 0 from window 0"), HasSubstr("block 0, window 1")));

@@ -108,11 +108,6 @@ OptionTable validator_options(NodeConfig& config) {
        "And those stored less than so many hours before the newest one: longer than a joining node needs to "
        "fetch one (0: no others)",
        {.allowed = ZeroOrMore{}, .shows_default = true}},
-      {"--keep-records",
-       &config.keep_records,
-       "Windows whose records the validator keeps in its bucket, at least as many as others need to catch up "
-       "(0: all)",
-       {.allowed = ZeroOrMore{}, .shows_default = true}},
       {"--checkpoint-shard-size",
        &config.checkpoint_shard_bytes,
        "Largest file of a checkpoint, e.g. 512MB",

@@ -116,8 +116,6 @@ std::vector<Node> nodes_with_all_options(const std::string& tasks) {
                                               "50",
                                               "--keep-checkpoint-hours",
                                               "36",
-                                              "--keep-records",
-                                              "20",
                                               "--checkpoint-shard-size",
                                               "1000000"};
   const std::vector<std::string> evaluator = {"--heldout-samples",

@@ -214,7 +214,6 @@ Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config) {
                                                    .tokenizer = world.data.tokenizer->files(),
                                                    .checkpoint_shard_bytes = config.checkpoint_shard_bytes,
                                                    .retention = config.retention,
-                                                   .keep_records = config.keep_records,
                                                    .background_checkpoints = config.background_checkpoints,
                                                    .software = "templar " TEMPLAR_VERSION});
   return owned;

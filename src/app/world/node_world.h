@@ -65,10 +65,9 @@ struct NodeConfig {
   std::optional<int> card;                            // that computes the model; none: the CPU
   std::optional<int64_t> until_window;
   int64_t heldout_samples = 128;
-  bool copy_checkpoints = false;               // into the state folder, before they are loaded
-  bool background_checkpoints = true;          // of validators, see ValidatorOptions
-  CheckpointRetention retention;               // of a validator's own
-  int64_t keep_records = kDefaultKeptRecords;  // of validators, see ValidatorOptions
+  bool copy_checkpoints = false;       // into the state folder, before they are loaded
+  bool background_checkpoints = true;  // of validators, see ValidatorOptions
+  CheckpointRetention retention;       // of a validator's own
   uint64_t checkpoint_shard_bytes = kDefaultShardBytes;
   EvaluationConfig evaluation;                               // of evaluators
   std::shared_ptr<Watch> watch = std::make_shared<Watch>();  // of the process

@@ -93,7 +93,9 @@ struct CheckContent {
   Status operator()(const DecisionEntry& entry) const {
     TRY(check_number(entry.window, "window"));
     TRY(check_number(entry.term, "term"));
-    return check_number(entry.outer_step, "outer step");
+    if (entry.record.size() <= kMaxAggregateRecordSize) return {};
+    return fatal_error(fmt::format("record: {} bytes, at most {} are allowed", entry.record.size(),
+                                   kMaxAggregateRecordSize));
   }
   Status operator()(const TimekeeperEntry& entry) const {
     TRY(check_number(entry.number, "number"));
@@ -125,6 +127,10 @@ class FieldWriter {
     out_.put<uint16_t>(static_cast<uint16_t>(value.size()));
     out_.put_bytes(as_bytes(value));
   }
+  void record(const Bytes& value) {
+    out_.put<uint32_t>(static_cast<uint32_t>(value.size()));
+    out_.put_bytes(value);
+  }
   void weights(const std::vector<WeightEntry>& value) {
     out_.put<uint16_t>(static_cast<uint16_t>(value.size()));
     for (const WeightEntry& entry : value) {
@@ -154,6 +160,12 @@ class FieldReader {
     uint16_t size = 0;
     take(size, field);
     value = as_text(bytes(size, field));
+  }
+  void record(Bytes& value) {
+    uint32_t size = 0;
+    take(size, "size of the record");
+    const ByteView read = bytes(size, "record");
+    value.assign(read.begin(), read.end());
   }
   void weights(std::vector<WeightEntry>& value) {
     uint16_t count = 0;
@@ -231,9 +243,7 @@ void visit_entry(Entry& entry, Fields& fields) {
   } else if constexpr (std::is_same_v<Kind, DecisionEntry>) {
     fields.number(entry.window, "window");
     fields.number(entry.term, "term");
-    fields.number(entry.outer_step, "outer step");
-    fields.fixed(entry.state_root.bytes, "state root");
-    fields.fixed(entry.record_hash.bytes, "record hash");
+    fields.record(entry.record);
   } else if constexpr (std::is_same_v<Kind, TimekeeperEntry>) {
     fields.number(entry.number, "number");
     fields.number(entry.first_block, "first block");

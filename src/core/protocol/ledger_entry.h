@@ -14,11 +14,13 @@
 #include "base/hash.h"
 #include "base/keys/keys.h"
 #include "base/result.h"
+#include "core/protocol/aggregate_record.h"
 
 namespace templar {
 
-constexpr uint16_t kLedgerEntryVersion = 1;
-constexpr size_t kMaxLedgerEntrySize = 64 << 10;  // bytes, signature included
+constexpr uint16_t kLedgerEntryVersion = 2;
+constexpr size_t kMaxLedgerEntrySize = 512 << 10;  // bytes, signature included
+static_assert(kMaxAggregateRecordSize < kMaxLedgerEntrySize - 1024);
 constexpr size_t kMaxEntryTextBytes = 1024;
 constexpr size_t kMaxWeights = 4096;
 
@@ -98,9 +100,7 @@ struct TermEndEntry {
 struct DecisionEntry {
   int64_t window = 0;
   int64_t term = 0;
-  int64_t outer_step = 0;  // before that window
-  Hash256 state_root;      // at that window's start
-  Hash256 record_hash;     // BLAKE2b-256 of the record's bytes
+  Bytes record;  // as seal_aggregate_record makes it; what it says is looked at by who reads the entry
   bool operator==(const DecisionEntry&) const = default;
 };
 

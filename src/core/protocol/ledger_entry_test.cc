@@ -42,9 +42,8 @@ std::vector<LedgerEntry> entries() {
       TermEndEntry{.number = 2, .last_window = 9},
       DecisionEntry{.window = 5,
                     .term = 2,
-                    .outer_step = 4,
-                    .state_root = hash_of("root"),
-                    .record_hash = hash_of("record")},
+                    .record = seal_aggregate_record(
+                        {.run_id = hash_of("run"), .window = 5, .state_root = hash_of("root")}, test_key(1))},
       TimekeeperEntry{.number = 1, .first_block = 77},
       BlockEntry{.number = 78, .timekeeper = 1, .time_ms = -5, .beacon = beacon}};
   std::vector<LedgerEntry> all;
@@ -121,7 +120,8 @@ TEST(SignedEntry, NamesWhatIsWrongWithItsContent) {
   EXPECT_TRUE(refused(TermEntry{.number = 0, .previous = 0, .state_root = {}}, "term 0 can't follow term 0"));
   EXPECT_TRUE(refused(TermEntry{.number = 2, .previous = -1, .state_root = {}}, "can't follow term -1"));
   EXPECT_TRUE(refused(TermEntry{.number = 2, .previous = 3, .state_root = {}}, "can't follow term 3"));
-  EXPECT_TRUE(refused(DecisionEntry{.term = -1, .state_root = {}, .record_hash = {}}, "term: -1"));
+  EXPECT_TRUE(refused(DecisionEntry{.term = -1, .record = {}}, "term: -1"));
+  EXPECT_TRUE(refused(DecisionEntry{.record = Bytes(kMaxAggregateRecordSize + 1)}, "record: 264"));
   EXPECT_TRUE(refused(BlockEntry{.number = -1}, "number: -1"));
   // Sums of what others say must not overflow.
   constexpr int64_t kHuge = std::numeric_limits<int64_t>::max();
@@ -135,12 +135,12 @@ TEST(SignedEntry, HasFrozenBytes) {
   const LedgerEntry entry{
       .run_id = {}, .author = {}, .sequence = 5, .content = TermEndEntry{.number = 2, .last_window = 9}};
   const Bytes sealed = seal_ledger_entry(entry, KeyPair::from_seed({}));
-  EXPECT_EQ(to_hex(ByteView(sealed).first(7)), "54504c45010005");
+  EXPECT_EQ(to_hex(ByteView(sealed).first(7)), "54504c45020005");
   EXPECT_EQ(to_hex(ByteView(sealed).subspan(39, 32)),
             "3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29");
   EXPECT_EQ(to_hex(ByteView(sealed).subspan(71, 24)), "050000000000000002000000000000000900000000000000");
   EXPECT_EQ(sealed.size(), 95 + sizeof(Signature));
-  EXPECT_EQ(blake2b_256(sealed).hex(), "054dcd4a937b9c34a2c11682330d48079d59e4ed6560a26210f8e18a32f9a518");
+  EXPECT_EQ(blake2b_256(sealed).hex(), "faf6a52cb96e75ddbacef4aa3cf1e0b8e4aae38c4f0790a70c82bf88b5dd2df4");
   const Hash256 first = block_hash_of(KeyPair::from_seed({}).sign(beacon_message({}, 0, {})));
   EXPECT_EQ(first.hex(), "6e65b88c2a77d16cd96a2de24d517f9ebb94f9c6709bf423d8799e9440c9853d");
 }

@@ -18,12 +18,12 @@ std::string contribution_key(int64_t window) {
   return std::string(kContributionPrefix) + padded(window);
 }
 
-std::string aggregate_record_key(int64_t window) {
-  return std::string(kAggregateRecordPrefix) + padded(window);
+std::string accepted_contribution_key(int64_t window, uint32_t uid) {
+  return accepted_contributions_prefix(window) + std::to_string(uid);
 }
 
-std::string accepted_contribution_key(int64_t window, uint32_t uid) {
-  return fmt::format("{}{}/{}", kAcceptedContributionPrefix, padded(window), uid);
+std::string accepted_contributions_prefix(int64_t window) {
+  return fmt::format("{}{}/", kAcceptedContributionPrefix, padded(window));
 }
 
 std::string checkpoint_prefix(int64_t window) {

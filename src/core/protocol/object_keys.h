@@ -12,14 +12,11 @@ namespace templar {
 [[nodiscard]] std::string contribution_key(int64_t window);
 inline constexpr std::string_view kContributionPrefix = "contributions/";
 
-// In each validator's bucket: the aggregate record of a window.
-[[nodiscard]] std::string aggregate_record_key(int64_t window);
-inline constexpr std::string_view kAggregateRecordPrefix = "records/";
-
-// In each validator's bucket: its copy of a contribution that the window's record names, put there before the
-// record.
+// In each validator's bucket: its copy of a contribution that the window's record names; in the leader's
+// before the window is decided.
 [[nodiscard]] std::string accepted_contribution_key(int64_t window, uint32_t uid);
 inline constexpr std::string_view kAcceptedContributionPrefix = "accepted/";
+[[nodiscard]] std::string accepted_contributions_prefix(int64_t window);  // of one window's
 
 // In a validator's bucket: its state after the newest window that it judged, from which it goes on after a
 // restart (scoreboard, peer lists, next window).

@@ -8,7 +8,6 @@ namespace {
 TEST(ObjectKeys, AreFrozen) {
   EXPECT_EQ(contribution_key(0), "contributions/0000000000");
   EXPECT_EQ(contribution_key(123), "contributions/0000000123");
-  EXPECT_EQ(aggregate_record_key(4567890123), "records/4567890123");
   EXPECT_EQ(checkpoint_prefix(25), "checkpoints/0000000025/");
   EXPECT_EQ(accepted_contribution_key(25, 7), "accepted/0000000025/7");
   EXPECT_EQ(kValidatorStateKey, "scoreboard.json");
@@ -17,13 +16,12 @@ TEST(ObjectKeys, AreFrozen) {
 
 TEST(ObjectKeys, SortAsWindowsDo) {
   EXPECT_LT(contribution_key(9), contribution_key(10));
-  EXPECT_LT(aggregate_record_key(99), aggregate_record_key(1000000));
+  EXPECT_LT(accepted_contribution_key(99, 7), accepted_contribution_key(1000000, 0));
 }
 
 TEST(ObjectKeys, GiveTheirWindowBack) {
   for (const int64_t window : {int64_t{0}, int64_t{7}, int64_t{9999999999}}) {
     EXPECT_EQ(window_in_key(kContributionPrefix, contribution_key(window)), window);
-    EXPECT_EQ(window_in_key(kAggregateRecordPrefix, aggregate_record_key(window)), window);
     EXPECT_EQ(window_in_key(kAcceptedContributionPrefix, accepted_contribution_key(window, 12)), window);
     EXPECT_EQ(window_in_key(kCheckpointsPrefix, checkpoint_prefix(window) + "manifest.json"), window);
   }
@@ -31,10 +29,10 @@ TEST(ObjectKeys, GiveTheirWindowBack) {
 
 TEST(ObjectKeys, HaveNoWindowWhereTheyAreOfAnotherKind) {
   for (const char* key :
-       {"", "records", "records/", "records/12", "records/00000000012", "records/000000001x",
-        "records/-000000001", "records/+000000001", "records/ 000000001", "contributions/0000000001",
-        "records/0000000001.tmp", "xrecords/0000000001"})
-    EXPECT_EQ(window_in_key(kAggregateRecordPrefix, key), std::nullopt) << key;
+       {"", "accepted", "accepted/", "accepted/12", "accepted/00000000012", "accepted/000000001x",
+        "accepted/-000000001", "accepted/+000000001", "accepted/ 000000001", "contributions/0000000001",
+        "accepted/0000000001.tmp", "xaccepted/0000000001"})
+    EXPECT_EQ(window_in_key(kAcceptedContributionPrefix, key), std::nullopt) << key;
   EXPECT_EQ(window_in_key(kCheckpointsPrefix, kLatestCheckpointKey), std::nullopt);
 }
 

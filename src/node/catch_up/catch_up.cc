@@ -207,7 +207,7 @@ bool CatchUp::take_over(const WindowDecision& outcome) {
     return true;
   }
   if (const auto* missing = std::get_if<Missing>(&outcome)) {
-    stop_at({.window = missing->decision.window, .reason = missing->reason, .missing = *missing});
+    stop_at({.window = missing->wanted.window, .reason = missing->reason, .missing = *missing});
     return true;
   }
   return false;

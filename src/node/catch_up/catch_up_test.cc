@@ -121,36 +121,11 @@ TEST_F(CatchingUp, AppliesWhatIsPublishedMeanwhile) {
   EXPECT_EQ(replica_.window(), 9);
 }
 
-TEST_F(CatchingUp, WaitsForTheNextCheckpointAfterAWindowWhoseRecordIsGone) {
-  world_.ports.remove(kLeader, aggregate_record_key(2));
-  expect_state(CatchUpState::kBlocked);
-  EXPECT_EQ(replica_.window(), 2) << "nobody's own gather stands in for it";
-  EXPECT_EQ(logs_.field(kWaitsForCheckpoint, "window"), "2");
-  leader_.publish_checkpoint();
-  world_.ports.make_block();
-  expect_in_sync();
-  EXPECT_EQ(catch_up_.report().checkpoint_window, 4);
-}
-
-TEST_F(CatchingUp, GoesOnWhereTheRecordIsThereAgain) {
-  const Bytes record = world_.ports.object(kLeader, aggregate_record_key(2));
-  for (const Bytes& unusable : {Bytes(record.begin(), record.end() - 1), Bytes(),
-                                world_.ports.object(kLeader, aggregate_record_key(1))}) {
-    world_.ports.put(kLeader, aggregate_record_key(2), unusable);
-    expect_state(CatchUpState::kBlocked);
-    world_.ports.put(kLeader, aggregate_record_key(2), record);
-    world_.ports.make_block();
-    expect_in_sync();
-    replica_.discard();
-  }
-  EXPECT_EQ(logs_.count(kWaitsForCheckpoint), 1u);
-}
-
 TEST_F(CatchingUp, HandsEachDecidedWindowOnBeforeItIsApplied) {
   std::vector<int64_t> kept;
   catch_up_.keep = [&](const DecidedWindow& decided) -> Status {
-    EXPECT_EQ(decided.decision.window, replica_.window());
-    kept.push_back(decided.decision.window);
+    EXPECT_EQ(decided.window(), replica_.window());
+    kept.push_back(decided.window());
     return {};
   };
   expect_in_sync();

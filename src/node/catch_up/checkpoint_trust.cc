@@ -24,8 +24,8 @@ Status check_counts(const NodeEnvironment& environment, const ChainView& view,
   if (term != nullptr) {
     TRY_ASSIGN(const std::optional<Decision> decision,
                environment.ledger.decision(manifest.window, term->number));
-    const bool is_named = decision && decision->state_root == manifest.state_root &&
-                          decision->outer_step == manifest.outer_step;
+    const bool is_named = decision && decision->record.state_root == manifest.state_root &&
+                          decision->record.outer_step == manifest.outer_step;
     // Not where who has decided it vouches for its own checkpoint, against validators with more stake.
     double against = 0;
     for (const Heartbeat& heartbeat : view.heartbeats) {
@@ -41,7 +41,7 @@ Status check_counts(const NodeEnvironment& environment, const ChainView& view,
     if (is_named) return {};
     if (decision) {
       return skip_error(fmt::format("{}, the decision of window {} names {}", ours, manifest.window,
-                                    state_text(decision->state_root, decision->outer_step)));
+                                    state_text(decision->record.state_root, decision->record.outer_step)));
     }
   }
   return skip_error(fmt::format("{}: window {} is not decided, and not more than half of the stake says so",

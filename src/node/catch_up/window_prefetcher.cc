@@ -8,9 +8,6 @@
 namespace templar {
 namespace {
 
-// What can't be used is read again at once: it may have been written just then.
-constexpr int kRecordRetries = 2;
-
 int64_t size_of(const Result<std::optional<FetchedWindow>>& item) {
   int64_t size_bytes = 0;
   if (!item || !item->has_value()) return size_bytes;
@@ -111,11 +108,6 @@ Result<std::optional<FetchedWindow>> WindowPrefetcher::fetch(int64_t window) {
   if (until_window_ && window >= *until_window_) return std::nullopt;
   const DecideOptions options{.waits_for_stores = waits_for_stores_};
   TRY_ASSIGN(FetchedDecision fetched, fetch_decided(environment_, view_, window, options));
-  for (int retries = 0; retries < kRecordRetries; ++retries) {
-    const auto* missing = fetched ? std::get_if<Missing>(&*fetched) : nullptr;
-    if (missing == nullptr || missing->record) break;
-    TRY_ASSIGN(fetched, fetch_decided(environment_, view_, window, options));
-  }
   if (!fetched) return std::nullopt;
   return FetchedWindow{window, *std::move(fetched)};
 }

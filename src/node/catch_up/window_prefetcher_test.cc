@@ -110,31 +110,14 @@ TEST_F(Prefetching, GivesUpAtItsEndWhatNobodyAnswers) {
   far.wait_until([&] { return is_reading.load(); });
 }
 
-TEST_F(Prefetching, NamesTheRecordThatIsGone) {
-  leader_.lead_windows(4);
-  world_.ports.remove(kLeader, aggregate_record_key(1));
-  world_.ports.put(kLeader, aggregate_record_key(2), as_bytes("rubbish"));
-  const auto prefetcher = prefetch(1);
-  for (const int64_t window : {1, 2}) {
-    const FetchedWindow fetched = take(*prefetcher);
-    const auto* missing = std::get_if<Missing>(&fetched.outcome);
-    ASSERT_TRUE(missing) << window;
-    EXPECT_EQ(missing->decision.window, window);
-    EXPECT_FALSE(missing->record);
-    EXPECT_NE(missing->reason, "");
-  }
-  EXPECT_TRUE(std::holds_alternative<DecidedWindow>(take(*prefetcher).outcome));
-}
-
 TEST_F(Prefetching, NamesTheContributionsThatAreGone) {
   leader_.lead_windows(1);
   world_.ports.remove(kSecondMiner, contribution_key(0));
   const FetchedWindow fetched = take(*prefetch(0));
   const auto* missing = std::get_if<Missing>(&fetched.outcome);
   ASSERT_TRUE(missing);
-  ASSERT_TRUE(missing->record);
-  ASSERT_EQ(missing->record->accepted.size(), 1u) << "just what is missing";
-  EXPECT_EQ(missing->record->accepted[0].uid, 2u);
+  ASSERT_EQ(missing->wanted.accepted.size(), 1u) << "just what is missing";
+  EXPECT_EQ(missing->wanted.accepted[0].uid, 2u);
 }
 
 TEST_F(Prefetching, EndsAtOnceWhereNothingIsTaken) {

@@ -200,7 +200,7 @@ Result<Progress> Miner::apply(const DecidedWindow& decided) {
   const auto* contributed = std::get_if<Contributed>(&stage_);
   const auto trained = contributed != nullptr ? contributed->trained : std::nullopt;
   stage_ = Untrained{};
-  catch_up_.leadership().alarms().close_window(decided.decision.window, decided.accepted.empty());
+  catch_up_.leadership().alarms().close_window(decided.window(), decided.accepted.empty());
   report(decided, trained);
   // With every window one contribution becomes too old, so nothing needs to be listed.
   const int64_t expired = replica_.window() - environment_.spec.network.contribution_retention_windows - 1;
@@ -242,7 +242,7 @@ void Miner::drop_contributions_before(int64_t window) {
 void Miner::report(const DecidedWindow& decided, const std::optional<Trained>& trained) {
   const NodeName name = catch_up_.leadership().name();
   Measurement measurement = node_measurement("training_step_v2", name, environment_,
-                                             {{"window", decided.decision.window},
+                                             {{"window", decided.window()},
                                               {"global_step", replica_.outer_step()},
                                               {"state_root", replica_.state_root().hex()}});
   add_gathered(measurement, decided.record());
@@ -259,7 +259,7 @@ void Miner::report(const DecidedWindow& decided, const std::optional<Trained>& t
                 {"contribution_bytes", trained->contribution_bytes}});
   }
   environment_.metrics.write(std::move(measurement));
-  timeline_.report(name, decided.decision.window, environment_);
+  timeline_.report(name, decided.window(), environment_);
 }
 
 }  // namespace templar

@@ -167,9 +167,6 @@ TEST_F(MinerTest, WaitsAsLongAsNobodyHasDecided) {
   MinerNode node(world_, kMiner);
   ASSERT_TRUE(waits(node));
   publish_others(node, 0);
-  world_.ports.put(kLeader, aggregate_record_key(0),
-                   seal_aggregate_record(world_.ports.record_of_first_window({kMiner}),
-                                         world_.ports.key(kLeader)));  // but has not decided it
   world_.ports.enter_window(20);
   ASSERT_TRUE(awaits_object(node));
   EXPECT_EQ(node.replica().window(), 0);

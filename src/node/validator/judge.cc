@@ -18,7 +18,7 @@ struct NamedPeers {
 };
 
 // Of the newest decided window before that one whose record asks anybody, back to the beginning of the
-// stretch before; nullopt if there is none. A record that is not to be had is passed over.
+// stretch before; nullopt if there is none.
 Result<std::optional<NamedPeers>> last_named_peers(const NodeEnvironment& environment, const ChainView& view,
                                                    int64_t window) {
   const int64_t frequency = environment.spec.network.peer_replacement_frequency;
@@ -27,10 +27,7 @@ Result<std::optional<NamedPeers>> last_named_peers(const NodeEnvironment& enviro
     const Term* term = view.term_of(before);
     if (term == nullptr) break;
     TRY_ASSIGN(const auto decision, environment.ledger.decision(before, term->number));
-    if (!decision) continue;
-    const auto sealed = read_decided_record(environment, sources_of(view, term), term->leader, *decision);
-    if (!sealed && sealed.error().kind == ErrorKind::kFatal) return std::unexpected(sealed.error());
-    if (sealed && !asks_nobody(sealed->record)) return NamedPeers{before, selection_of(sealed->record)};
+    if (decision && !asks_nobody(decision->record)) return NamedPeers{before, selection_of(decision->record)};
   }
   return std::nullopt;
 }

@@ -15,11 +15,6 @@ namespace {
 
 constexpr std::string_view kValidatorRole = name_of(NodeRole::kValidator);
 
-// Whether a record that lies in the bucket can be decided for the replica's window.
-bool fits(const AggregateRecord& record, const Replica& replica) {
-  return record.state_root == replica.state_root() && record.outer_step == replica.outer_step();
-}
-
 bool nobody_answers(const Gathered& gathered) {
   return gathered.accepted.empty() && !gathered.unanswered.empty() &&
          gathered.unanswered.size() == gathered.rejected.size();
@@ -95,32 +90,21 @@ bool Office::leads(const OfficeCall& call) const {
 }
 
 Result<bool> Office::decide(const OfficeCall& call, const Lead& lead, WindowTimeline& timeline,
-                            std::vector<Contribution>& at_hand) {
-  const auto& [view, self, replica] = call;
-  const Term& term = *view.term_of(replica.window());
+                            std::optional<MadeRecord>& made) {
+  const Term& term = *call.view.term_of(call.replica.window());
   // Another term has been begun since, which does not count for us: the ledger takes no decision of ours any
   // more. A new term of our own goes on after the one that we lead.
-  if (view.terms.back().number > term.number) return begin_term(call);
-  const auto phase = timeline.phase("gather");  // of the whole run: the other nodes wait for the record
-  auto before = read_own_record(environment_, self, replica.window());
-  TRY(fail_unless_skip(before));
-  std::optional<SealedRecord> sealed;
-  if (before && *before && fits((*before)->record, replica)) {
-    sealed = **std::move(before);
-  } else {
-    TRY_ASSIGN(sealed, make_record(call, lead, at_hand));
+  if (call.view.terms.back().number > term.number) return begin_term(call);
+  const auto phase = timeline.phase("gather");  // of the whole run: the other nodes wait for the decision
+  if (!made) {
+    TRY_ASSIGN(made, make_record(call, lead));
   }
-  return ledger_.decide({.window = replica.window(),
-                         .term = term.number,
-                         .outer_step = replica.outer_step(),
-                         .state_root = replica.state_root(),
-                         .record_hash = blake2b_256(sealed->bytes)});
+  return ledger_.decide({.term = term.number, .record = made->record});
 }
 
 // What a record names must stay readable, whatever becomes of its miners' buckets: copies of the
-// contributions are stored before the record.
-Result<SealedRecord> Office::make_record(const OfficeCall& call, const Lead& lead,
-                                         std::vector<Contribution>& at_hand) {
+// contributions are stored before the window is decided.
+Result<Office::MadeRecord> Office::make_record(const OfficeCall& call, const Lead& lead) {
   const auto& [view, self, replica] = call;
   const int64_t window = replica.window();
   TRY_ASSIGN(GatherRequest request, gather_request(environment_, replica, lead.peers, view.roster));
@@ -150,10 +134,7 @@ Result<SealedRecord> Office::make_record(const OfficeCall& call, const Lead& lea
     TRY(store_.put(self.bucket, accepted_contribution_key(window, uid), contribution.bytes()));
     record.accepted.push_back({uid, contribution.content_hash(), contribution.size_bytes()});
   }
-  at_hand = std::move(gathered.accepted);
-  Bytes bytes = seal_aggregate_record(record, key_);
-  TRY(store_.put(self.bucket, aggregate_record_key(window), bytes));
-  return SealedRecord{std::move(record), std::move(bytes)};
+  return MadeRecord{std::move(record), std::move(gathered.accepted)};
 }
 
 Result<bool> Office::begin_term(const OfficeCall& call) {
@@ -190,26 +171,21 @@ Result<bool> Office::take_over(const OfficeCall& call, int64_t newest_closed_win
 }
 
 Status Office::keep_copies(const Registration& self, const DecidedWindow& decided) {
-  const int64_t window = decided.record().window;
-  const std::string key = aggregate_record_key(window);
-  TRY_ASSIGN(const auto there, environment_.store.head(self.bucket, key));
-  if (there) {
-    const auto bytes = environment_.store.get(self.bucket, key, kMaxAggregateRecordSize);
-    TRY(fail_unless_skip(bytes));
-    if (bytes && *bytes == decided.sealed.bytes) return {};
-  }
+  if (decided.accepted.empty()) return {};
+  TRY_ASSIGN(const std::vector<ObjectInfo> there,
+             environment_.store.list(self.bucket, accepted_contributions_prefix(decided.window())));
   for (const Contribution& contribution : decided.accepted) {
-    TRY(store_.put(self.bucket, accepted_contribution_key(window, contribution.header().uid),
-                   contribution.bytes()));
+    const std::string key = accepted_contribution_key(decided.window(), contribution.header().uid);
+    const auto copy = std::ranges::find(there, key, &ObjectInfo::key);
+    const auto size_bytes = static_cast<uint64_t>(contribution.size_bytes());
+    if (copy != there.end() && copy->size_bytes == size_bytes) continue;
+    TRY(store_.put(self.bucket, key, contribution.bytes()));
   }
-  return store_.put(self.bucket, key, decided.sealed.bytes);
+  return {};
 }
 
-void Office::drop_copies(const Registration& self, int64_t keep_from,
-                         std::optional<int64_t> keep_records_from) {
-  Status dropped = remove_older_than(store_, self.bucket, kAcceptedContributionPrefix, keep_from);
-  if (dropped && keep_records_from)
-    dropped = remove_older_than(store_, self.bucket, kAggregateRecordPrefix, *keep_records_from);
+void Office::drop_copies(const Registration& self, int64_t keep_from) {
+  const Status dropped = remove_older_than(store_, self.bucket, kAcceptedContributionPrefix, keep_from);
   if (dropped) return;
   log(LogLevel::kWarning, kValidatorRole, "old copies not removed",
       {{"uid", self.uid}, {"reason", dropped.error().message}});

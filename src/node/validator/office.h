@@ -48,22 +48,24 @@ class Office {
     // anything, then nobody could train in it: it is a null round in which nobody is asked.
     bool could_train = false;
   };
-  // Decides the replica's window, whose put window is over: puts copies and record into the bucket, or takes
-  // the record that is there from before a restart, then decides it on the ledger. What it has gathered goes
-  // into at_hand. False if another term has been faster. Fails (retry) where ledger or store was away: a
-  // repetition goes on with the record that was put.
+  struct MadeRecord {
+    AggregateRecord record;
+    std::vector<Contribution> contributions;  // that it accepts
+  };
+  // Decides the replica's window, whose put window is over: gathers, puts copies of what it accepts into the
+  // bucket, then decides on the ledger. False if another term has been faster. made: what an earlier call for
+  // this window has left there. Fails (retry) where ledger or store was away: a repetition goes on from made.
   [[nodiscard]] Result<bool> decide(const OfficeCall& call, const Lead& lead, WindowTimeline& timeline,
-                                    std::vector<Contribution>& at_hand);
+                                    std::optional<MadeRecord>& made);
   // Begins a new term at the replica's window, which is not decided, if it is this validator's turn. False if
   // it is not, or somebody else was faster. newest_closed_window: whose put window is over.
   [[nodiscard]] Result<bool> take_over(const OfficeCall& call, int64_t newest_closed_window);
 
-  // Copies of what was decided, in the validator's bucket: the contributions, then the record. Where the
-  // record is there already, all is.
+  // Copies of the contributions that were decided, in the validator's bucket, unless they are there.
   [[nodiscard]] Status keep_copies(const Registration& self, const DecidedWindow& decided);
-  // Removes copies of contributions of windows before keep_from, and records of windows before
-  // keep_records_from, if it is given. What can't be removed now is logged, and removed the next time.
-  void drop_copies(const Registration& self, int64_t keep_from, std::optional<int64_t> keep_records_from);
+  // Removes the copies of windows before keep_from. What can't be removed now is logged, and removed the next
+  // time.
+  void drop_copies(const Registration& self, int64_t keep_from);
 
  private:
   struct Spoken {
@@ -75,8 +77,7 @@ class Office {
   };
 
   [[nodiscard]] Result<bool> begin_term(const OfficeCall& call);
-  [[nodiscard]] Result<SealedRecord> make_record(const OfficeCall& call, const Lead& lead,
-                                                 std::vector<Contribution>& at_hand);
+  [[nodiscard]] Result<MadeRecord> make_record(const OfficeCall& call, const Lead& lead);
 
   const NodeEnvironment& environment_;
   ObjectStore& store_;

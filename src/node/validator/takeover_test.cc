@@ -57,8 +57,8 @@ class Takeover : public ::testing::Test {
     EXPECT_EQ(miner_.replica().window(), window);
   }
   [[nodiscard]] std::vector<Term> terms() const { return world_.ports.ledger.terms().value(); }
-  [[nodiscard]] AggregateRecord record_at(uint32_t uid, int64_t window) const {
-    return parse_aggregate_record(world_.ports.object(uid, aggregate_record_key(window))).value();
+  [[nodiscard]] AggregateRecord record_at(int64_t window) const {
+    return world_.ports.decided_record(window).value();
   }
   [[nodiscard]] std::vector<std::string> alarms() const {
     std::vector<std::string> kinds;
@@ -95,16 +95,15 @@ TEST_F(Takeover, TheNextInRankLeadsOnWhereTheLeaderIsLost) {
   // The open window is gathered again from the stores, and nobody is blamed for those that nobody could train
   // in.
   expect_all_at(4, 2);
-  EXPECT_EQ(record_at(kSecond, 1).accepted.size(), 3u);
+  EXPECT_EQ(record_at(1).accepted.size(), 3u);
   for (const int64_t window : {2, 3}) {
-    EXPECT_THAT(record_at(kSecond, window).gather_peers, IsEmpty());
-    EXPECT_THAT(record_at(kSecond, window).rejected, IsEmpty());
+    EXPECT_THAT(record_at(window).gather_peers, IsEmpty());
+    EXPECT_THAT(record_at(window).rejected, IsEmpty());
   }
   EXPECT_EQ(node(kThird).validator.scoreboard().miners.at(4).history.size(), 2u);
   pass_window(4);
   expect_all_at(5, 3);
-  EXPECT_EQ(record_at(kThird, 4).gather_peers, record_at(kThird, 1).gather_peers)
-      << "by the one rule, whoever leads";
+  EXPECT_EQ(record_at(4).gather_peers, record_at(1).gather_peers) << "by the one rule, whoever leads";
 }
 
 TEST_F(Takeover, AnOldLeaderThatComesBackFollowsAndItsLateRecordCountsForNothing) {
@@ -117,19 +116,18 @@ TEST_F(Takeover, AnOldLeaderThatComesBackFollowsAndItsLateRecordCountsForNothing
   work();
   expect_all_at(4, 2);
   // It had made its record, of another set, and was stopped before it could decide.
-  world_.ports.put(kLeader, aggregate_record_key(1),
-                   seal_aggregate_record(world_.ports.record_of(1, 1, terms()[1].state_root, {4}),
-                                         world_.ports.key(kLeader)));
+  EXPECT_FALSE(world_.ports.writer(kLeader)
+                   .decide({.term = 0, .record = world_.ports.record_of(1, 1, terms()[1].state_root, {4})})
+                   .value());
   start(kLeader);
   work();
   EXPECT_EQ(terms().size(), 2u);
   expect_all_at(4, 2);
   EXPECT_EQ(world_.ports.ledger.decision(1, 0).value(), std::nullopt);
-  EXPECT_EQ(world_.ports.ledger.decision(1, 1).value()->record_hash,
-            blake2b_256(world_.ports.object(kSecond, aggregate_record_key(1))));
+  EXPECT_EQ(world_.ports.ledger.decision(1, 1).value()->record.accepted.size(), 3u);
   pass_window(4);
   expect_all_at(5, 3);
-  EXPECT_EQ(record_at(kLeader, 4).leader, world_.ports.public_key(kSecond));
+  EXPECT_EQ(record_at(4).leader, world_.ports.public_key(kSecond));
 }
 
 TEST_F(Takeover, TheOneAfterNextWaitsAWindowMoreForTheNext) {
@@ -261,7 +259,7 @@ TEST_F(Takeover, ARemovedLeaderIsFollowedAtOnceAndARemovedMinerIsNotGathered) {
   ASSERT_EQ(terms().size(), 2u);
   EXPECT_EQ(terms()[1].leader, world_.ports.public_key(kSecond));
   expect_all_at(2, 2);
-  const AggregateRecord record = record_at(kThird, 1);
+  const AggregateRecord record = record_at(1);
   ASSERT_EQ(record.rejected.size(), 1u);
   EXPECT_EQ(record.rejected[0].uid, 4u);
   EXPECT_EQ(record.rejected[0].verdict.reason, "removed from the run by its owner");
@@ -271,7 +269,6 @@ TEST_F(Takeover, ANodeJoinsFromTheOthersCopiesWhereTheLeadersBucketIsGone) {
   for (const int64_t window : {0, 1, 2}) pass_window(window);
   world_.ports.remove_all(kLeader, "");
   for (const uint32_t uid : {3u, 4u, 5u}) world_.ports.remove_all(uid, "");
-  world_.ports.remove_all(kSecond, kAggregateRecordPrefix);
   world_.ports.remove_all(kThird, kAcceptedContributionPrefix);
   world_.ports.remove_all(kThird, kCheckpointsPrefix);
   MinerNode joining(world_, 4);
@@ -285,13 +282,13 @@ TEST_F(Takeover, AFreshValidatorGoesOnWithTheRecordsPeers) {
   kill(kLeader);
   world_.ports.remove(kSecond, kValidatorStateKey);
   kill(kSecond);
-  AggregateRecord first = record_at(kThird, 0);
+  AggregateRecord first = record_at(0);
   start(kSecond);
   world_.ports.close_window(3);
   work();
   pass_window(4);
   ASSERT_EQ(terms().size(), 2u);
-  EXPECT_EQ(record_at(kSecond, 1).gather_peers, first.gather_peers);
+  EXPECT_EQ(record_at(1).gather_peers, first.gather_peers);
 }
 
 }  // namespace

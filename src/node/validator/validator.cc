@@ -127,7 +127,9 @@ Result<WindowDecision> Validator::ask_for_decision(const ChainView& view, Undeci
   const OfficeCall call{view, self(), replica_};
   return catch_up_.decide(
       view, {.at_hand = [&](const AggregateRecord& record) -> Result<std::vector<Contribution>> {
-        if (office_.leads(call)) return undecided.at_hand;
+        // After a restart it has nothing at hand of what it decided before.
+        if (office_.leads(call))
+          return undecided.made ? undecided.made->contributions : std::vector<Contribution>();
         return compare_with_own_gather(environment_, call, record);
       }});
 }
@@ -137,7 +139,7 @@ Result<Progress> Validator::lead_or_wait(const ChainView& view, Undecided& undec
   const OfficeCall call{view, self(), replica_};
   if (office_.leads(call)) {
     const Office::Lead lead{.peers = judge_.peers_in(window), .could_train = undecided.could_train};
-    TRY_ASSIGN(const bool decided, office_.decide(call, lead, timeline_, undecided.at_hand));
+    TRY_ASSIGN(const bool decided, office_.decide(call, lead, timeline_, undecided.made));
     return decided ? Progress::kWorked : Progress::kAwaitsObject;
   }
   const WindowClock clock(environment_.ledger, environment_.spec.network);
@@ -176,19 +178,12 @@ Result<Progress> Validator::finish_window(Decided& decided) {
 }
 
 // Copies stay as long as miners have to keep their contributions, and longer if the newest checkpoint is
-// older than that: a node that comes into the run from it needs all windows since. Records stay longer:
-// whoever comes into the run looks for the peers in force in the two stretches before its window.
+// older than that: a node that comes into the run from it needs all windows since.
 void Validator::drop_old_copies() {
   if (!checkpoints_.newest_window()) return;
   const NetworkSpec& network = environment_.spec.network;
   const int64_t retained_from = replica_.window() - network.contribution_retention_windows;
-  const int64_t keep_from = std::min(retained_from, *checkpoints_.newest_window());
-  std::optional<int64_t> keep_records_from;
-  if (options_.keep_records > 0) {
-    keep_records_from = std::min(keep_from - 2 * network.peer_replacement_frequency,
-                                 replica_.window() - options_.keep_records);
-  }
-  office_.drop_copies(self(), keep_from, keep_records_from);
+  office_.drop_copies(self(), std::min(retained_from, *checkpoints_.newest_window()));
 }
 
 }  // namespace templar

@@ -19,17 +19,12 @@
 
 namespace templar {
 
-inline constexpr int64_t kDefaultKeptRecords = 1000;
-
 struct ValidatorOptions {
   int threads = 1;
   std::optional<int64_t> until_window;   // finished once the model is the start of this window
   std::vector<TokenizerFile> tokenizer;  // goes beside the checkpoints
   uint64_t checkpoint_shard_bytes = kDefaultShardBytes;
   CheckpointRetention retention;
-  // Of how many windows its copies of the records stay, at least as long as somebody may need one to catch
-  // up; 0: of all.
-  int64_t keep_records = kDefaultKeptRecords;
   // false: a window waits for its checkpoint, so that the run does not depend on the disk's speed.
   bool background_checkpoints = true;
   std::string software;  // its version, for its heartbeats
@@ -60,8 +55,8 @@ class Validator {
   struct Joining {};
   // Its model is the start of a window that is not decided, as far as it knows.
   struct Undecided {
-    bool could_train = false;                // see Office::Lead
-    std::vector<Contribution> at_hand = {};  // gathered for the record that it has made
+    bool could_train = false;  // see Office::Lead
+    std::optional<Office::MadeRecord> made = {};
   };
   // The window is decided, and it has copies of all. It is to be judged, and its outer step to be made.
   struct Decided {

@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "formats/checkpoint/checkpoint.h"
-#include "node/window/records.h"
 #include "support/captured_logs.h"
 #include "support/expect_failure.h"
 #include "support/hooked_store.h"
@@ -35,9 +34,7 @@ class ValidatorTest : public ::testing::Test {
     EXPECT_EQ(node.replica().window(), window + 1);
   }
   [[nodiscard]] AggregateRecord record_at(int64_t window) const {
-    const auto sealed = read_own_record(world_.environment, world_.ports.registration(kLeader), window);
-    CHECK(sealed.has_value() && sealed->has_value());
-    return (*sealed)->record;
+    return world_.ports.decided_record(window).value();
   }
   static std::vector<uint32_t> accepted_in(const AggregateRecord& record) {
     std::vector<uint32_t> uids;
@@ -103,37 +100,6 @@ TEST_F(ValidatorTest, MakesANullRoundOfAWindowWithoutContributions) {
   EXPECT_EQ(leader.replica().outer_step(), 1);
 }
 
-// A second record of one window would be another one, if a store answers otherwise now.
-TEST_F(ValidatorTest, DecidesTheRecordThatItHadPutBeforeItWasKilled) {
-  {
-    ValidatorNode leader(world_, kLeader);
-    close(leader, 0, {2, 3, 4});
-  }
-  // Put before it was killed, from a gather in which 3's contribution had not been answered for.
-  const AggregateRecord before = world_.ports.record_of_first_window({2, 4});
-  const Bytes sealed = seal_aggregate_record(before, world_.ports.key(kLeader));
-  world_.ports.put(kLeader, aggregate_record_key(0), sealed);
-  ValidatorNode restarted(world_, kLeader);
-  ASSERT_TRUE(waits(restarted));
-  EXPECT_EQ(world_.ports.object(kLeader, aggregate_record_key(0)), sealed);
-  EXPECT_EQ(world_.ports.ledger.decision(0, 0).value()->record_hash, blake2b_256(sealed));
-  EXPECT_EQ(restarted.replica().window(), 1);
-  EXPECT_EQ(restarted.replica().state_root(), world_.root_after(before));
-}
-
-TEST_F(ValidatorTest, MakesANewRecordWhereTheOneInItsBucketDoesNotFit) {
-  ValidatorNode leader(world_, kLeader);
-  close(leader, 0, {2, 3, 4});
-  AggregateRecord of_another_model = world_.ports.record_of_first_window({2});
-  of_another_model.state_root.bytes[0] ^= 1;
-  for (const Bytes& unfit : {seal_aggregate_record(of_another_model, world_.ports.key(kLeader)),
-                             Bytes(as_bytes("rubbish").begin(), as_bytes("rubbish").end())})
-    world_.ports.put(kLeader, aggregate_record_key(0), unfit);
-  ASSERT_TRUE(waits(leader));
-  EXPECT_THAT(accepted_in(record_at(0)), ElementsAre(2, 3, 4));
-  EXPECT_EQ(leader.replica().window(), 1);
-}
-
 TEST_F(ValidatorTest, LosesNothingOfItsScoreboardByARestart) {
   Scoreboard before;
   {
@@ -173,7 +139,7 @@ TEST_F(ValidatorTest, JudgesAfterARestartWhatWasDecidedBefore) {
     {
       ValidatorNode leader(world_, kLeader);
       close(leader, window, {2, 3});
-      while (!world_.ports.has(kLeader, aggregate_record_key(window))) {
+      while (!world_.ports.decided_record(window)) {
         ASSERT_TRUE(leader.validator.advance());
       }
       ASSERT_EQ(leader.validator.scoreboard().window, window - 1) << "it is to be killed before it judges";
@@ -228,8 +194,6 @@ TEST_F(ValidatorTest, KeepsCopiesOfWhatTheLeaderDecided) {
   close(follower, 0, {2, 3, 4});
   world_.ports.publish_record(world_.ports.record_of_first_window({2, 4}));
   ASSERT_TRUE(waits(follower));
-  EXPECT_EQ(world_.ports.object(kFollower, aggregate_record_key(0)),
-            world_.ports.object(kLeader, aggregate_record_key(0)));
   EXPECT_THAT(world_.ports.keys(kFollower, kAcceptedContributionPrefix),
               ElementsAre(accepted_contribution_key(0, 2), accepted_contribution_key(0, 4)));
 }

@@ -16,14 +16,6 @@ std::string nobody_has_decided(const ChainView& view, const Term& term, int64_t 
                      uid ? fmt::format("validator {}", *uid) : term.leader.hex(), term.number);
 }
 
-// A failure of a store's: fails (retry) if it may pass and is waited for, else the window misses something.
-Result<FetchedDecision> missing_or_retry(const Error& error, Missing missing, const DecideOptions& options) {
-  if (error.kind == ErrorKind::kFatal) return std::unexpected(error);
-  if (error.kind == ErrorKind::kRetry && options.waits_for_stores) return std::unexpected(error);
-  missing.reason = error.message;
-  return FetchedDecision(std::move(missing));
-}
-
 }  // namespace
 
 Result<WindowDecision> decide(const NodeEnvironment& environment, const ChainView& view,
@@ -55,20 +47,16 @@ Result<FetchedDecision> fetch_decided(const NodeEnvironment& environment, const 
   if (term == nullptr) return std::nullopt;
   TRY_ASSIGN(const std::optional<Decision> decision, environment.ledger.decision(window, term->number));
   if (!decision) return std::nullopt;
-  const std::vector<Registration> sources = sources_of(view, term);
-  auto sealed = read_decided_record(environment, sources, term->leader, *decision);
-  if (!sealed) return missing_or_retry(sealed.error(), {*decision, std::nullopt, ""}, options);
+  const AggregateRecord& record = decision->record;
   std::vector<Contribution> at_hand;
   if (options.at_hand) {
-    TRY_ASSIGN(at_hand, options.at_hand(sealed->record));
+    TRY_ASSIGN(at_hand, options.at_hand(record));
   }
-  TRY_ASSIGN(NamedContributions named, fetch_named(environment, sealed->record, view.roster, sources,
+  TRY_ASSIGN(NamedContributions named, fetch_named(environment, record, view.roster, sources_of(view, term),
                                                    std::move(at_hand), options.waits_for_stores));
-  if (named.missing.empty()) {
-    return FetchedDecision(
-        DecidedWindow{*term, *decision, *std::move(sealed), std::move(named.found), view.roster});
-  }
-  AggregateRecord wanted = std::move(sealed->record);
+  if (named.missing.empty())
+    return FetchedDecision(DecidedWindow{*decision, std::move(named.found), view.roster});
+  AggregateRecord wanted = record;
   // Only what is missing is asked for again: the rest would be fetched with every new block.
   wanted.accepted.clear();
   for (const MissingContribution& one : named.missing) wanted.accepted.push_back(one.wanted);
@@ -76,10 +64,11 @@ Result<FetchedDecision> fetch_decided(const NodeEnvironment& environment, const 
 }
 
 std::optional<Diverged> divergence_from(const Decision& decision, const Replica& replica) {
-  if (decision.state_root == replica.state_root() && decision.outer_step == replica.outer_step())
+  const AggregateRecord& record = decision.record;
+  if (record.state_root == replica.state_root() && record.outer_step == replica.outer_step())
     return std::nullopt;
-  return Diverged{decision.window, decision.outer_step, decision.state_root,
-                  fmt::format("the decision of window {}", decision.window)};
+  return Diverged{record.window, record.outer_step, record.state_root,
+                  fmt::format("the decision of window {}", record.window)};
 }
 
 std::optional<Diverged> divergence_from(const ChainView& view, const Replica& replica) {
@@ -104,14 +93,18 @@ std::optional<std::string> doubt_about(const Diverged& diverged, const ChainView
 }
 
 bool has_turned_up(const NodeEnvironment& environment, const ChainView& view, const Missing& missing) {
-  const Term* term = view.term_of(missing.decision.window);
-  const std::vector<Registration> sources = sources_of(view, term);
-  if (!missing.record) {
-    if (term == nullptr) return false;
-    return read_decided_record(environment, sources, term->leader, missing.decision).has_value();
-  }
-  const auto named = fetch_named(environment, *missing.record, view.roster, sources, {}, false);
+  const Term* term = view.term_of(missing.wanted.window);
+  const auto named = fetch_named(environment, missing.wanted, view.roster, sources_of(view, term), {}, false);
   return named && named->missing.empty();
+}
+
+PeerSelection selection_of(const AggregateRecord& record) {
+  return {.gather = {record.gather_peers.begin(), record.gather_peers.end()},
+          .reserve = {record.reserve_peers.begin(), record.reserve_peers.end()}};
+}
+
+bool asks_nobody(const AggregateRecord& record) {
+  return record.gather_peers.empty() && record.reserve_peers.empty();
 }
 
 Result<GatherRequest> gather_request(const NodeEnvironment& environment, const Replica& replica,

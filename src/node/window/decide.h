@@ -1,6 +1,6 @@
 // The decision of a window that has closed: which contributions its outer step takes. A window is decided
-// once, on the ledger, by the leader of the term in force: its decision names the hash of a record, and the
-// record names the contributions. docs/decisions/0027-terms-and-decisions.md.
+// once, on the ledger, by the leader of the term in force: its decision is a record, which names the
+// contributions. docs/decisions/0027-terms-and-decisions.md.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "core/protocol/aggregate_record.h"
+#include "core/scoring/peers.h"
 #include "node/window/gather.h"
 #include "node/window/leadership.h"
-#include "node/window/records.h"
 #include "node/window/replica.h"
 
 namespace templar {
@@ -31,21 +31,20 @@ struct Diverged {
   std::string by;          // "the decision of window 5", "term 2"
 };
 
-// What a decision names is not to be had.
+// Contributions that a decision names are not to be had.
 struct Missing {
   Decision decision;
-  std::optional<AggregateRecord> record;  // with just the contributions that are missing; nullopt: itself is
+  AggregateRecord wanted;  // with just those that are missing
   std::string reason;
 };
 
 struct DecidedWindow {
-  Term term;
   Decision decision;
-  SealedRecord sealed;
   std::vector<Contribution> accepted;  // what the outer step takes, ascending uid: what the record names
   std::vector<Registration> roster;    // the ledger's registrations
 
-  [[nodiscard]] const AggregateRecord& record() const { return sealed.record; }
+  [[nodiscard]] const AggregateRecord& record() const { return decision.record; }
+  [[nodiscard]] int64_t window() const { return decision.record.window; }
 };
 
 using WindowDecision = std::variant<Awaited, Diverged, Missing, DecidedWindow>;
@@ -79,6 +78,10 @@ using FetchedDecision = std::optional<std::variant<Missing, DecidedWindow>>;
 // Whether all of it can be had by now; a store that is away has nothing.
 [[nodiscard]] bool has_turned_up(const NodeEnvironment& environment, const ChainView& view,
                                  const Missing& missing);
+
+[[nodiscard]] PeerSelection selection_of(const AggregateRecord& record);
+// Whether the record asks anybody. In a window that nobody could train in it asks nobody.
+[[nodiscard]] bool asks_nobody(const AggregateRecord& record);
 
 // What gather() needs to know for the replica's window. Fails (retry) where the ledger was away, or has no
 // end of the window yet.

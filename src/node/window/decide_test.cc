@@ -44,13 +44,9 @@ TEST_F(Decide, WaitsForTheEndOfThePutWindowAndThenForTheLeader) {
   EXPECT_EQ(std::get<Awaited>(outcome).reason, "window 0: validator 0, who leads term 0, has not decided it");
 }
 
-// A record alone decides nothing.
-TEST_F(Decide, TakesARecordOnlyByItsDecision) {
+TEST_F(Decide, TakesWhatTheLeaderHasDecided) {
   const AggregateRecord record = world_.ports.record_of_first_window({kMiner});
   world_.ports.close_window(0);
-  world_.ports.put(kLeader, aggregate_record_key(0),
-                   seal_aggregate_record(record, world_.ports.key(kLeader)));
-  EXPECT_EQ(awaited(), Progress::kAwaitsObject);
   world_.ports.publish_record(record);
   const WindowDecision outcome = ask();
   const auto* decided = std::get_if<DecidedWindow>(&outcome);
@@ -77,24 +73,15 @@ TEST_F(Decide, NamesWhatIsMissingAndSeesWhenItHasTurnedUp) {
   world_.ports.close_window(0);
   world_.ports.publish_record(world_.ports.record_of_first_window({kMiner, kSecondMiner}));
   const Bytes contribution = world_.ports.object(kSecondMiner, contribution_key(0));
-  const Bytes record = world_.ports.object(kLeader, aggregate_record_key(0));
   const auto view = leadership_.look(replica_).value();
 
   world_.ports.remove(kSecondMiner, contribution_key(0));
-  WindowDecision outcome = ask();
+  const WindowDecision outcome = ask();
   const auto* missing = std::get_if<Missing>(&outcome);
-  ASSERT_TRUE(missing && missing->record);
-  EXPECT_EQ(missing->record->accepted.size(), 1u);
+  ASSERT_TRUE(missing);
+  EXPECT_EQ(missing->wanted.accepted.size(), 1u);
   EXPECT_FALSE(has_turned_up(world_.environment, view, *missing));
   world_.ports.put(kLeader, accepted_contribution_key(0, kSecondMiner), contribution);
-  EXPECT_TRUE(has_turned_up(world_.environment, view, *missing));
-
-  world_.ports.remove(kLeader, aggregate_record_key(0));
-  outcome = ask();
-  missing = std::get_if<Missing>(&outcome);
-  ASSERT_TRUE(missing && !missing->record);
-  EXPECT_FALSE(has_turned_up(world_.environment, view, *missing));
-  world_.ports.put(kLeader, aggregate_record_key(0), record);
   EXPECT_TRUE(has_turned_up(world_.environment, view, *missing));
 }
 
@@ -107,6 +94,17 @@ TEST_F(Decide, TakesWhatIsAtHandInsteadOfFetchingIt) {
     return Result<std::vector<Contribution>>(std::vector{contribution});
   }});
   EXPECT_TRUE(std::holds_alternative<DecidedWindow>(outcome));
+}
+
+TEST(RecordsPeers, AreAskedUnlessThereAreNone) {
+  AggregateRecord record;
+  EXPECT_TRUE(asks_nobody(record));
+  record.gather_peers = {3};
+  EXPECT_FALSE(asks_nobody(record));
+  record.gather_peers.clear();
+  record.reserve_peers = {2};
+  EXPECT_FALSE(asks_nobody(record));
+  EXPECT_EQ(selection_of(record).reserve, std::vector<uint32_t>{2});
 }
 
 // A leader with little stake says of a window that it begins with a model that nobody else has.

@@ -67,8 +67,6 @@ void FaultInjector::inject(const PlannedFault& fault) {
       return begin_wrong_term(host, fault);
     case FaultKind::kNodeRemoved:
       return remove_node(host);
-    case FaultKind::kRecordReplaced:
-      return replace_record();
     default:  // faults of calls, which no plan has
       return;
   }
@@ -118,21 +116,6 @@ void FaultInjector::remove_node(NodeHost& host) {
                                                  {.is_removed = true, .is_founder = is_validator}));
 }
 
-// Everybody can see it as a record of the leader's, and the decision names another.
-void FaultInjector::replace_record() {
-  if (truth_.settled().empty()) return;
-  const auto& [window, settled] = *truth_.settled().rbegin();
-  if (!settled.record || settled.record->accepted.empty()) return;
-  const NodeIdentity& leader = hosts_[settled.leader]->identity();
-  AggregateRecord other = *settled.record;
-  other.accepted.pop_back();
-  const std::string key = aggregate_record_key(window);
-  log_.inject(FaultKind::kRecordReplaced, leader.name, "{}/{}", leader.bucket, key);
-  damaged_.insert(leader.bucket + "/" + key);
-  stamps_.set_offset(0);
-  static_cast<void>(store_.put(leader.bucket, key, seal_aggregate_record(other, leader.key)));
-}
-
 void FaultInjector::end_term() {
   const auto chain = truth_.chain();
   if (!chain || chain->empty() || leaders_to_spare_ == 0) return;
@@ -163,11 +146,10 @@ void FaultInjector::begin_wrong_term(NodeHost& host, const PlannedFault& fault) 
   log_.inject(FaultKind::kWrongTerm, host.identity().name, "term {} from window {} on", term.number,
               term.first_window);
   if (fault.lot % 2 == 0) return;
-  static_cast<void>(writer.decide({.window = term.first_window,
-                                   .term = term.number,
-                                   .outer_step = term.outer_step,
-                                   .state_root = term.state_root,
-                                   .record_hash = blake2b_256(as_bytes(fmt::format("none {}", fault.lot)))}));
+  static_cast<void>(writer.decide(
+      {.term = term.number,
+       .record = {
+           .window = term.first_window, .outer_step = term.outer_step, .state_root = term.state_root}}));
 }
 
 void FaultInjector::fill_disk(NodeHost& host, const PlannedFault& fault) {

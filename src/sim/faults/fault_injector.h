@@ -52,7 +52,6 @@ class FaultInjector {
   void end_term();
   void begin_wrong_term(NodeHost& host, const PlannedFault& fault);
   void remove_node(NodeHost& host);
-  void replace_record();
   // Whether the run can go on without that node; if so, it has to.
   [[nodiscard]] bool spare(const NodeHost& host);
 

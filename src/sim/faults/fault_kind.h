@@ -34,17 +34,16 @@ enum class FaultKind {
   kTimeJumped,         // the ledger's time jumps
   kTimekeeperStopped,  // no blocks for a while
   // Of who leads.
-  kTermEnded,       // by the owner
-  kWrongTerm,       // a validator that is no node of ours begins a term with a wrong model
-  kNodeRemoved,     // by the owner
-  kRecordReplaced,  // a decided one, by its leader, with another
+  kTermEnded,    // by the owner
+  kWrongTerm,    // a validator that is no node of ours begins a term with a wrong model
+  kNodeRemoved,  // by the owner
 };
-inline constexpr std::array<std::string_view, 24> kFaultNames = {
-    "killed",         "power_cut",   "lost",         "paused",         "disk_full",
-    "cut_off",        "ledger_away", "slow",         "refused",        "forgotten",
-    "twice",          "stale_list",  "torn_read",    "rotten_read",    "rotten_object",
-    "object_deleted", "bucket_lost", "clock_off",    "time_jumped",    "timekeeper_stopped",
-    "term_ended",     "wrong_term",  "node_removed", "record_replaced"};
+inline constexpr std::array<std::string_view, 23> kFaultNames = {
+    "killed",         "power_cut",   "lost",        "paused",      "disk_full",
+    "cut_off",        "ledger_away", "slow",        "refused",     "forgotten",
+    "twice",          "stale_list",  "torn_read",   "rotten_read", "rotten_object",
+    "object_deleted", "bucket_lost", "clock_off",   "time_jumped", "timekeeper_stopped",
+    "term_ended",     "wrong_term",  "node_removed"};
 inline constexpr size_t kFaultKinds = kFaultNames.size();
 
 [[nodiscard]] constexpr std::string_view name_of(FaultKind kind) {

@@ -93,8 +93,8 @@ constexpr std::array kPlannedKinds = {
     PlannedKind{FaultKind::kClockOff, 6},         PlannedKind{FaultKind::kTimeJumped, 3},
     PlannedKind{FaultKind::kTimekeeperStopped, 3}};
 // These once at the most: they are for good.
-constexpr std::array kOnce = {FaultKind::kLost,      FaultKind::kBucketLost,  FaultKind::kTermEnded,
-                              FaultKind::kWrongTerm, FaultKind::kNodeRemoved, FaultKind::kRecordReplaced};
+constexpr std::array kOnce = {FaultKind::kLost, FaultKind::kBucketLost, FaultKind::kTermEnded,
+                              FaultKind::kWrongTerm, FaultKind::kNodeRemoved};
 
 class PlanMaker {
  public:

@@ -161,7 +161,7 @@ class FaultyNetwork {
                           .faults = log_.counts(),
                           .failures = rules_.failures()};
     for (const auto& [window, settled] : truth_.settled()) {
-      if (settled.record && settled.record->accepted.empty()) ++report.null_rounds;
+      if (settled.decision.record.accepted.empty()) ++report.null_rounds;
     }
     for (const auto& host : hosts_) {
       report.calls += host->calls().count();

@@ -51,17 +51,11 @@ void NetworkRules::check_step(const NodeHost& node) {
 
 void NetworkRules::check_put(const NodeHost& node, std::string_view key, ByteView content) {
   const NodeIdentity& self = node.identity();
-  const bool is_contribution = key.starts_with(kContributionPrefix);
-  const std::optional<int64_t> recorded = window_in_key(kAggregateRecordPrefix, key);
-  if ((!is_contribution && !recorded) || damaged_.contains(self.bucket + "/" + std::string(key))) return;
+  if (!key.starts_with(kContributionPrefix) || damaged_.contains(self.bucket + "/" + std::string(key)))
+    return;
   const auto before = store_.get(self.bucket, key, std::numeric_limits<uint64_t>::max());
   if (!before || std::ranges::equal(*before, content)) return;
-  if (is_contribution) return fail(fmt::format("{} replaces its {} by another one", self.name, key));
-  check_status(truth_.follow());
-  const auto settled = truth_.settled().find(*recorded);
-  if (settled == truth_.settled().end() || settled->second.leader != self.index) return;
-  if (settled->second.decision.record_hash == blake2b_256(*before))
-    fail(fmt::format("{} replaces {}, which is decided, by another one", self.name, key));
+  fail(fmt::format("{} replaces its {} by another one", self.name, key));
 }
 
 void NetworkRules::check_block(int64_t window) {
@@ -113,8 +107,8 @@ void NetworkRules::check_progress(int64_t window) {
 void NetworkRules::check_contributors(int64_t window) {
   if (truth_.settled().empty()) return;
   const auto& [newest, settled] = *truth_.settled().rbegin();
-  if (newest < *calm_from_ + plan_.windows_to_recover() || newest >= window || !settled.record) return;
-  if (settled.record->accepted.empty())
+  if (newest < *calm_from_ + plan_.windows_to_recover() || newest >= window) return;
+  if (settled.decision.record.accepted.empty())
     fail(fmt::format("window {} is a null round, and nothing fails since window {}", newest, *calm_from_));
 }
 
@@ -128,11 +122,9 @@ void NetworkRules::check_sizes() {
     std::string_view prefix;
     size_t most;
   };
-  const std::array bounds = {
-      Bound{kContributionPrefix, windows}, Bound{kAcceptedContributionPrefix, windows * miners},
-      Bound{kAggregateRecordPrefix,
-            40 + windows + 2 * static_cast<size_t>(network.peer_replacement_frequency)},
-      Bound{kCheckpointsPrefix, 60}};
+  const std::array bounds = {Bound{kContributionPrefix, windows},
+                             Bound{kAcceptedContributionPrefix, windows * miners},
+                             Bound{kCheckpointsPrefix, 60}};
   for (const auto& host : hosts_) {
     if (host->is_lost()) continue;
     for (const Bound& bound : bounds) {

@@ -36,8 +36,7 @@ NodeLife::NodeLife(const NodeLifeOptions& options)
     case NodeRole::kValidator:
       node_.emplace<Validator>(
           environment_, options.store, ledger_.writer, *engine_, key,
-          ValidatorOptions{
-              .retention = {.keep_last = 3}, .keep_records = 40, .background_checkpoints = false});
+          ValidatorOptions{.retention = {.keep_last = 3}, .background_checkpoints = false});
       break;
     case NodeRole::kEvaluator:
       node_.emplace<Evaluator>(environment_, *engine_,

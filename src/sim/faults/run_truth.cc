@@ -89,53 +89,19 @@ Result<bool> RunTruth::follow_next() {
   TRY_ASSIGN(const std::optional<Decision> decision, ledger_.decision(window, term->number));
   if (!decision) return false;
   const Hash256* root = root_of(window);
-  if (root != nullptr && *root != decision->state_root) {
+  if (root != nullptr && *root != decision->record.state_root) {
     return fatal_error(fmt::format("window {} is decided in term {} for a model {}, all before leads to {}",
-                                   window, term->number, decision->state_root.brief(), root->brief()));
+                                   window, term->number, decision->record.state_root.brief(), root->brief()));
   }
-  roots_.emplace(window, decision->state_root);
+  roots_.emplace(window, decision->record.state_root);
   const std::optional<size_t> leader = node_of(term->leader);
   if (!leader) return fatal_error(fmt::format("term {} is led by nobody", term->number));
-  SettledWindow settled{.decision = *decision, .leader = *leader, .record = {}};
-  TRY_ASSIGN(settled.record, find_record(*decision, *leader));
-  if (settled.record) {
-    TRY(check_record(*settled.record, *decision, *leader));
-    outer_step_ = decision->outer_step;
-  }
+  SettledWindow settled{.decision = *decision, .leader = *leader};
+  outer_step_ = decision->record.outer_step;
   TRY(apply(settled));
   settled_.emplace(window, std::move(settled));
   ++*next_window_;
   return true;
-}
-
-Result<std::optional<AggregateRecord>> RunTruth::find_record(const Decision& decision, size_t leader) const {
-  const std::string key = aggregate_record_key(decision.window);
-  for (size_t i = 0; i < plan_.validators; ++i) {
-    const auto bytes = store_.get(nodes_[i].bucket, key, kAnySize);
-    if (!bytes || blake2b_256(*bytes) != decision.record_hash) continue;
-    auto record = parse_aggregate_record(*bytes);
-    if (!record) {
-      return fatal_error(
-          fmt::format("window {}: the decided record is none: {}", decision.window, record.error().message));
-    }
-    return *std::move(record);
-  }
-  // A leader puts the record before it decides.
-  if (is_damaged(leader, key)) return std::nullopt;
-  return fatal_error(
-      fmt::format("window {}: no validator has the record that its decision names", decision.window));
-}
-
-Status RunTruth::check_record(const AggregateRecord& record, const Decision& decision, size_t leader) const {
-  const auto wrong = [&](std::string_view what) {
-    return fatal_error(fmt::format("window {}: the decided record has another {}", decision.window, what));
-  };
-  if (record.run_id != run_id(plan_.spec)) return wrong("run");
-  if (record.window != decision.window) return wrong("window");
-  if (record.state_root != decision.state_root) return wrong("state root than its decision");
-  if (record.outer_step != decision.outer_step) return wrong("outer step than its decision");
-  if (record.leader != nodes_[leader].key.public_key()) return wrong("leader than its term");
-  return {};
 }
 
 std::vector<std::pair<size_t, std::string>> RunTruth::places_of(int64_t window,
@@ -150,7 +116,7 @@ std::vector<std::pair<size_t, std::string>> RunTruth::places_of(int64_t window,
 // By their bytes: signatures were checked when the window was followed.
 Status RunTruth::check_contributions_kept(int64_t window, const SettledWindow& settled) const {
   for (size_t i = 0; i < settled.contributions.size(); ++i) {
-    const AcceptedContribution& accepted = settled.record->accepted[i];
+    const AcceptedContribution& accepted = settled.decision.record.accepted[i];
     const auto places = places_of(window, accepted);
     const bool is_there = std::ranges::any_of(places, [&](const auto& place) {
       const auto bytes = store_.get(nodes_[place.first].bucket, place.second, kAnySize);
@@ -179,28 +145,26 @@ Result<std::optional<Contribution>> RunTruth::find_contribution(int64_t window,
 }
 
 Status RunTruth::apply(SettledWindow& settled) {
-  const int64_t window = settled.decision.window;
+  const AggregateRecord& record = settled.decision.record;
+  const int64_t window = record.window;
   std::vector<Contribution> contributions;
-  bool complete = settled.record.has_value();
-  if (settled.record) {
-    for (const AcceptedContribution& accepted : settled.record->accepted) {
-      TRY_ASSIGN(std::optional<Contribution> found, find_contribution(window, accepted, settled.leader));
-      if (!found) complete = false;
-      if (!found) continue;
-      const ContributionHeader& header = found->header();
-      if (header.window != window || header.uid != accepted.uid ||
-          header.public_key != nodes_[accepted.uid].key.public_key() ||
-          header.state_root != settled.decision.state_root)
-        return fatal_error(fmt::format("window {}: what is accepted of {} is of window {}, uid {}, model {}",
-                                       window, accepted.uid, header.window, header.uid,
-                                       header.state_root.brief()));
-      const auto [before, is_new] = counted_.emplace(accepted.content_hash, window);
-      if (!is_new) {
-        return fatal_error(fmt::format("windows {} and {} both count the same contribution of {}",
-                                       before->second, window, accepted.uid));
-      }
-      contributions.push_back(*std::move(found));
+  bool complete = true;
+  for (const AcceptedContribution& accepted : record.accepted) {
+    TRY_ASSIGN(std::optional<Contribution> found, find_contribution(window, accepted, settled.leader));
+    if (!found) complete = false;
+    if (!found) continue;
+    const ContributionHeader& header = found->header();
+    if (header.window != window || header.uid != accepted.uid ||
+        header.public_key != nodes_[accepted.uid].key.public_key() || header.state_root != record.state_root)
+      return fatal_error(fmt::format("window {}: what is accepted of {} is of window {}, uid {}, model {}",
+                                     window, accepted.uid, header.window, header.uid,
+                                     header.state_root.brief()));
+    const auto [before, is_new] = counted_.emplace(accepted.content_hash, window);
+    if (!is_new) {
+      return fatal_error(fmt::format("windows {} and {} both count the same contribution of {}",
+                                     before->second, window, accepted.uid));
     }
+    contributions.push_back(*std::move(found));
   }
   if (complete) {
     for (const Contribution& one : contributions) settled.contributions.push_back(blake2b_256(one.bytes()));
@@ -227,10 +191,9 @@ std::optional<int64_t> RunTruth::impassable_window() const {
 }
 
 bool RunTruth::can_be_passed(const SettledWindow& settled) const {
-  const auto record = find_record(settled.decision, settled.leader);
-  if (!record || !*record) return false;
-  return std::ranges::all_of((*record)->accepted, [&](const AcceptedContribution& accepted) {
-    const auto found = find_contribution(settled.decision.window, accepted, settled.leader);
+  const AggregateRecord& record = settled.decision.record;
+  return std::ranges::all_of(record.accepted, [&](const AcceptedContribution& accepted) {
+    const auto found = find_contribution(record.window, accepted, settled.leader);
     return found && *found;
   });
 }
@@ -274,8 +237,6 @@ Status RunTruth::check_kept() const {
     TRY_ASSIGN(const std::optional<Decision> decision, ledger_.decision(window, term->number));
     if (decision != settled.decision)
       return fatal_error(fmt::format("the decision of window {} has changed", window));
-    if (!settled.record) continue;
-    TRY_ASSIGN(const std::optional<AggregateRecord> record, find_record(settled.decision, settled.leader));
     TRY(check_contributions_kept(window, settled));
   }
   return {};

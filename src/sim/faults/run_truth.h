@@ -21,9 +21,8 @@ namespace templar {
 // A window that is decided, as it was seen first.
 struct SettledWindow {
   Decision decision;
-  size_t leader = 0;                      // its node
-  std::optional<AggregateRecord> record;  // nullopt: every copy had been damaged
-  std::vector<Hash256> contributions;     // the hashes of their bytes, as they were found
+  size_t leader = 0;                        // its node
+  std::vector<Hash256> contributions = {};  // the hashes of their bytes; empty if some had been damaged
 };
 
 // One thread at a time. Does not look through a node's eyes: it reads the whole board, and the store without
@@ -34,8 +33,8 @@ class RunTruth {
   RunTruth(const FaultPlan& plan, const std::vector<NodeIdentity>& nodes, const SignedLedger& ledger,
            const ObjectStore& store, const std::set<std::string>& damaged);
 
-  // Follows what has been decided since the last call. Fails (fatal) where it breaks a rule: a record that is
-  // not what its decision names, another model than the decisions before lead to, a contribution twice.
+  // Follows what has been decided since the last call. Fails (fatal) where it breaks a rule: another model
+  // than the decisions before lead to, a contribution that is nowhere, or twice.
   [[nodiscard]] Status follow();
   // Fails (fatal) where what was settled is not what the ledger says now, or what must be kept is gone.
   [[nodiscard]] Status check_kept() const;
@@ -48,20 +47,18 @@ class RunTruth {
   // The terms that count now.
   [[nodiscard]] Result<std::vector<Term>> chain() const;
 
-  // The last decided window that nobody who has not passed it can pass: record or contributions are in no
-  // bucket any more, since faults took them, and there is no whole checkpoint of a later window. nullopt if
-  // there is none.
+  // The last decided window that nobody who has not passed it can pass: contributions are in no bucket any
+  // more, since faults took them, and there is no whole checkpoint of a later window. nullopt if there is
+  // none.
   [[nodiscard]] std::optional<int64_t> impassable_window() const;
 
-  // Where the truth has been lost with the last copy of a record or a contribution: goes on from a node's
+  // Where the truth has been lost with the last copy of a contribution: goes on from a node's
   // model, if it stands at the undecided window.
   void take_model(int64_t window, const Hash256& root, ConstParameterSpans parameters);
 
  private:
   [[nodiscard]] Result<bool> follow_next();
   [[nodiscard]] Status begin();
-  [[nodiscard]] Result<std::optional<AggregateRecord>> find_record(const Decision& decision,
-                                                                   size_t leader) const;
   [[nodiscard]] Result<std::optional<Contribution>> find_contribution(int64_t window,
                                                                       const AcceptedContribution& accepted,
                                                                       size_t leader) const;
@@ -70,8 +67,6 @@ class RunTruth {
   [[nodiscard]] std::vector<std::pair<size_t, std::string>> places_of(
       int64_t window, const AcceptedContribution& accepted) const;
   [[nodiscard]] Status check_contributions_kept(int64_t window, const SettledWindow& settled) const;
-  [[nodiscard]] Status check_record(const AggregateRecord& record, const Decision& decision,
-                                    size_t leader) const;
   [[nodiscard]] std::optional<size_t> node_of(const PublicKey& key) const;
   [[nodiscard]] bool can_be_passed(const SettledWindow& settled) const;
   [[nodiscard]] int64_t newest_whole_checkpoint() const;

@@ -46,18 +46,18 @@ class LedgerContract : public ::testing::Test {
   [[nodiscard]] static Term term_from(int64_t number, int64_t window, int64_t previous) {
     return {.number = number,
             .previous = previous,
-            .leader = {},
             .first_window = window,
             .outer_step = window,
-            .state_root = blake2b_256(as_bytes("root")),
-            .ended_after = {}};
+            .state_root = blake2b_256(as_bytes("root"))};
   }
-  [[nodiscard]] static Decision decision_of(int64_t window, int64_t term, const char* record = "record") {
-    return {.window = window,
-            .term = term,
-            .outer_step = window,
-            .state_root = blake2b_256(as_bytes("root")),
-            .record_hash = blake2b_256(as_bytes(record))};
+  [[nodiscard]] static Decision decision_of(int64_t window, int64_t term, uint8_t leader = 1,
+                                            const char* root = "root") {
+    return {.term = term,
+            .record = {.run_id = test_run_id(),
+                       .window = window,
+                       .outer_step = window,
+                       .state_root = blake2b_256(as_bytes(root)),
+                       .leader = test_key(leader).public_key()}};
   }
 
   Harness harness_;
@@ -278,7 +278,7 @@ TYPED_TEST_P(LedgerContract, TermDecidesEachWindowOnce) {
   EXPECT_TRUE(fails(this->writer(1).decide(this->decision_of(3, 0)), ErrorKind::kFatal, "does not lead"));
   EXPECT_TRUE(this->writer(1).decide(this->decision_of(4, 0)).value());
   EXPECT_TRUE(this->writer(1).decide(this->decision_of(4, 0)).value()) << "said again";
-  EXPECT_FALSE(this->writer(1).decide(this->decision_of(4, 0, "another")).value());
+  EXPECT_FALSE(this->writer(1).decide(this->decision_of(4, 0, 1, "another")).value());
   EXPECT_EQ(this->ledger_.decision(4, 0).value(), this->decision_of(4, 0));
   EXPECT_EQ(this->ledger_.decision(5, 0).value(), std::nullopt);
 }
@@ -293,7 +293,7 @@ TYPED_TEST_P(LedgerContract, TakeoverEndsTheTermBefore) {
   EXPECT_FALSE(this->writer(1).decide(this->decision_of(5, 0)).value()) << "its term is over";
   EXPECT_TRUE(this->writer(2).decide(this->decision_of(5, 1)).value());
   EXPECT_EQ(this->ledger_.decision(5, 0).value(), std::nullopt);
-  EXPECT_EQ(this->ledger_.decision(5, 1).value(), this->decision_of(5, 1));
+  EXPECT_EQ(this->ledger_.decision(5, 1).value(), this->decision_of(5, 1, 2));
   EXPECT_FALSE(this->writer(1).begin_term(this->term_from(3, 6, 1)).value()) << "numbers have no holes";
 }
 

@@ -107,7 +107,7 @@ TYPED_TEST_P(NoticeBoardContract, RefusesWhatNoBoardCanHave) {
   EXPECT_TRUE(refuses("A", 1, "no key that a board can have"));
   EXPECT_TRUE(refuses("a b", 1, "no key that a board can have"));
   EXPECT_TRUE(refuses(std::string(kMaxNoticeKeyBytes + 1, 'a'), 1, "no key that a board can have"));
-  EXPECT_TRUE(refuses("a", kMaxNoticeBytes + 1, "65537 bytes, at most 65536 are allowed"));
+  EXPECT_TRUE(refuses("a", kMaxNoticeBytes + 1, "524289 bytes, at most 524288 are allowed"));
   EXPECT_TRUE(this->board().write(std::string(kMaxNoticeKeyBytes, 'z'), Bytes(kMaxNoticeBytes), {}).value());
   EXPECT_EQ(this->board().list("").value().size(), 1u);
 }

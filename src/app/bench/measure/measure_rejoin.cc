@@ -134,14 +134,7 @@ class History {
       record.accepted.push_back({uid, contribution.content_hash(), contribution.size_bytes()});
       accepted.push_back(std::move(contribution));
     }
-    const Bytes sealed = seal_aggregate_record(record, key_of(kLeader));
-    TRY(store_.put(bucket_of(kLeader), aggregate_record_key(window), sealed));
-    LedgerWriter writer(board_, ledger_, key_of(kLeader));
-    TRY(writer.decide({.window = window,
-                       .term = 0,
-                       .outer_step = leader_.outer_step(),
-                       .state_root = leader_.state_root(),
-                       .record_hash = blake2b_256(sealed)}));
+    TRY(LedgerWriter(board_, ledger_, key_of(kLeader)).decide({.term = 0, .record = std::move(record)}));
     return leader_.close_window(accepted);
   }
 
