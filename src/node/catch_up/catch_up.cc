@@ -160,21 +160,37 @@ Result<bool> CatchUp::begin(const ChainView& view) {
   const NewestSeen seen{.block = newest_block(view),
                         .checkpoint = newest_checkpoint_window(environment_, view).value_or(-1)};
   if (seen == searched_in_vain_) return false;
-  TRY_ASSIGN(bool begun, begin_from_first_model(view));
+  const int64_t first_window = view.chain.front().first_window;
+  TRY_ASSIGN(const auto decided, decision_of(view, first_window));
+  bool begun = false;
+  if (!decided) {
+    TRY_ASSIGN(begun, begin_from_first_model(view));
+  }
   if (!begun) {
     TRY_ASSIGN(begun, begin_from_checkpoint(view));
+  }
+  if (!begun && decided) {
+    // The last resort, where no checkpoint is left that can be used: the decisions lead from the first model
+    // on, as far as what they name is still there.
+    TRY_ASSIGN(const FetchedDecision fetched,
+               fetch_decided(environment_, view, first_window, {.waits_for_stores = false}));
+    if (fetched && std::holds_alternative<DecidedWindow>(*fetched)) {
+      TRY_ASSIGN(begun, begin_from_first_model(view));
+    }
   }
   if (!begun) searched_in_vain_ = seen;
   return begun;
 }
 
-// Only while no window is decided: later there may be models that nobody could make again.
+Result<std::optional<Decision>> CatchUp::decision_of(const ChainView& view, int64_t window) const {
+  const Term* term = view.term_of(window);
+  if (term == nullptr) return std::nullopt;
+  return environment_.ledger.decision(window, term->number);
+}
+
 Result<bool> CatchUp::begin_from_first_model(const ChainView& view) {
   const Term& first = view.chain.front();
-  const Term* term = view.term_of(first.first_window);
-  if (term == nullptr) return false;
-  TRY_ASSIGN(const auto decision, environment_.ledger.decision(first.first_window, term->number));
-  if (decision) return false;
+  if (view.term_of(first.first_window) == nullptr) return false;
   leadership_.begin_anew();
   TRY(begin_first_model(environment_, replica_, first.first_window));
   if (begins_otherwise(first, replica_)) {
@@ -269,13 +285,9 @@ Result<bool> CatchUp::pass_obstacle(const ChainView& view) {
   // Once a ledger block, so that a node that waits does not ask the stores all the time.
   if (obstacle_->looked_at_block == newest_block(view)) return false;
   if (obstacle_->missing) {
-    const Term* term = view.term_of(obstacle_->window);
-    bool is_decided = false;
-    if (term != nullptr) {
-      TRY_ASSIGN(const auto decision, environment_.ledger.decision(obstacle_->window, term->number));
-      is_decided = decision == obstacle_->missing->decision;
-    }
+    TRY_ASSIGN(const auto decision, decision_of(view, obstacle_->window));
     // Else the owner has taken the decision back.
+    const bool is_decided = decision == obstacle_->missing->decision;
     if (!is_decided || has_turned_up(environment_, view, *obstacle_->missing)) {
       obstacle_.reset();
       return true;
@@ -303,9 +315,8 @@ Result<bool> CatchUp::begin_after_obstacle(const ChainView& view) {
     obstacle_.reset();
     return true;
   }
-  const Term* term = view.term_of(*newest);
-  if (begun && term != nullptr) {
-    TRY_ASSIGN(const auto decision, environment_.ledger.decision(*newest, term->number));
+  if (begun) {
+    TRY_ASSIGN(const auto decision, decision_of(view, *newest));
     if (decision) obstacle_->unusable_checkpoint = newest;
   }
   return false;

@@ -1,5 +1,6 @@
 // Coming (back) into the run. A node begins with the first model while no window is decided, else with the
-// newest checkpoint that counts, or goes on from its own model if that is right but some windows old. Then it
+// newest checkpoint that counts (where there is none at all, with the first model, as long as all
+// contributions since are kept), or goes on from its own model if that is right but some windows old. Then it
 // applies the decided windows up to now. A model that turns out to be wrong is healed in the same way: a
 // right one takes its place, and the first block that was wrong is named.
 #pragma once
@@ -105,6 +106,7 @@ class CatchUp {
   [[nodiscard]] Status apply(FetchedWindow fetched);
   [[nodiscard]] CatchUpState finish();
   [[nodiscard]] Result<bool> begin(const ChainView& view);
+  [[nodiscard]] Result<std::optional<Decision>> decision_of(const ChainView& view, int64_t window) const;
   [[nodiscard]] Result<bool> begin_from_first_model(const ChainView& view);
   [[nodiscard]] Result<bool> begin_from_checkpoint(const ChainView& view, int64_t after = -1);
   [[nodiscard]] Result<bool> pass_obstacle(const ChainView& view);

@@ -76,9 +76,17 @@ TEST_F(CatchingUp, BeginsFromTheFirstModelWhileNoWindowIsDecided) {
   EXPECT_EQ(replica.state_root(), young.ports.initial_root());
 }
 
+TEST_F(CatchingUp, BeginsFromTheFirstModelWhereEveryCheckpointIsDamaged) {
+  world_.ports.put(kLeader, checkpoint_prefix(1) + "manifest.json", as_bytes("rubbish"));
+  expect_in_sync();
+  EXPECT_TRUE(catch_up_.report().from_first_model);
+  EXPECT_EQ(catch_up_.report().replayed_windows, 4);
+}
+
 // There may be models since that nobody could make again.
-TEST_F(CatchingUp, NeverBeginsFromTheFirstModelOnceAWindowIsDecided) {
+TEST_F(CatchingUp, WaitsForACheckpointWhereTheFirstWindowsContributionsAreGone) {
   leader_.remove_checkpoints();
+  world_.ports.remove(kMiner, contribution_key(0));
   expect_state(CatchUpState::kNoCheckpoint);
   EXPECT_FALSE(replica_.begun());
 }
@@ -86,6 +94,7 @@ TEST_F(CatchingUp, NeverBeginsFromTheFirstModelOnceAWindowIsDecided) {
 // However often it is asked: only a new checkpoint or block can change that.
 TEST_F(CatchingUp, TriesABrokenCheckpointOnceABlock) {
   world_.ports.put(kLeader, checkpoint_prefix(1) + "manifest.json", as_bytes("rubbish"));
+  world_.ports.remove(kMiner, contribution_key(0));
   for (int i = 0; i < 3; ++i) expect_state(CatchUpState::kNoCheckpoint);
   EXPECT_EQ(logs_.count(kCheckpointSkipped), 1u) << logs_.text();
   world_.ports.make_block();

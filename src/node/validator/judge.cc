@@ -66,13 +66,20 @@ std::optional<int64_t> Judge::judged_window() const {
   return state_.scoreboard.window >= 0 ? std::optional(state_.scoreboard.window) : std::nullopt;
 }
 
+Result<ValidatorState> Judge::read_state(const Registration& self) const {
+  TRY_ASSIGN(const Bytes text, store_.get(self.bucket, kValidatorStateKey, kMaxValidatorStateBytes));
+  return parse_validator_state(text);
+}
+
 Status Judge::load(const Registration& self) {
   // Once in a process: from then on state_ is newer than what the bucket had.
   if (stored_ != Stored::kUnknown) return {};
   TRY_ASSIGN(const auto there, store_.head(self.bucket, kValidatorStateKey));
   if (there) {
-    TRY_ASSIGN(const Bytes text, store_.get(self.bucket, kValidatorStateKey, kMaxValidatorStateBytes));
-    auto state = parse_validator_state(text);
+    auto state = read_state(self);
+    // Once more, so that one read that went wrong ends nobody.
+    if (!state && state.error().kind != ErrorKind::kRetry) state = read_state(self);
+    if (!state && state.error().kind == ErrorKind::kRetry) return std::unexpected(state.error());
     if (!state) {
       return fatal_error(fmt::format(
           "{}/{} in the store can't be used: {}. Put a good copy of it there; or remove it, and this "

@@ -53,6 +53,7 @@ class Judge {
   [[nodiscard]] const Scoreboard& scoreboard() const { return state_.scoreboard; }
 
  private:
+  [[nodiscard]] Result<ValidatorState> read_state(const Registration& self) const;
   [[nodiscard]] Status settle(const AdvanceResult& result, const DecidedWindow& decided,
                               const Registration& self);
   [[nodiscard]] Status store_state(const Registration& self, const ValidatorState& state);

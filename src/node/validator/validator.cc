@@ -107,13 +107,17 @@ Result<bool> Validator::begin_run() {
   return true;
 }
 
-// What this validator has judged was decided. A ledger that knows nothing of it is not the one that it was.
+// What this validator has judged was decided. A ledger that knows nothing of it, nor of what came after it,
+// is not the one that it was.
 Status Validator::check_that_nothing_fell(const ChainView& view) {
   const std::optional<int64_t> judged = judge_.judged_window();
   if (!judged) return {};
   for (const Term& term : view.terms) {
-    TRY_ASSIGN(const auto decision, environment_.ledger.decision(*judged, term.number));
-    if (decision) return {};
+    if (term.first_window > *judged) return {};
+    for (const int64_t window : {*judged, *judged + 1}) {
+      TRY_ASSIGN(const auto decision, environment_.ledger.decision(window, term.number));
+      if (decision) return {};
+    }
   }
   const std::string reason = fmt::format(
       "bucket {} has a scoreboard up to window {}, and no term has decided that window: a run "

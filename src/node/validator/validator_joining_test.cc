@@ -82,6 +82,15 @@ TEST_F(ComingIntoTheRun, DoesNotBeginARunAgainWhoseCheckpointsAreGone) {
   }
   world_.ports.remove_all(kLeader, kCheckpointsPrefix);
   world_.ports.remove(kLeader, kValidatorStateKey);
+  {
+    ValidatorNode restarted(world_, kLeader);
+    EXPECT_TRUE(waits(restarted));
+    EXPECT_EQ(restarted.replica().window(), 1) << "by the decisions, from the first model";
+  }
+  world_.ports.remove(kLeader, kValidatorStateKey);
+  world_.ports.remove_all(kLeader, kCheckpointsPrefix);
+  world_.ports.remove_all(kLeader, kAcceptedContributionPrefix);
+  for (const uint32_t uid : world_.ports.miner_uids()) world_.ports.remove_all(uid, kContributionPrefix);
   ValidatorNode restarted(world_, kLeader);
   EXPECT_TRUE(awaits_object(restarted));
   EXPECT_FALSE(restarted.replica().begun());

@@ -134,6 +134,44 @@ TEST_F(ValidatorTest, NamesAScoreboardThatItCannotUseAndWhatToDo) {
   EXPECT_EQ(anew.validator.scoreboard().window, -1);
 }
 
+TEST_F(ValidatorTest, ReadsItsScoreboardAgainWhereOneReadWentWrong) {
+  {
+    ValidatorNode first(world_, kLeader);
+    for (int64_t window = 0; window < 3; ++window) complete(first, window, {2, 3, 4, 5});
+  }
+  int torn_reads = 1;
+  const StoreHooks hooks{.before = {}, .changed = [&](std::string_view key, Bytes& content) {
+                           if (key == kValidatorStateKey && torn_reads-- > 0)
+                             content.resize(content.size() / 2);
+                         }};
+  HookedStore store(world_.ports.store, hooks);
+  const NodeEnvironment environment = environment_of(world_.ports, {.store = &store});
+  ValidatorNode restarted(world_.ports, environment, store, kLeader);
+  ASSERT_TRUE(waits(restarted));
+  EXPECT_EQ(restarted.validator.scoreboard().window, 2);
+}
+
+TEST_F(ValidatorTest, GoesOnWhereADecisionThatItHasJudgedIsWithheldAndLaterOnesAreNot) {
+  for (int64_t window = 0; window < 2; ++window) {
+    ValidatorNode leader(world_, kLeader);
+    complete(leader, window, {2, 3});
+  }
+  ASSERT_TRUE(world_.ports.board.write("decisions/0000000001/0000000000", as_bytes("rubbish"), {}).value());
+  SignedLedger fresh(world_.ports.board, run_id(world_.spec()), test_owner().public_key());
+  const NodeEnvironment environment(world_.spec(), world_.ports.store, fresh, *world_.ports.shards,
+                                    world_.environment.metrics);
+  {
+    ValidatorNode restarted(world_.ports, environment, world_.ports.store, kLeader);
+    EXPECT_TRUE(fails(restarted.advance(), ErrorKind::kFatal, "a run that has begun is not begun again"));
+  }
+  world_.ports.close_window(2);
+  ASSERT_TRUE(world_.ports.writer(kLeader)
+                  .decide({.record = world_.ports.record_of(2, 2, world_.ports.initial_root(), {})})
+                  .value());
+  ValidatorNode restarted(world_.ports, environment, world_.ports.store, kLeader);
+  EXPECT_TRUE(restarted.advance());
+}
+
 TEST_F(ValidatorTest, JudgesAfterARestartWhatWasDecidedBefore) {
   for (int64_t window = 0; window < 2; ++window) {
     {

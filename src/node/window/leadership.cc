@@ -37,8 +37,12 @@ Result<ChainView> Leadership::look(const Replica& replica) {
   TRY_ASSIGN(ChainView view, look_at_ledger(environment_, refused_));
   const auto uid = uid_of(view.roster, key_);
   if (!uid) {
-    return fatal_error(fmt::format("{}: key {} is not registered on the ledger", name_of(role_), key_.hex()));
+    const std::string reason =
+        fmt::format("{}: key {} is not registered on the ledger", name_of(role_), key_.hex());
+    // What was there may have been written over, and may come back.
+    return is_known_ ? retry_error(reason + " any more") : fatal_error(reason);
   }
+  is_known_ = true;
   self_ = *find_uid(view.roster, *uid);
   alarms_.speak_as(self_.uid);
   // Of who counts: anybody may register as a validator.

@@ -50,7 +50,7 @@ class Leadership {
   // or if it is new and begins before the replica's window, which would take back what the replica went
   // through. If such a term is in force all the same, validators with more than half of the stake follow it:
   // then it is our model that is wrong. A replica that is not begun judges nothing. Fails (retry) where the
-  // ledger was away, (fatal) where the node's key is not registered.
+  // ledger was away, or has lost the node's registration, (fatal) where the key was never registered.
   [[nodiscard]] Result<ChainView> look(const Replica& replica);
 
   // The replica's model comes from elsewhere now: what it went through before does not bind it.
@@ -74,6 +74,7 @@ class Leadership {
   const NodeRole role_;
   const PublicKey key_;
   Registration self_;
+  bool is_known_ = false;  // self_ has been read
   std::set<int64_t> refused_;
   std::optional<int64_t> followed_;  // the newest term of the chain that was followed at the last look
   Alarms alarms_;

@@ -42,6 +42,10 @@ class LeadershipTest : public ::testing::Test {
   }
   [[nodiscard]] size_t refusals() const { return logs_.count("alarm: term_refused"); }
 
+  void overwrite_registration(ByteView content) {
+    CHECK(world_.ports.board.write("nodes/0000000003", content, {}).value());
+  }
+
   const CapturedLogs logs_;
   TestWorld world_{{.miners = 1, .validators = 3}};
   std::unique_ptr<Engine> engine_ = make_node_engine(world_.spec());
@@ -134,6 +138,19 @@ TEST_F(LeadershipTest, RefusesANewTermThatBeginsBeforeItsWindow) {
   // Who has gone through nothing follows whom the stake follows.
   Leadership other{world_.environment, NodeRole::kMiner, world_.ports.public_key(3)};
   EXPECT_EQ(other.look(replica_).value().chain.back().number, 2);
+}
+
+// A stranger, or a program that runs wild, has the ledger's file open.
+TEST_F(LeadershipTest, WaitsWhereTheNodesRegistrationIsWrittenOver) {
+  const Bytes own = world_.ports.board.read("nodes/0000000003").value()->content;
+  ASSERT_TRUE(leadership_.look(replica_));
+  overwrite_registration(as_bytes("rubbish"));
+  EXPECT_TRUE(
+      fails(leadership_.look(replica_), ErrorKind::kRetry, "is not registered on the ledger any more"));
+  Leadership begins_now{world_.environment, NodeRole::kMiner, world_.ports.public_key(3)};
+  EXPECT_TRUE(fails(begins_now.look(replica_), ErrorKind::kFatal, "is not registered on the ledger"));
+  overwrite_registration(own);
+  EXPECT_TRUE(leadership_.look(replica_));
 }
 
 }  // namespace

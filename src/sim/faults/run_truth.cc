@@ -180,9 +180,8 @@ Status RunTruth::apply(SettledWindow& settled) {
 }
 
 std::optional<int64_t> RunTruth::impassable_window() const {
+  // Where there is none, the way leads from the first model through all windows.
   const int64_t checkpoint = newest_whole_checkpoint();
-  // Nobody begins from the first model once a window is decided.
-  if (checkpoint < 0 && !settled_.empty()) return settled_.begin()->first;
   for (const auto& [window, settled] : std::views::reverse(settled_)) {
     if (window < checkpoint) return std::nullopt;
     if (!can_be_passed(settled)) return window;
