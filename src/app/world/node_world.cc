@@ -158,7 +158,8 @@ NodeWorld::NodeWorld(const NodeConfig& node_config, const NodeName& node_name, s
                   config.copy_checkpoints ? config.state_folder / "checkpoints" : std::filesystem::path(),
                   config.shared ? config.shared->contributions
                                 : std::make_shared<ContributionPool>(
-                                      ContributionPoolOptions{.checking_threads = config.threads})),
+                                      ContributionPoolOptions{.checking_threads = config.threads}),
+                  true, goes_by_clocks() ? &machine_clock : nullptr),
       locks_(std::move(locks)) {}
 
 Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config, const Join& join) {
@@ -204,9 +205,12 @@ Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config) {
   TRY_ASSIGN(auto owned, open_registered<Validator>(config, NodeRole::kValidator, key));
   NodeWorld& world = *owned->world;
   owned->writer.emplace(world.ledger->board(), world.ledger->entries(), key);
-  // Nodes that share a process have a time of their own.
-  if (!world.spec.network.owner_keeps_time && !config.shared)
-    owned->timekeeping.emplace(*world.ledger, world.spec.network, key);
+  if (world.goes_by_clocks()) {
+    owned->timekeeping.emplace(*world.ledger, world.spec.network, key,
+                               [&store = *world.store->own(), bucket = bucket_of(key.public_key())] {
+                                 return time_of_store(store, bucket);
+                               });
+  }
   owned->node =
       std::make_unique<Validator>(world.environment, *world.store->own(), *owned->writer, *owned->engine, key,
                                   ValidatorOptions{.threads = config.threads,

@@ -98,7 +98,12 @@ class NodeWorld {
   const std::unique_ptr<NetworkStore> store;
   const OpenedData data;
   const std::unique_ptr<MetricsSink> metrics;
+  const SystemClock machine_clock;
   const NodeEnvironment environment;
+
+  // Whether the ledger's time is that of the validators' clocks. Nodes that share a process have a time of
+  // their own.
+  [[nodiscard]] bool goes_by_clocks() const { return !spec.network.owner_keeps_time && !config.shared; }
 
  private:
   NodeWorld(const NodeConfig& node_config, const NodeName& node_name, std::vector<FolderLock> locks,

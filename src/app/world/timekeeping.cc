@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "base/back_off.h"
 #include "base/log/log.h"
 #include "base/log/log_context.h"
+#include "core/protocol/object_keys.h"
 
 namespace templar {
 namespace {
@@ -21,9 +23,18 @@ void pause_until(std::chrono::milliseconds pause, const std::stop_token& stop) {
 
 }  // namespace
 
-Timekeeping::Timekeeping(const OpenedLedger& ledger, const NetworkSpec& network, const KeyPair& key)
+std::optional<TimestampMs> time_of_store(ObjectStore& store, const std::string& bucket) {
+  if (!store.put(bucket, kClockKey, as_bytes("now"))) return std::nullopt;
+  const auto stored = store.head(bucket, kClockKey);
+  if (!stored || !*stored) return std::nullopt;
+  return (*stored)->stored_at_ms;
+}
+
+Timekeeping::Timekeeping(const OpenedLedger& ledger, const NetworkSpec& network, const KeyPair& key,
+                         std::function<std::optional<TimestampMs>()> store_time)
     : timekeeper_(ledger.board(), ledger.entries(), key),
-      keeper_(timekeeper_, ledger.entries(), network, key.public_key(), wall_, steady_),
+      keeper_(timekeeper_, ledger.entries(), network, key.public_key(), wall_, steady_,
+              std::move(store_time)),
       thread_([this, speaker = current_log_context()](const std::stop_token& stop) {
         const LogContext scope(speaker);
         work(stop);

@@ -1,12 +1,16 @@
 // A validator's share in keeping the network's time, beside its other work.
 #pragma once
 
+#include <functional>
+#include <optional>
+#include <string>
 #include <thread>
 
 #include "app/world/open_ledger.h"
 #include "base/clock.h"
 #include "base/keys/keys.h"
 #include "node/validator/wall_timekeeper.h"
+#include "ports/object_store.h"
 
 namespace templar {
 
@@ -14,8 +18,9 @@ namespace templar {
 // what a person has to mend goes to the log, and the node's own work goes on.
 class Timekeeping {
  public:
-  // key: of a validator. The ledger must outlive it.
-  Timekeeping(const OpenedLedger& ledger, const NetworkSpec& network, const KeyPair& key);
+  // key: of a validator. store_time: see WallTimekeeper. The ledger must outlive it.
+  Timekeeping(const OpenedLedger& ledger, const NetworkSpec& network, const KeyPair& key,
+              std::function<std::optional<TimestampMs>()> store_time = {});
   ~Timekeeping();
   Timekeeping(const Timekeeping&) = delete;
   Timekeeping& operator=(const Timekeeping&) = delete;
@@ -29,5 +34,9 @@ class Timekeeping {
   WallTimekeeper keeper_;
   std::jthread thread_;
 };
+
+// What the store's clock says, by a small object that is put there for that; nullopt where it could not be
+// asked.
+[[nodiscard]] std::optional<TimestampMs> time_of_store(ObjectStore& store, const std::string& bucket);
 
 }  // namespace templar

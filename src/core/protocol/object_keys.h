@@ -22,6 +22,9 @@ inline constexpr std::string_view kAcceptedContributionPrefix = "accepted/";
 // restart (scoreboard, peer lists, next window).
 inline constexpr std::string_view kValidatorStateKey = "scoreboard.json";
 
+// In a validator's bucket: a few bytes, put only to learn the time by the store's clock.
+inline constexpr std::string_view kClockKey = "clock";
+
 // In a validator's bucket (every validator publishes): a checkpoint's files, and the pointer to the newest
 // one, written last. window is the first window that starts from the checkpoint's model.
 [[nodiscard]] std::string checkpoint_prefix(int64_t window);  // ends with '/'

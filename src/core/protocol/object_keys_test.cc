@@ -12,6 +12,7 @@ TEST(ObjectKeys, AreFrozen) {
   EXPECT_EQ(accepted_contribution_key(25, 7), "accepted/0000000025/7");
   EXPECT_EQ(kValidatorStateKey, "scoreboard.json");
   EXPECT_EQ(kLatestCheckpointKey, "checkpoints/latest");
+  EXPECT_EQ(kClockKey, "clock");
 }
 
 TEST(ObjectKeys, SortAsWindowsDo) {

@@ -64,10 +64,18 @@ TimestampMs WallTimekeeper::next_time(int64_t now_ms) {
   const int64_t since_ms = now_ms - seen_->at_ms;
   const TimestampMs expected_ms = seen_->block.time_ms + std::max(since_ms, block_ms());
   const int64_t ahead_ms = wall_.now_ms() - expected_ms;
-  if (believes_wall_ && ahead_ms > 0) return wall_.now_ms();
   if (std::abs(ahead_ms) <= kToleranceMs) {
-    said_jump_ = false;
+    said_jump_ = said_setting_ = false;
     return expected_ms + std::clamp(ahead_ms, -block_ms() / 10, block_ms() / 10);
+  }
+  if (wall_is_right(ahead_ms)) {
+    if (store_time_ && !said_setting_) {
+      log(LogLevel::kWarning, "timekeeper",
+          "the ledger's time is not that of this machine and its store, which agree: it is set by them",
+          {{"ahead_seconds", static_cast<double>(-ahead_ms) / 1000}});
+    }
+    said_setting_ = true;
+    return std::max(wall_.now_ms(), seen_->block.time_ms);
   }
   if (!said_jump_) {
     log(LogLevel::kError, "timekeeper",
@@ -77,6 +85,12 @@ TimestampMs WallTimekeeper::next_time(int64_t now_ms) {
     said_jump_ = true;
   }
   return expected_ms;
+}
+
+bool WallTimekeeper::wall_is_right(int64_t ahead_ms) const {
+  if (!store_time_) return believes_wall_ && ahead_ms > 0;
+  const std::optional<TimestampMs> store_ms = store_time_();
+  return store_ms && std::abs(*store_ms - wall_.now_ms()) <= kToleranceMs;
 }
 
 }  // namespace templar

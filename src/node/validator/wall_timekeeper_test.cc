@@ -21,6 +21,9 @@ class WallTimekeeperTest : public ::testing::Test {
  protected:
   struct Machine {
     VirtualClock wall{kStartMs};
+    VirtualClock store{kStartMs};
+    bool has_store = false;
+    bool store_answers = true;
     std::unique_ptr<Timekeeper> timekeeper;
     std::unique_ptr<WallTimekeeper> keeper;
   };
@@ -43,14 +46,27 @@ class WallTimekeeperTest : public ::testing::Test {
     Machine& machine = *machines_[number];
     const KeyPair key = test_key(number);
     machine.timekeeper = std::make_unique<Timekeeper>(board_, ledger_, key);
-    machine.keeper = std::make_unique<WallTimekeeper>(*machine.timekeeper, ledger_, network_,
-                                                      key.public_key(), machine.wall, steady_);
+    machine.keeper =
+        std::make_unique<WallTimekeeper>(*machine.timekeeper, ledger_, network_, key.public_key(),
+                                         machine.wall, steady_, store_time_of(machine));
+  }
+  static WallTimekeeper::StoreTime store_time_of(const Machine& machine) {
+    if (!machine.has_store) return {};
+    return
+        [&machine] { return machine.store_answers ? std::optional(machine.store.now_ms()) : std::nullopt; };
+  }
+  void start_with_store(uint32_t number) {
+    machines_[number]->has_store = true;
+    start(number);
   }
   // Time goes by, a second at a time; of the machines these run.
   void pass(int64_t seconds, const std::vector<uint32_t>& running) {
     for (int64_t i = 0; i < seconds; ++i) {
       steady_.advance(1000);
-      for (const auto& machine : machines_) machine->wall.advance(1000);
+      for (const auto& machine : machines_) {
+        machine->wall.advance(1000);
+        machine->store.advance(1000);
+      }
       for (const uint32_t number : running) EXPECT_TRUE(machines_[number]->keeper->advance());
     }
   }
@@ -127,6 +143,61 @@ TEST_F(WallTimekeeperTest, GoesOnWithTheTimeOfDayAfterARestart) {
   pass(25, {0});
   EXPECT_EQ(latest().number, before.number + 3) << "and it never goes back";
   EXPECT_GT(latest().time_ms, machines_[0]->wall.now_ms());
+}
+
+TEST_F(WallTimekeeperTest, AsksAStoreBeforeItFollowsAClockThatIsFarOff) {
+  Machine& machine = *machines_[0];
+  start_with_store(0);
+  pass(24, {0});
+  for (const bool store_answers : {true, false}) {
+    const Block before = latest();
+    machine.store_answers = store_answers;
+    machine.wall.advance(kHourMs);
+    if (!store_answers) machine.store.advance(kHourMs);
+    pass(60, {0});
+    EXPECT_NEAR(static_cast<double>(latest().time_ms), static_cast<double>(before.time_ms + 60'000), 2000);
+    machine.wall.advance(-kHourMs);
+    if (!store_answers) machine.store.advance(-kHourMs);
+    pass(24, {0});
+  }
+}
+
+TEST_F(WallTimekeeperTest, SetsTheTimeWhereWallClockAndStoreAgree) {
+  const CapturedLogs logs;
+  Machine& machine = *machines_[0];
+  start_with_store(0);
+  pass(24, {0});
+  machine.wall.advance(kHourMs);
+  machine.store.advance(kHourMs);
+  pass(24, {0});
+  EXPECT_NEAR(static_cast<double>(latest().time_ms), static_cast<double>(machine.wall.now_ms()),
+              static_cast<double>(kBlockMs));
+  // The other way it stands still, since it never goes back, until it is caught up.
+  const TimestampMs ahead_ms = latest().time_ms;
+  const int64_t number = latest().number;
+  machine.wall.advance(-60'000);
+  machine.store.advance(-60'000);
+  pass(36, {0});
+  EXPECT_EQ(latest().time_ms, ahead_ms);
+  EXPECT_EQ(latest().number, number + 3);
+  pass(120, {0});
+  EXPECT_NEAR(static_cast<double>(latest().time_ms), static_cast<double>(machine.wall.now_ms()),
+              static_cast<double>(kBlockMs));
+  EXPECT_EQ(logs.count("the ledger's time is not that of this machine and its store, which agree: it is set "
+                       "by them"),
+            2u);
+}
+
+// Else everybody's contributions would be too early for an hour, for whoever reads the ledger's time.
+TEST_F(WallTimekeeperTest, TakeoverByAClockThatIsAnHourAheadMovesNothing) {
+  start_with_store(1);
+  pass(24, {0, 1});
+  machines_[1]->wall.advance(kHourMs);
+  const Block before = latest();
+  pass(120, {1});
+  EXPECT_TRUE(machines_[1]->timekeeper->keeps_time().value());
+  EXPECT_GT(latest().number, before.number);
+  EXPECT_LT(latest().time_ms, before.time_ms + 130'000);
 }
 
 }  // namespace

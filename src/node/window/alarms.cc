@@ -29,6 +29,8 @@ std::string_view name_of(AlarmKind kind) {
       return "term_refused";
     case AlarmKind::kFalls:
       return "falls";
+    case AlarmKind::kClockOff:
+      return "clock_off";
   }
   return "";
 }

@@ -21,8 +21,9 @@ enum class AlarmKind {
   kApart,        // two validators say of one window that it starts from different models
   kTermRefused,  // a term begins with another model than ours
   kFalls,        // the ledger says less than what this node has gone through already
+  kClockOff,     // this machine's clock, its store's or the ledger's differs from the others
 };
-// "null_rounds", "nobody_leads", "apart", "term_refused", "falls".
+// "null_rounds", "nobody_leads", "apart", "term_refused", "falls", "clock_off".
 [[nodiscard]] std::string_view name_of(AlarmKind kind);
 
 inline constexpr int64_t kNullRoundsInARow = 3;

@@ -28,7 +28,7 @@ struct NodeEnvironment {
                   const LedgerReader& ledger_reader, const ShardSource& shard_source,
                   MetricsSink& metrics_sink, std::filesystem::path checkpoints = {},
                   std::shared_ptr<ContributionPool> pool = std::make_shared<ContributionPool>(),
-                  bool reads_windows_ahead = true)
+                  bool reads_windows_ahead = true, const Clock* machine_clock = nullptr)
       : spec(run_spec),
         layout(parameter_layout(run_spec.model)),
         run_id(templar::run_id(run_spec)),
@@ -38,7 +38,8 @@ struct NodeEnvironment {
         metrics(metrics_sink),
         checkpoint_folder(std::move(checkpoints)),
         contributions(std::move(pool)),
-        reads_ahead(reads_windows_ahead) {}
+        reads_ahead(reads_windows_ahead),
+        clock(machine_clock) {}
 
   const RunSpec spec;
   const ParameterLayout layout;
@@ -55,6 +56,9 @@ struct NodeEnvironment {
   // While a node catches up, a thread of its own reads windows before they are needed. false: the node's own
   // thread reads each when it is needed, so that all calls of store and ledger come in one order.
   const bool reads_ahead;
+  // The machine's, to be compared with the ledger's time and the store's; nullptr where the ledger's time is
+  // not that of clocks, as in a localnet.
+  const Clock* const clock;
 };
 
 // How a node is named on the log and in measurements. The "baseline" of a localnet, one machine that trains

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "core/run/window_plan.h"
 #include "ports/roster.h"
 
 namespace templar {
@@ -45,6 +46,7 @@ Result<ChainView> Leadership::look(const Replica& replica) {
   is_known_ = true;
   self_ = *find_uid(view.roster, *uid);
   alarms_.speak_as(self_.uid);
+  compare_clocks(view);
   // Of who counts: anybody may register as a validator.
   std::vector<Heartbeat> counting = view.heartbeats;
   std::erase_if(counting, [&view](const Heartbeat& heartbeat) {
@@ -72,6 +74,15 @@ Result<ChainView> Leadership::look(const Replica& replica) {
     refuse(*found);
     view.chain = chain_in_force(view.terms, view.heartbeats, view.roster, refused_);
   }
+}
+
+void Leadership::compare_clocks(const ChainView& view) {
+  if (!view.latest) return;
+  clocks_.see_block(*view.latest);
+  const std::optional<ClockFault> fault = clocks_.fault();
+  if (!fault) return alarms_.settle(AlarmKind::kClockOff);
+  alarms_.raise({AlarmKind::kClockOff, window_of_block(environment_.spec.network, view.latest->number),
+                 fault->reason, std::to_underlying(fault->whose)});
 }
 
 Result<std::optional<Leadership::Objection>> Leadership::objection(const ChainView& view,

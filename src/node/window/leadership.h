@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "node/window/alarms.h"
+#include "node/window/clock_watch.h"
 #include "node/window/environment.h"
 #include "node/window/replica.h"
 #include "ports/term_chain.h"
@@ -43,7 +44,11 @@ class Leadership {
  public:
   // The environment must outlive it. key: the node's own.
   Leadership(const NodeEnvironment& environment, NodeRole role, const PublicKey& key)
-      : environment_(environment), role_(role), key_(key), alarms_(environment, {name_of(role), 0}) {}
+      : environment_(environment),
+        role_(role),
+        key_(key),
+        alarms_(environment, {name_of(role), 0}),
+        clocks_(environment.clock, environment.spec.network.block_seconds) {}
 
   // What the ledger says now. A term is refused, which is an alarm, and counts for this node no more, if it
   // begins at the replica's window with another model; if it begins behind windows that nobody has decided;
@@ -60,6 +65,8 @@ class Leadership {
   [[nodiscard]] const Registration& self() const { return self_; }
   [[nodiscard]] NodeName name() const { return {name_of(role_), self_.uid}; }
   [[nodiscard]] Alarms& alarms() { return alarms_; }
+  // That one of them is off is an alarm at the next look.
+  [[nodiscard]] ClockWatch& clocks() { return clocks_; }
 
  private:
   // Why the node does not follow that chain of terms, and which one it is; nullopt if it does.
@@ -69,6 +76,7 @@ class Leadership {
   };
   [[nodiscard]] Result<std::optional<Objection>> objection(const ChainView& view, const Replica& replica);
   void refuse(const Objection& objection);
+  void compare_clocks(const ChainView& view);
 
   const NodeEnvironment& environment_;
   const NodeRole role_;
@@ -78,6 +86,7 @@ class Leadership {
   std::set<int64_t> refused_;
   std::optional<int64_t> followed_;  // the newest term of the chain that was followed at the last look
   Alarms alarms_;
+  ClockWatch clocks_;
 };
 
 }  // namespace templar

@@ -153,5 +153,35 @@ TEST_F(LeadershipTest, WaitsWhereTheNodesRegistrationIsWrittenOver) {
   EXPECT_TRUE(leadership_.look(replica_));
 }
 
+// Nodes whose machine's clock is not the ledger's; each block is seen as it comes.
+TEST_F(LeadershipTest, SaysWhoseClockIsOffUntilItIsSet) {
+  VirtualClock machine(world_.ports.ledger.latest_block().value()->time_ms);
+  const NodeEnvironment environment(world_.spec(), world_.ports.store, world_.ports.ledger,
+                                    *world_.ports.shards, world_.ports.metrics, {},
+                                    std::make_shared<ContributionPool>(), true, &machine);
+  Leadership leadership(environment, NodeRole::kMiner, world_.ports.public_key(3));
+  const auto see_blocks = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      ASSERT_TRUE(leadership.look(replica_));
+      world_.ports.make_block();
+      machine.advance(world_.spec().network.block_seconds * 1000);
+    }
+    leadership.clocks().see_put(world_.ports.ledger.latest_block().value()->time_ms, machine.now_ms());
+    ASSERT_TRUE(leadership.look(replica_));
+  };
+  see_blocks(2);
+  EXPECT_EQ(logs_.count("alarm: clock_off"), 0u);
+  machine.advance(3'600'000);
+  see_blocks(3);
+  EXPECT_EQ(logs_.count("alarm: clock_off"), 1u);
+  EXPECT_EQ(logs_.field("alarm: clock_off", "reason"),
+            "this machine's clock is 3588 s ahead of the ledger's time and its store's: set it");
+  machine.advance(-3'600'000);
+  see_blocks(2);
+  machine.advance(-3'600'000);
+  see_blocks(2);
+  EXPECT_EQ(logs_.count("alarm: clock_off"), 2u) << "it was set meanwhile, and is off again";
+}
+
 }  // namespace
 }  // namespace templar::testing
