@@ -19,8 +19,9 @@ Environment process_environment() {
 }
 
 bool is_secret_variable(std::string_view name) {
-  constexpr std::array<std::string_view, 4> kSecrets = {kInfluxPasswordVariable, kInfluxTokenVariable,
-                                                        kLokiPasswordVariable, kLokiTokenVariable};
+  constexpr std::array<std::string_view, 5> kSecrets = {kInfluxPasswordVariable, kInfluxTokenVariable,
+                                                        kLokiPasswordVariable, kLokiTokenVariable,
+                                                        kEtcdPasswordVariable};
   return std::ranges::find(kSecrets, name) != kSecrets.end();
 }
 

@@ -15,6 +15,7 @@ inline constexpr const char* kInfluxPasswordVariable = "TEMPLAR_INFLUX_PASSWORD"
 inline constexpr const char* kInfluxTokenVariable = "TEMPLAR_INFLUX_TOKEN";
 inline constexpr const char* kLokiPasswordVariable = "TEMPLAR_LOKI_PASSWORD";
 inline constexpr const char* kLokiTokenVariable = "TEMPLAR_LOKI_TOKEN";
+inline constexpr const char* kEtcdPasswordVariable = "TEMPLAR_ETCD_PASSWORD";
 
 // Name and value.
 using Environment = std::map<std::string, std::string, std::less<>>;

@@ -44,10 +44,11 @@ TEST(EnvironmentWithoutOptions, KeepsSecretsAndWhatIsOfOtherPrograms) {
                           {"TEMPLAR_INFLUX_TOKEN", "t"},
                           {"TEMPLAR_LOKI_PASSWORD", "q"},
                           {"TEMPLAR_LOKI_TOKEN", "u"},
+                          {"TEMPLAR_ETCD_PASSWORD", "e"},
                           {"AWS_PROFILE", "mine"}});
   const std::vector<std::string> kept = environment_without_options();
   for (const char* wanted : {"TEMPLAR_INFLUX_PASSWORD=p", "TEMPLAR_INFLUX_TOKEN=t", "TEMPLAR_LOKI_PASSWORD=q",
-                             "TEMPLAR_LOKI_TOKEN=u", "AWS_PROFILE=mine"})
+                             "TEMPLAR_LOKI_TOKEN=u", "TEMPLAR_ETCD_PASSWORD=e", "AWS_PROFILE=mine"})
     EXPECT_THAT(kept, Contains(wanted));
   EXPECT_THAT(kept, Not(Contains(StartsWith("TEMPLAR_STATE"))));
   EXPECT_THAT(kept, Not(Contains(StartsWith("TEMPLAR_CONFIG"))));

@@ -156,8 +156,10 @@ class NodeCheck {
   void check_ledger() {
     if (!spec_) {
       // Nobody can say whose word counts there: only whether it can be opened.
-      const auto board = open_notice_board(config_.ledger);
-      return board ? good("ledger", config_.ledger) : bad("ledger", board.error().message);
+      const auto board = open_notice_board(config_.ledger, Hash256());
+      if (!board) return bad("ledger", board.error().message);
+      const auto revision = (*board)->revision();
+      return revision ? good("ledger", config_.ledger) : bad("ledger", revision.error().message);
     }
     const auto ledger = open_ledger(config_.ledger, *spec_);
     if (!ledger) return bad("ledger", ledger.error().message);

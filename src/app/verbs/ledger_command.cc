@@ -37,7 +37,8 @@ OptionTable ledger_options(LedgerArguments& arguments) {
   return {{"--spec", &arguments.spec, "The run: a preset's name or a JSON file", {.required = true}},
           {"--ledger",
            &arguments.ledger,
-           "The run's ledger: sqlite:FILE, or the file alone",
+           "The run's ledger: sqlite:FILE, or the file alone; or "
+           "etcd:https://HOST:2379,HOST:2379/PREFIX?user=NAME",
            {.required = true}}};
 }
 
@@ -173,7 +174,8 @@ Status run_ledger(const LedgerArguments& arguments) {
   catch_stop_signals();
   TRY_ASSIGN(const RunSpec spec, load_run_spec(arguments.spec));
   TRY_ASSIGN(const KeyPair key, KeyPair::load(arguments.key_file));
-  TRY_ASSIGN(const auto ledger, open_ledger(arguments.ledger, spec, {.may_create = true}));
+  TRY_ASSIGN(const auto ledger,
+             open_ledger(arguments.ledger, spec, {.may_create = true, .is_cancelled = stop_requested}));
   Timekeeper timekeeper(ledger->board(), ledger->entries(), key);
   const SystemClock wall;
   const SteadyClock steady;

@@ -6,6 +6,7 @@
 #include "app/verbs/verbs.h"
 #include "app/world/node_world.h"
 #include "app/world/open_ledger.h"
+#include "support/expect_failure.h"
 #include "support/run_verb.h"
 #include "support/temporary_folder.h"
 #include "support/test_key.h"
@@ -92,12 +93,38 @@ TEST_F(LedgerCommand, NamesWhatIsMissing) {
   EXPECT_THAT(outcome.errors, AllOf(HasSubstr("names no owner"), HasSubstr("templar key new")));
 }
 
-TEST(LedgerAddress, IsAFile) {
-  EXPECT_EQ(parse_ledger_address("sqlite:a/b.db").value(), "a/b.db");
-  EXPECT_EQ(parse_ledger_address("./a:b.db").value(), "./a:b.db");
-  EXPECT_EQ(parse_ledger_address("ledger.db").value(), "ledger.db");
+TEST(LedgerAddress, IsAFileUnlessItSaysOtherwise) {
+  const auto file_of = [](const std::string& address) {
+    return std::get<std::filesystem::path>(parse_ledger_address(address).value());
+  };
+  EXPECT_EQ(file_of("sqlite:a/b.db"), "a/b.db");
+  EXPECT_EQ(file_of("./a:b.db"), "./a:b.db");
+  EXPECT_EQ(file_of("ledger.db"), "ledger.db");
   for (const char* address : {"", "etcd:x", "s3://bucket/ledger"})
     EXPECT_FALSE(parse_ledger_address(address)) << address;
+}
+
+TEST(LedgerAddress, MayBeOnEtcdWhereEachRunHasItsOwnKeys) {
+  const auto address =
+      std::get<EtcdAddress>(parse_ledger_address("etcd:http://127.0.0.1:2379/templar").value());
+  EXPECT_EQ(address.prefix, "templar");
+  const std::string prefix = etcd_run_prefix(address, blake2b_256(as_bytes("run")));
+  EXPECT_EQ(prefix, "templar/" + blake2b_256(as_bytes("run")).hex().substr(0, 16) + "/");
+  EXPECT_NE(prefix, etcd_run_prefix(address, blake2b_256(as_bytes("another run"))));
+  EXPECT_TRUE(
+      fails(parse_ledger_address("etcd:http://me:hidden@a/x"), ErrorKind::kFatal, "--ledger: address of"));
+}
+
+TEST(LedgerAddress, OfAUserNeedsAPassword) {
+  const TemporaryFolder folder;
+  const Hash256 run;
+  EXPECT_TRUE(fails(open_notice_board("etcd:http://127.0.0.1:1/x?user=miner", run), ErrorKind::kFatal,
+                    "no password for the user miner: set TEMPLAR_ETCD_PASSWORD"));
+  const std::string file = (folder / "password").string();
+  const std::string address = "etcd:http://127.0.0.1:1/x?user=miner&password-file=" + file;
+  EXPECT_TRUE(fails(open_notice_board(address, run), ErrorKind::kFatal, "password: No such file"));
+  std::ofstream(file) << "hidden-word\n";
+  EXPECT_TRUE(open_notice_board(address, run));
 }
 
 }  // namespace

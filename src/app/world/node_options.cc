@@ -18,63 +18,67 @@ void append(OptionTable& table, OptionTable more) {
 }
 
 OptionTable shared_options(NodeConfig& config, NodeRole role) {
-  return {
-      {"--spec",
-       &config.spec_file,
-       "Run spec: what all nodes of the run agree on (see `templar run`)",
-       {.required = true}},
-      {"--data",
-       &config.data,
-       "Data set: a folder made by `templar data prepare`, or where `templar data push` put it, "
-       "s3://BUCKET/PREFIX?endpoint=https://HOST or https://HOST/PATH",
-       {.required = true}},
-      {"--data-cache", &config.data_cache,
-       "Folder for what is fetched of a data set from elsewhere; processes may share it (default: "
-       "data-cache in the "
-       "--state folder)"},
-      {"--data-cache-size",
-       &config.data_cache_bytes,
-       "How large it becomes before what was used longest ago goes, e.g. 200GB; the active shard and the "
-       "next always stay (0: no limit)",
-       {.shows_default = true, .is_size = true}},
-      {"--store",
-       &config.store.address,
-       "This node's object store: s3://BUCKET/PREFIX?endpoint=https://HOST&region=REGION, or a folder "
-       "that all nodes share (an evaluator writes nothing, and needs only the folder)",
-       {.required = role != NodeRole::kEvaluator, .group = kStore}},
-      {"--store-profile",
-       &config.store.profile,
-       "Profile of ~/.aws/credentials whose keys write there (else as AWS_PROFILE and the other "
-       "variables say)",
-       {.group = kStore}},
-      {"--read-key-file",
-       &config.store.read_key_file,
-       "ID:SECRET of a key that may only read there: it is registered with the address, for all to read "
-       "with; without it the bucket must be public",
-       {.group = kStore}},
-      {"--ledger", &config.ledger, "The run's ledger: sqlite:FILE, or the file alone", {.required = true}},
-      {"--state",
-       &config.state_folder,
-       "Folder for this node's own state, kept over restarts",
-       {.required = true}},
-      {"--metrics",
-       &config.metrics_file,
-       "Measurements are appended here, one JSON object a line",
-       {.required = true}},
-      {"--threads",
-       &config.threads,
-       "Threads that the node computes with",
-       {.allowed = IntegerRange{1, 1024}, .shows_default = true}},
-      precision_option(config.precision),
-      device_option(config.card),
-      {"--micro-batch",
-       &config.micro_batch,
-       "Sequences that the engine computes at once: memory grows with it, the result stays",
-       {.allowed = AboveZero{}, .shows_default = true}},
-      {"--until-window",
-       &config.until_window,
-       "End once the model is the start of this window (0: run on)",
-       {.allowed = ZeroOrMore{}}}};
+  return {{"--spec",
+           &config.spec_file,
+           "Run spec: what all nodes of the run agree on (see `templar run`)",
+           {.required = true}},
+          {"--data",
+           &config.data,
+           "Data set: a folder made by `templar data prepare`, or where `templar data push` put it, "
+           "s3://BUCKET/PREFIX?endpoint=https://HOST or https://HOST/PATH",
+           {.required = true}},
+          {"--data-cache", &config.data_cache,
+           "Folder for what is fetched of a data set from elsewhere; processes may share it (default: "
+           "data-cache in the "
+           "--state folder)"},
+          {"--data-cache-size",
+           &config.data_cache_bytes,
+           "How large it becomes before what was used longest ago goes, e.g. 200GB; the active shard and the "
+           "next always stay (0: no limit)",
+           {.shows_default = true, .is_size = true}},
+          {"--store",
+           &config.store.address,
+           "This node's object store: s3://BUCKET/PREFIX?endpoint=https://HOST&region=REGION, or a folder "
+           "that all nodes share (an evaluator writes nothing, and needs only the folder)",
+           {.required = role != NodeRole::kEvaluator, .group = kStore}},
+          {"--store-profile",
+           &config.store.profile,
+           "Profile of ~/.aws/credentials whose keys write there (else as AWS_PROFILE and the other "
+           "variables say)",
+           {.group = kStore}},
+          {"--read-key-file",
+           &config.store.read_key_file,
+           "ID:SECRET of a key that may only read there: it is registered with the address, for all to read "
+           "with; without it the bucket must be public",
+           {.group = kStore}},
+          {"--ledger",
+           &config.ledger,
+           "The run's ledger: sqlite:FILE, or the file alone; or "
+           "etcd:https://HOST:2379,HOST:2379/PREFIX?user=NAME, "
+           "whose password comes from password-file=FILE in it or TEMPLAR_ETCD_PASSWORD",
+           {.required = true}},
+          {"--state",
+           &config.state_folder,
+           "Folder for this node's own state, kept over restarts",
+           {.required = true}},
+          {"--metrics",
+           &config.metrics_file,
+           "Measurements are appended here, one JSON object a line",
+           {.required = true}},
+          {"--threads",
+           &config.threads,
+           "Threads that the node computes with",
+           {.allowed = IntegerRange{1, 1024}, .shows_default = true}},
+          precision_option(config.precision),
+          device_option(config.card),
+          {"--micro-batch",
+           &config.micro_batch,
+           "Sequences that the engine computes at once: memory grows with it, the result stays",
+           {.allowed = AboveZero{}, .shows_default = true}},
+          {"--until-window",
+           &config.until_window,
+           "End once the model is the start of this window (0: run on)",
+           {.allowed = ZeroOrMore{}}}};
 }
 
 Option key_option(NodeConfig& config) {

@@ -166,7 +166,7 @@ Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config, con
   TRY_ASSIGN(RunSpec spec, load_run_spec(config.spec_file.string()));
   std::shared_ptr<OpenedLedger> ledger = config.shared ? config.shared->ledger : nullptr;
   if (!ledger) {
-    TRY_ASSIGN(ledger, open_ledger(config.ledger, spec));
+    TRY_ASSIGN(ledger, open_ledger(config.ledger, spec, {.is_cancelled = config.store.is_cancelled}));
   }
   TRY_ASSIGN(OpenedData data, open_run_data(data_options(config), spec));
   TRY(check_data(spec, *data.shards, config.data));

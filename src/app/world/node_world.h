@@ -53,7 +53,7 @@ struct NodeConfig {
   std::filesystem::path data_cache;  // empty: in the state folder
   uint64_t data_cache_bytes = kDefaultDataCacheBytes;
   OwnStoreOptions store;
-  std::string ledger;                  // its address, see open_ledger
+  std::string ledger;                  // its address, see open_ledger; store.is_cancelled counts there, too
   std::filesystem::path key_file;      // of miners and validators
   std::filesystem::path state_folder;  // the node's own; made if missing
   std::filesystem::path metrics_file;
