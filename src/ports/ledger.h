@@ -2,6 +2,7 @@
 // what time it is. docs/decisions/0027-terms-and-decisions.md.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -89,6 +90,12 @@ class LedgerReader {
   // What the leader of that term has decided of that window; nothing if it has not, or if the term does not
   // reach over it. What names no record of that run, window and leader decides nothing.
   [[nodiscard]] virtual Result<std::optional<Decision>> decision(int64_t window, int64_t term) const = 0;
+
+  // Grows with every entry. What is read afterwards is at least as new.
+  [[nodiscard]] virtual Result<int64_t> revision() const = 0;
+  // Waits until there is an entry since that revision, and tells whether there may be one: see
+  // NoticeBoard::wait_for_change.
+  [[nodiscard]] virtual bool wait_for_change(int64_t since, std::chrono::milliseconds at_most) const = 0;
 };
 
 // "node-" and the key's first 32 hexadecimal digits: the bucket of the node with that key, that nobody else

@@ -27,6 +27,7 @@ class AbsentBoard final : public NoticeBoard {
     return retry_error("away");
   }
   [[nodiscard]] Result<int64_t> revision() const override { return retry_error("away"); }
+  [[nodiscard]] bool wait_for_change(int64_t, std::chrono::milliseconds) const override { return true; }
   [[nodiscard]] Result<bool> write(std::string_view, ByteView, std::span<const NoticeCondition>) override {
     return retry_error("away");
   }

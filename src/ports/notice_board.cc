@@ -46,6 +46,11 @@ Result<int64_t> MemoryNoticeBoard::revision() const {
   return revision_;
 }
 
+bool MemoryNoticeBoard::wait_for_change(int64_t since, std::chrono::milliseconds at_most) const {
+  const MutexLock lock(mutex_);
+  return written_.wait_for(mutex_, at_most, [&]() REQUIRES(mutex_) { return revision_ > since; });
+}
+
 Result<bool> MemoryNoticeBoard::write(std::string_view key, ByteView content,
                                       std::span<const NoticeCondition> conditions) {
   TRY(check_notice(key, content));
@@ -58,6 +63,7 @@ Result<bool> MemoryNoticeBoard::write(std::string_view key, ByteView content,
   notices_.insert_or_assign(
       std::string(key),
       Notice{.key = std::string(key), .content = {content.begin(), content.end()}, .revision = revision_});
+  written_.notify_all();
   return true;
 }
 

@@ -2,6 +2,7 @@
 // of their meaning; ports/ledger.h does. SQLite is one.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -46,6 +47,10 @@ class NoticeBoard {
   [[nodiscard]] virtual Result<std::optional<Notice>> last(std::string_view prefix) const = 0;
   // Grows with every write. As long as it is the same, nothing has changed.
   [[nodiscard]] virtual Result<int64_t> revision() const = 0;
+  // Waits until the board has been written to since it had that revision, and tells whether that may be so:
+  // false after at_most. Where it can't be known whether it is, true. Who waits again and again costs a board
+  // on another machine no request a second, and no news is missed in between.
+  [[nodiscard]] virtual bool wait_for_change(int64_t since, std::chrono::milliseconds at_most) const = 0;
 
   // Writes, in place of what has that key, if all conditions hold at that moment; false, with nothing
   // changed, if one does not. After a failure (retry) it may have been written: who must know reads. Fails
@@ -64,11 +69,13 @@ class MemoryNoticeBoard final : public NoticeBoard {
   [[nodiscard]] Result<std::vector<Notice>> list(std::string_view prefix) const override;
   [[nodiscard]] Result<std::optional<Notice>> last(std::string_view prefix) const override;
   [[nodiscard]] Result<int64_t> revision() const override;
+  [[nodiscard]] bool wait_for_change(int64_t since, std::chrono::milliseconds at_most) const override;
   [[nodiscard]] Result<bool> write(std::string_view key, ByteView content,
                                    std::span<const NoticeCondition> conditions) override;
 
  private:
   mutable Mutex mutex_;
+  mutable ConditionVariable written_;
   std::map<std::string, Notice, std::less<>> notices_ GUARDED_BY(mutex_);
   int64_t revision_ GUARDED_BY(mutex_) = 0;
 };

@@ -68,6 +68,9 @@ Status State::refresh() {
   known_registrations.reset();
   known_terms.reset();
   known_keepers.reset();
+  known_latest.reset();
+  known_heartbeats.reset();
+  known_decisions.clear();
   revision = now;
   return {};
 }
@@ -185,7 +188,13 @@ Result<std::optional<Decision>> State::decision(int64_t window, int64_t number) 
   if (number < 0 || number >= static_cast<int64_t>(begun.size())) return std::nullopt;
   const Term& term = begun[static_cast<size_t>(number)];
   if (window < term.first_window || (term.ended_after && window > *term.ended_after)) return std::nullopt;
-  TRY_ASSIGN(const std::optional<Notice> notice, board.read(key));
+  auto known = known_decisions.find(key);
+  if (known == known_decisions.end()) {
+    if (known_decisions.size() >= kMostRememberedDecisions) known_decisions.clear();
+    TRY_ASSIGN(std::optional<Notice> read, board.read(key));
+    known = known_decisions.emplace(key, std::move(read)).first;
+  }
+  const std::optional<Notice>& notice = known->second;
   if (!notice) return std::nullopt;
   const auto [entry, decided] = content_of<DecisionEntry>(*notice);
   const std::optional<AggregateRecord> record = understood.at(key).record;
@@ -258,6 +267,20 @@ void State::remember(const Block& block) {
 }
 
 Result<std::optional<Block>> State::latest_block() {
+  if (!known_latest) {
+    TRY_ASSIGN(known_latest, read_latest_block());
+  }
+  return *known_latest;
+}
+
+Result<std::vector<Notice>> State::heartbeats() {
+  if (!known_heartbeats) {
+    TRY_ASSIGN(known_heartbeats, board.list(kHeartbeatNotices));
+  }
+  return *known_heartbeats;
+}
+
+Result<std::optional<Block>> State::read_latest_block() {
   TRY_ASSIGN(const std::optional<Notice> last, board.last(kBlockNotices));
   if (!last) return std::nullopt;
   if (latest && last->key == numbered_notice(kBlockNotices, latest->number)) return latest;
@@ -330,7 +353,7 @@ Result<std::vector<Heartbeat>> SignedLedger::heartbeats() const {
   const MutexLock lock(state_->mutex);
   TRY(state_->refresh());
   TRY_ASSIGN(const std::vector<Registration> nodes, state_->registrations());
-  TRY_ASSIGN(const std::vector<Notice> notices, state_->board.list(kHeartbeatNotices));
+  TRY_ASSIGN(const std::vector<Notice> notices, state_->heartbeats());
   std::vector<Heartbeat> found;
   for (const Notice& notice : notices) {
     const auto [entry, said] = state_->content_of<HeartbeatEntry>(notice);
@@ -358,6 +381,16 @@ Result<std::optional<Decision>> SignedLedger::decision(int64_t window, int64_t t
   const MutexLock lock(state_->mutex);
   TRY(state_->refresh());
   return state_->decision(window, term);
+}
+
+Result<int64_t> SignedLedger::revision() const {
+  const MutexLock lock(state_->mutex);
+  TRY(state_->refresh());
+  return state_->revision;
+}
+
+bool SignedLedger::wait_for_change(int64_t since, std::chrono::milliseconds at_most) const {
+  return state_->board.wait_for_change(since, at_most);
 }
 
 }  // namespace templar

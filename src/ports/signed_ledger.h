@@ -30,6 +30,8 @@ class SignedLedger final : public LedgerReader {
   [[nodiscard]] Result<std::vector<Heartbeat>> heartbeats() const override;
   [[nodiscard]] Result<std::vector<Term>> terms() const override;
   [[nodiscard]] Result<std::optional<Decision>> decision(int64_t window, int64_t term) const override;
+  [[nodiscard]] Result<int64_t> revision() const override;
+  [[nodiscard]] bool wait_for_change(int64_t since, std::chrono::milliseconds at_most) const override;
 
   struct State;  // internal: signed_ledger_state.h
 

@@ -74,11 +74,15 @@ struct SignedLedger::State {
   [[nodiscard]] Result<std::optional<Block>> block(int64_t number) REQUIRES(mutex);
   [[nodiscard]] Result<std::optional<Block>> check_block(const Notice& notice) REQUIRES(mutex);
   [[nodiscard]] Result<std::optional<Block>> latest_block() REQUIRES(mutex);
+  [[nodiscard]] Result<std::optional<Block>> read_latest_block() REQUIRES(mutex);
+  [[nodiscard]] Result<std::vector<Notice>> heartbeats() REQUIRES(mutex);
   void remember(const Block& block) REQUIRES(mutex);
   void forget_old(std::string_view prefix) REQUIRES(mutex);
 
   static constexpr size_t kMostKnownBlocks = 4096;
   static constexpr std::ptrdiff_t kMostKnownDecisions = 1024;
+  // Whole, with their records: who waits asks for the same few, who catches up for each once.
+  static constexpr size_t kMostRememberedDecisions = 16;
 
   struct Understood {
     int64_t revision = 0;
@@ -100,6 +104,9 @@ struct SignedLedger::State {
   std::optional<std::vector<Registration>> known_registrations GUARDED_BY(mutex);
   std::optional<std::vector<Term>> known_terms GUARDED_BY(mutex);
   std::optional<std::vector<Keeper>> known_keepers GUARDED_BY(mutex);
+  std::optional<std::optional<Block>> known_latest GUARDED_BY(mutex);
+  std::optional<std::vector<Notice>> known_heartbeats GUARDED_BY(mutex);
+  std::map<std::string, std::optional<Notice>, std::less<>> known_decisions GUARDED_BY(mutex);
 };
 
 }  // namespace templar

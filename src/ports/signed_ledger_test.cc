@@ -26,6 +26,9 @@ class ForgetfulBoard final : public NoticeBoard {
     return notices.last(prefix);
   }
   [[nodiscard]] Result<int64_t> revision() const override { return notices.revision(); }
+  [[nodiscard]] bool wait_for_change(int64_t since, std::chrono::milliseconds at_most) const override {
+    return notices.wait_for_change(since, at_most);
+  }
   [[nodiscard]] Result<bool> write(std::string_view key, ByteView content,
                                    std::span<const NoticeCondition> conditions) override {
     TRY_ASSIGN(const bool written, notices.write(key, content, conditions));
@@ -56,6 +59,9 @@ class InterruptedBoard final : public NoticeBoard {
   [[nodiscard]] Result<int64_t> revision() const override {
     interrupt();
     return notices.revision();
+  }
+  [[nodiscard]] bool wait_for_change(int64_t since, std::chrono::milliseconds at_most) const override {
+    return notices.wait_for_change(since, at_most);
   }
   [[nodiscard]] Result<bool> write(std::string_view key, ByteView content,
                                    std::span<const NoticeCondition> conditions) override {

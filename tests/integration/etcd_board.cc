@@ -19,7 +19,7 @@ namespace {
 EtcdAddress cluster;  // that was named
 
 EtcdBoardOptions board_options(const std::string& prefix) {
-  EtcdBoardOptions options{.prefix = prefix, .client = {}};
+  EtcdBoardOptions options{.prefix = prefix, .client = {}, .watch = {}};
   options.client.endpoints = cluster.endpoints;
   return options;
 }

@@ -22,10 +22,14 @@ template <typename Node>
   if (*progress != Progress::kFinished) return ::testing::AssertionSuccess();
   return ::testing::AssertionFailure() << "it has finished";
 }
-// The same, and says what it waits for: a block, else an object.
+// The same, and says what it waits for: a block, any entry of the ledger, else an object.
 template <typename Node>
 [[nodiscard]] ::testing::AssertionResult awaits_block(Node& node) {
   return comes_to(node, Progress::kAwaitsBlock);
+}
+template <typename Node>
+[[nodiscard]] ::testing::AssertionResult awaits_entry(Node& node) {
+  return comes_to(node, Progress::kAwaitsEntry);
 }
 template <typename Node>
 [[nodiscard]] ::testing::AssertionResult awaits_object(Node& node) {

@@ -159,6 +159,35 @@ Result<std::vector<bool>> parse_etcd_presence(std::string_view body, size_t requ
   return found;
 }
 
+Result<EtcdWatchMessage> parse_etcd_watch_message(std::string_view line) {
+  TRY_ASSIGN(const Json json, parse_etcd_object(line));
+  const Json* result = json.find("result");
+  if (result == nullptr || result->object() == nullptr)
+    return no_answer("no result but " + parse_etcd_refusal(line).message);
+  EtcdWatchMessage message;
+  TRY_ASSIGN(message.is_cancelled, flag_or_false(*result, "canceled"));
+  TRY_ASSIGN(message.compacted_up_to, whole_number(*result, "compact_revision"));
+  if (message.is_cancelled) {
+    const std::string* reason = text_member(*result, "cancel_reason");
+    if (reason != nullptr) message.reason = said_on_one_line(*reason);
+    return message;
+  }
+  TRY_ASSIGN(const bool is_created, flag_or_false(*result, "created"));
+  TRY_ASSIGN(const JsonList* events, list_or_nothing(*result, "events"));
+  const bool has_events = events != nullptr && !events->empty();
+  if (!has_events && !is_created) {
+    TRY_ASSIGN(message.told_up_to, store_revision(*result));
+  }
+  if (!has_events) return message;
+  for (const Json& event : *events) {
+    const Json* pair = event.find("kv");
+    if (pair == nullptr || pair->object() == nullptr) return no_answer("an event of nothing");
+    TRY_ASSIGN(const int64_t revision, positive_number(*pair, "mod_revision"));
+    message.newest_change = std::max(message.newest_change, revision);
+  }
+  return message;
+}
+
 Result<std::string> parse_etcd_token(std::string_view body) {
   TRY_ASSIGN(const Json json, parse_etcd_object(body));
   const std::string* token = text_member(json, "token");

@@ -46,6 +46,18 @@ struct EtcdRange {
 // also where it answers another number of them.
 [[nodiscard]] Result<std::vector<bool>> parse_etcd_presence(std::string_view body, size_t requests);
 
+// A line of a stream of /v3/watch.
+struct EtcdWatchMessage {
+  int64_t newest_change = 0;  // the highest revision of its events; 0: it has none
+  int64_t told_up_to = 0;     // all changes up to this revision have been told; 0: it does not say
+  // The watch has ended, for that reason; on one line, at most 300 bytes.
+  bool is_cancelled = false;
+  std::string reason;
+  int64_t compacted_up_to = 0;  // it has ended because nothing is kept before this revision; 0: not so
+};
+// Fails (retry).
+[[nodiscard]] Result<EtcdWatchMessage> parse_etcd_watch_message(std::string_view line);
+
 // The token in an answer to /v3/auth/authenticate, which a header can carry. Fails (retry).
 [[nodiscard]] Result<std::string> parse_etcd_token(std::string_view body);
 // When a token ends that says so itself (a JSON Web Token); nullopt: it does not say.

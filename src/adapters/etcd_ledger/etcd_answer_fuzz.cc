@@ -19,6 +19,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
   }
   static_cast<void>(templar::parse_etcd_transaction(text));
+  if (const auto message = templar::parse_etcd_watch_message(text)) {
+    CHECK(message->newest_change >= 0 && message->told_up_to >= 0 && message->compacted_up_to >= 0);
+    CHECK(message->reason.size() <= 300 && (message->is_cancelled || message->reason.empty()));
+  }
   if (const auto presence = templar::parse_etcd_presence(text, kLimit)) CHECK(presence->size() == kLimit);
   if (const auto token = templar::parse_etcd_token(text)) {
     for (const char c : *token) CHECK(c > 0x20 && c < 0x7f);

@@ -24,6 +24,16 @@ constexpr const char* kPresence =
 constexpr const char* kDenied =
     R"({"error":"etcdserver: permission denied","message":"etcdserver: permission denied","code":7})";
 constexpr const char* kToken = R"({"header":{"revision":"4"},"token":"syiPdYQfQMUewToK.21"})";
+constexpr const char* kCreated = R"({"result":{"header":{"revision":"3"},"created":true}})";
+constexpr const char* kChange =
+    R"({"result":{"header":{"revision":"7"},"events":[{"kv":{"key":"dC9k","create_revision":"4","mod_revision":"4",
+"version":"1","value":"eA=="}},{"type":"DELETE","kv":{"key":"dC9k","mod_revision":"3"}}]}})";
+constexpr const char* kProgress = R"({"result":{"header":{"revision":"9"}}})";
+constexpr const char* kCompacted =
+    R"({"result":{"header":{"raft_term":"2"},"canceled":true,"compact_revision":"3"}})";
+constexpr const char* kBadToken =
+    R"({"result":{"header":{"revision":"4"},"watch_id":"-1","created":true,"canceled":true,
+"cancel_reason":"rpc error: code = Unauthenticated desc = etcdserver: invalid auth token"}})";
 
 std::string web_token(const std::string& claims) {
   return "eyJhbGciOiJSUzI1NiJ9." + to_base64(as_bytes(claims), Base64Form::kUrl) + ".c2lnbmF0dXJl";
@@ -98,6 +108,32 @@ TEST(EtcdAnswer, TellsWhichRangesHaveAnything) {
   EXPECT_TRUE(fails(parse_etcd_presence(kWritten, 1), ErrorKind::kRetry, "no range's"));
 }
 
+TEST(EtcdAnswer, TellsWhatAWatchSays) {
+  const auto told = [](const char* line) { return parse_etcd_watch_message(line).value(); };
+  EXPECT_EQ(told(kCreated).newest_change, 0);
+  EXPECT_EQ(told(kCreated).told_up_to, 0) << "older changes may follow";
+  EXPECT_EQ(told(kChange).newest_change, 4);
+  EXPECT_EQ(told(kChange).told_up_to, 0);
+  EXPECT_EQ(told(kProgress).told_up_to, 9);
+  EXPECT_TRUE(told(kCompacted).is_cancelled);
+  EXPECT_EQ(told(kCompacted).compacted_up_to, 3);
+  EXPECT_TRUE(told(kBadToken).is_cancelled);
+  EXPECT_EQ(told(kBadToken).compacted_up_to, 0);
+  EXPECT_NE(told(kBadToken).reason.find("invalid auth token"), std::string::npos);
+}
+
+TEST(EtcdAnswer, RefusesWhatNoWatchSays) {
+  const auto refuses = [](const std::string& line, const char* reason) {
+    return fails(parse_etcd_watch_message(line), ErrorKind::kRetry, reason);
+  };
+  EXPECT_TRUE(refuses("", "is no answer of etcd"));
+  EXPECT_TRUE(refuses(R"({"error":{"grpc_code":14,"message":"transport is closing"}})", "no result but"));
+  EXPECT_TRUE(refuses(R"({"result":{}})", "no header"));
+  EXPECT_TRUE(refuses(R"({"result":{"events":[1]}})", "an event of nothing"));
+  EXPECT_TRUE(refuses(R"({"result":{"events":[{"kv":{"mod_revision":"-1"}}]}})", "no whole number"));
+  EXPECT_TRUE(refuses(R"({"result":{"canceled":1}})", "canceled is neither"));
+}
+
 TEST(EtcdAnswer, TellsWhyItWasRefused) {
   const EtcdRefusal denied = parse_etcd_refusal(kDenied);
   EXPECT_EQ(denied.code, 7);
@@ -131,7 +167,8 @@ TEST(EtcdAnswer, HasSeedsForTheFuzzer) {
   std::vector<std::pair<std::string, Bytes>> seeds;
   for (const std::string& text :
        {std::string(kTwoPairs), std::string(kNothing), std::string(kWritten), std::string(kPresence),
-        std::string(kDenied), std::string(kToken), web_token(R"({"exp":1795937737})")}) {
+        std::string(kChange), std::string(kCompacted), std::string(kBadToken), std::string(kDenied),
+        std::string(kToken), web_token(R"({"exp":1795937737})")}) {
     seeds.emplace_back(std::to_string(seeds.size()), Bytes(text.begin(), text.end()));
   }
   expect_fuzz_corpus("etcd_answer_fuzz", seeds);

@@ -87,7 +87,8 @@ Result<TransferReply> EtcdClient::post(const std::string& endpoint, const EtcdRe
                     .url = endpoint + request.path,
                     .headers = {{"content-type", "application/json"}},
                     .body = as_bytes(request.body),
-                    .max_body_bytes = kMaxEtcdAnswerBytes};
+                    .max_body_bytes = request.sink ? UINT64_MAX : kMaxEtcdAnswerBytes,
+                    .sink = request.sink};
   if (!token.empty()) transfer.headers.emplace_back("authorization", token);
   auto reply = transfers_.perform(transfer);
   if (!reply && reply.error().kind == ErrorKind::kFatal)
@@ -144,6 +145,11 @@ Result<std::string> EtcdClient::token_at(const std::string& endpoint) const {
 void EtcdClient::forget(const std::string& token) const {
   const MutexLock lock(token_mutex_);
   if (token_ && token_->text == token) token_.reset();
+}
+
+void EtcdClient::forget_token() const {
+  const MutexLock lock(token_mutex_);
+  token_.reset();
 }
 
 EtcdClient::Attempt EtcdClient::attempt(const std::string& endpoint, const EtcdRequest& request) const {

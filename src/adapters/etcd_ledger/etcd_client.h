@@ -40,6 +40,8 @@ struct EtcdRequest {
   std::string what;  // "read of templar/nodes/0000000001", for messages
   // Sent once: done twice it would not be what was asked for.
   bool is_write = false;
+  // Takes a good answer piece by piece, however long it is. Empty: it is collected.
+  BodySink sink{};
 };
 
 struct EtcdReply {
@@ -61,6 +63,8 @@ class EtcdClient {
   // can't be trusted at any endpoint. A token that is not taken any more is fetched anew, once; one that says
   // when it ends is replaced before that. Messages have neither password nor token.
   [[nodiscard]] Result<EtcdReply> send(const EtcdRequest& request) const;
+  // The next request fetches another token: a stream was told that this one is taken no more.
+  void forget_token() const EXCLUDES(token_mutex_);
 
  private:
   struct Token {

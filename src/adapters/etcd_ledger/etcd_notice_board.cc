@@ -33,7 +33,9 @@ std::string after_prefix(std::string prefix) {
 }  // namespace
 
 EtcdNoticeBoard::EtcdNoticeBoard(EtcdBoardOptions options)
-    : prefix_(std::move(options.prefix)), client_(std::move(options.client)) {
+    : prefix_(std::move(options.prefix)),
+      client_(options.client),
+      watch_(std::move(options.client), prefix_, options.watch) {
   CHECK(prefix_.size() > 1 && prefix_.ends_with('/'));
 }
 EtcdNoticeBoard::~EtcdNoticeBoard() = default;
@@ -196,6 +198,10 @@ Result<int64_t> EtcdNoticeBoard::revision() const {
                                                               : parse_etcd_range(as_text(reply.body), 1);
   if (!range) return annotate(range.error(), "ledger: revision of " + prefix_);
   return range->revision;
+}
+
+bool EtcdNoticeBoard::wait_for_change(int64_t since, std::chrono::milliseconds at_most) const {
+  return watch_.wait(since, at_most);
 }
 
 Result<bool> EtcdNoticeBoard::write(std::string_view key, ByteView content,

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "adapters/etcd_ledger/etcd_client.h"
+#include "adapters/etcd_ledger/etcd_watch.h"
 #include "base/threads/mutex.h"
 #include "ports/notice_board.h"
 
@@ -15,6 +16,7 @@ struct EtcdBoardOptions {
   // What all keys of this board begin with, and those of nobody else; ends with '/'.
   std::string prefix;
   EtcdClientOptions client;
+  EtcdWatchOptions watch;
 };
 
 // Any number of processes and threads may use boards of one prefix. Thread-safe. Reads are linearizable: they
@@ -36,6 +38,8 @@ class EtcdNoticeBoard final : public NoticeBoard {
   [[nodiscard]] Result<std::optional<Notice>> last(std::string_view prefix) const override;
   // The cluster's own: it also grows with what others write outside of the prefix.
   [[nodiscard]] Result<int64_t> revision() const override;
+  // By a stream that the server keeps open, on a thread that begins with the first call.
+  [[nodiscard]] bool wait_for_change(int64_t since, std::chrono::milliseconds at_most) const override;
   [[nodiscard]] Result<bool> write(std::string_view key, ByteView content,
                                    std::span<const NoticeCondition> conditions) override;
 
@@ -61,6 +65,7 @@ class EtcdNoticeBoard final : public NoticeBoard {
 
   const std::string prefix_;
   const EtcdClient client_;
+  mutable EtcdWatch watch_;
   mutable Mutex mutex_;
   mutable std::map<std::string, std::string, std::less<>> last_keys_ GUARDED_BY(mutex_);  // by prefix
 };

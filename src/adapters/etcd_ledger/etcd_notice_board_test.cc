@@ -46,7 +46,8 @@ std::string key_of(const httplib::Request& request) {
 }
 
 EtcdBoardOptions board_at(const std::vector<std::string>& endpoints) {
-  EtcdBoardOptions options{.prefix = "run/", .client = {.endpoints = endpoints, .user = {}, .password = {}}};
+  EtcdBoardOptions options{
+      .prefix = "run/", .client = {.endpoints = endpoints, .user = {}, .password = {}}, .watch = {}};
   options.client.retry = {.most_retries = 1};
   return options;
 }

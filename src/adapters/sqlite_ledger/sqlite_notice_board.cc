@@ -64,6 +64,7 @@ Status check_schema(SqliteConnection& connection) {
   return {};
 }
 
+constexpr auto kLookPause = std::chrono::milliseconds(5);
 constexpr auto kModePause = std::chrono::milliseconds(5);
 
 // Settings that belong to the connection, and the journal's mode, which stays with the file.
@@ -215,6 +216,15 @@ Result<std::optional<Notice>> SqliteNoticeBoard::last(std::string_view prefix) c
 Result<int64_t> SqliteNoticeBoard::revision() const {
   const MutexLock lock(database_->mutex);
   return database_->revision();
+}
+
+bool SqliteNoticeBoard::wait_for_change(int64_t since, std::chrono::milliseconds at_most) const {
+  for (;; at_most -= kLookPause) {
+    const auto now = revision();
+    if (!now || *now > since) return true;
+    if (at_most <= std::chrono::milliseconds(0)) return false;
+    SqliteConnection::pause(std::min(at_most, kLookPause));
+  }
 }
 
 Result<bool> SqliteNoticeBoard::write(std::string_view key, ByteView content,

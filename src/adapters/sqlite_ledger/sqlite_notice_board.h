@@ -32,6 +32,8 @@ class SqliteNoticeBoard final : public NoticeBoard {
   [[nodiscard]] Result<std::vector<Notice>> list(std::string_view prefix) const override;
   [[nodiscard]] Result<std::optional<Notice>> last(std::string_view prefix) const override;
   [[nodiscard]] Result<int64_t> revision() const override;
+  // Looks every 5 ms.
+  [[nodiscard]] bool wait_for_change(int64_t since, std::chrono::milliseconds at_most) const override;
   [[nodiscard]] Result<bool> write(std::string_view key, ByteView content,
                                    std::span<const NoticeCondition> conditions) override;
 

@@ -22,7 +22,7 @@ namespace templar {
 // Of one node, used by the thread that drives it.
 class NewsWait {
  public:
-  // is_remote: what nodes wait for lies across a network. The ledger outlives it.
+  // is_remote: what nodes wait for, a store or the ledger, lies across a network. The ledger outlives it.
   NewsWait(const LedgerReader& ledger, const NetworkSpec& network, bool is_remote)
       : ledger_(ledger),
         window_seconds_(static_cast<double>(network.blocks_per_window * network.block_seconds)),
@@ -34,12 +34,18 @@ class NewsWait {
   void wait_after(Progress progress, const std::function<bool()>& should_stop);
 
  private:
-  [[nodiscard]] std::optional<int64_t> latest_block() const;
+  // Looks at the ledger anew, and tells whether it has another block than when it was looked at before; true
+  // also where it is away.
+  bool look();
+  void await_block(const std::function<bool()>& should_stop);
+  void await_entry(const std::function<bool()>& should_stop);
+  void pause_for_object(const std::function<bool()>& should_stop);
 
   const LedgerReader& ledger_;
   const double window_seconds_;
   const bool is_remote_;
-  std::optional<int64_t> block_;       // the newest when the step began; nullopt: none, or not known
+  std::optional<int64_t> revision_;    // of the ledger when the step began, or before; nullopt: not known
+  std::optional<int64_t> block_;       // the newest then; nullopt: none, or not known
   std::optional<Stopwatch> awaiting_;  // an object, since the last step that did something
 };
 

@@ -53,6 +53,31 @@ TEST(NewsWait, DoesNotMissABlockThatIsMadeDuringTheStep) {
   EXPECT_LT(watch.seconds(), 5);
 }
 
+TEST(NewsWait, EndsWithAnyEntryWhereOneIsAwaited) {
+  testing::TestLedger ledger;
+  const NetworkSpec kLongWindows{.blocks_per_window = 100, .block_seconds = 1000};
+  NewsWait wait(ledger, kLongWindows, true);
+  wait.begin_step();
+  int looks = 0;
+  wait.wait_after(Progress::kAwaitsEntry, [&] {
+    if (++looks == 3) ledger.add(1, NodeRole::kMiner);
+    return looks > 1000;
+  });
+  EXPECT_EQ(looks, 3);
+}
+
+TEST(NewsWait, GoesOnWaitingForABlockWhereOtherEntriesCome) {
+  testing::TestLedger ledger;
+  NewsWait wait(ledger, kNetwork, true);
+  wait.begin_step();
+  int looks = 0;
+  wait.wait_after(Progress::kAwaitsBlock, [&] {
+    if (++looks == 2) ledger.add(1, NodeRole::kMiner);
+    return looks == 5;
+  });
+  EXPECT_EQ(looks, 5);
+}
+
 TEST(NewsWait, LooksAtStoresOfThisMachineAllTheTime) {
   const testing::TestLedger ledger;
   NewsWait wait(ledger, kNetwork, false);
@@ -79,7 +104,7 @@ TEST(NewsWait, EndsWhenItIsToStop) {
   const testing::TestLedger ledger;
   NewsWait wait(ledger, kNetwork, true);
   const Stopwatch watch;
-  for (const Progress progress : {Progress::kAwaitsBlock, Progress::kAwaitsObject}) {
+  for (const Progress progress : {Progress::kAwaitsBlock, Progress::kAwaitsEntry, Progress::kAwaitsObject}) {
     wait.begin_step();
     wait.wait_after(progress, [] { return true; });
   }

@@ -60,7 +60,10 @@ struct OwnedNode final : RunningNode {
 
   Result<Progress> advance() override {
     const LogContext scope(context());
-    if (!news) news.emplace(world->ledger->entries(), world->spec.network, world->store->is_remote());
+    if (!news) {
+      news.emplace(world->ledger->entries(), world->spec.network,
+                   world->store->is_remote() || world->ledger->is_remote());
+    }
     news->begin_step();
     return node->advance();
   }

@@ -41,7 +41,7 @@ void warn_of_clear_passwords(const EtcdAddress& address) {
 
 Result<std::unique_ptr<NoticeBoard>> open_etcd(const EtcdAddress& address, std::string prefix,
                                                const OpenLedgerOptions& options) {
-  EtcdBoardOptions board{.prefix = std::move(prefix), .client = {}};
+  EtcdBoardOptions board{.prefix = std::move(prefix), .client = {}, .watch = {}};
   board.client.endpoints = address.endpoints;
   board.client.user = address.user;
   board.client.transfers.ca_file = address.ca_file;
@@ -60,8 +60,10 @@ Result<std::unique_ptr<NoticeBoard>> open_etcd(const EtcdAddress& address, std::
 }  // namespace
 
 OpenedLedger::OpenedLedger(std::unique_ptr<NoticeBoard> opened_board, const Hash256& run_id,
-                           const PublicKey& run_owner)
-    : board_(std::move(opened_board)), entries_(*board_, run_id, run_owner) {}
+                           const PublicKey& run_owner, bool is_on_another_machine)
+    : board_(std::move(opened_board)),
+      entries_(*board_, run_id, run_owner),
+      is_remote_(is_on_another_machine) {}
 
 Result<LedgerAddress> parse_ledger_address(const std::string& address) {
   constexpr const char* kForms = "a file, sqlite:FILE, or etcd:https://HOST:2379,HOST:2379/PREFIX?user=NAME";
@@ -103,7 +105,7 @@ Result<std::shared_ptr<OpenedLedger>> open_ledger(const std::string& address, co
   }
   TRY_ASSIGN(const PublicKey owner, parse_public_key(spec.network.owner));
   TRY_ASSIGN(auto board, open_notice_board(address, run_id(spec), options));
-  return std::make_shared<OpenedLedger>(std::move(board), run_id(spec), owner);
+  return std::make_shared<OpenedLedger>(std::move(board), run_id(spec), owner, is_etcd_address(address));
 }
 
 }  // namespace templar

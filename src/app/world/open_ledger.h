@@ -26,14 +26,18 @@ struct OpenLedgerOptions {
 // A board with the run's reader of it. Thread-safe.
 class OpenedLedger {
  public:
-  OpenedLedger(std::unique_ptr<NoticeBoard> opened_board, const Hash256& run_id, const PublicKey& run_owner);
+  OpenedLedger(std::unique_ptr<NoticeBoard> opened_board, const Hash256& run_id, const PublicKey& run_owner,
+               bool is_on_another_machine = false);
 
   [[nodiscard]] NoticeBoard& board() const { return *board_; }
   [[nodiscard]] const SignedLedger& entries() const { return entries_; }
+  // Whether asking costs a way through a network.
+  [[nodiscard]] bool is_remote() const { return is_remote_; }
 
  private:
   const std::unique_ptr<NoticeBoard> board_;
   const SignedLedger entries_;
+  const bool is_remote_;
 };
 
 // "sqlite:FILE", or a path, which is the same; or one on etcd. Fails (fatal) on another scheme and says which

@@ -33,7 +33,7 @@ class MinerTest : public ::testing::Test {
     ASSERT_TRUE(awaits_block(node));
     publish_others(node, window);
     world_.ports.close_window(window);
-    ASSERT_TRUE(awaits_object(node)) << "the leader's record";
+    ASSERT_TRUE(awaits_entry(node)) << "the leader's record";
     const Replica& replica = node.replica();
     world_.ports.publish_record(world_.record_of(replica, accepted));
     ASSERT_TRUE(waits(node));
@@ -168,7 +168,7 @@ TEST_F(MinerTest, WaitsAsLongAsNobodyHasDecided) {
   ASSERT_TRUE(waits(node));
   publish_others(node, 0);
   world_.ports.enter_window(20);
-  ASSERT_TRUE(awaits_object(node));
+  ASSERT_TRUE(awaits_entry(node));
   EXPECT_EQ(node.replica().window(), 0);
 }
 

@@ -22,6 +22,9 @@ class AwayForWrites final : public NoticeBoard {
     return board_.last(prefix);
   }
   [[nodiscard]] Result<int64_t> revision() const override { return board_.revision(); }
+  [[nodiscard]] bool wait_for_change(int64_t since, std::chrono::milliseconds at_most) const override {
+    return board_.wait_for_change(since, at_most);
+  }
   [[nodiscard]] Result<bool> write(std::string_view key, ByteView content,
                                    std::span<const NoticeCondition> conditions) override {
     if (is_away) return retry_error("the ledger is away");

@@ -150,7 +150,7 @@ Result<Progress> Validator::lead_or_wait(const ChainView& view, Undecided& undec
   const WindowClock clock(environment_.ledger, environment_.spec.network);
   TRY_ASSIGN(const int64_t newest_closed, clock.newest_closed_window());
   TRY_ASSIGN(const bool taken_over, office_.take_over(call, newest_closed));
-  return taken_over ? Progress::kWorked : Progress::kAwaitsObject;
+  return taken_over ? Progress::kWorked : Progress::kAwaitsEntry;
 }
 
 Result<Progress> Validator::follow(DecidedWindow decided) {

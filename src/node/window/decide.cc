@@ -30,14 +30,14 @@ Result<WindowDecision> decide(const NodeEnvironment& environment, const ChainVie
   }
   const Term* term = view.term_of(window);
   if (term == nullptr) {
-    return Awaited{Progress::kAwaitsObject, fmt::format("window {}: no term in force reaches it", window)};
+    return Awaited{Progress::kAwaitsEntry, fmt::format("window {}: no term in force reaches it", window)};
   }
   TRY_ASSIGN(const std::optional<Decision> decision, environment.ledger.decision(window, term->number));
-  if (!decision) return Awaited{Progress::kAwaitsObject, nobody_has_decided(view, *term, window)};
+  if (!decision) return Awaited{Progress::kAwaitsEntry, nobody_has_decided(view, *term, window)};
   // Before anything is fetched or gathered: from a wrong model every contribution has another root.
   if (auto diverged = divergence_from(*decision, replica)) return *std::move(diverged);
   TRY_ASSIGN(FetchedDecision fetched, fetch_decided(environment, view, window, options));
-  if (!fetched) return Awaited{Progress::kAwaitsObject, nobody_has_decided(view, *term, window)};
+  if (!fetched) return Awaited{Progress::kAwaitsEntry, nobody_has_decided(view, *term, window)};
   return std::visit([](auto&& outcome) { return WindowDecision(std::move(outcome)); }, *std::move(fetched));
 }
 

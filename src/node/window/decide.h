@@ -19,7 +19,7 @@
 namespace templar {
 
 struct Awaited {
-  Progress what = Progress::kAwaitsObject;  // kAwaitsBlock: the put window is not over yet
+  Progress what = Progress::kAwaitsEntry;  // kAwaitsBlock: the put window is not over yet
   std::string reason;
 };
 

@@ -39,7 +39,7 @@ class Decide : public ::testing::Test {
 TEST_F(Decide, WaitsForTheEndOfThePutWindowAndThenForTheLeader) {
   EXPECT_EQ(awaited(), Progress::kAwaitsBlock);
   world_.ports.close_window(0);
-  EXPECT_EQ(awaited(), Progress::kAwaitsObject);
+  EXPECT_EQ(awaited(), Progress::kAwaitsEntry);
   const WindowDecision outcome = ask();
   EXPECT_EQ(std::get<Awaited>(outcome).reason, "window 0: validator 0, who leads term 0, has not decided it");
 }

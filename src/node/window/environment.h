@@ -78,6 +78,7 @@ struct NodeName {
 enum class Progress {
   kWorked,        // it did something: there may be more to do at once
   kAwaitsBlock,   // nothing can be done until the ledger has another block
+  kAwaitsEntry,   // nothing can be done until the ledger has another entry of any kind
   kAwaitsObject,  // nothing can be done until another node has published something, or the ledger's time has
                   // gone on
   kFinished,      // the window that it was to run up to is reached

@@ -115,7 +115,7 @@ int64_t NodeHost::pause_after(const Result<Progress>& outcome) {
   }
   busy_steps_ = 0;
   // Who waits in vain asks ever more seldom.
-  if (*outcome == Progress::kAwaitsObject) return jitter(block_ms / 4 * std::min<int64_t>(++vain_steps_, 4));
+  if (*outcome != Progress::kAwaitsBlock) return jitter(block_ms / 4 * std::min<int64_t>(++vain_steps_, 4));
   const int64_t until_block = surroundings_.next_block_ms() - surroundings_.events.now_ms();
   return (until_block > 0 ? until_block : block_ms / 2) + jitter(block_ms / 12);
 }

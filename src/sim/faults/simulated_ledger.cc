@@ -48,6 +48,10 @@ Result<int64_t> NodeBoard::revision() const {
   return calls_.make<Result<int64_t>>(board_call("revision", ""), [&] { return board_.revision(); });
 }
 
+bool NodeBoard::wait_for_change(int64_t since, std::chrono::milliseconds) const {
+  return board_.wait_for_change(since, std::chrono::milliseconds(0));
+}
+
 // Done twice, the second one finds its conditions broken by the first: it is the first that is answered.
 Result<bool> NodeBoard::write(std::string_view key, ByteView content,
                               std::span<const NoticeCondition> conditions) {

@@ -32,6 +32,8 @@ class NodeBoard final : public NoticeBoard {
   [[nodiscard]] Result<std::vector<Notice>> list(std::string_view prefix) const override;
   [[nodiscard]] Result<std::optional<Notice>> last(std::string_view prefix) const override;
   [[nodiscard]] Result<int64_t> revision() const override;
+  // Nobody waits for the board in a time of the network's own.
+  [[nodiscard]] bool wait_for_change(int64_t since, std::chrono::milliseconds at_most) const override;
   [[nodiscard]] Result<bool> write(std::string_view key, ByteView content,
                                    std::span<const NoticeCondition> conditions) override;
 

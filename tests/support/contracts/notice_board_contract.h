@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <string>
 #include <thread>
 #include <vector>
@@ -134,8 +135,25 @@ TYPED_TEST_P(NoticeBoardContract, LetsOneOfManyThreadsWin) {
   EXPECT_EQ(won, kRounds);
 }
 
-REGISTER_TYPED_TEST_SUITE_P(NoticeBoardContract, IsEmptyAtFirst, KeepsWhatWasWrittenLast,
-                            ListsByPrefixInOrder, CountsItsWrites, WritesOnlyWhereAllConditionsHold,
-                            RefusesWhatNoBoardCanHave, LetsOneOfManyThreadsWin);
+TYPED_TEST_P(NoticeBoardContract, WaitsUntilItIsWrittenTo) {
+  using std::chrono::milliseconds;
+  using std::chrono::minutes;
+  const int64_t before = this->board().revision().value();
+  EXPECT_FALSE(this->board().wait_for_change(before, milliseconds(0)));
+  EXPECT_FALSE(this->board().wait_for_change(before, milliseconds(50)));
+  ASSERT_TRUE(this->write("a", "1"));
+  EXPECT_TRUE(this->board().wait_for_change(before, minutes(1)));
+  const int64_t now = this->board().revision().value();
+  EXPECT_FALSE(this->board().wait_for_change(now, milliseconds(50)));
+  std::thread writer([this] { EXPECT_TRUE(this->write("b", "1")); });
+  EXPECT_TRUE(this->board().wait_for_change(now, minutes(1)));
+  writer.join();
+  EXPECT_FALSE(this->board().wait_for_change(this->board().revision().value(), milliseconds(0)));
+}
+
+REGISTER_TYPED_TEST_SUITE_P(NoticeBoardContract, WaitsUntilItIsWrittenTo, IsEmptyAtFirst,
+                            KeepsWhatWasWrittenLast, ListsByPrefixInOrder, CountsItsWrites,
+                            WritesOnlyWhereAllConditionsHold, RefusesWhatNoBoardCanHave,
+                            LetsOneOfManyThreadsWin);
 
 }  // namespace templar::testing
