@@ -42,7 +42,7 @@ NodeConfig baseline_config(const LocalRun& run) {
 
 Status run_in_process(const LocalRun& run, const LocalnetOptions& options, const std::function<void()>& tick,
                       const std::function<bool()>& should_stop) {
-  TRY_ASSIGN(auto ledger, open_ledger(run.ledger_address(), run.spec, {.busy_timeout = kBusyTimeout}));
+  TRY_ASSIGN(auto ledger, open_ledger(run.ledger, run.spec, {.busy_timeout = kBusyTimeout}));
   TRY_ASSIGN(const auto shared, SharedWorld::open(std::move(ledger), run.path("state")));
   Timekeeper timekeeper(shared->ledger->board(), shared->ledger->entries(), localnet_owner(run.spec.seed));
   VirtualNetwork network(

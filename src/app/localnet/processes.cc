@@ -318,7 +318,7 @@ class BaselineThread {
 
 Status run_processes(const LocalRun& run, const LocalnetOptions& options, const std::function<void()>& tick,
                      const std::function<bool()>& should_stop) {
-  TRY_ASSIGN(const auto ledger, open_ledger(run.ledger_address(), run.spec));
+  TRY_ASSIGN(const auto ledger, open_ledger(run.ledger, run.spec, {.is_cancelled = stop_requested}));
   std::optional<BaselineThread> baseline;
   if (options.baseline) {
     TRY_ASSIGN(auto node, open_baseline(baseline_config(run), kBaselineUid));

@@ -27,6 +27,7 @@
 namespace templar {
 namespace {
 
+constexpr const char* kLocalnetName = "localnet";  // for {node} in the address of what it asks itself
 constexpr uint64_t kHeldOutSamples = 512;
 constexpr double kLongestWaitSeconds = 10;
 constexpr size_t kMaxOriginBytes = size_t{16} << 20;
@@ -193,6 +194,13 @@ Status agree_on_origin(const LocalnetOptions& options, const SayProgress& progre
     return fatal_error(fmt::format("{}: {}; put a good copy of it there, or begin anew with --fresh",
                                    file.string(), origin.error().message));
   }
+  if (const std::string wanted = ledger_prefix(options.ledger); wanted != origin->ledger) {
+    const auto told = [](const std::string& prefix) {
+      return prefix.empty() ? std::string("in the run's own folder") : "on etcd, below the prefix " + prefix;
+    };
+    return fatal_error(fmt::format("--ledger: the run's ledger is {}, not {}: give what it was begun with",
+                                   told(origin->ledger), told(wanted)));
+  }
   TRY_ASSIGN(const std::string differences, difference_to(*origin, options));
   if (differences.empty()) return {};
   if (!options.resume_anyway) {
@@ -211,7 +219,8 @@ Status agree_on_origin(const LocalnetOptions& options, const SayProgress& progre
 // Of a run that begins: what it is made of. With everything of the data judged that can be, so that a call
 // that will be refused removes nothing.
 Result<RunOrigin> judge_beginning(const LocalnetOptions& options, RunSpec spec) {
-  RunOrigin origin{.text = std::nullopt, .precision = options.precision};
+  RunOrigin origin{
+      .text = std::nullopt, .precision = options.precision, .ledger = ledger_prefix(options.ledger)};
   if (!options.bootstrap.empty()) TRY(check_bootstrap(options.bootstrap, spec.model));
   if (!options.tasks_folder.empty()) TRY(load_tasks(options.tasks_folder, {}));
   const std::string given = given_data(options);
@@ -257,7 +266,7 @@ LocalNode make_node(const LocalnetOptions& options, const LocalRun& run, NodeRol
                     .data_cache = run.path(kDataCacheFolder),
                     .data_cache_bytes = options.data_cache_bytes,
                     .store = store_of_node(options.store, run.path("store"), role, name),
-                    .ledger = run.ledger_address(),
+                    .ledger = ledger_of_node(options.ledger, run.path("ledger.db"), name),
                     .key_file = run.path("keys") / (name + ".key"),
                     .state_folder = run.path("state") / name,
                     .metrics_file = run.path("metrics") / (name + ".jsonl"),
@@ -319,12 +328,25 @@ void use_demo_settings(RunSpec& spec) {
 
 namespace {
 
+// Runs of the same spec have the same keys on etcd, whatever folder they are in.
+Status check_new(const OpenedLedger& ledger, const std::string& address) {
+  // One that never came so far is begun again.
+  TRY_ASSIGN(const std::optional<Block> latest, ledger.entries().latest_block());
+  if (!latest) return {};
+  return fatal_error(
+      fmt::format("--ledger: a run of this spec is there already, below the prefix {}: give another prefix, "
+                  "another --seed, "
+                  "or the --out of that run to resume it",
+                  ledger_prefix(address)));
+}
+
 // In a folder that is there and locked.
 Result<LocalRun> open_in_folder(const LocalnetOptions& options, RunSpec spec,
                                 std::shared_ptr<const FolderLock> lock, const SayProgress& progress) {
   LocalRun run{.folder = options.out,
                .spec = {},
                .data = {},
+               .ledger = {},
                .nodes = {},
                .windows = options.windows,
                .resumed = is_there(options.out / "run_spec.json"),
@@ -342,8 +364,11 @@ Result<LocalRun> open_in_folder(const LocalnetOptions& options, RunSpec spec,
   TRY(agree_on_spec(run.path("run_spec.json"), spec));
   run.spec = spec;
   for (const char* name : {"keys", "store", "state", "metrics", "logs"}) TRY(make_folder(run.path(name)));
+  run.ledger = ledger_of_node(options.ledger, run.path("ledger.db"), kLocalnetName);
   list_nodes(options, run);
-  TRY_ASSIGN(const auto ledger, open_ledger(run.ledger_address(), run.spec, {.may_create = true}));
+  TRY_ASSIGN(const auto ledger,
+             open_ledger(run.ledger, run.spec, {.may_create = true, .is_cancelled = stop_requested}));
+  if (!run.resumed) TRY(check_new(*ledger, options.ledger));
   if (!options.bootstrap.empty()) {
     TRY_ASSIGN(const auto store,
                NetworkStore::open(run.nodes.front().config.store, run.spec, ledger->entries()));
@@ -364,6 +389,7 @@ Result<LocalRun> open_local_run(const LocalnetOptions& options, const SayProgres
   if (options.fresh) TRY(check_fresh(options));
   TRY(check_inputs(options, resumes && !options.fresh));
   TRY(check_store_option(options.store, options.processes, spec));
+  TRY(check_ledger_option(options.ledger, options.processes));
   std::optional<RunOrigin> origin;
   if (!resumes || options.fresh) {
     TRY_ASSIGN(origin, judge_beginning(options, spec));

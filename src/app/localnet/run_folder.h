@@ -30,6 +30,8 @@ struct LocalnetOptions {
   std::filesystem::path out = "localnet-out";
   // Each node's own, {node} in it being its name; without an address the folder "store" in out.
   OwnStoreOptions store;
+  // On etcd, {node} in it being a node's name, "localnet" for what this program does itself; empty: a file.
+  std::string ledger;
   std::filesystem::path dump_folder;  // for the miners' pseudo-gradients; empty: none
   int miners = 4;
   int validators = 1;
@@ -68,13 +70,13 @@ struct LocalRun {
   std::filesystem::path folder;
   RunSpec spec;
   std::string data;              // the data set's folder or address
+  std::string ledger;            // its address, as this program itself asks it
   std::vector<LocalNode> nodes;  // validator 0, the miners (uid 1 ..), further validators, the evaluator
   int64_t windows = 0;
   bool resumed = false;
   std::shared_ptr<const FolderLock> lock;  // of the folder, and with it of all that is in it
 
   [[nodiscard]] std::filesystem::path path(std::string_view name) const { return folder / name; }
-  [[nodiscard]] std::string ledger_address() const { return "sqlite:" + path("ledger.db").string(); }
 };
 
 // Makes the folder or opens the one that is there: spec, data set, keys, ledger with its registrations. Fails

@@ -168,6 +168,7 @@ Result<std::string> text_difference(const TextOrigin& then, const TextInputs& te
 
 std::string write_run_origin(const RunOrigin& origin) {
   Json json = JsonObject{{"format", kFormat}, {"precision", std::string(name_of(origin.precision))}};
+  if (!origin.ledger.empty()) json["ledger"] = origin.ledger;
   if (origin.text) json["text"] = json_of(*origin.text);
   return to_text(json, {.indent = 2}) + "\n";
 }
@@ -182,6 +183,9 @@ Result<RunOrigin> parse_run_origin(std::string_view text) {
   const std::optional<Precision> precision = precision_named(name);
   if (!precision) return fields.error("precision", "is " + name);
   origin.precision = *precision;
+  if (fields.has("ledger")) {
+    TRY_ASSIGN(origin.ledger, fields.text("ledger"));
+  }
   if (fields.has("text")) {
     TRY_ASSIGN(JsonFields described, fields.object("text"));
     TRY_ASSIGN(origin.text, read_text(std::move(described)));

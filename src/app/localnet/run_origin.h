@@ -31,6 +31,7 @@ struct TextOrigin {
 struct RunOrigin {
   std::optional<TextOrigin> text;  // nullopt: a prepared data set, which the run spec names by its hash
   Precision precision = Precision::kF32;
+  std::string ledger;  // the prefix of its address on etcd; empty: a file in the run's folder
 
   bool operator==(const RunOrigin&) const = default;
 };

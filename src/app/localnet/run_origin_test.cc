@@ -100,7 +100,8 @@ TEST_F(RunOriginOfText, ReadsBackAsItWasWritten) {
   then_.max_bytes = 7;
   for (const RunOrigin& origin :
        {RunOrigin{.text = then_, .precision = Precision::kBf16},
-        RunOrigin{.text = std::nullopt, .precision = Precision::kF32Deterministic}, RunOrigin{}})
+        RunOrigin{.text = std::nullopt, .precision = Precision::kF32Deterministic, .ledger = "a/b"},
+        RunOrigin{}})
     EXPECT_EQ(parse_run_origin(write_run_origin(origin)).value(), origin);
   EXPECT_FALSE(parse_run_origin(R"({"format": "templar-localnet-v1"})"));
   EXPECT_FALSE(parse_run_origin(R"({"format": "templar-localnet-v1", "precision": "f64"})"));

@@ -84,8 +84,8 @@ Status register_nodes(const LocalRun& run, const OpenedLedger& ledger) {
                                                          .store = store->registered_address()}));
     TRY(give_stake(node, nullptr, ledger, key.public_key(), run.spec.seed));
     if (uid != node.uid) {
-      return fatal_error(fmt::format("{}: {} was to have uid {}, the ledger gave {}",
-                                     run.path("ledger.db").string(), node.name, node.uid, uid));
+      return fatal_error(
+          fmt::format("{}: {} was to have uid {}, the ledger gave {}", run.ledger, node.name, node.uid, uid));
     }
   }
   return {};

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "app/terminal/stop_signal.h"
+#include "app/world/open_ledger.h"
 
 namespace templar {
 namespace {
@@ -33,6 +34,31 @@ Status check_store_option(const OwnStoreOptions& store, bool processes, const Ru
   return fatal_error(
       "--store s3: needs --set network.blocks_per_window=2 or more: a window is closed by a block "
       "within the next one");
+}
+
+Status check_ledger_option(const std::string& ledger, bool processes) {
+  if (ledger.empty()) return {};
+  if (!is_etcd_address(ledger))
+    return fatal_error("--ledger: an etcd: address; without it the ledger is a file in --out");
+  TRY_ASSIGN(const LedgerAddress one, parse_ledger_address(with_node_name(ledger, "a")));
+  TRY_ASSIGN(const LedgerAddress other, parse_ledger_address(with_node_name(ledger, "b")));
+  const auto& address = std::get<EtcdAddress>(one);
+  if (address.prefix != std::get<EtcdAddress>(other).prefix ||
+      address.endpoints != std::get<EtcdAddress>(other).endpoints)
+    return fatal_error("--ledger: {node} in a host or the prefix: all nodes have one ledger");
+  if (processes) return {};
+  return fatal_error("--ledger etcd: needs --processes: nodes in one process share a ledger in a file");
+}
+
+std::string ledger_of_node(const std::string& ledger, const std::filesystem::path& file,
+                           const std::string& name) {
+  return ledger.empty() ? "sqlite:" + file.string() : with_node_name(ledger, name);
+}
+
+std::string ledger_prefix(const std::string& ledger) {
+  if (ledger.empty()) return "";
+  const auto address = parse_etcd_address(with_node_name(ledger, "node"));
+  return address ? address->prefix : "";
 }
 
 OwnStoreOptions store_of_node(OwnStoreOptions store, const std::filesystem::path& folder, NodeRole role,

@@ -51,5 +51,27 @@ TEST(RunStore, IsRefusedWhereItsClockCanNotBeTheRuns) {
                     "network.blocks_per_window=2"));
 }
 
+TEST(RunLedger, IsOfAllNodesAndAskedByEachAsItsOwnUser) {
+  const std::string pattern = "etcd:http://127.0.0.1:2379/p?user={node}&password-file=keys/{node}.password";
+  EXPECT_TRUE(check_ledger_option(pattern, true));
+  EXPECT_EQ(ledger_of_node(pattern, "ledger.db", "miner-1"),
+            "etcd:http://127.0.0.1:2379/p?user=miner-1&password-file=keys/miner-1.password");
+  EXPECT_EQ(ledger_prefix(pattern), "p");
+  EXPECT_EQ(ledger_of_node("", "ledger.db", "miner-1"), "sqlite:ledger.db");
+  EXPECT_EQ(ledger_prefix(""), "");
+}
+
+TEST(RunLedger, IsRefusedWhereItCanNotBeOfSuchARun) {
+  EXPECT_TRUE(check_ledger_option("", false));
+  const auto refuses = [](const std::string& ledger, bool processes, const char* reason) {
+    return fails(check_ledger_option(ledger, processes), ErrorKind::kFatal, reason);
+  };
+  EXPECT_TRUE(refuses("etcd:http://127.0.0.1/p", false, "needs --processes"));
+  EXPECT_TRUE(refuses("ledger.db", true, "--ledger: an etcd: address"));
+  EXPECT_TRUE(refuses("etcd:http://127.0.0.1/{node}", true, "all nodes have one ledger"));
+  EXPECT_TRUE(refuses("etcd:http://{node}/p", true, "all nodes have one ledger"));
+  EXPECT_TRUE(refuses("etcd:http://127.0.0.1", true, "it names no prefix"));
+}
+
 }  // namespace
 }  // namespace templar::testing

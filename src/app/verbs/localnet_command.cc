@@ -227,6 +227,10 @@ OptionTable how_options(LocalnetOptions& options, bool& no_baseline) {
       {"--read-key-file", &options.store.read_key_file,
        "ID:SECRET of a key that may only read a node's bucket, which others are told; {node} as above; "
        "without it buckets must be public"},
+      {"--ledger", &options.ledger,
+       "Where the ledger is, with --processes: etcd:https://HOST:2379,HOST:2379/PREFIX?user={node}, whose "
+       "password comes from password-file=FILE in it or TEMPLAR_ETCD_PASSWORD; {node} as above, and localnet "
+       "for this program itself (default: a file in --out)"},
       {"--threads",
        &options.threads,
        "Nodes that work at once in one process (0: one for each core)",
