@@ -13,11 +13,11 @@ namespace templar::testing {
 namespace {
 
 InfluxConfig v1(const std::string& url) {
-  return {.url = url, .database = "a db", .user = "u", .password = "the secret"};
+  return {.url = url, .database = "a db", .user = "u", .password = "s3cret-of-influx"};
 }
 
 InfluxConfig v2(const std::string& url) {
-  return {.url = url, .org = "my org", .bucket = "b&c", .token = "the secret"};
+  return {.url = url, .org = "my org", .bucket = "b&c", .token = "s3cret-of-influx"};
 }
 
 // What a client makes of one answer; it never says the secret.
@@ -27,7 +27,7 @@ WriteAnswer answer_to(const InfluxConfig& config, const HttpAnswer& answer) {
   there.url = server.url();
   const auto client = InfluxClient::open(there).value();
   const WriteAnswer read = client->write(gzip("m f=1 7\n"));
-  EXPECT_EQ(read.message.find("the secret"), std::string::npos) << read.message;
+  EXPECT_EQ(read.message.find("s3cret-of-influx"), std::string::npos) << read.message;
   return read;
 }
 
@@ -97,7 +97,7 @@ TEST(InfluxClient, SendsPackedLinesAndCredentialsAsEachVersionWantsThem) {
   EXPECT_EQ(requests[0].target, "/write?db=a%20db&precision=ns");
   EXPECT_EQ(requests[0].get_header_value("Authorization"), "Basic dTp0aGUgc2VjcmV0");
   EXPECT_EQ(requests[2].target, "/api/v2/write?org=my%20org&bucket=b%26c&precision=ns");
-  EXPECT_EQ(requests[2].get_header_value("Authorization"), "Token the secret");
+  EXPECT_EQ(requests[2].get_header_value("Authorization"), "Token s3cret-of-influx");
   for (const httplib::Request& request : requests)
     EXPECT_EQ(request.get_header_value("Content-Encoding"), "gzip");
   EXPECT_EQ(requests[3].body, "m f=2 8\n");
@@ -120,7 +120,7 @@ TEST(InfluxClient, TellsApartWhatServersAnswer) {
 
 TEST(InfluxClient, SaysWhatToDo) {
   const WriteAnswer user =
-      answer_to(v1(""), {.status = 401, .body = R"({"error":"authorization failed: the secret"})"});
+      answer_to(v1(""), {.status = 401, .body = R"({"error":"authorization failed: s3cret-of-influx"})"});
   EXPECT_EQ(user.outcome, WriteOutcome::kRefused);
   EXPECT_TRUE(says(user, "HTTP 401: authorization failed: <secret>: check the user and the password"))
       << user.message;
