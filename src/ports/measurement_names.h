@@ -214,8 +214,9 @@ inline constexpr FieldForm kModelDivergence[] = {
 };
 
 inline constexpr FieldForm kNetworkAlarm[] = {
-    kWindow,
-    {"kind", kText, "null_rounds, nobody_leads, apart, term_refused or falls"},
+    {"kind", kTag, "which alarm (ports/alarm_kinds.h)"},
+    {"window", kInteger, "since which it stands, at its end too"},
+    {"stands", kInteger, "1: it stands; 0: it has ended"},
     {"reason", kText, "who, and what should be"},
 };
 
@@ -295,7 +296,7 @@ inline constexpr MeasurementForm kMeasurements[] = {
     {"benchmark_task", "a checkpoint's score in a task", measurement_fields::kBenchmarkTask},
     {"benchmark_summary", "a checkpoint's evaluation", measurement_fields::kBenchmarkSummary},
     {"model_divergence", "a node whose model differed and healed", measurement_fields::kModelDivergence},
-    {"network_alarm", "something that keeps the run from going on", measurement_fields::kNetworkAlarm},
+    {"network_alarm", "an alarm that stands from now on, or has ended", measurement_fields::kNetworkAlarm},
     {"window_timeline", "when a node did what in a window", measurement_fields::kWindowTimeline},
     {"baseline_metrics", "a window of the one machine that trains alone",
      measurement_fields::kBaselineMetrics},

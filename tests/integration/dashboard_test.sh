@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The dashboard in a real browser, headless Chromium: what the page says is what the data says, news arrive, ten thousand windows
-# stay fluid, nothing is asked of anybody else, and it is whole in light, dark and on a phone.
+# stay fluid, an alarm is a banner as long as it stands, nothing is asked of anybody else, and it is whole in light, dark and on a phone.
 # dashboard_test.sh TEMPLAR [FOLDER]: also leaves pictures in FOLDER.
 pictures=${2:+$(realpath "$2")}
 . "$(dirname "$0")/common.sh" "$1"
@@ -60,6 +60,10 @@ look live "$work/live" ${pictures:+"$pictures"}
 say "a run without timelines, processes and spec"
 python3 "$tools/make_run.py" "$work/bare" 12 2 plain --bare >/dev/null
 look bare "$work/bare"
+
+say "an alarm that begins and ends"
+python3 "$tools/make_run.py" "$work/alarmed" 12 2 plain --spec "$work/spec.json" --wanted 40 >/dev/null
+look alarmed "$work/alarmed" ${pictures:+"$pictures"}
 
 say "ten thousand windows"
 python3 "$tools/make_run.py" "$work/long" 10000 8 plain --spec "$work/spec.json" >/dev/null

@@ -43,7 +43,7 @@ bool is(const Measurement& measurement, MeasurementName name) {
 
 bool always_stays(const Measurement& measurement) {
   return is(measurement, "localnet_begin") || is(measurement, "localnet_call") ||
-         is(measurement, "model_divergence");
+         is(measurement, "model_divergence") || is(measurement, "network_alarm");
 }
 
 // How often two divides the window: 0 for odd ones. Of window 0, as often as there is.

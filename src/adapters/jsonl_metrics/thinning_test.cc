@@ -99,7 +99,7 @@ TEST_F(Thinning, CountsAWindowThatWasReportedAgainOnce) {
   EXPECT_EQ(sum_of(thinned_, "windows"), 4);
 }
 
-TEST_F(Thinning, KeepsWhatTellsOfCallsAndDivergenceAndNoOldLookAtTheMachine) {
+TEST_F(Thinning, KeepsWhatTellsOfCallsAlarmsAndDivergenceAndNoOldLookAtTheMachine) {
   const auto named = [](const std::string& name, int64_t window) {
     return Measurement{.name = name, .tags = {}, .fields = {{"window", window}}, .time_ns = 5};
   };
@@ -107,6 +107,7 @@ TEST_F(Thinning, KeepsWhatTellsOfCallsAndDivergenceAndNoOldLookAtTheMachine) {
   begin.fields = {{"windows", int64_t{5}}};
   write({begin,
          named("model_divergence", 3),
+         named("network_alarm", 3),
          step(1),
          {.name = "system", .tags = {}, .fields = {{"sys_load_1m", 0.5}}, .time_ns = 5}});
   ASSERT_TRUE(rotate_metrics(file_, 1));
@@ -114,7 +115,7 @@ TEST_F(Thinning, KeepsWhatTellsOfCallsAndDivergenceAndNoOldLookAtTheMachine) {
   ASSERT_TRUE(rotate_metrics(file_, 1));
   std::vector<std::string> names;
   for (const Measurement& measurement : read(thinned_)) names.push_back(measurement.name);
-  EXPECT_THAT(names, ElementsAre("metrics_thinned", "localnet_begin", "model_divergence"));
+  EXPECT_THAT(names, ElementsAre("metrics_thinned", "localnet_begin", "model_divergence", "network_alarm"));
 }
 
 TEST_F(Thinning, OfASinkKeepsAllThreeFilesBelowTheirSize) {

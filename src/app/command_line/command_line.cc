@@ -362,6 +362,19 @@ void Verb::runs(std::function<Status()> work) {
   });
 }
 
+void Verb::runs(std::function<Result<Ending>()> work) {
+  runs([state = state_, work = std::move(work)] {
+    Ending ending = Ending::kDone;
+    const int code = exit_code_of([&]() -> Status {
+      const Result<Ending> outcome = work();
+      if (!outcome) return state->with_settings(std::unexpected(outcome.error()));
+      ending = *outcome;
+      return {};
+    });
+    return code == 0 && ending == Ending::kAlarmStands ? kAlarmExitCode : code;
+  });
+}
+
 void Verb::runs(std::function<int()> work) {
   app_->callback([app = app_, state = state_, work = std::move(work)] {
     const auto verb = state->verbs.find(app);

@@ -22,6 +22,13 @@ namespace templar {
 // if somebody interrupted it.
 [[nodiscard]] int exit_code_of(const std::function<Status()>& work);
 
+// How work that has not failed has ended.
+enum class Ending {
+  kDone,
+  kAlarmStands,  // it has come to its end, and something is wrong with the run all the same
+};
+inline constexpr int kAlarmExitCode = 3;
+
 // A verb of a CommandLine: a handle, valid as long as that is. Copies stand for the same verb.
 class Verb {
  public:
@@ -41,6 +48,8 @@ class Verb {
   // that the option came from.
   void runs(std::function<Status()> work);
   void runs(std::function<int()> work);
+  // The same with kAlarmExitCode in place of 0 where it says that an alarm stands.
+  void runs(std::function<Result<Ending>()> work);
 
  private:
   friend class CommandLine;

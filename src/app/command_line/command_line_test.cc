@@ -188,6 +188,20 @@ TEST(CommandLine, EndsWithTheCodeOfTheWork) {
   EXPECT_EQ(failed.errors, "error: why\n");
 }
 
+TEST(CommandLine, EndsWithACodeOfItsOwnWhereAnAlarmStands) {
+  const auto code_of = [](Result<Ending> ending) {
+    CommandLine command_line("program", "", "");
+    command_line.root().add_verb("verb", "Does it").runs([ending] { return ending; });
+    ::testing::internal::CaptureStderr();
+    const int code = command_line.run({"verb"});
+    EXPECT_EQ(::testing::internal::GetCapturedStderr(), ending ? "" : "error: why\n");
+    return code;
+  };
+  EXPECT_EQ(code_of(Ending::kDone), 0);
+  EXPECT_EQ(code_of(Ending::kAlarmStands), 3);
+  EXPECT_EQ(code_of(fatal_error("why")), 1);
+}
+
 TEST(ArgumentsOf, SayWhatIsNotTheDefault) {
   Values defaults;
   Values wanted;

@@ -250,7 +250,7 @@ TEST(ErrorsOfVerbs, NameTheVariableThatTheirOptionCameFrom) {
     Verb verb = command_line.root().add_verb("verb", "Does it");
     verb.add_options({{"--store", &store, "A text"}, {"--store-profile", &store, "Another"}});
     verb.takes_settings();
-    verb.runs([] { return fatal_error("--store: an s3:// address, see --store-profile"); });
+    verb.runs([]() -> Status { return fatal_error("--store: an s3:// address, see --store-profile"); });
     arguments.insert(arguments.begin(), "verb");
     ::testing::internal::CaptureStderr();
     EXPECT_EQ(command_line.run(arguments, {{"TEMPLAR_STORE", "/folder"}}), 1);

@@ -154,6 +154,30 @@ TEST_F(DashboardServerTest, TellsWhoKnowsTheRunOnlyWhatIsNew) {
       << "an unknown cursor knows nothing";
 }
 
+TEST_F(DashboardServerTest, TellsOfAlarmsAsLongAsTheyStand) {
+  const auto alarm = [&](int64_t stands) {
+    run_.write("validator-1",
+               {.name = "network_alarm",
+                .tags = {{"role", "validator"}, {"uid", "1"}, {"kind", "nobody_leads"}},
+                .fields = {{"window", int64_t{4}}, {"stands", stands}, {"reason", "2 are undecided"}},
+                .time_ns = 1'700'000'000'000'000'000});
+  };
+  alarm(1);
+  start();
+  const Json before = all_news();
+  ASSERT_EQ(before.at("alarms").size(), 1u);
+  const Json& told = before.at("alarms").at(0);
+  EXPECT_EQ(told.at("kind"), "nobody_leads");
+  EXPECT_EQ(told.at("title"), "nobody decides the windows");
+  EXPECT_EQ(told.at("reason"), "2 are undecided");
+  EXPECT_EQ(told.at("nodes"), Json(JsonList{"validator-1"}));
+  EXPECT_EQ(told.at("window"), 4);
+  EXPECT_EQ(told.at("time_ms"), 1'700'000'000'000);
+  EXPECT_EQ(json("/api/news?since=" + cursor(before)).at("alarms").size(), 1u) << "it stands still";
+  alarm(0);
+  EXPECT_EQ(json("/api/news?since=" + cursor(before)).at("alarms").size(), 0u);
+}
+
 // The names that follow the word in the text: a and b for "news\\." in "news.a + news.b".
 std::set<std::string> names_behind(const std::string& word, const std::string& text) {
   std::set<std::string> names;
@@ -177,7 +201,8 @@ TEST_F(DashboardServerTest, HasANumberForAllThatItSaysOfTheMeasurementsThatAreLi
   Json news = all_news();
   EXPECT_EQ(news.at("windows").at("differ"), Json(JsonList{nullptr})) << "all nodes agree";
   erase_part(news, "windows.differ");
-  for (const char* part : {"windows", "miners", "details", "system", "faults", "windows_wanted", "nodes"}) {
+  for (const char* part :
+       {"windows", "miners", "details", "system", "faults", "alarms", "windows_wanted", "nodes"}) {
     EXPECT_TRUE(news.at(part).number() || news.at(part).size() > 0) << part;
     EXPECT_FALSE(has_null(news.at(part))) << part << ": " << to_text(news.at(part));
   }
@@ -196,13 +221,14 @@ TEST_F(DashboardServerTest, SaysAllThatThePagesScriptsAskFor) {
   const Json news = all_news();
   const Json run = json("/api/run");
   const Json miner = json("/api/miner?uid=1");
-  std::set<std::string> asked_of_news, asked_of_run, asked_of_miner;
+  std::set<std::string> asked_of_news, asked_of_run, asked_of_miner, asked_of_alarm;
   for (const auto& script : std::filesystem::directory_iterator(source_path("src/app/dashboard/page"))) {
     if (script.path().extension() != ".js") continue;
     const std::string text(as_text(read_file(script.path(), 1 << 20).value()));
     asked_of_news.merge(names_behind("model\\.status\\??\\.", text));
     asked_of_run.merge(names_behind("model\\.run\\.", text));
     asked_of_miner.merge(names_behind("history\\.", text));
+    asked_of_alarm.merge(names_behind("alarm\\.", text));
     const size_t merge = text.find("  merge(news) {");
     if (merge == std::string::npos) continue;
     asked_of_news.merge(names_behind("news\\.", text.substr(merge, text.find("\n  }\n", merge) - merge)));
@@ -210,7 +236,10 @@ TEST_F(DashboardServerTest, SaysAllThatThePagesScriptsAskFor) {
   asked_of_news.erase("received");  // the page's own: when the news came
   EXPECT_GE(asked_of_news.size(), 10u);
   EXPECT_GE(asked_of_miner.size(), 5u);
+  EXPECT_GE(asked_of_alarm.size(), 5u);
   for (const std::string& name : asked_of_news) EXPECT_TRUE(news.contains(name)) << "news: " << name;
+  for (const std::string& name : asked_of_alarm)
+    EXPECT_TRUE(news.at("alarms").at(0).contains(name)) << "alarm: " << name;
   for (const std::string& name : asked_of_run) EXPECT_TRUE(run.contains(name)) << "run: " << name;
   for (const std::string& name : asked_of_miner) EXPECT_TRUE(miner.contains(name)) << "miner: " << name;
 }

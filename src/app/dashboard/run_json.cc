@@ -170,6 +170,20 @@ Json fault_rows(const FaultList& list, uint64_t since) {
   return rows;
 }
 
+Json alarm_objects(const RunView& view) {
+  JsonList alarms;
+  for (const RunAlarm& alarm : view.alarms()) {
+    alarms.push_back(JsonObject{{"kind", alarm.kind},
+                                {"title", alarm.title},
+                                {"reason", alarm.reason},
+                                {"advice", alarm.advice},
+                                {"nodes", alarm.nodes},
+                                {"window", alarm.window},
+                                {"time_ms", alarm.time_ms}});
+  }
+  return alarms;
+}
+
 std::string state_of(const RunKnowledge& run) {
   if (run.finished()) return "finished";
   return run.view.call_ended() ? "stopped" : "running";
@@ -220,6 +234,7 @@ std::string news_json(const RunKnowledge& run, uint64_t since, int64_t now_ms) {
   json["curves"] = curve_columns(view.curves(), since);
   json["system"] = system_rows(view, since);
   json["faults"] = fault_rows(view.faults(), since);
+  json["alarms"] = alarm_objects(view);
   if (const int64_t last = view.last_window(); last >= 0) {
     json["details"] = details_between(windows, last - detailed_windows(run) + 1, last, since);
     if (json["windows"]["window"].size() > 0) json["miners"] = newest_miner_rows(view);

@@ -31,6 +31,8 @@ namespace templar {
 //                       changed
 //   details             see details_json
 //   system              [[node, time_ms, process_cpu, process_memory, machine_cpu, machine_memory, gpu]]
+//   alarms              [{kind, title, reason, advice, nodes[], window, time_ms}]: all that stand, always;
+//                       window and time_ms: since when; title and advice are empty of a kind that is unknown
 //   faults              [[id, kind, source, text, count, first_window, last_window, time_ms]]; faults_total
 [[nodiscard]] std::string news_json(const RunKnowledge& run, uint64_t since, int64_t now_ms);
 

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "adapters/http/limited_http_server.h"
+#include "app/command_line/command_line.h"
 #include "app/localnet/baseline.h"
 #include "app/localnet/block_pacer.h"
 #include "app/localnet/in_process.h"
@@ -229,7 +230,8 @@ class Supervisor {
     supervised.process.reset();
     supervised.since_end = Stopwatch();
     const LocalNode& node = *supervised.node;
-    if (outcome.empty()) {
+    // One that has finished while an alarm stands says so to the log; the run's alarms are told at its end.
+    if (outcome.empty() || outcome == fmt::format("exit code {}", kAlarmExitCode)) {
       supervised.finished = true;
       return {};
     }

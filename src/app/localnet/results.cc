@@ -122,6 +122,13 @@ std::string summary_json(const LocalRun& run, const RunView& known) {
   json["train_seconds"] = known.train_seconds();
   json["total_seconds"] = known.total_seconds();
   json["state_root"] = root;
+  json["alarms"] = JsonList{};
+  for (const RunAlarm& alarm : known.alarms()) {
+    json["alarms"].push_back(JsonObject{{"kind", alarm.kind},
+                                        {"since_window", alarm.window},
+                                        {"nodes", alarm.nodes},
+                                        {"reason", alarm.reason}});
+  }
   return to_text(json, {.indent = 2}) + "\n";
 }
 

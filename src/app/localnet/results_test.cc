@@ -71,6 +71,21 @@ TEST_F(SummaryJson, AddsUpWhatAllCallsAndMinersDid) {
   EXPECT_EQ(json.at("state_root"), root) << "all of it";
 }
 
+TEST_F(SummaryJson, NamesTheAlarmsThatStand) {
+  EXPECT_EQ(summary().at("alarms").size(), 0u);
+  known_.add({.name = "network_alarm",
+              .tags = {{"role", "validator"}, {"uid", "0"}, {"kind", "null_rounds"}},
+              .fields = {{"window", int64_t{7}}, {"stands", int64_t{1}}, {"reason", std::string("why")}},
+              .time_ns = 1},
+             "validator-0");
+  const auto alarms = summary().at("alarms");
+  ASSERT_EQ(alarms.size(), 1u);
+  EXPECT_EQ(alarms.at(0).at("kind"), "null_rounds");
+  EXPECT_EQ(alarms.at(0).at("since_window"), 7);
+  EXPECT_EQ(alarms.at(0).at("nodes").at(0), "validator-0");
+  EXPECT_EQ(alarms.at(0).at("reason"), "why");
+}
+
 TEST_F(SummaryJson, SaysThatRootsDiffer) {
   known_.add(window_of_miner(1, 0, "aa", 1000), "m");
   known_.add(window_of_miner(2, 0, "bb", 1000), "m");

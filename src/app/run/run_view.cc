@@ -1,10 +1,11 @@
 #include "app/run/run_view.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <iterator>
 
+#include "app/run/measurement_values.h"
+#include "ports/alarm_kinds.h"
 #include "ports/ledger.h"
 
 namespace templar {
@@ -14,43 +15,6 @@ constexpr int64_t kLastWindow = 1'000'000'000'000;  // beyond it a page's number
 constexpr double kLongestPhaseSeconds = 1e9;
 constexpr size_t kSystemSamples = 3072;  // kept of all processes together
 constexpr int kWindowsBack = 512;        // in which a miner's newest judgement is looked for
-
-std::string tag(const Measurement& measurement, const char* name) {
-  const auto found = measurement.tags.find(name);
-  return found == measurement.tags.end() ? std::string() : found->second;
-}
-
-std::optional<uint32_t> uid_tag(const Measurement& measurement, const char* name) {
-  const std::string text = tag(measurement, name);
-  uint32_t uid = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), uid);
-  if (error != std::errc() || text.empty() || end != text.data() + text.size()) return std::nullopt;
-  return uid;
-}
-
-bool is(const Measurement& measurement, MeasurementName name) {
-  return measurement.name == name.text();
-}
-
-// For names that are put together: of phases and GPUs.
-std::optional<double> number_named(const Measurement& measurement, const std::string& name) {
-  const auto found = measurement.fields.find(name);
-  if (found == measurement.fields.end()) return std::nullopt;
-  if (const auto* integer = std::get_if<int64_t>(&found->second)) return static_cast<double>(*integer);
-  const auto* number = std::get_if<double>(&found->second);
-  if (number == nullptr || !std::isfinite(*number)) return std::nullopt;
-  return *number;
-}
-
-std::optional<int64_t> integer_named(const Measurement& measurement, const std::string& name) {
-  const std::optional<double> number = number_named(measurement, name);
-  if (!number || std::abs(*number) > 9e15) return std::nullopt;
-  return static_cast<int64_t>(*number);
-}
-
-std::optional<int64_t> integer_field(const Measurement& measurement, FieldName name) {
-  return integer_named(measurement, std::string(name.text()));
-}
 
 std::optional<int64_t> window_field(const Measurement& measurement) {
   const std::optional<int64_t> window = integer_field(measurement, "window");
@@ -80,16 +44,6 @@ std::optional<double> mean_gpu_utilisation(const Measurement& measurement) {
 }
 
 }  // namespace
-
-std::optional<double> number_field(const Measurement& measurement, FieldName name) {
-  return number_named(measurement, std::string(name.text()));
-}
-
-std::string text_field(const Measurement& measurement, FieldName name) {
-  const auto found = measurement.fields.find(std::string(name.text()));
-  const auto* text = found == measurement.fields.end() ? nullptr : std::get_if<std::string>(&found->second);
-  return text == nullptr ? std::string() : *text;
-}
 
 const MinerJudgement* RunWindow::judgement_of(uint32_t uid) const {
   const auto found = std::ranges::lower_bound(judgements, uid, {}, &MinerJudgement::uid);
@@ -190,6 +144,8 @@ void RunView::add_to_window(const Measurement& measurement, const std::string& s
     }
   } else if (is(measurement, "baseline_metrics")) {
     window_at(window).baseline_loss = number_field(measurement, "loss");
+  } else if (is(measurement, "network_alarm")) {
+    add_alarm(measurement, source, window);
   } else if (is(measurement, "model_divergence")) {
     add_fault(measurement, "divergence", nodes_[node_of(measurement, source)],
               "the model differs from the leader's, first in " + text_field(measurement, "parameter"),
@@ -428,6 +384,31 @@ void RunView::add_system(const Measurement& measurement, const std::string& sour
                      .machine_memory = number_field(measurement, "sys_memory_percent"),
                      .gpu = mean_gpu_utilisation(measurement)});
   if (system_.size() > kSystemSamples) system_.pop_front();
+}
+
+void RunView::add_alarm(const Measurement& measurement, const std::string& source, int64_t window) {
+  const std::string kind = tag(measurement, "kind");
+  const std::string& node = nodes_[node_of(measurement, source)];
+  if (integer_field(measurement, "stands") == 0) return alarms_.end(kind, node);
+  alarms_.begin({.kind = kind,
+                 .node = node,
+                 .window = window,
+                 .time_ms = measurement.time_ns / 1'000'000,
+                 .reason = text_field(measurement, "reason")});
+}
+
+std::vector<RunAlarm> RunView::alarms() const {
+  const auto is_over = [this](const NodeAlarm& alarm) {
+    return alarm.kind == name_of(AlarmKind::kNobodyLeads) &&
+           std::any_of(windows_.lower_bound(alarm.window), windows_.end(), [&](const auto& entry) {
+             return entry.second.reported && entry.second.time_ms > alarm.time_ms;
+           });
+  };
+  std::vector<NodeAlarm> standing;
+  for (const auto& [key, alarm] : alarms_.all()) {
+    if (!is_over(alarm)) standing.push_back(alarm);
+  }
+  return by_kind(standing);
 }
 
 void RunView::add_curve_point(const std::string& curve, int64_t window, std::optional<double> value,

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/run/alarm_list.h"
 #include "app/run/fault_list.h"
 #include "ports/measurement_names.h"
 #include "ports/metrics_sink.h"
@@ -151,6 +152,8 @@ class RunView {
   [[nodiscard]] double total_seconds() const { return total_seconds_; }
   [[nodiscard]] const std::deque<SystemSample>& system() const { return system_; }
   [[nodiscard]] const FaultList& faults() const { return faults_; }
+  // Those that stand. Not that nobody decides a window, where somebody has closed it since.
+  [[nodiscard]] std::vector<RunAlarm> alarms() const;
   [[nodiscard]] int64_t newest_ms() const { return newest_ms_; }
   // The windows that the run is to have, if its localnet has said so.
   [[nodiscard]] std::optional<int64_t> windows_wanted() const { return windows_wanted_; }
@@ -170,6 +173,7 @@ class RunView {
   void add_benchmark(const Measurement& measurement, const std::string& source, int64_t window);
   void add_timeline(const Measurement& measurement, NodeReport& report);
   void add_system(const Measurement& measurement, const std::string& source);
+  void add_alarm(const Measurement& measurement, const std::string& source, int64_t window);
   void add_curve_point(const std::string& curve, int64_t window, std::optional<double> value,
                        std::optional<double> error = {});
 
@@ -201,6 +205,7 @@ class RunView {
   std::map<std::string, Curve> curves_;
   std::deque<SystemSample> system_;
   FaultList faults_;
+  AlarmList alarms_;
   std::optional<uint32_t> judge_;  // the validator whose scores are shown: the one with the lowest uid
   std::optional<int64_t> windows_wanted_;
   int64_t newest_ms_ = 0;
@@ -209,10 +214,5 @@ class RunView {
   double total_seconds_ = 0;
   bool call_ended_ = false;
 };
-
-// A field as a number, whichever type it has; nullopt if it is missing, text or not finite.
-[[nodiscard]] std::optional<double> number_field(const Measurement& measurement, FieldName name);
-// Empty if it is missing or no text.
-[[nodiscard]] std::string text_field(const Measurement& measurement, FieldName name);
 
 }  // namespace templar

@@ -176,6 +176,10 @@ TEST(RunView, FindsAllThatItShowsInTheMeasurementsThatAreListed) {
     EXPECT_EQ(view.curve(curve).count(1), 1u) << curve;
   EXPECT_TRUE(view.curve("task task metric").at(1).standard_error);
   EXPECT_EQ(view.faults().total(), 3) << "a divergence, a verdict, a penalty";
+  ASSERT_EQ(view.alarms().size(), 1u);
+  EXPECT_EQ(view.alarms()[0].kind, "kind");
+  EXPECT_EQ(view.alarms()[0].window, 1);
+  EXPECT_EQ(view.alarms()[0].reason, "reason");
   ASSERT_EQ(view.system().size(), 1u);
   const SystemSample& system = view.system()[0];
   EXPECT_TRUE(system.process_cpu && system.process_memory && system.machine_cpu && system.machine_memory &&
@@ -273,6 +277,58 @@ TEST(RunView, ListsWhatWasRejectedAndSlashedAsFaults) {
   EXPECT_EQ(view.faults().faults().at(1).text, "out_of_sync: far behind");
   EXPECT_EQ(view.windows().at(2).judgements[0].binary_average, 0.5);
   EXPECT_EQ(view.windows().at(2).judgements[0].sync_score, 0.25);
+}
+
+Measurement alarm(const std::string& kind, const std::string& role, const std::string& uid, int64_t window,
+                  int64_t time_ms, bool stands = true, const std::string& reason = "why") {
+  Measurement said =
+      measurement("network_alarm", role, uid,
+                  {{"window", window}, {"stands", int64_t{stands ? 1 : 0}}, {"reason", reason}}, time_ms);
+  said.tags["kind"] = kind;
+  return said;
+}
+
+TEST(RunView, GathersWhoSaysAnAlarmAndKeepsItUntilAllHaveSaidItsEnd) {
+  RunView view;
+  view.add(alarm("disk_low", "miner", "3", 2, 1000), "a");
+  view.add(alarm("null_rounds", "validator", "0", 5, 3000, true, "three"), "b");
+  view.add(alarm("null_rounds", "miner", "2", 4, 2000, true, "two"), "c");
+  ASSERT_EQ(view.alarms().size(), 2u);
+  const RunAlarm first = view.alarms().front();
+  EXPECT_EQ(first.kind, "null_rounds") << "the run's own come first";
+  EXPECT_THAT(first.nodes, ElementsAre("miner-2", "validator-0"));
+  EXPECT_EQ(first.window, 4);
+  EXPECT_EQ(first.time_ms, 2000);
+  EXPECT_EQ(first.reason, "three") << "the newest";
+  EXPECT_EQ(first.title, form_of(AlarmKind::kNullRounds).title);
+  EXPECT_EQ(speakers_of(first, 1), "miner-2 and 1 more");
+  view.add(alarm("null_rounds", "validator", "0", 6, 4000, true, "again"), "b");
+  EXPECT_EQ(view.alarms().front().time_ms, 2000) << "said again it is the same one";
+  view.add(alarm("null_rounds", "miner", "2", 4, 5000, false), "c");
+  EXPECT_THAT(view.alarms().front().nodes, ElementsAre("validator-0"));
+  view.add(alarm("null_rounds", "validator", "0", 5, 5000, false), "b");
+  view.add(alarm("disk_low", "miner", "3", 2, 5000, false), "a");
+  EXPECT_THAT(view.alarms(), IsEmpty());
+}
+
+// A node that was killed while nobody decided says nothing of the end.
+TEST(RunView, DropsThatNobodyDecidesOnceSomebodyHasClosedTheWindow) {
+  RunView view;
+  view.add(alarm("nobody_leads", "validator", "1", 3, 5000), "v");
+  Measurement closed = miner_window("1", 3, "aa");
+  view.add(closed, "m");
+  EXPECT_EQ(view.alarms().size(), 1u) << "that was before it was taken back";
+  closed.time_ns = 6'000'000'000;
+  view.add(closed, "m");
+  EXPECT_THAT(view.alarms(), IsEmpty());
+}
+
+TEST(RunView, ShowsAnAlarmOfAKindThatItDoesNotKnow) {
+  RunView view;
+  view.add(alarm("of_tomorrow", "miner", "1", 3, 5000), "m");
+  ASSERT_EQ(view.alarms().size(), 1u);
+  EXPECT_EQ(view.alarms().front().kind, "of_tomorrow");
+  EXPECT_EQ(view.alarms().front().advice, "");
 }
 
 TEST(RunView, KnowsWhetherTheLocalnetHasEndedItsCall) {

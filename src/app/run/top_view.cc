@@ -20,10 +20,11 @@ namespace {
 constexpr double kStalledSeconds = 120;
 constexpr std::array<std::string_view, 8> kBars = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
 constexpr int kVerdictsShown = 12;
+constexpr size_t kSpeakersShown = 6;
 constexpr size_t kRootDigits = 16;
 constexpr size_t kRunIdDigits = 8;
 
-enum class Tone { kPlain, kGood, kBad, kDim, kTitle };
+enum class Tone { kPlain, kGood, kBad, kDim, kTitle, kAlarm };
 
 // Counts characters, not bytes, and keeps colours out of the count.
 class Picture {
@@ -59,6 +60,8 @@ class Picture {
         return "\x1b[2m";
       case Tone::kTitle:
         return "\x1b[1m";
+      case Tone::kAlarm:
+        return "\x1b[1;97;41m";
       case Tone::kPlain:
         return "";
     }
@@ -132,6 +135,44 @@ void add_header(Picture& picture, const RunKnowledge& run, int64_t now_ms) {
   const std::optional<int64_t> wanted = run.view.windows_wanted();
   picture.add(wanted ? fmt::format("  window {}/{}", done, *wanted) : fmt::format("  window {}", done));
   picture.end_line();
+}
+
+// In lines of the picture's width, each with that word before it or as much room; at most so many lines.
+void add_wrapped(Picture& picture, std::string_view word, std::string text, Tone tone) {
+  constexpr int kMostLines = 4;
+  constexpr std::string_view kIndent = "    ";
+  for (int line = 0; line < kMostLines && !text.empty(); ++line) {
+    picture.add(kIndent);
+    picture.add(line == 0 ? word : std::string_view("     ").substr(0, word.size()), Tone::kTitle);
+    const auto room = static_cast<size_t>(std::max(1, picture.columns_left()));
+    size_t end = text.size();
+    if (text.size() > room) {
+      const size_t space = text.rfind(' ', room);
+      end = space == std::string::npos || space == 0 ? room : space;
+      while (end < text.size() && (static_cast<uint8_t>(text[end]) & 0xC0) == 0x80) ++end;
+    }
+    picture.add(text.substr(0, end), tone);
+    picture.end_line();
+    text.erase(0, end);
+    text.erase(0, text.find_first_not_of(' '));
+  }
+}
+
+// A band over the whole line, and below it who says so, why, and what to do.
+void add_alarms(Picture& picture, const RunView& view, int64_t now_ms) {
+  for (const RunAlarm& alarm : view.alarms()) {
+    std::string band = fmt::format("!!! ALARM {}", printable(alarm.kind));
+    if (!alarm.title.empty()) band += fmt::format(": {}", alarm.title);
+    band += fmt::format(", since window {}", alarm.window);
+    if (alarm.time_ms > 0)
+      band += fmt::format(", for {}", ago(std::max(0.0, static_cast<double>(now_ms - alarm.time_ms) / 1e3)));
+    const auto width = static_cast<size_t>(std::max(0, picture.columns_left()));
+    picture.add(fmt::format("{:<{}}", band, width), Tone::kAlarm);
+    picture.end_line();
+    add_wrapped(picture, "who: ", printable(speakers_of(alarm, kSpeakersShown)), Tone::kPlain);
+    add_wrapped(picture, "why: ", printable(alarm.reason), Tone::kBad);
+    add_wrapped(picture, "do:  ", std::string(alarm.advice), Tone::kPlain);
+  }
 }
 
 void add_losses(Picture& picture, const RunKnowledge& run) {
@@ -299,6 +340,7 @@ void add_faults(Picture& picture, const FaultList& list) {
 std::string top_picture(const RunKnowledge& run, int64_t now_ms, const TerminalSize& size) {
   Picture picture(size);
   add_header(picture, run, now_ms);
+  add_alarms(picture, run.view, now_ms);
   add_losses(picture, run);
   add_tasks(picture, run.view);
   add_roots(picture, run.view);

@@ -95,6 +95,33 @@ TEST_F(TopPicture, RaisesTheAlarmWhereRootsDiffer) {
   EXPECT_THAT(picture(), HasSubstr("NODES DIFFER, last in window 1: miner-2"));
 }
 
+TEST_F(TopPicture, PutsAnAlarmThatStandsAboveEverythingUntilItHasEnded) {
+  const auto alarm = [&](const std::string& role, const std::string& uid, int64_t stands) {
+    add(role + "-" + uid, {.name = "network_alarm",
+                           .tags = {{"role", role}, {"uid", uid}, {"kind", "nobody_leads"}},
+                           .fields = {{"window", int64_t{3}},
+                                      {"stands", stands},
+                                      {"reason", std::string("2 closed windows are undecided")}}});
+  };
+  alarm("validator", "1", 1);
+  alarm("miner", "4", 1);
+  now_ms_ += 90'000;
+  EXPECT_THAT(lines()[1],
+              HasSubstr("!!! ALARM nobody_leads: nobody decides the windows, since window 3, for 2 min"));
+  EXPECT_EQ(characters(lines()[1]), 100u) << "a band over the whole line";
+  EXPECT_EQ(lines()[2], "    who: miner-4, validator-1");
+  EXPECT_EQ(lines()[3], "    why: 2 closed windows are undecided");
+  EXPECT_THAT(lines()[4], HasSubstr("do:  start the leader again"));
+  const auto narrow = lines({.columns = 30, .rows = 40});
+  EXPECT_EQ(narrow[3], "    why: 2 closed windows are");
+  EXPECT_EQ(narrow[4], "         undecided") << "the reason is wrapped, not cut";
+  EXPECT_THAT(picture({.columns = 100, .rows = 40, .colours = true}), HasSubstr("\x1b[1;97;41m!!! ALARM"));
+  alarm("miner", "4", 0);
+  EXPECT_THAT(picture(), HasSubstr("!!! ALARM nobody_leads"));
+  alarm("validator", "1", 0);
+  EXPECT_THAT(picture(), Not(HasSubstr("ALARM")));
+}
+
 TEST_F(TopPicture, ListsMinersByWeightWithTheirLastVerdicts) {
   score(0, "1", "accepted", "", 0.25);
   score(0, "2", "accepted", "", 0.75);

@@ -14,6 +14,7 @@
 #include "app/terminal/printable.h"
 #include "app/terminal/standard_output.h"
 #include "app/terminal/stop_signal.h"
+#include "app/terminal/tell.h"
 #include "app/terminal/terminal.h"
 #include "app/verbs/verbs.h"
 #include "app/world/core_dumps.h"
@@ -30,6 +31,8 @@
 
 namespace templar {
 namespace {
+
+constexpr size_t kSpeakersNamed = 4;
 
 void introduce(const LocalRun& run, const LocalnetOptions& options) {
   const RunSpec& spec = run.spec;
@@ -63,6 +66,18 @@ bool is_finished(const LocalRun& run, const RunKnowledge& known, const LocalnetO
   const bool evaluated = known.view.curve("heldout").contains(done);
   const bool compared = !options.baseline || known.view.curve("baseline_heldout").contains(done);
   return known.summary_windows >= 0 && done >= run.windows && evaluated && compared;
+}
+
+// Of the run's own alarms: a miner that is refused, or a disk that is nearly full, leaves the run whole.
+Ending say_alarms(const RunView& known) {
+  Ending ending = Ending::kDone;
+  for (const RunAlarm& alarm : known.alarms()) {
+    if (alarm.scope == AlarmScope::kRun) ending = Ending::kAlarmStands;
+    tell(fmt::format("alarm: {}, since window {} ({}): {}{}{}\n", presentable(alarm.kind), alarm.window,
+                     presentable(speakers_of(alarm, kSpeakersNamed)), presentable(alarm.reason),
+                     alarm.advice.empty() ? "" : "; ", alarm.advice));
+  }
+  return ending;
 }
 
 void say_end(const LocalRun& run, const RunView& known) {
@@ -100,7 +115,7 @@ WatchOptions watch_of_each_node(WatchOptions watch, size_t nodes) {
   return watch;
 }
 
-Status run_localnet(LocalnetOptions options) {
+Result<Ending> run_localnet(LocalnetOptions options) {
   raise_open_files_limit();
   const Stopwatch total;
   TRY_ASSIGN(LocalRun run, open_local_run(options, [](const std::string& line) {
@@ -124,7 +139,7 @@ Status run_localnet(LocalnetOptions options) {
         "begin anew\n",
         known.last_window() + 1);
     say_end(run, known);
-    return {};
+    return say_alarms(known);
   }
   std::map<std::string, std::string> tags = run_tags(run.spec);
   tags.insert({{"run", run_id(run.spec).brief()}, {"role", "localnet"}});
@@ -151,17 +166,19 @@ Status run_localnet(LocalnetOptions options) {
          {"roots_agree", int64_t{known.roots_agree() ? 1 : 0}}});
   metrics->flush();
   follower.poll_all();
-  if (!outcome) return outcome;
+  if (!outcome || stop_requested()) say_alarms(known);
+  if (!outcome) return std::unexpected(outcome.error());
   if (stop_requested()) {
     print("\nstopped; the same command resumes the run\n");
-    return {};
+    return Ending::kDone;
   }
   view.show(known, true);
   TRY_ASSIGN(const std::string text, write_results(run, known));
   print("{}\n", printable(text));
   say_end(run, known);
+  const Ending ending = say_alarms(known);
   if (!known.roots_agree()) return fatal_error("the nodes' state roots differ: see the windows marked above");
-  return {};
+  return ending;
 }
 
 NamedChoice algorithm_choice(std::optional<Algorithm>& algorithm) {
@@ -274,7 +291,10 @@ void add_localnet_command(Verb program) {
   Verb verb = program.add_verb(
       "localnet",
       "Train a model with a whole network on this machine: miners, a validator, an evaluator.\n"
-      "Example: templar localnet --data ~/texts --miners 4 --windows 60 --out my-run");
+      "Example: templar localnet --data ~/texts --miners 4 --windows 60 --out my-run",
+      "Exit codes: 0 done; 1 an error, said on standard error; 2 wrong usage; 3 all windows are there, but "
+      "an "
+      "alarm of the run stands (said on standard error and in summary.json); 130 interrupted.");
   verb.add_options(what_options(options));
   verb.add_options(how_options(options, arguments->no_baseline));
   verb.add_options(watch_options(options.watch));

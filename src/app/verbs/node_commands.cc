@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "app/terminal/stop_signal.h"
+#include "app/terminal/tell.h"
 #include "app/verbs/verbs.h"
 #include "app/world/core_dumps.h"
 #include "app/world/node_options.h"
@@ -29,7 +30,7 @@ void pause_unless_stopped(std::chrono::milliseconds pause) {
 
 // Advances the node until it has finished, failed for good, or the process was asked to end. A node whose
 // store or ledger is away tries again, ever more slowly, for as long as it takes.
-Status drive(RunningNode& node) {
+Result<Ending> drive(RunningNode& node) {
   BackOff back_off({.first_pause = kFirstPause, .longest_pause = kLongestPause});
   while (!stop_requested()) {
     const auto progress = node.advance();
@@ -45,8 +46,21 @@ Status drive(RunningNode& node) {
     if (*progress == Progress::kFinished) break;
     node.wait_for_news(*progress, stop_requested);
   }
-  return node.stop();
+  TRY(node.stop());
+  Ending ending = Ending::kDone;
+  for (const StandingAlarm& alarm : node.alarms()) {
+    if (form_of(alarm.kind).scope == AlarmScope::kMachine) continue;
+    ending = Ending::kAlarmStands;
+    tell(fmt::format("alarm: {}, since window {}: {}\n", name_of(alarm.kind), alarm.window,
+                     presentable(alarm.reason)));
+  }
+  return ending;
 }
+
+constexpr const char* kExitCodes =
+    "Exit codes: 0 done; 1 an error, said on standard error; 2 wrong usage; 3 done, but an alarm of the run "
+    "or "
+    "of this node stands, said on standard error; 130 interrupted.";
 
 using OpenNode = Result<std::unique_ptr<RunningNode>> (*)(const NodeConfig& config);
 
@@ -57,11 +71,11 @@ void add_node(Verb& program, NodeRole role, const char* name, const char* help, 
   };
   auto arguments = std::make_shared<Arguments>();
   arguments->watch = default_watch_options(role);
-  Verb verb = program.add_verb(name, help);
+  Verb verb = program.add_verb(name, help, kExitCodes);
   verb.add_options(node_options(arguments->config, role));
   verb.add_options(watch_options(arguments->watch));
   verb.takes_settings();
-  verb.runs([arguments, open]() -> Status {
+  verb.runs([arguments, open]() -> Result<Ending> {
     NodeConfig& config = arguments->config;
     forbid_core_dumps();
     catch_stop_signals();

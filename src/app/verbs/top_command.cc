@@ -79,10 +79,11 @@ Status show_run(const TopOptions& options) {
 
 void add_top_command(Verb program) {
   auto options = std::make_shared<TopOptions>();
-  Verb verb = program.add_verb("top",
-                               "Show a run in the terminal, in progress or finished: loss, tasks, nodes, "
-                               "miners, state roots, faults. Ctrl-C ends it.\n"
-                               "Example: templar top demo-out");
+  Verb verb =
+      program.add_verb("top",
+                       "Show a run in the terminal, in progress or finished: alarms that stand, loss, "
+                       "tasks, nodes, miners, state roots, faults. Ctrl-C ends it.\n"
+                       "Example: templar top demo-out");
   verb.add_options(
       {{"run", &options->run, "The run's folder", {.required = true}},
        {"--interval",

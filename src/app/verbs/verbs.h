@@ -7,13 +7,14 @@
 
 namespace templar {
 
-void add_localnet_command(Verb program);
+void add_localnet_command(Verb program);   // 3 where all windows are there and an alarm of the run stands
 void add_dashboard_command(Verb program);  // Ctrl-C is how it ends: exit code 0
 void add_data_command(Verb program);       // prepare, show, verify, push
 // push, a verb of `data`. What has been sent when it fails or is interrupted counts at the next call.
 void add_data_push_command(Verb data);
-void add_run_command(Verb program);    // show, check, fields
-void add_node_commands(Verb program);  // the verbs miner, validator and evaluator
+void add_run_command(Verb program);  // show, check, fields
+// miner, validator and evaluator. 3 where one has finished and an alarm stands.
+void add_node_commands(Verb program);
 // verify, ls, show, diff, export. 1 also where a checkpoint is bad, a place holds none, or two differ.
 void add_checkpoint_command(Verb program);
 // export, a verb of `checkpoint`. What is at the target stays as it was if it fails.

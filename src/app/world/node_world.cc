@@ -78,6 +78,8 @@ struct OwnedNode final : RunningNode {
     return {};
   }
 
+  std::vector<StandingAlarm> alarms() const override { return world->environment.alarms->all(); }
+
   // What all events of the node have; the window is the one that its model stands at.
   [[nodiscard]] std::vector<LogField> context() const {
     std::vector<LogField> fields = who;
@@ -162,7 +164,8 @@ NodeWorld::NodeWorld(const NodeConfig& node_config, const NodeName& node_name, s
                   config.shared ? config.shared->contributions
                                 : std::make_shared<ContributionPool>(
                                       ContributionPoolOptions{.checking_threads = config.threads}),
-                  true, goes_by_clocks() ? &machine_clock : nullptr),
+                  true, StandingAlarms::open(config.state_folder / "alarms.json"),
+                  goes_by_clocks() ? &machine_clock : nullptr),
       locks_(std::move(locks)) {}
 
 Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config, const Join& join) {

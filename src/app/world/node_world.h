@@ -124,6 +124,8 @@ class RunningNode {
   // so.
   virtual void wait_for_news(Progress progress, const std::function<bool()>& should_stop) = 0;
   [[nodiscard]] virtual Status stop() = 0;
+  // The node's alarms that stand.
+  [[nodiscard]] virtual std::vector<StandingAlarm> alarms() const { return {}; }
 };
 
 // Each opens its world and makes its engine. A miner and a validator also load their key, and register it on

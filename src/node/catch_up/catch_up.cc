@@ -68,6 +68,7 @@ Result<CatchUpState> CatchUp::advance(std::optional<int64_t> until_window) {
 CatchUpState CatchUp::finish() {
   prefetcher_.reset();
   diverged_.reset();
+  leadership_.alarms().settle(AlarmKind::kOutOfSync);
   finished_ = true;
   return CatchUpState::kInSync;
 }
@@ -87,7 +88,7 @@ Result<WindowDecision> CatchUp::decide(const ChainView& view, DecideOptions opti
   auto outcome = templar::decide(environment_, view, replica_, options);
   if (const auto* diverged = outcome ? std::get_if<Diverged>(&*outcome) : nullptr) {
     if (const auto doubt = doubt_about(*diverged, view, replica_)) {
-      leadership_.alarms().raise({AlarmKind::kApart, diverged->window, *doubt});
+      leadership_.alarms().raise({AlarmKind::kDecisionDoubted, diverged->window, *doubt});
       return Awaited{Progress::kAwaitsBlock, *doubt};
     }
   }
@@ -237,6 +238,9 @@ void CatchUp::heal_from(const Diverged& diverged) {
        {"ours", replica_.state_root().brief()},
        {"decided", diverged.root.brief()},
        {"by", diverged.by}});
+  leadership_.alarms().raise({AlarmKind::kOutOfSync, diverged.window,
+                              fmt::format("its root is {}, {} names {}", replica_.state_root().brief(),
+                                          diverged.by, diverged.root.brief())});
   // Its hashes before it is given up: they are all that is left to compare the right model with.
   diverged_ = {.window = diverged.window, .ours = replica_.state_tree(), .decided = diverged.root};
   replica_.discard();
@@ -299,6 +303,8 @@ Result<bool> CatchUp::pass_obstacle(const ChainView& view) {
     log(LogLevel::kError, leadership_.name().role,
         "waiting for the next checkpoint after a window that can't be completed",
         {{"uid", leadership_.name().uid}, {"window", obstacle_->window}, {"reason", obstacle_->reason}});
+    leadership_.alarms().raise(
+        {AlarmKind::kOutOfSync, obstacle_->window, "it waits for the next checkpoint: " + obstacle_->reason});
     logged_obstacle_window_ = obstacle_->window;
   }
   obstacle_->looked_at_block = newest_block(view);

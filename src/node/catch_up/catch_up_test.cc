@@ -226,6 +226,8 @@ TEST_F(CatchingUp, NamesTheBlockInWhichTheModelDifferedAndHealsIt) {
   EXPECT_EQ(std::get<int64_t>(fields.at("different_blocks")), 1);
   EXPECT_EQ(std::get<int64_t>(fields.at("blocks")), static_cast<int64_t>(world_.layout().size()));
   EXPECT_EQ(logs_.field(kModelHealed, "parameter"), world_.layout()[flipped].name);
+  EXPECT_EQ(logs_.count("alarm: out_of_sync"), 1u);
+  EXPECT_EQ(logs_.count("alarm has ended: out_of_sync"), 1u);
 }
 
 TEST_F(CatchingUp, SaysThatNothingCanBeNamedWhereTheCheckpointIsLater) {

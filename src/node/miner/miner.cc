@@ -33,6 +33,17 @@ void add_gathered(Measurement& measurement, const AggregateRecord& record) {
   add_list_field(measurement, "skipped_peers", rejected);
 }
 
+// Why the leader has refused that miner's contribution, or missed it; empty if it was accepted. nullopt if it
+// was not asked for: a reserve peer whose place nobody needed.
+std::optional<std::string> refusal_of(const AggregateRecord& record, uint32_t uid) {
+  if (std::ranges::find(record.accepted, uid, &AcceptedContribution::uid) != record.accepted.end()) return "";
+  const auto rejected = std::ranges::find(record.rejected, uid, &RejectedContribution::uid);
+  if (rejected == record.rejected.end()) return std::nullopt;
+  const Verdict& verdict = rejected->verdict;
+  const std::string word(verdict_name(verdict.code));
+  return verdict.reason.empty() ? word : word + ": " + verdict.reason;
+}
+
 }  // namespace
 
 Miner::Miner(const NodeEnvironment& environment, ObjectStore& store, Engine& engine, const KeyPair& key,
@@ -206,7 +217,10 @@ Result<Progress> Miner::apply(const DecidedWindow& decided) {
   const auto* contributed = std::get_if<Contributed>(&stage_);
   const auto trained = contributed != nullptr ? contributed->trained : std::nullopt;
   stage_ = Untrained{};
-  catch_up_.leadership().alarms().close_window(decided.window(), decided.accepted.empty());
+  Alarms& alarms = catch_up_.leadership().alarms();
+  alarms.close_window(decided.window(), decided.accepted.empty());
+  const auto refusal = refusal_of(decided.record(), self().uid);
+  if (trained && refusal) alarms.judge_own(decided.window(), *refusal);
   report(decided, trained);
   // With every window one contribution becomes too old, so nothing needs to be listed.
   const int64_t expired = replica_.window() - environment_.spec.network.contribution_retention_windows - 1;

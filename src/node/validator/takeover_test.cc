@@ -63,7 +63,7 @@ class Takeover : public ::testing::Test {
   [[nodiscard]] std::vector<std::string> alarms() const {
     std::vector<std::string> kinds;
     for (const Measurement& measurement : world_.ports.metrics.named("network_alarm"))
-      kinds.push_back(std::get<std::string>(measurement.fields.at("kind")));
+      kinds.push_back(measurement.tags.at("kind"));
     return kinds;
   }
 
@@ -95,6 +95,7 @@ TEST_F(Takeover, TheNextInRankLeadsOnWhereTheLeaderIsLost) {
   // The open window is gathered again from the stores, and nobody is blamed for those that nobody could train
   // in.
   expect_all_at(4, 2);
+  EXPECT_GE(logs_.count("alarm has ended: nobody_leads"), 1u);
   EXPECT_EQ(record_at(1).accepted.size(), 3u);
   for (const int64_t window : {2, 3}) {
     EXPECT_THAT(record_at(window).gather_peers, IsEmpty());

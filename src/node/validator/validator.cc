@@ -63,6 +63,7 @@ Result<Progress> Validator::come_into_run() {
   TRY_ASSIGN(const ChainView view, catch_up_.leadership().look(replica_));
   TRY(judge_.load(self()));
   TRY(check_that_nothing_fell(view));
+  catch_up_.leadership().alarms().settle(AlarmKind::kFalls);
   // The replay ends at the first window that has not been judged: windows before it are in the scoreboard,
   // and one that was decided but not judged before a restart is judged now.
   TRY_ASSIGN(const CatchUpState state, catch_up_.advance(judge_.next_window()));

@@ -17,24 +17,6 @@ std::string name_of_leader(std::span<const Registration> roster, const PublicKey
 
 }  // namespace
 
-std::string_view name_of(AlarmKind kind) {
-  switch (kind) {
-    case AlarmKind::kNullRounds:
-      return "null_rounds";
-    case AlarmKind::kNobodyLeads:
-      return "nobody_leads";
-    case AlarmKind::kApart:
-      return "apart";
-    case AlarmKind::kTermRefused:
-      return "term_refused";
-    case AlarmKind::kFalls:
-      return "falls";
-    case AlarmKind::kClockOff:
-      return "clock_off";
-  }
-  return "";
-}
-
 std::optional<Alarm> nobody_leads(const TakeoverView& view, const NetworkSpec& network) {
   const int64_t undecided = view.newest_closed_window - view.undecided_window + 1;
   if (view.chain.empty() || undecided < 2) return std::nullopt;
@@ -78,20 +60,49 @@ bool validators_agree(std::span<const Heartbeat> heartbeats) {
 
 void Alarms::raise(const Alarm& alarm) {
   if (!said_.insert({alarm.kind, alarm.cause.value_or(alarm.window)}).second) return;
-  const std::string kind(name_of(alarm.kind));
-  log(LogLevel::kError, name_.role, "alarm: " + kind,
+  const int64_t since =
+      environment_.alarms->begin({.kind = alarm.kind, .window = alarm.window, .reason = alarm.reason});
+  log(LogLevel::kError, name_.role, "alarm: " + std::string(name_of(alarm.kind)),
       {{"uid", name_.uid}, {"window", alarm.window}, {"reason", alarm.reason}});
-  environment_.metrics.write(
+  report(alarm.kind, since, alarm.reason, true);
+}
+
+void Alarms::settle(AlarmKind kind) {
+  std::erase_if(said_, [kind](const auto& said) { return said.first == kind; });
+  const std::optional<StandingAlarm> ended = environment_.alarms->end(kind);
+  if (!ended) return;
+  log(LogLevel::kInfo, name_.role, "alarm has ended: " + std::string(name_of(kind)),
+      {{"uid", name_.uid}, {"window", ended->window}});
+  report(kind, ended->window, ended->reason, false);
+}
+
+// Beginning and end name the same window, so that a reader finds them together.
+void Alarms::report(AlarmKind kind, int64_t window, const std::string& reason, bool stands) {
+  Measurement measurement =
       node_measurement("network_alarm", name_, environment_,
-                       {{"kind", kind}, {"window", alarm.window}, {"reason", alarm.reason}}));
+                       {{"window", window}, {"stands", int64_t{stands ? 1 : 0}}, {"reason", reason}});
+  measurement.tags["kind"] = name_of(kind);
+  environment_.metrics.write(std::move(measurement));
 }
 
 void Alarms::close_window(int64_t window, bool is_null_round) {
+  const std::optional<StandingAlarm> undecided = environment_.alarms->find(AlarmKind::kNobodyLeads);
+  if (undecided && undecided->window <= window) settle(AlarmKind::kNobodyLeads);
+  settle(AlarmKind::kDecisionDoubted);
   null_rounds_ = is_null_round ? null_rounds_ + 1 : 0;
+  if (null_rounds_ == 0) settle(AlarmKind::kNullRounds);
   if (null_rounds_ != kNullRoundsInARow) return;
-  raise({AlarmKind::kNullRounds, window,
-         fmt::format("{} null rounds in a row: no outer step since window {}", null_rounds_,
-                     window - null_rounds_ + 1)});
+  const int64_t first = window - null_rounds_ + 1;
+  raise({AlarmKind::kNullRounds, first,
+         fmt::format("{} null rounds in a row: no outer step since window {}", null_rounds_, first)});
+}
+
+void Alarms::judge_own(int64_t window, const std::string& refusal) {
+  refusals_ = refusal.empty() ? 0 : refusals_ + 1;
+  if (refusals_ == 0) settle(AlarmKind::kExcluded);
+  if (refusals_ != kRefusalsInARow) return;
+  raise({AlarmKind::kExcluded, window - refusals_ + 1,
+         fmt::format("{} contributions in a row were not accepted, the last one: {}", refusals_, refusal)});
 }
 
 }  // namespace templar

@@ -1,4 +1,5 @@
-// What must not happen silently: an alarm is an error on the log and a measurement, once for each cause.
+// What must not happen silently: an alarm is an error on the log and a measurement, once for each cause, and
+// once more when it has ended.
 #pragma once
 
 #include <cstdint>
@@ -10,23 +11,15 @@
 #include <vector>
 
 #include "node/window/environment.h"
+#include "ports/alarm_kinds.h"
 #include "ports/ledger.h"
 #include "ports/term_chain.h"
 
 namespace templar {
 
-enum class AlarmKind {
-  kNullRounds,   // kNullRoundsInARow windows in a row whose outer step took nothing
-  kNobodyLeads,  // two closed windows, or more, that nobody has decided
-  kApart,        // two validators say of one window that it starts from different models
-  kTermRefused,  // a term begins with another model than ours
-  kFalls,        // the ledger says less than what this node has gone through already
-  kClockOff,     // this machine's clock, its store's or the ledger's differs from the others
-};
-// "null_rounds", "nobody_leads", "apart", "term_refused", "falls", "clock_off".
-[[nodiscard]] std::string_view name_of(AlarmKind kind);
-
 inline constexpr int64_t kNullRoundsInARow = 3;
+// Contributions of a miner's that were not accepted, one after the other.
+inline constexpr int64_t kRefusalsInARow = 3;
 
 struct Alarm {
   AlarmKind kind = AlarmKind::kFalls;
@@ -45,7 +38,8 @@ struct Alarm {
 // Whether two validators or more name one root for one window.
 [[nodiscard]] bool validators_agree(std::span<const Heartbeat> heartbeats);
 
-// A node's alarms. Not thread-safe.
+// What one speaker of a node has to say; which alarms stand is the node's (environment.alarms). Not
+// thread-safe.
 class Alarms {
  public:
   // The environment must outlive it.
@@ -53,19 +47,23 @@ class Alarms {
 
   // The node's uid, once it is known.
   void speak_as(uint32_t uid) { name_.uid = uid; }
-  // Says it, unless it has been said.
+  // It stands. Says so, unless this speaker has said it of that cause.
   void raise(const Alarm& alarm);
-  // All is well again of that kind: what comes next is said anew.
-  void settle(AlarmKind kind) {
-    std::erase_if(said_, [kind](const auto& said) { return said.first == kind; });
-  }
-  // A window's outer step is made: counts the null rounds in a row.
+  // All is well again of that kind. Says so, if it stood; also one that stood when the node was started.
+  void settle(AlarmKind kind);
+  // A window's outer step is made: counts the null rounds in a row, and whoever has decided it leads.
   void close_window(int64_t window, bool is_null_round);
+  // What became of the node's own contribution to that window: empty if it was accepted, else why not. Counts
+  // the refusals in a row.
+  void judge_own(int64_t window, const std::string& refusal);
 
  private:
+  void report(AlarmKind kind, int64_t window, const std::string& reason, bool stands);
+
   const NodeEnvironment& environment_;
   NodeName name_;
   int64_t null_rounds_ = 0;  // in a row, up to now
+  int64_t refusals_ = 0;     // likewise
   std::set<std::pair<AlarmKind, int64_t>> said_;
 };
 

@@ -11,11 +11,14 @@ namespace {
 
 class AlarmsTest : public ::testing::Test {
  protected:
-  [[nodiscard]] std::vector<std::string> raised() const {
+  // "falls 7", and "falls 7 ended".
+  [[nodiscard]] std::vector<std::string> said() const {
     std::vector<std::string> all;
     for (const Measurement& measurement : world_.ports.metrics.named("network_alarm")) {
-      all.push_back(std::get<std::string>(measurement.fields.at("kind")) + " " +
+      EXPECT_EQ(misfits_of(measurement), "");
+      all.push_back(measurement.tags.at("kind") + " " +
                     std::to_string(std::get<int64_t>(measurement.fields.at("window"))));
+      if (std::get<int64_t>(measurement.fields.at("stands")) == 0) all.back() += " ended";
     }
     return all;
   }
@@ -25,27 +28,63 @@ class AlarmsTest : public ::testing::Test {
   Alarms alarms_{world_.environment, {name_of(NodeRole::kMiner), 0}};
 };
 
-using Raised = std::vector<std::string>;
+using Said = std::vector<std::string>;
 
-TEST_F(AlarmsTest, AreSaidOnceWithTheirCause) {
+TEST_F(AlarmsTest, AreSaidOnceWithTheirCauseAndOnceMoreAtTheirEnd) {
   alarms_.speak_as(2);
   for (int i = 0; i < 2; ++i) alarms_.raise({AlarmKind::kFalls, 7, "the ledger has nothing of window 7"});
   alarms_.raise({AlarmKind::kFalls, 8, "nor of window 8"});
-  EXPECT_EQ(raised(), (Raised{"falls 7", "falls 8"}));
+  EXPECT_EQ(said(), (Said{"falls 7", "falls 7"})) << "it has stood since window 7";
   EXPECT_EQ(logs_.count("alarm: falls"), 2u);
   const Measurement first = world_.ports.metrics.named("network_alarm").front();
-  EXPECT_EQ(misfits_of(first), "");
   EXPECT_EQ(first.tags.at("uid"), "2");
   EXPECT_EQ(std::get<std::string>(first.fields.at("reason")), "the ledger has nothing of window 7");
-  alarms_.settle(AlarmKind::kFalls);
-  alarms_.raise({AlarmKind::kFalls, 7, "once more"});
-  EXPECT_EQ(raised().size(), 3u) << "what comes after all was well is said anew";
+  for (int i = 0; i < 2; ++i) alarms_.settle(AlarmKind::kFalls);
+  EXPECT_EQ(said().back(), "falls 7 ended");
+  EXPECT_EQ(logs_.count("alarm has ended: falls"), 1u);
+  alarms_.raise({AlarmKind::kFalls, 9, "once more"});
+  EXPECT_EQ(said(), (Said{"falls 7", "falls 7", "falls 7 ended", "falls 9"}))
+      << "what comes after all was well is said anew";
 }
 
-TEST_F(AlarmsTest, AreRaisedAtTheThirdNullRoundInARow) {
+TEST_F(AlarmsTest, SayNothingOfTheEndOfWhatNeverStood) {
+  for (const AlarmForm& form : kAlarmForms) alarms_.settle(form.kind);
+  EXPECT_EQ(said(), Said{});
+}
+
+TEST_F(AlarmsTest, AreRaisedAtTheThirdNullRoundInARowAndEndWithTheNextOuterStep) {
   const std::vector<bool> is_null = {true, true, false, true, true, true, true, false, true, true, true};
   for (size_t i = 0; i < is_null.size(); ++i) alarms_.close_window(static_cast<int64_t>(i), is_null[i]);
-  EXPECT_EQ(raised(), (Raised{"null_rounds 5", "null_rounds 10"}));
+  EXPECT_EQ(said(), (Said{"null_rounds 3", "null_rounds 3 ended", "null_rounds 8"}));
+}
+
+TEST_F(AlarmsTest, ThatNobodyDecidesEndWithTheWindowItself) {
+  alarms_.raise({AlarmKind::kNobodyLeads, 5, "nobody decides"});
+  alarms_.close_window(4, false);
+  EXPECT_EQ(said(), Said{"nobody_leads 5"}) << "a window before it was decided long ago";
+  alarms_.close_window(5, false);
+  EXPECT_EQ(said().back(), "nobody_leads 5 ended");
+}
+
+TEST_F(AlarmsTest, AreRaisedAtTheThirdContributionInARowThatIsNotAccepted) {
+  for (const int64_t window : {1, 2}) alarms_.judge_own(window, "too_late");
+  alarms_.judge_own(3, "");
+  EXPECT_EQ(said(), Said{});
+  for (const int64_t window : {4, 5, 6, 7}) alarms_.judge_own(window, "missing: nothing stored");
+  EXPECT_EQ(said(), Said{"excluded 4"});
+  EXPECT_EQ(logs_.field("alarm: excluded", "reason"),
+            "3 contributions in a row were not accepted, the last one: missing: nothing stored");
+  alarms_.judge_own(8, "");
+  EXPECT_EQ(said().back(), "excluded 4 ended");
+}
+
+// Whoever speaks for the node after a restart has said nothing yet, and knows what stood.
+TEST_F(AlarmsTest, EndThoughAnotherSpeakerHasRaisedThem) {
+  alarms_.raise({AlarmKind::kNullRounds, 3, "no outer step"});
+  Alarms later{world_.environment, {name_of(NodeRole::kMiner), 0}};
+  later.raise({AlarmKind::kNullRounds, 6, "no outer step still"});
+  later.close_window(9, false);
+  EXPECT_EQ(said(), (Said{"null_rounds 3", "null_rounds 3", "null_rounds 3 ended"}));
 }
 
 TEST_F(AlarmsTest, NameWhoShouldDecideAndWhoIsNext) {

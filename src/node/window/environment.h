@@ -14,6 +14,7 @@
 #include "core/run/parameter_layout.h"
 #include "core/run/run_spec.h"
 #include "node/window/contribution_pool.h"
+#include "node/window/standing_alarms.h"
 #include "ports/ledger.h"
 #include "ports/metric_fields.h"
 #include "ports/metrics_sink.h"
@@ -28,7 +29,9 @@ struct NodeEnvironment {
                   const LedgerReader& ledger_reader, const ShardSource& shard_source,
                   MetricsSink& metrics_sink, std::filesystem::path checkpoints = {},
                   std::shared_ptr<ContributionPool> pool = std::make_shared<ContributionPool>(),
-                  bool reads_windows_ahead = true, const Clock* machine_clock = nullptr)
+                  bool reads_windows_ahead = true,
+                  std::shared_ptr<StandingAlarms> alarms_of_node = std::make_shared<StandingAlarms>(),
+                  const Clock* machine_clock = nullptr)
       : spec(run_spec),
         layout(parameter_layout(run_spec.model)),
         run_id(templar::run_id(run_spec)),
@@ -39,6 +42,7 @@ struct NodeEnvironment {
         checkpoint_folder(std::move(checkpoints)),
         contributions(std::move(pool)),
         reads_ahead(reads_windows_ahead),
+        alarms(std::move(alarms_of_node)),
         clock(machine_clock) {}
 
   const RunSpec spec;
@@ -56,6 +60,7 @@ struct NodeEnvironment {
   // While a node catches up, a thread of its own reads windows before they are needed. false: the node's own
   // thread reads each when it is needed, so that all calls of store and ledger come in one order.
   const bool reads_ahead;
+  const std::shared_ptr<StandingAlarms> alarms;  // the node's, or those of a test's world together
   // The machine's, to be compared with the ledger's time and the store's; nullptr where the ledger's time is
   // not that of clocks, as in a localnet.
   const Clock* const clock;

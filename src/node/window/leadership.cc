@@ -58,6 +58,7 @@ Result<ChainView> Leadership::look(const Replica& replica) {
   } else if (validators_agree(counting)) {
     alarms_.settle(AlarmKind::kApart);
   }
+  judge_own_standing();
   if (!replica.begun()) return view;
   // Each turn refuses one more term: the chain without it may have another one that begins here.
   for (;;) {
@@ -68,6 +69,7 @@ Result<ChainView> Leadership::look(const Replica& replica) {
       for (const Term& term : view.chain) {
         if (term.first_window <= replica.window()) refused_.erase(term.number);
       }
+      settle_refusal(view, replica);
       return view;
     }
     if (refused_.contains(found->term.number)) return view;  // more than half of the stake follows it
@@ -83,6 +85,22 @@ void Leadership::compare_clocks(const ChainView& view) {
   if (!fault) return alarms_.settle(AlarmKind::kClockOff);
   alarms_.raise({AlarmKind::kClockOff, window_of_block(environment_.spec.network, view.latest->number),
                  fault->reason, std::to_underlying(fault->whose)});
+}
+
+void Leadership::judge_own_standing() {
+  if (self_.is_removed) {
+    alarms_.raise({AlarmKind::kExcluded, 0, "the owner has removed this node from the run", -1});
+  } else if (role_ == NodeRole::kValidator) {
+    alarms_.settle(AlarmKind::kExcluded);
+  }
+}
+
+// A refused term is history once a term in force is newer. Without any that is refused, once ours has been
+// compared with the newest: a node that was restarted does not remember what it has refused.
+void Leadership::settle_refusal(const ChainView& view, const Replica& replica) {
+  if (view.chain.empty() || view.chain.back().first_window > replica.window()) return;
+  if (!refused_.empty() && *refused_.rbegin() > view.chain.back().number) return;
+  alarms_.settle(AlarmKind::kTermRefused);
 }
 
 Result<std::optional<Leadership::Objection>> Leadership::objection(const ChainView& view,

@@ -77,6 +77,8 @@ class Leadership {
   [[nodiscard]] Result<std::optional<Objection>> objection(const ChainView& view, const Replica& replica);
   void refuse(const Objection& objection);
   void compare_clocks(const ChainView& view);
+  void judge_own_standing();
+  void settle_refusal(const ChainView& view, const Replica& replica);
 
   const NodeEnvironment& environment_;
   const NodeRole role_;

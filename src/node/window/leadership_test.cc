@@ -70,8 +70,36 @@ TEST_F(LeadershipTest, RefusesATermThatBeginsWithAnotherModelOrCountsOtherSteps)
   for (int i = 0; i < 2; ++i) EXPECT_EQ(chain(), (Numbers{0}));
   EXPECT_EQ(refusals(), 2u) << "each once";
   EXPECT_NE(logs_.field("alarm: term_refused", "reason").find(root_.brief()), std::string::npos);
+  EXPECT_EQ(logs_.count("alarm has ended: term_refused"), 0u);
   begin_term(3, 1, root_);
   EXPECT_EQ(chain(), (Numbers{0, 3}));
+  EXPECT_EQ(chain(), (Numbers{0, 3}));
+  EXPECT_EQ(logs_.count("alarm has ended: term_refused"), 1u) << "a newer term is in force";
+}
+
+// As after a restart: whoever comes back has refused nothing itself.
+TEST_F(LeadershipTest, EndsTheAlarmOfATermThatIsRefusedNoMore) {
+  begin_term(1, 1, wrong_);
+  EXPECT_EQ(chain(), (Numbers{0}));
+  Leadership restarted{world_.environment, NodeRole::kMiner, world_.ports.public_key(3)};
+  ASSERT_TRUE(restarted.look(replica_));
+  EXPECT_EQ(logs_.count("alarm has ended: term_refused"), 0u) << "it would refuse the term just so";
+  begin_term(2, 2, root_);
+  ASSERT_TRUE(restarted.look(replica_));
+  EXPECT_EQ(logs_.count("alarm has ended: term_refused"), 1u);
+}
+
+TEST_F(LeadershipTest, SaysThatTheOwnerHasRemovedTheNode) {
+  const PublicKey key = world_.ports.public_key(1);
+  Leadership removed{world_.environment, NodeRole::kValidator, key};
+  ASSERT_TRUE(removed.look(replica_));
+  EXPECT_EQ(logs_.count("alarm: excluded"), 0u);
+  ASSERT_TRUE(world_.ports.owner().set_standing(key, {.stake = 2, .is_removed = true}));
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(removed.look(replica_));
+  EXPECT_EQ(logs_.count("alarm: excluded"), 1u);
+  ASSERT_TRUE(world_.ports.owner().set_standing(key, {.stake = 2}));
+  ASSERT_TRUE(removed.look(replica_));
+  EXPECT_EQ(logs_.count("alarm has ended: excluded"), 1u);
 }
 
 TEST_F(LeadershipTest, CannotRefuseWhatMoreThanHalfOfTheStakeFollows) {

@@ -183,6 +183,50 @@ async function looks(test) {
   if (small.length) test.fail(`too small for a finger: ${small}`);
 }
 
+// What a node says of an alarm, as it writes it.
+function sayAlarm(run, uid, stands) {
+  const line = {
+    name: 'network_alarm',
+    tags: { role: 'miner', uid: String(uid), run: '0123456789ab', kind: 'nobody_leads' },
+    fields: { window: 12, stands, reason: '2 closed windows are undecided <b>; validator 0 should decide them' },
+    time_ns: Date.now() * 1e6,
+  };
+  appendFileSync(`${run}/metrics/miner-${uid}.jsonl`, `${JSON.stringify(line)}\n`);
+}
+
+// A banner while an alarm stands, on a page that is open, and nothing of it before and afterwards.
+export async function alarmed(test) {
+  const { run, equal, text } = test;
+  const page = await test.open({ height: 1080 });
+  equal('no banner', false, await page.locator('#alarms').isVisible());
+  const quiet = await page.title();
+  for (const uid of [1, 2]) sayAlarm(run, uid, 1);
+  await page.waitForFunction(() => document.querySelector('#alarms small')?.textContent.includes('miner-2'), null, {
+    timeout: kNewsSeconds * 1000,
+  });
+  equal('banner', true, await page.locator('#alarms').isVisible());
+  equal('one banner for both nodes', 1, await page.locator('#alarms li').count());
+  equal('its title', 'nobody decides the windows nobody_leads', (await text(page, '#alarms h2')).replace(/\s+/g, ' '));
+  equal('why', '2 closed windows are undecided <b>; validator 0 should decide them', await text(page, '#alarms p'));
+  if (!(await text(page, '#alarms .advice')).includes('start the leader again')) test.fail('it does not say what to do');
+  if (!/since window 12.* · said by miner-1, miner-2$/.test(await text(page, '#alarms small')))
+    test.fail(`who and since when: ${await text(page, '#alarms small')}`);
+  if (!(await page.title()).startsWith('⚠')) test.fail(`the page's title is ${await page.title()}`);
+  const top = await page.locator('#alarms').evaluate((place) => place.getBoundingClientRect().top);
+  test.atMost('the banner stands above all else', (await page.locator('.tiles').boundingBox()).y, top);
+  await pictures(test, page, 'alarm');
+  const dark = await test.open({ colorScheme: 'dark', height: 1080 });
+  await dark.waitForSelector('#alarms li');
+  await pictures(test, dark, 'alarm-dark');
+  const phone = await test.open({ width: 390, height: 844 });
+  await phone.waitForSelector('#alarms li');
+  await test.fits(phone, 'phone');
+  await pictures(test, phone, 'alarm-phone');
+  for (const uid of [1, 2]) sayAlarm(run, uid, 0);
+  await page.waitForFunction(() => document.querySelector('#alarms').hidden, null, { timeout: kNewsSeconds * 1000 });
+  equal('title afterwards', quiet, await page.title());
+}
+
 export async function bare(test) {
   const page = await test.open();
   test.equal('windows', '12', await test.text(page, '#tile-window b'));

@@ -1,7 +1,7 @@
 // Looks at a dashboard with headless Chromium: node look.mjs CLIENT WHAT ADDRESS RUN [PICTURES]. Ends with 1 and says what is wrong.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { bare, finished, live, long } from './cases.mjs';
+import { alarmed, bare, finished, live, long } from './cases.mjs';
 
 const [client, what, address, run, pictures] = process.argv.slice(2);
 const { chromium } = createRequire(join(client, '/'))('playwright-core');
@@ -66,7 +66,7 @@ async function fits(page, name) {
 }
 
 try {
-  await { finished, live, bare, long }[what]({
+  await { alarmed, finished, live, bare, long }[what]({
     open,
     address,
     run,

@@ -1,4 +1,5 @@
 // Brings server, model and views together.
+import { showAges, showAlarms } from './alarms.js';
 import { redrawCharts, setView, whenZoomed } from './charts.js';
 import { beginCurves, curveViews } from './curves.js';
 import { choice, find } from './dom.js';
@@ -15,6 +16,7 @@ let away = false;
 
 // One view a frame, so that also the first drawing of a long run leaves the page responsive.
 const views = [
+  showAlarms,
   showGlance,
   curveViews[0],
   showTimeline,
@@ -38,7 +40,10 @@ function drawAll() {
 
 function tick() {
   if (away) showState(['unreachable', 'templar dashboard has ended']);
-  else if (model.status) showState(runState(model));
+  else if (model.status) {
+    showState(runState(model));
+    showAges(model);
+  }
 }
 
 beginTheme(() => {

@@ -28,6 +28,7 @@ export class Model {
     this.details = new Map();
     this.system = [];
     this.faults = new Map();
+    this.alarms = [];
   }
 
   get cursor() {
@@ -53,6 +54,7 @@ export class Model {
       this.faults.set(id, { id, kind, source, text, count, first, last, time });
     }
     this.faultsTotal = news.faults_total;
+    this.alarms = news.alarms;
   }
 
   // Rows come in the windows' order; most of the time they are new ones at the end.
