@@ -61,6 +61,7 @@ void add_role(Verb& doctor, NodeRole role) {
                   name));
   verb.add_options(node_options(arguments->config, role));
   verb.add_options(watch_options(arguments->watch));
+  verb.add_options(alert_options(arguments->config.alerts));
   verb.add_options(
       {{"--sample-size",
         &arguments->sample_bytes,

@@ -74,6 +74,7 @@ void add_node(Verb& program, NodeRole role, const char* name, const char* help, 
   Verb verb = program.add_verb(name, help, kExitCodes);
   verb.add_options(node_options(arguments->config, role));
   verb.add_options(watch_options(arguments->watch));
+  verb.add_options(alert_options(arguments->config.alerts));
   verb.takes_settings();
   verb.runs([arguments, open]() -> Result<Ending> {
     NodeConfig& config = arguments->config;

@@ -8,6 +8,7 @@
 namespace templar {
 namespace {
 
+constexpr const char* kAlerts = "Alarms told to somebody";
 constexpr const char* kInflux = "Measurements to InfluxDB";
 constexpr const char* kLog = "Log";
 constexpr const char* kStore = "Object store";
@@ -228,6 +229,20 @@ OptionTable watch_options(WatchOptions& options) {
   append(table, influx_options(options));
   append(table, log_options(options));
   return table;
+}
+
+OptionTable alert_options(AlertOptions& options) {
+  return {{"--alert-command",
+           &options.command,
+           "Run this by /bin/sh when an alarm begins and when it has ended: what is told comes by the "
+           "variables ALERT_STATE, ALERT_KIND, ALERT_SUBJECT and others, and on standard input, e.g. 'mail "
+           "-s \"$ALERT_SUBJECT\" me@example.org'",
+           {.group = kAlerts}},
+          {"--alert-webhook",
+           &options.webhook,
+           "POST the same as JSON to this address, which Slack, Mattermost and others understand; better in "
+           "TEMPLAR_ALERT_WEBHOOK or a file (--config), since whoever knows it may post there",
+           {.is_secret = true, .group = kAlerts}}};
 }
 
 WatchOptions default_watch_options(NodeRole role) {

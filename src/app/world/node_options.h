@@ -18,6 +18,9 @@ namespace templar {
 // How a process is watched. Passwords and tokens are not among it: they come by files or by the environment.
 [[nodiscard]] OptionTable watch_options(WatchOptions& options);
 
+// Who is told of a node's alarms. Of nodes alone: a localnet's say theirs by its end and by `top`.
+[[nodiscard]] OptionTable alert_options(AlertOptions& options);
+
 // Those that the verb of that role has by default.
 [[nodiscard]] WatchOptions default_watch_options(NodeRole role);
 

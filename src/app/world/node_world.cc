@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "app/world/news_wait.h"
+#include "app/world/node_guard.h"
 #include "app/world/timekeeping.h"
 #include "base/files/file.h"
 #include "base/files/file_writer.h"
@@ -51,12 +52,14 @@ Result<uint32_t> register_if_new(const NodeConfig& config, const OpenedLedger& l
 template <typename Node>
 struct OwnedNode final : RunningNode {
   std::unique_ptr<NodeWorld> world;
+  std::unique_ptr<Alerts> alerts;  // tells also of what the node says at its end
   std::unique_ptr<Engine> engine;
   std::optional<LedgerWriter> writer;      // of validators
   std::optional<Timekeeping> timekeeping;  // of validators, where they keep the time
   std::unique_ptr<Node> node;
   std::vector<LogField> who;  // role, and uid of those who have one
   std::optional<NewsWait> news;
+  std::optional<GuardThread> guard;  // of a node alone in its process
 
   Result<Progress> advance() override {
     const LogContext scope(context());
@@ -79,6 +82,19 @@ struct OwnedNode final : RunningNode {
   }
 
   std::vector<StandingAlarm> alarms() const override { return world->environment.alarms->all(); }
+
+  // To be called once, when all the rest is made.
+  Status watch_over() {
+    const NodeConfig& config = world->config;
+    if (config.shared) return {};
+    const LogContext scope(who);
+    TRY_ASSIGN(alerts, Alerts::open(config.alerts, config.state_folder, world->environment, world->name));
+    guard.emplace(world->environment, world->name,
+                  GuardOptions{.wall_time = !world->spec.network.owner_keeps_time,
+                               .folders = {config.state_folder, config.metrics_file.parent_path()},
+                               .least_free_bytes = least_free_bytes(world->environment)});
+    return {};
+  }
 
   // What all events of the node have; the window is the one that its model stands at.
   [[nodiscard]] std::vector<LogField> context() const {
@@ -203,6 +219,7 @@ Result<std::unique_ptr<RunningNode>> open_miner(const NodeConfig& config) {
                                                      .until_window = config.until_window,
                                                      .state_file = config.state_folder / "miner.state",
                                                      .dump_folder = config.dump_folder});
+  TRY(owned->watch_over());
   return owned;
 }
 
@@ -226,6 +243,7 @@ Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config) {
                                                    .retention = config.retention,
                                                    .background_checkpoints = config.background_checkpoints,
                                                    .software = "templar " TEMPLAR_VERSION});
+  TRY(owned->watch_over());
   return owned;
 }
 
@@ -262,6 +280,7 @@ Result<std::unique_ptr<RunningNode>> open_evaluator(const NodeConfig& config) {
   options.tokenizer = owned->world->data.tokenizer.get();
   TRY(check_questions(options.tasks, *options.tokenizer, owned->world->spec.inner.sequence_length));
   owned->node = std::make_unique<Evaluator>(owned->world->environment, *owned->engine, std::move(options));
+  TRY(owned->watch_over());
   return owned;
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "app/alerts/alerts.h"
 #include "app/world/network_store.h"
 #include "app/world/open_data.h"
 #include "app/world/open_ledger.h"
@@ -71,6 +72,7 @@ struct NodeConfig {
   uint64_t checkpoint_shard_bytes = kDefaultShardBytes;
   EvaluationConfig evaluation;                               // of evaluators
   std::shared_ptr<Watch> watch = std::make_shared<Watch>();  // of the process
+  AlertOptions alerts;                                       // of a node alone in its process
   std::shared_ptr<const SharedWorld> shared;                 // nullptr: a node alone in its process
   bool reports_machine = true;                               // see Watch::open_sink
 };
