@@ -17,6 +17,9 @@ constexpr uint64_t kAnySize = std::numeric_limits<uint64_t>::max();
 
 void FaultInjector::schedule(std::function<void()> on_end) {
   for (const PlannedFault& fault : plan_.timeline) events_.at(fault.at_ms, [this, fault] { inject(fault); });
+  if (plan_.late_wrong_term) {
+    events_.at(plan_.late_wrong_term->at_ms, [this] { begin_late_wrong_term(*plan_.late_wrong_term); });
+  }
   events_.at(plan_.calm_from_ms(), [this, on_end = std::move(on_end)] {
     end();
     on_end();
@@ -37,6 +40,11 @@ void FaultInjector::inject(const PlannedFault& fault) {
       return host.pause(fault.for_ms);
     case FaultKind::kDiskFull:
       return fill_disk(host, fault);
+    case FaultKind::kDiskLost:
+      if (!host.lives()) return;
+      log_.inject(fault.kind, name, "it comes back in {} ms", fault.for_ms);
+      host.kill(true, fault.for_ms);
+      return host.lose_disk();
     case FaultKind::kCutOff:
     case FaultKind::kLedgerAway:
       return cut_off(host, fault);
@@ -64,9 +72,13 @@ void FaultInjector::inject(const PlannedFault& fault) {
     case FaultKind::kTermEnded:
       return end_term();
     case FaultKind::kWrongTerm:
-      return begin_wrong_term(host, fault);
+      return begin_wrong_term(fault);
     case FaultKind::kNodeRemoved:
       return remove_node(host);
+    case FaultKind::kWrongDecision:
+      return decide_wrongly(fault);
+    case FaultKind::kDecidedAgain:
+      return decide_again();
     default:  // faults of calls, which no plan has
       return;
   }
@@ -124,32 +136,99 @@ void FaultInjector::end_term() {
   static_cast<void>(ledger_.owner().end_term(chain->back().number));
 }
 
+std::optional<size_t> FaultInjector::minor_validator(size_t from) const {
+  const auto roster = ledger_.reader().registrations();
+  if (!roster) return std::nullopt;
+  for (size_t i = 0; i < plan_.validators; ++i) {
+    const size_t validator = (from + i) % plan_.validators;
+    // Who has most of the stake decides what the model is.
+    if (!removed_.contains(validator) && 2 * plan_.stakes[validator] < total_stake(*roster)) return validator;
+  }
+  return std::nullopt;
+}
+
+void FaultInjector::begin_wrong_term(const PlannedFault& fault) {
+  const std::optional<size_t> validator = minor_validator(fault.node);
+  if (!validator || leaders_to_spare_ == 0) return;
+  if (write_wrong_term(*validator, fault)) --leaders_to_spare_;
+}
+
+// The run has recovered: who leads it begins the next term at once, so there is nobody to spare.
+void FaultInjector::begin_late_wrong_term(const PlannedFault& fault) {
+  if (const std::optional<size_t> validator = minor_validator(fault.node))
+    static_cast<void>(write_wrong_term(*validator, fault));
+}
+
 // Somebody has a validator's key, or the validator does not run our code.
-void FaultInjector::begin_wrong_term(NodeHost& host, const PlannedFault& fault) {
-  const size_t node = host.identity().index;
-  if (!plan_.is_validator(node) || removed_.contains(node) || leaders_to_spare_ == 0) return;
+bool FaultInjector::write_wrong_term(size_t validator, const PlannedFault& fault) {
+  const NodeIdentity& node = hosts_[validator]->identity();
   const auto chain = truth_.chain();
   const auto terms = ledger_.reader().terms();
-  const auto roster = ledger_.reader().registrations();
-  if (!chain || chain->empty() || !terms || !roster || !truth_.next_window()) return;
-  // Who has most of the stake decides what the model is.
-  if (2 * plan_.stakes[node] >= total_stake(*roster)) return;
-  --leaders_to_spare_;
+  if (!chain || chain->empty() || !terms || !truth_.next_window()) return false;
   Term term = chain->back();
   term.previous = term.number;
   term.number = static_cast<int64_t>(terms->size());
   term.first_window = *truth_.next_window();
   term.state_root = blake2b_256(as_bytes(fmt::format("wrong {}", fault.lot)));
-  LedgerWriter writer = ledger_.writer(host.identity());
+  LedgerWriter writer = ledger_.writer(node);
   const auto begun = writer.begin_term(term);
-  if (!begun || !*begun) return;
-  log_.inject(FaultKind::kWrongTerm, host.identity().name, "term {} from window {} on", term.number,
-              term.first_window);
-  if (fault.lot % 2 == 0) return;
+  if (!begun || !*begun) return false;
+  log_.inject(FaultKind::kWrongTerm, node.name, "term {} from window {} on", term.number, term.first_window);
+  if (fault.lot % 2 == 0) return true;
   static_cast<void>(writer.decide(
       {.term = term.number,
        .record = {
            .window = term.first_window, .outer_step = term.outer_step, .state_root = term.state_root}}));
+  return true;
+}
+
+// Whoever has most of the stake decides what the model is: not by such a leader. One whose term the owner has
+// ended does not lead the next one.
+void FaultInjector::decide_wrongly(const PlannedFault& fault) {
+  const auto chain = truth_.chain();
+  const auto roster = ledger_.reader().registrations();
+  const std::optional<int64_t> window = truth_.next_window();
+  const std::optional<int64_t> outer_step = truth_.next_outer_step();
+  if (!chain || !roster || !window || !outer_step || leaders_to_spare_ == 0) return;
+  const Hash256* root = truth_.root_of(*window);
+  const Term* term = term_of_window(*chain, *window);
+  if (root == nullptr || term == nullptr) return;
+  const auto leader = std::ranges::find_if(
+      hosts_, [&](const auto& host) { return host->identity().key.public_key() == term->leader; });
+  if (leader == hosts_.end()) return;
+  const NodeIdentity& node = (*leader)->identity();
+  if (removed_.contains(node.index) || 2 * plan_.stakes[node.index] >= total_stake(*roster)) return;
+  const bool is_other_model = fault.lot % 2 != 0;
+  const Hash256 made_up = blake2b_256(as_bytes(fmt::format("wrong {}", fault.lot)));
+  Decision decision{.term = term->number,
+                    .record = {.window = *window, .outer_step = *outer_step, .state_root = *root}};
+  if (is_other_model) {
+    decision.record.state_root = made_up;
+  } else {
+    decision.record.accepted = {{static_cast<uint32_t>(plan_.validators), made_up, 100}};
+  }
+  const auto decided = ledger_.writer(node).decide(decision);
+  if (!decided || !*decided) return;
+  --leaders_to_spare_;
+  truth_.disown(*window, term->number);
+  log_.inject(fault.kind, node.name, "window {} in term {}{}, for {} ms", *window, term->number,
+              is_other_model ? " for another model" : ", with a contribution that nobody has", fault.for_ms);
+  events_.after(fault.for_ms, [this, number = term->number, last = *window - 1] {
+    log_.tell(kNetwork, "the owner ends term {} after window {}", number, last);
+    static_cast<void>(ledger_.owner().end_term(number, last));
+  });
+}
+
+void FaultInjector::decide_again() {
+  if (truth_.settled().empty()) return;
+  const auto& [window, settled] = *truth_.settled().rbegin();
+  const NodeIdentity& leader = hosts_[settled.leader]->identity();
+  Decision other = settled.decision;
+  // Of a uid after all others.
+  other.record.rejected.push_back(
+      {static_cast<uint32_t>(plan_.nodes()), {VerdictCode::kMissing, "a second process has not seen it"}});
+  log_.inject(FaultKind::kDecidedAgain, leader.name, "window {}", window);
+  static_cast<void>(ledger_.writer(leader).decide(other));
 }
 
 void FaultInjector::fill_disk(NodeHost& host, const PlannedFault& fault) {

@@ -22,7 +22,7 @@ class FaultInjector {
  public:
   // All must outlive it. damaged: gets the objects, "BUCKET/KEY", that are no more what was put.
   FaultInjector(const FaultPlan& plan, NodeHosts& hosts, EventQueue& events, ObjectStore& store,
-                StampClock& stamps, SimulatedLedger& ledger, const RunTruth& truth, BlockTime& block_time,
+                StampClock& stamps, SimulatedLedger& ledger, RunTruth& truth, BlockTime& block_time,
                 std::set<std::string>& damaged, FaultLog& log)
       : plan_(plan),
         hosts_(hosts),
@@ -50,8 +50,15 @@ class FaultInjector {
   void end();
   void stop_time(const PlannedFault& fault);
   void end_term();
-  void begin_wrong_term(NodeHost& host, const PlannedFault& fault);
+  void begin_wrong_term(const PlannedFault& fault);
+  void begin_late_wrong_term(const PlannedFault& fault);
+  // False where it could not.
+  bool write_wrong_term(size_t validator, const PlannedFault& fault);
   void remove_node(NodeHost& host);
+  void decide_wrongly(const PlannedFault& fault);
+  void decide_again();
+  // Whose stake is not what decides which model is the run's: the first such validator from that one on.
+  [[nodiscard]] std::optional<size_t> minor_validator(size_t from) const;
   // Whether the run can go on without that node; if so, it has to.
   [[nodiscard]] bool spare(const NodeHost& host);
 
@@ -61,7 +68,7 @@ class FaultInjector {
   ObjectStore& store_;
   StampClock& stamps_;
   SimulatedLedger& ledger_;
-  const RunTruth& truth_;
+  RunTruth& truth_;
   BlockTime& block_time_;
   std::set<std::string>& damaged_;
   FaultLog& log_;

@@ -15,6 +15,7 @@ enum class FaultKind {
   kLost,        // it never comes back
   kPaused,      // it does nothing for a while, and does not know it
   kDiskFull,    // its state can't be written for a while
+  kDiskLost,    // it comes back on an empty disk
   kCutOff,      // it does not reach some other nodes' buckets for a while
   kLedgerAway,  // it does not reach the ledger for a while
   // Of one of its calls.
@@ -34,16 +35,23 @@ enum class FaultKind {
   kTimeJumped,         // the ledger's time jumps
   kTimekeeperStopped,  // no blocks for a while
   // Of who leads.
-  kTermEnded,    // by the owner
-  kWrongTerm,    // a validator that is no node of ours begins a term with a wrong model
-  kNodeRemoved,  // by the owner
+  kTermEnded,      // by the owner
+  kWrongTerm,      // a validator that is no node of ours begins a term with a wrong model
+  kNodeRemoved,    // by the owner
+  kWrongDecision,  // of the leader, for a wrong model or with a contribution that nobody has; the owner takes
+                   // it back
+  kDecidedAgain,   // a second process with the leader's key decides a decided window with another record
 };
-inline constexpr std::array<std::string_view, 23> kFaultNames = {
-    "killed",         "power_cut",   "lost",        "paused",      "disk_full",
-    "cut_off",        "ledger_away", "slow",        "refused",     "forgotten",
-    "twice",          "stale_list",  "torn_read",   "rotten_read", "rotten_object",
-    "object_deleted", "bucket_lost", "clock_off",   "time_jumped", "timekeeper_stopped",
-    "term_ended",     "wrong_term",  "node_removed"};
+inline constexpr std::array<std::string_view, 26> kFaultNames = {
+    "killed",         "power_cut",      "lost",
+    "paused",         "disk_full",      "disk_lost",
+    "cut_off",        "ledger_away",    "slow",
+    "refused",        "forgotten",      "twice",
+    "stale_list",     "torn_read",      "rotten_read",
+    "rotten_object",  "object_deleted", "bucket_lost",
+    "clock_off",      "time_jumped",    "timekeeper_stopped",
+    "term_ended",     "wrong_term",     "node_removed",
+    "wrong_decision", "decided_again"};
 inline constexpr size_t kFaultKinds = kFaultNames.size();
 
 [[nodiscard]] constexpr std::string_view name_of(FaultKind kind) {

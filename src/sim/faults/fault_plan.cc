@@ -85,35 +85,50 @@ struct PlannedKind {
   FaultKind kind;
   int64_t most;
 };
-constexpr std::array kPlannedKinds = {
-    PlannedKind{FaultKind::kKilled, 12},          PlannedKind{FaultKind::kPowerCut, 4},
-    PlannedKind{FaultKind::kPaused, 8},           PlannedKind{FaultKind::kDiskFull, 3},
-    PlannedKind{FaultKind::kCutOff, 8},           PlannedKind{FaultKind::kLedgerAway, 6},
-    PlannedKind{FaultKind::kRottenObject, 8},     PlannedKind{FaultKind::kObjectDeleted, 8},
-    PlannedKind{FaultKind::kClockOff, 6},         PlannedKind{FaultKind::kTimeJumped, 3},
-    PlannedKind{FaultKind::kTimekeeperStopped, 3}};
+constexpr std::array kPlannedKinds = {PlannedKind{FaultKind::kKilled, 12},
+                                      PlannedKind{FaultKind::kPowerCut, 4},
+                                      PlannedKind{FaultKind::kPaused, 8},
+                                      PlannedKind{FaultKind::kDiskFull, 3},
+                                      PlannedKind{FaultKind::kCutOff, 8},
+                                      PlannedKind{FaultKind::kLedgerAway, 6},
+                                      PlannedKind{FaultKind::kRottenObject, 8},
+                                      PlannedKind{FaultKind::kObjectDeleted, 8},
+                                      PlannedKind{FaultKind::kClockOff, 6},
+                                      PlannedKind{FaultKind::kTimeJumped, 3},
+                                      PlannedKind{FaultKind::kTimekeeperStopped, 3},
+                                      PlannedKind{FaultKind::kDiskLost, 8},
+                                      PlannedKind{FaultKind::kDecidedAgain, 3}};
 // These once at the most: they are for good.
-constexpr std::array kOnce = {FaultKind::kLost, FaultKind::kBucketLost, FaultKind::kTermEnded,
-                              FaultKind::kWrongTerm, FaultKind::kNodeRemoved};
+constexpr std::array kOnce = {FaultKind::kLost,      FaultKind::kBucketLost,  FaultKind::kTermEnded,
+                              FaultKind::kWrongTerm, FaultKind::kNodeRemoved, FaultKind::kWrongDecision};
 
 class PlanMaker {
  public:
   explicit PlanMaker(FaultPlan& plan) : plan_(plan), random_(plan.seed, "timeline") {}
 
   void add_all() {
-    for (const auto& [kind, most] : kPlannedKinds) {
-      if (random_.below(2) == 0) continue;
-      const int64_t count = 1 + static_cast<int64_t>(random_.below(static_cast<uint64_t>(most)));
-      for (int64_t i = 0; i < std::max<int64_t>(1, count * plan_.faulty_windows / 24); ++i) add(kind);
-    }
+    for (const PlannedKind& kind : kPlannedKinds) add_some(kind);
     for (const FaultKind kind : kOnce) {
       if (random_.below(4) == 0) add(kind);
     }
+    if (random_.below(2) == 0) add_late_wrong_term();
     std::ranges::sort(plan_.timeline, {},
                       [](const PlannedFault& fault) { return std::pair(fault.at_ms, fault.lot); });
   }
 
  private:
+  void add_some(const PlannedKind& planned) {
+    if (random_.below(2) == 0) return;
+    const int64_t count = 1 + static_cast<int64_t>(random_.below(static_cast<uint64_t>(planned.most)));
+    for (int64_t i = 0; i < std::max<int64_t>(1, count * plan_.faulty_windows / 24); ++i) add(planned.kind);
+  }
+  void add_late_wrong_term() {
+    const TimestampMs from_ms = plan_.calm_from_ms() + (plan_.windows_to_recover() + 1) * plan_.window_ms();
+    plan_.late_wrong_term = PlannedFault{.at_ms = from_ms + draw(plan_.window_ms()),
+                                         .kind = FaultKind::kWrongTerm,
+                                         .node = random_.below(plan_.validators),
+                                         .lot = random_.next()};
+  }
   void add(FaultKind kind) {
     // The first window is spared: a run that never began teaches nothing.
     const TimestampMs from_ms = plan_.window_ms();
@@ -128,6 +143,8 @@ class PlanMaker {
     if (kind == FaultKind::kDiskFull) fault.node += plan_.validators;
     // Leaders are where it hurts.
     if (kind != FaultKind::kDiskFull && random_.below(3) == 0) fault.node = 0;
+    // Validators keep nothing on their disks.
+    if (kind == FaultKind::kDiskLost && plan_.is_validator(fault.node)) fault.node += plan_.validators;
     fault.lot = random_.next();
     plan_.timeline.push_back(fault);
   }

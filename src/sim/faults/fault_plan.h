@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/clock.h"
@@ -33,6 +34,8 @@ struct FaultPlan {
   int64_t faulty_windows = 0;          // the first; then the faults end
   int64_t calm_windows = 0;            // after them
   std::vector<PlannedFault> timeline;  // ascending by moment
+  // A wrong term that is begun after all has recovered: nobody has to wait for anything because of it.
+  std::optional<PlannedFault> late_wrong_term;
 
   [[nodiscard]] size_t nodes() const { return validators + miners + evaluators; }
   [[nodiscard]] int64_t window_ms() const {

@@ -30,7 +30,15 @@ TEST(FaultPlan, IsOfAValidRunWithFaultsInItsTime) {
       if (fault.kind == FaultKind::kDiskFull) {
         EXPECT_TRUE(plan.is_miner(fault.node));
       }
+      if (fault.kind == FaultKind::kDiskLost) {
+        EXPECT_FALSE(plan.is_validator(fault.node));
+      }
     }
+    if (!plan.late_wrong_term) continue;
+    const int64_t recovered = plan.faulty_windows + plan.windows_to_recover();
+    EXPECT_GT(plan.late_wrong_term->at_ms, recovered * plan.window_ms());
+    EXPECT_LT(plan.late_wrong_term->at_ms, (plan.faulty_windows + plan.calm_windows - 2) * plan.window_ms())
+        << "what becomes of it is seen";
   }
 }
 

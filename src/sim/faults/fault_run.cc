@@ -80,8 +80,11 @@ class FaultyNetwork {
         .real_engine = options.real_engine,
         .next_block_ms = [this] { return next_block_ms_; },
         .on_step = [this](const NodeHost& host) { rules_.check_step(host); },
-        .on_put = [this](const NodeHost& host, std::string_view key,
-                         ByteView content) { rules_.check_put(host, key, content); },
+        .on_put =
+            [this](const NodeHost& host, std::string_view key, ByteView content) {
+              rules_.check_put(host, key, content);
+              damaged_.erase(host.identity().bucket + "/" + std::string(key));  // it is whole again
+            },
         .on_fatal = [this](const NodeHost& host, const Error& error) { act_as_a_person(host, error); },
         .on_thrown =
             [this](const NodeHost& host, std::string_view what) {
@@ -183,7 +186,7 @@ class FaultyNetwork {
   std::unique_ptr<HostSurroundings> surroundings_;
   NodeHosts hosts_;
   std::set<std::string> damaged_;
-  RunTruth truth_{plan_, nodes_, ledger_.reader(), store_, damaged_};
+  RunTruth truth_{plan_, nodes_, ledger_, store_, damaged_};
   NetworkRules rules_{plan_, hosts_, truth_, store_, damaged_, log_};
   BlockTime block_time_;
   FaultInjector injector_{plan_,   hosts_, events_,     store_,   stamps_,

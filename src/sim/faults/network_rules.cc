@@ -67,6 +67,7 @@ void NetworkRules::check_block(int64_t window) {
   if (has_lost_run()) return;
   check_progress(window);
   check_contributors(window);
+  check_leader();
   check_sizes();
   check_evaluator();
 }
@@ -110,6 +111,17 @@ void NetworkRules::check_contributors(int64_t window) {
   if (newest < *calm_from_ + plan_.windows_to_recover() || newest >= window) return;
   if (settled.decision.record.accepted.empty())
     fail(fmt::format("window {} is a null round, and nothing fails since window {}", newest, *calm_from_));
+}
+
+// Who leads and is well leads on. Not where the others wait for nothing: then the quickest leads.
+void NetworkRules::check_leader() {
+  if (plan_.spec.network.leader_loss_windows < 2 || truth_.settled().size() < 2) return;
+  const auto& [newest, settled] = *truth_.settled().rbegin();
+  const auto& [before, settled_before] = *std::next(truth_.settled().rbegin());
+  if (before <= *calm_from_ + plan_.windows_to_recover() || settled.leader == settled_before.leader) return;
+  fail(fmt::format("{} leads window {} after {}, which is well, and nothing fails since window {}",
+                   hosts_[settled.leader]->identity().name, newest,
+                   hosts_[settled_before.leader]->identity().name, *calm_from_));
 }
 
 // What nodes keep does not grow with the run's length.

@@ -49,6 +49,7 @@ class NetworkRules {
   [[nodiscard]] bool has_lost_run();
   void check_progress(int64_t window);
   void check_contributors(int64_t window);
+  void check_leader();
   void check_sizes();
   void check_evaluator();
   void check_status(const Status& kept);

@@ -147,6 +147,12 @@ void NodeHost::kill(bool with_power_cut, std::optional<int64_t> back_after_ms) {
   if (back_after_ms) start_after(*back_after_ms);
 }
 
+void NodeHost::lose_disk() {
+  std::error_code error;
+  fs::remove_all(disk(), error);
+  fs::create_directories(disk(), error);
+}
+
 void NodeHost::end_life(bool with_power_cut) {
   paused_until_ms_ = 0;
   if (!with_power_cut) return;

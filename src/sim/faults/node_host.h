@@ -61,6 +61,8 @@ class NodeHost {
   void pause(int64_t for_ms);
   // From its next life on the state that it saves can't be written.
   void set_disk_full(bool full) { disk_full_ = full; }
+  // What it has kept is gone. It must not live.
+  void lose_disk();
   void set_clock_offset(int64_t offset_ms) { store_.set_clock_offset(offset_ms); }
 
   [[nodiscard]] const NodeIdentity& identity() const { return identity_; }

@@ -8,6 +8,7 @@
 #include "core/consensus/outer_step.h"
 #include "core/consensus/state_root.h"
 #include "core/protocol/object_keys.h"
+#include "node/window/window_clock.h"
 #include "ports/term_chain.h"
 
 namespace templar {
@@ -20,8 +21,9 @@ constexpr int64_t kCheckedWindows = 5;
 
 }  // namespace
 
-RunTruth::RunTruth(const FaultPlan& plan, const std::vector<NodeIdentity>& nodes, const SignedLedger& ledger,
-                   const ObjectStore& store, const std::set<std::string>& damaged)
+RunTruth::RunTruth(const FaultPlan& plan, const std::vector<NodeIdentity>& nodes,
+                   const SimulatedLedger& ledger, const ObjectStore& store,
+                   const std::set<std::string>& damaged)
     : plan_(plan),
       nodes_(nodes),
       ledger_(ledger),
@@ -48,9 +50,9 @@ bool RunTruth::is_damaged(size_t node, const std::string& key) const {
 
 // With those refused that begin with another model than the decisions before them lead to.
 Result<std::vector<Term>> RunTruth::chain() const {
-  TRY_ASSIGN(const std::vector<Term> terms, ledger_.terms());
-  TRY_ASSIGN(const std::vector<Heartbeat> heartbeats, ledger_.heartbeats());
-  TRY_ASSIGN(const std::vector<Registration> roster, ledger_.registrations());
+  TRY_ASSIGN(const std::vector<Term> terms, ledger_.reader().terms());
+  TRY_ASSIGN(const std::vector<Heartbeat> heartbeats, ledger_.reader().heartbeats());
+  TRY_ASSIGN(const std::vector<Registration> roster, ledger_.reader().registrations());
   std::set<int64_t> refused;
   for (const Term& term : terms) {
     const Hash256* root = root_of(term.first_window);
@@ -60,7 +62,7 @@ Result<std::vector<Term>> RunTruth::chain() const {
 }
 
 Status RunTruth::begin() {
-  TRY_ASSIGN(const std::vector<Term> terms, ledger_.terms());
+  TRY_ASSIGN(const std::vector<Term> terms, ledger_.reader().terms());
   if (terms.empty()) return {};
   initialise_parameters(layout_, plan_.spec.model, plan_.spec.seed, model_.spans());
   const Hash256 root = compute_state_root(layout_, std::as_const(model_).spans(), team_);
@@ -86,8 +88,11 @@ Result<bool> RunTruth::follow_next() {
   TRY_ASSIGN(const std::vector<Term> terms, chain());
   const Term* term = term_of_window(terms, window);
   if (term == nullptr) return false;
-  TRY_ASSIGN(const std::optional<Decision> decision, ledger_.decision(window, term->number));
-  if (!decision) return false;
+  TRY_ASSIGN(const std::optional<Decision> decision, ledger_.reader().decision(window, term->number));
+  if (!decision || disowned_.contains({window, term->number})) return false;
+  TRY_ASSIGN(const bool is_closed, WindowClock(ledger_.reader(), plan_.spec.network).is_closed(window));
+  if (!is_closed)
+    return fatal_error(fmt::format("window {} is decided before its put window is over", window));
   const Hash256* root = root_of(window);
   if (root != nullptr && *root != decision->record.state_root) {
     return fatal_error(fmt::format("window {} is decided in term {} for a model {}, all before leads to {}",
@@ -97,11 +102,17 @@ Result<bool> RunTruth::follow_next() {
   const std::optional<size_t> leader = node_of(term->leader);
   if (!leader) return fatal_error(fmt::format("term {} is led by nobody", term->number));
   SettledWindow settled{.decision = *decision, .leader = *leader};
-  outer_step_ = decision->record.outer_step;
   TRY(apply(settled));
   settled_.emplace(window, std::move(settled));
   ++*next_window_;
   return true;
+}
+
+std::optional<int64_t> RunTruth::next_outer_step() const {
+  if (!next_window_) return std::nullopt;
+  if (settled_.empty()) return 0;
+  const AggregateRecord& last = settled_.rbegin()->second.decision.record;
+  return last.outer_step + (last.accepted.empty() ? 0 : 1);
 }
 
 std::vector<std::pair<size_t, std::string>> RunTruth::places_of(int64_t window,
@@ -225,6 +236,7 @@ void RunTruth::take_model(int64_t window, const Hash256& root, ConstParameterSpa
 
 Status RunTruth::check_kept() const {
   TRY_ASSIGN(const std::vector<Term> terms, chain());
+  const SignedLedger newcomer = ledger_.newcomer();
   int64_t checked = 0;
   for (const auto& [window, settled] : std::views::reverse(settled_)) {
     if (++checked > kCheckedWindows) break;
@@ -233,7 +245,7 @@ Status RunTruth::check_kept() const {
       return fatal_error(fmt::format("window {} was decided in term {}, which now counts no more", window,
                                      settled.decision.term));
     }
-    TRY_ASSIGN(const std::optional<Decision> decision, ledger_.decision(window, term->number));
+    TRY_ASSIGN(const std::optional<Decision> decision, newcomer.decision(window, term->number));
     if (decision != settled.decision)
       return fatal_error(fmt::format("the decision of window {} has changed", window));
     TRY(check_contributions_kept(window, settled));

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/threads/thread_team.h"
@@ -30,17 +31,25 @@ struct SettledWindow {
 class RunTruth {
  public:
   // All must outlive it. damaged: objects, "BUCKET/KEY", that are not what was put.
-  RunTruth(const FaultPlan& plan, const std::vector<NodeIdentity>& nodes, const SignedLedger& ledger,
+  RunTruth(const FaultPlan& plan, const std::vector<NodeIdentity>& nodes, const SimulatedLedger& ledger,
            const ObjectStore& store, const std::set<std::string>& damaged);
 
   // Follows what has been decided since the last call. Fails (fatal) where it breaks a rule: another model
-  // than the decisions before lead to, a contribution that is nowhere, or twice.
+  // than the decisions before lead to, a contribution that is nowhere, or twice, a window that was decided
+  // before its put window was over.
   [[nodiscard]] Status follow();
-  // Fails (fatal) where what was settled is not what the ledger says now, or what must be kept is gone.
+  // Fails (fatal) where what was settled is not what the ledger says now, also to who has never read it, or
+  // what must be kept is gone.
   [[nodiscard]] Status check_kept() const;
+
+  // The decision of that window is of a leader that does not run our code: nobody may follow it, and it need
+  // keep no rule. The owner takes it back.
+  void disown(int64_t window, int64_t term) { disowned_.emplace(window, term); }
 
   // The first window that is not decided; nullopt before the run has begun.
   [[nodiscard]] std::optional<int64_t> next_window() const { return next_window_; }
+  // Outer steps that were made before that window.
+  [[nodiscard]] std::optional<int64_t> next_outer_step() const;
   // Of the model at that window's start; nullptr if nobody can know it.
   [[nodiscard]] const Hash256* root_of(int64_t window) const;
   [[nodiscard]] const std::map<int64_t, SettledWindow>& settled() const { return settled_; }
@@ -75,7 +84,7 @@ class RunTruth {
 
   const FaultPlan& plan_;
   const std::vector<NodeIdentity>& nodes_;
-  const SignedLedger& ledger_;
+  const SimulatedLedger& ledger_;
   const ObjectStore& store_;
   const std::set<std::string>& damaged_;
   const ParameterLayout layout_;
@@ -83,10 +92,10 @@ class RunTruth {
   ParameterBuffers model_;
   bool knows_model_ = false;  // model_ is that of the start of next_window_
   std::optional<int64_t> next_window_;
-  int64_t outer_step_ = 0;
   std::map<int64_t, Hash256> roots_;
   std::map<int64_t, SettledWindow> settled_;
-  std::map<Hash256, int64_t> counted_;  // contributions by content hash, and their window
+  std::set<std::pair<int64_t, int64_t>> disowned_;  // window and term
+  std::map<Hash256, int64_t> counted_;              // contributions by content hash, and their window
 };
 
 }  // namespace templar

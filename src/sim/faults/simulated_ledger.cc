@@ -72,7 +72,8 @@ NodeLedger::NodeLedger(NoticeBoard& whole, NodeCalls& calls, const RunSpec& spec
 
 SimulatedLedger::SimulatedLedger(const FaultPlan& plan, const std::vector<NodeIdentity>& nodes)
     : owner_(simulated_owner(plan.seed)),
-      ledger_(board_, run_id(plan.spec), owner_.public_key()),
+      run_id_(run_id(plan.spec)),
+      ledger_(board_, run_id_, owner_.public_key()),
       timekeeper_(std::make_unique<Timekeeper>(board_, ledger_, owner_)) {
   for (const NodeIdentity& node : nodes) {
     if (node.role == NodeRole::kEvaluator) continue;

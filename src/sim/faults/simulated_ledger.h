@@ -65,11 +65,14 @@ class SimulatedLedger {
   // Without faults.
   [[nodiscard]] MemoryNoticeBoard& board() { return board_; }
   [[nodiscard]] const SignedLedger& reader() const { return ledger_; }
+  // Of one that has read nothing yet. The ledger must outlive it.
+  [[nodiscard]] SignedLedger newcomer() const { return {board_, run_id_, owner_.public_key()}; }
   [[nodiscard]] OwnerWriter owner() { return {board_, ledger_, owner_}; }
   [[nodiscard]] LedgerWriter writer(const NodeIdentity& node) { return {board_, ledger_, node.key}; }
 
  private:
   const KeyPair owner_;
+  const Hash256 run_id_;
   MemoryNoticeBoard board_;
   SignedLedger ledger_;
   std::unique_ptr<Timekeeper> timekeeper_;
