@@ -190,8 +190,8 @@ Result<std::optional<Decision>> CatchUp::decision_of(const ChainView& view, int6
 }
 
 Result<bool> CatchUp::begin_from_first_model(const ChainView& view) {
+  // Also where the owner has ended its term before anything was decided: somebody must begin the next one.
   const Term& first = view.chain.front();
-  if (view.term_of(first.first_window) == nullptr) return false;
   leadership_.begin_anew();
   TRY(begin_first_model(environment_, replica_, first.first_window));
   if (begins_otherwise(first, replica_)) {
@@ -258,7 +258,8 @@ void CatchUp::give_up_contradicted_model(const Diverged& diverged) {
            .reason = fmt::format("checkpoint and decisions lead to root {} after {} outer steps; {} names {} "
                                  "after {}",
                                  replica_.state_root().brief(), replica_.outer_step(), diverged.by,
-                                 diverged.root.brief(), diverged.outer_step)});
+                                 diverged.root.brief(), diverged.outer_step),
+           .contradiction = Claim{diverged.window, diverged.root}});
   replica_.discard();
 }
 
@@ -272,10 +273,10 @@ void CatchUp::compare_with_diverged() {
   } else if (replica_.state_root() == diverged.decided) {
     report_healed(environment_, name, diverged, replica_.state_tree());
   } else {
-    stop_at(
-        {.window = std::max(diverged.window - 1, report_.checkpoint_window.value_or(-1)),
-         .reason = fmt::format("checkpoint and decisions lead to root {}; window {} begins with {}",
-                               replica_.state_root().brief(), diverged.window, diverged.decided.brief())});
+    stop_at({.window = std::max(diverged.window - 1, report_.checkpoint_window.value_or(-1)),
+             .reason = fmt::format("checkpoint and decisions lead to root {}; window {} begins with {}",
+                                   replica_.state_root().brief(), diverged.window, diverged.decided.brief()),
+             .contradiction = Claim{diverged.window, diverged.decided}});
     replica_.discard();
   }
 }
@@ -297,6 +298,13 @@ Result<bool> CatchUp::pass_obstacle(const ChainView& view) {
       return true;
     }
   }
+  if (obstacle_->contradiction) {
+    TRY_ASSIGN(const bool stands, is_said(view, *obstacle_->contradiction));
+    if (!stands) {
+      obstacle_.reset();
+      return true;
+    }
+  }
   TRY_ASSIGN(const bool begun, begin_after_obstacle(view));
   if (begun) return true;
   if (logged_obstacle_window_ != obstacle_->window) {
@@ -309,6 +317,13 @@ Result<bool> CatchUp::pass_obstacle(const ChainView& view) {
   }
   obstacle_->looked_at_block = newest_block(view);
   return false;
+}
+
+Result<bool> CatchUp::is_said(const ChainView& view, const Claim& claim) const {
+  const Term* term = view.term_of(claim.window);
+  if (term != nullptr && term->first_window == claim.window && term->state_root == claim.root) return true;
+  TRY_ASSIGN(const auto decision, decision_of(view, claim.window));
+  return decision && decision->record.state_root == claim.root;
 }
 
 // Begins from a checkpoint of a window after the obstacle, if there is one that has not been tried yet.

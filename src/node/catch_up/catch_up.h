@@ -54,7 +54,8 @@ class CatchUp {
   //
   // A window can't be completed if what its decision names is gone from everywhere, or if decisions
   // contradict the checkpoint. Then this is logged once, and the node waits for a checkpoint after the
-  // window, or for what is missing to turn up; both are looked for once a ledger block.
+  // window, for what is missing to turn up, or for the owner to take back what contradicts; all are looked
+  // for once a ledger block.
   //
   // Fails (retry) where the store or the ledger was away: the replica stands at a window's start, and the
   // next call goes on there; a store that stays away for many calls counts as having nothing. Fails (fatal)
@@ -79,12 +80,19 @@ class CatchUp {
   std::function<Status(const DecidedWindow& decided)> keep = {};
 
  private:
+  // What somebody says of the model at a window's start.
+  struct Claim {
+    int64_t window = 0;
+    Hash256 root;
+  };
   // Why the replica can't go through a window.
   struct Obstacle {
     int64_t window = 0;  // a checkpoint of a later window leads past it
     std::string reason;
-    // Once this can be read, the window can be completed after all. nullopt: only a checkpoint helps.
+    // Once this can be read, the window can be completed after all.
     std::optional<Missing> missing = {};
+    // Once this is said no more, by a decision or a term, the way that led here may be right.
+    std::optional<Claim> contradiction = {};
     // The newest ledger block when it and a checkpoint were last looked for.
     std::optional<int64_t> looked_at_block = {};
     // The newest checkpoint, if it could not be used although its window was decided: that does not change.
@@ -110,6 +118,7 @@ class CatchUp {
   [[nodiscard]] Result<bool> begin_from_first_model(const ChainView& view);
   [[nodiscard]] Result<bool> begin_from_checkpoint(const ChainView& view, int64_t after = -1);
   [[nodiscard]] Result<bool> pass_obstacle(const ChainView& view);
+  [[nodiscard]] Result<bool> is_said(const ChainView& view, const Claim& claim) const;
   [[nodiscard]] Result<bool> begin_after_obstacle(const ChainView& view);
   void compare_with_diverged();
   void heal_from(const Diverged& diverged);

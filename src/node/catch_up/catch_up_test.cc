@@ -195,6 +195,35 @@ TEST_F(CatchingUp, WaitsForTheNextCheckpointWhereADecisionContradictsTheOneThatI
   expect_in_sync();
 }
 
+TEST_F(CatchingUp, GoesOnWhereTheDecisionThatContradictsIsTakenBack) {
+  expect_in_sync();
+  // As after a restart: the model comes from the checkpoint by decisions alone.
+  Replica replica(world_.environment, *engine_, 1);
+  CatchUp catch_up(world_.environment, replica, NodeRole::kMiner, world_.ports.public_key(kMiner));
+  const Hash256 right = leader_.replica().state_root();
+  world_.ports.close_window(4);
+  AggregateRecord wrong = world_.ports.record_of(4, 3, blake2b_256(as_bytes("wrong")), {});
+  world_.ports.publish_record(wrong);
+  EXPECT_EQ(advance_to_the_end(catch_up).value(), CatchUpState::kBlocked);
+  EXPECT_FALSE(replica.begun());
+  ASSERT_TRUE(world_.ports.owner().end_term(0, 3));
+  EXPECT_EQ(advance_to_the_end(catch_up).value(), CatchUpState::kBlocked) << "it looks once a block";
+  world_.ports.make_block();
+  EXPECT_EQ(advance_to_the_end(catch_up).value(), CatchUpState::kInSync);
+  EXPECT_EQ(replica.window(), 4);
+  EXPECT_EQ(replica.state_root(), right);
+}
+
+TEST_F(CatchingUp, BeginsFromTheFirstModelWhereTheOwnerHasEndedTheFirstTermBeforeItsFirstDecision) {
+  TestWorld young({.miners = 1});
+  ASSERT_TRUE(young.ports.owner().end_term(0, -1));
+  Replica replica(young.environment, *engine_, 1);
+  CatchUp catch_up(young.environment, replica, NodeRole::kMiner, young.ports.public_key(kMiner));
+  EXPECT_EQ(advance_to_the_end(catch_up).value(), CatchUpState::kInSync);
+  EXPECT_EQ(replica.window(), 0);
+  EXPECT_EQ(replica.state_root(), young.ports.initial_root());
+}
+
 TEST_F(CatchingUp, WaitsWhereADecisionCountsOtherOuterSteps) {
   world_.publish_checkpoint(4, 2, leader_.parameters());
   leader_.lead_windows(1);
@@ -243,9 +272,12 @@ TEST_F(CatchingUp, SaysThatNothingCanBeNamedWhereTheCheckpointIsLater) {
 TEST_F(CatchingUp, HealsUpToWhereTheModelDifferedAlsoWhereItIsToldToStopBefore) {
   expect_in_sync();
   leader_.lead_windows(1);
-  EXPECT_TRUE(catch_up_.take_over(Diverged{4, 4, leader_.root_at(3), "term 1"}));
+  const Hash256 wrong = leader_.root_at(3);
+  world_.ports.close_window(5);
+  world_.ports.publish_record(world_.ports.record_of(5, 4, wrong, {}));
+  EXPECT_TRUE(catch_up_.take_over(Diverged{5, 4, wrong, "the decision of window 5"}));
   expect_state(CatchUpState::kBlocked, 2);  // that is a root that the window has not
-  EXPECT_EQ(logs_.field(kWaitsForCheckpoint, "window"), "3");
+  EXPECT_EQ(logs_.field(kWaitsForCheckpoint, "window"), "4");
 }
 
 }  // namespace
