@@ -175,6 +175,14 @@ Status RunTruth::apply(SettledWindow& settled) {
       return fatal_error(fmt::format("windows {} and {} both count the same contribution of {}",
                                      before->second, window, accepted.uid));
     }
+    // Its miner's bucket may be gone at any moment.
+    const std::string copy = accepted_contribution_key(window, accepted.uid);
+    const auto there = store_.head(nodes_[settled.leader].bucket, copy);
+    if (there && !*there && !is_damaged(settled.leader, copy)) {
+      return fatal_error(
+          fmt::format("window {}: its leader has no copy of the contribution of {}, and has decided", window,
+                      accepted.uid));
+    }
     contributions.push_back(*std::move(found));
   }
   if (complete) {

@@ -35,8 +35,8 @@ class RunTruth {
            const ObjectStore& store, const std::set<std::string>& damaged);
 
   // Follows what has been decided since the last call. Fails (fatal) where it breaks a rule: another model
-  // than the decisions before lead to, a contribution that is nowhere, or twice, a window that was decided
-  // before its put window was over.
+  // than the decisions before lead to, a contribution that is nowhere, or twice, or of which the leader has
+  // no copy, a window that was decided before its put window was over.
   [[nodiscard]] Status follow();
   // Fails (fatal) where what was settled is not what the ledger says now, also to who has never read it, or
   // what must be kept is gone.

@@ -4,6 +4,7 @@
 
 #include "support/decided_run.h"
 #include "support/expect_failure.h"
+#include "support/synthetic_contribution.h"
 
 namespace templar::testing {
 namespace {
@@ -64,6 +65,31 @@ TEST_F(Truth, RefusesARecordThatNamesAContributionThatIsNowhere) {
   record.accepted = {{static_cast<uint32_t>(plan.validators), blake2b_256(as_bytes("lost")), 10}};
   decide(0, record);
   EXPECT_TRUE(fails(truth.follow(), ErrorKind::kFatal, "nobody has the contribution"));
+}
+
+// Until the others have copies, it is the leader's that counts: the miner may take its own back.
+TEST_F(Truth, RefusesADecisionOfWhichTheLeaderHasNoCopies) {
+  begin();
+  const auto uid = static_cast<uint32_t>(plan.validators);
+  const KeyPair& miner = nodes[uid].key;
+  ContributionHeader header = synthetic_header(uid, 0);
+  header.run_id = run_id(plan.spec);
+  header.public_key = miner.public_key();
+  header.state_root = first_root;
+  const Bytes bytes =
+      seal_contribution(header, synthetic_blocks(layout, plan.spec.codec, 1), layout, plan.spec.codec, miner);
+  ASSERT_TRUE(store.put(nodes[uid].bucket, contribution_key(0), bytes));
+  AggregateRecord record = null_round(0);
+  const auto contribution = parse_contribution(bytes, layout, plan.spec.codec);
+  ASSERT_TRUE(contribution);
+  record.accepted = {{uid, contribution->content_hash(), contribution->size_bytes()}};
+  decide(0, record);
+  EXPECT_TRUE(fails(truth.follow(), ErrorKind::kFatal, "its leader has no copy of the contribution"));
+  ASSERT_TRUE(store.put(nodes[0].bucket, accepted_contribution_key(0, uid), bytes));
+  RunTruth again{plan, nodes, ledger, store, damaged};
+  ASSERT_TRUE(again.follow());
+  EXPECT_EQ(again.next_window(), 1);
+  EXPECT_EQ(again.next_outer_step(), 1);
 }
 
 TEST_F(Truth, RefusesADecisionOfAWindowThatIsOpen) {
