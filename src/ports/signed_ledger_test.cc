@@ -299,6 +299,16 @@ TEST_F(Overwritten, DecisionsAreTheFirstThatWasSeen) {
   EXPECT_EQ(ledger_.decision(2, 0).value(), decision(2));
 }
 
+// By a leader that writes without asking: who reads looks at the term first.
+TEST_F(Overwritten, DecisionsOfATermThatHasEndedDecideNothing) {
+  ASSERT_TRUE(owner_.end_term(0));
+  overwrite_decision(3, seal_aggregate_record(decision(3).record, test_key(1)));
+  EXPECT_EQ(ledger_.decision(3, 0).value(), std::nullopt);
+  EXPECT_EQ(ledger_.decision(2, 0).value(), decision(2)) << "what it had decided before stays";
+  EXPECT_TRUE(fails(LedgerWriter(board_, ledger_, test_key(2)).decide(decision(3)), ErrorKind::kFatal,
+                    "does not lead window 3 in term 0"));
+}
+
 TEST_F(Overwritten, EntriesAreNotTakenBackByWayOfRubbish) {
   const std::string key = "standings/" + test_key(1).public_key().hex();
   const Bytes old = board_.read(key).value()->content;

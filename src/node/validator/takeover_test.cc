@@ -171,6 +171,79 @@ TEST_F(Takeover, ASecondTermDecidesAWindowWhoseFirstTermNeverDid) {
   EXPECT_EQ(node(kSecond).replica().state_root(), node(kThird).replica().state_root());
 }
 
+// A leader that does not run our code decides window 1, in which everybody could train.
+class WrongDecision : public Takeover {
+ protected:
+  void SetUp() override {
+    pass_window(0);
+    world_.ports.enter_window(1);
+    work();
+    kill(kLeader);
+    world_.ports.publish_contributions(kActing, 1, miner_.parameters());
+    world_.ports.close_window(1);
+    right_ = miner_.replica().state_root();
+  }
+  void decide(const AggregateRecord& record) {
+    ASSERT_TRUE(world_.ports.writer(kLeader).decide({.term = 0, .record = record}).value());
+  }
+  void decide_for_another_model() {
+    decide(world_.ports.record_of(1, 1, blake2b_256(as_bytes("wrong")), {}));
+  }
+  // Nobody has gone on; once the owner has taken the decision back the next in rank leads on from there.
+  void expect_that_the_owner_helps() {
+    work();
+    EXPECT_EQ(terms().size(), 1u);
+    for (const uint32_t uid : {kSecond, kThird}) EXPECT_LE(node(uid).replica().window(), 1) << uid;
+    ASSERT_TRUE(world_.ports.owner().end_term(0, 0));
+    world_.ports.close_window(2);
+    work();
+    ASSERT_EQ(terms().size(), 2u);
+    EXPECT_EQ(terms()[1].leader, world_.ports.public_key(kSecond));
+    EXPECT_EQ(terms()[1].first_window, 1);
+    EXPECT_EQ(terms()[1].state_root, right_);
+    expect_all_at(3, 2);
+    EXPECT_EQ(record_at(1).accepted.size(), 3u);
+    start(kLeader);
+    pass_window(3);
+    expect_all_at(4, 3);
+  }
+
+  Hash256 right_;
+};
+
+TEST_F(WrongDecision, OfAContributionThatIsWithheldIsTakenBackByTheOwner) {
+  AggregateRecord record = world_.ports.record_of(1, 1, right_, {});
+  record.accepted = {{4, blake2b_256(as_bytes("withheld")), 100}};
+  decide(record);
+  work();
+  EXPECT_EQ(logs_.field(kWaitsForCheckpoint, "window"), "1");
+  EXPECT_THAT(logs_.field(kWaitsForCheckpoint, "reason"), ::testing::HasSubstr("contribution of uid 4"));
+  expect_that_the_owner_helps();
+}
+
+TEST_F(WrongDecision, ForAnotherModelIsNotFollowedWhereMoreStakeStandsWithUs) {
+  ASSERT_TRUE(
+      world_.ports.owner().set_standing(world_.ports.public_key(kLeader), {.stake = 1, .is_founder = true}));
+  decide_for_another_model();
+  work();
+  EXPECT_THAT(logs_.field("alarm: apart", "reason"),
+              ::testing::HasSubstr("validators with more stake stand with us at " + right_.brief()));
+  EXPECT_THAT(logs_.field("alarm: apart", "reason"), ::testing::HasSubstr("end-term 0 --after 0"));
+  for (const uint32_t uid : {kSecond, kThird}) EXPECT_EQ(node(uid).replica().state_root(), right_) << uid;
+  expect_that_the_owner_helps();
+}
+
+TEST_F(WrongDecision, ForAnotherModelIsForgottenOnceTheOwnerHasTakenItBack) {
+  decide_for_another_model();
+  // No more stake stands with us than with the leader: each gives its model up.
+  const Hash256 wrong = blake2b_256(as_bytes("wrong"));
+  ASSERT_TRUE(world_.ports.writer(kLeader).beat({.window = 1, .outer_step = 1, .state_root = wrong}));
+  work();
+  EXPECT_THAT(logs_.text(), ::testing::HasSubstr("the decision of window 1"));
+  for (const uint32_t uid : {kSecond, kThird}) EXPECT_FALSE(node(uid).replica().begun()) << uid;
+  expect_that_the_owner_helps();
+}
+
 // A leader with half of the stake, and a wrong model.
 class WrongTerm : public Takeover {
  protected:

@@ -163,6 +163,10 @@ TEST_F(LeadershipTest, RefusesANewTermThatBeginsBeforeItsWindow) {
   follow(2, 2);
   EXPECT_EQ(chain(), (Numbers{0, 1}));
   EXPECT_EQ(refusals(), 1u);
+  EXPECT_NE(logs_.field("alarm: term_refused", "reason")
+                .find("term 2 is new and begins window 1, which was decided before"),
+            std::string::npos)
+      << logs_.text();
   // Who has gone through nothing follows whom the stake follows.
   Leadership other{world_.environment, NodeRole::kMiner, world_.ports.public_key(3)};
   EXPECT_EQ(other.look(replica_).value().chain.back().number, 2);
