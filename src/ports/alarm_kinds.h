@@ -19,7 +19,7 @@ enum class AlarmKind : uint8_t {
   kOutOfSync,        // this node's model is not the run's
   kExcluded,         // what this node does is not counted
   kDiskLow,          // hardly any room where the node keeps its state
-  kClockOff,         // this machine's clock is not the ledger's
+  kClockOff,         // this machine's clock, its store's or the ledger's differs from the others
 };
 
 // Whose trouble it is.
@@ -61,8 +61,8 @@ inline constexpr AlarmForm kAlarmForms[] = {
      "see the reason; templar doctor looks at key, clock and store", AlarmScope::kNode},
     {AlarmKind::kDiskLow, "disk_low", "the disk is nearly full",
      "free some room; templar doctor says how much", AlarmScope::kMachine},
-    {AlarmKind::kClockOff, "clock_off", "the machine's clock is wrong",
-     "set the clock, and keep it set (chrony, systemd-timesyncd)", AlarmScope::kMachine},
+    {AlarmKind::kClockOff, "clock_off", "clocks do not agree",
+     "set the one that the reason names, and keep it set (chrony, systemd-timesyncd)", AlarmScope::kMachine},
 };
 
 // nullptr if no alarm has that name.

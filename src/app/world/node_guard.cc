@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <system_error>
 
 #include "base/log/log_context.h"
@@ -67,10 +66,7 @@ void NodeGuard::look_at_blocks() {
     // The first one that is seen may be old.
     const bool has_come = seen_.has_value() && *latest;
     seen_ = {number, now_ms};
-    if (has_come) {
-      alarms_.settle(AlarmKind::kNoBlocks);
-      look_at_clock(**latest);
-    }
+    if (has_come) alarms_.settle(AlarmKind::kNoBlocks);
     return;
   }
   // Before the first block the run has not begun: nodes may be there before it.
@@ -101,22 +97,6 @@ std::string NodeGuard::who_makes_blocks() const {
                      fmt::join(makers, ", "));
 }
 
-// A block that has come since the last look was made a moment ago.
-void NodeGuard::look_at_clock(const Block& made) {
-  const int64_t ahead_ms = wall_.now_ms() - made.time_ms;
-  if (std::abs(ahead_ms) <= kToleranceMs) {
-    blocks_off_ = 0;
-    return alarms_.settle(AlarmKind::kClockOff);
-  }
-  if (++blocks_off_ < kBlocksOff) return;
-  alarms_.raise(
-      {AlarmKind::kClockOff, window(),
-       fmt::format("this machine's clock is {:.0f} s {} the ledger's time (where other machines say "
-                   "the same, it is the ledger's that is wrong)",
-                   std::abs(seconds(ahead_ms)), ahead_ms > 0 ? "ahead of" : "behind"),
-       0});
-}
-
 void NodeGuard::look_at_disks() {
   bool is_well = true;
   for (const std::filesystem::path& folder : options_.folders) {
@@ -136,7 +116,7 @@ void NodeGuard::look_at_disks() {
 }
 
 GuardThread::GuardThread(const NodeEnvironment& environment, const NodeName& name, GuardOptions options)
-    : guard_(environment, name, std::move(options), wall_, steady_),
+    : guard_(environment, name, std::move(options), steady_),
       thread_([this, speaker = current_log_context()](const std::stop_token& stop) {
         const LogContext scope(speaker);
         while (!stop.stop_requested()) {

@@ -1,5 +1,5 @@
 // Looks, beside a node's own work, at what the node itself does not see while it trains or waits: whether
-// blocks come, whether this machine's clock is the ledger's, whether its disks have room.
+// blocks come, and whether its disks have room.
 #pragma once
 
 #include <cstdint>
@@ -23,23 +23,18 @@ struct GuardOptions {
 // What a node of that run needs free on its disks to save itself and a checkpoint.
 [[nodiscard]] int64_t least_free_bytes(const NodeEnvironment& environment);
 
-// One node's. Raises and ends the alarms no_blocks, clock_off and disk_low. Not thread-safe.
+// One node's. Raises and ends the alarms no_blocks and disk_low. Not thread-safe.
 class NodeGuard {
  public:
   // So many blocks are due in vain before it is an alarm, and at least so long: the first validator that may
   // take over the time does so before.
   static constexpr int64_t kMissedBlocks = 5;
   static constexpr int64_t kLeastPatienceMs = 10'000;
-  // How far the machine's clock may be from a block that has just been made, and of how many blocks in a row.
-  static constexpr int64_t kToleranceMs = 10'000;
-  static constexpr int kBlocksOff = 3;
 
-  // wall is the machine's time, steady one that never jumps. All references must outlive it.
-  NodeGuard(const NodeEnvironment& environment, NodeName name, GuardOptions options, const Clock& wall,
-            const Clock& steady)
+  // steady: a clock that never jumps. All references must outlive it.
+  NodeGuard(const NodeEnvironment& environment, NodeName name, GuardOptions options, const Clock& steady)
       : environment_(environment),
         options_(std::move(options)),
-        wall_(wall),
         steady_(steady),
         alarms_(environment, name) {}
 
@@ -53,7 +48,6 @@ class NodeGuard {
   };
 
   void look_at_blocks();
-  void look_at_clock(const Block& made);
   void look_at_disks();
   [[nodiscard]] std::string who_makes_blocks() const;
   [[nodiscard]] int64_t patience_ms() const;
@@ -61,12 +55,10 @@ class NodeGuard {
 
   const NodeEnvironment& environment_;
   const GuardOptions options_;
-  const Clock& wall_;
   const Clock& steady_;
   Alarms alarms_;
   std::optional<Seen> seen_;  // the newest block, and since when it has been that
   std::optional<int64_t> unreadable_since_ms_;
-  int blocks_off_ = 0;  // in a row
 };
 
 // On a thread of its own, from its making to its end.
@@ -79,7 +71,6 @@ class GuardThread {
   GuardThread& operator=(const GuardThread&) = delete;
 
  private:
-  const SystemClock wall_;
   const SteadyClock steady_;
   NodeGuard guard_;
   std::jthread thread_;

@@ -17,8 +17,6 @@ using ::testing::HasSubstr;
 
 class NodeGuardTest : public ::testing::Test {
  protected:
-  NodeGuardTest() { wall_.set(world_.ports.clock.now_ms()); }
-
   // What stands of that kind; empty text if it does not.
   [[nodiscard]] std::string reason_of(AlarmKind kind) const {
     const auto alarm = world_.environment.alarms->find(kind);
@@ -27,7 +25,6 @@ class NodeGuardTest : public ::testing::Test {
   // So much time passes, with a look each second.
   void pass_ms(int64_t ms) {
     for (int64_t passed = 0; passed < ms; passed += 1000) {
-      wall_.advance(1000);
       steady_.advance(1000);
       guard_.look();
     }
@@ -36,16 +33,13 @@ class NodeGuardTest : public ::testing::Test {
   [[nodiscard]] int64_t patience_ms() const {
     return std::max(NodeGuard::kLeastPatienceMs, NodeGuard::kMissedBlocks * block_ms());
   }
-  // One at the time that the wall clock has.
-  void make_block_now(int64_t off_ms = 0) {
-    ASSERT_TRUE(world_.ports.timekeeper.make_block(wall_.now_ms() - off_ms));
-  }
+  void make_block_now() { world_.ports.make_block(); }
 
   const CapturedLogs logs_;
   const TemporaryFolder folder_;
   TestWorld world_{{.miners = 1, .validators = 2}};
-  VirtualClock wall_, steady_;
-  NodeGuard guard_{world_.environment, {name_of(NodeRole::kMiner), 2}, {}, wall_, steady_};
+  VirtualClock steady_;
+  NodeGuard guard_{world_.environment, {name_of(NodeRole::kMiner), 2}, {}, steady_};
 };
 
 TEST_F(NodeGuardTest, SaysThatNoBlockComesWhoShouldMakeItAndWhenOneHasCome) {
@@ -77,29 +71,12 @@ TEST_F(NodeGuardTest, SaysNothingWhileBlocksCome) {
 
 // As in a localnet, whose blocks come when all have published.
 TEST_F(NodeGuardTest, AsksForNoBlocksWhereTheirTimesAreNotTheWalls) {
-  NodeGuard guard{world_.environment, {name_of(NodeRole::kMiner), 2}, {.wall_time = false}, wall_, steady_};
+  NodeGuard guard{world_.environment, {name_of(NodeRole::kMiner), 2}, {.wall_time = false}, steady_};
   for (int i = 0; i < 3; ++i) {
     guard.look();
     steady_.advance(10 * patience_ms());
   }
   EXPECT_TRUE(world_.environment.alarms->all().empty());
-}
-
-TEST_F(NodeGuardTest, SaysThatTheClockIsOffByTheThirdBlockInARow) {
-  guard_.look();
-  const auto block_that_is_off = [&](int64_t off_ms) {
-    pass_ms(block_ms());
-    make_block_now(off_ms);
-    guard_.look();
-  };
-  for (int i = 0; i < 2; ++i) block_that_is_off(-30'000);
-  EXPECT_EQ(reason_of(AlarmKind::kClockOff), "") << "a block that was late on its way is no wrong clock";
-  block_that_is_off(-30'000);
-  EXPECT_THAT(reason_of(AlarmKind::kClockOff), HasSubstr("30 s behind the ledger's time"));
-  wall_.advance(30'000);
-  steady_.advance(30'000);
-  block_that_is_off(0);
-  EXPECT_EQ(reason_of(AlarmKind::kClockOff), "");
 }
 
 TEST_F(NodeGuardTest, SaysThatADiskIsNearlyFullUntilThereIsRoomToSpare) {
@@ -108,7 +85,6 @@ TEST_F(NodeGuardTest, SaysThatADiskIsNearlyFullUntilThereIsRoomToSpare) {
         world_.environment,
         {name_of(NodeRole::kMiner), 2},
         {.wall_time = false, .folders = {folder_ / "missing", folder_.path()}, .least_free_bytes = least},
-        wall_,
         steady_};
     guard.look();
   };
