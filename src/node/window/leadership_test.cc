@@ -188,9 +188,9 @@ TEST_F(LeadershipTest, WaitsWhereTheNodesRegistrationIsWrittenOver) {
 // Nodes whose machine's clock is not the ledger's; each block is seen as it comes.
 TEST_F(LeadershipTest, SaysWhoseClockIsOffUntilItIsSet) {
   VirtualClock machine(world_.ports.ledger.latest_block().value()->time_ms);
-  const NodeEnvironment environment(world_.spec(), world_.ports.store, world_.ports.ledger,
-                                    *world_.ports.shards, world_.ports.metrics, {},
-                                    std::make_shared<ContributionPool>(), true, &machine);
+  const NodeEnvironment environment(
+      world_.spec(), world_.ports.store, world_.ports.ledger, *world_.ports.shards, world_.ports.metrics, {},
+      std::make_shared<ContributionPool>(), true, std::make_shared<StandingAlarms>(), &machine);
   Leadership leadership(environment, NodeRole::kMiner, world_.ports.public_key(3));
   const auto see_blocks = [&](int count) {
     for (int i = 0; i < count; ++i) {
