@@ -1,5 +1,5 @@
-// The ledger: who takes part, with what stake, what they are worth, who leads, what was decided, and what time
-// it is. docs/decisions/0027-terms-and-decisions.md.
+// The ledger: who takes part, with what stake, what they are worth, who leads, what was decided, and what
+// time it is. docs/decisions/0027-terms-and-decisions.md.
 #pragma once
 
 #include <chrono>
