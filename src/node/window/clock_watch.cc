@@ -92,8 +92,12 @@ void ClockWatch::see_put(TimestampMs stored_at_ms, TimestampMs began_ms) {
   read(readings_.store_ahead_ms, distance_from(stored_at_ms, began_ms, ended_ms), readings_.ledger_ahead_ms);
 }
 
+bool ClockWatch::knows() const {
+  return readings_.ledger_ahead_ms && (!puts_ || readings_.store_ahead_ms);
+}
+
 std::optional<ClockFault> ClockWatch::fault() const {
-  if (puts_ && (!readings_.ledger_ahead_ms || !readings_.store_ahead_ms)) return std::nullopt;
+  if (puts_ && !knows()) return std::nullopt;
   return clock_fault(readings_);
 }
 

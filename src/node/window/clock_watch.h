@@ -49,6 +49,8 @@ class ClockWatch {
 
   // As clock_fault. Of a node that puts, only once both others are known anew after a jump.
   [[nodiscard]] std::optional<ClockFault> fault() const;
+  // Whether there is something to compare: without, no fault says nothing.
+  [[nodiscard]] bool knows() const;
 
  private:
   struct Look {

@@ -100,6 +100,19 @@ TEST_F(ClockWatchTest, NamesTheLedgersAndTheStores) {
   EXPECT_EQ(fault(), Whose::kStore);
 }
 
+// What it can't compare it must not take for well.
+TEST_F(ClockWatchTest, SaysWhetherItKnowsEnoughToCompare) {
+  EXPECT_FALSE(watch_.knows());
+  pass_blocks(3, 0);
+  EXPECT_TRUE(watch_.knows()) << "a node that puts nothing has the ledger's time alone";
+  watch_.see_put(clock_.now_ms(), clock_.now_ms());
+  clock_.advance(kHourMs);
+  pass_blocks(2, -kHourMs);
+  EXPECT_FALSE(watch_.knows()) << "the store's is of before the jump";
+  watch_.see_put(clock_.now_ms() - kHourMs, clock_.now_ms());
+  EXPECT_TRUE(watch_.knows());
+}
+
 // While a put goes on for an hour the store's time may be any in it.
 TEST_F(ClockWatchTest, KnowsThatAPutTakesTime) {
   pass_blocks(2, 0);

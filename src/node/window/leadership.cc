@@ -82,7 +82,8 @@ void Leadership::compare_clocks(const ChainView& view) {
   if (!view.latest) return;
   clocks_.see_block(*view.latest);
   const std::optional<ClockFault> fault = clocks_.fault();
-  if (!fault) return alarms_.settle(AlarmKind::kClockOff);
+  if (!fault && clocks_.knows()) alarms_.settle(AlarmKind::kClockOff);
+  if (!fault) return;
   alarms_.raise({AlarmKind::kClockOff, window_of_block(environment_.spec.network, view.latest->number),
                  fault->reason, std::to_underlying(fault->whose)});
 }
