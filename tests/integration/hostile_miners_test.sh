@@ -13,7 +13,7 @@ wait_for 20 "the keys" test -s "$out/keys/miner-7.key"
 leader=$("$templar" key show "$out/keys/validator-0.key" | grep -o 'node-[0-9a-f]*')
 
 buckets=$(for uid in 1 2 3 4 5 6 7; do bucket_of $uid; done | tr '\n' ' ')
-wait_for 20 "the first record" test -e "$out/store/$leader/records/0000000000" || give_up "$(tail -n 20 "$work/run.log")"
+wait_for 20 "the first decision" test -e "$out/store/$leader/accepted/0000000000" || give_up "$(tail -n 20 "$work/run.log")"
 
 # Miners 2 to 7 are hostile, in a window that has not begun yet: their own nodes find something published and leave it there.
 # Everything that they need of an honest contribution is taken from those of window 0; each is stamped with a time inside the
@@ -49,7 +49,7 @@ put(4, bytes(flipped))
 put(5, earlier(5)[:-100])           # truncated
 put(6, b"", size=100_000_000)       # far beyond the limit
 put(7, earlier(7), opens_s - 60)    # before its window
-if (out / "store" / sys.argv[4] / "records" / f"{window - 1:010d}").exists():
+if (out / "store" / sys.argv[4] / "accepted" / f"{window - 1:010d}").exists():
     sys.exit(f"window {window} has begun in the meantime")
 PYTHON
 

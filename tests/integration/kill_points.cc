@@ -82,8 +82,8 @@ class KillPoints {
  private:
   static constexpr int64_t kWindows = 4;
 
-  // What a run without kills makes of four windows, three miners and a leader: contributions, records,
-  // checkpoints and the last state root, all in memory.
+  // What a run without kills makes of four windows, three miners and a leader: contributions,
+  // decisions, checkpoints and the last state root, all in memory.
   void play_run() {
     ValidatorNode leader(world_, kLeader, {.until_window = kWindows});
     std::vector<std::unique_ptr<MinerNode>> miners;

@@ -3,10 +3,10 @@
 Prints "WINDOW RESTART_WINDOW" once the supervisor has started it again: the window in which it was killed, and the one that ran when
 it was started. INSTANT is one of
   training    (a miner) its window has begun and its contribution is not there yet
-  waiting     (a miner) its contribution is there, the window has no record yet
-  recorded    (the validator) the window's record is there, its judgement is not
+  waiting     (a miner) its contribution is there, the window is not being decided yet
+  deciding    (the validator) its copies for the window's decision are there, its judgement is not
   judged      (the validator) the judgement is there, the checkpoint that is due is not
-  between     (the validator) after a judgement, before the next record
+  between     (the validator) after a judgement, before the next decision
   evaluating  (the evaluator) a checkpoint is there that it has not evaluated
 """
 import json
@@ -49,19 +49,19 @@ def evaluated():
 
 def the_instant():
     """The window of the instant, if it is now."""
-    recorded = newest(leader / "records")
+    decided = newest(leader / "accepted")
     if instant == "training":
-        return recorded + 1 if recorded >= 0 and newest(bucket / "contributions") == recorded else None
+        return decided + 1 if decided >= 0 and newest(bucket / "contributions") == decided else None
     if instant == "waiting":
-        return recorded + 1 if newest(bucket / "contributions") == recorded + 1 else None
+        return decided + 1 if newest(bucket / "contributions") == decided + 1 else None
     judged = next_to_judge() - 1
-    if instant == "recorded":
-        return recorded if recorded == judged + 1 else None
+    if instant == "deciding":
+        return decided if decided == judged + 1 else None
     if instant == "judged":
         due = judged >= 0 and (judged + 1) % 2 == 0 and not (leader / f"checkpoints/{judged + 1:010d}/manifest.json").exists()
         return judged if due else None
     if instant == "between":
-        return judged if judged >= 0 and recorded == judged else None
+        return judged if judged >= 0 and decided == judged else None
     if instant == "evaluating":
         missing = set(windows_in(leader / "checkpoints")) - evaluated()
         return min(missing) if missing else None
@@ -88,10 +88,10 @@ def wait_until(what, condition):
 
 
 pid = wait_until(f"{node} has a process", pid_of)
-start = newest(leader / "records")
+start = newest(leader / "accepted")
 # The next such instant, not one that an earlier kill has left behind.
-wait_until("a new window", lambda: True if newest(leader / "records") > start else None)
+wait_until("a new window", lambda: True if newest(leader / "accepted") > start else None)
 window = wait_until(f"{node} is {instant}", the_instant)
 os.kill(pid, signal.SIGKILL)
 new_pid = wait_until(f"{node} is started again", lambda: pid_of() if pid_of() not in (None, pid) else None)
-print(window, newest(leader / "records") + 1)
+print(window, newest(leader / "accepted") + 1)

@@ -9,7 +9,7 @@ inner_steps=200
 timeout -k 5 100 "$templar" localnet --out "$out" --data "$work/data" --processes --miners 3 --windows "$windows" --no-baseline \
   "${small[@]}" --set inner.steps=$inner_steps --set scoring.evaluation_samples=32 >"$work/run.log" 2>&1 &
 localnet_pid=$!
-wait_for 20 "the first record" compgen -G "$out/store/*/records/*" || give_up "$(tail -n 20 "$work/run.log")"
+wait_for 20 "the first decision" compgen -G "$out/store/*/accepted/*" || give_up "$(tail -n 20 "$work/run.log")"
 
 bucket_of() { "$templar" key show "$out/keys/$1.key" | grep -o 'node-[0-9a-f]*'; }
 leader=$(bucket_of validator-0)
@@ -34,7 +34,7 @@ back_in_time() { accepted_windows "$1" | awk -v from="$2" '$1 >= from && $1 <= f
 came_back=()
 for ((round = 0; round < ${ROUNDS:-1}; ++round)); do
   kill_when miner-2 training "$(bucket_of miner-2)" && came_back+=("2 $restarted")
-  kill_when validator-0 recorded
+  kill_when validator-0 deciding
   kill_when validator-0 judged
   kill_when evaluator evaluating
   kill_when miner-1 waiting "$(bucket_of miner-1)" && came_back+=("1 $restarted")

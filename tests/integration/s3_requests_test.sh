@@ -30,8 +30,8 @@ now() { python3 -c 'import time; print(f"{time.monotonic():.3f}")'; }
 pid_of() { if [ "$1" = localnet ]; then echo "$localnet"; else cat "$work/run/state/$1/pid"; fi; }
 # requests FROM TO NODE: what the node sent between these moments.
 requests() { awk -v a="$1" -v b="$2" -v p="$(pid_of "$3")" '$1 >= a && $1 < b && $2 == p' "$work/requests"; }
-has_put() { # NODE FOLDER NUMBER: the object's upload has reached the server
-  grep -q "PUT /run-$1/node-[0-9a-f]*/$2/$(printf %010d "$3") " <(sed 's/$/ /' "$work/requests")
+has_put() { # NODE FOLDER NUMBER: the upload of the object, or of one in the folder of that name, has reached the server
+  grep -q "PUT /run-$1/node-[0-9a-f]*/$2/$(printf %010d "$3")[ /]" <(sed 's/$/ /' "$work/requests")
 }
 # wait_without NODE WHAT OTHERS...: NODE, which is stopped, goes on after a window's time; judges what each of the others asked meanwhile.
 wait_without() {
@@ -50,12 +50,12 @@ wait_without() {
 }
 
 say "no block is made"
-wait_for 60 "the record of window 0" has_put validator-0 records 0 || { cat "$work/run.log"; exit 1; }
+wait_for 60 "the copies of window 0" has_put validator-0 accepted 0 || { cat "$work/run.log"; exit 1; }
 kill -STOP "$localnet"
 sleep 4  # what they have yet to do
 wait_without localnet "waiting for blocks" miner-1 miner-2 validator-0 evaluator
 say "the validator stands still"
-wait_for 60 "the record of window 2" has_put validator-0 records 2
+wait_for 60 "the copies of window 2" has_put validator-0 accepted 2
 sleep 2  # it has written to the ledger what it thinks of that window: stopped within that, it would hold up everybody
 kill -STOP "$(pid_of validator-0)"
 wait_for 60 "contributions to the window after it" has_put miner-1 contributions 3
