@@ -13,7 +13,7 @@ namespace templar {
 namespace {
 
 constexpr size_t kMaxSaidBytes = 300;
-constexpr size_t kMaxTokenBytes = 4096;
+constexpr size_t kMaxEtcdTokenBytes = 4096;
 // An RSA-signed token that ends in ten thousand years is as good as one that never ends.
 constexpr int64_t kMaxEndSeconds = 253'402'300'799;
 
@@ -191,7 +191,7 @@ Result<EtcdWatchMessage> parse_etcd_watch_message(std::string_view line) {
 Result<std::string> parse_etcd_token(std::string_view body) {
   TRY_ASSIGN(const Json json, parse_etcd_object(body));
   const std::string* token = text_member(json, "token");
-  const bool is_sendable = token != nullptr && !token->empty() && token->size() <= kMaxTokenBytes &&
+  const bool is_sendable = token != nullptr && !token->empty() && token->size() <= kMaxEtcdTokenBytes &&
                            std::ranges::all_of(*token, [](char c) { return c > 0x20 && c < 0x7f; });
   if (!is_sendable) return no_answer("no token that a request can carry");
   return *token;
@@ -204,7 +204,7 @@ std::optional<TimestampMs> end_of_etcd_token(std::string_view token) {
   if (second == std::string_view::npos) return std::nullopt;
   const auto claims = from_base64(token.substr(first + 1, second - first - 1), Base64Form::kUrl);
   if (!claims) return std::nullopt;
-  const auto json = parse_json(as_text(*claims), {.max_bytes = kMaxTokenBytes, .max_depth = 8});
+  const auto json = parse_json(as_text(*claims), {.max_bytes = kMaxEtcdTokenBytes, .max_depth = 8});
   const Json* end = json ? json->find("exp") : nullptr;
   const auto seconds = end == nullptr ? std::nullopt : end->integer();
   if (!seconds || *seconds <= 0 || *seconds > kMaxEndSeconds) return std::nullopt;

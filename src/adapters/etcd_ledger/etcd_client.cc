@@ -24,36 +24,38 @@ constexpr int64_t kUnauthenticated = 16;
 // Cancelled, unknown, deadline exceeded, exhausted, aborted, internal, unavailable, data lost on that server.
 constexpr int64_t kPassing[] = {1, 2, 4, kExhausted, 10, 13, 14, 15};
 
-bool says(const EtcdRefusal& refusal, std::string_view words) {
+bool refusal_says(const EtcdRefusal& refusal, std::string_view words) {
   return refusal.message.find(words) != std::string::npos;
 }
 
 // A no to the token, not to the user.
 bool refuses_token(const TransferReply& reply, const EtcdRefusal& refusal) {
-  return reply.status == 401 || refusal.code == kUnauthenticated || says(refusal, "invalid auth token") ||
-         says(refusal, "revision of auth store is old") || says(refusal, "user name is empty");
+  return reply.status == 401 || refusal.code == kUnauthenticated ||
+         refusal_says(refusal, "invalid auth token") ||
+         refusal_says(refusal, "revision of auth store is old") ||
+         refusal_says(refusal, "user name is empty");
 }
 
-bool passes(const TransferReply& reply, const EtcdRefusal& refusal) {
+bool passes_by_itself(const TransferReply& reply, const EtcdRefusal& refusal) {
   if (reply.status == 501) return false;
   return reply.status >= 500 || reply.status == 408 || reply.status == 429 ||
          std::ranges::find(kPassing, refusal.code) != std::end(kPassing);
 }
 
 std::string advice_on_passing(const EtcdRefusal& refusal) {
-  if (says(refusal, "space exceeded"))
+  if (refusal_says(refusal, "space exceeded"))
     return "its database is full: compact and defragment it, then `etcdctl alarm disarm`";
-  if (says(refusal, "too many requests")) return "the cluster is asked too much";
+  if (refusal_says(refusal, "too many requests")) return "the cluster is asked too much";
   return "the cluster has no leader or no majority now, or this server is not of it any more";
 }
 
 std::string advice_on_no(const TransferReply& reply, const EtcdRefusal& refusal, const std::string& user) {
-  if (says(refusal, "HTTP request to an HTTPS server")) return "write https:// into the address";
+  if (refusal_says(refusal, "HTTP request to an HTTPS server")) return "write https:// into the address";
   if (refusal.code == kPermissionDenied || reply.status == 403) {
     return fmt::format("the user {} may not do this: grant a role of it that (docs/operations.md says which)",
                        user.empty() ? "(none)" : user);
   }
-  if (says(refusal, "user name is empty") || (user.empty() && reply.status == 401))
+  if (refusal_says(refusal, "user name is empty") || (user.empty() && reply.status == 401))
     return "the cluster asks for a user: write user=NAME into the address, and give the password";
   if (refuses_token(reply, refusal))
     return "a new token is not taken either: do all servers share one cluster?";
@@ -93,6 +95,9 @@ Result<TransferReply> EtcdClient::post(const std::string& endpoint, const EtcdRe
   auto reply = transfers_.perform(transfer);
   if (!reply && reply.error().kind == ErrorKind::kFatal)
     reply.error().message += " (for the ledger: ca-file=FILE in its address)";
+  // What a server with a certificate does with who speaks without one.
+  if (!reply && endpoint.starts_with("http://") && reply.error().message.ends_with("Empty reply from server"))
+    reply.error().message += " (does it want https:// in the address?)";
   return reply;
 }
 
@@ -113,18 +118,19 @@ Result<EtcdClient::Token> EtcdClient::authenticate(const std::string& endpoint) 
   }
   const EtcdRefusal refusal = parse_etcd_refusal(as_text(reply.body));
   const std::string said = fmt::format("{}: {}", endpoint, shown_refusal(reply, refusal));
-  if (says(refusal, "authentication is not enabled")) {
+  if (refusal_says(refusal, "authentication is not enabled")) {
     if (!said_no_users_.exchange(true)) {
       log(LogLevel::kWarning, "ledger", "the cluster asks nobody who he is: the user is not looked at",
           {{"server", endpoint}, {"user", options_.user}});
     }
     return Token();
   }
-  if (says(refusal, "authentication failed")) {
+  if (refusal_says(refusal, "authentication failed")) {
     return fatal_error(
         fmt::format("{}: there is no user {}, or its password is another one", said, options_.user));
   }
-  if (passes(reply, refusal)) return retry_error(fmt::format("{}: {}", said, advice_on_passing(refusal)));
+  if (passes_by_itself(reply, refusal))
+    return retry_error(fmt::format("{}: {}", said, advice_on_passing(refusal)));
   return fatal_error(fmt::format("{}: {}", said, advice_on_no(reply, refusal, options_.user)));
 }
 
@@ -162,13 +168,13 @@ EtcdClient::Attempt EtcdClient::attempt(const std::string& endpoint, const EtcdR
     if (reply->is_good()) return {EtcdReply{.body = std::move(reply->body)}, true};
     const EtcdRefusal refusal = parse_etcd_refusal(as_text(reply->body));
     const std::string said = fmt::format("{}: {}", endpoint, shown_refusal(*reply, refusal));
-    if (refusal.code == kOutOfRange && says(refusal, "compacted"))
+    if (refusal.code == kOutOfRange && refusal_says(refusal, "compacted"))
       return {EtcdReply{.is_compacted = true}, true};
     if (refuses_token(*reply, refusal) && !options_.user.empty() && !is_second) {
       forget(*token);
       continue;
     }
-    if (passes(*reply, refusal))
+    if (passes_by_itself(*reply, refusal))
       return {retry_error(fmt::format("{}: {}", said, advice_on_passing(refusal))), false};
     return {fatal_error(fmt::format("{}: {}", said, advice_on_no(*reply, refusal, options_.user))), true};
   }

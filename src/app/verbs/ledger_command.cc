@@ -162,6 +162,10 @@ Status show_ledger(const LedgerArguments& arguments) {
   TRY_ASSIGN(const auto ledger, open_ledger(arguments.ledger, spec));
   TRY_ASSIGN(const LedgerView view, read_view(ledger->entries()));
   arguments.as_json ? print_json(spec, view) : print_view(spec, view);
+  TRY_ASSIGN(const LedgerAddress address, parse_ledger_address(arguments.ledger));
+  const auto* etcd = std::get_if<EtcdAddress>(&address);
+  if (etcd != nullptr && !arguments.as_json)
+    print("keys on etcd begin with {}\n", etcd_run_prefix(*etcd, run_id(spec)));
   return {};
 }
 

@@ -57,10 +57,10 @@ kill_etcd() {
   wait "${etcd_pids[$1]}" 2>/dev/null
 }
 
-# etcd_requests: how many requests all servers have answered since their start, of the kinds that ledgers make ("Range", "Txn").
+# etcd_requests KINDS: how many requests of these kinds ("Range|Txn"; a stream is one) all servers have got since their start.
 etcd_requests() {
   local port
   for port in "${etcd_ports[@]:0:3}"; do
     python3 -c 'import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=5).read().decode())' "http://127.0.0.1:$port/metrics"
-  done | awk '/^grpc_server_handled_total.*grpc_method="(Range|Txn)"/ { sum += $NF } END { print sum + 0 }'
+  done | awk -v kinds="grpc_method=\"($1)\"" '/^grpc_server_started_total/ && $0 ~ kinds { sum += $NF } END { print sum + 0 }'
 }
