@@ -20,7 +20,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-constexpr std::chrono::seconds kLong{60};
+constexpr std::chrono::seconds kAlertWait{60};
 const StandingAlarm kNull{.kind = AlarmKind::kNullRounds, .window = 4, .reason = "no outer step"};
 const StandingAlarm kClock{.kind = AlarmKind::kClockOff, .window = 5, .reason = "30 s behind"};
 
@@ -68,28 +68,28 @@ class AlertTellerTest : public ::testing::Test {
 TEST_F(AlertTellerTest, TellsEachBeginningAndEachEndOnce) {
   alarms_->begin(kNull);
   const auto place = teller();
-  ASSERT_TRUE(place->flush(kLong)) << "what stood before";
+  ASSERT_TRUE(place->flush(kAlertWait)) << "what stood before";
   alarms_->begin(kClock);
   place->notice();
-  ASSERT_TRUE(place->flush(kLong));
+  ASSERT_TRUE(place->flush(kAlertWait));
   place->notice();
-  ASSERT_TRUE(place->flush(kLong));
+  ASSERT_TRUE(place->flush(kAlertWait));
   alarms_->end(AlarmKind::kNullRounds);
   place->notice();
-  ASSERT_TRUE(place->flush(kLong));
+  ASSERT_TRUE(place->flush(kAlertWait));
   EXPECT_THAT(told(), ElementsAre("null_rounds 4", "clock_off 5", "null_rounds 4 ended"));
 }
 
 TEST_F(AlertTellerTest, TellsNothingTwiceOverARestartAndTheEndOfWhatEndedMeanwhile) {
   alarms_->begin(kNull);
   alarms_->begin(kClock);
-  ASSERT_TRUE(teller()->flush(kLong));
-  ASSERT_TRUE(teller()->flush(kLong));
+  ASSERT_TRUE(teller()->flush(kAlertWait));
+  ASSERT_TRUE(teller()->flush(kAlertWait));
   EXPECT_EQ(told().size(), 2u);
   alarms_->end(AlarmKind::kNullRounds);
   alarms_->begin({.kind = AlarmKind::kNullRounds, .window = 9, .reason = "once more"});
   alarms_->end(AlarmKind::kClockOff);
-  ASSERT_TRUE(teller()->flush(kLong));
+  ASSERT_TRUE(teller()->flush(kAlertWait));
   EXPECT_THAT(told(), ElementsAre("null_rounds 4", "clock_off 5", "null_rounds 4 ended", "clock_off 5 ended",
                                   "null_rounds 9"));
 }
@@ -101,7 +101,7 @@ TEST_F(AlertTellerTest, TriesAgainUntilThePlaceAnswersWhichTheLogSaysOnce) {
   }
   alarms_->begin(kNull);
   const auto place = teller();
-  ASSERT_TRUE(place->flush(kLong));
+  ASSERT_TRUE(place->flush(kAlertWait));
   EXPECT_THAT(told(), ElementsAre("null_rounds 4"));
   EXPECT_EQ(logs_.count("an alarm could not be told: trying again"), 1u);
   EXPECT_EQ(logs_.field("an alarm could not be told: trying again", "reason"), "nobody is at home");
@@ -111,7 +111,7 @@ TEST_F(AlertTellerTest, TriesAgainUntilThePlaceAnswersWhichTheLogSaysOnce) {
 TEST_F(AlertTellerTest, TellsOnItsWayOutWhatNobodyHasBeenToldOf) {
   {
     const auto place = teller();
-    ASSERT_TRUE(place->flush(kLong));
+    ASSERT_TRUE(place->flush(kAlertWait));
     alarms_->begin(kNull);  // without a notice, as if it came in the last moment
   }
   EXPECT_THAT(told(), ElementsAre("null_rounds 4"));

@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <ctime>
+#include <thread>
 
 namespace templar {
 namespace {
@@ -63,6 +65,12 @@ void catch_stop_signals() {
 
 bool stop_requested() {
   return stop_flag != 0;
+}
+
+void pause_unless_stopped(std::chrono::milliseconds pause) {
+  constexpr std::chrono::milliseconds kPart{50};
+  for (; pause.count() > 0 && !stop_requested(); pause -= kPart)
+    std::this_thread::sleep_for(std::min(pause, kPart));
 }
 
 bool request_stop(int signal) {

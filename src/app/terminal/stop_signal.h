@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <string>
 
@@ -16,6 +17,8 @@ void survive_write_signals();
 // twice), ends the process at once.
 void catch_stop_signals();
 [[nodiscard]] bool stop_requested();
+// Returns after that time, or as soon as the flag is raised.
+void pause_unless_stopped(std::chrono::milliseconds pause);
 
 // Raises the flag as that signal would; false if signals are not caught.
 bool request_stop(int signal);

@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "app/terminal/standard_output.h"
 #include "app/terminal/stop_signal.h"
@@ -24,7 +23,6 @@
 namespace templar {
 namespace {
 
-constexpr std::chrono::milliseconds kSleepPart{50};
 constexpr int64_t kShortestPauseMs = 5;
 
 struct LedgerArguments {
@@ -167,11 +165,6 @@ Status show_ledger(const LedgerArguments& arguments) {
   if (etcd != nullptr && !arguments.as_json)
     print("keys on etcd begin with {}\n", etcd_run_prefix(*etcd, run_id(spec)));
   return {};
-}
-
-void pause_unless_stopped(std::chrono::milliseconds pause) {
-  for (; pause.count() > 0 && !stop_requested(); pause -= kSleepPart)
-    std::this_thread::sleep_for(std::min(pause, kSleepPart));
 }
 
 Status run_ledger(const LedgerArguments& arguments) {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <thread>
 
 #include "app/terminal/stop_signal.h"
 #include "app/terminal/tell.h"
@@ -20,13 +19,6 @@ namespace {
 
 constexpr auto kFirstPause = std::chrono::milliseconds(5);
 constexpr auto kLongestPause = std::chrono::milliseconds(5000);
-
-// In parts, so that a node that is asked to end does so at once.
-void pause_unless_stopped(std::chrono::milliseconds pause) {
-  constexpr std::chrono::milliseconds kPart{50};
-  for (; pause.count() > 0 && !stop_requested(); pause -= kPart)
-    std::this_thread::sleep_for(std::min(pause, kPart));
-}
 
 // Advances the node until it has finished, failed for good, or the process was asked to end. A node whose
 // store or ledger is away tries again, ever more slowly, for as long as it takes.

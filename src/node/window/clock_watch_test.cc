@@ -5,8 +5,8 @@
 namespace templar::testing {
 namespace {
 
-constexpr int64_t kHourMs = 3'600'000;
-constexpr TimestampMs kStartMs = 1'800'000'000'000;
+constexpr int64_t kWatchedHourMs = 3'600'000;
+constexpr TimestampMs kWatchStartMs = 1'800'000'000'000;
 
 using Whose = ClockFault::Whose;
 
@@ -19,13 +19,13 @@ std::optional<Whose> whose(std::optional<int64_t> ledger_ahead_ms, std::optional
 
 TEST(ClockFaultTest, IsOfTheOneThatDiffersFromBothOthers) {
   for (const int64_t off_ms :
-       {kHourMs, -kHourMs, ClockWatch::kToleranceMs + 1, -ClockWatch::kToleranceMs - 1}) {
+       {kWatchedHourMs, -kWatchedHourMs, ClockWatch::kToleranceMs + 1, -ClockWatch::kToleranceMs - 1}) {
     EXPECT_EQ(whose(off_ms, 0), Whose::kLedger) << off_ms;
     EXPECT_EQ(whose(0, off_ms), Whose::kStore) << off_ms;
     EXPECT_EQ(whose(off_ms, off_ms), Whose::kNode) << off_ms;
   }
-  EXPECT_EQ(whose(kHourMs, -kHourMs), Whose::kUnknown);
-  EXPECT_EQ(whose(kHourMs, 2 * kHourMs), Whose::kUnknown);
+  EXPECT_EQ(whose(kWatchedHourMs, -kWatchedHourMs), Whose::kUnknown);
+  EXPECT_EQ(whose(kWatchedHourMs, 2 * kWatchedHourMs), Whose::kUnknown);
 }
 
 TEST(ClockFaultTest, IsNobodysWithinTheTolerance) {
@@ -38,15 +38,16 @@ TEST(ClockFaultTest, IsNobodysWithinTheTolerance) {
 }
 
 TEST(ClockFaultTest, SaysByHowMuchAndWhatToDo) {
-  EXPECT_EQ(clock_fault({-kHourMs, -kHourMs})->reason,
+  EXPECT_EQ(clock_fault({-kWatchedHourMs, -kWatchedHourMs})->reason,
             "this machine's clock is 3600 s ahead of the ledger's time and its store's: set it");
   EXPECT_EQ(
-      clock_fault({kHourMs, 0})->reason,
+      clock_fault({kWatchedHourMs, 0})->reason,
       "the ledger's time is 3600 s ahead of this machine's clock and its store's: contributions come too "
       "early or too late for everybody, until whoever keeps the time sets its clock");
-  EXPECT_NE(clock_fault({0, -kHourMs})->reason.find("store's clock is 3600 s behind"), std::string::npos);
-  EXPECT_EQ(clock_fault({kHourMs, std::nullopt})->whose, Whose::kUnknown);
-  EXPECT_NE(clock_fault({std::nullopt, kHourMs})->reason.find("the store's clock is 3600 s ahead"),
+  EXPECT_NE(clock_fault({0, -kWatchedHourMs})->reason.find("store's clock is 3600 s behind"),
+            std::string::npos);
+  EXPECT_EQ(clock_fault({kWatchedHourMs, std::nullopt})->whose, Whose::kUnknown);
+  EXPECT_NE(clock_fault({std::nullopt, kWatchedHourMs})->reason.find("the store's clock is 3600 s ahead"),
             std::string::npos);
 }
 
@@ -68,13 +69,13 @@ class ClockWatchTest : public ::testing::Test {
     return found ? std::optional(found->whose) : std::nullopt;
   }
 
-  VirtualClock clock_{kStartMs};
+  VirtualClock clock_{kWatchStartMs};
   ClockWatch watch_{&clock_, 12};
   int64_t block_ = 0;
 };
 
 TEST_F(ClockWatchTest, NamesTheNodesClockOnceItHasJumpedAndNoMoreOnceItIsSet) {
-  for (const int64_t jump_ms : {kHourMs, -kHourMs}) {
+  for (const int64_t jump_ms : {kWatchedHourMs, -kWatchedHourMs}) {
     pass_blocks(3, 0);
     watch_.see_put(clock_.now_ms(), clock_.now_ms());
     EXPECT_EQ(fault(), std::nullopt);
@@ -90,12 +91,12 @@ TEST_F(ClockWatchTest, NamesTheNodesClockOnceItHasJumpedAndNoMoreOnceItIsSet) {
 }
 
 TEST_F(ClockWatchTest, NamesTheLedgersAndTheStores) {
-  pass_blocks(3, kHourMs);
+  pass_blocks(3, kWatchedHourMs);
   EXPECT_EQ(fault(), Whose::kUnknown) << "nothing is known of a third";
   watch_.see_put(clock_.now_ms(), clock_.now_ms());
   EXPECT_EQ(fault(), Whose::kLedger);
   pass_blocks(2, 0);
-  watch_.see_put(clock_.now_ms() - kHourMs, clock_.now_ms());
+  watch_.see_put(clock_.now_ms() - kWatchedHourMs, clock_.now_ms());
   pass_blocks(2, 0);
   EXPECT_EQ(fault(), Whose::kStore);
 }
@@ -106,10 +107,10 @@ TEST_F(ClockWatchTest, SaysWhetherItKnowsEnoughToCompare) {
   pass_blocks(3, 0);
   EXPECT_TRUE(watch_.knows()) << "a node that puts nothing has the ledger's time alone";
   watch_.see_put(clock_.now_ms(), clock_.now_ms());
-  clock_.advance(kHourMs);
-  pass_blocks(2, -kHourMs);
+  clock_.advance(kWatchedHourMs);
+  pass_blocks(2, -kWatchedHourMs);
   EXPECT_FALSE(watch_.knows()) << "the store's is of before the jump";
-  watch_.see_put(clock_.now_ms() - kHourMs, clock_.now_ms());
+  watch_.see_put(clock_.now_ms() - kWatchedHourMs, clock_.now_ms());
   EXPECT_TRUE(watch_.knows());
 }
 
@@ -117,10 +118,10 @@ TEST_F(ClockWatchTest, SaysWhetherItKnowsEnoughToCompare) {
 TEST_F(ClockWatchTest, KnowsThatAPutTakesTime) {
   pass_blocks(2, 0);
   const TimestampMs began_ms = clock_.now_ms();
-  clock_.advance(kHourMs);
-  watch_.see_put(began_ms + kHourMs / 2, began_ms);
+  clock_.advance(kWatchedHourMs);
+  watch_.see_put(began_ms + kWatchedHourMs / 2, began_ms);
   EXPECT_EQ(fault(), std::nullopt);
-  watch_.see_put(began_ms - kHourMs / 2, began_ms);
+  watch_.see_put(began_ms - kWatchedHourMs / 2, began_ms);
   EXPECT_EQ(fault(), std::nullopt) << "the other reading is of before the jump";
   pass_blocks(2, 0);
   EXPECT_EQ(fault(), Whose::kStore);
@@ -129,16 +130,16 @@ TEST_F(ClockWatchTest, KnowsThatAPutTakesTime) {
 // A node that trains for an hour finds a block that is old by then, if nobody makes blocks any more.
 TEST_F(ClockWatchTest, TakesNoOldBlockForAWrongClock) {
   watch_.see_block({1, clock_.now_ms(), {}});
-  clock_.advance(2 * kHourMs);
-  watch_.see_block({2, clock_.now_ms() - kHourMs, {}});
+  clock_.advance(2 * kWatchedHourMs);
+  watch_.see_block({2, clock_.now_ms() - kWatchedHourMs, {}});
   EXPECT_EQ(fault(), std::nullopt);
 }
 
 TEST(ClockWatchWithoutAClock, ComparesNothing) {
   ClockWatch watch(nullptr, 12);
   watch.see_block({1, 5, {}});
-  watch.see_block({2, kHourMs, {}});
-  watch.see_put(kStartMs, watch.now_ms());
+  watch.see_block({2, kWatchedHourMs, {}});
+  watch.see_put(kWatchStartMs, watch.now_ms());
   EXPECT_FALSE(watch.fault());
 }
 
