@@ -95,7 +95,7 @@ TEST(InfluxClient, SendsPackedLinesAndCredentialsAsEachVersionWantsThem) {
   const auto requests = server.requests();
   ASSERT_EQ(requests.size(), 4u);
   EXPECT_EQ(requests[0].target, "/write?db=a%20db&precision=ns");
-  EXPECT_EQ(requests[0].get_header_value("Authorization"), "Basic dTp0aGUgc2VjcmV0");
+  EXPECT_EQ(requests[0].get_header_value("Authorization"), "Basic dTpzM2NyZXQtb2YtaW5mbHV4");
   EXPECT_EQ(requests[2].target, "/api/v2/write?org=my%20org&bucket=b%26c&precision=ns");
   EXPECT_EQ(requests[2].get_header_value("Authorization"), "Token s3cret-of-influx");
   for (const httplib::Request& request : requests)
