@@ -43,7 +43,7 @@ equal "roots by a file" "$roots" "$(window_roots "$work/by-file")"
 say "processes have the localnet's options, whatever its environment says"
 # What would lead a node astray that took it for its own.
 check "a localnet of processes" env TEMPLAR_CONFIG="$work/localnet.toml" TEMPLAR_PROCESSES=yes TEMPLAR_OUT="$work/processes" TEMPLAR_STATE="$work/astray" \
-  TEMPLAR_LEDGER="$work/astray" TEMPLAR_KEY="$work/astray" TEMPLAR_UNTIL_WINDOW=1 TEMPLAR_MICRO_BATCH=1 TEMPLAR_KEEP_CHECKPOINTS=1 TEMPLAR_FORCE=1 \
+  TEMPLAR_KEY="$work/astray" TEMPLAR_UNTIL_WINDOW=1 TEMPLAR_MICRO_BATCH=1 TEMPLAR_KEEP_CHECKPOINTS=1 TEMPLAR_FORCE=1 \
   TEMPLAR_MMLU_EVERY=9 TEMPLAR_LIMIT=1 TEMPLAR_TAG="site=a,rack=7" TEMPLAR_SYSTEM_INTERVAL=0 TEMPLAR_INFLUX_PASSWORD=not-used \
   timeout 120 "$templar" localnet
 equal "roots of processes" "$roots" "$(window_roots "$work/processes")"

@@ -62,7 +62,9 @@ wait_for 60 "contributions to the window after it" has_put miner-1 contributions
 sleep 6  # whoever waits for a put window does no more
 has_put miner-1 contributions 4 && fail "miner-1 did not wait for the decision of window 3"
 wait_without validator-0 "waiting for the decision" miner-1 miner-2 evaluator
-wait "$localnet" || { fail "the network ended with an error"; tail -n 20 "$work/run.log" >&2; }
+# 3: an alarm stands. While the validator stood still windows passed that nobody could train in.
+code=0; wait "$localnet" || code=$?
+[ "$code" = 0 ] || [ "$code" = 3 ] || { fail "the network ended with an error"; tail -n 20 "$work/run.log" >&2; }
 roots_agree "$work/run"
 windows=$(window_roots "$work/run" | wc -l)
 for node in miner-1 miner-2 validator-0 evaluator localnet; do

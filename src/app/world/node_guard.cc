@@ -50,7 +50,13 @@ void NodeGuard::look() {
 
 void NodeGuard::look_at_blocks() {
   const int64_t now_ms = steady_.now_ms();
-  const auto latest = environment_.ledger.latest_block();
+  // A ledger on another machine is not asked each second: it tells when it has changed.
+  const bool is_new =
+      !revision_ || environment_.ledger.wait_for_change(*revision_, std::chrono::milliseconds(0));
+  if (!is_new) return judge_patience(now_ms);
+  const auto revision = environment_.ledger.revision();
+  const auto latest = revision ? environment_.ledger.latest_block() : std::unexpected(revision.error());
+  revision_ = revision && latest ? std::optional(*revision) : std::nullopt;
   if (!latest) {
     if (!unreadable_since_ms_) unreadable_since_ms_ = now_ms;
     const int64_t since_ms = now_ms - *unreadable_since_ms_;
@@ -65,18 +71,25 @@ void NodeGuard::look_at_blocks() {
   if (!seen_ || seen_->block != number) {
     // The first one that is seen may be old.
     const bool has_come = seen_.has_value() && *latest;
-    seen_ = {number, now_ms};
+    seen_ = {.block = number, .at_ms = now_ms};
     if (has_come) alarms_.settle(AlarmKind::kNoBlocks);
     return;
   }
+  judge_patience(now_ms);
+}
+
+void NodeGuard::judge_patience(int64_t now_ms) {
+  if (!seen_) return;
   // Before the first block the run has not begun: nodes may be there before it.
   const int64_t since_ms = now_ms - seen_->at_ms;
-  if (number < 0 || since_ms < patience_ms()) return;
+  if (seen_->block < 0 || since_ms < patience_ms() || seen_->is_missed) return;
+  seen_->is_missed = true;  // who makes them is asked for once
   alarms_.raise(
       {AlarmKind::kNoBlocks, window(),
        fmt::format("no block has come for {:.0f} s, and one is due every {} s; the newest is {}. {}",
-                   seconds(since_ms), environment_.spec.network.block_seconds, number, who_makes_blocks()),
-       number});
+                   seconds(since_ms), environment_.spec.network.block_seconds, seen_->block,
+                   who_makes_blocks()),
+       seen_->block});
 }
 
 // Those that take over the time, in their order, with what was heard of them last.

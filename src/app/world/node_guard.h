@@ -43,11 +43,13 @@ class NodeGuard {
 
  private:
   struct Seen {
-    int64_t block = -1;  // -1: none
-    int64_t at_ms = 0;   // by the steady clock
+    int64_t block = -1;      // -1: none
+    int64_t at_ms = 0;       // by the steady clock
+    bool is_missed = false;  // the one after it: that has been said
   };
 
   void look_at_blocks();
+  void judge_patience(int64_t now_ms);
   void look_at_disks();
   [[nodiscard]] std::string who_makes_blocks() const;
   [[nodiscard]] int64_t patience_ms() const;
@@ -57,7 +59,8 @@ class NodeGuard {
   const GuardOptions options_;
   const Clock& steady_;
   Alarms alarms_;
-  std::optional<Seen> seen_;  // the newest block, and since when it has been that
+  std::optional<int64_t> revision_;  // of the ledger when it was read last; nullopt: it could not be
+  std::optional<Seen> seen_;         // the newest block, and since when it has been that
   std::optional<int64_t> unreadable_since_ms_;
 };
 
