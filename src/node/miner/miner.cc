@@ -159,13 +159,9 @@ Result<Progress> Miner::publish(Sealed& sealed) {
   const Unpublished& contribution = sealed.contribution;
   // Another process with this key may have been faster: then its contribution is the one that counts.
   const std::string key = contribution_key(contribution.window);
-  ClockWatch& clocks = catch_up_.leadership().clocks();
-  const TimestampMs began_ms = clocks.now_ms();
+  const TimestampMs began_ms = catch_up_.leadership().clocks().now_ms();
   TRY_ASSIGN(const bool is_ours, store_.put_if(self().bucket, key, contribution.bytes, {}));
-  if (environment_.clock != nullptr && is_ours) {
-    const auto stored = store_.head(self().bucket, key);
-    if (stored && *stored) clocks.see_put((*stored)->stored_at_ms, began_ms);
-  }
+  if (is_ours) catch_up_.leadership().see_put(key, began_ms);
   if (!is_ours) own_.trainer().forget_feedback();
   stage_ = Contributed{std::move(sealed.trained)};
   return Progress::kWorked;

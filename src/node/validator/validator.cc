@@ -166,14 +166,9 @@ Result<Progress> Validator::follow(DecidedWindow decided) {
 
 Result<Progress> Validator::finish_window(Decided& decided) {
   const int64_t window = replica_.window();
-  ClockWatch& clocks = catch_up_.leadership().clocks();
-  const TimestampMs began_ms = clocks.now_ms();
+  const TimestampMs began_ms = catch_up_.leadership().clocks().now_ms();
   TRY_ASSIGN(const auto judged, judge_.judge(decided.window, self(), replica_, timeline_));
-  if (environment_.clock != nullptr && judged) {
-    // The scoreboard was put last.
-    const auto stored = environment_.store.head(self().bucket, kValidatorStateKey);
-    if (stored && *stored) clocks.see_put((*stored)->stored_at_ms, began_ms);
-  }
+  if (judged) catch_up_.leadership().see_put(kValidatorStateKey, began_ms);  // which was put last
   // The scoreboard has this window now: if the outer step fails after all, it is made later without judging
   // again.
   {

@@ -78,6 +78,12 @@ Result<ChainView> Leadership::look(const Replica& replica) {
   }
 }
 
+void Leadership::see_put(std::string_view key, TimestampMs began_ms) {
+  if (environment_.clock == nullptr) return;
+  const auto stored = environment_.store.head(self_.bucket, key);
+  if (stored && *stored) clocks_.see_put((*stored)->stored_at_ms, began_ms);
+}
+
 void Leadership::compare_clocks(const ChainView& view) {
   if (!view.latest) return;
   clocks_.see_block(*view.latest);

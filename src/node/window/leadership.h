@@ -65,8 +65,11 @@ class Leadership {
   [[nodiscard]] const Registration& self() const { return self_; }
   [[nodiscard]] NodeName name() const { return {name_of(role_), self_.uid}; }
   [[nodiscard]] Alarms& alarms() { return alarms_; }
-  // That one of them is off is an alarm at the next look.
+  // Of the three clocks. That one of them is off is an alarm at the next look.
   [[nodiscard]] ClockWatch& clocks() { return clocks_; }
+  // The node has just put that object into its bucket, from that moment on by its own clock: asks the store
+  // when, where clocks are compared at all.
+  void see_put(std::string_view key, TimestampMs began_ms);
 
  private:
   // Why the node does not follow that chain of terms, and which one it is; nullopt if it does.
