@@ -98,6 +98,8 @@ Result<TransferReply> EtcdClient::post(const std::string& endpoint, const EtcdRe
   // What a server with a certificate does with who speaks without one.
   if (!reply && endpoint.starts_with("http://") && reply.error().message.ends_with("Empty reply from server"))
     reply.error().message += " (does it want https:// in the address?)";
+  if (!reply && reply.error().message.ends_with("connect to server"))
+    reply.error().message += " (does etcd run there, and may this machine reach it?)";
   return reply;
 }
 

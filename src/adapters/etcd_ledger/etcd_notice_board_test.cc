@@ -294,6 +294,8 @@ TEST(EtcdNoticeBoard, SaysWhatToDoAboutWrongServers) {
       [](const httplib::Request&) { return refusal(429, 8, "etcdserver: mvcc: database space exceeded"); });
   EXPECT_TRUE(fails(EtcdNoticeBoard(board_at({endpoint_of(full)})).write("a", {}, {}), ErrorKind::kRetry,
                     "compact and defragment it"));
+  EXPECT_TRUE(
+      fails(EtcdNoticeBoard(board_at({kNobody})).revision(), ErrorKind::kRetry, "does etcd run there"));
 }
 
 TEST(EtcdNoticeBoard, TrustsTheCertificatesThatItIsTold) {
