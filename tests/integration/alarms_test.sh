@@ -64,21 +64,8 @@ timeout -k 5 120 "$templar" localnet --out "$run" "${small[@]}" --set inner.step
 localnet=$!
 wait_for 30 "some windows" grep -q "window    4/30" "$run.log" || give_up "$(tail -n 5 "$run.log")"
 mapfile -t validators < <(cat "$run"/state/validator-*/pid)
-stand_still() {
-  local until=$((SECONDS + 20))
-  kill -STOP "${validators[@]}"
-  until shows nobody_leads >/dev/null 2>&1; do
-    [ "$SECONDS" -lt "$until" ] || return 1
-    sleep 0.1
-  done
-}
-# One that was stopped while it wrote to the ledger's file holds up everybody, the blocks too: then once more.
-for attempt in 1 2 3; do
-  stand_still && break
-  kill -CONT "${validators[@]}"
-  sleep 1
-done
-check "the alarm" shows nobody_leads
+stand_still "$run/ledger.db" "${validators[@]}"
+wait_for 60 "the alarm" shows nobody_leads || { "$templar" top "$run" --once; tail -n 3 "$run"/logs/*.log; } >&2
 "$templar" top "$run" --once | grep -A 8 "ALARM nobody_leads" | grep -q "do:  start the leader again" || fail "top does not say what to do"
 kill -CONT "${validators[@]}"
 wait_for 60 "its end" shows_no nobody_leads

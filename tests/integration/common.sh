@@ -132,3 +132,17 @@ wait_for() {
     sleep 0.02
   done
 }
+
+# stand_still LEDGER PID...: stops the processes where none of them is writing to the ledger's file: one that stood still in the middle
+# of that would hold up everybody else, also who makes the blocks.
+stand_still() {
+  local ledger=$1 attempt; shift
+  for attempt in {1..200}; do
+    kill -STOP "$@" || return 1
+    sqlite3 -cmd '.timeout 300' "$ledger" 'BEGIN IMMEDIATE; ROLLBACK;' 2>/dev/null && return 0
+    kill -CONT "$@"
+    sleep 0.0$((RANDOM % 10))
+  done
+  fail "$* write to $ledger whenever they are stopped"
+  return 1
+}

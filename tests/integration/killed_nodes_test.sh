@@ -70,12 +70,12 @@ timeout -k 5 60 "$templar" localnet --out "$out" --data "$work/data" --processes
   --set inner.steps=$inner_steps >"$work/still.log" 2>&1 &
 localnet_pid=$!
 wait_for 20 "window 4" grep -q '^window  *4/' "$work/still.log" || give_up "$(tail -n 20 "$work/still.log")"
-kill -STOP "$(cat "$out/state/miner-2/pid")"
+stand_still "$out/ledger.db" "$(cat "$out/state/miner-2/pid")"
 wait_for 10 "who holds up the window" grep -q 'window is held up by.*miner-2' "$out/logs/localnet.log" || fail "nobody says that miner-2 stands still"
 reached=$(grep -c '^window ' "$work/still.log")
 kill -CONT "$(cat "$out/state/miner-2/pid")"
 wait_for 20 "windows after it went on" eval '[ "$(grep -c "^window " "$work/still.log")" -gt $((reached + 3)) ]' || fail "the network does not go on"
-kill -STOP "$(cat "$out/state/miner-3/pid")"
+stand_still "$out/ledger.db" "$(cat "$out/state/miner-3/pid")"
 started=$SECONDS
 kill -INT "$(pgrep -P $localnet_pid)"
 code=0; wait $localnet_pid || code=$?

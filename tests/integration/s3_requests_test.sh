@@ -56,8 +56,7 @@ sleep 4  # what they have yet to do
 wait_without localnet "waiting for blocks" miner-1 miner-2 validator-0 evaluator
 say "the validator stands still"
 wait_for 60 "the copies of window 2" has_put validator-0 accepted 2
-sleep 2  # it has written to the ledger what it thinks of that window: stopped within that, it would hold up everybody
-kill -STOP "$(pid_of validator-0)"
+stand_still "$work/run/ledger.db" "$(pid_of validator-0)"
 wait_for 60 "contributions to the window after it" has_put miner-1 contributions 3
 sleep 6  # whoever waits for a put window does no more
 has_put miner-1 contributions 4 && fail "miner-1 did not wait for the decision of window 3"
