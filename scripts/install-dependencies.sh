@@ -9,7 +9,7 @@ set -eu
 
 build_packages="g++ cmake ninja-build pkg-config ccache libdnnl-dev libsodium-dev libsqlite3-dev nlohmann-json3-dev libspdlog-dev
   libfmt-dev libcli11-dev libsentencepiece-dev libhwy-dev libzstd-dev zlib1g-dev libpcre2-dev libicu-dev libcurl4-openssl-dev libcpp-httplib-dev libexpat1-dev libssl-dev"
-check_packages="clang-19 llvm-19 libclang-rt-19-dev clang-format-19 libgtest-dev libgmock-dev libbenchmark-dev sqlite3 python3 python3-sentencepiece openssl"
+check_packages="clang-19 llvm-19 libclang-rt-19-dev clang-format-19 libgtest-dev libgmock-dev libbenchmark-dev sqlite3 python3 python3-sentencepiece openssl libfaketime"
 browser_packages="chromium fonts-dejavu-core"
 aarch64_packages="g++-aarch64-linux-gnu qemu-user cmake ninja-build pkg-config ccache"
 
