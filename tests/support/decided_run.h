@@ -54,7 +54,7 @@ struct DecidedRun {
   const std::vector<NodeIdentity> nodes = identities_of(plan);
   const ParameterLayout layout = parameter_layout(plan.spec.model);
   EventQueue events;
-  StampClock stamps{events};
+  OffsetClock stamps{events};
   SimulatedLedger ledger{plan, nodes};
   MemoryObjectStore store{stamps};
   std::set<std::string> damaged;

@@ -27,7 +27,7 @@ constexpr const char* kFaultsDetails =
     "code\n"
     "in virtual time, and what goes wrong around them: nodes killed in the middle of any call, lost, "
     "paused;\n"
-    "stores and the ledger slow, away, forgetful; objects torn, rotten, deleted; clocks off; leaders "
+    "stores and the ledger slow, away, forgetful; objects torn, rotten, deleted; clocks off by up to an hour; leaders "
     "replaced.\n"
     "Then the faults end. At every step rules are checked: one model a window, nothing decided twice or "
     "taken\n"

@@ -13,6 +13,13 @@ namespace {
 constexpr std::string_view kNetwork = "network";
 constexpr uint64_t kAnySize = std::numeric_limits<uint64_t>::max();
 
+// Up to two minutes, which is more than a put window; or an hour, as where somebody set a time zone.
+int64_t clock_offset(uint64_t lot) {
+  constexpr int64_t kHourMs = 3'600'000;
+  if (lot % 4 == 0) return lot % 8 == 0 ? kHourMs : -kHourMs;
+  return static_cast<int64_t>(lot % 240'000) - 120'000;
+}
+
 }  // namespace
 
 void FaultInjector::schedule(std::function<void()> on_end) {
@@ -53,11 +60,14 @@ void FaultInjector::inject(const PlannedFault& fault) {
       return damage_object(host, fault);
     case FaultKind::kBucketLost:
       return lose_bucket(host);
-    case FaultKind::kClockOff: {
-      const int64_t offset_ms = static_cast<int64_t>(fault.lot % 240'000) - 120'000;
+    case FaultKind::kClockOff:
+    case FaultKind::kNodeClockOff: {
+      const bool is_nodes = fault.kind == FaultKind::kNodeClockOff;
+      const auto set = is_nodes ? &NodeHost::set_own_clock_offset : &NodeHost::set_store_clock_offset;
+      const int64_t offset_ms = clock_offset(fault.lot);
       log_.inject(fault.kind, name, "by {} ms for {} ms", offset_ms, fault.for_ms);
-      host.set_clock_offset(offset_ms);
-      events_.after(fault.for_ms, [&host] { host.set_clock_offset(0); });
+      (host.*set)(offset_ms);
+      events_.after(fault.for_ms, [&host, set] { (host.*set)(0); });
       return;
     }
     case FaultKind::kTimeJumped: {
@@ -298,7 +308,8 @@ void FaultInjector::end() {
   for (const auto& host : hosts_) {
     host->calls().end_chances();
     host->calls().reconnect_all();
-    host->set_clock_offset(0);
+    host->set_store_clock_offset(0);
+    host->set_own_clock_offset(0);
   }
 }
 

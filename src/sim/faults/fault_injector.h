@@ -22,7 +22,7 @@ class FaultInjector {
  public:
   // All must outlive it. damaged: gets the objects, "BUCKET/KEY", that are no more what was put.
   FaultInjector(const FaultPlan& plan, NodeHosts& hosts, EventQueue& events, ObjectStore& store,
-                StampClock& stamps, SimulatedLedger& ledger, RunTruth& truth, BlockTime& block_time,
+                OffsetClock& stamps, SimulatedLedger& ledger, RunTruth& truth, BlockTime& block_time,
                 std::set<std::string>& damaged, FaultLog& log)
       : plan_(plan),
         hosts_(hosts),
@@ -66,7 +66,7 @@ class FaultInjector {
   NodeHosts& hosts_;
   EventQueue& events_;
   ObjectStore& store_;
-  StampClock& stamps_;
+  OffsetClock& stamps_;
   SimulatedLedger& ledger_;
   RunTruth& truth_;
   BlockTime& block_time_;

@@ -31,7 +31,8 @@ enum class FaultKind {
   kObjectDeleted,  // by its owner
   kBucketLost,     // with all that is in it
   // Of time.
-  kClockOff,           // the clock of one bucket's store goes wrong for a while
+  kClockOff,           // the clock of one bucket's store goes wrong for a while, by minutes or by an hour
+  kNodeClockOff,       // likewise, a node's own
   kTimeJumped,         // the ledger's time jumps
   kTimekeeperStopped,  // no blocks for a while
   // Of who leads.
@@ -42,16 +43,20 @@ enum class FaultKind {
                    // it back
   kDecidedAgain,   // a second process with the leader's key decides a decided window with another record
 };
-inline constexpr std::array<std::string_view, 26> kFaultNames = {
-    "killed",         "power_cut",      "lost",
-    "paused",         "disk_full",      "disk_lost",
-    "cut_off",        "ledger_away",    "slow",
-    "refused",        "forgotten",      "twice",
-    "stale_list",     "torn_read",      "rotten_read",
-    "rotten_object",  "object_deleted", "bucket_lost",
-    "clock_off",      "time_jumped",    "timekeeper_stopped",
-    "term_ended",     "wrong_term",     "node_removed",
-    "wrong_decision", "decided_again"};
+inline constexpr std::array<std::string_view, 27> kFaultNames = {"killed",         "power_cut",
+                                                                 "lost",           "paused",
+                                                                 "disk_full",      "disk_lost",
+                                                                 "cut_off",        "ledger_away",
+                                                                 "slow",           "refused",
+                                                                 "forgotten",      "twice",
+                                                                 "stale_list",     "torn_read",
+                                                                 "rotten_read",    "rotten_object",
+                                                                 "object_deleted", "bucket_lost",
+                                                                 "clock_off",      "node_clock_off",
+                                                                 "time_jumped",    "timekeeper_stopped",
+                                                                 "term_ended",     "wrong_term",
+                                                                 "node_removed",   "wrong_decision",
+                                                                 "decided_again"};
 inline constexpr size_t kFaultKinds = kFaultNames.size();
 
 [[nodiscard]] constexpr std::string_view name_of(FaultKind kind) {

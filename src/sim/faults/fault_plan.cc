@@ -97,7 +97,8 @@ constexpr std::array kPlannedKinds = {PlannedKind{FaultKind::kKilled, 12},
                                       PlannedKind{FaultKind::kTimeJumped, 3},
                                       PlannedKind{FaultKind::kTimekeeperStopped, 3},
                                       PlannedKind{FaultKind::kDiskLost, 8},
-                                      PlannedKind{FaultKind::kDecidedAgain, 3}};
+                                      PlannedKind{FaultKind::kDecidedAgain, 3},
+                                      PlannedKind{FaultKind::kNodeClockOff, 6}};
 // These once at the most: they are for good.
 constexpr std::array kOnce = {FaultKind::kLost,      FaultKind::kBucketLost,  FaultKind::kTermEnded,
                               FaultKind::kWrongTerm, FaultKind::kNodeRemoved, FaultKind::kWrongDecision};

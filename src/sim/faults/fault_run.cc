@@ -177,7 +177,7 @@ class FaultyNetwork {
   const FaultPlan plan_;
   EventQueue events_;
   FaultLog log_{events_, options_.on_line};
-  StampClock stamps_{events_};
+  OffsetClock stamps_{events_};
   MemoryObjectStore store_{stamps_};
   NoMetrics metrics_;
   const std::unique_ptr<ShardSource> shards_;

@@ -32,6 +32,7 @@ NodeHost::NodeHost(HostSurroundings& surroundings, NodeIdentity identity)
       random_(surroundings.plan.seed, "host", identity_.index),
       calls_(identity_.name, surroundings.plan.seed, surroundings.plan.chances, surroundings.log,
              [this](int64_t for_ms) { doze(for_ms); }),
+      own_clock_(surroundings.events),
       store_(surroundings.store, surroundings.stamps, calls_,
              [this](std::string_view bucket, std::string_view key, ByteView content) {
                if (bucket == identity_.bucket) surroundings_.on_put(*this, key, content);
@@ -74,6 +75,7 @@ void NodeHost::live() {
                    .store = store_,
                    .board = surroundings_.ledger.board(),
                    .calls = calls_,
+                   .clock = own_clock_,
                    .shards = surroundings_.shards,
                    .metrics = surroundings_.metrics,
                    .state_file = folder / kStateFile,

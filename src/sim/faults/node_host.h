@@ -28,7 +28,7 @@ struct HostSurroundings {
   EventQueue& events;
   FaultLog& log;
   ObjectStore& store;
-  StampClock& stamps;
+  OffsetClock& stamps;
   SimulatedLedger& ledger;
   const ShardSource& shards;
   MetricsSink& metrics;
@@ -63,7 +63,9 @@ class NodeHost {
   void set_disk_full(bool full) { disk_full_ = full; }
   // What it has kept is gone. It must not live.
   void lose_disk();
-  void set_clock_offset(int64_t offset_ms) { store_.set_clock_offset(offset_ms); }
+  // Of the store that its bucket lies on.
+  void set_store_clock_offset(int64_t offset_ms) { store_.set_clock_offset(offset_ms); }
+  void set_own_clock_offset(int64_t offset_ms) { own_clock_.set_offset(offset_ms); }
 
   [[nodiscard]] const NodeIdentity& identity() const { return identity_; }
   [[nodiscard]] NodeCalls& calls() { return calls_; }
@@ -88,6 +90,7 @@ class NodeHost {
   const NodeIdentity identity_;
   Random random_;
   NodeCalls calls_;
+  OffsetClock own_clock_;
   NodeStore store_;
   std::unique_ptr<Actor> actor_;
   const NodeLife* life_ = nullptr;  // while there is one

@@ -25,7 +25,8 @@ NodeLife::NodeLife(const NodeLifeOptions& options)
     : identity_(options.identity),
       ledger_(options.board, options.calls, options.plan.spec, options.identity.key),
       environment_(options.plan.spec, options.store, ledger_.ledger, options.shards, options.metrics, {},
-                   std::make_shared<ContributionPool>(), /*reads_windows_ahead=*/false),
+                   std::make_shared<ContributionPool>(), /*reads_windows_ahead=*/false,
+                   std::make_shared<StandingAlarms>(), &options.clock),
       engine_(make_engine(options)) {
   const KeyPair& key = options.identity.key;
   switch (options.identity.role) {

@@ -19,6 +19,7 @@ struct NodeLifeOptions {
   ObjectStore& store;
   NoticeBoard& board;  // without faults of its own
   NodeCalls& calls;
+  const Clock& clock;  // its machine's
   const ShardSource& shards;
   MetricsSink& metrics;
   std::filesystem::path state_file;

@@ -11,13 +11,12 @@
 
 namespace templar {
 
-// The time by which a store stamps what is put: the simulation's, but for buckets whose clock is off. One
-// thread at a time.
-class StampClock final : public Clock {
+// The simulation's time, but for what it is off by. A store stamps by one what is put, whose owner's offset
+// it has for the put that comes next; each node has one of its own. One thread at a time.
+class OffsetClock final : public Clock {
  public:
-  explicit StampClock(const Clock& clock) : clock_(clock) {}
+  explicit OffsetClock(const Clock& clock) : clock_(clock) {}
   [[nodiscard]] TimestampMs now_ms() const override { return clock_.now_ms() + offset_ms_; }
-  // Of the put that comes next.
   void set_offset(int64_t offset_ms) { offset_ms_ = offset_ms; }
 
  private:
@@ -30,7 +29,7 @@ class NodeStore final : public ObjectStore {
  public:
   // on_put: called before each put that is done; may be empty.
   using PutListener = std::function<void(std::string_view bucket, std::string_view key, ByteView content)>;
-  NodeStore(ObjectStore& store, StampClock& stamps, NodeCalls& calls, PutListener on_put = {})
+  NodeStore(ObjectStore& store, OffsetClock& stamps, NodeCalls& calls, PutListener on_put = {})
       : store_(store), stamps_(stamps), calls_(calls), on_put_(std::move(on_put)) {}
 
   // Of the node's own bucket.
@@ -53,7 +52,7 @@ class NodeStore final : public ObjectStore {
   void damage(const NodeCall& call, Bytes& content) const;
 
   ObjectStore& store_;
-  StampClock& stamps_;
+  OffsetClock& stamps_;
   NodeCalls& calls_;
   const PutListener on_put_;
   int64_t offset_ms_ = 0;

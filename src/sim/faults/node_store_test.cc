@@ -21,7 +21,7 @@ class StoreOfANode : public ::testing::Test {
   }
 
   VirtualClock clock_{100'000};
-  StampClock stamps_{clock_};
+  OffsetClock stamps_{clock_};
   MemoryObjectStore store_{stamps_};
   FaultLog log_{clock_, {}};
   const Bytes content_ = Bytes(64, 7);
