@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 #include <system_error>
 #include <vector>
 
@@ -47,6 +48,13 @@ std::vector<int64_t> cached_windows(const fs::path& cache) {
   return windows;
 }
 
+// Who has stake, or has led a term: also one that the owner has removed, whose checkpoints are as good as
+// before.
+bool has_had_a_say(const ChainView& view, const Registration& validator) {
+  return validator.stake > 0 ||
+         std::ranges::find(view.chain, validator.key, &Term::leader) != view.chain.end();
+}
+
 class Search {
  public:
   Search(const NodeEnvironment& environment, const ChainView& view, ParameterSpans parameters,
@@ -59,38 +67,65 @@ class Search {
         after_(after) {}
 
   [[nodiscard]] Found run() {
-    Found away = std::nullopt;
-    for (const Registration& validator : validators_) {
-      Found found = search_bucket(validator);
-      if (found && *found) return found;
-      if (!found && found.error().kind == ErrorKind::kFatal) return found;
-      if (found) continue;
-      skip("bucket " + validator.bucket, found.error());
-      // Whoever can't be asked may have one: it holds up nobody who finds another.
-      away = std::move(found);
+    // Anybody may register as a validator, and list what he likes: only where nobody else has one.
+    for (const bool has_say : {true, false}) {
+      std::vector<Registration> sources = validators_;
+      std::erase_if(sources, [&](const Registration& one) { return has_had_a_say(view_, one) != has_say; });
+      Found found = search_buckets(sources);
+      if (!found || *found) return found;
     }
     TRY_ASSIGN(auto cached, search_cache());
-    if (cached) return cached;
-    return away;
+    if (cached || !away_) return cached;
+    return std::unexpected(*away_);
   }
 
  private:
-  // From the newest down. The pointer to the newest counts only if the listing is empty: it is written last,
-  // so it may name an older one.
-  [[nodiscard]] Found search_bucket(const Registration& validator) {
+  struct Candidate {
+    int64_t window = 0;
+    const Registration* validator = nullptr;
+  };
+
+  // The newest first, whoever has it: a leader that has only just begun may have old ones alone, from which
+  // nobody finds to the present any more. Of one window the leader's.
+  [[nodiscard]] Found search_buckets(std::span<const Registration> sources) {
+    std::vector<Candidate> candidates;
+    for (const Registration& validator : sources) {
+      const auto windows = windows_of(validator);
+      if (!windows && windows.error().kind == ErrorKind::kFatal) return std::unexpected(windows.error());
+      if (!windows) put_aside(validator, windows.error());
+      for (const int64_t window : windows.value_or(std::vector<int64_t>{}))
+        if (window > after_) candidates.push_back({window, &validator});
+    }
+    std::ranges::stable_sort(candidates, std::greater(), &Candidate::window);
+    std::set<const Registration*> unreachable;
+    for (const auto& [window, validator] : candidates) {
+      if (unreachable.contains(validator)) continue;
+      const CheckpointFiles files = checkpoint_in_store(environment_.store, validator->bucket, window);
+      Found found = usable(files, load_stored(files, window, *validator));
+      if (found && *found) return found;
+      if (!found && found.error().kind == ErrorKind::kFatal) return found;
+      if (found) continue;
+      put_aside(*validator, found.error());
+      unreachable.insert(validator);
+    }
+    return std::nullopt;
+  }
+
+  // The pointer to the newest counts only if the listing is empty: it is written last, so it may name an
+  // older one.
+  [[nodiscard]] Result<std::vector<int64_t>> windows_of(const Registration& validator) const {
     TRY_ASSIGN(std::vector<int64_t> windows, list_checkpoints(environment_.store, validator.bucket));
-    std::ranges::sort(windows, std::greater());
     if (windows.empty()) {
       TRY_ASSIGN(const auto pointed, latest_checkpoint(environment_.store, validator.bucket));
       if (pointed) windows.push_back(*pointed);
     }
-    for (const int64_t window : windows) {
-      if (window <= after_) break;
-      const CheckpointFiles files = checkpoint_in_store(environment_.store, validator.bucket, window);
-      TRY_ASSIGN(auto found, usable(files, load_stored(files, window, validator)));
-      if (found) return found;
-    }
-    return std::nullopt;
+    return windows;
+  }
+
+  // Who can't be asked may have one: that holds up nobody who finds another.
+  void put_aside(const Registration& validator, const Error& error) {
+    skip("bucket " + validator.bucket, error);
+    away_ = error;
   }
 
   // A copy proves itself by its validator's signature, as it did in the validator's bucket.
@@ -217,6 +252,7 @@ class Search {
   ParameterSpans parameters_;
   ThreadTeam& team_;
   const int64_t after_;
+  std::optional<Error> away_;
 };
 
 }  // namespace
@@ -231,7 +267,7 @@ Result<std::optional<FoundCheckpoint>> load_newest_checkpoint(const NodeEnvironm
 std::optional<int64_t> newest_checkpoint_window(const NodeEnvironment& environment, const ChainView& view) {
   std::optional<int64_t> newest;
   for (const Registration& validator : sources_of(view, nullptr)) {
-    if (validator.stake <= 0) continue;  // anybody may register as one, and list what he likes
+    if (!has_had_a_say(view, validator)) continue;
     const auto windows = list_checkpoints(environment.store, validator.bucket);
     if (windows && !windows->empty()) newest = std::max(newest.value_or(-1), windows->back());
   }

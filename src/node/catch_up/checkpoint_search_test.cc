@@ -105,15 +105,50 @@ TEST_F(CheckpointSearch, FindsNoneWhereThereIsNone) {
   EXPECT_EQ(found(), -1);
 }
 
-TEST_F(CheckpointSearch, GoesOnWithTheOtherValidators) {
+// A leader that has only just begun may have old ones alone, from which nobody finds to the present any more.
+TEST_F(CheckpointSearch, TakesTheNewestWhoeverHasIt) {
   publish(4, 1, kLeader);
   publish(12, 2, kFollower);
   record(12, 2);
-  EXPECT_EQ(found(), 4) << "the leader's comes first";
-  flip("checkpoints/0000000004/model.safetensors", 2000);
-  const CapturedLogs logs;
   EXPECT_EQ(found(), 12);
   EXPECT_TRUE(loaded_is(2));
+  flip("checkpoints/0000000012/model.safetensors", 2000, kFollower);
+  const CapturedLogs logs;
+  EXPECT_EQ(found(), 4);
+  EXPECT_TRUE(loaded_is(1));
+}
+
+TEST_F(CheckpointSearch, TakesTheLeadersOfTwoOfOneWindow) {
+  publish(4, 1, kFollower);
+  publish(4, 1, kLeader);
+  const auto checkpoint = load();
+  ASSERT_TRUE(checkpoint && *checkpoint);
+  EXPECT_THAT((*checkpoint)->where, ::testing::HasSubstr(test_bucket(kLeader)));
+}
+
+// Its checkpoints are as good as before; somebody who never had stake or led lists what he likes.
+TEST_F(CheckpointSearch, TakesThoseOfALeaderThatTheOwnerHasRemoved) {
+  publish(12, 2, kLeader);
+  record(12, 2);
+  publish(4, 1, kFollower);
+  record(4, 1);
+  publish(20, 3, kFollower);
+  record(20, 3);
+  const auto set = [&](uint32_t uid, double stake, bool is_removed) {
+    ASSERT_TRUE(world_.ports.owner().set_standing(
+        world_.ports.public_key(uid),
+        {.stake = stake, .is_removed = is_removed, .is_founder = uid == kLeader}));
+  };
+  set(kLeader, 0, true);
+  set(kFollower, 0, false);
+  const NodeEnvironment environment = environment_of(world_.ports, {});
+  const auto view = look_at_ledger(environment);
+  ASSERT_TRUE(view);
+  EXPECT_EQ(newest_checkpoint_window(environment, *view), 12);
+  EXPECT_EQ(found(), 12);
+  EXPECT_TRUE(loaded_is(2));
+  world_.ports.remove_all(kLeader, "checkpoints/");
+  EXPECT_EQ(found(), 20) << "where nobody else has one";
 }
 
 // Anybody can register as a validator and sign weights of its own.
