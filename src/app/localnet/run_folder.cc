@@ -11,6 +11,7 @@
 #include "adapters/corpus/input_files.h"
 #include "adapters/shards/data_folder.h"
 #include "app/localnet/bootstrap.h"
+#include "app/localnet/run_adversaries.h"
 #include "app/localnet/run_origin.h"
 #include "app/localnet/run_roster.h"
 #include "app/localnet/run_store.h"
@@ -201,6 +202,10 @@ Status agree_on_origin(const LocalnetOptions& options, const SayProgress& progre
     return fatal_error(fmt::format("--ledger: the run's ledger is {}, not {}: give what it was begun with",
                                    told(origin->ledger), told(wanted)));
   }
+  if (options.adversaries != origin->adversaries) {
+    return fatal_error(fmt::format("--adversary: the run's is '{}', not '{}': give what it was begun with",
+                                   fmt::join(origin->adversaries, " "), fmt::join(options.adversaries, " ")));
+  }
   TRY_ASSIGN(const std::string differences, difference_to(*origin, options));
   if (differences.empty()) return {};
   if (!options.resume_anyway) {
@@ -219,8 +224,10 @@ Status agree_on_origin(const LocalnetOptions& options, const SayProgress& progre
 // Of a run that begins: what it is made of. With everything of the data judged that can be, so that a call
 // that will be refused removes nothing.
 Result<RunOrigin> judge_beginning(const LocalnetOptions& options, RunSpec spec) {
-  RunOrigin origin{
-      .text = std::nullopt, .precision = options.precision, .ledger = ledger_prefix(options.ledger)};
+  RunOrigin origin{.text = std::nullopt,
+                   .precision = options.precision,
+                   .ledger = ledger_prefix(options.ledger),
+                   .adversaries = options.adversaries};
   if (!options.bootstrap.empty()) TRY(check_bootstrap(options.bootstrap, spec.model));
   if (!options.tasks_folder.empty()) TRY(load_tasks(options.tasks_folder, {}));
   const std::string given = given_data(options);
@@ -366,6 +373,8 @@ Result<LocalRun> open_in_folder(const LocalnetOptions& options, RunSpec spec,
   for (const char* name : {"keys", "store", "state", "metrics", "logs"}) TRY(make_folder(run.path(name)));
   run.ledger = ledger_of_node(options.ledger, run.path("ledger.db"), kLocalnetName);
   list_nodes(options, run);
+  TRY_ASSIGN(const std::vector<AttackGroup> attacks, attack_groups(options));
+  place_adversaries(attacks, run);
   TRY_ASSIGN(const auto ledger,
              open_ledger(run.ledger, run.spec, {.may_create = true, .is_cancelled = stop_requested}));
   if (!run.resumed) TRY(check_new(*ledger, options.ledger));
@@ -390,6 +399,7 @@ Result<LocalRun> open_local_run(const LocalnetOptions& options, const SayProgres
   TRY(check_inputs(options, resumes && !options.fresh));
   TRY(check_store_option(options.store, options.processes, spec));
   TRY(check_ledger_option(options.ledger, options.processes));
+  TRY(attack_groups(options));
   std::optional<RunOrigin> origin;
   if (!resumes || options.fresh) {
     TRY_ASSIGN(origin, judge_beginning(options, spec));

@@ -34,6 +34,7 @@ struct LocalnetOptions {
   std::string ledger;
   std::filesystem::path dump_folder;  // for the miners' pseudo-gradients; empty: none
   int miners = 4;
+  std::vector<std::string> adversaries;  // "copycat:2": so many of the miners attack, see parse_attack_group
   int validators = 1;
   int64_t windows = 160;
   int threads = 0;       // nodes that work at once; 0: as many as there are cores

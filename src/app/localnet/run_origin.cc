@@ -169,6 +169,11 @@ Result<std::string> text_difference(const TextOrigin& then, const TextInputs& te
 std::string write_run_origin(const RunOrigin& origin) {
   Json json = JsonObject{{"format", kFormat}, {"precision", std::string(name_of(origin.precision))}};
   if (!origin.ledger.empty()) json["ledger"] = origin.ledger;
+  if (!origin.adversaries.empty()) {
+    JsonList adversaries;
+    for (const std::string& group : origin.adversaries) adversaries.push_back(group);
+    json["adversaries"] = std::move(adversaries);
+  }
   if (origin.text) json["text"] = json_of(*origin.text);
   return to_text(json, {.indent = 2}) + "\n";
 }
@@ -185,6 +190,9 @@ Result<RunOrigin> parse_run_origin(std::string_view text) {
   origin.precision = *precision;
   if (fields.has("ledger")) {
     TRY_ASSIGN(origin.ledger, fields.text("ledger"));
+  }
+  if (fields.has("adversaries")) {
+    TRY_ASSIGN(origin.adversaries, fields.texts("adversaries"));
   }
   if (fields.has("text")) {
     TRY_ASSIGN(JsonFields described, fields.object("text"));

@@ -32,6 +32,7 @@ struct RunOrigin {
   std::optional<TextOrigin> text;  // nullopt: a prepared data set, which the run spec names by its hash
   Precision precision = Precision::kF32;
   std::string ledger;  // the prefix of its address on etcd; empty: a file in the run's folder
+  std::vector<std::string> adversaries;  // as --adversary names them
 
   bool operator==(const RunOrigin&) const = default;
 };

@@ -16,17 +16,8 @@ namespace {
 
 constexpr const char* kOwnerName = "owner";
 
-// Keys of a localnet guard nothing: they follow from the run's seed, so that the same seed gives the same
-// run.
-KeyPair key_of(uint64_t seed, const std::string& name) {
-  Random random(seed, "key of " + name);
-  std::array<uint8_t, 32> key_seed;
-  for (uint8_t& byte : key_seed) byte = static_cast<uint8_t>(random.next());
-  return KeyPair::from_seed(key_seed);
-}
-
 Status make_key(const std::filesystem::path& file, uint64_t seed, const std::string& name) {
-  return is_there(file) ? Status() : key_of(seed, name).save(file);
+  return is_there(file) ? Status() : localnet_key(seed, name).save(file);
 }
 
 // All validators count alike, and the first one begins the run.
@@ -43,8 +34,15 @@ Status give_stake(const LocalNode& node, const Registration* known, const Opened
 
 }  // namespace
 
+KeyPair localnet_key(uint64_t seed, const std::string& name) {
+  Random random(seed, "key of " + name);
+  std::array<uint8_t, 32> key_seed;
+  for (uint8_t& byte : key_seed) byte = static_cast<uint8_t>(random.next());
+  return KeyPair::from_seed(key_seed);
+}
+
 KeyPair localnet_owner(uint64_t seed) {
-  return key_of(seed, kOwnerName);
+  return localnet_key(seed, kOwnerName);
 }
 
 // A localnet is its own owner: nobody else could say who counts in it.

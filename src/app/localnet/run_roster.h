@@ -10,6 +10,9 @@
 
 namespace templar {
 
+// Keys of a localnet guard nothing: they follow from the run's seed and the node's name, so that the same
+// seed gives the same run.
+[[nodiscard]] KeyPair localnet_key(uint64_t seed, const std::string& name);
 // The run's owner, who makes its blocks.
 [[nodiscard]] KeyPair localnet_owner(uint64_t seed);
 // Names it in the spec. Fails (fatal) where the spec names another.

@@ -219,6 +219,9 @@ OptionTable what_options(LocalnetOptions& options) {
 OptionTable how_options(LocalnetOptions& options, bool& no_baseline) {
   return {
       {"--miners", &options.miners, "Miners", {.allowed = IntegerRange{1, 1000}, .shows_default = true}},
+      {"--adversary", &options.adversaries,
+       "NAME or NAME:MINERS: so many of the miners, the last ones, attack the others (see `templar sim "
+       "attacks`); may be repeated"},
       {"--validators",
        &options.validators,
        "Validators; the others follow the first, and take over where it is lost",

@@ -228,6 +228,7 @@ Result<bool> sim_faults(const FaultsArguments& arguments) {
 
 void add_sim_command(Verb program) {
   Verb sim = program.add_verb("sim", "Simulate whole networks in virtual time");
+  add_gauntlet_commands(sim);
   auto arguments = std::make_shared<FaultsArguments>();
   Verb verb = sim.add_verb("faults", "Let everything fail that can, from a seed, and check what must hold",
                            kFaultsDetails);

@@ -10,6 +10,8 @@ namespace templar {
 void add_localnet_command(Verb program);   // 3 where all windows are there and an alarm of the run stands
 void add_dashboard_command(Verb program);  // Ctrl-C is how it ends: exit code 0
 void add_data_command(Verb program);       // prepare, show, verify, push
+// gauntlet and attacks, verbs of `sim`.
+void add_gauntlet_commands(Verb sim);
 // push, a verb of `data`. What has been sent when it fails or is interrupted counts at the next call.
 void add_data_push_command(Verb data);
 void add_run_command(Verb program);  // show, check, fields

@@ -18,6 +18,7 @@
 #include "node/miner/miner.h"
 #include "node/validator/validator.h"
 #include "ports/roster.h"
+#include "sim/adversaries/turned_shards.h"
 
 namespace templar {
 namespace {
@@ -57,7 +58,8 @@ struct OwnedNode final : RunningNode {
   std::optional<LedgerWriter> writer;      // of validators
   std::optional<Timekeeping> timekeeping;  // of validators, where they keep the time
   std::unique_ptr<Node> node;
-  std::vector<LogField> who;  // role, and uid of those who have one
+  std::vector<LogField> who;             // role, and uid of those who have one
+  std::unique_ptr<Adversary> adversary;  // of a miner that attacks
   std::optional<NewsWait> news;
   std::optional<GuardThread> guard;  // of a node alone in its process
 
@@ -68,6 +70,7 @@ struct OwnedNode final : RunningNode {
                    world->store->is_remote() || world->ledger->is_remote());
     }
     news->begin_step();
+    if (adversary) TRY(adversary->act());
     return node->advance();
   }
   void wait_for_news(Progress progress, const std::function<bool()>& should_stop) override {
@@ -192,6 +195,7 @@ Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config, con
   }
   TRY_ASSIGN(OpenedData data, open_run_data(data_options(config), spec));
   TRY(check_data(spec, *data.shards, config.data));
+  if (config.adversary) data.shards = samples_of(config.adversary->attack, std::move(data.shards));
   TRY(make_folder(config.state_folder));
   TRY_ASSIGN(std::vector<FolderLock> locks, lock_state(config));
   remove_unfinished_files(config.state_folder);
@@ -214,7 +218,12 @@ Result<std::unique_ptr<RunningNode>> open_miner(const NodeConfig& config) {
   if (!config.dump_folder.empty()) TRY(make_folder(config.dump_folder));
   TRY_ASSIGN(auto owned, open_registered<Miner>(config, NodeRole::kMiner, key));
   NodeWorld& world = *owned->world;
-  owned->node = std::make_unique<Miner>(world.environment, *world.store->own(), *owned->engine, key,
+  ObjectStore* store = world.store->own();
+  if (config.adversary) {
+    owned->adversary = std::make_unique<Adversary>(world.environment, *store, key, *config.adversary);
+    store = owned->adversary.get();
+  }
+  owned->node = std::make_unique<Miner>(world.environment, *store, *owned->engine, key,
                                         MinerOptions{.threads = config.threads,
                                                      .until_window = config.until_window,
                                                      .state_file = config.state_folder / "miner.state",

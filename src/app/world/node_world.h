@@ -23,6 +23,7 @@
 #include "formats/safetensors/model_shards.h"
 #include "node/validator/validator.h"
 #include "node/window/environment.h"
+#include "sim/adversaries/adversary.h"
 
 namespace templar {
 
@@ -70,7 +71,8 @@ struct NodeConfig {
   bool background_checkpoints = true;  // of validators, see ValidatorOptions
   CheckpointRetention retention;       // of a validator's own
   uint64_t checkpoint_shard_bytes = kDefaultShardBytes;
-  EvaluationConfig evaluation;                               // of evaluators
+  EvaluationConfig evaluation;                // of evaluators
+  std::optional<AdversaryOptions> adversary;  // of a miner that attacks the others; nullopt: an honest one
   std::shared_ptr<Watch> watch = std::make_shared<Watch>();  // of the process
   AlertOptions alerts;                                       // of a node alone in its process
   std::shared_ptr<const SharedWorld> shared;                 // nullptr: a node alone in its process

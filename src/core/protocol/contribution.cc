@@ -13,7 +13,7 @@ namespace templar {
 namespace {
 
 constexpr std::string_view kContributionMagic = "TPLC";
-constexpr int64_t kPrologueBytes = 178;  // all fields before the first block
+constexpr int64_t kPrologueBytes = kContributionPrologueBytes;
 constexpr int64_t kHashBytes = sizeof(Hash256);
 constexpr int64_t kSignatureBytes = sizeof(Signature);
 constexpr int64_t kTrailerBytes = kHashBytes + kSignatureBytes;

@@ -20,6 +20,7 @@
 namespace templar {
 
 constexpr uint16_t kContributionVersion = 1;
+constexpr size_t kContributionPrologueBytes = 178;  // all fields before the first block
 
 struct ContributionHeader {
   Hash256 run_id;

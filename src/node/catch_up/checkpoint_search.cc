@@ -82,7 +82,7 @@ class Search {
  private:
   struct Candidate {
     int64_t window = 0;
-    const Registration* validator = nullptr;
+    const Registration* validator = nullptr;  // in the sources, in whose order they stand
   };
 
   // The newest first, whoever has it: a leader that has only just begun may have old ones alone, from which
@@ -96,7 +96,9 @@ class Search {
       for (const int64_t window : windows.value_or(std::vector<int64_t>{}))
         if (window > after_) candidates.push_back({window, &validator});
     }
-    std::ranges::stable_sort(candidates, std::greater(), &Candidate::window);
+    std::ranges::sort(candidates, [](const Candidate& a, const Candidate& b) {
+      return a.window != b.window ? a.window > b.window : a.validator < b.validator;
+    });
     std::set<const Registration*> unreachable;
     for (const auto& [window, validator] : candidates) {
       if (unreachable.contains(validator)) continue;
