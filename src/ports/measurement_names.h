@@ -105,6 +105,7 @@ inline constexpr FieldForm kValidatorScores[] = {
     {"ordinal", kFloat, "mu - 3 sigma"},
     {"sync_score", kFloat, "1: in sync; 0: three outer steps behind, or more"},
     {"final_score", kFloat, "what weights are made of"},
+    {"excluded", kInteger, "1: a rule excludes it, for now; else 0"},
     {"weight", kFloat, "its share of the reward, 0 to 1"},
     {"loss_own_before", kFloat, "on the samples assigned to it, without its contribution", kSometimes},
     {"loss_own_after", kFloat, "on the samples assigned to it, with its contribution", kSometimes},

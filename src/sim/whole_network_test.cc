@@ -50,10 +50,10 @@ std::vector<std::string> agreed_roots_of(const TestNetwork& network) {
 
 // The leader's.
 VerdictCode verdict_of(const TestNetwork& network, uint32_t uid, int64_t window) {
-  for (const WindowOutcome& outcome : network.leader().validator.scoreboard().miners.at(uid).history) {
+  for (const GatherOutcome& outcome : network.leader().validator.scoreboard().miners.at(uid).gathers) {
     if (outcome.window == window) return outcome.verdict;
   }
-  ADD_FAILURE() << "window " << window << " is not in the history of uid " << uid;
+  ADD_FAILURE() << "window " << window << " is not among the gathers of uid " << uid;
   return VerdictCode::kAccepted;
 }
 

@@ -182,6 +182,14 @@ Status validate_model(const ModelSpec& model) {
   return {};
 }
 
+Status validate_penalties(const PenaltySpec& penalties) {
+  if (penalties.overlap_limit > penalties.overlap_reset_limit)
+    return field_error("scoring.overlap_limit", "must be at most scoring.overlap_reset_limit");
+  if (penalties.overlap_reset_limit > penalties.overlap_exclusion_limit)
+    return field_error("scoring.overlap_reset_limit", "must be at most scoring.overlap_exclusion_limit");
+  return {};
+}
+
 Status validate_bootstrap(const BootstrapSpec& bootstrap) {
   if (bootstrap.bucket.empty() && (bootstrap.window != 0 || !bootstrap.state_root.empty()))
     return field_error("bootstrap.bucket", "must be given where another bootstrap field is");
@@ -220,6 +228,7 @@ Status validate(const RunSpec& spec) {
     return field_error("network.owner", "must be empty or 64 lower-case hexadecimal digits");
   if (!spec.data.manifest_hash.empty() && !parse_hash256(spec.data.manifest_hash))
     return field_error("data.manifest_hash", "must be empty or 64 lower-case hexadecimal digits");
+  TRY(validate_penalties(spec.scoring.penalties));
   return validate_bootstrap(spec.bootstrap);
 }
 

@@ -117,6 +117,31 @@ struct NetworkSpec {
   int64_t leader_loss_windows = 3;
 };
 
+// What lowers a miner's score beyond the formula: the numbers of core/scoring/rules/, where each is
+// explained.
+struct PenaltySpec {
+  int64_t exclusion_windows = 20;
+  double missing_factor = 0.75;
+  double second_missing_factor = 0.5;
+  double later_missing_factor = 0;
+  double missing_share_limit = 0.5;
+  double gather_success_limit = 0.4;
+  double invalid_factor = 0;
+  double out_of_sync_factor = 0.75;
+  double negative_share_limit = 0.5;
+  double negative_factor = 0.25;
+  int64_t negatives_in_a_row = 3;
+  int64_t negative_waiver_rank = 5;
+  double inactivity_factor = 0.75;
+  int64_t inactivity_reset_windows = 3;
+  int64_t overlap_first_outer_step = 20;
+  double overlap_limit = 0.4;
+  double overlap_factor = 0.5;
+  double overlap_reset_limit = 0.5;
+  double overlap_exclusion_limit = 0.6;
+  double least_final_score = 1e-4;
+};
+
 struct ScoringSpec {
   int64_t uids_per_window = 0;
   int64_t num_evaluation_bins = 0;
@@ -135,6 +160,7 @@ struct ScoringSpec {
   double gather_top_ratio = 0;
   double reserve_decay_ratio = 0;
   int64_t windows_per_weights = 0;
+  PenaltySpec penalties{};
 };
 
 struct DataSpec {

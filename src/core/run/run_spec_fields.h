@@ -211,6 +211,47 @@ void visit_optional_fields(Spec& s, Visitor& v) {
             "Closed windows that a leader may leave undecided before another validator's turn comes");
 }
 
+// Added after runs existed, as those above.
+template <typename Spec, typename Visitor>
+void visit_penalty_fields(Spec& s, Visitor& v) {
+  auto& p = s.scoring.penalties;
+  v.integer("scoring.exclusion_windows", p.exclusion_windows, 0, 1000000,
+            "For so many windows a miner gets no weight and is not gathered, where a rule excludes it");
+  v.number("scoring.missing_factor", p.missing_factor, 0, 1,
+           "What one missing contribution leaves of final score and moving average");
+  v.number("scoring.second_missing_factor", p.second_missing_factor, 0, 1, "The same of the second in a row");
+  v.number("scoring.later_missing_factor", p.later_missing_factor, 0, 1, "The same from the third on");
+  v.number("scoring.missing_share_limit", p.missing_share_limit, 0, 2,
+           "Missing in this share of its last 8 gathers or more, a miner starts afresh and is excluded");
+  v.number("scoring.gather_success_limit", p.gather_success_limit, 0, 1,
+           "Accepted in less than this share of its last 8 gathers, a miner has no score");
+  v.number("scoring.invalid_factor", p.invalid_factor, 0, 1,
+           "What an invalid contribution leaves of the final score");
+  v.number("scoring.out_of_sync_factor", p.out_of_sync_factor, 0, 1,
+           "What being more than sync_max_steps_behind behind leaves of final score and moving average");
+  v.number("scoring.negative_share_limit", p.negative_share_limit, 0, 1,
+           "More than this share of a miner's last 8 gradient scores below 0: negative_factor");
+  v.number("scoring.negative_factor", p.negative_factor, 0, 1, "What that leaves of score and average");
+  v.integer("scoring.negatives_in_a_row", p.negatives_in_a_row, 1, 8,
+            "So many gradient scores below 0 in a row exclude a miner until one that is not");
+  v.integer("scoring.negative_waiver_rank", p.negative_waiver_rank, 1, 100000,
+            "While the gradient score of this rank is below 0 too, nobody is punished for his own");
+  v.number("scoring.inactivity_factor", p.inactivity_factor, 0, 1,
+           "What a window without anything in time leaves of the score of a miner that is not gathered");
+  v.integer("scoring.inactivity_reset_windows", p.inactivity_reset_windows, 0, 1000000,
+            "After more such windows in a row than this a miner starts afresh");
+  v.integer("scoring.overlap_first_outer_step", p.overlap_first_outer_step, 0, 1000000000,
+            "Outer steps before copies are looked for: at first all miners say the same");
+  v.number("scoring.overlap_limit", p.overlap_limit, 0, 2,
+           "Overlap of two contributions' indices from which the later one is punished by overlap_factor");
+  v.number("scoring.overlap_factor", p.overlap_factor, 0, 1, "What that leaves of score and average");
+  v.number("scoring.overlap_reset_limit", p.overlap_reset_limit, 0, 2,
+           "Overlap from which its miner starts afresh");
+  v.number("scoring.overlap_exclusion_limit", p.overlap_exclusion_limit, 0, 2,
+           "Overlap from which its miner is excluded too");
+  v.number("scoring.least_final_score", p.least_final_score, 0, 1000, "A final score below this counts as 0");
+}
+
 template <typename Spec, typename Visitor>
 void visit_fields(Spec& spec, Visitor& visitor) {
   visit_run_fields(spec, visitor);
@@ -222,6 +263,7 @@ void visit_fields(Spec& spec, Visitor& visitor) {
   visit_data_fields(spec, visitor);
   visit_bootstrap_fields(spec, visitor);
   visit_optional_fields(spec, visitor);
+  visit_penalty_fields(spec, visitor);
 }
 
 }  // namespace templar

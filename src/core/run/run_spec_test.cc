@@ -97,7 +97,7 @@ TEST(RunSpec, HasAnotherIdForEachChangeOfEachField) {
          {Json(value.number().value_or(0) * 0.5), Json(true), Json(false),
           Json(value.integer().value_or(-1) + 1), Json(value.integer().value_or(0) * 2), Json("demo"),
           Json("mean_all"), Json("block_log"), Json("mean4"), Json("muon"), Json("spectral"),
-          Json(std::string(64, 'a')), Json(0.25), Json(1), Json(5), Json(12), Json(20)}) {
+          Json(std::string(64, 'a')), Json(0.25), Json(0.55), Json(1), Json(5), Json(12), Json(20)}) {
       if (candidate == value || (value.number() && candidate.number() == value.number())) continue;
       Json changed = document;
       testing::part(changed, field.path) = candidate;
@@ -144,7 +144,7 @@ TEST(RunSpec, HasTheDefaultOfAnOptionalFieldThatIsLeftOut) {
     EXPECT_EQ(canonical_json(*parsed).find('"' + field.path.substr(field.path.find('.') + 1) + '"'),
               std::string::npos);
   }
-  EXPECT_EQ(optional, 14);
+  EXPECT_EQ(optional, 34);
   EXPECT_EQ(canonical_json(parse_run_spec(canonical_json(muon)).value()), canonical_json(muon));
 }
 
@@ -293,6 +293,11 @@ INSTANTIATE_TEST_SUITE_P(
         JoinedRule{"PeerListsDoNotOvertakeEachOther",
                    {{"network.peer_replacement_frequency", 2}, {"network.peer_list_window_margin", 3}},
                    "network.peer_list_window_margin: must be at most"},
+        JoinedRule{
+            "OverlapIsPunishedFirst", {{"scoring.overlap_limit", 0.55}}, "scoring.overlap_limit: must be at"},
+        JoinedRule{"OverlapExcludesLast",
+                   {{"scoring.overlap_reset_limit", 0.65}},
+                   "scoring.overlap_reset_limit: must be at most"},
         JoinedRule{"TheOwnerIsAKey", {{"network.owner", "abc"}}, "network.owner: must be empty or 64"},
         JoinedRule{"TheManifestHashIsOne",
                    {{"data.manifest_hash", "abc"}},

@@ -32,17 +32,41 @@ struct MinerEvidence {
   uint32_t uid = 0;
   PublicKey key;
   Verdict verdict = {VerdictCode::kMissing, ""};  // of the gather
-  std::optional<Evaluation> evaluation;           // of an accepted contribution, if it was measured
+  std::optional<Evaluation> evaluation{};         // of an accepted contribution, if it was measured
   // Outer steps between the contribution's state root and ours; none: root unknown.
-  std::optional<int64_t> steps_behind;
+  std::optional<int64_t> steps_behind{};
   bool possession_proof_fits = false;
+  // Whether the window's gather asked for its contribution; else it was drawn for evaluation alone.
+  bool gathered = true;
+  // When its contribution was stored, by its store's clock; none: not known, or nothing is there.
+  std::optional<int64_t> stored_at_ms{};
+
+  // Whether something of it was there in time, of use or not.
+  [[nodiscard]] bool is_present() const {
+    return verdict.code == VerdictCode::kAccepted || verdict.code == VerdictCode::kInvalid;
+  }
 };
 
-// Every uid at most once, in any order.
+// Of a miner that nobody asked for its contribution: whether one was stored in time.
+struct MinerActivity {
+  uint32_t uid = 0;
+  bool is_active = false;
+};
+
+// How far two contributions keep the same coefficients: 0 as much as chance makes any two, 1 all.
+struct IndexOverlap {
+  uint32_t one = 0;
+  uint32_t other = 0;
+  double share = 0;
+};
+
+// Every uid at most once in miners and activity together, every pair at most once; in any order.
 struct Evidence {
   int64_t window = 0;
   int64_t outer_step = 0;  // outer steps that the run had made before the window
   std::vector<MinerEvidence> miners;
+  std::vector<MinerActivity> activity{};
+  std::vector<IndexOverlap> overlaps{};  // of accepted contributions
 };
 
 }  // namespace templar

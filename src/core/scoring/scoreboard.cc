@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <set>
 #include <utility>
 
 #include "base/check.h"
-#include "core/scoring/penalties.h"
+#include "core/scoring/rules/rules.h"
 
 namespace templar {
 namespace {
@@ -32,10 +32,12 @@ struct ScoringRound {
     log[uid].push_back({uid, reason, ScoreField::kNone, 0, 0, std::move(detail)});
   }
   // The only way in which a number changes.
-  void set(uint32_t uid, ScoreField field, double& number, double value, ScoreReason reason,
+  template <typename Number>
+  void set(uint32_t uid, ScoreField field, Number& number, Number value, ScoreReason reason,
            std::string detail = {}) {
     if (number == value) return;
-    log[uid].push_back({uid, reason, field, number, value, std::move(detail)});
+    log[uid].push_back(
+        {uid, reason, field, static_cast<double>(number), static_cast<double>(value), std::move(detail)});
     number = value;
   }
 };
@@ -62,12 +64,28 @@ std::optional<double> measure(const MinerEvidence& miner, const ScoringSpec& sco
   return std::isfinite(*improvement) ? *improvement : scoring.missing_contribution_score;
 }
 
+template <typename Entry>
+void remember(std::vector<Entry>& newest, const Entry& entry) {
+  newest.push_back(entry);
+  if (newest.size() > kRememberedWindows) newest.erase(newest.begin());
+}
+
+void record_presence(ScoringRound& round, const MinerEvidence& miner) {
+  MinerScore& score = round.score(miner.uid);
+  if (miner.gathered) remember(score.gathers, {round.evidence.window, miner.verdict.code});
+  score.windows_not_seen = miner.is_present() ? 0 : score.windows_not_seen + 1;
+}
+
+void record_activity(ScoringRound& round, const MinerActivity& miner) {
+  const auto known = round.scoreboard.miners.find(miner.uid);
+  if (known == round.scoreboard.miners.end()) return;
+  known->second.windows_not_seen = miner.is_active ? 0 : known->second.windows_not_seen + 1;
+}
+
 void record_measurement(ScoringRound& round, const MinerEvidence& miner) {
   MinerScore& score = round.score(miner.uid);
   const ScoringSpec& scoring = round.spec.scoring;
   const std::optional<double> gradient_score = measure(miner, scoring);
-  score.history.push_back({round.evidence.window, miner.verdict.code, gradient_score});
-  if (score.history.size() > kHistoryWindows) score.history.erase(score.history.begin());
   if (!gradient_score) {
     if (miner.verdict.accepted() && miner.evaluation) {
       round.note(miner.uid, ScoreReason::kNotMeasurable,
@@ -87,6 +105,16 @@ void record_measurement(ScoringRound& round, const MinerEvidence& miner) {
   round.set(miner.uid, ScoreField::kBinaryAverage, score.binary_average,
             (1.0 - alpha) * score.binary_average + alpha * indicator, ScoreReason::kEvaluated, detail);
   score.last_evaluated_window = round.evidence.window;
+  remember(score.measurements, {round.evidence.window, *gradient_score});
+  if (*gradient_score >= 0)
+    round.set(miner.uid, ScoreField::kAwaitsGain, score.awaits_gain, false, ScoreReason::kReturned, detail);
+}
+
+// In this window.
+std::optional<double> measured_score(const ScoringRound& round, uint32_t uid) {
+  const auto& measurements = round.scoreboard.miners.at(uid).measurements;
+  if (measurements.empty() || measurements.back().window != round.evidence.window) return std::nullopt;
+  return measurements.back().gradient_score;
 }
 
 // All measured miners, and all whose contribution can't be used, play one match. Where nobody was measured
@@ -98,13 +126,13 @@ void rate_miners(ScoringRound& round) {
   std::vector<double> scores;
   bool has_measured = false;
   for (const MinerEvidence* miner : round.miners) {
-    const WindowOutcome& outcome = round.score(miner->uid).history.back();
+    const std::optional<double> gradient_score = measured_score(round, miner->uid);
     const bool is_usable = miner->verdict.accepted();
-    if (is_usable && !outcome.gradient_score) continue;
+    if (is_usable && !gradient_score) continue;
     has_measured = has_measured || is_usable;
     uids.push_back(miner->uid);
     ratings.push_back(round.score(miner->uid).rating);
-    scores.push_back(is_usable ? *outcome.gradient_score : round.spec.scoring.missing_contribution_score);
+    scores.push_back(is_usable ? *gradient_score : round.spec.scoring.missing_contribution_score);
   }
   if (!has_measured) return;
   const std::vector<Rating> rated = rate_match(
@@ -134,18 +162,55 @@ void score_miner(ScoringRound& round, const MinerEvidence& miner) {
   const bool is_warm = round.evidence.outer_step >= scoring.binary_score_warmup_windows;
   const bool counts = !is_warm || score.binary_average >= scoring.binary_score_threshold;
   const double binary = counts ? std::max(0.0, score.binary_average) : 0.0;
-  double final_score = std::max(0.0, score.rating.ordinal()) * binary * score.sync_factor;
-  std::vector<PenaltyEffect> effects;
-  for (const Penalty penalty : penalties()) {
-    if (auto effect = penalty(miner, score, round.spec)) effects.push_back(*std::move(effect));
-  }
-
+  const double final_score = std::max(0.0, score.rating.ordinal()) * binary * score.sync_factor;
   round.set(miner.uid, ScoreField::kFinalScore, score.final_score, final_score, ScoreReason::kScored,
             fmt::format("ordinal {:.6g}, binary average {:.6g}, sync {:.6g}", score.rating.ordinal(), binary,
                         score.sync_factor));
-  for (PenaltyEffect& effect : effects) {
-    round.set(miner.uid, ScoreField::kFinalScore, score.final_score, score.final_score * effect.factor,
-              effect.reason, std::move(effect.detail));
+}
+
+void reset_miner(ScoringRound& round, MinerScore& score, const RuleEffect& effect) {
+  const MinerScore fresh;
+  const auto set = [&](ScoreField field, double& number, double value) {
+    round.set(effect.uid, field, number, value, effect.reason, effect.detail);
+  };
+  set(ScoreField::kRatingMu, score.rating.mu, fresh.rating.mu);
+  set(ScoreField::kRatingSigma, score.rating.sigma, fresh.rating.sigma);
+  set(ScoreField::kBinaryAverage, score.binary_average, fresh.binary_average);
+  set(ScoreField::kGradientScore, score.gradient_score, fresh.gradient_score);
+  set(ScoreField::kSyncFactor, score.sync_factor, fresh.sync_factor);
+  set(ScoreField::kFinalScore, score.final_score, fresh.final_score);
+  score.gathers.clear();
+  score.measurements.clear();
+  score.windows_not_seen = 0;
+}
+
+void apply_effect(ScoringRound& round, const RuleEffect& effect) {
+  MinerScore& score = round.score(effect.uid);
+  const auto multiply = [&](ScoreField field, double& number) {
+    if (number > 0)
+      round.set(effect.uid, field, number, number * effect.factor, effect.reason, effect.detail);
+  };
+  if (effect.resets) {
+    reset_miner(round, score, effect);
+  } else {
+    multiply(ScoreField::kFinalScore, score.final_score);
+    if (effect.multiplies == Multiplies::kFinalScoreAndAverage)
+      multiply(ScoreField::kBinaryAverage, score.binary_average);
+  }
+  if (effect.exclude_windows > 0) {
+    const int64_t end = round.evidence.window + 1 + effect.exclude_windows;
+    round.set(effect.uid, ScoreField::kExcludedBefore, score.excluded_before,
+              std::max(score.excluded_before, end), effect.reason, effect.detail);
+  }
+  if (effect.exclude_until_gain)
+    round.set(effect.uid, ScoreField::kAwaitsGain, score.awaits_gain, true, effect.reason, effect.detail);
+}
+
+void apply_rules(ScoringRound& round) {
+  for (const Rule rule : scoring_rules()) {
+    const std::vector<RuleEffect> effects =
+        rule({.evidence = round.evidence, .scoreboard = round.scoreboard, .scoring = round.spec.scoring});
+    for (const RuleEffect& effect : effects) apply_effect(round, effect);
   }
 }
 
@@ -155,10 +220,9 @@ ScoringRound open_round(const Scoreboard& scoreboard, const Evidence& evidence, 
   for (const MinerEvidence& miner : evidence.miners) round.miners.push_back(&miner);
   std::sort(round.miners.begin(), round.miners.end(),
             [](const MinerEvidence* a, const MinerEvidence* b) { return a->uid < b->uid; });
-  const auto twice =
-      std::adjacent_find(round.miners.begin(), round.miners.end(),
-                         [](const MinerEvidence* a, const MinerEvidence* b) { return a->uid == b->uid; });
-  CHECK(twice == round.miners.end());
+  std::set<uint32_t> uids;
+  for (const MinerEvidence& miner : evidence.miners) CHECK(uids.insert(miner.uid).second);
+  for (const MinerActivity& miner : evidence.activity) CHECK(uids.insert(miner.uid).second);
   round.scoreboard.window = evidence.window;
   return round;
 }
@@ -172,7 +236,10 @@ AdvanceResult close_round(ScoringRound round) {
     const auto weight = result.weights.find(uid);
     const bool is_burnt = round.spec.scoring.burn_rate > 0 && uid == round.spec.scoring.burn_uid;
     const bool has_earned = final_score > 0 && !is_burnt && weight != result.weights.end();
-    result.candidates.push_back({.uid = uid, .weight = has_earned ? weight->second : 0.0});
+    result.candidates.push_back(
+        {.uid = uid,
+         .weight = has_earned ? weight->second : 0.0,
+         .excluded = round.scoreboard.miners.at(uid).is_excluded(round.evidence.window)});
   }
   for (auto& [uid, changes] : round.log) {
     std::move(changes.begin(), changes.end(), std::back_inserter(result.changes));
@@ -187,10 +254,13 @@ AdvanceResult advance_scoreboard(const Scoreboard& scoreboard, const Evidence& e
                                  const RunSpec& spec) {
   ScoringRound round = open_round(scoreboard, evidence, spec);
   for (const MinerEvidence* miner : round.miners) admit_miner(round, *miner);
+  for (const MinerEvidence* miner : round.miners) record_presence(round, *miner);
+  for (const MinerActivity& miner : evidence.activity) record_activity(round, miner);
   for (const MinerEvidence* miner : round.miners) record_measurement(round, *miner);
   rate_miners(round);
   for (const MinerEvidence* miner : round.miners) synchronise_miner(round, *miner);
   for (const MinerEvidence* miner : round.miners) score_miner(round, *miner);
+  apply_rules(round);
   return close_round(std::move(round));
 }
 
@@ -213,50 +283,6 @@ std::vector<EvaluationCandidate> evaluation_candidates(const Scoreboard& scorebo
     candidates.push_back({uid, score.rating.ordinal(), score.last_evaluated_window});
   }
   return candidates;
-}
-
-std::string_view reason_name(ScoreReason reason) {
-  switch (reason) {
-    case ScoreReason::kNewMiner:
-      return "new_miner";
-    case ScoreReason::kKeyChanged:
-      return "key_changed";
-    case ScoreReason::kEvaluated:
-      return "evaluated";
-    case ScoreReason::kNotMeasurable:
-      return "not_measurable";
-    case ScoreReason::kRated:
-      return "rated";
-    case ScoreReason::kSynchronised:
-      return "synchronised";
-    case ScoreReason::kScored:
-      return "scored";
-    case ScoreReason::kMissing:
-      return "missing";
-    case ScoreReason::kInvalid:
-      return "invalid";
-    case ScoreReason::kOutOfSync:
-      return "out_of_sync";
-  }
-  std::unreachable();
-}
-
-bool is_penalty(ScoreReason reason) {
-  switch (reason) {
-    case ScoreReason::kMissing:
-    case ScoreReason::kInvalid:
-    case ScoreReason::kOutOfSync:
-      return true;
-    case ScoreReason::kNewMiner:
-    case ScoreReason::kKeyChanged:
-    case ScoreReason::kEvaluated:
-    case ScoreReason::kNotMeasurable:
-    case ScoreReason::kRated:
-    case ScoreReason::kSynchronised:
-    case ScoreReason::kScored:
-      return false;
-  }
-  std::unreachable();
 }
 
 }  // namespace templar

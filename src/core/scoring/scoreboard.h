@@ -1,8 +1,8 @@
 // What a validator knows of every miner, and the one pure function that changes it.
 //
 // advance_scoreboard() applies, in this order: new miners, measurements, ratings, sync factors, final scores,
-// penalties, weights. final score = max(0, ordinal) * max(0, binary average) * sync factor, then the
-// penalties of penalties.h.
+// rules, weights. final score = max(0, ordinal) * max(0, binary average) * sync factor, then what the rules
+// of rules/rules.h leave of it.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/keys/keys.h"
@@ -20,6 +19,7 @@
 #include "core/scoring/openskill.h"
 #include "core/scoring/peers.h"
 #include "core/scoring/sampling.h"
+#include "core/scoring/score_reason.h"
 #include "core/scoring/weights.h"
 
 namespace templar {
@@ -27,15 +27,21 @@ namespace templar {
 class Json;
 class JsonFields;
 
-// One window of a miner's past. A gradient score is there if the miner was measured.
-struct WindowOutcome {
+// A window in which the gather asked for a miner's contribution.
+struct GatherOutcome {
   int64_t window = 0;
   VerdictCode verdict = VerdictCode::kMissing;
-  std::optional<double> gradient_score;
-  bool operator==(const WindowOutcome&) const = default;
+  bool operator==(const GatherOutcome&) const = default;
 };
 
-inline constexpr size_t kHistoryWindows = 8;  // as far back as a penalty can look
+// A window in which a miner's contribution was measured.
+struct MeasuredScore {
+  int64_t window = 0;
+  double gradient_score = 0;
+  bool operator==(const MeasuredScore&) const = default;
+};
+
+inline constexpr size_t kRememberedWindows = 8;  // of each of the two, as far back as a rule can look
 
 struct MinerScore {
   uint32_t uid = 0;
@@ -47,7 +53,16 @@ struct MinerScore {
   double sync_factor = 0;     // of its last accepted contribution
   double final_score = 0;
   std::optional<int64_t> last_evaluated_window;
-  std::vector<WindowOutcome> history;  // the newest kHistoryWindows windows with evidence, oldest first
+  std::vector<GatherOutcome> gathers;       // the newest kRememberedWindows, oldest first
+  std::vector<MeasuredScore> measurements;  // the same
+  int64_t windows_not_seen = 0;             // in a row, in which nothing of it was there in time
+  int64_t excluded_before = 0;              // the first window of which its exclusion for some windows ended
+  bool awaits_gain = false;  // it is excluded until a gradient score of its own that is not below 0
+
+  // While it is, it has no weight and is not gathered; it may be measured.
+  [[nodiscard]] bool is_excluded(int64_t in_window) const {
+    return awaits_gain || in_window < excluded_before;
+  }
   bool operator==(const MinerScore&) const = default;
 };
 
@@ -64,26 +79,13 @@ enum class ScoreField {
   kBinaryAverage,
   kGradientScore,
   kSyncFactor,
-  kFinalScore
+  kFinalScore,
+  kExcludedBefore,
+  kAwaitsGain,  // 0 or 1
 };
-enum class ScoreReason {
-  kNewMiner,       // not seen before: all fields start afresh
-  kKeyChanged,     // another key has the uid now: all fields start afresh
-  kEvaluated,      // its losses were measured
-  kNotMeasurable,  // measured, but the loss before was no usable number: its scores stay
-  kRated,          // the window's match
-  kSynchronised,   // its state root and proof were checked
-  kScored,         // the final score's formula
-  kMissing,        // penalty
-  kInvalid,        // penalty
-  kOutOfSync,      // penalty
-};
-[[nodiscard]] std::string_view reason_name(ScoreReason reason);
-// Whether it lowers a score for what a miner did, and so is told to those who watch the run.
-[[nodiscard]] bool is_penalty(ScoreReason reason);
 
-// One change of one number. Nothing on a scoreboard's miners but history and last_evaluated_window changes
-// without one.
+// One change of one number. Nothing on a scoreboard's miners changes without one but what merely remembers
+// (gathers, measurements, windows_not_seen, last_evaluated_window).
 struct ScoreChange {
   uint32_t uid = 0;
   ScoreReason reason = ScoreReason::kScored;
@@ -91,6 +93,7 @@ struct ScoreChange {
   double before = 0;
   double after = 0;
   std::string detail;  // for people
+  bool operator==(const ScoreChange&) const = default;
 };
 
 struct AdvanceResult {
@@ -100,8 +103,9 @@ struct AdvanceResult {
   std::vector<PeerCandidate> candidates;  // the scoreboard's miners with their weights, ascending by uid
 };
 
-// Pure: the same board, evidence (in any order) and spec give the same result. Miners without evidence stay
-// as they are. evidence.window must be above scoreboard.window, and no uid may be in it twice.
+// Pure: the same board, evidence (in any order) and spec give the same result. Miners of which there is no
+// evidence, not even of activity, stay as they are. evidence.window must be above scoreboard.window, and no
+// uid may be in it twice.
 [[nodiscard]] AdvanceResult advance_scoreboard(const Scoreboard& scoreboard, const Evidence& evidence,
                                                const RunSpec& spec);
 
@@ -117,8 +121,9 @@ struct AdvanceResult {
 
 // Holds every number exactly: read_scoreboard() of it gives the same board.
 [[nodiscard]] Json encode_scoreboard(const Scoreboard& scoreboard);
-// Fails on anything but such an object (an unknown or missing field, a wrong type, uids not ascending, a
-// history that is too long or out of order) and names the miner and the field.
+// Also reads format 1, which knew no exclusions: nobody is excluded then, and all its windows count as
+// gathered. Fails on anything else (an unknown or missing field, a wrong type, uids not ascending, windows
+// that are too many or out of order) and names the miner and the field.
 [[nodiscard]] Result<Scoreboard> read_scoreboard(JsonFields fields);
 
 }  // namespace templar

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "base/random.h"
 #include "support/run_specs.h"
@@ -214,7 +215,7 @@ TEST(Scoreboard, StartsAUidAfreshWhenItsKeyHasChanged) {
   EXPECT_EQ(score_of(result, 1).binary_average, 0);
   EXPECT_EQ(score_of(result, 1).first_window, 3);
   EXPECT_EQ(score_of(result, 1).key, key_of(77));
-  EXPECT_EQ(score_of(result, 1).history.size(), 1u);
+  EXPECT_EQ(score_of(result, 1).gathers.size(), 1u);
 }
 
 TEST(Scoreboard, LeavesMinersWithoutEvidenceAsTheyAre) {
@@ -228,11 +229,46 @@ TEST(Scoreboard, LeavesMinersWithoutEvidenceAsTheyAre) {
 TEST(Scoreboard, RemembersTheNewestWindowsOnly) {
   const RunSpec spec = testing::scoring_run_spec();
   const Scoreboard board = board_with_a_winner(spec, 12);
-  const auto& history = board.miners.at(1).history;
-  ASSERT_EQ(history.size(), kHistoryWindows);
-  EXPECT_EQ(history.front().window, 4);
-  EXPECT_EQ(history.back().window, 11);
-  EXPECT_NEAR(*history.back().gradient_score, 0.03, 1e-12);
+  const MinerScore& winner = board.miners.at(1);
+  ASSERT_EQ(winner.gathers.size(), kRememberedWindows);
+  EXPECT_EQ(winner.gathers.front(), (GatherOutcome{4, VerdictCode::kAccepted}));
+  EXPECT_EQ(winner.gathers.back().window, 11);
+  ASSERT_EQ(winner.measurements.size(), kRememberedWindows);
+  EXPECT_EQ(winner.measurements.front().window, 4);
+  EXPECT_NEAR(winner.measurements.back().gradient_score, 0.03, 1e-12);
+}
+
+TEST(Scoreboard, RemembersOnlyWhatItWasAskedForOrMeasuredIn) {
+  const RunSpec spec = testing::scoring_run_spec();
+  MinerEvidence drawn = evaluated(2, 0.1, 0.1);
+  drawn.gathered = false;
+  MinerEvidence drawn_in_vain = unusable(3, VerdictCode::kMissing);
+  drawn_in_vain.gathered = false;
+  const auto result = advance_scoreboard({}, window_of(0, {accepted(1), drawn, drawn_in_vain}), spec);
+  EXPECT_EQ(score_of(result, 1).gathers.size(), 1u);
+  EXPECT_TRUE(score_of(result, 1).measurements.empty());
+  EXPECT_TRUE(score_of(result, 2).gathers.empty());
+  EXPECT_EQ(score_of(result, 2).measurements.size(), 1u);
+  EXPECT_TRUE(score_of(result, 3).gathers.empty());
+  EXPECT_TRUE(score_of(result, 3).measurements.empty());
+}
+
+TEST(Scoreboard, CountsTheWindowsInWhichAMinerWasNotSeen) {
+  const RunSpec spec = testing::scoring_run_spec();
+  Scoreboard board = board_with_a_winner(spec, 1);
+  const auto not_seen_after = [&](Evidence evidence) {
+    board = advance_scoreboard(board, evidence, spec).scoreboard;
+    return board.miners.at(1).windows_not_seen;
+  };
+  const auto activity = [](int64_t window, bool is_active) {
+    return Evidence{.window = window, .outer_step = window, .miners = {}, .activity = {{1, is_active}}};
+  };
+  EXPECT_EQ(not_seen_after(window_of(1, {unusable(1, VerdictCode::kTooLate)})), 1);
+  EXPECT_EQ(not_seen_after(activity(2, false)), 2);
+  EXPECT_EQ(not_seen_after(window_of(3, {})), 2) << "nobody looked";
+  EXPECT_EQ(not_seen_after(activity(4, true)), 0);
+  EXPECT_EQ(not_seen_after(activity(5, false)), 1);
+  EXPECT_EQ(not_seen_after(window_of(6, {unusable(1, VerdictCode::kInvalid)})), 0);
 }
 
 TEST(Scoreboard, GivesPeerCandidatesTheirWeightsButNothingForBeingBurntTo) {
@@ -264,18 +300,34 @@ TEST(Scoreboard, KnowsWhatTheSamplingNeeds) {
 Evidence random_evidence(Random& random, int64_t window) {
   Evidence evidence = window_of(window, {});
   for (uint32_t uid = 0; uid < 12; ++uid) {
-    const uint64_t kind = random.below(10);
+    const uint64_t kind = random.below(11);
     if (kind == 0) continue;
+    if (uid == 11) {
+      const bool is_good = window % 8 < 3;
+      evidence.miners.push_back(is_good ? evaluated(uid, 0.1, 0.05) : unusable(uid, VerdictCode::kInvalid));
+      continue;
+    }
+    if (kind == 10) {
+      evidence.activity.push_back({uid, random.below(3) > 0});
+      continue;
+    }
     if (kind == 1) {
       evidence.miners.push_back(unusable(uid, static_cast<VerdictCode>(1 + random.below(4))));
     } else if (kind < 4) {
       evidence.miners.push_back(accepted(uid));
     } else {
-      evidence.miners.push_back(evaluated(uid, 0.2 * random.uniform(), 0.1 * random.uniform()));
+      evidence.miners.push_back(evaluated(uid, 0.2 * random.uniform(), 0.1 * random.uniform() - 0.03));
     }
+    evidence.miners.back().gathered = random.below(4) > 0;
+    evidence.miners.back().stored_at_ms = static_cast<int64_t>(random.below(5));
     if (random.below(8) == 0) evidence.miners.back().steps_behind = static_cast<int64_t>(random.below(5));
     if (random.below(30) == 0)
       evidence.miners.back().key = key_of(static_cast<uint8_t>(100 + random.below(50)));
+  }
+  for (uint32_t one = 0; one < 12; ++one) {
+    for (uint32_t other = one + 1; other < 12; ++other) {
+      if (random.below(40) == 0) evidence.overlaps.push_back({one, other, random.uniform()});
+    }
   }
   return evidence;
 }
@@ -287,30 +339,49 @@ TEST(Scoreboard, DoesNotDependOnTheOrderOfTheEvidence) {
   for (int64_t window = 0; window < 60; ++window) {
     Evidence evidence = random_evidence(random, window);
     const AdvanceResult straight = advance_scoreboard(board, evidence, spec);
-    std::reverse(evidence.miners.begin(), evidence.miners.end());
+    std::ranges::reverse(evidence.miners);
+    std::ranges::reverse(evidence.activity);
+    std::ranges::reverse(evidence.overlaps);
     const AdvanceResult reversed = advance_scoreboard(board, evidence, spec);
     ASSERT_EQ(straight.scoreboard, reversed.scoreboard);
     ASSERT_EQ(straight.weights, reversed.weights);
+    ASSERT_EQ(straight.changes, reversed.changes);
     board = straight.scoreboard;
   }
 }
 
+template <typename Number>
+void change_number(Number& number, const ScoreChange& change) {
+  EXPECT_EQ(static_cast<double>(number), change.before);
+  number = static_cast<Number>(change.after);
+}
+
 void apply(Scoreboard& board, const ScoreChange& change, const Scoreboard& after) {
   MinerScore& miner = board.miners[change.uid];
-  double* const fields[] = {nullptr,
-                            &miner.rating.mu,
-                            &miner.rating.sigma,
-                            &miner.binary_average,
-                            &miner.gradient_score,
-                            &miner.sync_factor,
-                            &miner.final_score};
   if (change.reason == ScoreReason::kNewMiner || change.reason == ScoreReason::kKeyChanged) {
     const MinerScore& now = after.miners.at(change.uid);
     miner = {.uid = change.uid, .key = now.key, .first_window = now.first_window};
-  } else if (change.field != ScoreField::kNone) {
-    double& number = *fields[static_cast<size_t>(change.field)];
-    EXPECT_EQ(number, change.before);
-    number = change.after;
+    return;
+  }
+  switch (change.field) {
+    case ScoreField::kNone:
+      return;
+    case ScoreField::kRatingMu:
+      return change_number(miner.rating.mu, change);
+    case ScoreField::kRatingSigma:
+      return change_number(miner.rating.sigma, change);
+    case ScoreField::kBinaryAverage:
+      return change_number(miner.binary_average, change);
+    case ScoreField::kGradientScore:
+      return change_number(miner.gradient_score, change);
+    case ScoreField::kSyncFactor:
+      return change_number(miner.sync_factor, change);
+    case ScoreField::kFinalScore:
+      return change_number(miner.final_score, change);
+    case ScoreField::kExcludedBefore:
+      return change_number(miner.excluded_before, change);
+    case ScoreField::kAwaitsGain:
+      return change_number(miner.awaits_gain, change);
   }
 }
 
@@ -318,21 +389,29 @@ TEST(Scoreboard, ExplainsEveryChangeOfANumber) {
   const RunSpec spec = testing::scoring_run_spec();
   Random random(4);
   Scoreboard board;
-  for (int64_t window = 0; window < 60; ++window) {
+  std::set<ScoreReason> reasons;
+  for (int64_t window = 0; window < 200; ++window) {
     const AdvanceResult result = advance_scoreboard(board, random_evidence(random, window), spec);
     Scoreboard replayed = board;
     for (const ScoreChange& change : result.changes) {
+      reasons.insert(change.reason);
       EXPECT_NE(reason_name(change.reason), "");
       apply(replayed, change, result.scoreboard);
     }
     replayed.window = window;
     for (auto& [uid, miner] : replayed.miners) {
-      miner.history = score_of(result, uid).history;
+      miner.gathers = score_of(result, uid).gathers;
+      miner.measurements = score_of(result, uid).measurements;
+      miner.windows_not_seen = score_of(result, uid).windows_not_seen;
       miner.last_evaluated_window = score_of(result, uid).last_evaluated_window;
     }
     ASSERT_EQ(replayed, result.scoreboard);
     board = result.scoreboard;
   }
+  using enum ScoreReason;
+  for (const ScoreReason reason : {kMissing, kGatherSuccess, kInvalid, kOutOfSync, kNegativeShare,
+                                   kNegativesInARow, kInactive, kIndexOverlap, kExcluded, kReturned})
+    EXPECT_TRUE(reasons.contains(reason)) << reason_name(reason) << " was not tried";
 }
 
 TEST(Scoreboard, AlwaysGivesWeightsThatSumToOne) {
@@ -356,7 +435,11 @@ TEST(ScoreboardDeathTest, RefusesAWindowThatItHasSeenAndAUidTwice) {
   const RunSpec spec = testing::scoring_run_spec();
   const Scoreboard board = board_with_a_winner(spec, 3);
   EXPECT_DEATH((void)advance_scoreboard(board, window_of(2, {}), spec), "evidence.window");
-  EXPECT_DEATH((void)advance_scoreboard(board, window_of(3, {accepted(1), accepted(1)}), spec), "twice");
+  EXPECT_DEATH((void)advance_scoreboard(board, window_of(3, {accepted(1), accepted(1)}), spec),
+               "uids.insert");
+  Evidence both = window_of(3, {accepted(1)});
+  both.activity = {{1, true}};
+  EXPECT_DEATH((void)advance_scoreboard(board, both, spec), "uids.insert");
 }
 
 }  // namespace

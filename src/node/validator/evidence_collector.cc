@@ -44,14 +44,15 @@ Draw draw_miners(const NodeEnvironment& environment, const Shard& shard, const E
   return draw;
 }
 
-MinerEvidence accepted_evidence(const Contribution& contribution) {
+MinerEvidence accepted_evidence(const Contribution& contribution, bool gathered) {
   return {.uid = contribution.header().uid,
           .key = contribution.header().public_key,
           .verdict = {},
           .evaluation = std::nullopt,
           // The gather takes only contributions that start from our root, with a fitting proof.
           .steps_behind = 0,
-          .possession_proof_fits = true};
+          .possession_proof_fits = true,
+          .gathered = gathered};
 }
 
 }  // namespace
@@ -69,8 +70,9 @@ Result<Evidence> collect_evidence(const NodeEnvironment& environment, Replica& r
       .window = request.gather.plan.window, .outer_step = request.gather.plan.outer_step, .miners = {}};
   std::vector<uint32_t> measured;
   for (const Contribution* contribution : contributions) {
-    evidence.miners.push_back(accepted_evidence(*contribution));
-    if (draw.uids.contains(contribution->header().uid)) measured.push_back(contribution->header().uid);
+    const uint32_t uid = contribution->header().uid;
+    evidence.miners.push_back(accepted_evidence(*contribution, in_gather(request.gathered, uid)));
+    if (draw.uids.contains(uid)) measured.push_back(uid);
   }
   TRY_ASSIGN(const std::vector<Evaluation> evaluations,
              meter.measure(replica, contributions, measured, request.sampling_key));
@@ -78,7 +80,7 @@ Result<Evidence> collect_evidence(const NodeEnvironment& environment, Replica& r
     std::ranges::find(evidence.miners, measured[i], &MinerEvidence::uid)->evaluation = evaluations[i];
   }
 
-  const auto add_rejected = [&](const RejectedContribution& rejected) {
+  const auto add_rejected = [&](const RejectedContribution& rejected, bool gathered) {
     const Registration* node = find_uid(request.gather.roster, rejected.uid);
     if (node == nullptr) return;  // not on the ledger any more
     evidence.miners.push_back({.uid = rejected.uid,
@@ -86,10 +88,11 @@ Result<Evidence> collect_evidence(const NodeEnvironment& environment, Replica& r
                                .verdict = rejected.verdict,
                                .evaluation = std::nullopt,
                                .steps_behind = std::nullopt,
-                               .possession_proof_fits = false});
+                               .possession_proof_fits = false,
+                               .gathered = gathered});
   };
-  std::ranges::for_each(request.gathered.rejected, add_rejected);
-  std::ranges::for_each(draw.rejected_outside, add_rejected);
+  for (const RejectedContribution& rejected : request.gathered.rejected) add_rejected(rejected, true);
+  for (const RejectedContribution& rejected : draw.rejected_outside) add_rejected(rejected, false);
   return evidence;
 }
 

@@ -65,6 +65,13 @@ TEST_F(EvidenceCollector, TellsOfEveryMinerOfTheGatherAndOfThoseDrawnOutsideIt) 
   }
 }
 
+TEST_F(EvidenceCollector, KnowsWhomTheGatherAskedFor) {
+  publish({1, 2, 4});
+  const auto evidence = collect({{1, 2, 3}, {}});
+  for (const uint32_t uid : {1u, 2u, 3u}) EXPECT_TRUE(evidence.at(uid).gathered) << uid;
+  for (const uint32_t uid : {4u, 5u}) EXPECT_FALSE(evidence.at(uid).gathered) << uid;
+}
+
 TEST_F(EvidenceCollector, LeavesTheModelAlone) {
   publish({1, 2, 3, 4, 5});
   static_cast<void>(collect({{1, 2, 3}, {}}));

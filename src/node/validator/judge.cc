@@ -32,13 +32,13 @@ Result<std::optional<NamedPeers>> last_named_peers(const NodeEnvironment& enviro
   return std::nullopt;
 }
 
-// Whom the owner has removed gets no place.
+// Whom the owner has removed gets no place, nor whom the scoreboard excludes.
 PeerSelection propose_peers(std::vector<PeerCandidate> candidates, std::span<const Registration> roster,
                             const NetworkSpec& network) {
   candidates = with_newcomers(std::move(candidates), miner_uids(roster));
   for (PeerCandidate& candidate : candidates) {
     const Registration* node = find_uid(roster, candidate.uid);
-    candidate.excluded = node == nullptr || node->is_removed;
+    if (node == nullptr || node->is_removed) candidate.excluded = true;
   }
   return select_peers(candidates, network);
 }

@@ -102,6 +102,7 @@ void Reporter::report_miner(const MinerEvidence& miner) const {
                    {"ordinal", score.rating.ordinal()},
                    {"sync_score", score.sync_factor},
                    {"final_score", score.final_score},
+                   {"excluded", int64_t{score.is_excluded(judgement_.evidence.window)}},
                    {"weight", weight == judgement_.result.weights.end() ? 0.0 : weight->second}});
   if (miner.evaluation) {
     add_fields(scores, {{"loss_own_before", miner.evaluation->own.before},
@@ -119,13 +120,13 @@ void Reporter::report_miner(const MinerEvidence& miner) const {
 }
 
 void Reporter::report_penalty(const ScoreChange& change) const {
-  const bool missing = change.reason == ScoreReason::kMissing;
+  const bool absent = reason_kind(change.reason) == ReasonKind::kAbsence;
   const MeasurementName name =
-      missing ? MeasurementName("validator_inactivity") : MeasurementName("validator_slash");
+      absent ? MeasurementName("validator_inactivity") : MeasurementName("validator_slash");
   Measurement penalty = measurement(
       name, change.uid,
       {{"score_before", change.before}, {"score_after", change.after}, {"reason", change.detail}});
-  if (!missing) penalty.tags["reason_code"] = reason_name(change.reason);
+  if (!absent) penalty.tags["reason_code"] = reason_name(change.reason);
   write(std::move(penalty));
 }
 
@@ -136,7 +137,8 @@ void report_judgement(const NodeEnvironment& environment, uint32_t uid, const Ju
   reporter.report_window();
   for (const MinerEvidence& miner : judgement.evidence.miners) reporter.report_miner(miner);
   for (const ScoreChange& change : judgement.result.changes) {
-    if (is_penalty(change.reason) && change.field == ScoreField::kFinalScore) reporter.report_penalty(change);
+    const bool is_penalty = reason_kind(change.reason) != ReasonKind::kStep;
+    if (is_penalty && change.field == ScoreField::kFinalScore) reporter.report_penalty(change);
   }
 }
 

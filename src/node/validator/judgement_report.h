@@ -19,8 +19,8 @@ struct Judgement {
 
 // Writes validator_window_v2 and, of each miner of the evidence (tag eval_uid): validator_scores;
 // validator_openskill and the losses where it was measured; validator_sync_score where its contribution was
-// accepted; validator_slash (invalid or out of sync) and validator_inactivity (missing, too early or too
-// late) where it lost score by a penalty, with the reason.
+// accepted; and where it lost score by a penalty, with the reason: validator_inactivity for nothing in time
+// (ReasonKind::kAbsence), validator_slash for all others.
 void report_judgement(const NodeEnvironment& environment, uint32_t uid, const Judgement& judgement);
 
 }  // namespace templar

@@ -131,6 +131,7 @@ TEST_F(JudgementReport, TellsEachPenaltyWithItsReason) {
   EXPECT_EQ(named("validator_slash").size(), 1u) << "2 had no score left to lose";
   ASSERT_EQ(named("validator_inactivity").size(), 1u);
   const Measurement missing = of("validator_inactivity", "4");
+  EXPECT_EQ(field<int64_t>(of("validator_scores", "4"), "excluded"), 0);
   EXPECT_GT(field<double>(missing, "score_before"), 0);
   EXPECT_EQ(field<double>(missing, "score_after"), field<double>(missing, "score_before") / 2)
       << "the second in a row";

@@ -104,7 +104,7 @@ TEST_F(Takeover, TheNextInRankLeadsOnWhereTheLeaderIsLost) {
     EXPECT_THAT(record_at(window).gather_peers, IsEmpty());
     EXPECT_THAT(record_at(window).rejected, IsEmpty());
   }
-  EXPECT_EQ(node(kThird).validator.scoreboard().miners.at(4).history.size(), 2u);
+  EXPECT_EQ(node(kThird).validator.scoreboard().miners.at(4).gathers.size(), 2u);
   pass_window(4);
   expect_all_at(5, 3);
   EXPECT_EQ(record_at(4).gather_peers, record_at(1).gather_peers) << "by the one rule, whoever leads";

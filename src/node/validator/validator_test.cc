@@ -211,7 +211,7 @@ TEST_F(ValidatorTest, TakesTheLeadersSetWhereItsOwnGatherAcceptedLess) {
   world_.ports.publish_record(record);
   ASSERT_TRUE(waits(follower));
   EXPECT_EQ(follower.replica().state_root(), world_.root_after(record));
-  EXPECT_EQ(follower.validator.scoreboard().miners.at(3).history.back().verdict, VerdictCode::kAccepted);
+  EXPECT_EQ(follower.validator.scoreboard().miners.at(3).gathers.back().verdict, VerdictCode::kAccepted);
   EXPECT_EQ(logs_.field(kTakenOver, "peer"), "3");
 }
 
@@ -224,7 +224,7 @@ TEST_F(ValidatorTest, TakesTheLeadersVerdictsToo) {
   record.rejected = {{3, invalid_verdict("a reason of the leader's")}};
   world_.ports.publish_record(record);
   ASSERT_TRUE(waits(follower));
-  EXPECT_EQ(follower.validator.scoreboard().miners.at(3).history.back().verdict, VerdictCode::kInvalid);
+  EXPECT_EQ(follower.validator.scoreboard().miners.at(3).gathers.back().verdict, VerdictCode::kInvalid);
 }
 
 TEST_F(ValidatorTest, KeepsCopiesOfWhatTheLeaderDecided) {
