@@ -14,6 +14,7 @@ struct EvaluationCandidate {
   uint32_t uid = 0;
   double ordinal = 0;                            // of its rating
   std::optional<int64_t> last_evaluated_window;  // none: never
+  bool operator==(const EvaluationCandidate&) const = default;
 };
 
 // If there are no more candidates than scoring.uids_per_window, all of them. Else, if there are at least
@@ -22,8 +23,8 @@ struct EvaluationCandidate {
 // uids are drawn without replacement, each weighted by the windows since it was last measured (at least 1);
 // one that never was measured weighs as much as the one that has waited longest. The result is ascending.
 //
-// The same run seed, window and candidates, in any order, give the same uids on every machine. Every uid must
-// be there once.
+// The same seed (draw_seed()), window and candidates, in any order, give the same uids on every machine.
+// Every uid must be there once.
 [[nodiscard]] std::vector<uint32_t> choose_evaluated_uids(std::span<const EvaluationCandidate> candidates,
                                                           const ScoringSpec& scoring, uint64_t seed,
                                                           int64_t window);
