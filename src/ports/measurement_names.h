@@ -90,6 +90,9 @@ inline constexpr FieldForm kValidatorWindow[] = {
     {"loss_own_after", kFloat, "mean over the measured miners", kSometimes},
     {"loss_random_before", kFloat, "mean over the measured miners", kSometimes},
     {"loss_random_after", kFloat, "mean over the measured miners", kSometimes},
+    {"index_overlap_mean", kFloat, "over all pairs of accepted contributions: 0 as chance has it, 1 copies",
+     kSometimes},
+    {"index_overlap_max", kFloat, "of the two most alike", kSometimes},
 };
 
 inline constexpr FieldForm kValidatorScores[] = {
@@ -109,7 +112,7 @@ inline constexpr FieldForm kValidatorScores[] = {
     {"weight", kFloat, "its share of the reward, 0 to 1"},
     {"loss_own_before", kFloat, "on the samples assigned to it, without its contribution", kSometimes},
     {"loss_own_after", kFloat, "on the samples assigned to it, with its contribution", kSometimes},
-    // The samples are drawn by a secret of the validator; one of them may also be assigned to somebody.
+    // The samples follow from the validator's draw; one of them may also be assigned to somebody.
     {"loss_random_before", kFloat, "on samples drawn from the whole shard, without its contribution",
      kSometimes},
     {"loss_random_after", kFloat, "on samples drawn from the whole shard, with its contribution", kSometimes},
@@ -289,7 +292,8 @@ inline constexpr MeasurementForm kMeasurements[] = {
     {"validator_window_v2", "a validator's window", measurement_fields::kValidatorWindow},
     {"validator_scores", "each miner that a validator judged", measurement_fields::kValidatorScores},
     {"validator_openskill", "each miner that was measured", measurement_fields::kValidatorOpenskill},
-    {"validator_sync_score", "each miner that was accepted", measurement_fields::kValidatorSyncScore},
+    {"validator_sync_score", "each miner that was accepted, or behind",
+     measurement_fields::kValidatorSyncScore},
     {"validator_slash", "a penalty for what a miner sent in time", measurement_fields::kValidatorSlash},
     {"validator_inactivity", "a penalty for nothing that was sent in time",
      measurement_fields::kValidatorInactivity},

@@ -23,8 +23,8 @@ struct LossChange {
 
 struct Evaluation {
   LossChange own;  // on the samples that the miner was assigned
-  // On samples that a secret of the validator draws from the whole shard, the same for all miners of the
-  // window; a sample may also be assigned to one of them.
+  // On samples that the validator's draw takes from the whole shard, the same for all miners of the window; a
+  // sample may also be assigned to one of them.
   LossChange unassigned;
 };
 
@@ -32,15 +32,21 @@ struct MinerEvidence {
   uint32_t uid = 0;
   PublicKey key;
   Verdict verdict = {VerdictCode::kMissing, ""};  // of the gather
-  std::optional<Evaluation> evaluation{};         // of an accepted contribution, if it was measured
-  // Outer steps between the contribution's state root and ours; none: root unknown.
+  std::optional<Evaluation> evaluation{};         // if can_be_rated() and it was measured
+  // Outer steps between the contribution's state root and ours; none: root unknown, or no contribution.
   std::optional<int64_t> steps_behind{};
-  bool possession_proof_fits = false;
+  bool possession_proof_fits = false;  // only asked of one that starts from our root
   // Whether the window's gather asked for its contribution; else it was drawn for evaluation alone.
   bool gathered = true;
   // When its contribution was stored, by its store's clock; none: not known, or nothing is there.
   std::optional<int64_t> stored_at_ms{};
 
+  // Not gathered because its model is an older one of the run, but nothing else is wrong with it.
+  [[nodiscard]] bool is_stale() const {
+    return verdict.code == VerdictCode::kInvalid && steps_behind.value_or(0) > 0;
+  }
+  // Whether its contribution can be measured and rated.
+  [[nodiscard]] bool can_be_rated() const { return verdict.accepted() || is_stale(); }
   // Whether something of it was there in time, of use or not.
   [[nodiscard]] bool is_present() const {
     return verdict.code == VerdictCode::kAccepted || verdict.code == VerdictCode::kInvalid;

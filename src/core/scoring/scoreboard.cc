@@ -58,7 +58,7 @@ void admit_miner(ScoringRound& round, const MinerEvidence& miner) {
 
 // The measured gradient score; minus infinity and what is worse than missing count as missing.
 std::optional<double> measure(const MinerEvidence& miner, const ScoringSpec& scoring) {
-  if (!miner.verdict.accepted() || !miner.evaluation) return std::nullopt;
+  if (!miner.can_be_rated() || !miner.evaluation) return std::nullopt;
   const std::optional<double> improvement = miner.evaluation->unassigned.relative_improvement();
   if (!improvement || !miner.evaluation->own.relative_improvement()) return std::nullopt;
   return std::isfinite(*improvement) ? *improvement : scoring.missing_contribution_score;
@@ -87,7 +87,7 @@ void record_measurement(ScoringRound& round, const MinerEvidence& miner) {
   const ScoringSpec& scoring = round.spec.scoring;
   const std::optional<double> gradient_score = measure(miner, scoring);
   if (!gradient_score) {
-    if (miner.verdict.accepted() && miner.evaluation) {
+    if (miner.can_be_rated() && miner.evaluation) {
       round.note(miner.uid, ScoreReason::kNotMeasurable,
                  fmt::format("loss before: own {}, unassigned {}", miner.evaluation->own.before,
                              miner.evaluation->unassigned.before));
@@ -117,7 +117,7 @@ std::optional<double> measured_score(const ScoringRound& round, uint32_t uid) {
   return measurements.back().gradient_score;
 }
 
-// All measured miners, and all whose contribution can't be used, play one match. Where nobody was measured
+// All measured miners, and all whose contribution can't be rated, play one match. Where nobody was measured
 // there is none: a tie of the absent would only make their ratings more certain, and so their ordinals
 // higher.
 void rate_miners(ScoringRound& round) {
@@ -127,7 +127,7 @@ void rate_miners(ScoringRound& round) {
   bool has_measured = false;
   for (const MinerEvidence* miner : round.miners) {
     const std::optional<double> gradient_score = measured_score(round, miner->uid);
-    const bool is_usable = miner->verdict.accepted();
+    const bool is_usable = miner->can_be_rated();
     if (is_usable && !gradient_score) continue;
     has_measured = has_measured || is_usable;
     uids.push_back(miner->uid);
@@ -146,11 +146,12 @@ void rate_miners(ScoringRound& round) {
 }
 
 void synchronise_miner(ScoringRound& round, const MinerEvidence& miner) {
-  if (!miner.verdict.accepted()) return;
+  if (!miner.can_be_rated()) return;
   const int64_t steps = counted_steps_behind(miner);
-  const char* what = !miner.possession_proof_fits ? "possession proof does not fit"
-                     : !miner.steps_behind        ? "state root unknown"
-                                                  : "state root known";
+  const char* what = miner.is_stale()               ? "an older state root of the run"
+                     : !miner.possession_proof_fits ? "possession proof does not fit"
+                     : !miner.steps_behind          ? "state root unknown"
+                                                    : "state root known";
   MinerScore& score = round.score(miner.uid);
   round.set(miner.uid, ScoreField::kSyncFactor, score.sync_factor, sync_factor(steps),
             ScoreReason::kSynchronised, fmt::format("{}: counts as {} outer steps behind", what, steps));
@@ -271,6 +272,7 @@ double sync_factor(int64_t steps_behind) {
 }
 
 int64_t counted_steps_behind(const MinerEvidence& miner) {
+  if (miner.is_stale()) return *miner.steps_behind;
   return miner.possession_proof_fits ? miner.steps_behind.value_or(kLostSteps) : kLostSteps;
 }
 

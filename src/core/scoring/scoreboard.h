@@ -50,7 +50,7 @@ struct MinerScore {
   Rating rating;
   double binary_average = 0;  // moving average of +1 (own samples improved more than others) and -1
   double gradient_score = 0;  // of the last window in which it was measured
-  double sync_factor = 0;     // of its last accepted contribution
+  double sync_factor = 0;     // of its last contribution that could be rated
   double final_score = 0;
   std::optional<int64_t> last_evaluated_window;
   std::vector<GatherOutcome> gathers;       // the newest kRememberedWindows, oldest first
@@ -111,7 +111,7 @@ struct AdvanceResult {
 
 // (1 - min(k, 3) / 3)^2.5 for k outer steps behind; 0 from 3 on.
 [[nodiscard]] double sync_factor(int64_t steps_behind);
-// Of an accepted contribution: an unknown root or a proof that does not fit counts as 3.
+// Of one that can be rated: an unknown root, or a proof that does not fit, counts as 3.
 [[nodiscard]] int64_t counted_steps_behind(const MinerEvidence& miner);
 
 // What choose_evaluated_uids() needs of these uids, in their order; one that the board does not know has a

@@ -5,12 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <set>
 
-#include "base/random.h"
 #include "support/run_specs.h"
+#include "support/scoring_evidence.h"
 
-namespace templar {
+namespace templar::testing {
 namespace {
 
 // Two fresh players' match: the winner's and the loser's mean and both standard deviations, by hand (see
@@ -19,39 +18,6 @@ constexpr double kWinnerMu = 27.256209212552754;
 constexpr double kLoserMu = 22.743790787447246;
 constexpr double kSigmaAfter = 8.166896460213735;
 constexpr double kWinnerOrdinal = kWinnerMu - 3 * kSigmaAfter;  // 2.7555
-
-PublicKey key_of(uint8_t number) {
-  PublicKey key;
-  key.bytes.fill(number);
-  return key;
-}
-
-MinerEvidence accepted(uint32_t uid) {
-  return {.uid = uid,
-          .key = key_of(static_cast<uint8_t>(uid)),
-          .verdict = {},
-          .steps_behind = 0,
-          .possession_proof_fits = true};
-}
-
-// Losses 4 before, and after it what gives these relative improvements.
-MinerEvidence evaluated(uint32_t uid, double own, double unassigned) {
-  MinerEvidence miner = accepted(uid);
-  miner.evaluation = Evaluation{.own = {4.0, 4.0 * (1 - own)}, .unassigned = {4.0, 4.0 * (1 - unassigned)}};
-  return miner;
-}
-
-MinerEvidence unusable(uint32_t uid, VerdictCode verdict) {
-  return {.uid = uid, .key = key_of(static_cast<uint8_t>(uid)), .verdict = {verdict, "because"}};
-}
-
-Evidence window_of(int64_t window, std::vector<MinerEvidence> miners) {
-  return {.window = window, .outer_step = window, .miners = std::move(miners)};
-}
-
-const MinerScore& score_of(const AdvanceResult& result, uint32_t uid) {
-  return result.scoreboard.miners.at(uid);
-}
 
 bool has_change(const AdvanceResult& result, uint32_t uid, ScoreReason reason) {
   return std::any_of(result.changes.begin(), result.changes.end(),
@@ -70,7 +36,7 @@ Scoreboard board_with_a_winner(const RunSpec& spec, int64_t windows) {
 }
 
 TEST(Scoreboard, ScoresAFirstWindowAsByHand) {
-  const RunSpec spec = testing::scoring_run_spec();
+  const RunSpec spec = scoring_run_spec();
   const auto result =
       advance_scoreboard({}, window_of(0, {evaluated(1, 0.05, 0.025), evaluated(2, 0.01, 0.02)}), spec);
   EXPECT_EQ(result.scoreboard.window, 0);
@@ -91,7 +57,7 @@ TEST(Scoreboard, ScoresAFirstWindowAsByHand) {
 }
 
 TEST(Scoreboard, MovesTheBinaryAverageByAlpha) {
-  RunSpec spec = testing::scoring_run_spec();
+  RunSpec spec = scoring_run_spec();
   spec.scoring.binary_score_alpha = 0.25;
   auto first = advance_scoreboard({}, window_of(0, {evaluated(1, 0.05, 0.03)}), spec);
   EXPECT_DOUBLE_EQ(score_of(first, 1).binary_average, 0.25);
@@ -100,14 +66,13 @@ TEST(Scoreboard, MovesTheBinaryAverageByAlpha) {
 }
 
 TEST(Scoreboard, TakesEqualImprovementOnOwnSamplesForAMinus) {
-  const auto result =
-      advance_scoreboard({}, window_of(0, {evaluated(1, 0.03, 0.03)}), testing::scoring_run_spec());
+  const auto result = advance_scoreboard({}, window_of(0, {evaluated(1, 0.03, 0.03)}), scoring_run_spec());
   EXPECT_LT(score_of(result, 1).binary_average, 0);
 }
 
 TEST(Scoreboard, CountsALowBinaryAverageAsZeroOnceWarm) {
   // Alpha 0.05: the average is 0.05 after one win, 0.0975, 0.1426.
-  const RunSpec spec = testing::scoring_run_spec();
+  const RunSpec spec = scoring_run_spec();
   const std::vector<MinerEvidence> miners = {evaluated(1, 0.05, 0.03), evaluated(2, 0.01, 0.02)};
   Evidence evidence = window_of(0, miners);
   evidence.outer_step = 9;
@@ -124,7 +89,7 @@ TEST(Scoreboard, CountsALowBinaryAverageAsZeroOnceWarm) {
 }
 
 TEST(Scoreboard, RatesTheUnusableAsWorseThanAnyMeasuredScore) {
-  const RunSpec spec = testing::scoring_run_spec();
+  const RunSpec spec = scoring_run_spec();
   using enum VerdictCode;
   for (const VerdictCode verdict : {kMissing, kTooEarly, kTooLate, kInvalid}) {
     const auto result =
@@ -136,7 +101,7 @@ TEST(Scoreboard, RatesTheUnusableAsWorseThanAnyMeasuredScore) {
 }
 
 TEST(Scoreboard, HoldsNoMatchAmongTheAbsentAlone) {
-  const RunSpec spec = testing::scoring_run_spec();
+  const RunSpec spec = scoring_run_spec();
   using enum VerdictCode;
   const auto result =
       advance_scoreboard({}, window_of(0, {unusable(1, kMissing), unusable(2, kInvalid), accepted(3)}), spec);
@@ -144,9 +109,8 @@ TEST(Scoreboard, HoldsNoMatchAmongTheAbsentAlone) {
 }
 
 TEST(Scoreboard, LeavesTheRatingOfWhoeverWasNotEvaluated) {
-  const auto result =
-      advance_scoreboard({}, window_of(0, {evaluated(1, 0.1, 0.1), evaluated(2, 0.2, 0.2), accepted(3)}),
-                         testing::scoring_run_spec());
+  const auto result = advance_scoreboard(
+      {}, window_of(0, {evaluated(1, 0.1, 0.1), evaluated(2, 0.2, 0.2), accepted(3)}), scoring_run_spec());
   EXPECT_EQ(score_of(result, 3).rating, Rating{});
   EXPECT_EQ(score_of(result, 3).sync_factor, 1.0);
   EXPECT_FALSE(has_change(result, 3, ScoreReason::kRated));
@@ -159,7 +123,7 @@ TEST(Scoreboard, ScalesByStepsBehindAndKnowsTheHandNumbers) {
   EXPECT_EQ(sync_factor(3), 0.0);
   EXPECT_EQ(sync_factor(1000), 0.0);
 
-  const RunSpec spec = testing::scoring_run_spec();
+  const RunSpec spec = scoring_run_spec();
   MinerEvidence late = evaluated(1, 0.05, 0.03);
   late.steps_behind = 1;
   const auto result = advance_scoreboard({}, window_of(0, {late, evaluated(2, 0.01, 0.02)}), spec);
@@ -175,7 +139,7 @@ TEST(Scoreboard, TakesAnUnknownRootOrAFalseProofForThreeStepsBehind) {
   EXPECT_EQ(counted_steps_behind(false_proof), 3);
   EXPECT_EQ(counted_steps_behind(accepted(1)), 0);
 
-  const RunSpec spec = testing::scoring_run_spec();
+  const RunSpec spec = scoring_run_spec();
   const Scoreboard board = board_with_a_winner(spec, 4);
   ASSERT_GT(board.miners.at(1).final_score, 0);
   const auto result = advance_scoreboard(board, window_of(4, {false_proof}), spec);
@@ -183,8 +147,43 @@ TEST(Scoreboard, TakesAnUnknownRootOrAFalseProofForThreeStepsBehind) {
   EXPECT_TRUE(has_change(result, 1, ScoreReason::kSynchronised));
 }
 
+MinerEvidence stale(uint32_t uid, int64_t steps_behind) {
+  MinerEvidence miner = evaluated(uid, 0.05, 0.04);
+  miner.verdict = invalid_verdict("started from an older state");
+  miner.steps_behind = steps_behind;
+  miner.possession_proof_fits = false;
+  return miner;
+}
+
+// It is rated by what it did, and not paid for in this window; the next one finds it as it was.
+TEST(Scoreboard, RatesAContributionFromAnOlderModelWithoutPayingForIt) {
+  const RunSpec spec = scoring_run_spec();
+  const Scoreboard board = board_with_a_winner(spec, 4);
+  EXPECT_EQ(counted_steps_behind(stale(1, 1)), 1);
+  const auto behind = advance_scoreboard(board, window_of(4, {stale(1, 1), evaluated(2, 0.01, 0.02)}), spec);
+  EXPECT_GT(score_of(behind, 1).rating.mu, board.miners.at(1).rating.mu) << "its score was the better one";
+  EXPECT_EQ(score_of(behind, 1).sync_factor, sync_factor(1));
+  EXPECT_EQ(score_of(behind, 1).final_score, 0);
+  EXPECT_GT(score_of(behind, 1).binary_average, board.miners.at(1).binary_average);
+  const auto back = advance_scoreboard(
+      behind.scoreboard, window_of(5, {evaluated(1, 0.05, 0.04), evaluated(2, 0.01, 0.02)}), spec);
+  EXPECT_EQ(score_of(back, 1).sync_factor, 1);
+  EXPECT_GT(score_of(back, 1).final_score, board.miners.at(1).final_score);
+}
+
+TEST(Scoreboard, PenalisesAContributionFromAModelThatIsTooOldMoreThanAnInvalidOne) {
+  const RunSpec spec = scoring_run_spec();
+  const Scoreboard board = board_with_a_winner(spec, 4);
+  MinerEvidence lost = stale(1, 3);
+  lost.evaluation.reset();
+  const auto result = advance_scoreboard(board, window_of(4, {lost}), spec);
+  EXPECT_TRUE(has_change(result, 1, ScoreReason::kOutOfSync));
+  EXPECT_EQ(score_of(result, 1).binary_average, 0.75 * board.miners.at(1).binary_average);
+  EXPECT_EQ(score_of(result, 1).sync_factor, 0);
+}
+
 TEST(Scoreboard, RanksAContributionThatBlowsTheModelUpWithTheMissing) {
-  const RunSpec spec = testing::scoring_run_spec();
+  const RunSpec spec = scoring_run_spec();
   MinerEvidence bomb = evaluated(2, 0, 0);
   bomb.evaluation->unassigned.after = std::numeric_limits<double>::infinity();
   const auto result = advance_scoreboard({}, window_of(0, {evaluated(1, 0.01, -5), bomb}), spec);
@@ -193,7 +192,7 @@ TEST(Scoreboard, RanksAContributionThatBlowsTheModelUpWithTheMissing) {
 }
 
 TEST(Scoreboard, KeepsScoresWhereNothingCouldBeMeasured) {
-  const RunSpec spec = testing::scoring_run_spec();
+  const RunSpec spec = scoring_run_spec();
   MinerEvidence unmeasured = evaluated(1, 0.1, 0.1);
   unmeasured.evaluation->own.before = std::nan("");
   const auto result = advance_scoreboard({}, window_of(0, {unmeasured, evaluated(2, 0.1, 0.1)}), spec);
@@ -204,7 +203,7 @@ TEST(Scoreboard, KeepsScoresWhereNothingCouldBeMeasured) {
 }
 
 TEST(Scoreboard, StartsAUidAfreshWhenItsKeyHasChanged) {
-  const RunSpec spec = testing::scoring_run_spec();
+  const RunSpec spec = scoring_run_spec();
   const Scoreboard board = board_with_a_winner(spec, 3);
   MinerEvidence heir = accepted(1);
   heir.key = key_of(77);
@@ -219,7 +218,7 @@ TEST(Scoreboard, StartsAUidAfreshWhenItsKeyHasChanged) {
 }
 
 TEST(Scoreboard, LeavesMinersWithoutEvidenceAsTheyAre) {
-  const RunSpec spec = testing::scoring_run_spec();
+  const RunSpec spec = scoring_run_spec();
   const Scoreboard board = board_with_a_winner(spec, 3);
   const auto result = advance_scoreboard(board, window_of(3, {accepted(2)}), spec);
   EXPECT_EQ(score_of(result, 1), board.miners.at(1));
@@ -227,7 +226,7 @@ TEST(Scoreboard, LeavesMinersWithoutEvidenceAsTheyAre) {
 }
 
 TEST(Scoreboard, RemembersTheNewestWindowsOnly) {
-  const RunSpec spec = testing::scoring_run_spec();
+  const RunSpec spec = scoring_run_spec();
   const Scoreboard board = board_with_a_winner(spec, 12);
   const MinerScore& winner = board.miners.at(1);
   ASSERT_EQ(winner.gathers.size(), kRememberedWindows);
@@ -239,7 +238,7 @@ TEST(Scoreboard, RemembersTheNewestWindowsOnly) {
 }
 
 TEST(Scoreboard, RemembersOnlyWhatItWasAskedForOrMeasuredIn) {
-  const RunSpec spec = testing::scoring_run_spec();
+  const RunSpec spec = scoring_run_spec();
   MinerEvidence drawn = evaluated(2, 0.1, 0.1);
   drawn.gathered = false;
   MinerEvidence drawn_in_vain = unusable(3, VerdictCode::kMissing);
@@ -254,7 +253,7 @@ TEST(Scoreboard, RemembersOnlyWhatItWasAskedForOrMeasuredIn) {
 }
 
 TEST(Scoreboard, CountsTheWindowsInWhichAMinerWasNotSeen) {
-  const RunSpec spec = testing::scoring_run_spec();
+  const RunSpec spec = scoring_run_spec();
   Scoreboard board = board_with_a_winner(spec, 1);
   const auto not_seen_after = [&](Evidence evidence) {
     board = advance_scoreboard(board, evidence, spec).scoreboard;
@@ -272,7 +271,7 @@ TEST(Scoreboard, CountsTheWindowsInWhichAMinerWasNotSeen) {
 }
 
 TEST(Scoreboard, GivesPeerCandidatesTheirWeightsButNothingForBeingBurntTo) {
-  RunSpec spec = testing::scoring_run_spec();
+  RunSpec spec = scoring_run_spec();
   spec.scoring.burn_rate = 0.3;
   spec.scoring.burn_uid = 2;
   const auto result = advance_scoreboard(board_with_a_winner(spec, 3), window_of(3, {accepted(5)}), spec);
@@ -285,7 +284,7 @@ TEST(Scoreboard, GivesPeerCandidatesTheirWeightsButNothingForBeingBurntTo) {
 }
 
 TEST(Scoreboard, KnowsWhatTheSamplingNeeds) {
-  const RunSpec spec = testing::scoring_run_spec();
+  const RunSpec spec = scoring_run_spec();
   const Scoreboard board = board_with_a_winner(spec, 3);
   const auto candidates = evaluation_candidates(board, std::vector<uint32_t>{9, 1});
   ASSERT_EQ(candidates.size(), 2u);
@@ -296,143 +295,8 @@ TEST(Scoreboard, KnowsWhatTheSamplingNeeds) {
   EXPECT_EQ(candidates[1].ordinal, board.miners.at(1).rating.ordinal());
 }
 
-// Evidence of all kinds about 12 miners.
-Evidence random_evidence(Random& random, int64_t window) {
-  Evidence evidence = window_of(window, {});
-  for (uint32_t uid = 0; uid < 12; ++uid) {
-    const uint64_t kind = random.below(11);
-    if (kind == 0) continue;
-    if (uid == 11) {
-      const bool is_good = window % 8 < 3;
-      evidence.miners.push_back(is_good ? evaluated(uid, 0.1, 0.05) : unusable(uid, VerdictCode::kInvalid));
-      continue;
-    }
-    if (kind == 10) {
-      evidence.activity.push_back({uid, random.below(3) > 0});
-      continue;
-    }
-    if (kind == 1) {
-      evidence.miners.push_back(unusable(uid, static_cast<VerdictCode>(1 + random.below(4))));
-    } else if (kind < 4) {
-      evidence.miners.push_back(accepted(uid));
-    } else {
-      evidence.miners.push_back(evaluated(uid, 0.2 * random.uniform(), 0.1 * random.uniform() - 0.03));
-    }
-    evidence.miners.back().gathered = random.below(4) > 0;
-    evidence.miners.back().stored_at_ms = static_cast<int64_t>(random.below(5));
-    if (random.below(8) == 0) evidence.miners.back().steps_behind = static_cast<int64_t>(random.below(5));
-    if (random.below(30) == 0)
-      evidence.miners.back().key = key_of(static_cast<uint8_t>(100 + random.below(50)));
-  }
-  for (uint32_t one = 0; one < 12; ++one) {
-    for (uint32_t other = one + 1; other < 12; ++other) {
-      if (random.below(40) == 0) evidence.overlaps.push_back({one, other, random.uniform()});
-    }
-  }
-  return evidence;
-}
-
-TEST(Scoreboard, DoesNotDependOnTheOrderOfTheEvidence) {
-  const RunSpec spec = testing::scoring_run_spec();
-  Random random(3);
-  Scoreboard board;
-  for (int64_t window = 0; window < 60; ++window) {
-    Evidence evidence = random_evidence(random, window);
-    const AdvanceResult straight = advance_scoreboard(board, evidence, spec);
-    std::ranges::reverse(evidence.miners);
-    std::ranges::reverse(evidence.activity);
-    std::ranges::reverse(evidence.overlaps);
-    const AdvanceResult reversed = advance_scoreboard(board, evidence, spec);
-    ASSERT_EQ(straight.scoreboard, reversed.scoreboard);
-    ASSERT_EQ(straight.weights, reversed.weights);
-    ASSERT_EQ(straight.changes, reversed.changes);
-    board = straight.scoreboard;
-  }
-}
-
-template <typename Number>
-void change_number(Number& number, const ScoreChange& change) {
-  EXPECT_EQ(static_cast<double>(number), change.before);
-  number = static_cast<Number>(change.after);
-}
-
-void apply(Scoreboard& board, const ScoreChange& change, const Scoreboard& after) {
-  MinerScore& miner = board.miners[change.uid];
-  if (change.reason == ScoreReason::kNewMiner || change.reason == ScoreReason::kKeyChanged) {
-    const MinerScore& now = after.miners.at(change.uid);
-    miner = {.uid = change.uid, .key = now.key, .first_window = now.first_window};
-    return;
-  }
-  switch (change.field) {
-    case ScoreField::kNone:
-      return;
-    case ScoreField::kRatingMu:
-      return change_number(miner.rating.mu, change);
-    case ScoreField::kRatingSigma:
-      return change_number(miner.rating.sigma, change);
-    case ScoreField::kBinaryAverage:
-      return change_number(miner.binary_average, change);
-    case ScoreField::kGradientScore:
-      return change_number(miner.gradient_score, change);
-    case ScoreField::kSyncFactor:
-      return change_number(miner.sync_factor, change);
-    case ScoreField::kFinalScore:
-      return change_number(miner.final_score, change);
-    case ScoreField::kExcludedBefore:
-      return change_number(miner.excluded_before, change);
-    case ScoreField::kAwaitsGain:
-      return change_number(miner.awaits_gain, change);
-  }
-}
-
-TEST(Scoreboard, ExplainsEveryChangeOfANumber) {
-  const RunSpec spec = testing::scoring_run_spec();
-  Random random(4);
-  Scoreboard board;
-  std::set<ScoreReason> reasons;
-  for (int64_t window = 0; window < 200; ++window) {
-    const AdvanceResult result = advance_scoreboard(board, random_evidence(random, window), spec);
-    Scoreboard replayed = board;
-    for (const ScoreChange& change : result.changes) {
-      reasons.insert(change.reason);
-      EXPECT_NE(reason_name(change.reason), "");
-      apply(replayed, change, result.scoreboard);
-    }
-    replayed.window = window;
-    for (auto& [uid, miner] : replayed.miners) {
-      miner.gathers = score_of(result, uid).gathers;
-      miner.measurements = score_of(result, uid).measurements;
-      miner.windows_not_seen = score_of(result, uid).windows_not_seen;
-      miner.last_evaluated_window = score_of(result, uid).last_evaluated_window;
-    }
-    ASSERT_EQ(replayed, result.scoreboard);
-    board = result.scoreboard;
-  }
-  using enum ScoreReason;
-  for (const ScoreReason reason : {kMissing, kGatherSuccess, kInvalid, kOutOfSync, kNegativeShare,
-                                   kNegativesInARow, kInactive, kIndexOverlap, kExcluded, kReturned})
-    EXPECT_TRUE(reasons.contains(reason)) << reason_name(reason) << " was not tried";
-}
-
-TEST(Scoreboard, AlwaysGivesWeightsThatSumToOne) {
-  RunSpec spec = testing::scoring_run_spec();
-  spec.network.gather_peer_count = 4;
-  spec.network.reserve_peer_count = 3;
-  spec.scoring.burn_rate = 0.1;
-  Random random(5);
-  Scoreboard board;
-  for (int64_t window = 0; window < 100; ++window) {
-    const AdvanceResult result = advance_scoreboard(board, random_evidence(random, window), spec);
-    double sum = 0;
-    for (const auto& [uid, weight] : result.weights) sum += weight;
-    EXPECT_NEAR(sum, 1.0, 1e-12);
-    for (const auto& [uid, miner] : result.scoreboard.miners) EXPECT_GE(miner.final_score, 0);
-    board = result.scoreboard;
-  }
-}
-
 TEST(ScoreboardDeathTest, RefusesAWindowThatItHasSeenAndAUidTwice) {
-  const RunSpec spec = testing::scoring_run_spec();
+  const RunSpec spec = scoring_run_spec();
   const Scoreboard board = board_with_a_winner(spec, 3);
   EXPECT_DEATH((void)advance_scoreboard(board, window_of(2, {}), spec), "evidence.window");
   EXPECT_DEATH((void)advance_scoreboard(board, window_of(3, {accepted(1), accepted(1)}), spec),
@@ -443,4 +307,4 @@ TEST(ScoreboardDeathTest, RefusesAWindowThatItHasSeenAndAUidTwice) {
 }
 
 }  // namespace
-}  // namespace templar
+}  // namespace templar::testing

@@ -52,11 +52,7 @@ void carry(ValidatorState& state, int64_t window, const PeerSelection& peers) {
 
 Judge::Judge(const NodeEnvironment& environment, ObjectStore& store, LedgerWriter& ledger,
              StartCopy& start_copy, const KeyPair& key)
-    : environment_(environment), store_(store), ledger_(ledger), meter_(environment, start_copy) {
-  // Ed25519 signatures are deterministic and nobody else can make this one.
-  const Signature secret = key.sign(as_bytes("unassigned samples of run " + environment.run_id.hex()));
-  sampling_key_.assign(secret.bytes.begin(), secret.bytes.end());
-}
+    : environment_(environment), store_(store), ledger_(ledger), meter_(environment, start_copy), key_(key) {}
 
 std::optional<int64_t> Judge::next_window() const {
   return stored_ == Stored::kState ? std::optional(state_.next_window) : std::nullopt;
@@ -121,29 +117,33 @@ Result<std::optional<Judge::Judged>> Judge::judge(const DecidedWindow& decided, 
   const Stopwatch watch;
   const AggregateRecord& record = decided.record();
   Evidence evidence{.window = window, .outer_step = replica.outer_step(), .miners = {}};
+  std::optional<WindowDraw> draw;
   // Where nobody could train nobody is asked, and nobody blamed.
   if (!asks_nobody(record)) {
     const auto phase = timeline.phase("evaluate");
     TRY_ASSIGN(const GatherRequest request,
                gather_request(environment_, replica, selection_of(record), decided.roster));
     const Gathered gathered{.accepted = decided.accepted, .rejected = record.rejected, .unanswered = {}};
-    TRY_ASSIGN(evidence, collect_evidence(environment_, replica, meter_,
-                                          {.gather = request,
-                                           .gathered = gathered,
-                                           .scoreboard = state_.scoreboard,
-                                           .sampling_key = sampling_key_}));
+    draw = draw_window(environment_, key_, window, request.block_hash, decided.roster, state_.scoreboard);
+    TRY_ASSIGN(
+        evidence,
+        collect_evidence(
+            environment_, replica, meter_,
+            {.gather = request, .gathered = gathered, .draw = *draw, .scoreboard = state_.scoreboard}));
   }
   AdvanceResult result = advance_scoreboard(state_.scoreboard, evidence, environment_.spec);
-  TRY(settle(result, decided, self));
+  TRY(settle(result, std::move(draw), decided, self));
   return Judged{std::move(evidence), std::move(result), watch.seconds()};
 }
 
-Status Judge::settle(const AdvanceResult& result, const DecidedWindow& decided, const Registration& self) {
+Status Judge::settle(const AdvanceResult& result, std::optional<WindowDraw> draw,
+                     const DecidedWindow& decided, const Registration& self) {
   const NetworkSpec& network = environment_.spec.network;
   const int64_t window = decided.record().window;
   ValidatorState next = state_;
   next.next_window = window + 1;
   next.scoreboard = result.scoreboard;
+  next.draw = std::move(draw);
   if (!asks_nobody(decided.record())) carry(next, window, selection_of(decided.record()));
   if (makes_peer_list(network, window)) {
     next.peers = next.peers_in(window);

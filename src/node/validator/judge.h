@@ -54,15 +54,15 @@ class Judge {
 
  private:
   [[nodiscard]] Result<ValidatorState> read_state(const Registration& self) const;
-  [[nodiscard]] Status settle(const AdvanceResult& result, const DecidedWindow& decided,
-                              const Registration& self);
+  [[nodiscard]] Status settle(const AdvanceResult& result, std::optional<WindowDraw> draw,
+                              const DecidedWindow& decided, const Registration& self);
   [[nodiscard]] Status store_state(const Registration& self, const ValidatorState& state);
 
   const NodeEnvironment& environment_;
   ObjectStore& store_;
   LedgerWriter& ledger_;
   LossMeter meter_;
-  Bytes sampling_key_;  // known to this validator alone, the same after a restart
+  const KeyPair key_;
   ValidatorState state_;
   // Of state_, in the bucket.
   enum class Stored { kUnknown, kNothing, kState };

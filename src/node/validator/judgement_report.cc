@@ -52,6 +52,15 @@ void add_losses(Measurement& measurement, const Evidence& evidence) {
   add("loss_random_after", &LossChange::after, &Evaluation::unassigned);
 }
 
+// How alike the window's contributions are; nothing where no two were compared.
+void add_overlaps(Measurement& measurement, const Evidence& evidence) {
+  if (evidence.overlaps.empty()) return;
+  std::vector<double> shares;
+  for (const IndexOverlap& pair : evidence.overlaps) shares.push_back(pair.share);
+  add_fields(measurement, {{"index_overlap_mean", mean_of(shares)},
+                           {"index_overlap_max", *std::ranges::max_element(shares)}});
+}
+
 Measurement Reporter::measurement(MeasurementName name, std::initializer_list<MetricField> fields) const {
   Measurement measurement = node_measurement(
       name, {name_of(NodeRole::kValidator), uid_}, environment_,
@@ -85,6 +94,7 @@ void Reporter::report_window() const {
                {{"gather_success_rate", 100.0 * static_cast<double>(accepted) / static_cast<double>(all)}});
   }
   add_losses(summary, judgement_.evidence);
+  add_overlaps(summary, judgement_.evidence);
   write(std::move(summary));
 }
 
@@ -114,7 +124,7 @@ void Reporter::report_miner(const MinerEvidence& miner) const {
         {{"mu", score.rating.mu}, {"sigma", score.rating.sigma}, {"ordinal", score.rating.ordinal()}}));
   }
   write(std::move(scores));
-  if (!miner.verdict.accepted()) return;
+  if (!miner.can_be_rated()) return;
   write(measurement("validator_sync_score", miner.uid,
                     {{"sync_score", score.sync_factor}, {"steps_behind", counted_steps_behind(miner)}}));
 }

@@ -18,9 +18,9 @@ struct Judgement {
 };
 
 // Writes validator_window_v2 and, of each miner of the evidence (tag eval_uid): validator_scores;
-// validator_openskill and the losses where it was measured; validator_sync_score where its contribution was
-// accepted; and where it lost score by a penalty, with the reason: validator_inactivity for nothing in time
-// (ReasonKind::kAbsence), validator_slash for all others.
+// validator_openskill and the losses where it was measured; validator_sync_score where its contribution can
+// be rated (accepted or stale); and where it lost score by a penalty, with the reason: validator_inactivity
+// for nothing in time (ReasonKind::kAbsence), validator_slash for all others.
 void report_judgement(const NodeEnvironment& environment, uint32_t uid, const Judgement& judgement);
 
 }  // namespace templar

@@ -37,6 +37,7 @@ class JudgementReport : public ::testing::Test {
          .possession_proof_fits = true},
         {.uid = 3, .key = key(3), .verdict = {VerdictCode::kInvalid, "block 5: cut short"}, .evaluation = {}},
         {.uid = 4, .key = key(4), .verdict = {VerdictCode::kMissing, "not in the bucket"}, .evaluation = {}}};
+    evidence_.overlaps = {{1, 2, 0.25}, {1, 3, 0.05}, {2, 3, 0.0}};
     Scoreboard before = advance_scoreboard({}, evidence_, world_.spec()).scoreboard;
     for (auto& [uid, miner] : before.miners) {
       miner.rating = {.mu = 40, .sigma = 1};
@@ -91,6 +92,8 @@ TEST_F(JudgementReport, SumsUpTheWindow) {
   EXPECT_EQ(field<double>(window, "loss_own_after"), 2.0);
   EXPECT_EQ(field<double>(window, "loss_random_before"), 3.5);
   EXPECT_EQ(field<double>(window, "loss_random_after"), 3.0);
+  EXPECT_NEAR(field<double>(window, "index_overlap_mean"), 0.1, 1e-12);
+  EXPECT_EQ(field<double>(window, "index_overlap_max"), 0.25);
   EXPECT_EQ(field<double>(window, "judge_seconds"), 0.25);
   EXPECT_EQ(field<std::string>(window, "state_root"), replica_.state_root().hex());
 }

@@ -121,6 +121,7 @@ Result<GatherRequest> gather_request(const NodeEnvironment& environment, const R
                        .times = *times,
                        .block_hash = block_hash,
                        .state_root = replica.state_root(),
+                       .older_roots = replica.older_roots(),
                        .parameters = parameters};
 }
 

@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "base/back_off.h"
+#include "base/threads/mutex.h"
 #include "core/consensus/possession.h"
 #include "core/protocol/object_keys.h"
 #include "node/window/peer_calls.h"
@@ -94,20 +95,35 @@ Verdict judge_time(const ObjectInfo& info, const PutWindow& times) {
   return {};
 }
 
+// All but the model that it started from.
+Verdict judge_maker(const NodeEnvironment& environment, const GatherRequest& request, const Shard& shard,
+                    const Contribution& contribution, const Registration& peer) {
+  const SampleAssignment assignment = assigned_samples(environment, request.plan, shard, peer.uid);
+  return check_contribution(contribution, {.run_id = environment.run_id,
+                                           .window = request.plan.window,
+                                           .uid = peer.uid,
+                                           .public_key = peer.key,
+                                           .samples = receipt_of(assignment, shard),
+                                           .content_hash = std::nullopt});
+}
+
+// How many outer steps older than the window's model the one with that root is; nullopt if it is not known.
+std::optional<int64_t> steps_behind(const GatherRequest& request, const Hash256& root) {
+  const auto found = std::ranges::find(request.older_roots, root);
+  if (found == request.older_roots.end()) return std::nullopt;
+  return found - request.older_roots.begin() + 1;
+}
+
 Verdict judge_content(const NodeEnvironment& environment, const GatherRequest& request, const Shard& shard,
                       const Contribution& contribution, const Registration& peer) {
-  const SampleAssignment assignment = assigned_samples(environment, request.plan, shard, peer.uid);
-  const Verdict verdict = check_contribution(contribution, {.run_id = environment.run_id,
-                                                            .window = request.plan.window,
-                                                            .uid = peer.uid,
-                                                            .public_key = peer.key,
-                                                            .samples = receipt_of(assignment, shard),
-                                                            .content_hash = std::nullopt});
+  const Verdict verdict = judge_maker(environment, request, shard, contribution, peer);
   if (!verdict.accepted()) return verdict;
   const ContributionHeader& header = contribution.header();
   if (header.state_root != request.state_root) {
-    return invalid_verdict(fmt::format("started from state {}, the window's is {}", header.state_root.brief(),
-                                       request.state_root.brief()));
+    const auto steps = steps_behind(request, header.state_root);
+    return invalid_verdict(fmt::format("started from state {}, the window's is {}{}",
+                                       header.state_root.brief(), request.state_root.brief(),
+                                       steps ? fmt::format(": {} outer steps behind", *steps) : ""));
   }
   const int64_t window = request.plan.window;
   const Hash256 proof = environment.contributions->possession_proof(
@@ -127,9 +143,13 @@ bool matches(const Contribution& contribution, const AcceptedContribution& wante
   return uid_in(contribution) == wanted.uid && contribution.content_hash() == wanted.content_hash;
 }
 
+using JudgeContent = Verdict (*)(const NodeEnvironment&, const GatherRequest&, const Shard&,
+                                 const Contribution&, const Registration&);
+
 // The peer's contribution of the window, or why it does not count. Fails (retry) where the store was away.
 PeerAnswer ask_for_contribution(const NodeEnvironment& environment, const GatherRequest& request,
-                                const Shard& shard, uint32_t uid, const PeerCall& call) {
+                                const Shard& shard, uint32_t uid, const PeerCall& call,
+                                JudgeContent judge = judge_content) {
   const Registration* peer = find_uid(request.roster, uid);
   if (peer == nullptr) return missing_verdict("not on the ledger");
   if (peer->is_removed) return missing_verdict("removed from the run by its owner");
@@ -148,7 +168,7 @@ PeerAnswer ask_for_contribution(const NodeEnvironment& environment, const Gather
   // What another node has read is here as well.
   if (!call.arrive()) return given_up();
   auto& contribution = std::get<Contribution>(*object);
-  if (Verdict verdict = judge_content(environment, request, shard, contribution, *peer); !verdict.accepted())
+  if (Verdict verdict = judge(environment, request, shard, contribution, *peer); !verdict.accepted())
     return verdict;
   return std::move(contribution);
 }
@@ -285,6 +305,46 @@ std::vector<std::variant<Contribution, Verdict>> read_contributions(const NodeEn
     }
   }
   return read;
+}
+
+std::vector<StaleContribution> read_stale_contributions(const NodeEnvironment& environment,
+                                                        const GatherRequest& request, const Shard& shard,
+                                                        std::span<const uint32_t> uids) {
+  std::vector<StaleContribution> stale;
+  if (request.older_roots.empty()) return stale;
+  auto answers =
+      ask_peers(environment, uids.size(), patience_of(environment), [&](size_t peer, const PeerCall& call) {
+        return ask_for_contribution(environment, request, shard, uids[peer], call, judge_maker);
+      });
+  for (PeerAnswer& answer : answers) {
+    auto* contribution = answer ? std::get_if<Contribution>(&*answer) : nullptr;
+    if (contribution == nullptr) continue;
+    const auto steps = steps_behind(request, contribution->header().state_root);
+    if (steps) stale.push_back({std::move(*contribution), *steps});
+  }
+  return stale;
+}
+
+std::vector<Result<std::optional<int64_t>>> stored_times(const NodeEnvironment& environment,
+                                                         const GatherRequest& request,
+                                                         std::span<const uint32_t> uids) {
+  const std::string key = contribution_key(request.plan.window);
+  Mutex mutex;
+  std::vector<Result<std::optional<int64_t>>> times(uids.size());
+  const auto ask = [&](size_t number, const PeerCall& call) -> PeerAnswer {
+    const Registration* peer = find_uid(request.roster, uids[number]);
+    if (peer == nullptr) return missing_verdict("not on the ledger");
+    TRY_ASSIGN(const auto info, look_at(environment, peer->bucket, key, call));
+    // A slow peer may be asked on two threads at once.
+    const MutexLock lock(mutex);
+    if (info) times[number] = info->stored_at_ms;
+    return missing_verdict("not asked for");
+  };
+  std::vector<PeerAnswer> answers = ask_peers(environment, uids.size(), patience_of(environment), ask);
+  for (size_t i = 0; i < uids.size(); ++i) {
+    if (!answers[i]) times[i] = std::unexpected(std::move(answers[i]).error());
+  }
+  return times;
 }
 
 Result<Gathered> gather(const NodeEnvironment& environment, const GatherRequest& request) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -23,9 +24,10 @@ struct GatherRequest {
   PeerSelection peers;               // in force in this window
   std::vector<Registration> roster;  // the ledger's registrations
   PutWindow times;
-  Hash256 block_hash;              // of the window's first block
-  Hash256 state_root;              // of our model at the window's start
-  ConstParameterSpans parameters;  // that model
+  Hash256 block_hash;                  // of the window's first block
+  Hash256 state_root;                  // of our model at the window's start
+  std::vector<Hash256> older_roots{};  // of the models before it (Replica::older_roots)
+  ConstParameterSpans parameters;      // that model
 };
 
 struct Gathered {
@@ -53,6 +55,27 @@ struct NamedContributions {
 [[nodiscard]] std::vector<std::variant<Contribution, Verdict>> read_contributions(
     const NodeEnvironment& environment, const GatherRequest& request, const Shard& shard,
     std::span<const uint32_t> uids);
+
+// A contribution that does not count for its state root alone: that of a model of the run which is older than
+// the window's.
+struct StaleContribution {
+  Contribution contribution;
+  int64_t steps_behind = 0;  // outer steps, at least 1
+};
+
+// Which of these peers' contributions are stale, in the order of the uids; those that count, can't be read,
+// or have something else wrong with them are left out. Whether their makers hold the old model can't be
+// checked: their possession proofs are over a model that is no longer here.
+[[nodiscard]] std::vector<StaleContribution> read_stale_contributions(const NodeEnvironment& environment,
+                                                                      const GatherRequest& request,
+                                                                      const Shard& shard,
+                                                                      std::span<const uint32_t> uids);
+
+// When the contribution that each of these registered miners has for the window was stored, by its store's
+// clock; none: there is none. Fails (retry) for a miner whose store was away. Reads no contribution.
+[[nodiscard]] std::vector<Result<std::optional<int64_t>>> stored_times(const NodeEnvironment& environment,
+                                                                       const GatherRequest& request,
+                                                                       std::span<const uint32_t> uids);
 
 // The gather peers' contributions, each hole filled with that of the next reserve peer whose own counts. A
 // wrong or missing one is rejected with its reason and stops nobody. Fails only if the active shard can't be

@@ -22,6 +22,7 @@ Status Replica::begin_loaded(int64_t window, int64_t outer_step, int64_t start_w
   window_ = window;
   start_window_ = start_window;
   outer_step_ = outer_step;
+  older_roots_.clear();
   return refresh();
 }
 
@@ -38,6 +39,8 @@ Status Replica::close_window(std::span<const Contribution> accepted) {
       return {};
     }));
     ++outer_step_;
+    older_roots_.insert(older_roots_.begin(), state_root());
+    if (older_roots_.size() > kOlderRoots) older_roots_.pop_back();
     TRY(refresh());
   }
   ++window_;

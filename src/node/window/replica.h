@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "base/hash.h"
 #include "base/threads/thread_team.h"
@@ -19,6 +20,9 @@ namespace templar {
 
 class Replica {
  public:
+  // A contribution from an older model than these has lost the run.
+  static constexpr size_t kOlderRoots = 8;
+
   // Environment and engine must outlive it. threads: for the outer step and hashing.
   Replica(const NodeEnvironment& environment, Engine& engine, int threads)
       : environment_(environment), engine_(engine), team_(threads) {}
@@ -46,6 +50,9 @@ class Replica {
   // Of the parameters at the window's start: the root, and the tree of hashes below it.
   [[nodiscard]] const Hash256& state_root() const { return state_tree_.root; }
   [[nodiscard]] const StateTree& state_tree() const { return state_tree_; }
+  // Of the models before, newest first: the one at place k is k + 1 outer steps older. Those that it has had
+  // itself since it began, kOlderRoots at most.
+  [[nodiscard]] const std::vector<Hash256>& older_roots() const { return older_roots_; }
   [[nodiscard]] Result<ConstParameterSpans> parameters() const { return engine_.parameters(); }
   [[nodiscard]] Engine& engine() { return engine_; }
   [[nodiscard]] ThreadTeam& team() { return team_; }
@@ -67,6 +74,7 @@ class Replica {
   int64_t outer_step_ = 0;
   int64_t start_window_ = 0;
   StateTree state_tree_;
+  std::vector<Hash256> older_roots_;
   bool begun_ = false;
 };
 

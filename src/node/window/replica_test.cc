@@ -73,6 +73,22 @@ TEST_F(ReplicaTest, HashesWhatWasLoadedIntoTheEngine) {
   EXPECT_NE(replica_.state_root(), world_.ports.initial_root());
 }
 
+TEST_F(ReplicaTest, KnowsTheRootsOfItsModelsBefore) {
+  EXPECT_TRUE(replica_.begin_initial(0));
+  EXPECT_TRUE(replica_.older_roots().empty());
+  std::vector<Hash256> expected;
+  for (int step = 0; step < 10; ++step) {
+    expected.insert(expected.begin(), replica_.state_root());
+    world_.ports.publish_contribution(1, 0);
+    EXPECT_TRUE(replica_.close_window(std::vector{world_.ports.contribution(1, 0)}));
+    EXPECT_TRUE(replica_.close_window({})) << "a null round has the same model";
+  }
+  expected.resize(Replica::kOlderRoots);
+  EXPECT_EQ(replica_.older_roots(), expected);
+  EXPECT_TRUE(replica_.begin_loaded(5, 5));
+  EXPECT_TRUE(replica_.older_roots().empty()) << "nobody says what came before";
+}
+
 TEST_F(ReplicaTest, HasNoModelBeforeItBeginsAndAfterItWasDiscarded) {
   EXPECT_FALSE(replica_.begun());
   EXPECT_TRUE(replica_.begin_initial(0));

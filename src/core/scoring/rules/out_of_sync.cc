@@ -8,7 +8,7 @@ std::vector<RuleEffect> penalise_out_of_sync(const RuleView& view) {
   const int64_t allowed = view.scoring.sync_max_steps_behind;
   std::vector<RuleEffect> effects;
   for (const MinerEvidence& miner : view.evidence.miners) {
-    if (!miner.verdict.accepted()) continue;
+    if (!miner.can_be_rated()) continue;
     const int64_t steps = counted_steps_behind(miner);
     if (steps <= allowed) continue;
     // As much as one missing contribution: work on an old model is of as little use as none.

@@ -58,12 +58,13 @@ using Rule = std::vector<RuleEffect> (*)(const RuleView& view);
 // absence alone.
 [[nodiscard]] std::vector<RuleEffect> penalise_low_gather_success(const RuleView& view);
 
-// Something that can't count (malformed, of another run, forged, ...): x invalid_factor. Whoever sends it
-// could have checked it before.
+// Something that can't count (malformed, of another run, forged, from another model, ...): x invalid_factor.
+// Whoever sends it could have checked it before. A stale contribution too has no part in its window's model,
+// and is not paid for.
 [[nodiscard]] std::vector<RuleEffect> penalise_invalid(const RuleView& view);
 
-// A usable contribution from a model more than scoring.sync_max_steps_behind outer steps old, or from one
-// that is not known: x out_of_sync_factor, on the binary average too.
+// A contribution that can be rated, but starts from a model more than scoring.sync_max_steps_behind outer
+// steps old: x out_of_sync_factor, on the binary average too.
 [[nodiscard]] std::vector<RuleEffect> penalise_out_of_sync(const RuleView& view);
 
 // A miner measured in this window that had more than negative_share_limit of its last 8 gradient scores below
