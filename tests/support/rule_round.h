@@ -12,13 +12,16 @@
 namespace templar::testing {
 
 // Miners' pasts are told window by window, oldest first; the last entry is that of the window judged. A miner
-// in the evidence is on the scoreboard, with a final score of 8 and a binary average of 0.5.
+// in the evidence is on the scoreboard, with a final score of 8 and a binary average of 0.5. The gather took
+// one contribution that no test is about, kBystander's.
 class RuleRound {
  public:
   explicit RuleRound(int64_t window = 100) {
     evidence.window = scoreboard.window = window;
     evidence.outer_step = window;
+    (void)stored(kBystander, std::nullopt);
   }
+  static constexpr uint32_t kBystander = 1000;
 
   // The gather asked for its contribution each time.
   MinerEvidence& gathered(uint32_t uid, const std::vector<VerdictCode>& verdicts) {

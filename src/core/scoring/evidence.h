@@ -72,7 +72,11 @@ struct Evidence {
   int64_t outer_step = 0;  // outer steps that the run had made before the window
   std::vector<MinerEvidence> miners;
   std::vector<MinerActivity> activity{};
-  std::vector<IndexOverlap> overlaps{};  // of accepted contributions
+  std::vector<IndexOverlap> overlaps{};  // of contributions that can be rated
+
+  // Whether the gather took any contribution. Where it took none the network is at fault, or nobody can
+  // train: such a window blames nobody for being absent.
+  [[nodiscard]] bool took_any() const;
 };
 
 }  // namespace templar

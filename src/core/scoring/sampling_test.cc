@@ -81,6 +81,18 @@ TEST(Sampling, DrawsFromAllWhereTheBinsWouldNotBeFull) {
 
 // One has waited 90 windows, nine have waited 1: by weight it comes about 91 % of the time, evenly it would
 // 10 %.
+TEST(Sampling, DrawsAlsoAmongThoseThatHaveNotWaitedAtAll) {
+  auto candidates = miners(30);
+  for (EvaluationCandidate& candidate : candidates) candidate.last_evaluated_window = 50;
+  std::set<uint32_t> drawn;
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    const auto chosen = choose_evaluated_uids(candidates, scoring_of(7, 100), seed, 50);
+    EXPECT_EQ(chosen.size(), 7u);
+    drawn.insert(chosen.begin(), chosen.end());
+  }
+  EXPECT_EQ(drawn.size(), 30u) << "a weight of 0 would never be drawn";
+}
+
 TEST(Sampling, PrefersWhoeverHasWaitedLongest) {
   auto candidates = miners(10);
   for (auto& candidate : candidates) candidate.last_evaluated_window = 99;

@@ -70,16 +70,25 @@ void remember(std::vector<Entry>& newest, const Entry& entry) {
   if (newest.size() > kRememberedWindows) newest.erase(newest.begin());
 }
 
+void count_not_seen(const ScoringRound& round, MinerScore& score, bool is_seen) {
+  if (is_seen) {
+    score.windows_not_seen = 0;
+  } else if (round.evidence.took_any()) {
+    ++score.windows_not_seen;
+  }
+}
+
 void record_presence(ScoringRound& round, const MinerEvidence& miner) {
   MinerScore& score = round.score(miner.uid);
-  if (miner.gathered) remember(score.gathers, {round.evidence.window, miner.verdict.code});
-  score.windows_not_seen = miner.is_present() ? 0 : score.windows_not_seen + 1;
+  if (miner.gathered && round.evidence.took_any())
+    remember(score.gathers, {round.evidence.window, miner.verdict.code});
+  count_not_seen(round, score, miner.is_present());
 }
 
 void record_activity(ScoringRound& round, const MinerActivity& miner) {
   const auto known = round.scoreboard.miners.find(miner.uid);
   if (known == round.scoreboard.miners.end()) return;
-  known->second.windows_not_seen = miner.is_active ? 0 : known->second.windows_not_seen + 1;
+  count_not_seen(round, known->second, miner.is_active);
 }
 
 void record_measurement(ScoringRound& round, const MinerEvidence& miner) {

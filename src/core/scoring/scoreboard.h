@@ -27,7 +27,7 @@ namespace templar {
 class Json;
 class JsonFields;
 
-// A window in which the gather asked for a miner's contribution.
+// A window in which the gather asked for a miner's contribution, and took somebody's.
 struct GatherOutcome {
   int64_t window = 0;
   VerdictCode verdict = VerdictCode::kMissing;
@@ -55,9 +55,10 @@ struct MinerScore {
   std::optional<int64_t> last_evaluated_window;
   std::vector<GatherOutcome> gathers;       // the newest kRememberedWindows, oldest first
   std::vector<MeasuredScore> measurements;  // the same
-  int64_t windows_not_seen = 0;             // in a row, in which nothing of it was there in time
-  int64_t excluded_before = 0;              // the first window of which its exclusion for some windows ended
-  bool awaits_gain = false;  // it is excluded until a gradient score of its own that is not below 0
+  // In a row, in which nothing of it was there in time, but the gather took somebody's.
+  int64_t windows_not_seen = 0;
+  int64_t excluded_before = 0;  // the first window of which its exclusion for some windows ended
+  bool awaits_gain = false;     // it is excluded until a gradient score of its own that is not below 0
 
   // While it is, it has no weight and is not gathered; it may be measured.
   [[nodiscard]] bool is_excluded(int64_t in_window) const {

@@ -260,14 +260,16 @@ TEST(Scoreboard, CountsTheWindowsInWhichAMinerWasNotSeen) {
     return board.miners.at(1).windows_not_seen;
   };
   const auto activity = [](int64_t window, bool is_active) {
-    return Evidence{.window = window, .outer_step = window, .miners = {}, .activity = {{1, is_active}}};
+    return Evidence{
+        .window = window, .outer_step = window, .miners = {accepted(2)}, .activity = {{1, is_active}}};
   };
-  EXPECT_EQ(not_seen_after(window_of(1, {unusable(1, VerdictCode::kTooLate)})), 1);
+  EXPECT_EQ(not_seen_after(window_of(1, {unusable(1, VerdictCode::kTooLate), accepted(2)})), 1);
   EXPECT_EQ(not_seen_after(activity(2, false)), 2);
   EXPECT_EQ(not_seen_after(window_of(3, {})), 2) << "nobody looked";
   EXPECT_EQ(not_seen_after(activity(4, true)), 0);
   EXPECT_EQ(not_seen_after(activity(5, false)), 1);
-  EXPECT_EQ(not_seen_after(window_of(6, {unusable(1, VerdictCode::kInvalid)})), 0);
+  EXPECT_EQ(not_seen_after(window_of(6, {unusable(1, VerdictCode::kMissing)})), 1) << "nobody was there";
+  EXPECT_EQ(not_seen_after(window_of(7, {unusable(1, VerdictCode::kInvalid)})), 0);
 }
 
 TEST(Scoreboard, GivesPeerCandidatesTheirWeightsButNothingForBeingBurntTo) {

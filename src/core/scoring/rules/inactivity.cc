@@ -18,6 +18,7 @@ RuleEffect effect_of(const MinerScore& score, const PenaltySpec& spec) {
 std::vector<RuleEffect> penalise_inactivity(const RuleView& view) {
   const PenaltySpec& spec = view.scoring.penalties;
   std::vector<RuleEffect> effects;
+  if (!view.evidence.took_any()) return effects;
   for (const MinerEvidence& miner : view.evidence.miners) {
     if (!miner.gathered && !miner.is_present()) effects.push_back(effect_of(view.score(miner.uid), spec));
   }

@@ -46,6 +46,15 @@ TEST(InactivityRule, SpeaksOfDrawnMinersButNotOfGatheredOnes) {
   EXPECT_THAT(round.struck_by(penalise_inactivity), ElementsAre(2, 3));
 }
 
+TEST(InactivityRule, BlamesNobodyWhereTheGatherTookNothing) {
+  RuleRound round;
+  (void)round.score(1);
+  round.evidence.activity = {{1, false}};
+  EXPECT_THAT(round.struck_by(penalise_inactivity), ElementsAre(1));
+  round.gathered(RuleRound::kBystander, {kMissing});
+  EXPECT_THAT(round.effects_of(penalise_inactivity), IsEmpty());
+}
+
 TEST(InactivityRule, LeavesOutWhoIsNotOnTheScoreboard) {
   RuleRound round;
   round.evidence.activity = {{9, false}};

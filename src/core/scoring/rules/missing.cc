@@ -30,6 +30,7 @@ double factor_of(int64_t in_a_row, const PenaltySpec& spec) {
 std::vector<RuleEffect> penalise_missing(const RuleView& view) {
   const PenaltySpec& spec = view.scoring.penalties;
   std::vector<RuleEffect> effects;
+  if (!view.evidence.took_any()) return effects;
   for (const MinerEvidence& miner : view.evidence.miners) {
     if (!miner.gathered || miner.is_present()) continue;
     const MinerScore& score = view.score(miner.uid);

@@ -72,6 +72,16 @@ TEST(MissingRule, ResetsNobodyBelowHalfOrBeforeThereAreEight) {
   }
 }
 
+TEST(MissingRule, BlamesNobodyWhereTheGatherTookNothing) {
+  RuleRound round;
+  for (const uint32_t uid : {1u, 2u}) round.gathered(uid, std::vector<VerdictCode>(8, kMissing));
+  EXPECT_EQ(round.effects_of(penalise_missing).size(), 2u);
+  round.gathered(RuleRound::kBystander, {kTooLate});
+  EXPECT_THAT(round.effects_of(penalise_missing), IsEmpty());
+  round.gathered(9, {kAccepted}).gathered = false;
+  EXPECT_THAT(round.effects_of(penalise_missing), IsEmpty()) << "9 was drawn, not gathered";
+}
+
 TEST(MissingRule, AsksOnlyThoseThatWereGathered) {
   RuleRound round;
   round.gathered(3, {kMissing});

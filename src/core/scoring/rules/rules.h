@@ -50,7 +50,9 @@ using Rule = std::vector<RuleEffect> (*)(const RuleView& view);
 // A miner whose contribution the gather asked for and did not get in time. The first time in a row leaves
 // missing_factor of final score and binary average, the second second_missing_factor, any further one
 // later_missing_factor. Missing in missing_share_limit of its last 8 gathers, or in more, it is reset and
-// excluded for exclusion_windows. Before there are 8, only the factors count.
+// excluded for exclusion_windows. Before there are 8, only the factors count. A window of which the gather
+// took nothing blames nobody: an outage of the whole network would else exclude all, and stop the run for
+// longer.
 [[nodiscard]] std::vector<RuleEffect> penalise_missing(const RuleView& view);
 
 // A miner whose contributions counted in less than gather_success_limit of its last 8 gathers: x0, on the
@@ -83,7 +85,7 @@ using Rule = std::vector<RuleEffect> (*)(const RuleView& view);
 
 // A miner that the gather did not ask for and that had nothing in time all the same: x inactivity_factor of
 // its final score in each such window; reset after more than inactivity_reset_windows windows in a row
-// without anything of it.
+// without anything of it. Waived where the gather took nothing.
 [[nodiscard]] std::vector<RuleEffect> penalise_inactivity(const RuleView& view);
 
 // Contributions that keep the same coefficients are copies. Of two whose overlap is overlap_limit or more the

@@ -127,6 +127,17 @@ TEST_F(RulesOverWindows, ResetAndExcludeWhoIsMissingInHalfOfTheWindowsForTwenty)
   EXPECT_GT(weight(1), 0);
 }
 
+// A night in which nothing arrives costs nobody his place, nor counts on the day after.
+TEST_F(RulesOverWindows, ForgetAnOutageOfAll) {
+  const double average = score(1).binary_average;
+  for (int i = 0; i < 10; ++i) judge({missing(1), missing(2), missing(3), missing(4), missing(5)});
+  for (uint32_t uid = 1; uid <= 5; ++uid) EXPECT_FALSE(is_excluded(uid)) << uid;
+  EXPECT_EQ(score(1).binary_average, average);
+  judge({missing(1)});
+  EXPECT_FALSE(is_excluded(1));
+  EXPECT_DOUBLE_EQ(score(1).binary_average, 0.75 * average) << "the first one in a row";
+}
+
 TEST_F(RulesOverWindows, KeepALoserOutUntilItGainsAgain) {
   const auto loser = with_gain(honest(1), -0.01);
   judge({loser});
