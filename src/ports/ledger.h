@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "core/protocol/aggregate_record.h"
 #include "core/protocol/ledger_entry.h"
+#include "core/protocol/protocol_version.h"
 
 namespace templar {
 
@@ -47,6 +48,15 @@ struct Heartbeat {
   int64_t term = 0;      // that it follows
   std::string software;  // its version
   bool operator==(const Heartbeat&) const = default;
+};
+
+// The last start of a registered node that has said so.
+struct NodeStart {
+  uint32_t uid = 0;
+  int64_t block = -1;  // the newest that there was; -1: none
+  ProtocolRange protocol;
+  std::string software;  // its version
+  bool operator==(const NodeStart&) const = default;
 };
 
 // A term that somebody who may lead has begun. Whether it is in force: ports/term_chain.h.

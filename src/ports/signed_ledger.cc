@@ -371,6 +371,31 @@ Result<std::vector<Heartbeat>> SignedLedger::heartbeats() const {
   return found;
 }
 
+Result<std::map<PublicKey, StandingEntry>> SignedLedger::standings() const {
+  const MutexLock lock(state_->mutex);
+  TRY(state_->refresh());
+  return state_->standings();
+}
+
+Result<std::vector<NodeStart>> SignedLedger::starts() const {
+  const MutexLock lock(state_->mutex);
+  TRY(state_->refresh());
+  TRY_ASSIGN(const std::vector<Registration> nodes, state_->registrations());
+  TRY_ASSIGN(const std::vector<Notice> notices, state_->board.list(kStartNotices));
+  std::vector<NodeStart> found;
+  for (const Notice& notice : notices) {
+    const auto [entry, said] = state_->content_of<StartEntry>(notice);
+    if (!said || notice.key != numbered_notice(kStartNotices, said->uid)) continue;
+    const auto node = std::ranges::find(nodes, said->uid, &Registration::uid);
+    if (node == nodes.end() || node->key != entry->author) continue;
+    found.push_back({.uid = said->uid,
+                     .block = said->block,
+                     .protocol = {said->oldest_protocol, said->newest_protocol},
+                     .software = said->software});
+  }
+  return found;
+}
+
 Result<std::vector<Term>> SignedLedger::terms() const {
   const MutexLock lock(state_->mutex);
   TRY(state_->refresh());

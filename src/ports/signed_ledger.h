@@ -30,6 +30,10 @@ class SignedLedger final : public LedgerReader {
   [[nodiscard]] Result<std::vector<Heartbeat>> heartbeats() const override;
   [[nodiscard]] Result<std::vector<Term>> terms() const override;
   [[nodiscard]] Result<std::optional<Decision>> decision(int64_t window, int64_t term) const override;
+  // What the owner has said of each key, also of those that have not registered yet.
+  [[nodiscard]] Result<std::map<PublicKey, StandingEntry>> standings() const;
+  // The last of each registered node, ascending by uid: for people, and for who is about to join.
+  [[nodiscard]] Result<std::vector<NodeStart>> starts() const;
   [[nodiscard]] Result<int64_t> revision() const override;
   [[nodiscard]] bool wait_for_change(int64_t since, std::chrono::milliseconds at_most) const override;
 
@@ -49,14 +53,18 @@ class LedgerWriter {
   LedgerWriter(NoticeBoard& board, const SignedLedger& ledger, const KeyPair& key);
 
   // Registers this key's node; once more updates its role, bucket and store and keeps its uid. Returns the
-  // uid, the lowest that is free. Fails (fatal) on a bucket that another key has, a name that no bucket can
-  // have, or a store that is no S3 address. Key, stake and standing of wanted are not looked at.
-  [[nodiscard]] Result<uint32_t> register_node(const Registration& wanted);
+  // uid, the lowest that is free, or not below `least`: for keys that may write one uid alone. Fails (fatal)
+  // on a bucket that another key has, a name that no bucket can have, or a store that is no S3 address. Key,
+  // stake and standing of wanted are not looked at.
+  [[nodiscard]] Result<uint32_t> register_node(const Registration& wanted, uint32_t least = 0);
   // Replaces all weights of this validator. Fails (fatal) if the key is not registered as a validator's, or
   // if a weight is negative, not finite or for one uid twice.
   [[nodiscard]] Status set_weights(const std::vector<WeightEntry>& weights);
   // Fails (fatal) if the key is not registered as a validator's. heartbeat.uid is not looked at.
   [[nodiscard]] Status beat(const Heartbeat& heartbeat);
+  // Says that this key's node begins to work, with that software. Fails (fatal) if the key is not registered.
+  // start.uid is not looked at.
+  [[nodiscard]] Status start(const NodeStart& start);
   // Begins a term; true also where an earlier call has begun it just so. False if somebody else has begun one
   // of that number, if the term before has decided the first window, or if the owner has removed this key or
   // taken its stake. Fails (fatal) if this key is no validator's, or is to begin the run and may not.
@@ -74,8 +82,9 @@ class LedgerWriter {
     NoticeCondition unchanged;
   };
   // The ledger's state must be locked.
-  [[nodiscard]] Result<UidSlot> find_uid_slot(const std::vector<Registration>& registered) const
-      NO_THREAD_SAFETY_ANALYSIS;
+  [[nodiscard]] Result<UidSlot> find_uid_slot(const std::vector<Registration>& registered,
+                                              uint32_t least) const NO_THREAD_SAFETY_ANALYSIS;
+  [[nodiscard]] Result<Registration> own_registration() const;
   [[nodiscard]] Result<uint32_t> validator_uid() const;
   // In place of what this key has said there before.
   [[nodiscard]] Status write_own(const std::string& key, EntryContent content);

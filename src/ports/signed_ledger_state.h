@@ -25,6 +25,7 @@ constexpr std::string_view kTermEndNotices = "ended/";
 constexpr std::string_view kDecisionNotices = "decisions/";
 constexpr std::string_view kTimekeeperNotices = "timekeepers/";
 constexpr std::string_view kBlockNotices = "blocks/";
+constexpr std::string_view kStartNotices = "starts/";
 
 [[nodiscard]] std::string numbered_notice(std::string_view prefix, int64_t number);
 [[nodiscard]] std::string decision_notice(int64_t window, int64_t term);

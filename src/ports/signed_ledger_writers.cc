@@ -49,14 +49,14 @@ int64_t sequence_after(const std::optional<LedgerEntry>& entry, const PublicKey&
 LedgerWriter::LedgerWriter(NoticeBoard& board, const SignedLedger& ledger, const KeyPair& key)
     : board_(board), ledger_(ledger), key_(key) {}
 
-Result<uint32_t> LedgerWriter::register_node(const Registration& wanted) {
+Result<uint32_t> LedgerWriter::register_node(const Registration& wanted, uint32_t least) {
   for (int attempt = 0; attempt < kMostRegistrationTries; ++attempt) {
     SignedLedger::State& state = *ledger_.state_;
     const MutexLock lock(state.mutex);
     TRY(state.refresh());
     TRY_ASSIGN(const std::vector<Registration> registered, state.registrations());
     TRY(check_registration(wanted, key_.public_key(), registered));
-    TRY_ASSIGN(const UidSlot place, find_uid_slot(registered));
+    TRY_ASSIGN(const UidSlot place, find_uid_slot(registered, least));
     const auto& [uid, entry, unchanged] = place;
     const Bytes sealed = seal_ledger_entry(
         {.run_id = state.run_id,
@@ -73,10 +73,11 @@ Result<uint32_t> LedgerWriter::register_node(const Registration& wanted) {
 }
 
 // The own one, or the lowest that nobody holds: what is no registration may stand there, and is written over.
-Result<LedgerWriter::UidSlot> LedgerWriter::find_uid_slot(const std::vector<Registration>& registered) const {
+Result<LedgerWriter::UidSlot> LedgerWriter::find_uid_slot(const std::vector<Registration>& registered,
+                                                          uint32_t least) const {
   SignedLedger::State& state = *ledger_.state_;
   const auto own = std::ranges::find(registered, key_.public_key(), &Registration::key);
-  for (uint32_t uid = own != registered.end() ? own->uid : 0;; ++uid) {
+  for (uint32_t uid = own != registered.end() ? own->uid : least;; ++uid) {
     const bool is_taken = std::ranges::find(registered, uid, &Registration::uid) != registered.end();
     if (is_taken && (own == registered.end() || own->uid != uid)) continue;
     TRY_ASSIGN(auto slot, state.read_slot<RegistrationEntry>(numbered_notice(kNodeNotices, uid)));
@@ -88,14 +89,18 @@ Result<LedgerWriter::UidSlot> LedgerWriter::find_uid_slot(const std::vector<Regi
   }
 }
 
-Result<uint32_t> LedgerWriter::validator_uid() const {
+Result<Registration> LedgerWriter::own_registration() const {
   TRY_ASSIGN(const std::vector<Registration> nodes, ledger_.registrations());
   const auto node = std::ranges::find(nodes, key_.public_key(), &Registration::key);
   if (node == nodes.end())
     return fatal_error("key " + key_.public_key().hex() + " is not registered on the ledger");
-  if (node->role != NodeRole::kValidator)
-    return fatal_error(fmt::format("uid {} is no validator", node->uid));
-  return node->uid;
+  return *node;
+}
+
+Result<uint32_t> LedgerWriter::validator_uid() const {
+  TRY_ASSIGN(const Registration node, own_registration());
+  if (node.role != NodeRole::kValidator) return fatal_error(fmt::format("uid {} is no validator", node.uid));
+  return node.uid;
 }
 
 Status LedgerWriter::write_own(const std::string& key, EntryContent content) {
@@ -135,6 +140,16 @@ Status LedgerWriter::beat(const Heartbeat& heartbeat) {
                                                                            .state_root = heartbeat.state_root,
                                                                            .term = heartbeat.term,
                                                                            .software = heartbeat.software});
+}
+
+Status LedgerWriter::start(const NodeStart& start) {
+  TRY_ASSIGN(const Registration node, own_registration());
+  return write_own(numbered_notice(kStartNotices, node.uid),
+                   StartEntry{.uid = node.uid,
+                              .block = start.block,
+                              .oldest_protocol = start.protocol.oldest,
+                              .newest_protocol = start.protocol.newest,
+                              .software = start.software});
 }
 
 Result<bool> LedgerWriter::begin_term(const Term& wanted) {

@@ -14,6 +14,8 @@ constexpr const char* kLog = "Log";
 constexpr const char* kStore = "Object store";
 constexpr const char* kWatching = "Watching";
 
+constexpr int64_t kMaxUid = UINT32_MAX;
+
 void append(OptionTable& table, OptionTable more) {
   table.insert(table.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
@@ -82,13 +84,18 @@ OptionTable shared_options(NodeConfig& config, NodeRole role) {
            {.allowed = ZeroOrMore{}}}};
 }
 
-Option key_option(NodeConfig& config) {
-  return {"--key", &config.key_file, "Key file (see `templar key new`)", {.required = true}};
+OptionTable key_options(NodeConfig& config) {
+  return {
+      {"--key", &config.key_file, "Key file (see `templar key new`)", {.required = true}},
+      {"--uid",
+       &config.uid,
+       "Uid to register a new key under: the one that the ledger lets this node write (default: the lowest "
+       "that is free)",
+       {.allowed = IntegerRange{0, kMaxUid}}}};
 }
 
 OptionTable miner_options(NodeConfig& config) {
   return {
-      key_option(config),
       {"--recompute-layers", &config.recompute_layers,
        "Keep of each layer only what enters it and compute the rest again: a third more work, a fraction of "
        "the activations' memory"},
@@ -99,7 +106,6 @@ OptionTable miner_options(NodeConfig& config) {
 
 OptionTable validator_options(NodeConfig& config) {
   return {
-      key_option(config),
       {"--keep-checkpoints",
        &config.retention.keep_last,
        "Newest checkpoints that stay in the bucket",
@@ -218,6 +224,7 @@ OptionTable log_options(WatchOptions& options) {
 
 OptionTable node_options(NodeConfig& config, NodeRole role) {
   OptionTable table = shared_options(config, role);
+  if (role != NodeRole::kEvaluator) append(table, key_options(config));
   if (role == NodeRole::kMiner) append(table, miner_options(config));
   if (role == NodeRole::kValidator) append(table, validator_options(config));
   if (role == NodeRole::kEvaluator) append(table, evaluator_options(config));

@@ -105,11 +105,12 @@ struct Node {
 
 // tasks: a folder that exists.
 std::vector<Node> nodes_with_all_options(const std::string& tasks) {
-  const std::vector<std::string> miner = {"--key", "k", "--recompute-layers", "--dump-pseudo-gradients",
-                                          "/g"};
+  const std::vector<std::string> miner = {
+      "--key", "k", "--uid", "9", "--recompute-layers", "--dump-pseudo-gradients", "/g"};
   const std::vector<std::string> validator = {"--key",
                                               "k",
-
+                                              "--uid",
+                                              "9",
                                               "--keep-checkpoints",
                                               "3",
                                               "--keep-checkpoint-every",

@@ -7,6 +7,7 @@
 
 #include "app/world/news_wait.h"
 #include "app/world/node_guard.h"
+#include "app/world/node_start.h"
 #include "app/world/timekeeping.h"
 #include "base/files/file.h"
 #include "base/files/file_writer.h"
@@ -46,7 +47,8 @@ Result<uint32_t> register_if_new(const NodeConfig& config, const OpenedLedger& l
     return writer.register_node(known);
   }
   return writer.register_node(
-      {.role = role, .key = key.public_key(), .bucket = bucket_of(key.public_key()), .store = own_store});
+      {.role = role, .key = key.public_key(), .bucket = bucket_of(key.public_key()), .store = own_store},
+      static_cast<uint32_t>(config.uid.value_or(0)));
 }
 
 // Owns a node with all that it refers to, destroyed in the reverse order.
@@ -119,6 +121,7 @@ Result<std::unique_ptr<OwnedNode<Node>>> open_registered(const NodeConfig& confi
                         const std::string& own_store) -> Result<NodeName> {
     TRY_ASSIGN(owned->engine, make_engine(spec, config, use));
     TRY_ASSIGN(const uint32_t uid, register_if_new(config, ledger, role, key, own_store));
+    if (!config.shared) TRY(say_start(ledger, key));
     return NodeName{name_of(role), uid};
   };
   TRY_ASSIGN(owned->world, NodeWorld::open(config, join));
@@ -193,6 +196,7 @@ Result<std::unique_ptr<NodeWorld>> NodeWorld::open(const NodeConfig& config, con
   if (!ledger) {
     TRY_ASSIGN(ledger, open_ledger(config.ledger, spec, {.is_cancelled = config.store.is_cancelled}));
   }
+  if (!config.shared) TRY(check_common_protocol(ledger->entries()));
   TRY_ASSIGN(OpenedData data, open_run_data(data_options(config), spec));
   TRY(check_data(spec, *data.shards, config.data));
   if (config.adversary) data.shards = samples_of(config.adversary->attack, std::move(data.shards));
@@ -251,7 +255,7 @@ Result<std::unique_ptr<RunningNode>> open_validator(const NodeConfig& config) {
                                                    .checkpoint_shard_bytes = config.checkpoint_shard_bytes,
                                                    .retention = config.retention,
                                                    .background_checkpoints = config.background_checkpoints,
-                                                   .software = "templar " TEMPLAR_VERSION});
+                                                   .software = std::string(own_software())});
   TRY(owned->watch_over());
   return owned;
 }

@@ -57,6 +57,7 @@ struct NodeConfig {
   OwnStoreOptions store;
   std::string ledger;                  // its address, see open_ledger; store.is_cancelled counts there, too
   std::filesystem::path key_file;      // of miners and validators
+  std::optional<int64_t> uid;          // that a new key is registered under; none: the lowest that is free
   std::filesystem::path state_folder;  // the node's own; made if missing
   std::filesystem::path metrics_file;
   std::filesystem::path dump_folder;  // of miners: for pseudo-gradients; empty: none

@@ -106,6 +106,12 @@ struct CheckContent {
     TRY(check_number(entry.timekeeper, "timekeeper"));
     return check_number(entry.time_ms, "time", -kLargestNumber);
   }
+  Status operator()(const StartEntry& entry) const {
+    TRY(check_number(entry.block, "block", -1));
+    TRY(check_number(entry.oldest_protocol, "oldest protocol"));
+    TRY(check_number(entry.newest_protocol, "newest protocol", entry.oldest_protocol));
+    return check_text(entry.software, "software");
+  }
 };
 
 // Each of the two passes over an entry's fields in the order of its bytes.
@@ -247,12 +253,18 @@ void visit_entry(Entry& entry, Fields& fields) {
   } else if constexpr (std::is_same_v<Kind, TimekeeperEntry>) {
     fields.number(entry.number, "number");
     fields.number(entry.first_block, "first block");
-  } else {
-    static_assert(std::is_same_v<Kind, BlockEntry>);
+  } else if constexpr (std::is_same_v<Kind, BlockEntry>) {
     fields.number(entry.number, "number");
     fields.number(entry.timekeeper, "timekeeper");
     fields.number(entry.time_ms, "time");
     fields.fixed(entry.beacon.bytes, "beacon");
+  } else {
+    static_assert(std::is_same_v<Kind, StartEntry>);
+    fields.uid(entry.uid, "uid");
+    fields.number(entry.block, "block");
+    fields.number(entry.oldest_protocol, "oldest protocol");
+    fields.number(entry.newest_protocol, "newest protocol");
+    fields.text(entry.software, "software");
   }
 }
 

@@ -120,8 +120,18 @@ struct BlockEntry {
   bool operator==(const BlockEntry&) const = default;
 };
 
+// A registered node: "I work with that program since then."
+struct StartEntry {
+  uint32_t uid = 0;             // its own
+  int64_t block = -1;           // the newest that there was; -1: none
+  int64_t oldest_protocol = 0;  // that it speaks: see protocol_version.h
+  int64_t newest_protocol = 0;  // likewise, not below that
+  std::string software;         // its version
+  bool operator==(const StartEntry&) const = default;
+};
+
 using EntryContent = std::variant<RegistrationEntry, WeightsEntry, HeartbeatEntry, StandingEntry, TermEntry,
-                                  TermEndEntry, DecisionEntry, TimekeeperEntry, BlockEntry>;
+                                  TermEndEntry, DecisionEntry, TimekeeperEntry, BlockEntry, StartEntry>;
 
 struct LedgerEntry {
   Hash256 run_id;

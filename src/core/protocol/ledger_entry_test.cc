@@ -45,7 +45,9 @@ std::vector<LedgerEntry> entries() {
                     .record = seal_aggregate_record(
                         {.run_id = hash_of("run"), .window = 5, .state_root = hash_of("root")}, test_key(1))},
       TimekeeperEntry{.number = 1, .first_block = 77},
-      BlockEntry{.number = 78, .timekeeper = 1, .time_ms = -5, .beacon = beacon}};
+      BlockEntry{.number = 78, .timekeeper = 1, .time_ms = -5, .beacon = beacon},
+      StartEntry{
+          .uid = 3, .block = 9, .oldest_protocol = 1, .newest_protocol = 2, .software = "templar 1.2"}};
   std::vector<LedgerEntry> all;
   for (const EntryContent& content : contents) {
     all.push_back({.run_id = hash_of("run"),
@@ -123,6 +125,10 @@ TEST(SignedEntry, NamesWhatIsWrongWithItsContent) {
   EXPECT_TRUE(refused(DecisionEntry{.term = -1, .record = {}}, "term: -1"));
   EXPECT_TRUE(refused(DecisionEntry{.record = Bytes(kMaxAggregateRecordSize + 1)}, "record: 264"));
   EXPECT_TRUE(refused(BlockEntry{.number = -1}, "number: -1"));
+  EXPECT_TRUE(refused(StartEntry{.block = -2, .software = ""}, "block: -2"));
+  EXPECT_TRUE(
+      refused(StartEntry{.oldest_protocol = 2, .newest_protocol = 1, .software = ""}, "newest protocol: 1"));
+  EXPECT_TRUE(refused(StartEntry{.software = "\x1b[2J"}, "software"));
   // Sums of what others say must not overflow.
   constexpr int64_t kHuge = std::numeric_limits<int64_t>::max();
   EXPECT_TRUE(refused(BlockEntry{.number = 1, .time_ms = kHuge}, "time: "));
