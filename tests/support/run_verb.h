@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,7 @@ struct VerbOutcome {
 };
 
 // add: the function that adds the verb to the program. arguments: from the verb's name on.
-[[nodiscard]] inline VerbOutcome run_verb(void (*add)(Verb program),
+[[nodiscard]] inline VerbOutcome run_verb(const std::function<void(Verb program)>& add,
                                           const std::vector<std::string>& arguments) {
   CommandLine command_line("templar", "", "");
   add(command_line.root());

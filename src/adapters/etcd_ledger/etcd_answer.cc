@@ -188,6 +188,18 @@ Result<EtcdWatchMessage> parse_etcd_watch_message(std::string_view line) {
   return message;
 }
 
+Result<std::vector<std::string>> parse_etcd_names(std::string_view body, std::string_view list) {
+  TRY_ASSIGN(const Json json, parse_etcd_object(body));
+  TRY_ASSIGN(const JsonList* entries, list_or_nothing(json, list));
+  std::vector<std::string> names;
+  if (entries == nullptr) return names;
+  for (const Json& entry : *entries) {
+    if (entry.text() == nullptr) return no_answer(fmt::format("{}: an entry that is no name", list));
+    names.push_back(*entry.text());
+  }
+  return names;
+}
+
 Result<std::string> parse_etcd_token(std::string_view body) {
   TRY_ASSIGN(const Json json, parse_etcd_object(body));
   const std::string* token = text_member(json, "token");

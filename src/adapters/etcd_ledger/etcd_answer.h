@@ -58,6 +58,9 @@ struct EtcdWatchMessage {
 // Fails (retry).
 [[nodiscard]] Result<EtcdWatchMessage> parse_etcd_watch_message(std::string_view line);
 
+// The names in an answer to /v3/auth/user/list ("users") or /v3/auth/role/list ("roles"). Fails (retry).
+[[nodiscard]] Result<std::vector<std::string>> parse_etcd_names(std::string_view body, std::string_view list);
+
 // The token in an answer to /v3/auth/authenticate, which a header can carry. Fails (retry).
 [[nodiscard]] Result<std::string> parse_etcd_token(std::string_view body);
 // When a token ends that says so itself (a JSON Web Token); nullopt: it does not say.

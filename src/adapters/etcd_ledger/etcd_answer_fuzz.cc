@@ -24,6 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     CHECK(message->reason.size() <= 300 && (message->is_cancelled || message->reason.empty()));
   }
   if (const auto presence = templar::parse_etcd_presence(text, kLimit)) CHECK(presence->size() == kLimit);
+  if (const auto names = templar::parse_etcd_names(text, "users")) CHECK(names->size() <= text.size());
   if (const auto token = templar::parse_etcd_token(text)) {
     for (const char c : *token) CHECK(c > 0x20 && c < 0x7f);
   }

@@ -154,6 +154,15 @@ TEST(EtcdAnswer, GivesTokensThatAHeaderCanCarry) {
   EXPECT_FALSE(parse_etcd_token("{}"));
 }
 
+TEST(EtcdAnswer, ListsTheNamesOfUsersAndRoles) {
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(parse_etcd_names(R"({"header":{},"users":["root","a-7"]})", "users"), (Names{"root", "a-7"}));
+  EXPECT_EQ(parse_etcd_names(R"({"header":{}})", "roles"), Names());
+  EXPECT_TRUE(fails(parse_etcd_names(R"({"users":[1]})", "users"), ErrorKind::kRetry, "users: an entry"));
+  EXPECT_TRUE(fails(parse_etcd_names(R"({"users":"root"})", "users"), ErrorKind::kRetry, "is no list"));
+  EXPECT_FALSE(parse_etcd_names("[]", "users"));
+}
+
 TEST(EtcdAnswer, KnowsWhenATokenSaysThatItEnds) {
   EXPECT_EQ(end_of_etcd_token(web_token(R"({"username":"u","revision":3,"exp":1795937737})")), 1795937737000);
   EXPECT_EQ(end_of_etcd_token("syiPdYQfQMUewToK.21"), std::nullopt);

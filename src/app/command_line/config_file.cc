@@ -275,4 +275,17 @@ Result<std::vector<ConfigEntry>> read_config_file(const std::filesystem::path& f
   return parse_config(as_text(content), file.string());
 }
 
+std::string config_line(std::string_view name, std::string_view value) {
+  std::string line = fmt::format("{} = \"", name);
+  for (const char c : value) {
+    if (c == '"' || c == '\\') line += '\\';
+    if (is_forbidden(c) || c == '\n') {
+      line += fmt::format("\\u{:04x}", static_cast<uint8_t>(c));
+    } else {
+      line += c;
+    }
+  }
+  return line + "\"\n";
+}
+
 }  // namespace templar

@@ -36,4 +36,7 @@ inline constexpr size_t kMaxConfigBytes = size_t{1} << 20;
 // Fails (fatal) likewise, and where the file can't be read or has more than kMaxConfigBytes.
 [[nodiscard]] Result<std::vector<ConfigEntry>> read_config_file(const std::filesystem::path& file);
 
+// A line of such a file: NAME = "VALUE", whatever the value has in it.
+[[nodiscard]] std::string config_line(std::string_view name, std::string_view value);
+
 }  // namespace templar

@@ -145,5 +145,15 @@ TEST(ReadConfigFile, FailsWhereThereIsNoReadableFile) {
   EXPECT_TRUE(fails(read_config_file(folder / "large.toml"), ErrorKind::kFatal, "large.toml"));
 }
 
+TEST(ConfigLine, IsReadAsItWasWritten) {
+  for (const std::string value :
+       {"plain", "", "a \"quoted\" \\ word", "tab\tline\nend", "\x1f\x7f", "na\u00efve"}) {
+    const auto entries = parse_config(config_line("store", value) + config_line("data", "x"), "f");
+    ASSERT_TRUE(entries) << entries.error().message;
+    ASSERT_EQ(entries->size(), 2u);
+    EXPECT_EQ((*entries)[0].values.at(0), ConfigValue(value));
+  }
+}
+
 }  // namespace
 }  // namespace templar::testing

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "app/network/network_view.h"
 #include "app/terminal/standard_output.h"
 #include "app/terminal/stop_signal.h"
 #include "app/terminal/tell.h"
@@ -40,11 +41,6 @@ OptionTable ledger_options(LedgerArguments& arguments) {
            {.required = true}}};
 }
 
-Result<std::shared_ptr<OpenedLedger>> open_named(const LedgerArguments& arguments, bool may_create = false) {
-  TRY_ASSIGN(const RunSpec spec, load_run_spec(arguments.spec));
-  return open_ledger(arguments.ledger, spec, {.may_create = may_create});
-}
-
 // What all entries come to at this moment.
 struct LedgerView {
   std::optional<Block> latest;
@@ -55,21 +51,15 @@ struct LedgerView {
   std::optional<Decision> decided;  // the newest of the last term
 };
 
-Result<LedgerView> read_view(const LedgerReader& ledger) {
+Result<LedgerView> read_view(const LedgerReader& ledger, const NetworkSpec& network) {
   LedgerView view;
   TRY_ASSIGN(view.latest, ledger.latest_block());
   TRY_ASSIGN(view.roster, ledger.registrations());
   TRY_ASSIGN(view.heartbeats, ledger.heartbeats());
   TRY_ASSIGN(view.terms, ledger.terms());
   view.chain = chain_in_force(view.terms, view.heartbeats, view.roster);
-  for (auto term = view.chain.rbegin(); term != view.chain.rend() && !view.decided; ++term) {
-    // Windows are decided one after the other.
-    for (int64_t window = term->first_window;; ++window) {
-      TRY_ASSIGN(const std::optional<Decision> decision, ledger.decision(window, term->number));
-      if (!decision) break;
-      view.decided = decision;
-    }
-  }
+  TRY_ASSIGN(view.decided, newest_decision(ledger, view.chain,
+                                           view.latest ? window_of_block(network, view.latest->number) : 0));
   return view;
 }
 
@@ -158,7 +148,7 @@ void print_json(const RunSpec& spec, const LedgerView& view) {
 Status show_ledger(const LedgerArguments& arguments) {
   TRY_ASSIGN(const RunSpec spec, load_run_spec(arguments.spec));
   TRY_ASSIGN(const auto ledger, open_ledger(arguments.ledger, spec));
-  TRY_ASSIGN(const LedgerView view, read_view(ledger->entries()));
+  TRY_ASSIGN(const LedgerView view, read_view(ledger->entries(), spec.network));
   arguments.as_json ? print_json(spec, view) : print_view(spec, view);
   TRY_ASSIGN(const LedgerAddress address, parse_ledger_address(arguments.ledger));
   const auto* etcd = std::get_if<EtcdAddress>(&address);
@@ -192,58 +182,6 @@ Status run_ledger(const LedgerArguments& arguments) {
   return {};
 }
 
-struct OwnerArguments {
-  LedgerArguments ledger;
-  std::string node;
-  double stake = 0;
-  bool is_founder = false;
-  int64_t term = 0;
-  std::optional<int64_t> after;
-};
-
-OptionTable owner_options(OwnerArguments& arguments) {
-  OptionTable options = ledger_options(arguments.ledger);
-  options.push_back(
-      {"--key", &arguments.ledger.key_file, "The owner's key file, see `templar key`", {.required = true}});
-  return options;
-}
-
-// A uid, or a public key in hexadecimal digits: also of a node that has not registered yet.
-Result<PublicKey> find_node(const LedgerReader& ledger, const std::string& node) {
-  if (node.size() == 2 * sizeof(PublicKey)) return parse_public_key(node);
-  TRY_ASSIGN(const std::vector<Registration> roster, ledger.registrations());
-  for (const Registration& registered : roster) {
-    if (std::to_string(registered.uid) == node) return registered.key;
-  }
-  return fatal_error("node " + node + ": neither a uid on the ledger nor a public key");
-}
-
-Status say_standing(const OwnerArguments& arguments, bool removes) {
-  TRY_ASSIGN(const KeyPair key, KeyPair::load(arguments.ledger.key_file));
-  TRY_ASSIGN(const auto ledger, open_named(arguments.ledger, /*may_create=*/true));
-  TRY_ASSIGN(const PublicKey subject, find_node(ledger->entries(), arguments.node));
-  TRY_ASSIGN(const std::vector<Registration> roster, ledger->entries().registrations());
-  const auto known = std::ranges::find(roster, subject, &Registration::key);
-  const bool is_founder = arguments.is_founder || (known != roster.end() && known->is_founder);
-  OwnerWriter owner(ledger->board(), ledger->entries(), key);
-  TRY(owner.set_standing(
-      subject, {.stake = removes ? 0 : arguments.stake, .is_removed = removes, .is_founder = is_founder}));
-  print("key {}: {}{}\n", subject.hex(), removes ? "removed" : fmt::format("stake {}", arguments.stake),
-        is_founder ? ", founder" : "");
-  return {};
-}
-
-Status say_term_end(const OwnerArguments& arguments) {
-  TRY_ASSIGN(const KeyPair key, KeyPair::load(arguments.ledger.key_file));
-  TRY_ASSIGN(const auto ledger, open_named(arguments.ledger));
-  TRY(OwnerWriter(ledger->board(), ledger->entries(), key).end_term(arguments.term, arguments.after));
-  TRY_ASSIGN(const std::vector<Term> terms, ledger->entries().terms());
-  const auto ended = std::ranges::find(terms, arguments.term, &Term::number);
-  const int64_t last = ended == terms.end() ? -1 : ended->ended_after.value_or(-1);
-  print("term {} ends after window {}\n", arguments.term, last);
-  return {};
-}
-
 }  // namespace
 
 void add_ledger_command(Verb program) {
@@ -274,37 +212,6 @@ void add_ledger_command(Verb program) {
     // Ctrl-C is how this verb ends.
     return outcome == kInterruptedExitCode ? 0 : outcome;
   });
-}
-
-void add_network_command(Verb program) {
-  Verb network = program.add_verb("network", "What only the owner of a run may say: who counts in it",
-                                  "The owner's key is the one that the run spec names in network.owner.\n");
-
-  auto stake = std::make_shared<OwnerArguments>();
-  Verb give = network.add_verb("stake", "Say how much a validator counts; one without stake leads nothing");
-  give.add_options({{"NODE", &stake->node, "Its uid, or its public key", {.required = true}},
-                    {"AMOUNT", &stake->stake, "Its stake", {.allowed = ZeroOrMore{}, .required = true}}});
-  give.add_options(owner_options(*stake));
-  give.add_options({{"--founder", &stake->is_founder, "It may begin the run"}});
-  give.runs([stake] { return say_standing(*stake, false); });
-
-  auto removed = std::make_shared<OwnerArguments>();
-  Verb remove =
-      network.add_verb("remove", "Remove a node: nobody gathers from it, and it leads nothing more");
-  remove.add_options({{"NODE", &removed->node, "Its uid, or its public key", {.required = true}}});
-  remove.add_options(owner_options(*removed));
-  remove.runs([removed] { return say_standing(*removed, true); });
-
-  auto ended = std::make_shared<OwnerArguments>();
-  Verb end = network.add_verb(
-      "end-term", "End a leader's term after what it has decided: the next validator begins another");
-  end.add_options({{"TERM", &ended->term, "Its number", {.allowed = ZeroOrMore{}, .required = true}}});
-  end.add_options(owner_options(*ended));
-  end.add_options({{"--after",
-                    &ended->after,
-                    "The last window that it decides: what it has decided of later ones is taken back",
-                    {.allowed = ZeroOrMore{}}}});
-  end.runs([ended] { return say_term_end(*ended); });
 }
 
 }  // namespace templar

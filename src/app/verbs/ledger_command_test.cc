@@ -28,14 +28,15 @@ class LedgerCommand : public ::testing::Test {
     EXPECT_TRUE(test_key(0).save(folder_ / "validator.key"));
     ledger_ = open_ledger(address_, spec_, {.may_create = true}).value();
   }
-  VerbOutcome run(void (*add)(Verb), std::vector<std::string> arguments, const std::string& key = "") {
+  VerbOutcome run(const std::function<void(Verb)>& add, std::vector<std::string> arguments,
+                  const std::string& key = "") {
     arguments.insert(arguments.end(), {"--spec", folder_ / "spec.json", "--ledger", address_});
     if (!key.empty()) arguments.insert(arguments.end(), {"--key", folder_ / key});
     return run_verb(add, std::move(arguments));
   }
   VerbOutcome network(std::vector<std::string> arguments, const std::string& key = "owner.key") {
     arguments.insert(arguments.begin(), "network");
-    return run(add_network_command, std::move(arguments), key);
+    return run([](Verb program) { add_network_command(program, {}); }, std::move(arguments), key);
   }
   std::string shown() { return run(add_ledger_command, {"ledger", "show"}).output; }
   LedgerWriter validator() { return {ledger_->board(), ledger_->entries(), test_key(0)}; }

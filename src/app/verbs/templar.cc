@@ -5,7 +5,9 @@
 
 #include <exception>
 #include <new>
+#include <string>
 #include <system_error>
+#include <vector>
 
 #include "app/terminal/standard_output.h"
 #include "app/terminal/stop_signal.h"
@@ -58,13 +60,7 @@ void load_unwinder() {
   (void)::backtrace(&frame, 1);
 }
 
-}  // namespace
-
-int run_templar(int argc, char** argv) {
-  std::set_terminate(end_with_reason);
-  open_standard_streams();
-  survive_write_signals();
-  load_unwinder();
+int run_verb(const std::vector<std::string>& arguments) {
   CommandLine command_line("templar", kDescription, TEMPLAR_VERSION);
   const Verb program = command_line.root();
   add_localnet_command(program);
@@ -78,14 +74,24 @@ int run_templar(int argc, char** argv) {
   add_contribution_command(program);
   add_key_command(program);
   add_ledger_command(program);
-  add_network_command(program);
+  add_network_command(program, run_verb);
   add_store_command(program);
   add_doctor_command(program);
   add_top_command(program);
   add_sim_command(program);
   add_bench_command(program);
+  return command_line.run(arguments, process_environment());
+}
+
+}  // namespace
+
+int run_templar(int argc, char** argv) {
+  std::set_terminate(end_with_reason);
+  open_standard_streams();
+  survive_write_signals();
+  load_unwinder();
   try {
-    return exit_code_after_output(command_line.run({argv + 1, argv + argc}, process_environment()));
+    return exit_code_after_output(run_verb({argv + 1, argv + argc}));
   } catch (const std::exception&) {
     tell_current_exception();
   }

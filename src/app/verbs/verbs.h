@@ -3,6 +3,10 @@
 // on standard error.
 #pragma once
 
+#include <functional>
+#include <string>
+#include <vector>
+
 #include "app/command_line/command_line.h"
 
 namespace templar {
@@ -27,8 +31,19 @@ void add_tokenize_command(Verb program);
 void add_contribution_command(Verb program);  // inspect
 void add_key_command(Verb program);           // new, show
 void add_ledger_command(Verb program);        // show, run. Ctrl-C is how run ends: exit code 0
-void add_network_command(Verb program);       // stake, remove, end-term
-void add_store_command(Verb program);         // ls, du, get, put, rm, check. 1 also where a check is BAD.
+
+// Runs the program with other arguments in the same process, and returns the exit code.
+using RunArguments = std::function<int(const std::vector<std::string>& arguments)>;
+// init, join, status, stake, admit, remove, end-term.
+void add_network_command(Verb program, const RunArguments& run_arguments);
+// The verbs of `network` in sources of their own.
+void add_network_init_command(Verb network);
+// The exit code is that of the node's own verb, once that runs.
+void add_network_join_command(Verb network, const RunArguments& run_arguments);
+// 3 where an alarm stands.
+void add_network_status_command(Verb network);
+
+void add_store_command(Verb program);  // ls, du, get, put, rm, check. 1 also where a check is BAD.
 // miner, validator, evaluator. 1 also where a check FAILED.
 void add_doctor_command(Verb program);
 void add_top_command(Verb program);

@@ -39,24 +39,6 @@ void warn_of_clear_passwords(const EtcdAddress& address) {
   }
 }
 
-Result<std::unique_ptr<NoticeBoard>> open_etcd(const EtcdAddress& address, std::string prefix,
-                                               const OpenLedgerOptions& options) {
-  EtcdBoardOptions board{.prefix = std::move(prefix), .client = {}, .watch = {}};
-  board.client.endpoints = address.endpoints;
-  board.client.user = address.user;
-  board.client.transfers.ca_file = address.ca_file;
-  board.client.transfers.is_cancelled = options.is_cancelled;
-  board.client.retry.jitter_seed = std::hash<std::string>()(random_uuid());
-  if (options.busy_timeout < std::chrono::seconds(1)) board.client.retry.most_retries = 0;
-  if (!address.user.empty()) {
-    // Before the node begins its work, and not in the middle of it.
-    TRY(etcd_password(address));
-    warn_of_clear_passwords(address);
-    board.client.password = [address] { return etcd_password(address); };
-  }
-  return std::make_unique<EtcdNoticeBoard>(std::move(board));
-}
-
 }  // namespace
 
 OpenedLedger::OpenedLedger(std::unique_ptr<NoticeBoard> opened_board, const Hash256& run_id,
@@ -81,6 +63,22 @@ Result<LedgerAddress> parse_ledger_address(const std::string& address) {
   return fatal_error(fmt::format("--ledger {}: a ledger's address is {}", address, kForms));
 }
 
+Result<EtcdClientOptions> etcd_client_options(const EtcdAddress& address, const OpenLedgerOptions& options) {
+  EtcdClientOptions client;
+  client.endpoints = address.endpoints;
+  client.user = address.user;
+  client.transfers.ca_file = address.ca_file;
+  client.transfers.is_cancelled = options.is_cancelled;
+  client.retry.jitter_seed = std::hash<std::string>()(random_uuid());
+  if (options.busy_timeout < std::chrono::seconds(1)) client.retry.most_retries = 0;
+  if (address.user.empty()) return client;
+  // Before the node begins its work, and not in the middle of it.
+  TRY(etcd_password(address));
+  warn_of_clear_passwords(address);
+  client.password = [address] { return etcd_password(address); };
+  return client;
+}
+
 std::string etcd_run_prefix(const EtcdAddress& address, const Hash256& run_id) {
   return fmt::format("{}/{}/", address.prefix, run_id.hex().substr(0, kRunDigits));
 }
@@ -88,8 +86,11 @@ std::string etcd_run_prefix(const EtcdAddress& address, const Hash256& run_id) {
 Result<std::unique_ptr<NoticeBoard>> open_notice_board(const std::string& address, const Hash256& run_id,
                                                        const OpenLedgerOptions& options) {
   TRY_ASSIGN(const LedgerAddress parsed, parse_ledger_address(address));
-  if (const auto* etcd = std::get_if<EtcdAddress>(&parsed))
-    return open_etcd(*etcd, etcd_run_prefix(*etcd, run_id), options);
+  if (const auto* etcd = std::get_if<EtcdAddress>(&parsed)) {
+    EtcdBoardOptions board{.prefix = etcd_run_prefix(*etcd, run_id), .client = {}, .watch = {}};
+    TRY_ASSIGN(board.client, etcd_client_options(*etcd, options));
+    return std::make_unique<EtcdNoticeBoard>(std::move(board));
+  }
   const auto& file = std::get<std::filesystem::path>(parsed);
   if (options.may_create) TRY(SqliteNoticeBoard::open(file));
   return SqliteNoticeBoard::open_existing(file, {.busy_timeout = options.busy_timeout});

@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "adapters/etcd_ledger/etcd_address.h"
+#include "adapters/etcd_ledger/etcd_client.h"
 #include "core/run/run_spec.h"
 #include "ports/notice_board.h"
 #include "ports/signed_ledger.h"
@@ -48,6 +49,10 @@ using LedgerAddress = std::variant<std::filesystem::path, EtcdAddress>;
 // What all keys of the run begin with on etcd: the address' prefix, then 16 digits of the run's id, so that
 // runs do not write over each other. Ends with '/'.
 [[nodiscard]] std::string etcd_run_prefix(const EtcdAddress& address, const Hash256& run_id);
+
+// How to ask the cluster as the address' user. Fails (fatal) where there is a user and no password.
+[[nodiscard]] Result<EtcdClientOptions> etcd_client_options(const EtcdAddress& address,
+                                                            const OpenLedgerOptions& options = {});
 
 // Fails (fatal) as parse_ledger_address and the SQLite board do. Of etcd nothing is asked yet; the password
 // is in the address' file, or else in TEMPLAR_ETCD_PASSWORD. Fails (fatal) where there is a user and no

@@ -1,19 +1,13 @@
 #include "base/keys/keys.h"
 
-#include <fcntl.h>
 #include <sodium.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <optional>
 #include <string>
 
 #include "base/check.h"
-#include "base/files/descriptor.h"
 #include "base/files/file.h"
-#include "base/files/system_error.h"
+#include "base/keys/secret_file.h"
 #include "base/keys/verified_signatures.h"
 #include "base/log/secrets.h"
 
@@ -46,47 +40,13 @@ Signature KeyPair::sign(ByteView message) const {
   return signature;
 }
 
-namespace {
-
-// Errno, or 0: the line is in the file and on the disk.
-int write_durably(int file, std::string_view line) {
-  const ssize_t written = ::write(file, line.data(), line.size());
-  if (written == static_cast<ssize_t>(line.size())) return ::fsync(file) == 0 ? 0 : errno;
-  return written < 0 ? errno : ENOSPC;
-}
-
-// A new file that has no name until it is whole, so that a process that is killed leaves no half of it.
-// Errno, or 0; nullopt where the file system has no such files.
-std::optional<int> create_unnamed_first(const std::filesystem::path& path, std::string_view line) {
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  const Descriptor file(::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
-  if (!file.valid()) return std::nullopt;
-  if (const int failure = write_durably(file.get(), line); failure != 0) return failure;
-  const std::string unnamed = "/proc/self/fd/" + std::to_string(file.get());
-  if (::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0) return 0;
-  return errno == EEXIST ? std::optional(EEXIST) : std::nullopt;
-}
-
-int create_at_once(const std::filesystem::path& path, std::string_view line) {
-  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!file.valid()) return errno;
-  const int failure = write_durably(file.get(), line);
-  if (failure != 0) ::unlink(path.c_str());
-  return failure;
-}
-
-}  // namespace
-
 Status KeyPair::save(const std::filesystem::path& path) const {
   // The seed is the first half of the secret.
   const std::string line = to_hex(ByteView(secret_).first(32)) + "\n";
-  const std::optional<int> outcome = create_unnamed_first(path, line);
-  const int failure = outcome ? *outcome : create_at_once(path, line);
-  // Its name too must outlast a power cut: what it signs may be on a ledger by then.
-  if (failure == 0) return sync_path(path.has_parent_path() ? path.parent_path() : ".");
-  return fatal_error(
-      "key file " + path.string() + ": " +
-      (failure == EEXIST ? "exists already, and a key is never overwritten" : system_message(failure)));
+  const auto is_new = create_secret_file(path, line);
+  if (!is_new) return annotate(is_new.error(), "key file");
+  if (*is_new) return {};
+  return fatal_error("key file " + path.string() + ": exists already, and a key is never overwritten");
 }
 
 Result<KeyPair> KeyPair::load(const std::filesystem::path& path) {

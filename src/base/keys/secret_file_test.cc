@@ -32,5 +32,23 @@ TEST(ReadSecret, RefusesAFileThatHoldsNoSecret) {
   EXPECT_TRUE(fails(read_secret(folder / "missing", "x"), ErrorKind::kFatal, "missing"));
 }
 
+TEST(SecretFile, IsMadeOnceAndForItsOwnerAlone) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(create_secret_file(folder / "a", "first\n"), true);
+  EXPECT_EQ(create_secret_file(folder / "a", "second\n"), false);
+  EXPECT_EQ(read_secret(folder / "a", ""), "first");
+  std::error_code error;
+  EXPECT_EQ(std::filesystem::status(folder / "a", error).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_TRUE(fails(create_secret_file(folder / "missing" / "a", "x"), ErrorKind::kFatal, "missing"));
+}
+
+TEST(RandomPassword, IsAnotherOneEachTimeAndShownInNoLog) {
+  const std::string password = random_password();
+  EXPECT_EQ(password.size(), 32u);
+  EXPECT_NE(password, random_password());
+  EXPECT_EQ(redact("it is " + password), "it is <secret>");
+}
+
 }  // namespace
 }  // namespace templar::testing

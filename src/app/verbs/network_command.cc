@@ -1,0 +1,276 @@
+// `templar network`: founding and joining a network, looking at it, and what only its owner may say.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "app/network/found_network.h"
+#include "app/network/ledger_access.h"
+#include "app/terminal/standard_output.h"
+#include "app/verbs/verbs.h"
+#include "app/world/node_world.h"
+#include "app/world/open_ledger.h"
+#include "base/files/file.h"
+#include "base/json/json.h"
+
+namespace templar {
+namespace {
+
+struct OwnerArguments {
+  std::filesystem::path network;
+  std::string spec, ledger;
+  std::filesystem::path key_file;
+  LedgerRoot root;
+  bool as_json = false;
+  std::string node;
+  std::string role = "miner";
+  double amount = 0;
+  bool is_founder = false;
+  int64_t term = 0;
+  std::optional<int64_t> after;
+};
+
+OptionTable owner_options(OwnerArguments& arguments) {
+  return {{"--network", &arguments.network,
+           "The folder that `templar network init` made, with the owner's key (or its join file)"},
+          {"--spec", &arguments.spec, "Instead of --network: the run, a preset's name or a JSON file"},
+          {"--ledger", &arguments.ledger,
+           "Instead of --network: the run's ledger, sqlite:FILE, or the file alone; or "
+           "etcd:https://HOST:2379,HOST:2379/PREFIX?user=NAME"},
+          {"--key", &arguments.key_file, "The owner's key file (default: owner.key beside the join file)"},
+          {"--json", &arguments.as_json, "As JSON, for scripts"}};
+}
+
+OptionTable root_options(OwnerArguments& arguments) {
+  return {
+      {"--root-password-file", &arguments.root.password_file,
+       "Password of etcd's user root, where the ledger has users"},
+      {"--root", &arguments.root.user, "Another user of etcd with the role root", {.shows_default = true}}};
+}
+
+// The network, its ledger with the owner's rights, and the owner's word.
+struct OwnersSeat {
+  JoinFile file;
+  std::filesystem::path folder;  // empty: the network was named by --spec and --ledger
+  KeyPair key;
+  std::shared_ptr<OpenedLedger> ledger;
+
+  [[nodiscard]] OwnerWriter writer() const { return {ledger->board(), ledger->entries(), key}; }
+};
+
+Result<OwnersSeat> take_seat(const OwnerArguments& arguments) {
+  const bool is_named = !arguments.spec.empty() && !arguments.ledger.empty();
+  if (arguments.network.empty() && !is_named) {
+    return fatal_error(
+        "--network FOLDER is wanted, the folder that `templar network init` made (or --spec and --ledger)");
+  }
+  JoinFile file;
+  std::filesystem::path folder;
+  std::string address = arguments.ledger;
+  if (is_named) {
+    TRY_ASSIGN(file.spec, load_run_spec(arguments.spec));
+  } else {
+    TRY_ASSIGN(file, read_join_file(arguments.network));
+    std::error_code ignored;
+    folder = std::filesystem::is_directory(arguments.network, ignored)
+                 ? arguments.network
+                 : absolute_path(arguments.network).parent_path();
+    address = ledger_address(file, folder, file.ledger_has_users ? owner_user(run_id(file.spec)) : "");
+  }
+  if (arguments.key_file.empty() && folder.empty())
+    return fatal_error("--key FILE is wanted: the owner's key file, see `templar key`");
+  TRY_ASSIGN(KeyPair key,
+             KeyPair::load(arguments.key_file.empty() ? folder / kOwnerKeyName : arguments.key_file));
+  TRY_ASSIGN(auto ledger, open_ledger(address, file.spec, {.may_create = true}));
+  return OwnersSeat{std::move(file), std::move(folder), std::move(key), std::move(ledger)};
+}
+
+// A uid, or a public key in hexadecimal digits: also of a node that has not registered yet.
+Result<PublicKey> find_node(const LedgerReader& ledger, const std::string& node) {
+  if (node.size() == 2 * sizeof(PublicKey)) return parse_public_key(node);
+  TRY_ASSIGN(const std::vector<Registration> roster, ledger.registrations());
+  for (const Registration& registered : roster) {
+    if (std::to_string(registered.uid) == node) return registered.key;
+  }
+  return fatal_error("node " + node +
+                     ": neither a uid on the ledger nor a public key (`templar network status` lists nodes)");
+}
+
+// What the owner has said of that key so far: nothing is a node that is admitted and has no stake.
+Result<OwnerWriter::Standing> standing_of(const SignedLedger& ledger, const PublicKey& subject) {
+  TRY_ASSIGN(const auto standings, ledger.standings());
+  const auto known = standings.find(subject);
+  if (known == standings.end()) return OwnerWriter::Standing{};
+  return OwnerWriter::Standing{.stake = known->second.stake,
+                               .is_removed = !known->second.is_admitted,
+                               .is_founder = known->second.is_founder};
+}
+
+void print_standing(const OwnerArguments& arguments, const PublicKey& subject,
+                    const OwnerWriter::Standing& standing, const std::filesystem::path& credentials = {}) {
+  if (arguments.as_json) {
+    JsonObject json{{"key", subject.hex()},
+                    {"stake", standing.stake},
+                    {"removed", standing.is_removed},
+                    {"founder", standing.is_founder}};
+    if (!credentials.empty()) json.push_back({"credentials", credentials.string()});
+    return print("{}\n", to_text(json, {.indent = 2}));
+  }
+  print("key {}: {}{}\n", subject.hex(),
+        standing.is_removed ? "removed" : fmt::format("stake {}", standing.stake),
+        standing.is_founder ? ", founder" : "");
+}
+
+Status give_stake(const OwnerArguments& arguments) {
+  TRY_ASSIGN(const OwnersSeat seat, take_seat(arguments));
+  TRY_ASSIGN(const PublicKey subject, find_node(seat.ledger->entries(), arguments.node));
+  TRY_ASSIGN(OwnerWriter::Standing standing, standing_of(seat.ledger->entries(), subject));
+  standing.stake = arguments.amount;
+  standing.is_removed = false;
+  standing.is_founder = standing.is_founder || arguments.is_founder;
+  TRY(seat.writer().set_standing(subject, standing));
+  print_standing(arguments, subject, standing);
+  return {};
+}
+
+// The administration of the ledger's users; nullopt where it has none.
+Result<std::optional<LedgerAccess>> access_of(const OwnersSeat& seat, const LedgerRoot& root) {
+  if (!seat.file.ledger_has_users) return std::nullopt;
+  TRY_ASSIGN(const LedgerAddress address, parse_ledger_address(ledger_address(seat.file, seat.folder, "")));
+  TRY_ASSIGN(LedgerAccess access,
+             LedgerAccess::open(std::get<EtcdAddress>(address), run_id(seat.file.spec), root));
+  return std::optional(std::move(access));
+}
+
+Result<NodeRole> role_named(const std::string& name) {
+  for (const NodeRole role : {NodeRole::kMiner, NodeRole::kValidator, NodeRole::kEvaluator}) {
+    if (name == name_of(role)) return role;
+  }
+  return fatal_error("--role " + name + ": miner, validator or evaluator");
+}
+
+Status admit_node(const OwnerArguments& arguments) {
+  TRY_ASSIGN(const NodeRole role, role_named(arguments.role));
+  TRY_ASSIGN(const OwnersSeat seat, take_seat(arguments));
+  TRY_ASSIGN(const PublicKey subject, find_node(seat.ledger->entries(), arguments.node));
+  TRY_ASSIGN(OwnerWriter::Standing standing, standing_of(seat.ledger->entries(), subject));
+  const bool was_removed = std::exchange(standing.is_removed, false);
+  // First what it can write, then what counts: a node that waits for the word finds its user.
+  TRY_ASSIGN(const auto access, access_of(seat, arguments.root));
+  std::filesystem::path credentials;
+  if (access) {
+    TRY_ASSIGN(const std::vector<Registration> roster, seat.ledger->entries().registrations());
+    TRY(write_credentials(*access, seat.folder, subject, role, roster));
+    credentials = credentials_path(seat.folder, subject);
+  }
+  if (was_removed) TRY(seat.writer().set_standing(subject, standing));
+  print_standing(arguments, subject, standing, credentials);
+  if (arguments.as_json) return {};
+  if (access) {
+    print(
+        "credentials {}: send this file, and nobody else may see it; there `templar network join ... "
+        "--credentials FILE` takes it\n",
+        credentials.string());
+  } else if (!was_removed) {
+    print("nothing to do: this ledger has no users, so whoever has the join file may register\n");
+  }
+  return {};
+}
+
+Status remove_node(const OwnerArguments& arguments) {
+  TRY_ASSIGN(const OwnersSeat seat, take_seat(arguments));
+  TRY_ASSIGN(const PublicKey subject, find_node(seat.ledger->entries(), arguments.node));
+  TRY_ASSIGN(OwnerWriter::Standing standing, standing_of(seat.ledger->entries(), subject));
+  standing.stake = 0;
+  standing.is_removed = true;
+  TRY(seat.writer().set_standing(subject, standing));
+  // With the owner's word nobody heeds it any more; its user is another matter, and may stay.
+  if (!arguments.root.password_file.empty()) {
+    TRY_ASSIGN(const auto access, access_of(seat, arguments.root));
+    if (access) TRY(access->dismiss_node(subject));
+    std::error_code ignored;
+    std::filesystem::remove(credentials_path(seat.folder, subject), ignored);
+  }
+  print_standing(arguments, subject, standing);
+  return {};
+}
+
+Status say_term_end(const OwnerArguments& arguments) {
+  TRY_ASSIGN(const OwnersSeat seat, take_seat(arguments));
+  TRY(seat.writer().end_term(arguments.term, arguments.after));
+  TRY_ASSIGN(const std::vector<Term> terms, seat.ledger->entries().terms());
+  const auto ended = std::ranges::find(terms, arguments.term, &Term::number);
+  const int64_t last = ended == terms.end() ? -1 : ended->ended_after.value_or(-1);
+  if (arguments.as_json) {
+    print("{}\n", to_text(JsonObject{{"term", arguments.term}, {"last_window", last}}, {.indent = 2}));
+  } else {
+    print("term {} ends after window {}\n", arguments.term, last);
+  }
+  return {};
+}
+
+Option node_argument(OwnerArguments& arguments) {
+  return {"NODE", &arguments.node, "Its uid, or its public key", {.required = true}};
+}
+
+void add_standing_verbs(Verb network) {
+  auto stake = std::make_shared<OwnerArguments>();
+  Verb give = network.add_verb("stake", "Say how much a validator counts; one without stake leads nothing");
+  give.add_options({node_argument(*stake),
+                    {"AMOUNT", &stake->amount, "Its stake", {.allowed = ZeroOrMore{}, .required = true}}});
+  give.add_options(owner_options(*stake));
+  give.add_options({{"--founder", &stake->is_founder, "It may begin the run"}});
+  give.runs([stake] { return give_stake(*stake); });
+
+  auto admitted = std::make_shared<OwnerArguments>();
+  Verb admit = network.add_verb(
+      "admit", "Let a node take part: give it rights on a ledger with users, or take back its removal",
+      "Where the ledger has users, the node's credentials are written into the folder credentials/ beside "
+      "the join file; called once more for the same node, it completes them. Then send that file to the "
+      "node's machine.\n");
+  admit.add_options({node_argument(*admitted)});
+  admit.add_options(owner_options(*admitted));
+  admit.add_options({{"--role",
+                      &admitted->role,
+                      "What it will be",
+                      {.allowed = OneOf{{"miner", "validator", "evaluator"}}, .shows_default = true}}});
+  admit.add_options(root_options(*admitted));
+  admit.runs([admitted] { return admit_node(*admitted); });
+
+  auto removed = std::make_shared<OwnerArguments>();
+  Verb remove =
+      network.add_verb("remove", "Remove a node: nobody gathers from it, and it leads nothing more",
+                       "With --root-password-file its user of the ledger goes, too. `templar network admit` "
+                       "takes it back.\n");
+  remove.add_options({node_argument(*removed)});
+  remove.add_options(owner_options(*removed));
+  remove.add_options(root_options(*removed));
+  remove.runs([removed] { return remove_node(*removed); });
+}
+
+}  // namespace
+
+void add_network_command(Verb program, const RunArguments& run_arguments) {
+  Verb network =
+      program.add_verb("network", "Found a network, join one, look at one, and say who counts in it");
+  add_network_init_command(network);
+  add_network_join_command(network, run_arguments);
+  add_network_status_command(network);
+  add_standing_verbs(network);
+
+  auto ended = std::make_shared<OwnerArguments>();
+  Verb end = network.add_verb(
+      "end-term", "End a leader's term after what it has decided: the next validator begins another");
+  end.add_options({{"TERM", &ended->term, "Its number", {.allowed = ZeroOrMore{}, .required = true}}});
+  end.add_options(owner_options(*ended));
+  end.add_options({{"--after",
+                    &ended->after,
+                    "The last window that it decides: what it has decided of later ones is taken back",
+                    {.allowed = ZeroOrMore{}}}});
+  end.runs([ended] { return say_term_end(*ended); });
+}
+
+}  // namespace templar
