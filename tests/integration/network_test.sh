@@ -52,6 +52,7 @@ grep -q -F "$(cat "$net/owner.key")" "$net/network.json" && fail "the owner's se
 equal "what status says of who has not come" "1.0" "$(status "$net"; value "$work/status.json" 'json["awaited"][0]["stake"]')"
 
 join net/validator "$net/network.json" validator
+wait_for 60 "the validator's registration" is_so "$net" 'len(json["nodes"]) == 1'
 join miner-1 "$net/network.json" miner
 join miner-2 "$net" miner
 wait_for 60 "all in sync" is_so "$net" "$all_in_sync" || { cat "$work/status.json" "$work"/{net/validator,miner-1}.log >&2;  give_up "no network"; }

@@ -83,7 +83,8 @@ class NetworkReading {
     const auto start = std::ranges::find(starts_, seen.node.uid, &NodeStart::uid);
     if (start == starts_.end()) return {};
     seen.start = *start;
-    TRY_ASSIGN(const std::optional<Block> block, ledger_.block(start->block));
+    // Who begins the run has started before its first block.
+    TRY_ASSIGN(const std::optional<Block> block, ledger_.block(std::max<int64_t>(0, start->block)));
     if (block) seen.start_ms = block->time_ms;
     return {};
   }

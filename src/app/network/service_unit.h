@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "app/network/node_folder.h"
 #include "core/protocol/ledger_entry.h"
@@ -14,10 +15,11 @@ namespace templar {
 [[nodiscard]] std::string_view service_template();
 
 struct ServiceWords {
-  std::string role;     // "miner"
-  std::string user;     // that the node runs as
-  std::string program;  // this program's file
-  std::string folder;   // the node's
+  std::string role;                   // "miner"
+  std::string user;                   // that the node runs as
+  std::string program;                // this program's file
+  std::string folder;                 // the node's
+  std::vector<std::string> writable;  // all folders that it writes to
 };
 // The unit with all of them filled in.
 [[nodiscard]] std::string service_unit_text(const ServiceWords& words);
