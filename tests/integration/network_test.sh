@@ -44,6 +44,8 @@ done
 sha256sum "$net"/{owner.key,run_spec.json,network.json,validator/node.key} >"$work/sums"
 check "founding once more" "$templar" network init "$net"
 grep -q "^made" "$work/check.out" && { fail "made again:"; grep "^made" "$work/check.out" >&2; }
+check "what there is, for scripts" "$templar" network init "$net" --json
+equal "things that are new" "[] True" "$(value "$work/check.out" '[thing["what"] for thing in json["things"] if thing["new"]]') $(value "$work/check.out" 'len(json["things"]) >= 6')"
 check "nothing was overwritten" sha256sum --quiet -c "$work/sums"
 refuses "is of another run" "$templar" network init "$net" --spec tiny --set inner.steps=9
 refuses "a run's ledger never moves" "$templar" network init "$net" --ledger "$work/elsewhere.db"
