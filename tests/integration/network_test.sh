@@ -95,6 +95,7 @@ for name in miner-1 miner-2; do leave $name; done
 refuses "is wanted: a place of this node's own" sh -c "sed 's|\"store\": \"[^\"]*\"|\"store\": \"\"|' '$net/network.json' >'$net/other.json'; '$templar' network join '$net/other.json' --folder '$work/other' --data '$work/data'"
 refuses "install templar 9.0" sh -c "sed 's|\(est_protocol\": \)1|\17|; s|templar 0[^\"]*|templar 9.0|' '$net/network.json' >'$net/later.json'; '$templar' network join '$net/later.json' --folder '$work/later'"
 refuses "it was changed" sh -c "sed 's|\"seed\": [0-9]*|\"seed\": 987|' '$net/network.json' >'$net/changed.json'; '$templar' network join '$net/changed.json' --folder '$work/changed'"
+refuses "change it there" "$templar" network join "$net" --folder "$work/miner-1" --store "$work/another"
 refuses "give --role miner" "$templar" network join "$net" --role evaluator --folder "$work/miner-1"
 check "a service" "$templar" network join "$net" --folder "$work/miner-1" --service --skip-checks
 grep -q "systemctl enable --now" "$work/check.out" || fail "not said how the service is started"

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "app/command_line/config_file.h"
 #include "app/network/found_network.h"
 #include "app/network/ledger_access.h"
@@ -127,7 +129,10 @@ class NodeFolderMaker {
 
   [[nodiscard]] Status settle_config(const std::optional<LedgerCredentials>& credentials) {
     node_.config_file = place(kNodeConfigName);
-    if (is_there(node_.config_file)) return check_role();
+    if (is_there(node_.config_file)) {
+      TRY(check_role());
+      return check_given();
+    }
     std::string text = head();
     text += line_of_path("spec", place(kNetworkSpecName));
     text += config_line("ledger", node_.ledger);
@@ -155,6 +160,26 @@ class NodeFolderMaker {
                                      node_.config_file.string(), name_of(role), name_of(role)));
     }
     return {};
+  }
+
+  // Options that were given once more must say what stands there.
+  [[nodiscard]] Status check_given() const {
+    TRY_ASSIGN(const std::vector<ConfigEntry> entries, read_config_file(node_.config_file));
+    const auto check = [&](std::string_view name, const ConfigValue& given) -> Status {
+      if (const auto* text = std::get_if<std::string>(&given); text != nullptr && text->empty()) return {};
+      const auto entry = std::ranges::find(entries, name, &ConfigEntry::name);
+      if (entry != entries.end() && entry->values == std::vector<ConfigValue>{given}) return {};
+      return fatal_error(
+          fmt::format("--{}: {} says something else, or nothing: change it there, and leave "
+                      "the option out",
+                      name, node_.config_file.string()));
+    };
+    if (options_.threads) TRY(check("threads", *options_.threads));
+    TRY(check("data", options_.data.empty() ? "" : place_text(options_.data)));
+    TRY(check("store", options_.store.empty() ? "" : place_text(options_.store)));
+    TRY(check("store-profile", options_.store_profile));
+    return check("read-key-file",
+                 options_.read_key_file.empty() ? "" : absolute_path(options_.read_key_file).string());
   }
 
   const JoinOptions& options_;

@@ -84,7 +84,7 @@ Result<OwnersSeat> take_seat(const OwnerArguments& arguments) {
     return fatal_error("--key FILE is wanted: the owner's key file, see `templar key`");
   TRY_ASSIGN(KeyPair key,
              KeyPair::load(arguments.key_file.empty() ? folder / kOwnerKeyName : arguments.key_file));
-  TRY_ASSIGN(auto ledger, open_ledger(address, file.spec, {.may_create = true}));
+  TRY_ASSIGN(auto ledger, open_ledger(address, file.spec, {.may_create = is_named}));
   return OwnersSeat{std::move(file), std::move(folder), std::move(key), std::move(ledger)};
 }
 

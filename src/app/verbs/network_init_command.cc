@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "adapters/etcd_ledger/etcd_address.h"
 #include "app/network/found_network.h"
 #include "app/terminal/standard_output.h"
 #include "app/verbs/verbs.h"
@@ -54,6 +55,11 @@ void print_next_steps(const InitArguments& arguments, const FoundNetwork& networ
         "and sends you its public key, which you let in with\n"
         "  templar network admit KEY --network {} --root-password-file ...\n",
         arguments.found.folder.string());
+  }
+  if (is_etcd_address(file.ledger) && !file.ledger_has_users) {
+    print(
+        "\nWhoever reaches this etcd may write rubbish over the run's entries (never forge them): once more "
+        "with --root-password-file each node gets a user with rights of its own.\n");
   }
   print("\nSee how it goes: templar network status {}\n", arguments.found.folder.string());
   if (!file.data.empty() && file.data.find("://") == std::string::npos) {

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "app/network/found_network.h"
 #include "app/network/node_folder.h"
@@ -22,7 +24,7 @@ constexpr auto kPauseBetweenLooks = std::chrono::seconds(2);
 struct JoinArguments {
   JoinOptions join;
   std::string role = "miner";
-  std::string until_window;
+  std::optional<int64_t> until_window;
   bool writes_service = false;
   bool only_prepares = false;
   bool skips_checks = false;
@@ -128,7 +130,8 @@ Result<int> join_network(const JoinArguments& arguments, const RunArguments& run
     print("run it with: templar {} --config {}\n", arguments.role, config);
     return 0;
   }
-  if (!arguments.until_window.empty()) verb.insert(verb.end(), {"--until-window", arguments.until_window});
+  if (arguments.until_window)
+    verb.insert(verb.end(), {"--until-window", std::to_string(*arguments.until_window)});
   return run_arguments(verb);
 }
 
@@ -162,7 +165,10 @@ void add_network_join_command(Verb network, const RunArguments& run_arguments) {
         &join.threads,
         "Threads that the node computes with (default: as many as there are processors)",
         {.allowed = IntegerRange{1, 1024}}},
-       {"--until-window", &arguments->until_window, "End once the model is the start of this window"},
+       {"--until-window",
+        &arguments->until_window,
+        "End once the model is the start of this window",
+        {.allowed = ZeroOrMore{}}},
        {"--service", &arguments->writes_service,
         "Write a systemd unit instead of running the node, and say how to start it"},
        {"--prepare", &arguments->only_prepares, "Everything but running the node"},
