@@ -57,6 +57,7 @@ struct MinerEvidence {
 struct MinerActivity {
   uint32_t uid = 0;
   bool is_active = false;
+  std::optional<PublicKey> key{};  // none: not on the ledger any more
 };
 
 // How far two contributions keep the same coefficients: 0 as much as chance makes any two, 1 all.

@@ -42,18 +42,17 @@ struct ScoringRound {
   }
 };
 
-void admit_miner(ScoringRound& round, const MinerEvidence& miner) {
-  const auto known = round.scoreboard.miners.find(miner.uid);
+void admit_miner(ScoringRound& round, uint32_t uid, const PublicKey& key) {
+  const auto known = round.scoreboard.miners.find(uid);
   const bool is_known = known != round.scoreboard.miners.end();
-  if (is_known && known->second.key == miner.key) return;
+  if (is_known && known->second.key == key) return;
   if (is_known) {
-    round.note(miner.uid, ScoreReason::kKeyChanged,
-               fmt::format("key {} -> {}", known->second.key.hex(), miner.key.hex()));
+    round.note(uid, ScoreReason::kKeyChanged,
+               fmt::format("key {} -> {}", known->second.key.hex(), key.hex()));
   } else {
-    round.note(miner.uid, ScoreReason::kNewMiner, fmt::format("key {}", miner.key.hex()));
+    round.note(uid, ScoreReason::kNewMiner, fmt::format("key {}", key.hex()));
   }
-  round.scoreboard.miners[miner.uid] =
-      MinerScore{.uid = miner.uid, .key = miner.key, .first_window = round.evidence.window};
+  round.scoreboard.miners[uid] = MinerScore{.uid = uid, .key = key, .first_window = round.evidence.window};
 }
 
 // The measured gradient score; minus infinity and what is worse than missing count as missing.
@@ -263,7 +262,11 @@ AdvanceResult close_round(ScoringRound round) {
 AdvanceResult advance_scoreboard(const Scoreboard& scoreboard, const Evidence& evidence,
                                  const RunSpec& spec) {
   ScoringRound round = open_round(scoreboard, evidence, spec);
-  for (const MinerEvidence* miner : round.miners) admit_miner(round, *miner);
+  for (const MinerEvidence* miner : round.miners) admit_miner(round, miner->uid, miner->key);
+  for (const MinerActivity& miner : evidence.activity) {
+    const bool is_known = round.scoreboard.miners.contains(miner.uid);
+    if (is_known && miner.key) admit_miner(round, miner.uid, *miner.key);
+  }
   for (const MinerEvidence* miner : round.miners) record_presence(round, *miner);
   for (const MinerActivity& miner : evidence.activity) record_activity(round, miner);
   for (const MinerEvidence* miner : round.miners) record_measurement(round, *miner);

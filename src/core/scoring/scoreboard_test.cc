@@ -217,6 +217,22 @@ TEST(Scoreboard, StartsAUidAfreshWhenItsKeyHasChanged) {
   EXPECT_EQ(score_of(result, 1).gathers.size(), 1u);
 }
 
+// Nor does whoever has the uid now live on what the one before has earned while nobody asks it.
+TEST(Scoreboard, StartsAUidAfreshAlsoWhereItWasOnlyLookedAt) {
+  const RunSpec spec = scoring_run_spec();
+  const Scoreboard board = board_with_a_winner(spec, 3);
+  Evidence evidence = window_of(3, {accepted(2)});
+  evidence.activity = {{1, true, key_of(1)}, {9, true, key_of(9)}};
+  const auto same = advance_scoreboard(board, evidence, spec);
+  EXPECT_EQ(score_of(same, 1), board.miners.at(1));
+  EXPECT_FALSE(same.scoreboard.miners.contains(9)) << "who is only looked at does not come onto the board";
+  evidence.activity = {{1, true, key_of(77)}};
+  const auto result = advance_scoreboard(board, evidence, spec);
+  EXPECT_TRUE(has_change(result, 1, ScoreReason::kKeyChanged));
+  EXPECT_EQ(score_of(result, 1).final_score, 0);
+  EXPECT_EQ(score_of(result, 1).key, key_of(77));
+}
+
 TEST(Scoreboard, LeavesMinersWithoutEvidenceAsTheyAre) {
   const RunSpec spec = scoring_run_spec();
   const Scoreboard board = board_with_a_winner(spec, 3);

@@ -125,7 +125,11 @@ void look_at_stores(const NodeEnvironment& environment, const EvidenceRequest& r
   }
   // Where no store at all has answered, our own line is down.
   if (!asked.empty() && !has_answer) return;
-  for (const uint32_t uid : others) evidence.activity.push_back({uid, active.contains(uid)});
+  for (const uint32_t uid : others) {
+    const Registration* node = find_uid(window.roster, uid);
+    evidence.activity.push_back(
+        {uid, active.contains(uid), node != nullptr ? std::optional(node->key) : std::nullopt});
+  }
 }
 
 // All that can be rated, ascending by uid.

@@ -111,6 +111,68 @@ TEST_F(JudgeThatDraws, DrawsTheSameAgainForAWindowThatItJudgesTwice) {
   EXPECT_EQ(stored_state().draw->uids, drawn);
 }
 
+RunSpec spec_that_compares() {
+  RunSpec spec = node_run_spec();
+  spec.scoring.penalties.overlap_first_outer_step = 0;
+  return spec;
+}
+
+class JudgeOfCopies : public JudgeTest {
+ protected:
+  JudgeOfCopies() : JudgeTest(spec_that_compares()) {}
+
+  // What the one has published, under the other's name, proof and receipt.
+  [[nodiscard]] Bytes copy_of(uint32_t original, uint32_t copier) const {
+    const CodecSpec& codec = world_.spec().codec;
+    const Contribution copied = world_.ports.contribution(original, 0);
+    std::vector<EncodedParameter> blocks;
+    for (size_t p = 0; p < world_.layout().size(); ++p) {
+      const ChunkPlan plan = plan_chunks(world_.layout()[p].shape, codec);
+      blocks.push_back(decode_block(copied.block(p, &plan)));
+    }
+    const Bytes own = world_.ports.sealed_contribution(copier, 0);
+    const ContributionHeader header = parse_contribution(own, world_.layout(), codec)->header();
+    return seal_contribution(header, blocks, world_.layout(), codec, world_.ports.key(copier));
+  }
+};
+
+TEST_F(JudgeOfCopies, ExcludesWhoStoresAnothersWorkAsItsOwn) {
+  ValidatorNode leader(world_, kLeader);
+  ASSERT_TRUE(waits(leader));
+  world_.ports.publish_contributions({1, 3, 4}, 0);
+  world_.ports.make_block();
+  world_.ports.put(2, contribution_key(0), copy_of(1, 2));
+  world_.ports.close_window(0);
+  ASSERT_TRUE(waits(leader));
+  EXPECT_EQ(world_.ports.decided_record(0)->accepted.size(), 3u) << "in form it is a contribution";
+  const Scoreboard& board = leader.validator.scoreboard();
+  EXPECT_TRUE(board.miners.at(2).is_excluded(20));
+  EXPECT_FALSE(board.miners.at(2).is_excluded(21));
+  EXPECT_EQ(board.miners.at(2).rating, Rating{});
+  for (const uint32_t uid : {1u, 3u, 4u}) EXPECT_FALSE(board.miners.at(uid).is_excluded(0)) << uid;
+  const auto weights = world_.ports.ledger.weights(kLeader).value();
+  EXPECT_EQ(std::ranges::find(weights, 2u, &WeightEntry::uid), weights.end());
+  const Measurement window = world_.ports.metrics.named("validator_window_v2").at(0);
+  EXPECT_DOUBLE_EQ(std::get<double>(window.fields.at("index_overlap_max")), 1);
+}
+
+// Miner 2 has not made the outer step of window 0.
+TEST_F(JudgeTest, SaysHowManyOuterStepsAMinerIsBehind) {
+  ValidatorNode leader(world_, kLeader);
+  complete(leader, 0, {1, 2, 3, 4, 5});
+  world_.ports.enter_window(1);
+  ASSERT_TRUE(waits(leader));
+  world_.ports.publish_contribution(2, 1, world_.ports.run.values());
+  complete(leader, 1, {1, 3, 4, 5});
+  const MinerScore& behind = leader.validator.scoreboard().miners.at(2);
+  EXPECT_EQ(behind.gathers.back(), (GatherOutcome{1, VerdictCode::kInvalid}));
+  EXPECT_EQ(behind.sync_factor, sync_factor(1));
+  EXPECT_EQ(behind.last_evaluated_window, 1) << "measured all the same";
+  EXPECT_EQ(behind.final_score, 0);
+  complete(leader, 2, {1, 2, 3, 4, 5});
+  EXPECT_EQ(leader.validator.scoreboard().miners.at(2).sync_factor, 1);
+}
+
 TEST_F(JudgeTest, RemovesWhoseNodeWasRemovedFromTheCandidates) {
   ValidatorNode leader(world_, kLeader);
   ASSERT_TRUE(world_.ports.owner().set_standing(world_.ports.public_key(3), {.is_removed = true}));

@@ -21,10 +21,10 @@ class LossMeter {
       : environment_(environment), start_copy_(start_copy) {}
 
   // sampling_key: bytes that miners don't know; they choose the unassigned samples. accepted: the window's
-  // and those of drawn miners outside the gather, ascending uid; clip factors are those of this whole list.
-  // uids: which of them to measure. The result has one evaluation for each of uids, in their order. The
-  // replica's parameters are the same, bit for bit, before and after. Fails (fatal) where the window's shard
-  // is missing or corrupt, or the engine can't evaluate its samples.
+  // and all others that can be rated (MinerEvidence::can_be_rated), ascending uid; clip factors are those of
+  // this whole list. uids: which of them to measure. The result has one evaluation for each of uids, in their
+  // order. The replica's parameters are the same, bit for bit, before and after. Fails (fatal) where the
+  // window's shard is missing or corrupt, or the engine can't evaluate its samples.
   [[nodiscard]] Result<std::vector<Evaluation>> measure(Replica& replica, ContributionList accepted,
                                                         std::span<const uint32_t> uids,
                                                         ByteView sampling_key);

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/scoring/rules/negative_scores.h"
 #include "support/rule_round.h"
 
 namespace templar::testing {

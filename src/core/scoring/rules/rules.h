@@ -70,18 +70,14 @@ using Rule = std::vector<RuleEffect> (*)(const RuleView& view);
 [[nodiscard]] std::vector<RuleEffect> penalise_out_of_sync(const RuleView& view);
 
 // A miner measured in this window that had more than negative_share_limit of its last 8 gradient scores below
-// 0: x negative_factor, on the binary average too. Waived as negatives_are_waived() says.
+// 0: x negative_factor, on the binary average too. Waived in a window that was bad for all
+// (negative_scores.h).
 [[nodiscard]] std::vector<RuleEffect> penalise_negative_share(const RuleView& view);
 
 // A miner measured in this window whose last negatives_in_a_row gradient scores, this one included, were all
-// below 0: excluded until one that is not. Waived as negatives_are_waived() says.
+// below 0: excluded until one that is not. Waived in a window that was bad for all
+// (negative_scores.h).
 [[nodiscard]] std::vector<RuleEffect> exclude_negatives_in_a_row(const RuleView& view);
-
-// Whether the window was bad for all, so that nobody is blamed for a loss that rose: the
-// negative_waiver_rank-th best gradient score of the window is below 0. Where fewer than twice as many were
-// measured, the middle one's is asked (of an even number the better of the two): of five miners the fifth is
-// the very one to be punished.
-[[nodiscard]] bool negatives_are_waived(const RuleView& view);
 
 // A miner that the gather did not ask for and that had nothing in time all the same: x inactivity_factor of
 // its final score in each such window; reset after more than inactivity_reset_windows windows in a row
