@@ -24,7 +24,7 @@ MEMORY = 6 << 30
 IS_ROOT = os.geteuid() == 0
 
 # Verbs that rightly run for as long as nobody stops them, or as their numbers say.
-RUN_ON = ("localnet", "dashboard", "ledger run", "miner", "validator", "evaluator", "top", "generate", "bench", "data prepare")
+RUN_ON = ("localnet", "dashboard", "ledger run", "network join", "miner", "validator", "evaluator", "top", "generate", "bench", "data prepare")
 # Verbs that have nothing to say on standard output when all is well.
 SILENT = ("miner", "validator", "evaluator")
 # Verbs that make nothing and leave signals to the system.
@@ -66,6 +66,8 @@ GOOD = {
     "sim faults": ["--seeds", "1:2", "--windows", "4"],
     "ledger show": [*LEDGER, "--json"], "ledger run": ["--spec", "../run/run_spec.json", "--ledger", "ledger.db", "--key", "../run/keys/owner.key"],
     "network stake": ["ab" * 32, "5", *TO_LEDGER], "network remove": ["ab" * 32, *TO_LEDGER],
+    "network init": ["out", "--set", "inner.steps=2", "--store", "store"], "network join": ["../net", "--folder", "out", "--prepare", "--no-wait"],
+    "network status": ["../net"], "network admit": ["ab" * 32, *TO_LEDGER],
     "network end-term": ["0", "--after", "0", *TO_LEDGER[:2], "--ledger", "../doomed.db", *TO_LEDGER[4:]],
 }
 NUMBERS = ["-1", "0", "1", "2", "3", "7", "64", "65535", "65536", "2147483647", "2147483648", "4294967296", "9223372036854775807",
@@ -176,6 +178,7 @@ class Fixture:
         self.call(templar, "key", "new", "precious/my.key")
         self.call(templar, "data", "prepare", "precious", "--sequence-length", "32", "--held-out-samples", "8", "--out", "data")
         self.call(templar, "localnet", "--data", "data", "--out", "run", "--windows", "2", "--miners", "2", "--no-baseline", *SMALL)
+        self.call(templar, "network", "init", "net", "--data", "data", "--store", "net/store", "--set", "inner.sequence_length=32")
         self.call(templar, "checkpoint", "export", "run", "precious/model.safetensors", "--format", "safetensors")
         bucket = next(b for b in sorted(os.listdir(f"{folder}/run/store")) if os.path.isdir(f"{folder}/run/store/{b}/contributions"))
         name = sorted(os.listdir(f"{folder}/run/store/{bucket}/contributions"))[0]
@@ -347,8 +350,10 @@ class Worker:
                 found.append(("ADDRESS", group[0].removeprefix("file:")))
             elif verb == "store get" and len(group) == 1:
                 found.append(("FILE", group[0]))
-            elif len(group) == 2 and group[0] in OUTPUTS or verb in ("key new", "checkpoint export") and len(group) == 1:
+            elif len(group) == 2 and group[0] in OUTPUTS or verb in ("key new", "checkpoint export", "network init") and len(group) == 1:
                 found.append((group[0] if len(group) == 2 else "", group[-1]))
+        if verb in ("network join", "network status"):  # SQLite's own files beside the ledger that the join file names; a node's folder
+            found += [("--ledger", "../net/ledger.db")] + [("", f"templar-{role}") for role in ("miner", "validator", "evaluator")]
         del names
         allowed = []
         for name, value in found:
