@@ -108,9 +108,9 @@ may_write_all() { etcdctl role grant-permission --prefix "$1" readwrite "$run/$2
 for name in localnet validator-0 miner-1 miner-2 evaluator; do user $name; done
 # The owner of the localnet, who also registers its nodes and keeps its time.
 may_write_all localnet ""
-may_write validator-0 nodes/0000000000; may_write validator-0 weights/0000000000; may_write validator-0 heartbeats/0000000000
+may_write validator-0 nodes/0000000000; may_write validator-0 starts/0000000000; may_write validator-0 weights/0000000000; may_write validator-0 heartbeats/0000000000
 for shared in terms/ decisions/ timekeepers/ blocks/; do may_write_all validator-0 $shared; done
-may_write miner-1 nodes/0000000001; may_write miner-2 nodes/0000000002
+for uid in 1 2; do may_write miner-$uid nodes/000000000$uid; may_write miner-$uid starts/000000000$uid; done
 { etcdctl user add root:root-pass-word && etcdctl role add root && etcdctl user grant-role root root && etcdctl auth enable; } >/dev/null
 users="?user={node}&password-file=$work/passwords/{node}"
 guarded_since=$SECONDS
@@ -127,8 +127,8 @@ echo "$(etcd_requests Authenticate) tokens were fetched in $((SECONDS - guarded_
 # put USER KEY: whether that user may write there; what is there is put back.
 put() { etcdctl --user "$1:$1-pass-word" put "$run/$2" rubbish; }
 block=$(printf '%010d' 5)
-foreign_to_all=(standings/0000 ended/0000000000 nodes/0000000009 weights/0000000009 heartbeats/0000000009)
-foreign_to_miners=(nodes/0000000000 nodes/0000000002 weights/0000000000 weights/0000000001 heartbeats/0000000000 heartbeats/0000000001
+foreign_to_all=(standings/0000 ended/0000000000 nodes/0000000009 starts/0000000009 weights/0000000009 heartbeats/0000000009)
+foreign_to_miners=(nodes/0000000000 nodes/0000000002 starts/0000000000 starts/0000000002 weights/0000000000 weights/0000000001 heartbeats/0000000000 heartbeats/0000000001
   terms/0000000000 terms/0000000001 decisions/0000000001/0000000000 timekeepers/0000000000 timekeepers/0000000001 "blocks/$block")
 tried=0
 refused() { # USER KEY
@@ -141,6 +141,7 @@ for key in "${foreign_to_miners[@]}"; do for name in miner-1 evaluator; do refus
 for key in nodes/0000000001 nodes/0000000002 weights/0000000001 heartbeats/0000000001; do refused validator-0 "$key"; done
 refused evaluator nodes/0000000001
 refused miner-2 nodes/0000000001
+refused miner-2 starts/0000000001
 for name in miner-1 evaluator; do
   etcdctl --user "$name:$name-pass-word" put "elsewhere/x" y >"$work/put.out" 2>&1 && fail "$name may write outside of the run"
   etcdctl --user "$name:$name-pass-word" del "$run/" --prefix >"$work/put.out" 2>&1 && fail "$name may delete the run"

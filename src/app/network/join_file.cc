@@ -103,6 +103,18 @@ std::string join_file_text(const JoinFile& file, const fs::path& folder) {
   return to_text(json, {.indent = 2}) + "\n";
 }
 
+Result<JoinFile> parse_join_file(std::string_view text, const fs::path& folder) {
+  const auto json = parse_json(text, {.max_bytes = kMaxJoinFileBytes});
+  if (!json) return fatal_error(json.error().message);
+  TRY_ASSIGN(JoinFile file, parse_fields(*json));
+  TRY_ASSIGN(const LedgerAddress address, parse_ledger_address(file.ledger));
+  if (const auto* path = std::get_if<fs::path>(&address))
+    file.ledger = "sqlite:" + place_at(path->string(), folder);
+  file.data = place_at(file.data, folder);
+  file.store = place_at(file.store, folder);
+  return file;
+}
+
 Result<JoinFile> read_join_file(const fs::path& file_or_folder) {
   std::error_code ignored;
   const fs::path path =
@@ -114,19 +126,8 @@ Result<JoinFile> read_join_file(const fs::path& file_or_folder) {
                     "makes it)",
                     content.error().message));
   }
-  const std::string context = "join file " + path.string();
-  const auto json = parse_json(as_text(*content), {.max_bytes = kMaxJoinFileBytes});
-  if (!json) return annotate(Error{ErrorKind::kFatal, json.error().message}, context);
-  auto file = parse_fields(*json);
-  if (!file) return annotate(file.error(), context);
-  const fs::path folder = absolute_path(path).parent_path();
-  if (!is_etcd_address(file->ledger)) {
-    auto address = parse_ledger_address(file->ledger);
-    if (!address) return annotate(address.error(), context);
-    file->ledger = "sqlite:" + place_at(std::get<fs::path>(*address).string(), folder);
-  }
-  file->data = place_at(file->data, folder);
-  file->store = place_at(file->store, folder);
+  auto file = parse_join_file(as_text(*content), absolute_path(path).parent_path());
+  if (!file) return annotate(file.error(), "join file " + path.string());
   return file;
 }
 
@@ -139,24 +140,26 @@ std::string credentials_text(const LedgerCredentials& credentials) {
   return to_text(json, {.indent = 2}) + "\n";
 }
 
+Result<LedgerCredentials> parse_credentials(std::string_view text) {
+  const auto json = parse_json(text, {.max_bytes = kMaxCredentialsBytes});
+  if (!json) return fatal_error(json.error().message);
+  TRY_ASSIGN(JsonFields fields, JsonFields::of(*json, ""));
+  LedgerCredentials found;
+  TRY(fields.integer(kCredentialsFormField, kForm, kForm));
+  TRY_ASSIGN(found.run_id, fields.hash("run_id"));
+  TRY_ASSIGN(found.user, fields.text("user"));
+  TRY_ASSIGN(found.password, fields.text("password"));
+  TRY_ASSIGN(found.uid, fields.integer_or_null("uid", 0, kLargestUid));
+  TRY(fields.finish());
+  return found;
+}
+
 Result<LedgerCredentials> read_credentials(const fs::path& file) {
-  const auto read = [&]() -> Result<LedgerCredentials> {
-    TRY_ASSIGN(const Bytes content, read_file(file, kMaxCredentialsBytes));
-    auto json = parse_json(as_text(content), {.max_bytes = kMaxCredentialsBytes});
-    if (!json) return fatal_error(json.error().message);
-    TRY_ASSIGN(JsonFields fields, JsonFields::of(*json, ""));
-    LedgerCredentials found;
-    TRY(fields.integer(kCredentialsFormField, kForm, kForm));
-    TRY_ASSIGN(found.run_id, fields.hash("run_id"));
-    TRY_ASSIGN(found.user, fields.text("user"));
-    TRY_ASSIGN(found.password, fields.text("password"));
-    TRY_ASSIGN(found.uid, fields.integer_or_null("uid", 0, kLargestUid));
-    TRY(fields.finish());
-    register_secret(found.password);
-    return found;
-  }();
-  if (!read) return annotate(read.error(), "credentials " + file.string());
-  return read;
+  TRY_ASSIGN(const Bytes content, read_file(file, kMaxCredentialsBytes));
+  auto found = parse_credentials(as_text(content));
+  if (!found) return annotate(found.error(), "credentials " + file.string());
+  register_secret(found->password);
+  return found;
 }
 
 }  // namespace templar

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/hash.h"
 #include "base/result.h"
@@ -30,9 +31,11 @@ struct JoinFile {
 
 // The file's text. What lies below `folder`, in which the file will be, is named from there on.
 [[nodiscard]] std::string join_file_text(const JoinFile& file, const std::filesystem::path& folder);
-// A join file, or the one in a folder; paths in it become absolute. Fails (fatal) and says what is wrong: not
-// there, no join file, of a later form, another run than it says, a protocol that this program does not
+// The text of one that lies in that folder: paths in it become absolute. Fails (fatal) and says what is
+// wrong: no join file, of a later form, another run than it says, a protocol that this program does not
 // speak.
+[[nodiscard]] Result<JoinFile> parse_join_file(std::string_view text, const std::filesystem::path& folder);
+// A join file, or the one in a folder. Fails likewise, and where there is none.
 [[nodiscard]] Result<JoinFile> read_join_file(const std::filesystem::path& file_or_folder);
 
 // What one node shows to the ledger.
@@ -44,7 +47,9 @@ struct LedgerCredentials {
 };
 // Made by the owner, given to the node's machine, read there.
 [[nodiscard]] std::string credentials_text(const LedgerCredentials& credentials);
-// Fails (fatal); the password is a registered secret from then on.
+// Fails (fatal).
+[[nodiscard]] Result<LedgerCredentials> parse_credentials(std::string_view text);
+// Likewise; the message names the file, and the password is a registered secret from then on.
 [[nodiscard]] Result<LedgerCredentials> read_credentials(const std::filesystem::path& file);
 
 }  // namespace templar

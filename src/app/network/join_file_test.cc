@@ -6,6 +6,7 @@
 #include "base/files/file.h"
 #include "base/log/secrets.h"
 #include "support/expect_failure.h"
+#include "support/fuzz_corpus.h"
 #include "support/temporary_folder.h"
 #include "support/test_key.h"
 #include "support/text_files.h"
@@ -28,6 +29,10 @@ std::string changed(std::string text, const std::string& from, const std::string
   const size_t at = text.find(from);
   EXPECT_NE(at, std::string::npos) << from;
   return at == std::string::npos ? text : text.replace(at, from.size(), to);
+}
+
+Bytes bytes_of(const std::string& text) {
+  return {text.begin(), text.end()};
 }
 
 TEST(JoinFileText, IsReadAsItWasWrittenAlsoFromAnotherFolder) {
@@ -89,6 +94,19 @@ TEST(JoinFileText, IsRefusedWithWhatToDo) {
   EXPECT_TRUE(says(changed(text, "\"data\"", "\"dada\""), "data"));
   EXPECT_TRUE(
       fails(read_join_file(folder / "none.json"), ErrorKind::kFatal, "`templar network init` makes it"));
+}
+
+TEST(JoinFileText, HasSeedsForTheFuzzer) {
+  JoinFile file = join_file_in("/net");
+  const std::string here = join_file_text(file, "/net");
+  file.ledger = "etcd:https://a:2379/nets";
+  file.data = "https://data.example/first";
+  expect_fuzz_corpus(
+      "join_file_fuzz",
+      {{"files", bytes_of(here)},
+       {"addresses", bytes_of(join_file_text(file, "/net"))},
+       {"credentials",
+        bytes_of(credentials_text({.run_id = {}, .user = "u", .password = "pass", .uid = 7}))}});
 }
 
 TEST(Credentials, AreReadAsTheyWereWrittenAndStaySecret) {
