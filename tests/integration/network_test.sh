@@ -49,6 +49,8 @@ equal "things that are new" "[] True" "$(value "$work/check.out" '[thing["what"]
 check "nothing was overwritten" sha256sum --quiet -c "$work/sums"
 refuses "is of another run" "$templar" network init "$net" --spec tiny --set inner.steps=9
 refuses "a run's ledger never moves" "$templar" network init "$net" --ledger "$work/elsewhere.db"
+check "other data" "$templar" data prepare "$0" --sequence-length 32 --held-out-samples 2 --out "$work/other-data"
+refuses "name the data set that the run was started with" "$templar" network init "$net" --data "$work/other-data"
 refuses "inner.sequence_length is 128" "$templar" network init "$work/unfit" --data "$work/data"
 grep -q -F "$(cat "$net/owner.key")" "$net/network.json" && fail "the owner's secret is in the join file"
 equal "what status says of who has not come" "1.0" "$(status "$net"; value "$work/status.json" 'json["awaited"][0]["stake"]')"

@@ -102,14 +102,19 @@ class Founding {
                       spec.network.owner, place(kOwnerKeyName).string(), owner));
     }
     spec.network.owner = owner;
-    if (options_.data.empty()) return spec;
+    TRY(settle_data(spec, /*may_name=*/true));
+    return spec;
+  }
+
+  // That the data set fits the run; which one it is becomes part of a run that is founded now.
+  Status settle_data(RunSpec& spec, bool may_name) const {
+    if (options_.data.empty()) return {};
     const auto opened =
         open_any_data({.data = options_.data, .cache_folder = options_.folder / "data-cache"});
     if (!opened) return annotate(opened.error(), "--data");
     const auto hash = opened->shards->manifest_hash();
-    if (hash && spec.data.manifest_hash.empty()) spec.data.manifest_hash = hash->hex();
-    TRY(check_data(spec, *opened->shards, options_.data));
-    return spec;
+    if (hash && may_name && spec.data.manifest_hash.empty()) spec.data.manifest_hash = hash->hex();
+    return check_data(spec, *opened->shards, options_.data);
   }
 
   // What stands in the folder is the run: a spec that was begun with is never changed.
@@ -122,16 +127,17 @@ class Founding {
       return {};
     }
     TRY_ASSIGN(found_.join_file.spec, load_run_spec(path.string()));
+    TRY(settle_data(found_.join_file.spec, /*may_name=*/false));
     const bool asks_for_one = !options_.changes.empty() || options_.spec != FoundOptions().spec;
     if (asks_for_one) {
       TRY_ASSIGN(RunSpec wanted, wanted_spec());
       // Data that is not named again stays.
       if (options_.data.empty()) wanted.data.manifest_hash = found_.join_file.spec.data.manifest_hash;
       if (run_id(wanted) != run_id(found_.join_file.spec)) {
-        return fatal_error(
-            fmt::format("{} is of another run ({}) than --spec and --set ask for ({}): a network's run never "
-                        "changes; found the other one in another folder",
-                        path.string(), run_id(found_.join_file.spec).brief(), run_id(wanted).brief()));
+        return fatal_error(fmt::format(
+            "{} is of another run ({}) than --spec and --set ask for ({}): a network's run never "
+            "changes; found the other one in another folder (or remove this one, if nobody has joined)",
+            path.string(), run_id(found_.join_file.spec).brief(), run_id(wanted).brief()));
       }
     }
     if (found_.join_file.spec.network.owner != found_.owner.hex()) {
