@@ -9,6 +9,31 @@
 namespace templar {
 namespace {
 
+// By how much it improved the loss on its own samples more than on others'; nullopt if it was not measured.
+// A copy is of no more use on the copier's samples than on any others.
+std::optional<double> own_lead(const RuleView& view, uint32_t uid) {
+  const auto miner = std::ranges::find(view.evidence.miners, uid, &MinerEvidence::uid);
+  if (miner == view.evidence.miners.end() || !miner->evaluation) return std::nullopt;
+  const auto own = miner->evaluation->own.relative_improvement();
+  const auto unassigned = miner->evaluation->unassigned.relative_improvement();
+  if (!own || !unassigned) return std::nullopt;
+  return *own - *unassigned;
+}
+
+// Of two that were stored at the same time, the one that this window's losses and all windows before call the
+// copier; nullopt where they don't agree. Whoever copies in the same second must not be able to have its
+// victim punished.
+std::optional<uint32_t> copier_of_equals(const RuleView& view, uint32_t one, uint32_t other) {
+  const auto one_lead = own_lead(view, one);
+  const auto other_lead = own_lead(view, other);
+  if (!one_lead || !other_lead) return std::nullopt;
+  const double one_average = view.score(one).binary_average;
+  const double other_average = view.score(other).binary_average;
+  if (*one_lead < *other_lead && one_average < other_average) return one;
+  if (*other_lead < *one_lead && other_average < one_average) return other;
+  return std::nullopt;
+}
+
 struct Offence {
   double share = 0;
   uint32_t original = 0;
@@ -39,8 +64,9 @@ Offences find_offences(const RuleView& view) {
     const auto other = stored_at(view, pair.other);
     if (!one || !other) continue;
     const bool same = *one == *other;
-    if (*one >= *other) blame(offences, pair.one, {pair.share, pair.other, same});
-    if (*other >= *one) blame(offences, pair.other, {pair.share, pair.one, same});
+    const auto copier = same ? copier_of_equals(view, pair.one, pair.other)
+                             : std::optional(*one > *other ? pair.one : pair.other);
+    if (copier) blame(offences, *copier, {pair.share, *copier == pair.one ? pair.other : pair.one, same});
   }
   return offences;
 }
@@ -59,7 +85,9 @@ std::vector<RuleEffect> penalise_index_overlap(const RuleView& view) {
          .reason = ScoreReason::kIndexOverlap,
          .detail = fmt::format("keeps {:.1f} % of the coefficients of uid {}, and was stored {}",
                                100 * offence.share, offence.original,
-                               offence.at_the_same_time ? "at the same time" : "later"),
+                               offence.at_the_same_time
+                                   ? "at the same time, without being of more use on its own samples"
+                                   : "later"),
          .factor = spec.overlap_factor,
          .multiplies = Multiplies::kFinalScoreAndAverage,
          .resets = resets,

@@ -45,14 +45,35 @@ TEST(IndexOverlapRule, GrowsWithTheOverlap) {
   EXPECT_TRUE(struck(1.0).at(0).resets);
 }
 
-TEST(IndexOverlapRule, TakesBothForLaterAtEqualTimes) {
+// The copier's samples gain no more by what it copied than any others; the victim's do.
+TEST(IndexOverlapRule, AsksAtEqualTimesWhoseSamplesItHelps) {
   RuleRound round = round_of(2, {{1, 2, 1.0}});
   round.stored(2, 1000);
+  const auto measured = [&](uint32_t uid, double own_after, double average) {
+    round.of(uid).evaluation = Evaluation{.own = {4, own_after}, .unassigned = {4, 3.6}};
+    round.score(uid).binary_average = average;
+  };
+  EXPECT_THAT(round.effects_of(penalise_index_overlap), IsEmpty()) << "nobody was measured";
+  measured(1, 3.2, 0.8);
+  EXPECT_THAT(round.effects_of(penalise_index_overlap), IsEmpty()) << "one was measured";
+  measured(2, 3.6, 0.1);
   const auto effects = round.effects_of(penalise_index_overlap);
-  ASSERT_EQ(effects.size(), 2u);
+  ASSERT_EQ(effects.size(), 1u);
+  EXPECT_EQ(effects[0].uid, 2u);
   EXPECT_EQ(effects[0].exclude_windows, 20);
-  EXPECT_EQ(effects[1].exclude_windows, 20);
-  EXPECT_EQ(effects[1].detail, "keeps 100.0 % of the coefficients of uid 1, and was stored at the same time");
+  EXPECT_EQ(effects[0].detail,
+            "keeps 100.0 % of the coefficients of uid 1, and was stored at the same time, without being of "
+            "more use on its own samples");
+  measured(1, 3.7, 0.8);
+  EXPECT_THAT(round.effects_of(penalise_index_overlap), IsEmpty()) << "this window says otherwise";
+  measured(1, 3.2, 0.1);
+  EXPECT_THAT(round.effects_of(penalise_index_overlap), IsEmpty()) << "the windows before say nothing";
+  measured(1, 3.2, -0.2);
+  measured(2, 3.6, 0.9);
+  EXPECT_THAT(round.effects_of(penalise_index_overlap), IsEmpty()) << "a newcomer that is copied";
+  measured(1, 3.6, 0.1);
+  measured(2, 3.2, 0.8);
+  EXPECT_THAT(round.struck_by(penalise_index_overlap), ElementsAre(1));
 }
 
 TEST(IndexOverlapRule, StrikesNobodyWhereATimeIsNotKnown) {

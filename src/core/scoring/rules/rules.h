@@ -86,9 +86,10 @@ using Rule = std::vector<RuleEffect> (*)(const RuleView& view);
 
 // Contributions that keep the same coefficients are copies. Of two whose overlap is overlap_limit or more the
 // later one is punished: x overlap_factor, on the binary average too; from overlap_reset_limit on it is
-// reset; from overlap_exclusion_limit on also excluded for exclusion_windows. Stored at the same time, both
-// are the later one; where a time is not known, neither is. Of several such pairs a miner answers for the
-// worst. Not before overlap_first_outer_step.
+// reset; from overlap_exclusion_limit on also excluded for exclusion_windows. Of two stored
+// at the same time the one is the later that helped less on its own samples beyond others', in this window
+// and by its binary average; where these disagree, or a time is not known, neither is. Of several such pairs
+// a miner answers for the worst. Not before overlap_first_outer_step.
 [[nodiscard]] std::vector<RuleEffect> penalise_index_overlap(const RuleView& view);
 
 // Whoever is excluded, by a rule before this one or since an earlier window, has no final score. Its rating
