@@ -24,7 +24,7 @@ MEMORY = 6 << 30
 IS_ROOT = os.geteuid() == 0
 
 # Verbs that rightly run for as long as nobody stops them, or as their numbers say.
-RUN_ON = ("localnet", "dashboard", "ledger run", "network join", "miner", "validator", "evaluator", "top", "generate", "bench", "data prepare")
+RUN_ON = ("localnet", "sim gauntlet", "dashboard", "ledger run", "network join", "miner", "validator", "evaluator", "top", "generate", "bench", "data prepare")
 # Verbs that have nothing to say on standard output when all is well.
 SILENT = ("miner", "validator", "evaluator")
 # Verbs that make nothing and leave signals to the system.
@@ -63,7 +63,8 @@ GOOD = {
     "store ls": ["file:../objects"], "store du": ["file:../objects"], "store get": ["file:../objects", "bucket/key", "got", "--force"],
     "store put": ["file:out", "bucket/key", "../precious/book.txt"], "store rm": ["file:../doomed", "bucket", "--below"],
     "store check": ["file:out", "--size", "1000"], "store make": ["file:out"],
-    "sim faults": ["--seeds", "1:2", "--windows", "4"],
+    "sim faults": ["--seeds", "1:2", "--windows", "4"], "sim attacks": [],
+    "sim gauntlet": ["--data", "../data", "--out", "out", "--windows", "8", "--miners", "3", "--clean-runs", "1", "--attack", "sybils"],
     "ledger show": [*LEDGER, "--json"], "ledger run": ["--spec", "../run/run_spec.json", "--ledger", "ledger.db", "--key", "../run/keys/owner.key"],
     "network stake": ["ab" * 32, "5", *TO_LEDGER], "network remove": ["ab" * 32, *TO_LEDGER],
     "network init": ["out", "--set", "inner.steps=2", "--store", "store"], "network join": ["../net", "--folder", "out", "--prepare", "--no-wait"],
@@ -568,7 +569,9 @@ class Worker:
         if code < 0 and not (code == -signal.SIGPIPE and "pipe" in (out, err)):
             is_cpu = limit and limit[0] == resource.RLIMIT_CPU
             ends = ([outcome["end"]] if outcome["stopped"] else []) + ([signal.SIGXCPU] if is_cpu else [])
-            is_end = -code in ends and (verb in PLAIN or not runs_on) or is_cpu and code == -signal.SIGKILL
+            # Until its configuration has been read a program is asked to end as any other.
+            configures = any(before == "--config" and "fifo" in word for before, word in zip(words, words[1:]))
+            is_end = -code in ends and (verb in PLAIN or not runs_on or configures) or is_cpu and code == -signal.SIGKILL
             if not is_end and not (limit and limit[0] in (resource.RLIMIT_AS, resource.RLIMIT_STACK) and self.died_in_loader(limit)):
                 wrong.append(f"died of {signal.Signals(-code).name}")
         elif code not in (0, 1, 2, 130) and not (code == 141 and out == "pipe") and code >= 0 and not loader:
