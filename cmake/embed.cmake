@@ -10,11 +10,11 @@ file(WRITE "${SOURCE}"
 
 namespace templar {
 namespace {
-const unsigned char kContent[] = {
+const unsigned char ${FUNCTION}_content[] = {
 ${bytes}0};
 }
 
-std::string_view ${FUNCTION}() { return {reinterpret_cast<const char*>(kContent), sizeof(kContent) - 1}; }
+std::string_view ${FUNCTION}() { return {reinterpret_cast<const char*>(${FUNCTION}_content), sizeof(${FUNCTION}_content) - 1}; }
 
 }  // namespace templar
 ")
