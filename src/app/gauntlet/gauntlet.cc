@@ -194,6 +194,8 @@ Result<std::vector<TrialResult>> run_gauntlet(
     std::error_code ignored;  // what is left costs space and nothing else
     if (!options.keep_runs) fs::remove_all(folder, ignored);
   }
+  std::error_code ignored;
+  fs::remove(options.out / "runs", ignored);  // if nothing is in it
   return results;
 }
 

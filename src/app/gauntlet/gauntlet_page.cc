@@ -57,7 +57,7 @@ std::string row(const GauntletReport& report, const TrialResult& result) {
   text += "<td>" + course(result) + "</td>";
   text += result.windows_until_excluded ? fmt::format("<td>{}</td>", *result.windows_until_excluded)
                                         : "<td class=\"bad\">never</td>";
-  text += change ? cell(fmt::format("{:+.1f}&nbsp;%", 100 * *change), *change <= kHarm) : "<td>–</td>";
+  text += change ? cell(change_text(*change), *change <= kHarm) : "<td>–</td>";
   text += fmt::format("<td>{:.1f}&nbsp;%</td></tr>\n", 100 * result.honest_loss);
   return text;
 }

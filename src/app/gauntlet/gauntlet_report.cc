@@ -3,15 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/json/json.h"
 
 namespace templar {
 namespace {
-
-std::string percent(double share) {
-  return fmt::format("{:+.1f} %", 100 * share);
-}
 
 std::string windows_text(const TrialResult& result) {
   return result.windows_until_excluded ? fmt::format("{}", *result.windows_until_excluded) : "never";
@@ -36,6 +33,11 @@ std::optional<double> GauntletReport::loss_change(const TrialResult& result) con
       return result.heldout_loss / one.heldout_loss - 1;
   }
   return std::nullopt;
+}
+
+std::string change_text(double share) {
+  constexpr double kShown = 0.0005;
+  return fmt::format("{:+.1f} %", std::fabs(share) < kShown ? 0.0 : 100 * share);
 }
 
 GauntletReport report_of(std::span<const TrialResult> results) {
@@ -90,8 +92,8 @@ std::string gauntlet_table(const GauntletReport& report) {
   for (const TrialResult& result : report.attacked) {
     const auto change = report.loss_change(result);
     text += fmt::format("{:18} {:>7} {:>14.2f} {:>12} {:>10} {:>12}\n", form_of(*result.trial.attack).name,
-                        who(result), result.weight_share(), change ? percent(*change) : "-",
-                        windows_text(result), percent(result.honest_loss));
+                        who(result), result.weight_share(), change ? change_text(*change) : "-",
+                        windows_text(result), change_text(result.honest_loss));
   }
   double worst_loss = 0;
   double worst_spread = 0;
@@ -108,7 +110,7 @@ std::string gauntlet_table(const GauntletReport& report) {
     text += fmt::format(
         "clean runs: {}; at the most honest miners lose {} to penalties, and the best earns {:.2f} times as "
         "much as the last\n",
-        runs, percent(worst_loss), worst_spread);
+        runs, change_text(worst_loss), worst_spread);
   }
   const Detection& found = report.detection;
   text += fmt::format("detection: F1 {:.3f}; {} of {} attackers caught, {} of {} honest miners wrongly\n",

@@ -33,6 +33,8 @@ struct GauntletReport {
 // heldout_loss_change, windows_until_excluded, honest_loss}; clean, a list of {miners, seed, heldout_loss,
 // honest_loss, honest_spread}; detection {f1, attackers, caught, honest, wrongly_caught}.
 [[nodiscard]] std::string gauntlet_json(const GauntletReport& report);
+// "+1.2 %"; never a negative zero.
+[[nodiscard]] std::string change_text(double share);
 // Lines of a table.
 [[nodiscard]] std::string gauntlet_table(const GauntletReport& report);
 // One file of HTML that asks for nothing else.

@@ -138,6 +138,8 @@ TEST(GauntletReport, ComparesWithTheRunWithoutTheAttackers) {
   EXPECT_EQ(json.at("attacks").at(0).at("windows_until_excluded").integer(), 2);
   EXPECT_EQ(json.at("clean").size(), 3u);
   EXPECT_THAT(gauntlet_table(report), HasSubstr("+10.0 %"));
+  EXPECT_EQ(change_text(-0.0001), "+0.0 %");
+  EXPECT_EQ(change_text(-0.0123), "-1.2 %");
   const std::string page = gauntlet_page(report);
   EXPECT_THAT(page, HasSubstr("copycat"));
   EXPECT_THAT(page, ::testing::Not(HasSubstr("http"))) << "it asks for nothing else";
