@@ -247,7 +247,11 @@ class Worker:
                 assert failure.errno == errno.ENOSPC
             with open(f"{self.root}/ro/file", "w", encoding="utf-8") as file:
                 file.write("mine\n")
-            subprocess.run(["mount", "-o", "remount,ro", f"{self.root}/ro"], check=True)
+            # A process that another thread is just starting may still hold the file that was written.
+            for attempt in range(100):
+                if subprocess.run(["mount", "-o", "remount,ro", f"{self.root}/ro"], check=attempt == 99, stderr=subprocess.DEVNULL).returncode == 0:
+                    break
+                time.sleep(0.02)
         self.before = self.look()
 
     def look(self):

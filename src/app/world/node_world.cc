@@ -62,6 +62,7 @@ struct OwnedNode final : RunningNode {
   std::unique_ptr<Node> node;
   std::vector<LogField> who;             // role, and uid of those who have one
   std::unique_ptr<Adversary> adversary;  // of a miner that attacks
+  std::optional<KeyPair> unsaid_start;   // the key of a node that has yet to say that it begins to work
   std::optional<NewsWait> news;
   std::optional<GuardThread> guard;  // of a node alone in its process
 
@@ -72,6 +73,8 @@ struct OwnedNode final : RunningNode {
                    world->store->is_remote() || world->ledger->is_remote());
     }
     news->begin_step();
+    // Where the ledger is away or its disk full, the next step says it: nothing else waits for that.
+    if (unsaid_start && say_start(*world->ledger, *unsaid_start)) unsaid_start.reset();
     if (adversary) TRY(adversary->act());
     return node->advance();
   }
@@ -121,11 +124,11 @@ Result<std::unique_ptr<OwnedNode<Node>>> open_registered(const NodeConfig& confi
                         const std::string& own_store) -> Result<NodeName> {
     TRY_ASSIGN(owned->engine, make_engine(spec, config, use));
     TRY_ASSIGN(const uint32_t uid, register_if_new(config, ledger, role, key, own_store));
-    if (!config.shared) TRY(say_start(ledger, key));
     return NodeName{name_of(role), uid};
   };
   TRY_ASSIGN(owned->world, NodeWorld::open(config, join));
   owned->who = {{"role", owned->world->name.role}, {"uid", owned->world->name.uid}};
+  if (!config.shared) owned->unsaid_start = key;
   return owned;
 }
 
