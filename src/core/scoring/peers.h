@@ -12,7 +12,7 @@ namespace templar {
 struct PeerCandidate {
   uint32_t uid = 0;
   double weight = 0;      // its share of the reward, as the scoreboard gives it; 0 for a new miner
-  bool excluded = false;  // gets no place: by the scoreboard, or the owner has removed it
+  bool excluded = false;  // by the scoreboard: gets no place
 };
 
 struct PeerSelection {

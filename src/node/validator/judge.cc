@@ -32,14 +32,19 @@ Result<std::optional<NamedPeers>> last_named_peers(const NodeEnvironment& enviro
   return std::nullopt;
 }
 
-// Whom the owner has removed gets no place, nor whom the scoreboard excludes.
+// Whom the owner has removed gets no place, nor whom the scoreboard excludes. Where that leaves nobody, as
+// after an outage of most of a small network, the scoreboard's exclusions yield: a run that asks nobody
+// stands still until they end, and nobody could show meanwhile that it is back.
 PeerSelection propose_peers(std::vector<PeerCandidate> candidates, std::span<const Registration> roster,
                             const NetworkSpec& network) {
   candidates = with_newcomers(std::move(candidates), miner_uids(roster));
-  for (PeerCandidate& candidate : candidates) {
+  std::erase_if(candidates, [&roster](const PeerCandidate& candidate) {
     const Registration* node = find_uid(roster, candidate.uid);
-    if (node == nullptr || node->is_removed) candidate.excluded = true;
-  }
+    return node == nullptr || node->is_removed;
+  });
+  PeerSelection peers = select_peers(candidates, network);
+  if (!peers.gather.empty()) return peers;
+  for (PeerCandidate& candidate : candidates) candidate.excluded = false;
   return select_peers(candidates, network);
 }
 

@@ -60,6 +60,24 @@ TEST_F(JudgeTest, GivesAnExcludedMinerNoPlaceInThePeerListsItProposes) {
   EXPECT_EQ(leader.validator.scoreboard().miners.at(2).last_evaluated_window, 4) << "measured all the same";
 }
 
+// As after an outage that most of a small network were missing in: the run would else ask nobody until the
+// exclusions end.
+TEST_F(JudgeTest, AsksTheExcludedMinersWhereNobodyElseIsLeft) {
+  {
+    ValidatorNode leader(world_, kLeader);
+    complete(leader, 0, {1, 2, 3, 4, 5});
+  }
+  ValidatorState state = stored_state();
+  for (auto& [uid, miner] : state.scoreboard.miners) miner.excluded_before = 100;
+  store(state);
+  ASSERT_TRUE(world_.ports.owner().set_standing(world_.ports.public_key(3), {.is_removed = true}));
+  ValidatorNode leader(world_, kLeader);
+  for (int64_t window = 1; window <= 4; ++window) complete(leader, window, {1, 2, 4, 5});
+  const AggregateRecord record = world_.ports.decided_record(4).value();
+  EXPECT_THAT(record.gather_peers, ElementsAre(1, 2, 4)) << "not the removed one";
+  EXPECT_THAT(record.reserve_peers, ElementsAre(5));
+}
+
 RunSpec spec_of_few_evaluations() {
   RunSpec spec = node_run_spec();
   spec.scoring.uids_per_window = 2;
