@@ -216,7 +216,9 @@ template <typename Spec, typename Visitor>
 void visit_penalty_fields(Spec& s, Visitor& v) {
   auto& p = s.scoring.penalties;
   v.integer("scoring.exclusion_windows", p.exclusion_windows, 0, 1000000,
-            "For so many windows a miner gets no weight and is not gathered, where a rule excludes it");
+            "For so many windows a miner gets no weight where a rule excludes it, and is gathered only where "
+            "nobody "
+            "else is left");
   v.number("scoring.missing_factor", p.missing_factor, 0, 1,
            "What one missing contribution leaves of final score and moving average");
   v.number("scoring.second_missing_factor", p.second_missing_factor, 0, 1, "The same of the second in a row");

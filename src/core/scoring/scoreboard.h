@@ -60,7 +60,7 @@ struct MinerScore {
   int64_t excluded_before = 0;  // the first window of which its exclusion for some windows ended
   bool awaits_gain = false;     // it is excluded until a gradient score of its own that is not below 0
 
-  // While it is, it has no weight and is not gathered; it may be measured.
+  // While it is, it has no weight, and is gathered only where nobody else is left; it may be measured.
   [[nodiscard]] bool is_excluded(int64_t in_window) const {
     return awaits_gain || in_window < excluded_before;
   }
