@@ -83,11 +83,12 @@ Result<std::string> data_of(const GauntletOptions& options) {
     return fatal_error(
         "--data is needed: text, files and folders, or a folder made by `templar data prepare`");
   if (options.data.size() == 1 && is_there(fs::path(options.data[0]) / kManifestFile)) return options.data[0];
-  TRY(prepare_with_progress({.inputs = options.data,
-                             .out = own,
-                             .sequence_length = kSequenceLength,
-                             .held_out_samples = kHeldOutSamples,
-                             .max_bytes = kMostTextBytes}));
+  const auto prepared = prepare_with_progress({.inputs = options.data,
+                                               .out = own,
+                                               .sequence_length = kSequenceLength,
+                                               .held_out_samples = kHeldOutSamples,
+                                               .max_bytes = kMostTextBytes});
+  if (!prepared) return annotate(prepared.error(), "--data");
   return own.string();
 }
 
@@ -170,8 +171,8 @@ Result<std::vector<TrialResult>> run_gauntlet(
     const std::function<void(size_t done, size_t all, const Trial& next)>& progress,
     const std::function<bool()>& should_stop) {
   TRY_ASSIGN(const std::vector<Trial> trials, plan_gauntlet(options));
-  TRY(make_folder(options.out / "results"));
   TRY_ASSIGN(const std::string data, data_of(options));
+  TRY(make_folder(options.out / "results"));
   TRY(agree_on_plan(options, data));
   std::vector<TrialResult> results;
   for (const Trial& trial : trials) {
