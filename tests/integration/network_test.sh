@@ -37,6 +37,9 @@ key_of() { "$templar" key show "$1" | awk '/public key/ { print $NF }'; }
 
 say "a network on one machine"
 net=$work/net
+refuses "--data: $work/nowhere" "$templar" network init "$net" --data "$work/nowhere"
+refuses "inner.steeps" "$templar" network init "$net" --set inner.steeps=2
+[ ! -e "$net" ] || fail "a refused call has made $(ls -A "$net")"
 check "founding" "$templar" network init "$net" --data "$work/data" --store "$work/store" "${quick[@]}" || give_up "nothing to join"
 for said in "made.*owner's key" "made.*ledger" "made.*join file" "network join .* --role validator" "Keep a copy of"; do
   grep -q -- "$said" "$work/check.out" || fail "not said: $said"

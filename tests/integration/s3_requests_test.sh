@@ -51,7 +51,7 @@ wait_without() {
 
 say "no block is made"
 wait_for 60 "the copies of window 0" has_put validator-0 accepted 0 || { cat "$work/run.log"; exit 1; }
-kill -STOP "$localnet"
+stand_still "$work/run/ledger.db" "$localnet"
 sleep 4  # what they have yet to do
 wait_without localnet "waiting for blocks" miner-1 miner-2 validator-0 evaluator
 say "the validator stands still"

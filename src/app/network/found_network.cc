@@ -49,6 +49,7 @@ class Founding {
 
   Result<FoundNetwork> run() {
     TRY_ASSIGN(std::vector<Stake> stakes, given_stakes());
+    TRY(judge_options());
     TRY(make_folder(options_.folder));
     TRY_ASSIGN(const KeyPair owner, key_at(kOwnerKeyName, "owner's key"));
     found_.owner = owner.public_key();
@@ -88,6 +89,14 @@ class Founding {
     if (is_new) TRY(KeyPair::generate().save(path));
     tell_of(what, path.string(), is_new);
     return KeyPair::load(path);
+  }
+
+  // Before anything is made: a call that is refused leaves nothing behind.
+  [[nodiscard]] Status judge_options() const {
+    if (is_there(place(kNetworkSpecName))) return {};
+    TRY_ASSIGN(RunSpec spec, load_run_spec(options_.spec));
+    TRY(apply_changes(spec, options_.changes));
+    return settle_data(spec, /*may_name=*/true);
   }
 
   // The run as the options ask for it.
