@@ -39,6 +39,7 @@ say "a network on one machine"
 net=$work/net
 refuses "--data: $work/nowhere" "$templar" network init "$net" --data "$work/nowhere"
 refuses "inner.steeps" "$templar" network init "$net" --set inner.steeps=2
+refuses "names the owner" "$templar" network init "$net" --set "network.owner=$(printf 'ab%.0s' {1..32})"
 [ ! -e "$net" ] || fail "a refused call has made $(ls -A "$net")"
 check "founding" "$templar" network init "$net" --data "$work/data" --store "$work/store" "${quick[@]}" || give_up "nothing to join"
 for said in "made.*owner's key" "made.*ledger" "made.*join file" "network join .* --role validator" "Keep a copy of"; do
@@ -51,6 +52,7 @@ check "what there is, for scripts" "$templar" network init "$net" --json
 equal "things that are new" "[] True" "$(value "$work/check.out" '[thing["what"] for thing in json["things"] if thing["new"]]') $(value "$work/check.out" 'len(json["things"]) >= 6')"
 check "nothing was overwritten" sha256sum --quiet -c "$work/sums"
 refuses "is of another run" "$templar" network init "$net" --spec tiny --set inner.steps=9
+refuses "names the owner" "$templar" network init "$net" --set "network.owner=$(printf 'ab%.0s' {1..32})"
 refuses "a run's ledger never moves" "$templar" network init "$net" --ledger "$work/elsewhere.db"
 check "other data" "$templar" data prepare "$0" --sequence-length 32 --held-out-samples 2 --out "$work/other-data"
 refuses "name the data set that the run was started with" "$templar" network init "$net" --data "$work/other-data"

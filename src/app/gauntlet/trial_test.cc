@@ -142,6 +142,8 @@ TEST(GauntletReport, ComparesWithTheRunWithoutTheAttackers) {
   EXPECT_EQ(change_text(-0.0123), "-1.2 %");
   const std::string page = gauntlet_page(report);
   EXPECT_THAT(page, HasSubstr("copycat"));
+  EXPECT_THAT(page, HasSubstr("points=\"0.0,9.7 17.1,9.7 34.3,26.5")) << "eight windows over the whole width";
+  EXPECT_THAT(page, HasSubstr("120.0,26.5 \"")) << "down to almost nothing";
   EXPECT_THAT(page, ::testing::Not(HasSubstr("http"))) << "it asks for nothing else";
 }
 

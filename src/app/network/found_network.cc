@@ -96,6 +96,12 @@ class Founding {
     if (is_there(place(kNetworkSpecName))) return {};
     TRY_ASSIGN(RunSpec spec, load_run_spec(options_.spec));
     TRY(apply_changes(spec, options_.changes));
+    if (!spec.network.owner.empty() && !is_there(place(kOwnerKeyName))) {
+      return fatal_error(
+          fmt::format("the run spec names the owner {}: put that owner's key to {}, or leave out "
+                      "network.owner",
+                      spec.network.owner, place(kOwnerKeyName).string()));
+    }
     return settle_data(spec, /*may_name=*/true);
   }
 

@@ -151,8 +151,10 @@ TEST_F(ViewedNetwork, RaisesAnAlarmWhereNoBlocksComeOrTheClockIsOff) {
   EXPECT_THAT(alarms(), IsEmpty());
   clock_.advance(1);
   EXPECT_THAT(alarms(), ElementsAre(AlarmKind::kNoBlocks));
+  EXPECT_THAT(view().alarms.at(0).reason, HasSubstr(" is 10 s old by"));
   clock_.advance(-50'000);
   EXPECT_THAT(alarms(), ElementsAre(AlarmKind::kClockOff));
+  EXPECT_THAT(view().alarms.at(0).reason, HasSubstr(" is 39 s ahead of"));
   spec_.network.owner_keeps_time = true;
   EXPECT_THAT(alarms(), IsEmpty()) << "that is a time of its own";
 }

@@ -11,20 +11,39 @@ server_port, port_file, log_file = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 log = open(log_file, "a", buffering=1)
 
 
-def process_of(port):
-    """Whose socket has that local port; "?" if nobody's is found."""
-    socket = None
-    for line in open("/proc/net/tcp"):
-        fields = line.split()
-        if fields[1].endswith(f":{port:04X}") and fields[1].startswith("0100007F"):
-            socket = f"socket:[{fields[9]}]"
-    for process in filter(str.isdigit, os.listdir("/proc")):
+def socket_of(client, ours):
+    """The name that /proc gives the socket at the other end of a connection of ours, by both ports; None if the table shows none."""
+    with open("/proc/net/tcp") as table:
+        for line in table:
+            fields = line.split()
+            if fields[1:3] == [f"0100007F:{client:04X}", f"0100007F:{ours:04X}"]:
+                return f"socket:[{fields[9]}]"
+    return None
+
+
+def has_open(process, socket):
+    folder = f"/proc/{process}/fd"
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return False  # it has ended
+    for name in names:
         try:
-            folder = f"/proc/{process}/fd"
-            if any(os.readlink(f"{folder}/{name}") == socket for name in os.listdir(folder)):
-                return process
+            if os.readlink(f"{folder}/{name}") == socket:
+                return True
         except OSError:
-            continue  # it has ended, or closed that file
+            continue  # it has closed that file meanwhile; the socket may be among the others
+    return False
+
+
+def process_of(client, ours):
+    """Which process is at the other end of a connection of ours; "?" if none is found."""
+    # Both tables may change while they are read, and then leave out what is there.
+    for _ in range(20):
+        socket = socket_of(client, ours)
+        for process in filter(str.isdigit, os.listdir("/proc")) if socket else ():
+            if has_open(process, socket):
+                return process
     return "?"
 
 
@@ -52,7 +71,7 @@ async def pass_answers(reader, writer):
 
 
 async def serve(client_reader, client_writer):
-    process = process_of(client_writer.get_extra_info("peername")[1])
+    process = process_of(client_writer.get_extra_info("peername")[1], client_writer.get_extra_info("sockname")[1])
     server_reader, server_writer = await asyncio.open_connection("127.0.0.1", server_port)
     tasks = [asyncio.create_task(pass_requests(client_reader, server_writer, process)),
              asyncio.create_task(pass_answers(server_reader, client_writer))]
