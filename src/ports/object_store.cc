@@ -106,6 +106,12 @@ Status ObjectReader::get_pieces(std::string_view bucket, std::string_view key, u
   return sink(content);
 }
 
+Status ObjectReader::get_range_pieces(std::string_view bucket, std::string_view key, ByteRange range,
+                                      const PieceSink& sink) const {
+  TRY_ASSIGN(const Bytes content, get_range(bucket, key, range));
+  return sink(content);
+}
+
 Status ObjectStore::put_pieces(std::string_view bucket, std::string_view key, uint64_t size_bytes,
                                const ContentWriter& write) {
   Bytes content;

@@ -62,6 +62,11 @@ class ObjectReader {
   // Exactly the range. Fails (skip) if the object is missing or ends before range.end.
   [[nodiscard]] virtual Result<Bytes> get_range(std::string_view bucket, std::string_view key,
                                                 ByteRange range) const = 0;
+  // As get_range, but hands the content to the sink, in pieces from the range's beginning on. After a
+  // failure, which may be the sink's own, what was handed over is worth nothing. This one gets the range and
+  // hands it over: a reader that can do better overrides it.
+  [[nodiscard]] virtual Status get_range_pieces(std::string_view bucket, std::string_view key,
+                                                ByteRange range, const PieceSink& sink) const;
   // The objects whose key starts with prefix, ascending by key. A bucket that does not exist is empty.
   [[nodiscard]] virtual Result<std::vector<ObjectInfo>> list(std::string_view bucket,
                                                              std::string_view prefix) const = 0;

@@ -129,14 +129,16 @@ Result<bool> S3ObjectStore::hand_over(std::string_view bucket, std::string_view 
       const std::string put_hash = reply->header(kHashHeader);
       return put_hash.empty() || put_hash == hash.finish().hex();
     }
-    // What broke off on its way goes on from there, unless it always breaks off there.
-    const bool broke_off = reply.error().kind == ErrorKind::kRetry && !has_refused && handed_over > begin;
-    if (!broke_off || is_thread_cancelled()) return std::unexpected(reply.error());
-    // Who gives a few bytes a connection keeps nobody busy for ever.
-    if (handed_over - begin >= kWordBytes) continue;
-    if (++short_answers > kMostShortAnswers || !client_->wait(kShortAnswerPause))
+    if (has_refused || !goes_on(reply.error(), handed_over - begin, short_answers))
       return std::unexpected(reply.error());
   }
+}
+
+bool S3ObjectStore::goes_on(const Error& error, uint64_t got_bytes, int& short_answers) const {
+  if (error.kind != ErrorKind::kRetry || got_bytes == 0 || is_thread_cancelled()) return false;
+  // Who gives a few bytes a connection keeps nobody busy for ever.
+  if (got_bytes >= kWordBytes) return true;
+  return ++short_answers <= kMostShortAnswers && client_->wait(kShortAnswerPause);
 }
 
 Result<Bytes> S3ObjectStore::get(std::string_view bucket, std::string_view key, uint64_t max_bytes) const {
@@ -163,24 +165,8 @@ Status S3ObjectStore::get_pieces(std::string_view bucket, std::string_view key, 
   return {};
 }
 
-Result<Bytes> S3ObjectStore::get_range(std::string_view bucket, std::string_view key, ByteRange range) const {
-  TRY(check_bucket_name(bucket));
-  TRY(check_object_key(key));
-  const Place place = place_of(bucket, key);
-  if (range.begin >= range.end) {
-    // No request asks for nothing.
-    TRY_ASSIGN(const auto info, head(bucket, key));
-    if (!info) return missing_object(bucket, key);
-    TRY(check_object_range(bucket, key, range, info->size_bytes));
-    return Bytes();
-  }
-  const uint64_t size_bytes = range.end - range.begin;
-  TRY_ASSIGN(TransferReply reply,
-             client_->send({.method = "GET",
-                            .bucket = place.bucket,
-                            .key = place.key,
-                            .headers = {{"range", fmt::format("bytes={}-{}", range.begin, range.end - 1)}},
-                            .max_body_bytes = size_bytes}));
+Status S3ObjectStore::check_range_answer(std::string_view bucket, std::string_view key, ByteRange range,
+                                         const TransferReply& reply) const {
   if (reply.status == 404) return missing_object(bucket, key);
   if (reply.status == 416) {
     TRY_ASSIGN(const auto info, head(bucket, key));
@@ -188,12 +174,66 @@ Result<Bytes> S3ObjectStore::get_range(std::string_view bucket, std::string_view
     TRY(check_object_range(bucket, key, range, info->size_bytes));
     return unusable(fmt::format("object {}/{}: the server does not give ranges", bucket, key));
   }
-  const auto whole = whole_size(reply);
-  if (whole) TRY(check_object_range(bucket, key, range, *whole));
-  if (reply.status != 206 || reply.is_too_large || reply.body.size() != size_bytes)
+  if (const auto whole = whole_size(reply)) TRY(check_object_range(bucket, key, range, *whole));
+  return {};
+}
+
+Status S3ObjectStore::get_range_pieces(std::string_view bucket, std::string_view key, ByteRange range,
+                                       const PieceSink& sink) const {
+  TRY(check_bucket_name(bucket));
+  TRY(check_object_key(key));
+  const auto other_ranges = [&] {
     return unusable(
         fmt::format("object {}/{}: the server gives other ranges than those asked for", bucket, key));
-  return std::move(reply.body);
+  };
+  if (range.begin >= range.end) {
+    // No request asks for nothing.
+    TRY_ASSIGN(const auto info, head(bucket, key));
+    if (!info) return missing_object(bucket, key);
+    return check_object_range(bucket, key, range, info->size_bytes);
+  }
+  const Place place = place_of(bucket, key);
+  uint64_t reached = range.begin;
+  std::string etag;
+  int short_answers = 0;
+  while (true) {
+    const uint64_t begin = reached;
+    bool has_refused = false;
+    S3Request request{.method = "GET",
+                      .bucket = place.bucket,
+                      .key = place.key,
+                      .headers = {{"range", fmt::format("bytes={}-{}", begin, range.end - 1)}},
+                      .max_body_bytes = range.end - begin};
+    request.sink = [&](const TransferReply& reply, ByteView piece) -> Status {
+      has_refused = true;
+      TRY(check_range_answer(bucket, key, range, reply));
+      if (reply.status != 206) return other_ranges();
+      if (begin == range.begin) etag = reply.header("etag");
+      if (begin > range.begin && !continues(reply, begin, etag)) return garbled_object(bucket, key);
+      TRY(sink(piece));
+      has_refused = false;
+      reached += piece.size();
+      return {};
+    };
+    const auto reply = client_->send(request);
+    if (reply) {
+      TRY(check_range_answer(bucket, key, range, *reply));
+      if (reply->status != 206 || reply->is_too_large || reached != range.end) return other_ranges();
+      return {};
+    }
+    if (has_refused || !goes_on(reply.error(), reached - begin, short_answers))
+      return std::unexpected(reply.error());
+  }
+}
+
+Result<Bytes> S3ObjectStore::get_range(std::string_view bucket, std::string_view key, ByteRange range) const {
+  Bytes content;
+  TRY(get_range_pieces(bucket, key, range, [&](ByteView piece) -> Status {
+    if (content.empty()) content.reserve(std::min(range.end - range.begin, kMostReservedBytes));
+    content.insert(content.end(), piece.begin(), piece.end());
+    return {};
+  }));
+  return content;
 }
 
 Result<std::vector<ObjectInfo>> S3ObjectStore::list(std::string_view bucket, std::string_view prefix) const {

@@ -46,6 +46,9 @@ class S3ObjectStore final : public ObjectStore {
                                   const PieceSink& sink) const override;
   [[nodiscard]] Result<Bytes> get_range(std::string_view bucket, std::string_view key,
                                         ByteRange range) const override;
+  // What breaks off is asked for from there on.
+  [[nodiscard]] Status get_range_pieces(std::string_view bucket, std::string_view key, ByteRange range,
+                                        const PieceSink& sink) const override;
   [[nodiscard]] Result<std::vector<ObjectInfo>> list(std::string_view bucket,
                                                      std::string_view prefix) const override;
   [[nodiscard]] Status put(std::string_view bucket, std::string_view key, ByteView content) override;
@@ -71,6 +74,11 @@ class S3ObjectStore final : public ObjectStore {
   // replaced.
   [[nodiscard]] Result<bool> hand_over(std::string_view bucket, std::string_view key, uint64_t max_bytes,
                                        const BodySink& sink) const;
+  // Whether an answer that broke off with that error, after so many bytes, is worth asking for from there on.
+  [[nodiscard]] bool goes_on(const Error& error, uint64_t got_bytes, int& short_answers) const;
+  // Fails where the answer says that the object, or the range of it, is not to be had.
+  [[nodiscard]] Status check_range_answer(std::string_view bucket, std::string_view key, ByteRange range,
+                                          const TransferReply& reply) const;
   // Whether the object there is what that put has stored.
   [[nodiscard]] std::function<Result<bool>()> finder(const Place& place, const std::string& put_id) const;
   // Waits until the key may be written to.

@@ -178,41 +178,6 @@ TEST_F(S3Store, SaysThatWhatComesIsNotWhatWasPut) {
   EXPECT_TRUE(fails(store().get("private", "name", 100), ErrorKind::kRetry, "not what was put"));
 }
 
-TEST_F(S3Store, GoesOnWhereABodyBrokeOff) {
-  const Bytes large = content(kMiB);
-  ASSERT_TRUE(store().put("private", "name", large));
-  server_.fail_next("GET", S3Fault::kCutBody, 3);
-  Bytes got;
-  const Status status = store().get_pieces("private", "name", 2 * kMiB, [&](ByteView piece) -> Status {
-    got.insert(got.end(), piece.begin(), piece.end());
-    return {};
-  });
-  ASSERT_TRUE(status) << status.error().message;
-  EXPECT_EQ(got, large) << "each byte came once";
-  EXPECT_EQ(server_.requests("GET"), 4);
-}
-
-TEST_F(S3Store, MixesNoTwoObjectsWhereOneIsReplacedMeanwhile) {
-  ASSERT_TRUE(store().put("private", "name", content(kMiB)));
-  server_.fail_next("GET", S3Fault::kCutBody);
-  bool is_replaced = false;
-  const Status status = store().get_pieces("private", "name", 2 * kMiB, [&](ByteView) -> Status {
-    if (!is_replaced) server_.place("private", "name", std::string(kMiB, 'x'));
-    is_replaced = true;
-    return {};
-  });
-  EXPECT_TRUE(fails(status, ErrorKind::kRetry, "what came is not what was put"));
-}
-
-TEST_F(S3Store, HoldsPiecesAgainstTheHashOfThePut) {
-  ASSERT_TRUE(store().put("private", "name", content(kMiB)));
-  server_.fail_next("GET", S3Fault::kWrongBytes);
-  const auto ignore = [](ByteView) { return Status(); };
-  EXPECT_TRUE(fails(store().get_pieces("private", "name", kMiB, ignore), ErrorKind::kRetry,
-                    "what came is not what was put"));
-  EXPECT_TRUE(store().get_pieces("private", "name", kMiB, ignore));
-}
-
 TEST_F(S3Store, FindsAPutWhoseAnswerWasLost) {
   for (const S3Fault fault : {S3Fault::kDoneButServerError, S3Fault::kDoneButCutAnswer}) {
     const std::string name = "put-" + std::to_string(static_cast<int>(fault));

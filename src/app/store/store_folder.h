@@ -25,7 +25,7 @@ class StoreFolder {
   [[nodiscard]] Result<std::vector<ObjectInfo>> list(const std::string& prefix) const;
   // Fails (fatal) if there is no such object.
   [[nodiscard]] Result<ObjectInfo> info(const std::string& name) const;
-  // The object's content, several ranges at once, each handed over by the thread that has fetched it, in any
+  // The object's content, several ranges at once, piece by piece by the threads that fetch them, in any
   // order. progress is told by these threads, one at a time. Fails as the sink, (fatal) where there is no
   // such object, and (retry) if it was replaced meanwhile.
   [[nodiscard]] Status get(const std::string& name, const PlacingSink& sink, const Progress& progress) const;

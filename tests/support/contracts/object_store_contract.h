@@ -198,6 +198,15 @@ TYPED_TEST_P(ObjectStoreContract, GivesExactlyTheRange) {
   const auto range = [&](uint64_t begin, uint64_t end) {
     return this->store().get_range("bucket", "name", {begin, end});
   };
+  std::string in_pieces;
+  const auto collect = [&](ByteView piece) -> Status {
+    in_pieces += as_text(piece);
+    return {};
+  };
+  EXPECT_TRUE(this->store().get_range_pieces("bucket", "name", {3, 9}, collect));
+  EXPECT_EQ(in_pieces, "345678");
+  EXPECT_TRUE(fails(this->store().get_range_pieces("bucket", "name", {5, 11}, collect), ErrorKind::kSkip,
+                    "has 10 bytes"));
   EXPECT_EQ(as_text(range(0, 10).value()), "0123456789");
   EXPECT_EQ(as_text(range(3, 5).value()), "34");
   EXPECT_EQ(as_text(range(9, 10).value()), "9");
