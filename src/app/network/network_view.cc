@@ -7,6 +7,7 @@
 
 #include "core/protocol/object_keys.h"
 #include "core/run/window_plan.h"
+#include "core/scoring/agreed_weights.h"
 #include "ports/roster.h"
 
 namespace templar {
@@ -40,6 +41,7 @@ class NetworkReading {
       if (node.role == NodeRole::kMiner) read_miner(seen);
       view_.nodes.push_back(std::move(seen));
     }
+    TRY(read_pay());
     find_alarms();
     return std::move(view_);
   }
@@ -99,6 +101,28 @@ class NetworkReading {
     if (block) seen.last_ms = block->time_ms;
     TRY_ASSIGN(const std::optional<Hash256> root, root_of(beat->window));
     if (root) seen.in_sync = *root == beat->state_root && !is_behind(beat->window);
+    return {};
+  }
+
+  // By the word of the validators that are alive: what the others said last may be long past.
+  Status read_pay() {
+    std::map<uint32_t, StatedWeights> stated;
+    for (const NodeView& seen : view_.nodes) {
+      if (seen.node.role != NodeRole::kValidator || seen.node.is_removed || !seen.is_alive) continue;
+      TRY_ASSIGN(const std::vector<WeightEntry> entries, ledger_.weights(seen.node.uid));
+      if (entries.empty()) continue;
+      StatedWeights& word = stated[seen.node.uid];
+      word.stake = seen.node.stake;
+      for (const WeightEntry& entry : entries) word.weights[entry.uid] = entry.weight;
+    }
+    std::vector<StatedWeights> words;
+    for (const auto& [uid, word] : stated) words.push_back(word);
+    const Weights agreed = agreed_weights(words);
+    for (NodeView& seen : view_.nodes) {
+      if (const auto word = stated.find(seen.node.uid); word != stated.end())
+        seen.agreement = agreement(word->second.weights, agreed);
+      if (const auto share = agreed.find(seen.node.uid); share != agreed.end()) seen.pay = share->second;
+    }
     return {};
   }
 

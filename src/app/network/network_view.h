@@ -26,6 +26,8 @@ struct NodeView {
   std::optional<Verdict> verdict;         // of a miner, in the newest decided window that judged it
   std::optional<int64_t> verdict_window;  // which that is
   std::optional<double> weight;           // of a miner, as the leader has set it
+  std::optional<double> pay;              // of a miner: its share of the reward, see agreed_weights.h
+  std::optional<double> agreement;        // of a validator's weights with what the miners are paid
   std::optional<int64_t> term;            // of a validator: that it follows
   std::string trouble;                    // why its bucket could not be read; empty: it was, or has none
 };

@@ -120,6 +120,29 @@ TEST_F(ViewedNetwork, ShowsWhoIsInSyncAndWhatCounted) {
   EXPECT_THAT(network_text(seen), HasSubstr("leads term 0"));
 }
 
+TEST_F(ViewedNetwork, PaysByTheWordOfMoreThanHalfOfTheStake) {
+  ASSERT_TRUE(writer(9).register_node(
+      {.role = NodeRole::kValidator, .key = {}, .bucket = test_bucket(9), .store = ""}));
+  decide(0);
+  ASSERT_TRUE(writer(0).set_weights({{1, 0.75}, {2, 0.25}}));
+  NetworkView seen = view();
+  EXPECT_EQ(seen.nodes[1].pay, 0.75);
+  EXPECT_EQ(seen.nodes[0].agreement, 1.0);
+  EXPECT_EQ(seen.nodes[3].agreement, std::nullopt) << "it has said nothing";
+  // With three times the stake of the leader.
+  ASSERT_TRUE(writer(9).set_weights({{2, 1}}));
+  EXPECT_EQ(view().nodes[1].pay, 0.75) << "without a heartbeat nobody hears it";
+  ASSERT_TRUE(writer(9).beat({.block = blocks_ - 1, .window = 1, .state_root = root_of(1), .software = "x"}));
+  seen = view();
+  EXPECT_EQ(seen.nodes[1].pay, std::nullopt);
+  EXPECT_EQ(seen.nodes[1].weight, 0.75);
+  EXPECT_EQ(seen.nodes[2].pay, 1.0);
+  EXPECT_EQ(seen.nodes[0].agreement, 0.25);
+  EXPECT_THAT(network_text(seen), AllOf(HasSubstr("pay 1.000"),
+                                        HasSubstr("leads term 0, its weights agree with the pay by 25 %")));
+  EXPECT_THAT(network_json(seen), AllOf(HasSubstr("\"pay\": 1"), HasSubstr("\"agreement\": 0.25")));
+}
+
 TEST_F(ViewedNetwork, RaisesAnAlarmWhereAModelIsAnother) {
   decide(0);
   EXPECT_THAT(alarms(), IsEmpty());

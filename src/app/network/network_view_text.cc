@@ -34,10 +34,17 @@ std::string verdict_text(const NodeView& seen) {
   return "";
 }
 
+// Of a validator whose weights are not what the miners are paid.
+std::string agreement_text(const NodeView& seen) {
+  constexpr double kWorthSaying = 0.9;
+  if (!seen.agreement || *seen.agreement >= kWorthSaying) return "";
+  return fmt::format(", its weights agree with the pay by {:.0f} %", 100 * *seen.agreement);
+}
+
 std::string worth_text(const NodeView& seen) {
   if (seen.node.role == NodeRole::kValidator)
     return fmt::format("stake {}{}", seen.node.stake, seen.node.is_founder ? ", founder" : "");
-  return seen.weight ? fmt::format("weight {:.3f}", *seen.weight) : "";
+  return seen.pay ? fmt::format("pay {:.3f}", *seen.pay) : "";
 }
 
 std::string software_text(const NodeView& seen) {
@@ -65,6 +72,8 @@ Json json_of_node(const NodeView& seen) {
                   {"last_ms", seen.last_ms},
                   {"in_sync", seen.in_sync ? Json(*seen.in_sync) : Json()},
                   {"weight", seen.weight},
+                  {"pay", seen.pay},
+                  {"agreement", seen.agreement},
                   {"term", seen.term}};
   if (seen.verdict) {
     json.push_back({"verdict", JsonObject{{"window", *seen.verdict_window},
@@ -111,11 +120,13 @@ std::string network_text(const NetworkView& view) {
   const auto leader = view.chain.empty() ? std::nullopt : std::optional<PublicKey>(view.chain.back().leader);
   for (const NodeView& seen : view.nodes) {
     const bool leads = leader == seen.node.key;
-    text += fmt::format(fmt::runtime(kLine), seen.node.uid, name_of(seen.node.role),
-                        seen.node.key.hex().substr(0, kShownKeyDigits), seen.is_alive ? "yes" : "no",
-                        utc_text(seen.start_ms), seen.window ? std::to_string(*seen.window) : "",
-                        sync_text(seen), worth_text(seen), software_text(seen),
-                        leads ? fmt::format("leads term {}", view.chain.back().number) : verdict_text(seen));
+    text +=
+        fmt::format(fmt::runtime(kLine), seen.node.uid, name_of(seen.node.role),
+                    seen.node.key.hex().substr(0, kShownKeyDigits), seen.is_alive ? "yes" : "no",
+                    utc_text(seen.start_ms), seen.window ? std::to_string(*seen.window) : "", sync_text(seen),
+                    worth_text(seen), software_text(seen),
+                    (leads ? fmt::format("leads term {}", view.chain.back().number) : verdict_text(seen)) +
+                        agreement_text(seen));
   }
   for (const auto& [key, standing] : view.awaited) {
     text += fmt::format("{:>5}  key {}: {}, has not come yet\n", "-", key.hex(),
