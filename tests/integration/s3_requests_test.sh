@@ -33,6 +33,9 @@ requests() { awk -v a="$1" -v b="$2" -v p="$(pid_of "$3")" '$1 >= a && $1 < b &&
 has_put() { # NODE FOLDER NUMBER: the upload of the object, or of one in the folder of that name, has reached the server
   grep -q "PUT /run-$1/node-[0-9a-f]*/$2/$(printf %010d "$3")[ /]" <(sed 's/$/ /' "$work/requests")
 }
+decided() { # WINDOW
+  "$templar" ledger show --spec "$work/run/run_spec.json" --ledger "$work/run/ledger.db" --json | python3 -c 'import json, sys; sys.exit((json.load(sys.stdin)["decided_window"] or -1) < int(sys.argv[1]))' "$1"
+}
 # wait_without NODE WHAT OTHERS...: NODE, which is stopped, goes on after a window's time; judges what each of the others asked meanwhile.
 wait_without() {
   local still=$1 what=$2 from to node count; shift 2
@@ -55,7 +58,8 @@ stand_still "$work/run/ledger.db" "$localnet"
 sleep 4  # what they have yet to do
 wait_without localnet "waiting for blocks" miner-1 miner-2 validator-0 evaluator
 say "the validator stands still"
-wait_for 60 "the copies of window 2" has_put validator-0 accepted 2
+# Not before its decision is there: who waited for that would not contribute to the next window.
+wait_for 90 "the decision of window 2" decided 2 || { cat "$work/run.log"; exit 1; }
 stand_still "$work/run/ledger.db" "$(pid_of validator-0)"
 wait_for 60 "contributions to the window after it" has_put miner-1 contributions 3
 sleep 6  # whoever waits for a put window does no more
