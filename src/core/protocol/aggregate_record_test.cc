@@ -127,7 +127,7 @@ TEST(AggregateRecord, NamesTheFieldThatIsWrong) {
   refuses("rejected: uid 9 does not ascend", [](Bytes& b) { b[kRejected + 2] = 10; });
   refuses("rejected: uid 2 is accepted too", [](Bytes& b) { b[kRejected + 2] = 2; });
   refuses("verdict: 0", [](Bytes& b) { b[kRejected + 6] = 0; });
-  refuses("verdict: 5", [](Bytes& b) { b[kRejected + 6] = 5; });
+  refuses("verdict: 7", [](Bytes& b) { b[kRejected + 6] = 7; });
   refuses("rejection text: 201 bytes", [](Bytes& b) { b[kRejected + 7] = 201; });
   refuses("not printable", [](Bytes& b) { b[kRejected + 8] = '\n'; });
   refuses("1 bytes too many", [](Bytes& b) { b.push_back(0); });

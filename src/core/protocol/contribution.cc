@@ -85,11 +85,6 @@ ByteView hashed_part(ByteView bytes) {
 ByteView signed_part(ByteView bytes) {
   return bytes.first(bytes.size() - kSignatureBytes);
 }
-Hash256 stated_hash(ByteView bytes) {
-  Hash256 hash;
-  std::ranges::copy(bytes.subspan(bytes.size() - kTrailerBytes, kHashBytes), hash.bytes.begin());
-  return hash;
-}
 Signature stated_signature(ByteView bytes) {
   Signature signature;
   std::ranges::copy(bytes.last(kSignatureBytes), signature.bytes.begin());
@@ -175,6 +170,14 @@ Bytes seal_contribution(ContributionHeader header, std::span<const EncodedParame
   return writer.take();
 }
 
+Hash256 stated_content_hash(ByteView contribution) {
+  CHECK(std::ssize(contribution) >= kTrailerBytes);
+  Hash256 hash;
+  std::ranges::copy(contribution.subspan(contribution.size() - kTrailerBytes, kHashBytes),
+                    hash.bytes.begin());
+  return hash;
+}
+
 Result<Contribution> parse_contribution(SharedBytes bytes, const ParameterLayout& layout,
                                         const CodecSpec& codec) {
   const int64_t largest = max_contribution_size(layout, codec);
@@ -192,9 +195,9 @@ Result<Contribution> parse_contribution(SharedBytes bytes, const ParameterLayout
   contribution.header_ = prologue.header;
   contribution.coding_ = prologue.coding;
   contribution.content_hash_ = blake2b_256(hashed_part(all));
-  if (contribution.content_hash_ != stated_hash(all)) {
+  if (contribution.content_hash_ != stated_content_hash(all)) {
     return skip_error(fmt::format("content hash: {} is stated, {} is what the content has",
-                                  stated_hash(all).brief(), contribution.content_hash_.brief()));
+                                  stated_content_hash(all).brief(), contribution.content_hash_.brief()));
   }
   if (!verify(prologue.header.public_key, signed_part(all), stated_signature(all))) {
     return skip_error(fmt::format("signature: not by key {}", prologue.header.public_key.hex()));
@@ -265,7 +268,7 @@ Result<ContributionSummary> inspect_contribution(ByteView bytes) {
   summary.quantiser = prologue.coding.quantiser;
   summary.bins = prologue.coding.bins;
   summary.header = prologue.header;
-  summary.content_hash = stated_hash(bytes);
+  summary.content_hash = stated_content_hash(bytes);
   summary.hash_ok = blake2b_256(hashed_part(bytes)) == summary.content_hash;
   summary.signature_ok = verify(prologue.header.public_key, signed_part(bytes), stated_signature(bytes));
   summary.size_bytes = std::ssize(bytes);

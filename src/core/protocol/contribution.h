@@ -78,6 +78,9 @@ class Contribution {
                                       const ParameterLayout& layout, const CodecSpec& codec,
                                       const KeyPair& key, ThreadTeam* team = nullptr);
 
+// The content hash that bytes made by seal_contribution state; not for what comes from elsewhere.
+[[nodiscard]] Hash256 stated_content_hash(ByteView contribution);
+
 // Accepts exactly what seal_contribution makes for this layout and codec spec: size, magic, version, codec,
 // content hash, signature, and every block, in this order; allocates nothing before the size fits. Fails
 // (skip) and names the field and the number. Does not judge who sent it or for which window:

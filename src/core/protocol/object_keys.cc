@@ -18,6 +18,10 @@ std::string contribution_key(int64_t window) {
   return std::string(kContributionPrefix) + padded(window);
 }
 
+std::string upload_key_key(int64_t window) {
+  return std::string(kUploadKeyPrefix) + padded(window);
+}
+
 std::string accepted_contribution_key(int64_t window, uint32_t uid) {
   return accepted_contributions_prefix(window) + std::to_string(uid);
 }

@@ -8,9 +8,14 @@
 
 namespace templar {
 
-// A miner's contribution to a window, in its own bucket.
+// A miner's contribution to a window, in its own bucket: sealed (core/protocol/sealed_upload.h) where the run
+// spec says so.
 [[nodiscard]] std::string contribution_key(int64_t window);
 inline constexpr std::string_view kContributionPrefix = "contributions/";
+
+// Beside it, once the window's uploads have ended: the key that opens it.
+[[nodiscard]] std::string upload_key_key(int64_t window);
+inline constexpr std::string_view kUploadKeyPrefix = "keys/";
 
 // In each validator's bucket: its copy of a contribution that the window's record names; in the leader's
 // before the window is decided.

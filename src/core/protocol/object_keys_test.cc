@@ -8,6 +8,7 @@ namespace {
 TEST(ObjectKeys, AreFrozen) {
   EXPECT_EQ(contribution_key(0), "contributions/0000000000");
   EXPECT_EQ(contribution_key(123), "contributions/0000000123");
+  EXPECT_EQ(upload_key_key(123), "keys/0000000123");
   EXPECT_EQ(checkpoint_prefix(25), "checkpoints/0000000025/");
   EXPECT_EQ(accepted_contribution_key(25, 7), "accepted/0000000025/7");
   EXPECT_EQ(kValidatorStateKey, "scoreboard.json");
@@ -23,6 +24,7 @@ TEST(ObjectKeys, SortAsWindowsDo) {
 TEST(ObjectKeys, GiveTheirWindowBack) {
   for (const int64_t window : {int64_t{0}, int64_t{7}, int64_t{9999999999}}) {
     EXPECT_EQ(window_in_key(kContributionPrefix, contribution_key(window)), window);
+    EXPECT_EQ(window_in_key(kUploadKeyPrefix, upload_key_key(window)), window);
     EXPECT_EQ(window_in_key(kAcceptedContributionPrefix, accepted_contribution_key(window, 12)), window);
     EXPECT_EQ(window_in_key(kCheckpointsPrefix, checkpoint_prefix(window) + "manifest.json"), window);
   }

@@ -14,8 +14,11 @@ enum class VerdictCode : uint8_t {
   kTooLate = 2,   // stored after the put window had closed
   kMissing = 3,   // no such object
   kInvalid = 4,   // there and in time, but not a contribution that counts: the reason says why
+  // Of sealed uploads that are there and in time:
+  kNoKey = 5,     // no key was published, or too late
+  kWrongKey = 6,  // what was published does not open it
 };
-constexpr uint8_t kLastVerdictCode = 4;
+constexpr uint8_t kLastVerdictCode = 6;
 
 struct Verdict {
   VerdictCode code = VerdictCode::kAccepted;
@@ -25,7 +28,7 @@ struct Verdict {
   bool operator==(const Verdict&) const = default;
 };
 
-// "accepted", "too_early", "too_late", "missing", "invalid".
+// "accepted", "too_early", "too_late", "missing", "invalid", "no_key", "wrong_key".
 [[nodiscard]] constexpr std::string_view verdict_name(VerdictCode code) {
   switch (code) {
     case VerdictCode::kAccepted:
@@ -38,8 +41,21 @@ struct Verdict {
       return "missing";
     case VerdictCode::kInvalid:
       return "invalid";
+    case VerdictCode::kNoKey:
+      return "no_key";
+    case VerdictCode::kWrongKey:
+      return "wrong_key";
   }
   return "unknown";
+}
+
+// What scoring tells apart: nothing that could be taken, or something that nobody who is honest sends.
+[[nodiscard]] constexpr bool counts_as_missing(VerdictCode code) {
+  return code == VerdictCode::kMissing || code == VerdictCode::kTooEarly || code == VerdictCode::kTooLate ||
+         code == VerdictCode::kNoKey;
+}
+[[nodiscard]] constexpr bool counts_as_invalid(VerdictCode code) {
+  return code == VerdictCode::kInvalid || code == VerdictCode::kWrongKey;
 }
 
 [[nodiscard]] inline Verdict invalid_verdict(std::string reason) {

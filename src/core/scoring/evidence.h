@@ -48,9 +48,7 @@ struct MinerEvidence {
   // Whether its contribution can be measured and rated.
   [[nodiscard]] bool can_be_rated() const { return verdict.accepted() || is_stale(); }
   // Whether something of it was there in time, of use or not.
-  [[nodiscard]] bool is_present() const {
-    return verdict.code == VerdictCode::kAccepted || verdict.code == VerdictCode::kInvalid;
-  }
+  [[nodiscard]] bool is_present() const { return verdict.accepted() || counts_as_invalid(verdict.code); }
 };
 
 // Of a miner that nobody asked for its contribution: whether one was stored in time.

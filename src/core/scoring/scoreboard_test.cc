@@ -91,7 +91,7 @@ TEST(Scoreboard, CountsALowBinaryAverageAsZeroOnceWarm) {
 TEST(Scoreboard, RatesTheUnusableAsWorseThanAnyMeasuredScore) {
   const RunSpec spec = scoring_run_spec();
   using enum VerdictCode;
-  for (const VerdictCode verdict : {kMissing, kTooEarly, kTooLate, kInvalid}) {
+  for (const VerdictCode verdict : {kMissing, kTooEarly, kTooLate, kInvalid, kNoKey, kWrongKey}) {
     const auto result =
         advance_scoreboard({}, window_of(0, {evaluated(1, -0.5, -0.4), unusable(2, verdict)}), spec);
     EXPECT_NEAR(score_of(result, 1).rating.mu, kWinnerMu, 1e-9) << verdict_name(verdict);

@@ -5,7 +5,7 @@ import { fixed, known, signed, whole } from './format.js';
 import { ask } from './server.js';
 
 const kMarks = 16;
-const kSigns = { accepted: '✓', missing: '–', invalid: '×', too_late: 'L', too_early: 'E' };
+const kSigns = { accepted: '✓', missing: '–', invalid: '×', too_late: 'L', too_early: 'E', no_key: 'K', wrong_key: '×' };
 const kColumns = [
   ['uid', 'Miner', ''],
   ['weight', 'Weight', 'Share of the reward'],

@@ -13,8 +13,9 @@ TEST(InvalidRule, TakesAllFromAnInvalidContributionAndSaysWhy) {
   RuleRound round;
   round.gathered(3, {kInvalid});
   round.gathered(4, {kInvalid}).gathered = false;
+  round.gathered(5, {kWrongKey});
   const auto effects = round.effects_of(penalise_invalid);
-  ASSERT_EQ(effects.size(), 2u) << "drawn or gathered makes no difference";
+  ASSERT_EQ(effects.size(), 3u) << "drawn or gathered makes no difference; a wrong key is as bad";
   EXPECT_EQ(effects[0].uid, 3u);
   EXPECT_EQ(effects[0].reason, ScoreReason::kInvalid);
   EXPECT_EQ(effects[0].detail, "because");
@@ -28,6 +29,7 @@ TEST(InvalidRule, StrikesNobodyElse) {
   round.gathered(2, {kMissing});
   round.gathered(3, {kTooLate});
   round.gathered(4, {kTooEarly});
+  round.gathered(5, {kNoKey});
   EXPECT_THAT(round.effects_of(penalise_invalid), IsEmpty());
 }
 

@@ -7,10 +7,9 @@
 namespace templar {
 namespace {
 
-// Too early or too late is missing as well: the gather could not take it.
+// Too early, too late or without a key is missing as well: the gather could not take it.
 bool was_missing(const GatherOutcome& outcome) {
-  return outcome.verdict == VerdictCode::kMissing || outcome.verdict == VerdictCode::kTooEarly ||
-         outcome.verdict == VerdictCode::kTooLate;
+  return counts_as_missing(outcome.verdict);
 }
 
 int64_t missing_in_a_row(const MinerScore& score) {

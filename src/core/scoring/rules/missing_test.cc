@@ -28,6 +28,8 @@ TEST(MissingRule, SparesAMinerThatIsBack) {
       missing_effects({kMissing, kMissing, kMissing, kMissing, kMissing, kMissing, kMissing, kAccepted}),
       IsEmpty());
   EXPECT_THAT(missing_effects({kMissing, kInvalid}), IsEmpty()) << "what is invalid is there";
+  EXPECT_THAT(missing_effects({kMissing, kWrongKey}), IsEmpty())
+      << "and so is what a wrong key was given for";
   EXPECT_THAT(RuleRound().effects_of(penalise_missing), IsEmpty()) << "nobody";
 }
 
@@ -35,7 +37,9 @@ TEST(MissingRule, GrowsWithEachContributionMissingInARow) {
   EXPECT_EQ(missing_factor_after({kMissing}), 0.75);
   EXPECT_EQ(missing_factor_after({kMissing, kAccepted, kMissing}), 0.75);
   EXPECT_EQ(missing_factor_after({kMissing, kInvalid, kMissing}), 0.75);
+  EXPECT_EQ(missing_factor_after({kNoKey}), 0.75) << "what nobody can open";
   EXPECT_EQ(missing_factor_after({kMissing, kMissing}), 0.5);
+  EXPECT_EQ(missing_factor_after({kMissing, kNoKey}), 0.5);
   EXPECT_EQ(missing_factor_after({kAccepted, kTooLate, kTooEarly}), 0.5);
   EXPECT_EQ(missing_factor_after({kMissing, kMissing, kMissing}), 0.0);
   EXPECT_EQ(missing_factor_after(std::vector<VerdictCode>(7, kMissing)), 0.0);
