@@ -170,7 +170,33 @@ Bytes TestPorts::sealed_contribution(uint32_t uid, int64_t window, ConstParamete
 }
 
 void TestPorts::publish_contribution(uint32_t uid, int64_t window, ConstParameterSpans parameters) {
-  put(uid, contribution_key(window), sealed_contribution(uid, window, parameters));
+  const Bytes bytes = sealed_contribution(uid, window, parameters);
+  if (!spec().network.sealed_uploads) return put(uid, contribution_key(window), bytes);
+  publish_upload(uid, window, bytes);
+  publish_upload_key(uid, window);
+}
+
+void TestPorts::publish_upload(uint32_t uid, int64_t window, ByteView contribution) {
+  const ContributionHeader header{.run_id = run_id(spec()), .window = window, .uid = uid};
+  put(uid, contribution_key(window), seal_upload(header, contribution, key(uid)));
+}
+
+CipherKey TestPorts::upload_key_of(uint32_t uid, int64_t window) const {
+  const auto header = parse_upload_header(object(uid, contribution_key(window)));
+  CHECK(header.has_value());
+  return upload_key(key(uid), header->run_id, header->window, header->content_hash);
+}
+
+void TestPorts::publish_upload_key(uint32_t uid, int64_t window) {
+  put(uid, upload_key_key(window), upload_key_of(uid, window).bytes);
+}
+
+Bytes TestPorts::contribution_bytes(uint32_t uid, int64_t window) const {
+  Bytes stored = object(uid, contribution_key(window));
+  if (!spec().network.sealed_uploads) return stored;
+  auto content = open_whole_upload(stored, upload_key_of(uid, window));
+  CHECK(content.has_value());
+  return *std::move(content);
 }
 
 void TestPorts::publish_contributions(const std::vector<uint32_t>& uids, int64_t window,
@@ -179,7 +205,7 @@ void TestPorts::publish_contributions(const std::vector<uint32_t>& uids, int64_t
 }
 
 Contribution TestPorts::contribution(uint32_t uid, int64_t window) const {
-  auto parsed = parse_contribution(object(uid, contribution_key(window)), run.layout, run.spec.codec);
+  auto parsed = parse_contribution(contribution_bytes(uid, window), run.layout, run.spec.codec);
   CHECK(parsed.has_value());
   return *std::move(parsed);
 }

@@ -13,6 +13,7 @@
 #include "core/protocol/aggregate_record.h"
 #include "core/protocol/contribution.h"
 #include "core/protocol/object_keys.h"
+#include "core/protocol/sealed_upload.h"
 #include "ports/ledger.h"
 #include "ports/ledger_clock.h"
 #include "ports/metrics_sink.h"
@@ -98,11 +99,16 @@ class TestPorts {
   // the given parameters, or of the model that the run starts from if none are given.
   [[nodiscard]] Bytes sealed_contribution(uint32_t uid, int64_t window,
                                           ConstParameterSpans parameters = {}) const;
-  // Puts it where the other nodes look for it.
+  // Puts it where the other nodes look for it; where uploads are sealed, sealed and with its key.
   void publish_contribution(uint32_t uid, int64_t window, ConstParameterSpans parameters = {});
   void publish_contributions(const std::vector<uint32_t>& uids, int64_t window,
                              ConstParameterSpans parameters = {});
-  // What the node has published for that window.
+  // The bytes of a contribution of that node, sealed; and the key to what it has stored sealed.
+  void publish_upload(uint32_t uid, int64_t window, ByteView contribution);
+  [[nodiscard]] CipherKey upload_key_of(uint32_t uid, int64_t window) const;
+  void publish_upload_key(uint32_t uid, int64_t window);
+  // What the node has published for that window, opened.
+  [[nodiscard]] Bytes contribution_bytes(uint32_t uid, int64_t window) const;
   [[nodiscard]] Contribution contribution(uint32_t uid, int64_t window) const;
   // Its content hash; nullopt if the node has published none.
   [[nodiscard]] std::optional<Hash256> contribution_hash(uint32_t uid, int64_t window) const;

@@ -224,6 +224,10 @@ Status validate(const RunSpec& spec) {
   if (spec.network.peer_list_window_margin > spec.network.peer_replacement_frequency)
     return field_error("network.peer_list_window_margin",
                        "must be at most network.peer_replacement_frequency");
+  // A block's time and a store's are whole seconds to each other, so that of one second little may be left.
+  if (spec.network.sealed_uploads && spec.network.put_window_seconds < 2)
+    return field_error("network.put_window_seconds",
+                       "must be at least 2 where network.sealed_uploads is true: keys are published in it");
   if (!spec.network.owner.empty() && !parse_hash256(spec.network.owner))
     return field_error("network.owner", "must be empty or 64 lower-case hexadecimal digits");
   if (!spec.data.manifest_hash.empty() && !parse_hash256(spec.data.manifest_hash))

@@ -115,6 +115,9 @@ struct NetworkSpec {
   bool owner_keeps_time = false;
   // A leader that leaves so many closed windows undecided is lost, and another validator's turn comes.
   int64_t leader_loss_windows = 3;
+  // Whether contributions are stored encrypted, and their keys published once nobody can store any more
+  // (core/protocol/sealed_upload.h). A run whose spec does not say so has open ones.
+  bool sealed_uploads = false;
 };
 
 // What lowers a miner's score beyond the formula: the numbers of core/scoring/rules/, where each is

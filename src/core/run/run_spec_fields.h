@@ -110,8 +110,10 @@ void visit_network_fields(Spec& s, Visitor& v) {
   auto& n = s.network;
   v.integer("network.blocks_per_window", n.blocks_per_window, 1, 1000000, "Blocks of the ledger in a window");
   v.integer("network.block_seconds", n.block_seconds, 1, 100000, "Time between blocks");
-  v.integer("network.put_window_seconds", n.put_window_seconds, 0, 1000000,
-            "A contribution counts if stored before this time after the next window's first block is over");
+  v.integer(
+      "network.put_window_seconds", n.put_window_seconds, 0, 1000000,
+      "A contribution counts if stored before this time after the next window's first block is over; where "
+      "uploads are sealed, its key");
   v.integer("network.gather_peer_count", n.gather_peer_count, 1, 100000,
             "Contributions that a window takes in");
   v.integer("network.reserve_peer_count", n.reserve_peer_count, 0, 100000,
@@ -209,6 +211,10 @@ void visit_optional_fields(Spec& s, Visitor& v) {
          "The owner makes the ledger's blocks, as in a localnet; else the validators do, one at a time");
   v.integer("network.leader_loss_windows", s.network.leader_loss_windows, 1, 1000000,
             "Closed windows that a leader may leave undecided before another validator's turn comes");
+  v.flag(
+      "network.sealed_uploads", s.network.sealed_uploads,
+      "A contribution is stored encrypted before its window is over, and its key in the put window: nobody "
+      "can copy what it reads");
 }
 
 // Added after runs existed, as those above.

@@ -144,7 +144,7 @@ TEST(RunSpec, HasTheDefaultOfAnOptionalFieldThatIsLeftOut) {
     EXPECT_EQ(canonical_json(*parsed).find('"' + field.path.substr(field.path.find('.') + 1) + '"'),
               std::string::npos);
   }
-  EXPECT_EQ(optional, 34);
+  EXPECT_EQ(optional, 35);
   EXPECT_EQ(canonical_json(parse_run_spec(canonical_json(muon)).value()), canonical_json(muon));
 }
 
@@ -298,6 +298,9 @@ INSTANTIATE_TEST_SUITE_P(
         JoinedRule{"OverlapExcludesLast",
                    {{"scoring.overlap_reset_limit", 0.65}},
                    "scoring.overlap_reset_limit: must be at most"},
+        JoinedRule{"KeysHaveTime",
+                   {{"network.put_window_seconds", 1}},
+                   "network.put_window_seconds: must be at least 2 where"},
         JoinedRule{"TheOwnerIsAKey", {{"network.owner", "abc"}}, "network.owner: must be empty or 64"},
         JoinedRule{"TheManifestHashIsOne",
                    {{"data.manifest_hash", "abc"}},

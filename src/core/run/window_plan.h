@@ -16,19 +16,23 @@ namespace templar {
   return window * network.blocks_per_window;
 }
 
-// When a contribution must have been stored, in the ledger's time: opens_ms <= stored < closes_ms. Both are
-// whole seconds, those that the moments lie in: stores tell the time of an object in no smaller unit. Whoever
-// reads the store at closes_ms or later finds every contribution that counts.
+// When a contribution must have been stored, in the ledger's time: opens_ms <= stored < uploads_end_ms; and,
+// where uploads are sealed, its key: stored < closes_ms. All are whole seconds, those that the moments lie
+// in: stores tell the time of an object in no smaller unit. Whoever reads the store at closes_ms or later
+// finds everything that counts.
 struct PutWindow {
   TimestampMs opens_ms = 0;  // the window's first block
-  // The next window's first block + put_window_seconds; the first moment that is too late.
-  TimestampMs closes_ms = 0;
+  // The first moment that is too late for a contribution: the next window's first block where uploads are
+  // sealed, so that the time up to closes_ms is the keys' alone; else closes_ms.
+  TimestampMs uploads_end_ms = 0;
+  TimestampMs closes_ms = 0;  // the next window's first block + put_window_seconds
 };
 [[nodiscard]] inline PutWindow put_window(const NetworkSpec& network, TimestampMs first_block_ms,
                                           TimestampMs next_first_block_ms) {
   const auto whole_seconds = [](TimestampMs time_ms) { return time_ms - time_ms % 1000; };
-  return {whole_seconds(first_block_ms),
-          whole_seconds(next_first_block_ms) + network.put_window_seconds * 1000};
+  const TimestampMs window_ends_ms = whole_seconds(next_first_block_ms);
+  const TimestampMs closes_ms = window_ends_ms + network.put_window_seconds * 1000;
+  return {whole_seconds(first_block_ms), network.sealed_uploads ? window_ends_ms : closes_ms, closes_ms};
 }
 
 // What a window is, once its first block is made.

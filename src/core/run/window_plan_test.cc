@@ -27,6 +27,15 @@ TEST(WindowPlan, KeepsThePutWindowOpenIntoTheNextWindow) {
   EXPECT_EQ(times.closes_ms, 131000);
 }
 
+TEST(WindowPlan, LeavesThePutWindowToTheKeysWhereUploadsAreSealed) {
+  const PutWindow sealed = put_window({.put_window_seconds = 70, .sealed_uploads = true}, 1200, 61999);
+  EXPECT_EQ(sealed.opens_ms, 1000);
+  EXPECT_EQ(sealed.uploads_end_ms, 61000);
+  EXPECT_EQ(sealed.closes_ms, 131000);
+  const PutWindow open = put_window({.put_window_seconds = 70}, 1200, 61999);
+  EXPECT_EQ(open.uploads_end_ms, open.closes_ms);
+}
+
 // What is stored 0.7 s after a block at 1.2 s is stamped with 1 s by S3: it is not too early. And nothing
 // that counts may come after the window has closed.
 TEST(WindowPlan, ComparesTimesInWholeSeconds) {

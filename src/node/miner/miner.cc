@@ -6,6 +6,7 @@
 #include "base/log/log.h"
 #include "core/consensus/possession.h"
 #include "core/protocol/object_keys.h"
+#include "core/protocol/sealed_upload.h"
 #include "node/miner/pseudo_gradient_dump.h"
 #include "node/window/object_retention.h"
 #include "node/window/window_clock.h"
@@ -79,6 +80,11 @@ Result<Progress> Miner::advance() {
     if (std::holds_alternative<Untrained>(stage_)) return train();
     if (auto* sealed = std::get_if<Sealed>(&stage_)) return publish(*sealed);
   }
+  if (auto* contributed = std::get_if<Contributed>(&stage_); contributed && contributed->awaits_key) {
+    const WindowClock clock(environment_.ledger, environment_.spec.network);
+    TRY_ASSIGN(const bool is_due, clock.uploads_have_ended(replica_.window()));
+    if (is_due) return publish_key(*contributed);
+  }
   TRY_ASSIGN(const bool is_late, fell_behind(view));
   if (is_late) return leave_run();
   const Stopwatch watch;
@@ -116,7 +122,7 @@ Result<Progress> Miner::come_into_run(Joining& joining) {
   if (standing.unpublished) {
     stage_ = Sealed{*std::move(standing.unpublished), std::nullopt};
   } else if (standing.has_contributed) {
-    stage_ = Contributed{};
+    stage_ = contributed();
   } else {
     stage_ = Untrained{};
   }
@@ -137,7 +143,7 @@ Result<Progress> Miner::train() {
   TRY_ASSIGN(const auto published, store_.head(self().bucket, contribution_key(plan.window)));
   if (published) {
     own_.trainer().forget_feedback();  // of before that contribution: it still holds what was sent with it
-    stage_ = Contributed{};
+    stage_ = contributed();
     return Progress::kWorked;
   }
   TRY_ASSIGN(std::optional<Sealed> sealed, make_contribution(plan));
@@ -163,7 +169,31 @@ Result<Progress> Miner::publish(Sealed& sealed) {
   TRY_ASSIGN(const bool is_ours, store_.put_if(self().bucket, key, contribution.bytes, {}));
   if (is_ours) catch_up_.leadership().see_put(key, began_ms);
   if (!is_ours) own_.trainer().forget_feedback();
-  stage_ = Contributed{std::move(sealed.trained)};
+  stage_ = contributed(std::move(sealed.trained));
+  return Progress::kWorked;
+}
+
+Miner::Contributed Miner::contributed(std::optional<Trained> trained) const {
+  return {.trained = std::move(trained), .awaits_key = environment_.spec.network.sealed_uploads};
+}
+
+// The key follows from the header of the upload that is stored, whoever of us has stored it: after a restart,
+// or where another process with this key was faster, there is nothing to remember.
+Result<Progress> Miner::publish_key(Contributed& contributed) {
+  const auto phase = timeline_.phase("publish");
+  const int64_t window = replica_.window();
+  const auto first = store_.get_range(self().bucket, contribution_key(window), {0, kUploadHeaderBytes});
+  if (!first && first.error().kind == ErrorKind::kRetry) return std::unexpected(first.error());
+  const auto header = first ? parse_upload_header(*first) : std::unexpected(first.error());
+  if (header) {
+    const CipherKey key = upload_key(key_, header->run_id, header->window, header->content_hash);
+    // Once: a key that is stored again has a later time.
+    TRY(store_.put_if(self().bucket, upload_key_key(window), key.bytes, {}));
+  } else {
+    log(LogLevel::kWarning, kRole, "no upload to publish the key of",
+        {{"uid", self().uid}, {"window", window}, {"reason", header.error().message}});
+  }
+  contributed.awaits_key = false;
   return Progress::kWorked;
 }
 
@@ -194,6 +224,7 @@ Result<std::optional<Miner::Sealed>> Miner::make_contribution(const WindowPlan& 
   Bytes bytes =
       seal_contribution(header, trained->blocks, environment_.layout, environment_.spec.codec, key_);
   const auto size_bytes = static_cast<int64_t>(bytes.size());
+  if (environment_.spec.network.sealed_uploads) bytes = seal_upload(header, bytes, key_);
   return Sealed{
       .contribution = {.window = plan.window, .bytes = std::move(bytes)},
       .trained = Trained{
@@ -220,12 +251,18 @@ Result<Progress> Miner::apply(const DecidedWindow& decided) {
   report(decided, trained);
   // With every window one contribution becomes too old, so nothing needs to be listed.
   const int64_t expired = replica_.window() - environment_.spec.network.contribution_retention_windows - 1;
-  const Status dropped = expired >= 0 ? store_.remove(self().bucket, contribution_key(expired)) : Status();
+  const Status dropped = expired >= 0 ? drop_contribution(expired) : Status();
   if (!dropped) {
     log(LogLevel::kWarning, kRole, "old contribution not removed",
         {{"uid", self().uid}, {"window", expired}, {"reason", dropped.error().message}});
   }
   return Progress::kWorked;
+}
+
+Status Miner::drop_contribution(int64_t window) {
+  TRY(store_.remove(self().bucket, contribution_key(window)));
+  return environment_.spec.network.sealed_uploads ? store_.remove(self().bucket, upload_key_key(window))
+                                                  : Status();
 }
 
 int64_t Miner::first_untrained_window() const {
@@ -249,7 +286,9 @@ void Miner::save_where_it_stands() {
 // A catch-up passes over windows without dropping a contribution after each. A failure leaves old objects
 // behind and nothing else.
 void Miner::drop_contributions_before(int64_t window) {
-  const Status dropped = remove_older_than(store_, self().bucket, kContributionPrefix, window);
+  Status dropped = remove_older_than(store_, self().bucket, kContributionPrefix, window);
+  if (dropped && environment_.spec.network.sealed_uploads)
+    dropped = remove_older_than(store_, self().bucket, kUploadKeyPrefix, window);
   if (dropped) return;
   log(LogLevel::kWarning, kRole, "old contributions stay",
       {{"uid", self().uid}, {"reason", dropped.error().message}});

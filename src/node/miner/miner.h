@@ -58,9 +58,10 @@ class Miner {
     Unpublished contribution;
     std::optional<Trained> trained;  // nullopt: before a restart
   };
-  // There is nothing more to do in the window before it is decided.
+  // There is nothing more to do in the window before it is decided, but to publish the upload's key.
   struct Contributed {
-    std::optional<Trained> trained;  // nullopt: before a restart, or the window was given up
+    std::optional<Trained> trained = {};  // nullopt: before a restart, or the window was given up
+    bool awaits_key = false;              // its upload is sealed, and the key not published
   };
 
   [[nodiscard]] Result<Progress> come_into_run(Joining& joining);
@@ -68,6 +69,8 @@ class Miner {
   // Trains and seals what comes of it; nullopt if the window can't be trained in. A failure changes nothing.
   [[nodiscard]] Result<std::optional<Sealed>> make_contribution(const WindowPlan& plan);
   [[nodiscard]] Result<Progress> publish(Sealed& sealed);
+  [[nodiscard]] Contributed contributed(std::optional<Trained> trained = std::nullopt) const;
+  [[nodiscard]] Result<Progress> publish_key(Contributed& contributed);
   [[nodiscard]] Result<Progress> apply(const DecidedWindow& decided);
   void report(const DecidedWindow& decided, const std::optional<Trained>& trained);
   [[nodiscard]] Result<bool> fell_behind(const ChainView& view) const;
@@ -76,6 +79,7 @@ class Miner {
   [[nodiscard]] int64_t first_untrained_window() const;
   [[nodiscard]] const Unpublished* unpublished() const;
   void save_where_it_stands();
+  [[nodiscard]] Status drop_contribution(int64_t window);
   void drop_contributions_before(int64_t window);
   void dump_what_is_compressed();
   [[nodiscard]] const Registration& self() { return catch_up_.leadership().self(); }

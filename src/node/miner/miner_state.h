@@ -16,7 +16,7 @@ namespace templar {
 struct MinerState {
   int64_t window = 0;      // the first window that had not been trained in when this was saved
   int64_t iterations = 0;  // see Trainer
-  // Of the window before that, sealed; the store may have it already. Empty: none.
+  // Of the window before that, as it is stored; the store may have it already. Empty: none.
   Bytes contribution;
 };
 

@@ -15,7 +15,7 @@
 
 namespace templar {
 
-// A contribution that was made for a window, as long as the store has not taken it.
+// A contribution that was made for a window, as long as the store has not taken it: the bytes to be stored.
 struct Unpublished {
   int64_t window = 0;
   Bytes bytes;

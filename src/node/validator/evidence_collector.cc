@@ -119,7 +119,8 @@ void look_at_stores(const NodeEnvironment& environment, const EvidenceRequest& r
   for (size_t i = 0; i < asked.size(); ++i) {
     has_answer = has_answer || times[i].has_value();
     if (!times[i] || !*times[i]) continue;
-    if (**times[i] >= window.times.opens_ms && **times[i] < window.times.closes_ms) active.insert(asked[i]);
+    if (**times[i] >= window.times.opens_ms && **times[i] < window.times.uploads_end_ms)
+      active.insert(asked[i]);
     if (i < rated.size())
       std::ranges::find(evidence.miners, asked[i], &MinerEvidence::uid)->stored_at_ms = *times[i];
   }

@@ -24,7 +24,7 @@ bool nobody_answers(const Gathered& gathered) {
 bool nobody_has_sent(const Gathered& gathered) {
   return gathered.accepted.empty() && gathered.unanswered.empty() &&
          std::ranges::all_of(gathered.rejected, [](const RejectedContribution& one) {
-           return one.verdict.code != VerdictCode::kInvalid;
+           return !counts_as_invalid(one.verdict.code) && one.verdict.code != VerdictCode::kNoKey;
          });
 }
 
@@ -108,6 +108,7 @@ Result<Office::MadeRecord> Office::make_record(const OfficeCall& call, const Lea
   const auto& [view, self, replica] = call;
   const int64_t window = replica.window();
   TRY_ASSIGN(GatherRequest request, gather_request(environment_, replica, lead.peers, view.roster));
+  request.uploads = lead.uploads;
   TRY_ASSIGN(Gathered gathered, gather(environment_, request));
   if (nobody_answers(gathered)) {
     // It is our own line that is away, or we that are to end: a window without anybody would take from all
@@ -193,10 +194,12 @@ void Office::drop_copies(const Registration& self, int64_t keep_from) {
 
 Result<std::vector<Contribution>> compare_with_own_gather(const NodeEnvironment& environment,
                                                           const OfficeCall& call,
-                                                          const AggregateRecord& record) {
+                                                          const AggregateRecord& record,
+                                                          std::shared_ptr<const DownloadedUploads> uploads) {
   if (asks_nobody(record)) return std::vector<Contribution>();
-  TRY_ASSIGN(const GatherRequest request,
+  TRY_ASSIGN(GatherRequest request,
              gather_request(environment, call.replica, selection_of(record), call.view.roster));
+  request.uploads = std::move(uploads);
   TRY_ASSIGN(Gathered own, gather(environment, request));
   log_differences(own, record, call.self.uid);
   return std::move(own.accepted);

@@ -47,6 +47,7 @@ class Office {
     // The window before was known to be decided while this one was going on. If not, and nobody has sent
     // anything, then nobody could train in it: it is a null round in which nobody is asked.
     bool could_train = false;
+    std::shared_ptr<const DownloadedUploads> uploads = {};  // as GatherRequest has them
   };
   struct MadeRecord {
     AggregateRecord record;
@@ -88,9 +89,9 @@ class Office {
 };
 
 // What a validator that does not lead gathers itself, for the record to be compared with: where they differ,
-// it goes to the log. Returns what it accepted. Fails as gather() does.
-[[nodiscard]] Result<std::vector<Contribution>> compare_with_own_gather(const NodeEnvironment& environment,
-                                                                        const OfficeCall& call,
-                                                                        const AggregateRecord& record);
+// it goes to the log. Returns what it accepted. uploads: as GatherRequest has them. Fails as gather() does.
+[[nodiscard]] Result<std::vector<Contribution>> compare_with_own_gather(
+    const NodeEnvironment& environment, const OfficeCall& call, const AggregateRecord& record,
+    std::shared_ptr<const DownloadedUploads> uploads = {});
 
 }  // namespace templar

@@ -48,7 +48,8 @@ Result<Progress> Validator::advance() {
   const Stopwatch watch;
   TRY_ASSIGN(WindowDecision outcome, ask_for_decision(view, undecided));
   if (const auto* awaited = std::get_if<Awaited>(&outcome)) {
-    return awaited->what == Progress::kAwaitsBlock ? Progress::kAwaitsBlock : lead_or_wait(view, undecided);
+    return awaited->what == Progress::kAwaitsBlock ? download_early(view, undecided)
+                                                   : lead_or_wait(view, undecided);
   }
   if (catch_up_.take_over(outcome)) {
     stage_ = Joining{};
@@ -136,15 +137,33 @@ Result<WindowDecision> Validator::ask_for_decision(const ChainView& view, Undeci
         // After a restart it has nothing at hand of what it decided before.
         if (office_.leads(call))
           return undecided.made ? undecided.made->contributions : std::vector<Contribution>();
-        return compare_with_own_gather(environment_, call, record);
+        return compare_with_own_gather(environment_, call, record, undecided.uploads);
       }});
+}
+
+// Sealed uploads come while their keys are published: then the gather has little left to wait for. There is
+// nothing to win with a store on this machine.
+Result<Progress> Validator::download_early(const ChainView& view, Undecided& undecided) {
+  const bool is_far = environment_.store.useful_calls_at_once() > 1;
+  if (!environment_.spec.network.sealed_uploads || !is_far || undecided.uploads)
+    return Progress::kAwaitsBlock;
+  const int64_t window = replica_.window();
+  const WindowClock clock(environment_.ledger, environment_.spec.network);
+  TRY_ASSIGN(const bool have_ended, clock.uploads_have_ended(window));
+  if (!have_ended) return Progress::kAwaitsBlock;
+  TRY_ASSIGN(const std::optional<PutWindow> times, clock.put_window_of(window));
+  const PeerSelection peers = judge_.peers_in(window);
+  const auto phase = timeline_.phase("gather");
+  undecided.uploads = download_uploads(environment_, window, *times, view.roster, peers.gather);
+  return Progress::kWorked;
 }
 
 Result<Progress> Validator::lead_or_wait(const ChainView& view, Undecided& undecided) {
   const int64_t window = replica_.window();
   const OfficeCall call{view, self(), replica_};
   if (office_.leads(call)) {
-    const Office::Lead lead{.peers = judge_.peers_in(window), .could_train = undecided.could_train};
+    const Office::Lead lead{
+        .peers = judge_.peers_in(window), .could_train = undecided.could_train, .uploads = undecided.uploads};
     TRY_ASSIGN(const bool decided, office_.decide(call, lead, timeline_, undecided.made));
     return decided ? Progress::kWorked : Progress::kAwaitsObject;
   }

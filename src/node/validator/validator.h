@@ -57,6 +57,8 @@ class Validator {
   struct Undecided {
     bool could_train = false;  // see Office::Lead
     std::optional<Office::MadeRecord> made = {};
+    // Sealed uploads of the window; null: not asked for yet.
+    std::shared_ptr<const DownloadedUploads> uploads = {};
   };
   // The window is decided, and it has copies of all. It is to be judged, and its outer step to be made.
   struct Decided {
@@ -68,6 +70,7 @@ class Validator {
   [[nodiscard]] Result<bool> begin_run();
   [[nodiscard]] Status check_that_nothing_fell(const ChainView& view);
   [[nodiscard]] Result<WindowDecision> ask_for_decision(const ChainView& view, Undecided& undecided);
+  [[nodiscard]] Result<Progress> download_early(const ChainView& view, Undecided& undecided);
   [[nodiscard]] Result<Progress> lead_or_wait(const ChainView& view, Undecided& undecided);
   [[nodiscard]] Result<Progress> follow(DecidedWindow decided);
   [[nodiscard]] Result<Progress> finish_window(Decided& decided);

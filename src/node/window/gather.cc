@@ -9,20 +9,16 @@
 #include <utility>
 #include <variant>
 
-#include "base/back_off.h"
 #include "base/threads/mutex.h"
 #include "core/consensus/possession.h"
 #include "core/protocol/object_keys.h"
 #include "node/window/peer_calls.h"
+#include "node/window/stored_contribution.h"
 #include "node/window/window_samples.h"
 #include "ports/roster.h"
 
 namespace templar {
 namespace {
-
-// A store that does not answer is asked again at once, and then counts as away: a gather that waited for one
-// peer's store would keep all others waiting.
-constexpr int kStoreRetries = 2;
 
 constexpr std::chrono::seconds kLeastPatience{10};
 // A round of reserve peers after others that took all the time: enough for those who answer at once.
@@ -30,70 +26,6 @@ constexpr std::chrono::seconds kLeastRound{3};
 // What a record names is needed, however long a slow line takes for it: the validators, who have copies of
 // all, are given so long.
 constexpr std::chrono::hours kFetchPatience{1};
-
-template <typename Call>
-auto ask_store(const Call& call) {
-  return retry_at_once(kStoreRetries, ErrorKind::kRetry, call);
-}
-
-Verdict missing_verdict(std::string reason) {
-  return {VerdictCode::kMissing, std::move(reason)};
-}
-
-uint64_t largest_contribution(const NodeEnvironment& environment) {
-  return static_cast<uint64_t>(max_contribution_size(environment.layout, environment.spec.codec));
-}
-
-// Fails (retry): it may be there all the same.
-std::unexpected<Error> given_up() {
-  return retry_error("given up");
-}
-
-// What the store has there, or had when another node of this process read the same version of it.
-Result<ParsedObject> read_object(const NodeEnvironment& environment, int64_t window, std::string_view bucket,
-                                 const ObjectInfo& object, const PeerCall& call) {
-  // With the limit again: since the look at its size the object may have been replaced.
-  const uint64_t limit = largest_contribution(environment);
-  const auto hand_over = [&](const PieceSink& sink) {
-    return environment.store.get_pieces(bucket, object.key, limit, [&](ByteView piece) {
-      call.hear_bytes(piece.size());
-      return sink(piece);
-    });
-  };
-  const auto read = [&]() -> Result<SharedBytes> {
-    if (!call.make_room(object.size_bytes)) return given_up();
-    TRY_ASSIGN(SharedBytes bytes, ask_store([&] { return environment.contributions->hold(hand_over); }));
-    if (bytes.view().size() != object.size_bytes) {
-      return skip_error(fmt::format("{}/{} has {} bytes, and was said to have {}", bucket, object.key,
-                                    bytes.view().size(), object.size_bytes));
-    }
-    if (!call.arrive()) return given_up();
-    return bytes;
-  };
-  return environment.contributions->parsed(window, bucket, object, read, [&](SharedBytes bytes) {
-    return parse_contribution(std::move(bytes), environment.layout, environment.spec.codec);
-  });
-}
-
-Result<std::optional<ObjectInfo>> look_at(const NodeEnvironment& environment, std::string_view bucket,
-                                          const std::string& key, const PeerCall& call) {
-  TRY_ASSIGN(auto info, ask_store([&] { return environment.store.head(bucket, key); }));
-  call.hear_answer();
-  return info;
-}
-
-// Whether the object was stored in the put window; the reason says by how much it was not.
-Verdict judge_time(const ObjectInfo& info, const PutWindow& times) {
-  if (info.stored_at_ms < times.opens_ms) {
-    return {VerdictCode::kTooEarly,
-            fmt::format("stored {} ms before the window began", times.opens_ms - info.stored_at_ms)};
-  }
-  if (info.stored_at_ms >= times.closes_ms) {
-    return {VerdictCode::kTooLate,
-            fmt::format("stored {} ms after the put window closed", info.stored_at_ms - times.closes_ms)};
-  }
-  return {};
-}
 
 // All but the model that it started from.
 Verdict judge_maker(const NodeEnvironment& environment, const GatherRequest& request, const Shard& shard,
@@ -153,46 +85,25 @@ PeerAnswer ask_for_contribution(const NodeEnvironment& environment, const Gather
   const Registration* peer = find_uid(request.roster, uid);
   if (peer == nullptr) return missing_verdict("not on the ledger");
   if (peer->is_removed) return missing_verdict("removed from the run by its owner");
-  const std::string key = contribution_key(request.plan.window);
-  // Time and size stand before the content: what is late or too large is not worth a download.
-  TRY_ASSIGN(const auto info, look_at(environment, peer->bucket, key, call));
-  if (!info) return missing_verdict("nothing stored");
-  if (Verdict time = judge_time(*info, request.times); !time.accepted()) return time;
-
-  if (const uint64_t limit = largest_contribution(environment); info->size_bytes > limit)
-    return invalid_verdict(fmt::format("{} bytes, at most {} are legal", info->size_bytes, limit));
-  auto object = read_object(environment, request.plan.window, peer->bucket, *info, call);
-  if (!object && object.error().kind == ErrorKind::kRetry) return std::unexpected(std::move(object).error());
-  if (!object) return missing_verdict("store: " + object.error().message);
-  if (const Error* problem = std::get_if<Error>(&*object)) return invalid_verdict(problem->message);
-  // What another node has read is here as well.
-  if (!call.arrive()) return given_up();
-  auto& contribution = std::get<Contribution>(*object);
-  if (Verdict verdict = judge(environment, request, shard, contribution, *peer); !verdict.accepted())
+  auto answer =
+      read_published(environment, request.plan.window, request.times, *peer, call, request.uploads.get());
+  auto* contribution = answer ? std::get_if<Contribution>(&*answer) : nullptr;
+  if (contribution == nullptr) return answer;
+  if (Verdict verdict = judge(environment, request, shard, *contribution, *peer); !verdict.accepted())
     return verdict;
-  return std::move(contribution);
+  return answer;
 }
 
 // Where a contribution that a record names may be.
 struct NamedPlace {
   std::string bucket;
-  std::string key;
+  bool is_copy = false;  // a validator's
 };
 
-// The object there, if it is the contribution that a record names. Fails (retry) where the store was away,
-// (skip) where it has no such object or another contribution in its place.
 PeerAnswer fetch_object(const NodeEnvironment& environment, int64_t window, const NamedPlace& place,
                         const AcceptedContribution& wanted, const PeerCall& call) {
-  // Neither time nor content is judged here: the leader has judged it, and the hash says that it is the same
-  // one.
-  TRY_ASSIGN(const auto info, look_at(environment, place.bucket, place.key, call));
-  if (!info) return skip_error(fmt::format("object {}/{}: missing", place.bucket, place.key));
-  TRY_ASSIGN(ParsedObject object, read_object(environment, window, place.bucket, *info, call));
-  if (Error* problem = std::get_if<Error>(&object)) return std::unexpected(std::move(*problem));
-  auto& contribution = std::get<Contribution>(object);
-  if (matches(contribution, wanted)) return std::move(contribution);
-  return skip_error(fmt::format("content {} is stored, the leader's record names {}",
-                                contribution.content_hash().brief(), wanted.content_hash.brief()));
+  return place.is_copy ? read_named_copy(environment, window, place.bucket, wanted, call)
+                       : read_named(environment, window, place.bucket, wanted, call);
 }
 
 // What a leader's record keeps the others waiting for: about as long as the network gives a contribution to
@@ -347,6 +258,25 @@ std::vector<Result<std::optional<int64_t>>> stored_times(const NodeEnvironment& 
   return times;
 }
 
+std::shared_ptr<const DownloadedUploads> download_uploads(const NodeEnvironment& environment, int64_t window,
+                                                          const PutWindow& times,
+                                                          std::span<const Registration> roster,
+                                                          std::span<const uint32_t> uids) {
+  Mutex mutex;
+  const auto uploads = std::make_shared<DownloadedUploads>();
+  const auto ask = [&](size_t number, const PeerCall& call) -> PeerAnswer {
+    const Registration* miner = find_uid(roster, uids[number]);
+    if (miner == nullptr || miner->is_removed) return missing_verdict("not asked");
+    TRY_ASSIGN(auto upload, download_upload(environment, window, times, *miner, call));
+    // A slow peer may be asked on two threads at once.
+    const MutexLock lock(mutex);
+    if (upload) uploads->insert_or_assign(miner->uid, *std::move(upload));
+    return missing_verdict("not opened yet");
+  };
+  static_cast<void>(ask_peers(environment, uids.size(), patience_of(environment), ask));
+  return uploads;
+}
+
 Result<Gathered> gather(const NodeEnvironment& environment, const GatherRequest& request) {
   TRY_ASSIGN(const Shard shard, open_active_shard(environment, request.plan));
   Gathered gathered;
@@ -395,18 +325,15 @@ Result<NamedContributions> fetch_named(const NodeEnvironment& environment, const
       [&](uint32_t uid) -> std::optional<NamedPlace> {
         const Registration* peer = find_uid(roster, uid);
         if (peer == nullptr) return std::nullopt;
-        return NamedPlace{peer->bucket, contribution_key(record.window)};
+        return NamedPlace{peer->bucket};
       },
       patience_of(environment));
   // What the miners do not have, or do not give, may be among the validators' copies.
   PeerPatience patience = patience_of(environment);
   patience.whole = kFetchPatience;
   for (const Registration& source : sources) {
-    answers.fetch(
-        [&](uint32_t uid) -> std::optional<NamedPlace> {
-          return NamedPlace{source.bucket, accepted_contribution_key(record.window, uid)};
-        },
-        patience);
+    answers.fetch([&](uint32_t) -> std::optional<NamedPlace> { return NamedPlace{source.bucket, true}; },
+                  patience);
   }
   return std::move(answers).named(waits_for_stores);
 }

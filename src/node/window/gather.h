@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,6 +17,7 @@
 #include "core/run/window_plan.h"
 #include "core/scoring/peers.h"
 #include "node/window/environment.h"
+#include "node/window/stored_contribution.h"
 
 namespace templar {
 
@@ -28,6 +30,8 @@ struct GatherRequest {
   Hash256 state_root;                  // of our model at the window's start
   std::vector<Hash256> older_roots{};  // of the models before it (Replica::older_roots)
   ConstParameterSpans parameters;      // that model
+  // What was downloaded before the put window was over; empty: nothing.
+  std::shared_ptr<const DownloadedUploads> uploads{};
 };
 
 struct Gathered {
@@ -49,9 +53,9 @@ struct NamedContributions {
 };
 
 // The peers' contributions of the window, in the order of the uids, each or why it does not count. A
-// contribution counts if it was stored in time, parses, is of this run, window and registered key, starts
-// from our state root with a fitting possession proof, and its receipt is that of the samples that the window
-// assigns to its uid. shard: the window's active one.
+// contribution counts if it was stored in time (and its key, where uploads are sealed), parses, is of this
+// run, window and registered key, starts from our state root with a fitting possession proof, and its receipt
+// is that of the samples that the window assigns to its uid. shard: the window's active one.
 [[nodiscard]] std::vector<std::variant<Contribution, Verdict>> read_contributions(
     const NodeEnvironment& environment, const GatherRequest& request, const Shard& shard,
     std::span<const uint32_t> uids);
@@ -76,6 +80,14 @@ struct StaleContribution {
 [[nodiscard]] std::vector<Result<std::optional<int64_t>>> stored_times(const NodeEnvironment& environment,
                                                                        const GatherRequest& request,
                                                                        std::span<const uint32_t> uids);
+
+// Of a window whose uploads have ended, with sealed ones: what these miners have stored in time, before their
+// keys are out. What can't be had now is left out.
+[[nodiscard]] std::shared_ptr<const DownloadedUploads> download_uploads(const NodeEnvironment& environment,
+                                                                        int64_t window,
+                                                                        const PutWindow& times,
+                                                                        std::span<const Registration> roster,
+                                                                        std::span<const uint32_t> uids);
 
 // The gather peers' contributions, each hole filled with that of the next reserve peer whose own counts. A
 // wrong or missing one is rejected with its reason and stops nobody. Fails only if the active shard can't be

@@ -153,7 +153,7 @@ TEST_F(Gather, TakesWhatWasStoredUntilJustBeforeTheEnd) {
   const Shard shard = world_.ports.shards->open_shard(0).value();
   const auto counts_if_closed_at = [&](TimestampMs closes_ms) {
     GatherRequest request = world_.request(kWindow, {{1}, {}});
-    request.times.closes_ms = closes_ms;
+    request.times.uploads_end_ms = request.times.closes_ms = closes_ms;
     return std::holds_alternative<Contribution>(
         read_contributions(world_.environment, request, shard, std::array{uint32_t{1}}).front());
   };

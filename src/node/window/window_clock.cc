@@ -24,6 +24,13 @@ Result<bool> WindowClock::is_closed(int64_t window, int64_t since_seconds) const
   return latest && latest->time_ms >= times->closes_ms + since_seconds * 1000;
 }
 
+Result<bool> WindowClock::uploads_have_ended(int64_t window) const {
+  TRY_ASSIGN(const std::optional<PutWindow> times, put_window_of(window));
+  if (!times) return false;
+  TRY_ASSIGN(const std::optional<Block> latest, ledger_.latest_block());
+  return latest && latest->time_ms >= times->uploads_end_ms;
+}
+
 Result<int64_t> WindowClock::newest_closed_window() const {
   TRY_ASSIGN(const std::optional<int64_t> current, current_window());
   if (!current) return -1;

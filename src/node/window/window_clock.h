@@ -20,6 +20,9 @@ class WindowClock {
   [[nodiscard]] Result<std::optional<int64_t>> current_window() const;
   // When the window's contributions must be stored; nullopt before the next window's first block.
   [[nodiscard]] Result<std::optional<PutWindow>> put_window_of(int64_t window) const;
+  // Whether nobody can store a contribution to the window any more: where uploads are sealed, from then on
+  // their keys may be known.
+  [[nodiscard]] Result<bool> uploads_have_ended(int64_t window) const;
   // The newest window whose put window is over; -1 if there is none.
   [[nodiscard]] Result<int64_t> newest_closed_window() const;
   // Whether the put window has been over for at least that long.
