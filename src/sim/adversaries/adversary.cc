@@ -43,33 +43,117 @@ Random Adversary::chance() const {
   return Random(options_.seed, "adversary", static_cast<uint64_t>(held_->window));
 }
 
-Result<std::optional<Contribution>> Adversary::published(const Registration& miner) const {
-  const auto most =
-      static_cast<uint64_t>(max_contribution_size(environment_.layout, environment_.spec.codec));
-  Result<Bytes> bytes = environment_.store.get(miner.bucket, contribution_key(held_->window), most);
+Result<std::optional<Bytes>> Adversary::stored_by(const Registration& miner, int64_t window) const {
+  const auto most = static_cast<uint64_t>(max_upload_size(environment_.layout, environment_.spec.codec));
+  Result<Bytes> bytes = environment_.store.get(miner.bucket, contribution_key(window), most);
   if (!bytes && bytes.error().kind == ErrorKind::kSkip) return std::nullopt;
   if (!bytes) return std::unexpected(bytes.error());
+  return *std::move(bytes);
+}
+
+Result<std::optional<CipherKey>> Adversary::key_to(const Registration& miner,
+                                                   const UploadHeader& header) const {
+  // Who attack together know each other's keys before they are out.
+  if (options_.first_key && miner.key == options_.first)
+    return upload_key(*options_.first_key, header.run_id, header.window, header.content_hash);
+  const auto bytes = environment_.store.get(miner.bucket, upload_key_key(header.window), kUploadKeyBytes);
+  if (!bytes && bytes.error().kind == ErrorKind::kRetry) return std::unexpected(bytes.error());
+  CipherKey key;
+  if (!bytes || bytes->size() != key.bytes.size()) return std::nullopt;
+  std::ranges::copy(*bytes, key.bytes.begin());
+  return key;
+}
+
+Result<std::optional<Contribution>> Adversary::published(const Registration& miner) const {
+  TRY_ASSIGN(std::optional<Bytes> bytes, stored_by(miner, held_->window));
+  if (!bytes) return std::nullopt;
+  if (environment_.spec.network.sealed_uploads) {
+    const auto header = parse_upload_header(*bytes);
+    if (!header) return std::nullopt;
+    TRY_ASSIGN(const auto key, key_to(miner, *header));
+    auto content = key ? open_whole_upload(*bytes, *key) : Result<Bytes>(skip_error("no key yet"));
+    if (!content) return std::nullopt;
+    bytes = *std::move(content);
+  }
   Result<Contribution> parsed =
       parse_contribution(*std::move(bytes), environment_.layout, environment_.spec.codec);
   if (!parsed) return std::nullopt;
   return *std::move(parsed);
 }
 
-Result<std::optional<std::vector<Contribution>>> Adversary::needed() const {
+Result<std::vector<Registration>> Adversary::victims() const {
   const AttackNeeds needs = form_of(options_.attack).needs;
-  std::vector<Contribution> found;
-  if (needs == AttackNeeds::kNothing) return found;
-  if (needs == AttackNeeds::kFirst && key_.public_key() == options_.first) return found;
+  std::vector<Registration> miners;
+  if (needs == AttackNeeds::kNothing) return miners;
+  if (needs == AttackNeeds::kFirst && key_.public_key() == options_.first) return miners;
   TRY_ASSIGN(const std::vector<Registration> roster, environment_.ledger.registrations());
   for (const Registration& node : roster) {
     if (node.role != NodeRole::kMiner || node.is_removed) continue;
     const bool is_honest = std::ranges::find(options_.attackers, node.key) == options_.attackers.end();
-    if (needs == AttackNeeds::kOthers ? !is_honest : node.key != options_.first) continue;
-    TRY_ASSIGN(auto contribution, published(node));
-    if (!contribution) return std::nullopt;
-    found.push_back(*std::move(contribution));
+    if (needs == AttackNeeds::kFirst ? node.key == options_.first : is_honest) miners.push_back(node);
+  }
+  return miners;
+}
+
+Result<std::optional<Adversary::Needed>> Adversary::needed() const {
+  const bool needs_objects = form_of(options_.attack).needs == AttackNeeds::kObjects;
+  Needed found;
+  TRY_ASSIGN(const std::vector<Registration> miners, victims());
+  for (const Registration& miner : miners) {
+    if (needs_objects) {
+      TRY_ASSIGN(auto object, stored_by(miner, held_->window));
+      if (!object) return std::nullopt;
+      found.objects.push_back(*std::move(object));
+    } else {
+      TRY_ASSIGN(auto contribution, published(miner));
+      if (!contribution) return std::nullopt;
+      found.contributions.push_back(*std::move(contribution));
+    }
   }
   return found;
+}
+
+Result<Bytes> Adversary::opened(ByteView stored) const {
+  if (!environment_.spec.network.sealed_uploads) return Bytes(stored.begin(), stored.end());
+  TRY_ASSIGN(const UploadHeader header, parse_upload_header(stored));
+  return open_whole_upload(stored, upload_key(key_, header.run_id, header.window, header.content_hash));
+}
+
+Result<Contribution> Adversary::own_contribution(const Held& held) const {
+  TRY_ASSIGN(Bytes bytes, opened(held.bytes));
+  return parse_contribution(std::move(bytes), environment_.layout, environment_.spec.codec);
+}
+
+// As an honest miner would store it: what is wrong with it shows once it is opened.
+Bytes Adversary::object_of(Forged forged, const Contribution& own) const {
+  if (forged.is_object || !environment_.spec.network.sealed_uploads) return std::move(forged.bytes);
+  ContributionHeader header = own.header();
+  header.window = forged.window;
+  return seal_upload(header, forged.bytes, key_);
+}
+
+bool Adversary::gives_foreign_key() const {
+  return options_.attack == Attack::kReplay || options_.attack == Attack::kResealedCopy ||
+         options_.attack == Attack::kForeignKey;
+}
+
+// As soon as it is out, without any delay.
+Status Adversary::publish_foreign_key() {
+  TRY_ASSIGN(const std::vector<Registration> miners, victims());
+  const int64_t window = held_key_->window;
+  const Registration& victim = miners.at(static_cast<size_t>(window) % miners.size());
+  TRY_ASSIGN(const auto info, environment_.store.head(victim.bucket, upload_key_key(window)));
+  if (info) {
+    TRY_ASSIGN(const Bytes key,
+               environment_.store.get(victim.bucket, upload_key_key(window), kUploadKeyBytes));
+    TRY(store_.put(held_key_->bucket, upload_key_key(window), key));
+    held_key_.reset();
+    return {};
+  }
+  const WindowClock clock(environment_.ledger, environment_.spec.network);
+  TRY_ASSIGN(const bool is_over, clock.is_closed(window));
+  if (is_over) held_key_.reset();
+  return {};
 }
 
 Result<bool> Adversary::is_time() const {
@@ -80,6 +164,7 @@ Result<bool> Adversary::is_time() const {
 }
 
 Status Adversary::act() {
+  if (held_key_) TRY(publish_foreign_key());
   if (!held_) return {};
   TRY_ASSIGN(const bool now, is_time());
   if (!now) return {};
@@ -88,47 +173,55 @@ Status Adversary::act() {
   TRY_ASSIGN(const int64_t closed, clock.newest_closed_window());
   if (!others && closed < held_->window) return {};
   Result<std::optional<Forged>> forged = std::nullopt;
-  if (others) forged = forge(*others);
+  TRY_ASSIGN(const Contribution own, own_contribution(*held_));
+  if (others) forged = forge(own, *others);
   if (!forged && forged.error().kind != ErrorKind::kSkip) return std::unexpected(forged.error());
   if (!forged) {
     log(LogLevel::kWarning, "adversary", "nothing can be made of it",
         {{"window", held_->window}, {"reason", forged.error().message}});
   } else if (*forged) {
-    TRY_ASSIGN(const bool stored,
-               store_.put_if(held_->bucket, contribution_key((*forged)->window), (*forged)->bytes, {}));
-    if (!stored) log(LogLevel::kWarning, "adversary", "was stored before", {{"window", (*forged)->window}});
+    const int64_t window = (*forged)->window;
+    const Bytes object = object_of(**std::move(forged), own);
+    TRY_ASSIGN(const bool stored, store_.put_if(held_->bucket, contribution_key(window), object, {}));
+    if (!stored) log(LogLevel::kWarning, "adversary", "was stored before", {{"window", window}});
   }
   before_ = std::exchange(held_, std::nullopt);
   return {};
 }
 
-Result<std::optional<Adversary::Forged>> Adversary::forge(const std::vector<Contribution>& others) {
-  TRY_ASSIGN(const Contribution own,
-             parse_contribution(Bytes(held_->bytes), environment_.layout, environment_.spec.codec));
+Result<std::optional<Adversary::Forged>> Adversary::forge(const Contribution& own, const Needed& needed) {
   const int64_t window = held_->window;
+  const auto place = static_cast<size_t>(window);
+  const std::vector<Contribution>& others = needed.contributions;
   const auto now = [&](Result<Bytes> bytes) -> Result<std::optional<Forged>> {
     if (!bytes) return std::unexpected(bytes.error());
     return Forged{window, *std::move(bytes)};
   };
+  const auto object = [&](Bytes bytes) { return Forged{window, std::move(bytes), true}; };
   const bool is_first = key_.public_key() == options_.first;
   switch (options_.attack) {
-    case Attack::kReplay: {
-      const ByteView bytes = others.at(static_cast<size_t>(window) % others.size()).bytes();
-      return now(Bytes(bytes.begin(), bytes.end()));
+    case Attack::kReplay:
+      return object(needed.objects.at(place % needed.objects.size()));
+    case Attack::kResealedCopy: {
+      const Bytes& victim = needed.objects.at(place % needed.objects.size());
+      return object(environment_.spec.network.sealed_uploads ? forger_.behind_own_header(own, victim)
+                                                             : victim);
     }
     case Attack::kCopycat:
-      return now(forger_.with_blocks_of(own, others.at(static_cast<size_t>(window) % others.size())));
+      return now(forger_.with_blocks_of(own, others.at(place % others.size())));
     case Attack::kMimic:
       return now(forger_.with_blocks_of(own, others.front()));
     case Attack::kSybils:
-      return now(is_first ? held_->bytes : forger_.with_blocks_of(own, others.front()));
+      if (is_first) return object(held_->bytes);
+      return now(forger_.with_blocks_of(own, others.front()));
     case Attack::kFewSamples:
     case Attack::kForeignData:  // what it trains on is its shards' affair
     case Attack::kTooLate:
-      return now(held_->bytes);
+    case Attack::kForeignKey:
+      return object(held_->bytes);
     case Attack::kEveryOther:
       if (window % 2 == 1) return std::nullopt;
-      return now(held_->bytes);
+      return object(held_->bytes);
     case Attack::kTooEarly: {
       ContributionHeader header = own.header();
       header.window = window + 1;
@@ -136,7 +229,7 @@ Result<std::optional<Adversary::Forged>> Adversary::forge(const std::vector<Cont
       return Forged{window + 1, std::move(bytes)};
     }
     case Attack::kOldObject:
-      return now(before_ ? before_->bytes : held_->bytes);
+      return object(before_ ? before_->bytes : held_->bytes);
     case Attack::kWrongRun:
     case Attack::kLyingReceipt:
     case Attack::kWrongRoot:
@@ -185,8 +278,7 @@ Result<Bytes> Adversary::forged_values(const Contribution& own, const std::vecto
     case Attack::kLateCopy:
     case Attack::kSaveUp: {
       if (!before_) break;
-      TRY_ASSIGN(const Contribution older,
-                 parse_contribution(Bytes(before_->bytes), layout, environment_.spec.codec));
+      TRY_ASSIGN(const Contribution older, own_contribution(*before_));
       if (options_.attack == Attack::kLateCopy) values.fill_zero();
       add_values(values, forger_.values_of(older), 1, layout);
       break;
@@ -320,6 +412,11 @@ Status Adversary::put(std::string_view bucket, std::string_view key, ByteView co
 }
 Result<bool> Adversary::put_if(std::string_view bucket, std::string_view key, ByteView content,
                                const PutCondition& condition) {
+  const auto key_window = window_in_key(kUploadKeyPrefix, key);
+  if (key_window && gives_foreign_key()) {
+    held_key_ = HeldKey{*key_window, std::string(bucket)};
+    return true;
+  }
   const auto window = window_in_key(kContributionPrefix, key);
   if (!window) return store_.put_if(bucket, key, content, condition);
   held_ = Held{*window, std::string(bucket), Bytes(content.begin(), content.end())};

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/keys/keys.h"
+#include "core/protocol/sealed_upload.h"
 #include "node/window/environment.h"
 #include "ports/object_store.h"
 #include "sim/adversaries/attack.h"
@@ -19,6 +20,7 @@ namespace templar {
 struct AdversaryOptions {
   Attack attack = Attack::kCopycat;
   PublicKey first;                   // of those who attack together
+  std::optional<KeyPair> first_key;  // that one's, with which it shares what it has sealed
   std::vector<PublicKey> attackers;  // of all attacks: what they publish is nothing to copy
   uint64_t seed = 0;
 };
@@ -60,13 +62,35 @@ class Adversary final : public ObjectStore {
   struct Forged {
     int64_t window = 0;
     Bytes bytes;
+    bool is_object = false;  // as it is stored; else a contribution, which is sealed where the run's are
   };
-  // The contributions that the attack needs; nullopt while one of them is not there.
-  [[nodiscard]] Result<std::optional<std::vector<Contribution>>> needed() const;
+  // A key that its node wants to publish, and that is replaced by another miner's.
+  struct HeldKey {
+    int64_t window = 0;
+    std::string bucket;
+  };
+  struct Needed {
+    std::vector<Contribution> contributions;
+    std::vector<Bytes> objects;  // as they are stored
+  };
+  // What the attack needs; nullopt while one of them is not there.
+  [[nodiscard]] Result<std::optional<Needed>> needed() const;
+  // The miners of whom it needs something.
+  [[nodiscard]] Result<std::vector<Registration>> victims() const;
+  [[nodiscard]] Result<std::optional<Bytes>> stored_by(const Registration& miner, int64_t window) const;
+  [[nodiscard]] Result<std::optional<CipherKey>> key_to(const Registration& miner,
+                                                        const UploadHeader& header) const;
+  // Nothing while there is no key to it.
   [[nodiscard]] Result<std::optional<Contribution>> published(const Registration& miner) const;
+  // Of its own.
+  [[nodiscard]] Result<Bytes> opened(ByteView stored) const;
+  [[nodiscard]] Result<Contribution> own_contribution(const Held& held) const;
+  [[nodiscard]] Bytes object_of(Forged forged, const Contribution& own) const;
+  [[nodiscard]] Status publish_foreign_key();
+  [[nodiscard]] bool gives_foreign_key() const;
   [[nodiscard]] Result<bool> is_time() const;
   // nullopt: nothing is published.
-  [[nodiscard]] Result<std::optional<Forged>> forge(const std::vector<Contribution>& others);
+  [[nodiscard]] Result<std::optional<Forged>> forge(const Contribution& own, const Needed& others);
   [[nodiscard]] Result<Bytes> forged_values(const Contribution& own, const std::vector<Contribution>& others);
   [[nodiscard]] Result<Bytes> forged_header(const Contribution& own);
   [[nodiscard]] Bytes forged_bytes(const Contribution& own);
@@ -85,6 +109,7 @@ class Adversary final : public ObjectStore {
   Forger forger_;
   std::optional<Held> held_;
   std::optional<Held> before_;  // of the window before
+  std::optional<HeldKey> held_key_;
 };
 
 }  // namespace templar

@@ -28,7 +28,11 @@ constexpr std::array kAttacks = {
     AttackForm{Attack::kPair, "pair", "sends the mean of its own work and its accomplice's", AttackAim::kPay,
                AttackNeeds::kFirst, 2},
     AttackForm{Attack::kReplay, "replay", "stores another's object, to the last byte", AttackAim::kPay,
-               AttackNeeds::kOthers},
+               AttackNeeds::kObjects},
+    AttackForm{
+        Attack::kResealedCopy, "resealed-copy",
+        "stores another's sealed bytes behind a header of its own, and gives that miner's key for them",
+        AttackAim::kPay, AttackNeeds::kObjects},
     AttackForm{Attack::kLateCopy, "late-copy", "sends its own work of the window before", AttackAim::kPay},
     AttackForm{Attack::kFreeRider, "free-rider", "sends zeros", AttackAim::kPay},
     AttackForm{Attack::kRandomValues, "random-values", "sends honest values at random places",
@@ -65,6 +69,8 @@ constexpr std::array kAttacks = {
     AttackForm{Attack::kLyingReceipt, "lying-receipt", "names samples that it was not assigned",
                AttackAim::kProtocol},
     AttackForm{Attack::kWrongRoot, "wrong-root", "names another model than the run's", AttackAim::kProtocol},
+    AttackForm{Attack::kForeignKey, "foreign-key", "publishes another's key as the key of its own upload",
+               AttackAim::kProtocol, AttackNeeds::kObjects},
 };
 
 std::string names() {

@@ -22,6 +22,7 @@ enum class Attack {
   kSybils,
   kPair,
   kReplay,
+  kResealedCopy,
   // Paid for less work, or none.
   kLateCopy,
   kFreeRider,
@@ -48,13 +49,16 @@ enum class Attack {
   kNotANumber,
   kLyingReceipt,
   kWrongRoot,
+  kForeignKey,
 };
 
 // What an attack must know before it can publish.
 enum class AttackNeeds {
   kNothing,
-  kOthers,  // what the honest miners have published for the window: it waits for them, without any delay
-  kFirst,   // what the first of those who attack together has published
+  kOthers,   // what the honest miners have learnt in the window: it waits until it can read them, without any
+             // delay
+  kObjects,  // what the honest miners have stored for the window, sealed or not
+  kFirst,    // what the first of those who attack together has stored, and its key
 };
 
 enum class AttackAim { kPay, kModel, kProtocol };

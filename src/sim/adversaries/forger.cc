@@ -42,6 +42,20 @@ Bytes Forger::with_blocks_of(const Contribution& own, const Contribution& other)
   return sign_anew(std::move(forged));
 }
 
+Bytes Forger::behind_own_header(const Contribution& own, ByteView upload) const {
+  constexpr size_t kUidOffset = 46;
+  constexpr size_t kPublicKeyOffset = 50;
+  constexpr size_t kSignedBytes = kUploadHeaderBytes - kSignatureBytes;
+  CHECK(upload.size() > kUploadHeaderBytes);
+  Bytes forged(upload.begin(), upload.end());
+  const uint32_t uid = own.header().uid;
+  std::memcpy(forged.data() + kUidOffset, &uid, sizeof(uid));
+  std::ranges::copy(key_.public_key().bytes, forged.begin() + kPublicKeyOffset);
+  const Signature signature = key_.sign(ByteView(forged).first(kSignedBytes));
+  std::ranges::copy(signature.bytes, forged.begin() + kSignedBytes);
+  return forged;
+}
+
 Bytes Forger::sign_anew(Bytes contribution) const {
   CHECK(contribution.size() > kHashBytes + kSignatureBytes);
   contribution.resize(contribution.size() - kHashBytes - kSignatureBytes);

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "base/threads/thread_team.h"
 #include "core/protocol/contribution.h"
+#include "core/protocol/sealed_upload.h"
 #include "core/run/run_spec.h"
 
 namespace templar {
@@ -27,6 +28,8 @@ class Forger {
   [[nodiscard]] Result<Bytes> seal(const ContributionHeader& header, const ParameterBuffers& values);
   // Another's blocks, to the last bit, behind the header of our own.
   [[nodiscard]] Bytes with_blocks_of(const Contribution& own, const Contribution& other) const;
+  // Another's sealed pieces behind a header of our own, which names the key that only that miner has yet.
+  [[nodiscard]] Bytes behind_own_header(const Contribution& own, ByteView upload) const;
   // Hash and signature made to fit what stands before them.
   [[nodiscard]] Bytes sign_anew(Bytes contribution) const;
 

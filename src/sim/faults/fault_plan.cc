@@ -54,6 +54,8 @@ RunSpec simulated_run(uint64_t seed) {
   spec.scoring.uids_per_window = 4;
   spec.scoring.evaluation_samples = 2;
   spec.scoring.windows_per_weights = between(1, 3);
+  // Most runs have sealed uploads, and some have open ones.
+  spec.network.sealed_uploads = between(0, 3) != 0;
   CHECK(validate(spec).has_value());
   return spec;
 }

@@ -51,6 +51,7 @@ void NetworkRules::check_step(const NodeHost& node) {
 
 void NetworkRules::check_put(const NodeHost& node, std::string_view key, ByteView content) {
   const NodeIdentity& self = node.identity();
+  if (const auto window = window_in_key(kUploadKeyPrefix, key)) check_key_is_due(self, *window);
   if (!key.starts_with(kContributionPrefix) || damaged_.contains(self.bucket + "/" + std::string(key)))
     return;
   const auto before = store_.get(self.bucket, key, std::numeric_limits<uint64_t>::max());
@@ -70,6 +71,12 @@ void NetworkRules::check_block(int64_t window) {
   check_leader();
   check_sizes();
   check_evaluator();
+}
+
+// Who publishes a key while others can still store what it opens gives its work away.
+void NetworkRules::check_key_is_due(const NodeIdentity& self, int64_t window) {
+  const auto is_due = truth_.uploads_have_ended(window);
+  if (is_due && !*is_due) fail(fmt::format("{} publishes its key of window {} too early", self.name, window));
 }
 
 // Whether no validator can ever pass some window that is decided.
@@ -134,7 +141,7 @@ void NetworkRules::check_sizes() {
     std::string_view prefix;
     size_t most;
   };
-  const std::array bounds = {Bound{kContributionPrefix, windows},
+  const std::array bounds = {Bound{kContributionPrefix, windows}, Bound{kUploadKeyPrefix, windows},
                              Bound{kAcceptedContributionPrefix, windows * miners},
                              Bound{kCheckpointsPrefix, 60}};
   for (const auto& host : hosts_) {

@@ -46,6 +46,7 @@ class NetworkRules {
 
  private:
   void fail(std::string what);
+  void check_key_is_due(const NodeIdentity& self, int64_t window);
   [[nodiscard]] bool has_lost_run();
   void check_progress(int64_t window);
   void check_contributors(int64_t window);

@@ -112,6 +112,15 @@ TEST_F(Rules, WantAContributionWrittenOnce) {
   EXPECT_THAT(rules_.failures(), ElementsAre(HasSubstr("replaces its " + key)));
 }
 
+TEST_F(Rules, WantNoKeyBeforeItsWindowIsOver) {
+  const NodeHost& miner = *hosts_[plan.validators];
+  decide_up_to(2);
+  rules_.check_put(miner, upload_key_key(0), as_bytes("key"));
+  EXPECT_THAT(rules_.failures(), IsEmpty());
+  rules_.check_put(miner, upload_key_key(100), as_bytes("key"));
+  EXPECT_THAT(rules_.failures(), ElementsAre(HasSubstr("publishes its key of window 100 too early")));
+}
+
 TEST_F(Rules, NoticeASecondDecisionOfAWindow) {
   decide_up_to(2);
   rules_.check_block(2);

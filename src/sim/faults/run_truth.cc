@@ -8,6 +8,7 @@
 #include "core/consensus/outer_step.h"
 #include "core/consensus/state_root.h"
 #include "core/protocol/object_keys.h"
+#include "core/protocol/sealed_upload.h"
 #include "node/window/window_clock.h"
 #include "ports/term_chain.h"
 
@@ -108,6 +109,10 @@ Result<bool> RunTruth::follow_next() {
   return true;
 }
 
+Result<bool> RunTruth::uploads_have_ended(int64_t window) const {
+  return WindowClock(ledger_.reader(), plan_.spec.network).uploads_have_ended(window);
+}
+
 std::optional<int64_t> RunTruth::next_outer_step() const {
   if (!next_window_) return std::nullopt;
   if (settled_.empty()) return 0;
@@ -124,13 +129,25 @@ std::vector<std::pair<size_t, std::string>> RunTruth::places_of(int64_t window,
   return places;
 }
 
+// What lies there; of a miner's sealed upload what its key opens.
+Result<Bytes> RunTruth::read_contribution(int64_t window, size_t node, const std::string& key) const {
+  const std::string& bucket = nodes_[node].bucket;
+  TRY_ASSIGN(Bytes stored, store_.get(bucket, key, kAnySize));
+  if (!plan_.spec.network.sealed_uploads || !key.starts_with(kContributionPrefix)) return stored;
+  TRY_ASSIGN(const Bytes published, store_.get(bucket, upload_key_key(window), kUploadKeyBytes));
+  CipherKey upload_key;
+  if (published.size() != kUploadKeyBytes) return skip_error("no upload key");
+  std::ranges::copy(published, upload_key.bytes.begin());
+  return open_whole_upload(stored, upload_key);
+}
+
 // By their bytes: signatures were checked when the window was followed.
 Status RunTruth::check_contributions_kept(int64_t window, const SettledWindow& settled) const {
   for (size_t i = 0; i < settled.contributions.size(); ++i) {
     const AcceptedContribution& accepted = settled.decision.record.accepted[i];
     const auto places = places_of(window, accepted);
     const bool is_there = std::ranges::any_of(places, [&](const auto& place) {
-      const auto bytes = store_.get(nodes_[place.first].bucket, place.second, kAnySize);
+      const auto bytes = read_contribution(window, place.first, place.second);
       return bytes && blake2b_256(*bytes) == settled.contributions[i];
     });
     if (is_there || is_damaged(settled.leader, accepted_contribution_key(window, accepted.uid))) continue;
@@ -144,7 +161,7 @@ Result<std::optional<Contribution>> RunTruth::find_contribution(int64_t window,
                                                                 const AcceptedContribution& accepted,
                                                                 size_t leader) const {
   for (const auto& [node, key] : places_of(window, accepted)) {
-    auto bytes = store_.get(nodes_[node].bucket, key, kAnySize);
+    auto bytes = read_contribution(window, node, key);
     if (!bytes) continue;
     auto contribution = parse_contribution(*std::move(bytes), layout_, plan_.spec.codec);
     if (contribution && contribution->content_hash() == accepted.content_hash)

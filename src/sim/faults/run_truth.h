@@ -61,6 +61,9 @@ class RunTruth {
   // none.
   [[nodiscard]] std::optional<int64_t> impassable_window() const;
 
+  // Whether nobody can store a contribution to that window any more. Fails as the ledger does.
+  [[nodiscard]] Result<bool> uploads_have_ended(int64_t window) const;
+
   // Where the truth has been lost with the last copy of a contribution: goes on from a node's
   // model, if it stands at the undecided window.
   void take_model(int64_t window, const Hash256& root, ConstParameterSpans parameters);
@@ -75,6 +78,7 @@ class RunTruth {
   // What is at the places where a contribution is kept that this record names, the leader's copy first.
   [[nodiscard]] std::vector<std::pair<size_t, std::string>> places_of(
       int64_t window, const AcceptedContribution& accepted) const;
+  [[nodiscard]] Result<Bytes> read_contribution(int64_t window, size_t node, const std::string& key) const;
   [[nodiscard]] Status check_contributions_kept(int64_t window, const SettledWindow& settled) const;
   [[nodiscard]] std::optional<size_t> node_of(const PublicKey& key) const;
   [[nodiscard]] bool can_be_passed(const SettledWindow& settled) const;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/protocol/sealed_upload.h"
 #include "support/decided_run.h"
 #include "support/expect_failure.h"
 #include "support/synthetic_contribution.h"
@@ -78,7 +79,11 @@ TEST_F(Truth, RefusesADecisionOfWhichTheLeaderHasNoCopies) {
   header.state_root = first_root;
   const Bytes bytes =
       seal_contribution(header, synthetic_blocks(layout, plan.spec.codec, 1), layout, plan.spec.codec, miner);
-  ASSERT_TRUE(store.put(nodes[uid].bucket, contribution_key(0), bytes));
+  const bool is_sealed = plan.spec.network.sealed_uploads;
+  const CipherKey key = upload_key(miner, header.run_id, 0, stated_content_hash(bytes));
+  const Bytes stored = is_sealed ? seal_upload(header, bytes, miner) : bytes;
+  ASSERT_TRUE(store.put(nodes[uid].bucket, contribution_key(0), stored));
+  ASSERT_TRUE(store.put(nodes[uid].bucket, upload_key_key(0), key.bytes));
   AggregateRecord record = null_round(0);
   const auto contribution = parse_contribution(bytes, layout, plan.spec.codec);
   ASSERT_TRUE(contribution);
