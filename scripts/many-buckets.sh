@@ -29,7 +29,7 @@ for name in owner validator; do "$templar" key new "$work/$name.key" >"$work/$na
 # Windows of six seconds; the put window takes the first of the next one.
 "$templar" run show tiny --set model.hidden_size=32 --set model.num_hidden_layers=1 --set model.intermediate_size=64 \
   --set inner.sequence_length=32 --set inner.batch_size=2 --set inner.steps=2 --set scoring.evaluation_samples=2 \
-  --set network.block_seconds=2 --set network.blocks_per_window=3 --set network.put_window_seconds=1 --set network.checkpoint_interval=10 \
+  --set network.block_seconds=2 --set network.blocks_per_window=3 --set network.put_window_seconds=1 --set network.sealed_uploads=false --set network.checkpoint_interval=10 \
   --set network.gather_peer_count=20 --set network.reserve_peer_count=10 --set network.allow_http_stores=true \
   --set network.allow_private_stores=true --set network.owner_keeps_time=true \
   --set network.owner="$(grep -o -E '[0-9a-f]{64}' "$work/owner.public" | head -n 1)" >"$work/spec.json"

@@ -38,7 +38,7 @@ check "prepared" "$templar" data prepare /usr/include/linux /usr/include/asm-gen
 check "pushed" env AWS_PROFILE=owner "$templar" data push "$work/data" "s3://run-owner/data?endpoint=$endpoint"
 
 # The same run spec in both: what addresses may be, and a put window in real time, are part of it.
-network=(--windows "$windows" --no-baseline --processes --set network.put_window_seconds=1 --set network.allow_http_stores=true
+network=(--windows "$windows" --no-baseline --processes --set network.put_window_seconds=2 --set network.allow_http_stores=true
   --set network.allow_private_stores=true)
 # Command lines of all processes, now and then, for the search at the end.
 watch_command_lines() { while sleep 1; do cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' ' >>"$work/command-lines" || true; done; }

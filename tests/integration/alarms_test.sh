@@ -29,7 +29,7 @@ mkdir -p "$run"/{keys,store,state,metrics,logs}
 for name in owner validator miner; do "$templar" key new "$run/keys/$name.key" >/dev/null; done
 public() { "$templar" key show "$run/keys/$1.key" | awk '$1 " " $2 == "public key" {print $NF}'; }
 "$templar" run show tiny "${small[@]:0:14}" --set inner.steps=2 --set network.block_seconds=1 --set network.blocks_per_window=3 \
-  --set network.put_window_seconds=1 --set "network.owner=$(public owner)" >"$run/spec.json"
+  --set network.put_window_seconds=2 --set "network.owner=$(public owner)" >"$run/spec.json"
 "$templar" network stake "$(public validator)" 1 --founder --spec "$run/spec.json" --ledger "$run/ledger.db" --key "$run/keys/owner.key"
 # Not from window 0: the first window is the one that the ledger's time stands in.
 node validator validator --until-window 5

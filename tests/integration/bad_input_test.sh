@@ -178,20 +178,29 @@ checkpoint=$(dirname "$(compgen -G "$out/store/*/checkpoints/0000000002/manifest
 
 say "contributions"
 cp "$contribution" "$work/good"
-check "a good contribution is good" "$templar" contribution inspect "$work/good"
+cp "${contribution/contributions/keys}" "$work/good.key"
+inspect=("$templar" contribution inspect --key "$work/good.key")
+check "a good contribution is good" "${inspect[@]}" "$work/good"
 size=$(stat -c %s "$work/good")
-refused 1 'No such file' "$templar" contribution inspect "$work/no-such-file"
-refused 1 'empty-folder' "$templar" contribution inspect "$work/empty-folder"
+refused 1 'No such file' "${inspect[@]}" "$work/no-such-file"
+refused 1 'empty-folder' "${inspect[@]}" "$work/empty-folder"
 for length in 0 1 7 100 $((size / 2)) $((size - 1)); do
   head -c "$length" "$work/good" >"$work/short"
-  refused 1 "short: " "$templar" contribution inspect "$work/short"
+  refused 1 "short: " "${inspect[@]}" "$work/short"
 done
 (cat "$work/good"; echo) >"$work/long"
-refused 1 'long: ' "$templar" contribution inspect "$work/long"
+refused 1 'long: ' "${inspect[@]}" "$work/long"
 for offset in 0 9 20 60 200 $((size / 2)) -40 -1; do
   cp "$work/good" "$work/flipped"; flip "$work/flipped" "$offset"
-  refused 1 'flipped: ' "$templar" contribution inspect "$work/flipped"
+  refused 1 'flipped: ' "${inspect[@]}" "$work/flipped"
 done
+
+for length in 0 31 33; do
+  head -c "$length" /dev/zero >"$work/wrong.key"
+  refused 1 'good: ' "$templar" contribution inspect --key "$work/wrong.key" "$work/good"
+done
+head -c 32 /dev/zero >"$work/wrong.key"
+refused 1 'good: ' "$templar" contribution inspect --key "$work/wrong.key" "$work/good"
 
 say "checkpoints"
 check "a good checkpoint is good" "$templar" checkpoint verify "$checkpoint"

@@ -40,6 +40,7 @@ RunSpec line_spec() {
   RunSpec spec = preset_run_spec("150M").value();
   spec.model.num_hidden_layers = 40;
   spec.inner.sequence_length = 64;
+  spec.network.sealed_uploads = false;
   return spec;
 }
 
@@ -75,7 +76,7 @@ struct LineWorld {
                                 .key = key_of_uid(uid).public_key(),
                                 .bucket = test_bucket(uid)});
     }
-    request.times = {kNow - 1000, kNow + 1000};
+    request.times = {kNow - 1000, kNow + 1000, kNow + 1000};
     request.block_hash = blake2b_256(as_bytes("block"));
     request.state_root = synthetic_header(0, kWindow).state_root;
     request.parameters = model.spans();

@@ -18,7 +18,7 @@ check "data in a bucket" env AWS_PROFILE=corpora "$templar" data push "$work/dat
 printf 'root-pass-word\n' >"$work/root.password"
 net=$work/net
 check "founding" "$templar" network init "$net" --data "s3://corpora/first?endpoint=$endpoint&access=public" "${small[@]:0:14}" --set inner.steps=2 \
-  --set network.blocks_per_window=3 --set network.block_seconds=1 --set network.put_window_seconds=1 --set network.allow_http_stores=true \
+  --set network.blocks_per_window=3 --set network.block_seconds=1 --set network.put_window_seconds=2 --set network.allow_http_stores=true \
   --set network.allow_private_stores=true --ledger "etcd:http://$etcd_hosts/nets" --root-password-file "$work/root.password" || give_up "nothing to join"
 # What goes to others is the join file alone, and to one of them its credentials.
 mkdir "$work/there"; cp "$net/network.json" "$work/there"

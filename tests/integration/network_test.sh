@@ -4,7 +4,7 @@
 . "$(dirname "$0")/common.sh" "$@"
 small_data "$work/data"
 # A window a second.
-quick=("${small[@]:0:14}" --set inner.steps=$inner_steps --set network.blocks_per_window=2 --set network.block_seconds=1 --set network.put_window_seconds=1)
+quick=("${small[@]:0:14}" --set inner.steps=$inner_steps --set network.blocks_per_window=2 --set network.block_seconds=1 --set network.put_window_seconds=2)
 
 # refuses WORDS COMMAND...: it fails with exit code 1, and says so.
 refuses() {

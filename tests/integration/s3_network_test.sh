@@ -17,7 +17,7 @@ done
 
 small_data "$work/data"
 over_s3=(--store "s3://run-{node}?endpoint=$endpoint" --store-profile '{node}')
-network=("${small[@]}" --set inner.steps=2 --data "$work/data" --miners 2 --no-baseline --processes --set network.put_window_seconds=1
+network=("${small[@]}" --set inner.steps=2 --data "$work/data" --miners 2 --no-baseline --processes --set network.put_window_seconds=2
   --set network.allow_http_stores=true --set network.allow_private_stores=true)
 
 say "over S3"

@@ -37,7 +37,7 @@ trial() {
     "$templar" key new "$run/keys/$name.key" >/dev/null
   done
   "$templar" run show tiny "${small[@]:0:14}" --set inner.steps=2 --set network.block_seconds=1 --set network.blocks_per_window=3 \
-    --set network.put_window_seconds=1 --set network.leader_loss_windows=2 --set network.checkpoint_interval=4 \
+    --set network.put_window_seconds=2 --set network.leader_loss_windows=2 --set network.checkpoint_interval=4 \
     --set network.contribution_retention_windows=40 --set "network.owner=$(key_field owner 'public key')" >"$run/spec.json"
   for name in a b; do owner stake "$(key_field validator-$name 'public key')" 1 $([ $name = a ] && echo --founder); done
   node validator-a validator

@@ -65,6 +65,7 @@ std::string report_json(const RejoinBenchReport& report, const RejoinBenchOption
 Status bench_rejoin(RejoinArguments& arguments) {
   RejoinBenchOptions& options = arguments.options;
   TRY_ASSIGN(options.spec, preset_run_spec(arguments.spec));
+  options.spec.network.sealed_uploads = false;  // what is read here is a validator's copies, or as large
   options.spec.model = bench_model(arguments.millions);
   options.spec.inner.sequence_length = 64;  // nothing is trained
   TRY(apply_changes(options.spec, arguments.set));

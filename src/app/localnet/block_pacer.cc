@@ -67,12 +67,12 @@ bool BlockPacer::is_given_up(int64_t window, const std::vector<std::string>& mis
   return false;
 }
 
-Status BlockPacer::make_due_blocks(const FindMissing& find_missing) {
+Status BlockPacer::make_due_blocks(const FindMissing& find_missing, const FindMissing& find_keyless) {
   since_opened_.look(watch_.seconds());
   TRY_ASSIGN(const std::optional<int64_t> window, window_clock_.current_window());
   if (!window) return open_window(clock_ == nullptr ? kGenesisMs : clock_->now_ms());
   if (*window > 0) {
-    TRY_ASSIGN(const bool closed, close(*window - 1));
+    TRY_ASSIGN(const bool closed, close(*window - 1, find_keyless));
     if (!closed) return {};
   }
   TRY_ASSIGN(const std::vector<std::string> missing, find_missing(*window));
@@ -118,8 +118,18 @@ Result<bool> BlockPacer::is_over() {
   return window_clock_.is_closed(windows_ - 1, network_.leader_loss_windows * window_seconds);
 }
 
-Result<bool> BlockPacer::close(int64_t window) {
+Result<bool> BlockPacer::waits_for_keys(int64_t window, const FindMissing& find_keyless) {
+  if (!network_.sealed_uploads || !find_keyless) return false;
+  TRY_ASSIGN(const bool closed, window_clock_.is_closed(window));
+  if (closed) return false;
+  TRY_ASSIGN(const std::vector<std::string> keyless, find_keyless(window));
+  return !keyless.empty() && !is_given_up(window, keyless);
+}
+
+Result<bool> BlockPacer::close(int64_t window, const FindMissing& find_keyless) {
   if (clock_ == nullptr) {
+    TRY_ASSIGN(const bool waits, waits_for_keys(window, find_keyless));
+    if (waits) return false;
     TRY(make_blocks_until_closed(window));
     return true;
   }
@@ -134,12 +144,16 @@ Result<bool> BlockPacer::close(int64_t window) {
 }
 
 Status BlockPacer::end(int64_t window) {
-  if (clock_ == nullptr) return make_blocks_until_closed(window);
+  if (clock_ == nullptr && !network_.sealed_uploads) return make_blocks_until_closed(window);
   const int64_t next_first = first_block_of_window(network_, window + 1);
   for (;;) {
     TRY_ASSIGN(const std::optional<Block> latest, ledger_.latest_block());
     if (latest->number >= next_first) return {};
-    TRY(make_block(std::max(latest->time_ms, clock_->now_ms())));
+    if (clock_ == nullptr) {
+      TRY(open_window(latest->time_ms + network_.block_seconds * 1000));
+    } else {
+      TRY(make_block(std::max(latest->time_ms, clock_->now_ms())));
+    }
   }
 }
 

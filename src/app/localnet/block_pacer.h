@@ -20,7 +20,8 @@ namespace templar {
 
 class BlockPacer {
  public:
-  // Who holds up a window: the names of those who have not published yet.
+  // Who holds up a window: the names of those who have not published yet; or of those who have published a
+  // sealed upload, and not its key.
   using FindMissing = std::function<Result<std::vector<std::string>>(int64_t window)>;
 
   // How long a window may be held up by those who do not publish (one stands still, or its loss is not
@@ -45,14 +46,17 @@ class BlockPacer {
   // have ended half-way, and no node goes on before it is closed); and, once nobody is missing in the current
   // window or its time is over, all up to its closing. None after the last window: those that a later call is
   // to train would be over before it. By a clock, one call makes of these only what is due by it; and, while
-  // a window is held up, a block every block_seconds, up to the next window's first.
-  [[nodiscard]] Status make_due_blocks(const FindMissing& find_missing);
+  // a window is held up, a block every block_seconds, up to the next window's first. Where uploads are sealed
+  // and there is no clock, no window is closed before the keys are there that its miners publish once it is
+  // over, or its time is over once more: find_keyless names whose are not.
+  [[nodiscard]] Status make_due_blocks(const FindMissing& find_missing, const FindMissing& find_keyless = {});
 
  private:
   // Whether no more blocks are to be made behind the last window.
   [[nodiscard]] Result<bool> is_over();
   // Whether the window is closed now.
-  [[nodiscard]] Result<bool> close(int64_t window);
+  [[nodiscard]] Result<bool> close(int64_t window, const FindMissing& find_keyless);
+  [[nodiscard]] Result<bool> waits_for_keys(int64_t window, const FindMissing& find_keyless);
   // Nobody waits for more contributions to it.
   [[nodiscard]] Status end(int64_t window);
   [[nodiscard]] Status make_blocks_until_closed(int64_t window);

@@ -58,6 +58,37 @@ TEST_F(BlockPacerTest, ClosesTheWindowOnceItIsPublished) {
   EXPECT_EQ(latest(), 5);
 }
 
+// Its put window of 15 s, in which the keys are published, has the next window's first block and one more.
+TEST_F(BlockPacerTest, ClosesAWindowOfSealedUploadsOnceTheKeysAreThere) {
+  make_blocks(1);
+  NetworkSpec sealed = kNetwork;
+  sealed.sealed_uploads = true;
+  BlockPacer pacer(ledger_, ledger_, sealed, kWindows);
+  ASSERT_TRUE(pacer.make_due_blocks(nobody_missing, two_missing));
+  EXPECT_EQ(latest(), 3) << "the window is over: miners publish their keys";
+  std::vector<int64_t> asked;
+  ASSERT_TRUE(pacer.make_due_blocks(two_missing, [&](int64_t window) -> Result<Names> {
+    asked.push_back(window);
+    return Names{"miner-2"};
+  }));
+  EXPECT_EQ(asked, std::vector<int64_t>{0});
+  EXPECT_EQ(latest(), 3);
+  ASSERT_TRUE(pacer.make_due_blocks(two_missing, nobody_missing));
+  EXPECT_EQ(latest(), 5);
+}
+
+TEST_F(BlockPacerTest, WaitsForKeysNoLongerThanItsPatienceLasts) {
+  make_blocks(1);
+  NetworkSpec sealed = kNetwork;
+  sealed.sealed_uploads = true;
+  const testing::CapturedLogs logs;
+  BlockPacer pacer(ledger_, ledger_, sealed, kWindows, {.shortest_seconds = 0, .times_longest_window = 0});
+  ASSERT_TRUE(pacer.make_due_blocks(nobody_missing, two_missing));
+  ASSERT_TRUE(pacer.make_due_blocks(two_missing, two_missing));
+  EXPECT_EQ(latest(), 5);
+  EXPECT_EQ(logs.count("window ended without a contribution of"), 1u);
+}
+
 TEST_F(BlockPacerTest, ClosesAWindowThatAnEarlierCallLeftHalfClosed) {
   make_blocks(4);
   ASSERT_TRUE(pacer_.make_due_blocks(two_missing));

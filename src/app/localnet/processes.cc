@@ -135,7 +135,8 @@ class Supervisor {
     if (since_failure_ && since_failure_->seconds() < kRetrySeconds) return {};
     // No node can store anything: a window would end without their contributions.
     if (is_disk_full()) return {};
-    const Status made = pacer_.make_due_blocks([this](int64_t window) { return find_missing(window); });
+    const Status made = pacer_.make_due_blocks([this](int64_t window) { return find_missing(window); },
+                                               [this](int64_t window) { return find_keyless(window); });
     if (made || made.error().kind != ErrorKind::kRetry) {
       since_failure_.reset();
       return made;
@@ -271,6 +272,17 @@ class Supervisor {
       if (supervised.published_window != window) missing.push_back(supervised.node->name);
     }
     return missing;
+  }
+
+  Result<std::vector<std::string>> find_keyless(int64_t window) {
+    std::vector<std::string> keyless;
+    for (const Supervised& supervised : nodes_) {
+      if (supervised.node->role != NodeRole::kMiner || !supervised.process) continue;
+      TRY_ASSIGN(const auto upload, store_.all().head(supervised.bucket, contribution_key(window)));
+      TRY_ASSIGN(const auto key, store_.all().head(supervised.bucket, upload_key_key(window)));
+      if (upload && !key) keyless.push_back(supervised.node->name);
+    }
+    return keyless;
   }
 
   const LocalRun& run_;

@@ -35,16 +35,17 @@ void place_adversaries(std::span<const AttackGroup> groups, LocalRun& run) {
   for (const AttackGroup& group : groups) attackers += static_cast<size_t>(group.miners);
   CHECK(attackers <= miners.size());
   size_t next = miners.size() - attackers;
-  const auto key_of = [&](size_t miner) {
-    return localnet_key(run.spec.seed, miners[miner]->name).public_key();
-  };
+  const auto key_of = [&](size_t miner) { return localnet_key(run.spec.seed, miners[miner]->name); };
   std::vector<PublicKey> keys;
-  for (size_t i = next; i < miners.size(); ++i) keys.push_back(key_of(i));
+  for (size_t i = next; i < miners.size(); ++i) keys.push_back(key_of(i).public_key());
   for (const AttackGroup& group : groups) {
-    const PublicKey first = key_of(next);
+    const KeyPair first = key_of(next);
     for (int64_t i = 0; i < group.miners; ++i, ++next) {
-      miners[next]->config.adversary = AdversaryOptions{
-          .attack = group.attack, .first = first, .attackers = keys, .seed = mix64(run.spec.seed + next)};
+      miners[next]->config.adversary = AdversaryOptions{.attack = group.attack,
+                                                        .first = first.public_key(),
+                                                        .first_key = first,
+                                                        .attackers = keys,
+                                                        .seed = mix64(run.spec.seed + next)};
     }
   }
 }

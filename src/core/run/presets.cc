@@ -50,7 +50,8 @@ RunSpec common() {
                   .peer_replacement_frequency = 2,
                   .peer_list_window_margin = 1,
                   .checkpoint_interval = 10,
-                  .contribution_retention_windows = 30};
+                  .contribution_retention_windows = 30,
+                  .sealed_uploads = true};
   spec.scoring = {.uids_per_window = 20,
                   .num_evaluation_bins = 5,
                   .evaluation_samples = 32,
@@ -104,7 +105,8 @@ RunSpec tiny() {
                   .peer_replacement_frequency = 5,
                   .peer_list_window_margin = 2,
                   .checkpoint_interval = 10,
-                  .contribution_retention_windows = 30};
+                  .contribution_retention_windows = 30,
+                  .sealed_uploads = true};
   spec.scoring.evaluation_samples = 8;
   spec.scoring.reserve_decay_ratio = 0.75;
   spec.scoring.burn_uid = 0;
