@@ -15,6 +15,7 @@
 #include "core/protocol/aggregate_record.h"
 #include "core/protocol/ledger_entry.h"
 #include "core/protocol/protocol_version.h"
+#include "core/run/amendment.h"
 
 namespace templar {
 
@@ -100,6 +101,10 @@ class LedgerReader {
   // What the leader of that term has decided of that window; nothing if it has not, or if the term does not
   // reach over it. What names no record of that run, window and leader decides nothing.
   [[nodiscard]] virtual Result<std::optional<Decision>> decision(int64_t window, int64_t term) const = 0;
+  // What the owner has changed of the run spec, ascending by number. Read after a block was seen, it has all
+  // that had to be there before that block, and so all that is in force in the window after the block's: what
+  // counts later holds for later windows. What was once given stays.
+  [[nodiscard]] virtual Result<std::vector<Amendment>> amendments() const = 0;
 
   // Grows with every entry. What is read afterwards is at least as new.
   [[nodiscard]] virtual Result<int64_t> revision() const = 0;

@@ -68,6 +68,7 @@ Status State::refresh() {
   known_registrations.reset();
   known_terms.reset();
   known_keepers.reset();
+  knows_amendments = false;
   known_latest.reset();
   known_heartbeats.reset();
   known_decisions.clear();

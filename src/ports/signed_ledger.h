@@ -30,6 +30,7 @@ class SignedLedger final : public LedgerReader {
   [[nodiscard]] Result<std::vector<Heartbeat>> heartbeats() const override;
   [[nodiscard]] Result<std::vector<Term>> terms() const override;
   [[nodiscard]] Result<std::optional<Decision>> decision(int64_t window, int64_t term) const override;
+  [[nodiscard]] Result<std::vector<Amendment>> amendments() const override;
   // What the owner has said of each key, also of those that have not registered yet.
   [[nodiscard]] Result<std::map<PublicKey, StandingEntry>> standings() const;
   // The last of each registered node, ascending by uid: for people, and for who is about to join.
@@ -111,6 +112,11 @@ class OwnerWriter {
   // taken back then, for where a leader has decided what nobody can follow. Fails (fatal) if there is no such
   // term.
   [[nodiscard]] Status end_term(int64_t number, std::optional<int64_t> after = {});
+  // Changes the run spec from that window on; changes: of canonical_changes(). Returns the amendment, also
+  // where an earlier call has made it just so as the last one. Fails (skip) where that block is made already,
+  // or the last amendment begins later. Fails (retry) where somebody was faster.
+  [[nodiscard]] Result<Amendment> amend(int64_t first_window, int64_t before_block,
+                                        const std::vector<std::string>& changes);
 
  private:
   [[nodiscard]] Status check_owner() const;

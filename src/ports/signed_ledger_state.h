@@ -26,6 +26,7 @@ constexpr std::string_view kDecisionNotices = "decisions/";
 constexpr std::string_view kTimekeeperNotices = "timekeepers/";
 constexpr std::string_view kBlockNotices = "blocks/";
 constexpr std::string_view kStartNotices = "starts/";
+constexpr std::string_view kAmendmentNotices = "amendments/";
 
 [[nodiscard]] std::string numbered_notice(std::string_view prefix, int64_t number);
 [[nodiscard]] std::string decision_notice(int64_t window, int64_t term);
@@ -68,10 +69,14 @@ struct SignedLedger::State {
   [[nodiscard]] Result<std::vector<Term>> terms() REQUIRES(mutex);
   [[nodiscard]] Result<std::optional<Decision>> decision(int64_t window, int64_t number) REQUIRES(mutex);
   [[nodiscard]] Result<std::vector<Keeper>> keepers() REQUIRES(mutex);
+  [[nodiscard]] Result<std::vector<Amendment>> amendments() REQUIRES(mutex);
   [[nodiscard]] Result<std::map<PublicKey, StandingEntry>> read_standings() REQUIRES(mutex);
   [[nodiscard]] Result<std::vector<Registration>> read_registrations() REQUIRES(mutex);
   [[nodiscard]] Result<std::vector<Term>> read_terms() REQUIRES(mutex);
   [[nodiscard]] Result<std::vector<Keeper>> read_keepers() REQUIRES(mutex);
+  [[nodiscard]] Status read_amendments() REQUIRES(mutex);
+  // Whether it was written after that block was made.
+  [[nodiscard]] Result<bool> is_too_late(const Notice& amendment, int64_t before_block) REQUIRES(mutex);
   [[nodiscard]] Result<std::optional<Block>> block(int64_t number) REQUIRES(mutex);
   [[nodiscard]] Result<std::optional<Block>> check_block(const Notice& notice) REQUIRES(mutex);
   [[nodiscard]] Result<std::optional<Block>> latest_block() REQUIRES(mutex);
@@ -105,6 +110,8 @@ struct SignedLedger::State {
   std::optional<std::vector<Registration>> known_registrations GUARDED_BY(mutex);
   std::optional<std::vector<Term>> known_terms GUARDED_BY(mutex);
   std::optional<std::vector<Keeper>> known_keepers GUARDED_BY(mutex);
+  bool knows_amendments GUARDED_BY(mutex) = false;
+  std::vector<Amendment> amended GUARDED_BY(mutex);  // what was once read of them stays
   std::optional<std::optional<Block>> known_latest GUARDED_BY(mutex);
   std::optional<std::vector<Notice>> known_heartbeats GUARDED_BY(mutex);
   std::map<std::string, std::optional<Notice>, std::less<>> known_decisions GUARDED_BY(mutex);

@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "support/contracts/amendment_contract.h"
 #include "support/contracts/ledger_contract.h"
 
 namespace templar::testing {
@@ -188,6 +189,7 @@ TEST(TwoAtOnce, BlockTakesNoOthersPlace) {
 }
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Memory, LedgerContract, MemoryLedgerHarness);
+INSTANTIATE_TYPED_TEST_SUITE_P(Memory, AmendmentContract, MemoryLedgerHarness);
 
 TEST(SignedEntry, IsWrittenOnceThoughItsAnswerIsLost) {
   ForgetfulBoard board;

@@ -10,6 +10,7 @@
 #include "base/base64.h"
 #include "base/json/json.h"
 #include "base/uuid.h"
+#include "support/contracts/amendment_contract.h"
 #include "support/contracts/ledger_contract.h"
 #include "support/contracts/notice_board_contract.h"
 
@@ -56,6 +57,7 @@ void write_all(const std::string& prefix, int count, size_t bytes) {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Cluster, NoticeBoardContract, ClusterHarness);
 INSTANTIATE_TYPED_TEST_SUITE_P(Cluster, LedgerContract, ClusterHarness);
+INSTANTIATE_TYPED_TEST_SUITE_P(Cluster, AmendmentContract, ClusterHarness);
 
 TEST(EtcdCluster, ListsMoreThanOnePage) {
   const std::string prefix = new_prefix();

@@ -28,6 +28,7 @@ class TestLedger final : public LedgerReader, public BlockMaker {
   [[nodiscard]] Result<std::optional<Decision>> decision(int64_t window, int64_t term) const override {
     return ledger_.decision(window, term);
   }
+  [[nodiscard]] Result<std::vector<Amendment>> amendments() const override { return ledger_.amendments(); }
   [[nodiscard]] Result<int64_t> revision() const override { return ledger_.revision(); }
   [[nodiscard]] bool wait_for_change(int64_t since, std::chrono::milliseconds at_most) const override {
     return ledger_.wait_for_change(since, at_most);

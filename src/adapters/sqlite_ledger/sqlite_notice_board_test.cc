@@ -5,6 +5,7 @@
 #include "adapters/sqlite_ledger/sqlite_connection.h"
 #include "base/files/file.h"
 #include "support/child_process.h"
+#include "support/contracts/amendment_contract.h"
 #include "support/contracts/ledger_contract.h"
 #include "support/contracts/notice_board_contract.h"
 #include "support/temporary_folder.h"
@@ -47,6 +48,7 @@ std::string text_at(const NoticeBoard& board, std::string_view key) {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, NoticeBoardContract, SqliteBoardHarness);
 INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, LedgerContract, SqliteBoardHarness);
+INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, AmendmentContract, SqliteBoardHarness);
 
 TEST(SqliteNoticeBoard, IsTheSameBoardForWhoeverOpensIt) {
   const TemporaryFolder folder;

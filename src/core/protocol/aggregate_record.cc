@@ -134,29 +134,42 @@ Status read_frame(ByteReader& reader, AggregateRecord& record) {
   if (as_text(magic) != kRecordMagic)
     return skip_error(fmt::format("magic: {} is not an aggregate record's", to_hex(magic)));
   TRY_ASSIGN(const auto version, reader.get<uint16_t>("version"));
-  if (version != kAggregateRecordVersion) {
-    return skip_error(fmt::format("version: {}, only {} is known", version, kAggregateRecordVersion));
+  if (version != kAggregateRecordVersion && version != kAmendedRecordVersion) {
+    return skip_error(fmt::format("version: {}, only {} and {} are known", version, kAggregateRecordVersion,
+                                  kAmendedRecordVersion));
   }
   TRY(read_hash(reader, record.run_id.bytes, "run id"));
   TRY_ASSIGN(record.window, read_number(reader, "window"));
   TRY_ASSIGN(record.outer_step, read_number(reader, "outer step"));
   TRY(read_hash(reader, record.state_root.bytes, "state root"));
-  return read_hash(reader, record.leader.bytes, "leader");
+  TRY(read_hash(reader, record.leader.bytes, "leader"));
+  if (version != kAmendedRecordVersion) return {};
+  TRY_ASSIGN(record.amendments.number, read_number(reader, "amendment"));
+  // One encoding for each content.
+  if (record.amendments.number == 0)
+    return skip_error(fmt::format("amendment: 0, which a record of version {} does not name", version));
+  return read_hash(reader, record.amendments.hash.bytes, "hash of the amendment");
 }
 
 }  // namespace
 
 Bytes seal_aggregate_record(AggregateRecord record, const KeyPair& key) {
   CHECK(record.window >= 0 && record.outer_step >= 0 && check_lists(record).has_value());
+  const bool is_amended = record.amendments.number > 0;
+  CHECK(is_amended || record.amendments == AmendmentsInForce());
   CHECK(record.accepted.size() <= kMaxRecordPeers && record.rejected.size() <= kMaxRecordPeers);
   ByteWriter writer;
   writer.put_bytes(as_bytes(kRecordMagic));
-  writer.put(kAggregateRecordVersion);
+  writer.put(is_amended ? kAmendedRecordVersion : kAggregateRecordVersion);
   writer.put_bytes(record.run_id.bytes);
   writer.put<uint64_t>(record.window);
   writer.put<uint64_t>(record.outer_step);
   writer.put_bytes(record.state_root.bytes);
   writer.put_bytes(key.public_key().bytes);
+  if (is_amended) {
+    writer.put<uint64_t>(record.amendments.number);
+    writer.put_bytes(record.amendments.hash.bytes);
+  }
   write_peers(writer, record.gather_peers);
   write_peers(writer, record.reserve_peers);
   writer.put<uint16_t>(record.accepted.size());

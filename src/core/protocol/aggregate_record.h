@@ -12,10 +12,13 @@
 #include "base/hash.h"
 #include "base/keys/keys.h"
 #include "core/protocol/verdict.h"
+#include "core/run/amendment.h"
 
 namespace templar {
 
+// The second names amendments, so that runs without any have records as before.
 constexpr uint16_t kAggregateRecordVersion = 1;
+constexpr uint16_t kAmendedRecordVersion = 2;
 constexpr size_t kMaxRecordPeers = 1024;  // in each of the four lists
 constexpr size_t kMaxRejectionTextBytes = 200;
 
@@ -43,6 +46,7 @@ struct AggregateRecord {
   std::vector<AcceptedContribution> accepted;  // ascending uid; empty in a null round
   std::vector<RejectedContribution> rejected;  // ascending uid, none that was accepted
   PublicKey leader;
+  AmendmentsInForce amendments;  // in this window; the number is >= 0, and without any the hash is all 0
 
   bool operator==(const AggregateRecord&) const = default;
 };
@@ -68,7 +72,7 @@ struct ExpectedRecord {
 
 // The largest legal size in bytes: a reader fetches no more than that.
 constexpr size_t kMaxAggregateRecordSize =
-    4 + 2 + 32 + 8 + 8 + 32 + 32 + 4 * 2 +
+    4 + 2 + 32 + 8 + 8 + 32 + 32 + (8 + 32) + 4 * 2 +
     kMaxRecordPeers * (4 + 4 + (4 + 32 + 8) + (4 + 1 + 1 + kMaxRejectionTextBytes)) + 64;
 
 }  // namespace templar

@@ -35,8 +35,17 @@ Bytes sealed_record() {
   return seal_aggregate_record(record(), key_of_uid(kLeader));
 }
 
-Bytes resealed_record(const std::function<void(Bytes&)>& change) {
-  Bytes bytes = sealed_record();
+AggregateRecord amended_record() {
+  AggregateRecord amended = record();
+  amended.amendments = {3, blake2b_256(as_bytes("amendment 3"))};
+  return amended;
+}
+
+Bytes sealed_amended_record() {
+  return seal_aggregate_record(amended_record(), key_of_uid(kLeader));
+}
+
+Bytes resealed_record(const std::function<void(Bytes&)>& change, Bytes bytes = sealed_record()) {
   bytes.resize(bytes.size() - 64);
   change(bytes);
   const Signature signature = key_of_uid(kLeader).sign(bytes);
@@ -45,7 +54,7 @@ Bytes resealed_record(const std::function<void(Bytes&)>& change) {
 }
 
 // Where the lists begin, and the sizes of the sample record's.
-constexpr size_t kGather = 118;
+constexpr size_t kGather = 118;  // or the amendment's number, in a record that names one
 constexpr size_t kReserve = kGather + 2 + 3 * 4;
 constexpr size_t kAccepted = kReserve + 2 + 2 * 4;
 constexpr size_t kRejected = kAccepted + 2 + 2 * 44;
@@ -68,6 +77,23 @@ TEST(AggregateRecord, OfANullRoundHasEmptyLists) {
   EXPECT_EQ(*parsed, null_round);
 }
 
+TEST(AggregateRecord, NamesTheAmendmentsInForceWhereThereAreAny) {
+  const Bytes bytes = sealed_amended_record();
+  EXPECT_EQ(bytes.size(), sealed_record().size() + 40);
+  EXPECT_EQ(to_hex(ByteView(bytes).subspan(4, 2)), "0200");
+  EXPECT_EQ(to_hex(ByteView(bytes).subspan(kGather, 8)), "0300000000000000");
+  const auto parsed = parse_aggregate_record(bytes);
+  ASSERT_TRUE(parsed.has_value()) << parsed.error().message;
+  EXPECT_EQ(*parsed, amended_record());
+  EXPECT_EQ(blake2b_256(bytes).hex(), "aabf35f329090b7fc689c8210464b2e0813bd1d57546e2bf37f8f3e51dff1a77");
+  const auto refuses = [&](const char* reason, const std::function<void(Bytes&)>& change) {
+    EXPECT_TRUE(fails(parse_aggregate_record(resealed_record(change, bytes)), ErrorKind::kSkip, reason));
+  };
+  refuses("amendment: 0", [](Bytes& b) { b[kGather] = 0; });
+  refuses("amendment: ", [](Bytes& b) { b[kGather + 7] = 0x80; });
+  refuses("version: 3, only 1 and 2", [](Bytes& b) { b[4] = 3; });
+}
+
 TEST(AggregateRecord, KeepsItsBytesFromVersionToVersion) {
   // Frozen: a change of format without a change of version would show here.
   EXPECT_EQ(blake2b_256(sealed_record()).hex(),
@@ -83,7 +109,7 @@ TEST(AggregateRecord, CutsRejectionTextsAndMakesThemPrintable) {
 }
 
 TEST(AggregateRecord, FitsItsLimitWhenAllListsAreFull) {
-  AggregateRecord full = record();
+  AggregateRecord full = amended_record();
   full.gather_peers.clear(), full.reserve_peers.clear(), full.accepted.clear(), full.rejected.clear();
   for (uint32_t uid = 0; uid < kMaxRecordPeers; ++uid) {
     full.gather_peers.push_back(uid);
@@ -117,7 +143,7 @@ TEST(AggregateRecord, NamesTheFieldThatIsWrong) {
     EXPECT_TRUE(fails(parse_aggregate_record(resealed_record(change)), ErrorKind::kSkip, reason));
   };
   refuses("magic", [](Bytes& b) { b[0] = 'X'; });
-  refuses("version: 2", [](Bytes& b) { b[4] = 2; });
+  refuses("version: 3", [](Bytes& b) { b[4] = 3; });
   refuses("window: ", [](Bytes& b) { b[45] = 0x80; });
   refuses("outer step: ", [](Bytes& b) { b[53] = 0x80; });
   refuses("gather peers: 65283 entries", [](Bytes& b) { b[kGather + 1] = 0xff; });
@@ -159,6 +185,7 @@ TEST(AggregateRecordFuzzCorpus, IsWhatTheFormatMakes) {
   empty.rejected = {};
   testing::expect_fuzz_corpus("aggregate_record_fuzz",
                               {{"valid", sealed_record()},
+                               {"amended", sealed_amended_record()},
                                {"null-round", seal_aggregate_record(empty, key_of_uid(kLeader))},
                                {"peer-twice", resealed_record([](Bytes& b) { b[kReserve + 2] = 2; })},
                                {"long-text", resealed_record([](Bytes& b) { b[kRejected + 7] = 201; })},

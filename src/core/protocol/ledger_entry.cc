@@ -16,6 +16,7 @@ namespace {
 constexpr std::string_view kEntryMagic = "TPLE";
 constexpr std::string_view kBeaconDomain = "templar beacon v1";
 constexpr std::string_view kBlockHashDomain = "templar block v1";
+constexpr std::string_view kAmendmentDomain = "templar amendment v1";
 constexpr size_t kEntrySignatureBytes = sizeof(Signature);
 
 bool is_printable_text(std::string_view text) {
@@ -112,6 +113,21 @@ struct CheckContent {
     TRY(check_number(entry.newest_protocol, "newest protocol", entry.oldest_protocol));
     return check_text(entry.software, "software");
   }
+  Status operator()(const AmendmentEntry& entry) const {
+    TRY(check_number(entry.number, "number", 1));
+    TRY(check_number(entry.first_window, "first window", 1));
+    TRY(check_number(entry.before_block, "block"));
+    if (entry.changes.empty() || entry.changes.size() > kMaxAmendmentChanges) {
+      return fatal_error(
+          fmt::format("changes: {}, an amendment has 1 to {}", entry.changes.size(), kMaxAmendmentChanges));
+    }
+    for (size_t i = 0; i < entry.changes.size(); ++i) {
+      TRY(check_text(entry.changes[i], "change"));
+      if (i > 0 && entry.changes[i] <= entry.changes[i - 1])
+        return fatal_error(fmt::format("changes: {} does not ascend", entry.changes[i]));
+    }
+    return {};
+  }
 };
 
 // Each of the two passes over an entry's fields in the order of its bytes.
@@ -136,6 +152,10 @@ class FieldWriter {
   void record(const Bytes& value) {
     out_.put<uint32_t>(static_cast<uint32_t>(value.size()));
     out_.put_bytes(value);
+  }
+  void changes(const std::vector<std::string>& value) {
+    out_.put<uint16_t>(static_cast<uint16_t>(value.size()));
+    for (const std::string& change : value) text(change, "change");
   }
   void weights(const std::vector<WeightEntry>& value) {
     out_.put<uint16_t>(static_cast<uint16_t>(value.size()));
@@ -172,6 +192,11 @@ class FieldReader {
     take(size, "size of the record");
     const ByteView read = bytes(size, "record");
     value.assign(read.begin(), read.end());
+  }
+  void changes(std::vector<std::string>& value) {
+    uint16_t count = 0;
+    take(count, "changes");
+    for (int i = 0; i < count && outcome_; ++i) text(value.emplace_back(), "change");
   }
   void weights(std::vector<WeightEntry>& value) {
     uint16_t count = 0;
@@ -258,13 +283,19 @@ void visit_entry(Entry& entry, Fields& fields) {
     fields.number(entry.timekeeper, "timekeeper");
     fields.number(entry.time_ms, "time");
     fields.fixed(entry.beacon.bytes, "beacon");
-  } else {
-    static_assert(std::is_same_v<Kind, StartEntry>);
+  } else if constexpr (std::is_same_v<Kind, StartEntry>) {
     fields.uid(entry.uid, "uid");
     fields.number(entry.block, "block");
     fields.number(entry.oldest_protocol, "oldest protocol");
     fields.number(entry.newest_protocol, "newest protocol");
     fields.text(entry.software, "software");
+  } else {
+    static_assert(std::is_same_v<Kind, AmendmentEntry>);
+    fields.number(entry.number, "number");
+    fields.fixed(entry.previous.bytes, "previous amendment");
+    fields.number(entry.first_window, "first window");
+    fields.number(entry.before_block, "block");
+    fields.changes(entry.changes);
   }
 }
 
@@ -353,6 +384,16 @@ Bytes beacon_message(const Hash256& run_id, int64_t number, const Hash256& previ
 
 Hash256 block_hash_of(const Signature& beacon) {
   return Blake2b().update(as_bytes(kBlockHashDomain)).update(beacon.bytes).finish256();
+}
+
+Hash256 amendment_hash(const Hash256& run_id, const AmendmentEntry& entry) {
+  CHECK(check_entry_content(entry).has_value());
+  ByteWriter writer;
+  writer.put_bytes(as_bytes(kAmendmentDomain));
+  writer.put_bytes(run_id.bytes);
+  FieldWriter fields(writer);
+  visit_entry(entry, fields);
+  return blake2b_256(writer.view());
 }
 
 }  // namespace templar

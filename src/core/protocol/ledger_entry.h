@@ -23,6 +23,7 @@ constexpr size_t kMaxLedgerEntrySize = 512 << 10;  // bytes, signature included
 static_assert(kMaxAggregateRecordSize < kMaxLedgerEntrySize - 1024);
 constexpr size_t kMaxEntryTextBytes = 1024;
 constexpr size_t kMaxWeights = 4096;
+constexpr size_t kMaxAmendmentChanges = 64;
 
 enum class NodeRole { kMiner, kValidator, kEvaluator };
 
@@ -130,8 +131,19 @@ struct StartEntry {
   bool operator==(const StartEntry&) const = default;
 };
 
-using EntryContent = std::variant<RegistrationEntry, WeightsEntry, HeartbeatEntry, StandingEntry, TermEntry,
-                                  TermEndEntry, DecisionEntry, TimekeeperEntry, BlockEntry, StartEntry>;
+// The owner: "from that window on the run spec says that." What it may change: core/run/amendment.h.
+struct AmendmentEntry {
+  int64_t number = 0;  // 1, 2, ...
+  Hash256 previous;    // amendment_hash() of the one before; of the first all 0
+  int64_t first_window = 0;
+  int64_t before_block = 0;          // it counts only if it was there before that block
+  std::vector<std::string> changes;  // "FIELD=VALUE", at least one, ascending, none twice
+  bool operator==(const AmendmentEntry&) const = default;
+};
+
+using EntryContent =
+    std::variant<RegistrationEntry, WeightsEntry, HeartbeatEntry, StandingEntry, TermEntry, TermEndEntry,
+                 DecisionEntry, TimekeeperEntry, BlockEntry, StartEntry, AmendmentEntry>;
 
 struct LedgerEntry {
   Hash256 run_id;
@@ -154,5 +166,8 @@ struct LedgerEntry {
 // choose it, and nobody else knows it before. previous: the hash of the block before; all 0 for block 0.
 [[nodiscard]] Bytes beacon_message(const Hash256& run_id, int64_t number, const Hash256& previous);
 [[nodiscard]] Hash256 block_hash_of(const Signature& beacon);
+
+// Names an amendment of that run, and through `previous` all before it. The entry must be legal (CHECK).
+[[nodiscard]] Hash256 amendment_hash(const Hash256& run_id, const AmendmentEntry& entry);
 
 }  // namespace templar

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <set>
 #include <vector>
 
 #include "support/expect_failure.h"
@@ -46,8 +47,12 @@ std::vector<LedgerEntry> entries() {
                         {.run_id = hash_of("run"), .window = 5, .state_root = hash_of("root")}, test_key(1))},
       TimekeeperEntry{.number = 1, .first_block = 77},
       BlockEntry{.number = 78, .timekeeper = 1, .time_ms = -5, .beacon = beacon},
-      StartEntry{
-          .uid = 3, .block = 9, .oldest_protocol = 1, .newest_protocol = 2, .software = "templar 1.2"}};
+      StartEntry{.uid = 3, .block = 9, .oldest_protocol = 1, .newest_protocol = 2, .software = "templar 1.2"},
+      AmendmentEntry{.number = 2,
+                     .previous = hash_of("amendment 1"),
+                     .first_window = 12,
+                     .before_block = 55,
+                     .changes = {"codec.topk=8", "inner.learning_rate=0.0005"}}};
   std::vector<LedgerEntry> all;
   for (const EntryContent& content : contents) {
     all.push_back({.run_id = hash_of("run"),
@@ -129,6 +134,16 @@ TEST(SignedEntry, NamesWhatIsWrongWithItsContent) {
   EXPECT_TRUE(
       refused(StartEntry{.oldest_protocol = 2, .newest_protocol = 1, .software = ""}, "newest protocol: 1"));
   EXPECT_TRUE(refused(StartEntry{.software = "\x1b[2J"}, "software"));
+  const auto amendment = [](std::vector<std::string> changes) {
+    return AmendmentEntry{.number = 1, .previous = {}, .first_window = 2, .changes = std::move(changes)};
+  };
+  EXPECT_TRUE(refused(AmendmentEntry{.number = 0, .previous = {}, .changes = {"a=1"}}, "number: 0"));
+  EXPECT_TRUE(refused(AmendmentEntry{.number = 1, .previous = {}, .changes = {"a=1"}}, "first window: 0"));
+  EXPECT_TRUE(refused(amendment({}), "changes: 0, an amendment has 1 to 64"));
+  EXPECT_TRUE(refused(amendment(std::vector<std::string>(65, "a=1")), "changes: 65"));
+  EXPECT_TRUE(refused(amendment({"a=1", "a=1"}), "changes: a=1 does not ascend"));
+  EXPECT_TRUE(refused(amendment({"b=1", "a=1"}), "changes: a=1 does not ascend"));
+  EXPECT_TRUE(refused(amendment({"a=\n"}), "change: more than 1024 bytes"));
   // Sums of what others say must not overflow.
   constexpr int64_t kHuge = std::numeric_limits<int64_t>::max();
   EXPECT_TRUE(refused(BlockEntry{.number = 1, .time_ms = kHuge}, "time: "));
@@ -149,6 +164,46 @@ TEST(SignedEntry, HasFrozenBytes) {
   EXPECT_EQ(blake2b_256(sealed).hex(), "faf6a52cb96e75ddbacef4aa3cf1e0b8e4aae38c4f0790a70c82bf88b5dd2df4");
   const Hash256 first = block_hash_of(KeyPair::from_seed({}).sign(beacon_message({}, 0, {})));
   EXPECT_EQ(first.hex(), "6e65b88c2a77d16cd96a2de24d517f9ebb94f9c6709bf423d8799e9440c9853d");
+}
+
+// The example of docs/protocol.md.
+TEST(SignedAmendment, HasFrozenBytesAndHash) {
+  const AmendmentEntry content{.number = 1,
+                               .previous = {},
+                               .first_window = 120,
+                               .before_block = 13685,
+                               .changes = {"codec.topk=32", "inner.learning_rate=0.0001"}};
+  const Bytes sealed = seal_ledger_entry({.run_id = {}, .author = {}, .sequence = 0, .content = content},
+                                         KeyPair::from_seed({}));
+  EXPECT_EQ(to_hex(ByteView(sealed).first(7)), "54504c4502000a");
+  EXPECT_EQ(to_hex(ByteView(sealed).subspan(79, 8)), "0100000000000000");
+  EXPECT_EQ(to_hex(ByteView(sealed).subspan(119, 33)),
+            "7800000000000000"
+            "7535000000000000"
+            "0200"
+            "0d00636f6465632e746f706b3d3332");
+  EXPECT_EQ(sealed.size(), 180 + sizeof(Signature));
+  EXPECT_EQ(blake2b_256(sealed).hex(), "915015c1189dd060abec914e21f75d98091a8b721eb827c4a7c10b941cb1edc4");
+  EXPECT_EQ(amendment_hash({}, content).hex(),
+            "b8c34cae29b5a8bf632c116cc1c5c47fe2290e3325cc9595e87de26768f991f2");
+}
+
+TEST(SignedAmendment, IsNamedByAHashOfItsRunAndOfAllItSays) {
+  const AmendmentEntry content{
+      .number = 2, .previous = hash_of("one"), .first_window = 9, .before_block = 8, .changes = {"a=1"}};
+  std::set<Hash256> hashes = {amendment_hash({}, content), amendment_hash(hash_of("run"), content)};
+  const auto changed = [&](auto&& change) {
+    AmendmentEntry other = content;
+    change(other);
+    hashes.insert(amendment_hash({}, other));
+  };
+  changed([](AmendmentEntry& entry) { entry.number = 3; });
+  changed([](AmendmentEntry& entry) { entry.previous = {}; });
+  changed([](AmendmentEntry& entry) { entry.first_window = 10; });
+  changed([](AmendmentEntry& entry) { entry.before_block = 9; });
+  changed([](AmendmentEntry& entry) { entry.changes = {"a=2"}; });
+  changed([](AmendmentEntry& entry) { entry.changes = {"a=1", "b=1"}; });
+  EXPECT_EQ(hashes.size(), 8u);
 }
 
 }  // namespace templar::testing

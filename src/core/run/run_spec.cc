@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/json/json_fields.h"
 #include "base/utf8.h"
 #include "core/run/run_spec_fields.h"
@@ -289,6 +290,14 @@ Status set_fields(RunSpec& spec, const std::vector<FieldChange>& changes) {
   }
   TRY_ASSIGN(spec, read_run_spec(document));
   return {};
+}
+
+std::string field_text(const RunSpec& spec, std::string_view path) {
+  Json document = document_of(spec);
+  const Json& value = place_of(document, path);
+  CHECK(!value.is_null());
+  const std::string* text = value.text();
+  return text != nullptr ? *text : to_text(value);
 }
 
 std::vector<FieldDocumentation> run_spec_fields() {

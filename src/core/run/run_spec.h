@@ -220,6 +220,10 @@ struct FieldChange {
 // depend on each other decides nothing. Fails (fatal) with the field's name, and leaves the spec as it was.
 [[nodiscard]] Status set_fields(RunSpec& spec, const std::vector<FieldChange>& changes);
 
+// The value of a field that there is (CHECK), as the canonical form spells it, a text without quotes: what
+// set_fields() reads.
+[[nodiscard]] std::string field_text(const RunSpec& spec, std::string_view path);
+
 struct FieldDocumentation {
   std::string path;
   std::string type;   // "integer", "number", "text", "true or false", or the choices
