@@ -69,6 +69,7 @@ struct LineWorld {
                     std::make_shared<ContributionPool>(ContributionPoolOptions{.checking_threads = 2})),
         model(environment.layout) {
     request.plan = plan_window(spec, kWindow, 0);
+    request.spec = std::make_shared<const RunSpec>(spec);
     for (uint32_t uid = 0; uid < peers; ++uid) {
       request.peers.gather.push_back(uid);
       request.roster.push_back({.uid = uid,

@@ -31,7 +31,8 @@ class TestLeader {
     }
     ports.close_window(window);
     roots_.push_back(replica_.state_root());
-    const AggregateRecord record = world_.record_of(replica_, accepted);
+    AggregateRecord record = world_.record_of(replica_, accepted);
+    record.amendments = replica_.in_force().amendments;
     ports.publish_record(record);
     world_.follow(record, replica_);
   }

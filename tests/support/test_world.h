@@ -77,6 +77,7 @@ class TestWorld {
     const auto block_hash = clock.block_hash(window);
     CHECK(times.has_value() && times->has_value() && block_hash.has_value());
     return {.plan = plan_window(spec(), window, 0),
+            .spec = std::make_shared<const RunSpec>(spec()),
             .peers = std::move(peers),
             .roster = ports.roster(),
             .times = **times,

@@ -53,8 +53,9 @@ class Baseline final : public RunningNode {
 
  private:
   Status train_window() {
-    const InnerSpec& inner = world_->spec.inner;
-    const WindowPlan plan = plan_window(world_->spec, window_, window_);
+    TRY_ASSIGN(const SpecInForce in_force, world_->environment.specs->at(window_));
+    const InnerSpec& inner = in_force.spec->inner;
+    const WindowPlan plan = plan_window(*in_force.spec, window_, window_);
     TRY_ASSIGN(const Shard shard, open_active_shard(world_->environment, plan));
     const SampleAssignment assignment = assigned_samples(world_->environment, plan, shard, uid_);
     SampleTokens samples;

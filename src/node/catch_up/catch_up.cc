@@ -86,11 +86,22 @@ bool CatchUp::waits_for_stores() const {
 Result<WindowDecision> CatchUp::decide(const ChainView& view, DecideOptions options) {
   options.waits_for_stores = waits_for_stores();
   auto outcome = templar::decide(environment_, view, replica_, options);
+  // What the replica has was final when it came to the window, if the ledger withholds nothing from us.
+  if (outcome && std::holds_alternative<Doubted>(*outcome)) {
+    const AmendmentsInForce before = replica_.in_force().amendments;
+    TRY(replica_.read_spec_again());
+    if (replica_.in_force().amendments != before)
+      outcome = templar::decide(environment_, view, replica_, options);
+  }
   if (const auto* diverged = outcome ? std::get_if<Diverged>(&*outcome) : nullptr) {
     if (const auto doubt = doubt_about(*diverged, view, replica_)) {
       leadership_.alarms().raise({AlarmKind::kDecisionDoubted, diverged->window, *doubt});
       return Awaited{Progress::kAwaitsBlock, *doubt};
     }
+  }
+  if (const auto* doubted = outcome ? std::get_if<Doubted>(&*outcome) : nullptr) {
+    leadership_.alarms().raise({AlarmKind::kDecisionDoubted, doubted->window, doubted->reason});
+    return Awaited{Progress::kAwaitsBlock, doubted->reason};
   }
   if (!outcome) count_unanswered(outcome.error());
   if (outcome && std::holds_alternative<Awaited>(*outcome)) TRY(watch_over_decisions(view));
@@ -101,7 +112,8 @@ Status CatchUp::watch_over_decisions(const ChainView& view) {
   const Term* term = view.term_of(replica_.window());
   if (view.chain.empty() || !view.latest || (term != nullptr && term->leader == leadership_.self().key))
     return {};
-  const WindowClock clock(environment_.ledger, environment_.spec.network);
+  const NetworkSpec& network = replica_.spec().network;
+  const WindowClock clock(environment_.ledger, network);
   TRY_ASSIGN(const int64_t newest_closed, clock.newest_closed_window());
   const TakeoverView takeover{.chain = view.chain,
                               .heartbeats = view.heartbeats,
@@ -109,8 +121,7 @@ Status CatchUp::watch_over_decisions(const ChainView& view) {
                               .latest_block = view.latest->number,
                               .undecided_window = replica_.window(),
                               .newest_closed_window = newest_closed};
-  if (const auto alarm = nobody_leads(takeover, environment_.spec.network))
-    leadership_.alarms().raise(*alarm);
+  if (const auto alarm = nobody_leads(takeover, network)) leadership_.alarms().raise(*alarm);
   return {};
 }
 
@@ -136,6 +147,10 @@ Status CatchUp::apply(FetchedWindow fetched) {
   const auto decision = std::visit([](const auto& outcome) { return outcome.decision; }, fetched.outcome);
   if (const auto wrong = divergence_from(decision, replica_)) {
     give_up_contradicted_model(*wrong);
+    return {};
+  }
+  if (const auto doubted = doubt_of_amendments(decision, replica_)) {
+    stop_at({.window = fetched.window, .reason = doubted->reason, .doubted = decision});
     return {};
   }
   if (auto* missing = std::get_if<Missing>(&fetched.outcome)) {
@@ -298,6 +313,13 @@ Result<bool> CatchUp::pass_obstacle(const ChainView& view) {
       return true;
     }
   }
+  if (obstacle_->doubted) {
+    TRY_ASSIGN(const bool settled, has_settled(view, *obstacle_->doubted));
+    if (settled) {
+      obstacle_.reset();
+      return true;
+    }
+  }
   if (obstacle_->contradiction) {
     TRY_ASSIGN(const bool stands, is_said(view, *obstacle_->contradiction));
     if (!stands) {
@@ -324,6 +346,14 @@ Result<bool> CatchUp::is_said(const ChainView& view, const Claim& claim) const {
   if (term != nullptr && term->first_window == claim.window && term->state_root == claim.root) return true;
   TRY_ASSIGN(const auto decision, decision_of(view, claim.window));
   return decision && decision->record.state_root == claim.root;
+}
+
+Result<bool> CatchUp::has_settled(const ChainView& view, const Decision& doubted) const {
+  TRY_ASSIGN(const auto decision, decision_of(view, doubted.record.window));
+  if (decision != doubted) return true;
+  if (!replica_.begun()) return false;
+  TRY(replica_.read_spec_again());
+  return !doubt_of_amendments(doubted, replica_);
 }
 
 // Begins from a checkpoint of a window after the obstacle, if there is one that has not been tried yet.

@@ -53,8 +53,9 @@ class CatchUp {
   // that are decided meanwhile are applied too.
   //
   // A window can't be completed if what its decision names is gone from everywhere, or if decisions
-  // contradict the checkpoint. Then this is logged once, and the node waits for a checkpoint after the
-  // window, for what is missing to turn up, or for the owner to take back what contradicts; all are looked
+  // contradict the checkpoint, or were made with other amendments in force than ours. Then this is logged
+  // once, and the node waits for a checkpoint after the window, for what is missing to turn up, for the
+  // ledger to have the same amendments for us, or for the owner to take back what contradicts; all are looked
   // for once a ledger block.
   //
   // Fails (retry) where the store or the ledger was away: the replica stands at a window's start, and the
@@ -67,7 +68,8 @@ class CatchUp {
   [[nodiscard]] const CatchUpReport& report() const { return report_; }
 
   // As templar::decide, for a node that is in the run; a store that stays away for many calls counts as
-  // having nothing. That nobody decides is an alarm.
+  // having nothing. That nobody decides is an alarm, and so is a decision that is doubted, which is awaited:
+  // it is looked at again with each block.
   [[nodiscard]] Result<WindowDecision> decide(const ChainView& view, DecideOptions options = {});
   // Takes over from a node that could not go through its window: a model that diverged is given up and will
   // be healed, what is missing will be waited for. True: advance() is to be called until it returns kInSync.
@@ -93,6 +95,8 @@ class CatchUp {
     std::optional<Missing> missing = {};
     // Once this is said no more, by a decision or a term, the way that led here may be right.
     std::optional<Claim> contradiction = {};
+    // Once the ledger has these for us, or this decision is taken back, the window can be gone through.
+    std::optional<Decision> doubted = {};
     // The newest ledger block when it and a checkpoint were last looked for.
     std::optional<int64_t> looked_at_block = {};
     // The newest checkpoint, if it could not be used although its window was decided: that does not change.
@@ -119,6 +123,7 @@ class CatchUp {
   [[nodiscard]] Result<bool> begin_from_checkpoint(const ChainView& view, int64_t after = -1);
   [[nodiscard]] Result<bool> pass_obstacle(const ChainView& view);
   [[nodiscard]] Result<bool> is_said(const ChainView& view, const Claim& claim) const;
+  [[nodiscard]] Result<bool> has_settled(const ChainView& view, const Decision& doubted) const;
   [[nodiscard]] Result<bool> begin_after_obstacle(const ChainView& view);
   void compare_with_diverged();
   void heal_from(const Diverged& diverged);

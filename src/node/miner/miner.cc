@@ -126,7 +126,7 @@ Result<Progress> Miner::come_into_run(Joining& joining) {
   } else {
     stage_ = Untrained{};
   }
-  drop_contributions_before(replica_.window() - environment_.spec.network.contribution_retention_windows);
+  drop_contributions_before(replica_.window() - replica_.spec().network.contribution_retention_windows);
   log(LogLevel::kInfo, kRole, "in sync",
       {{"uid", self().uid},
        {"window", replica_.window()},
@@ -221,8 +221,7 @@ Result<std::optional<Miner::Sealed>> Miner::make_contribution(const WindowPlan& 
       .possession_proof = prove_possession(parameters, block_hash, self().uid, plan.window),
       .samples = receipt_of(assignment, shard),
       .inner_steps = static_cast<uint32_t>(trained->inner.losses.size())};
-  Bytes bytes =
-      seal_contribution(header, trained->blocks, environment_.layout, environment_.spec.codec, key_);
+  Bytes bytes = seal_contribution(header, trained->blocks, environment_.layout, replica_.spec().codec, key_);
   const auto size_bytes = static_cast<int64_t>(bytes.size());
   if (environment_.spec.network.sealed_uploads) bytes = seal_upload(header, bytes, key_);
   return Sealed{
@@ -232,6 +231,7 @@ Result<std::optional<Miner::Sealed>> Miner::make_contribution(const WindowPlan& 
 }
 
 Result<Progress> Miner::apply(const DecidedWindow& decided) {
+  const int64_t retention_before = replica_.spec().network.contribution_retention_windows;
   {
     const auto phase = timeline_.phase("apply");
     if (decided.accepted.empty()) {
@@ -249,20 +249,27 @@ Result<Progress> Miner::apply(const DecidedWindow& decided) {
   const auto refusal = refusal_of(decided.record(), self().uid);
   if (trained && refusal) alarms.judge_own(decided.window(), *refusal);
   report(decided, trained);
-  // With every window one contribution becomes too old, so nothing needs to be listed.
-  const int64_t expired = replica_.window() - environment_.spec.network.contribution_retention_windows - 1;
+  drop_expired_contributions(retention_before);
+  return Progress::kWorked;
+}
+
+void Miner::drop_expired_contributions(int64_t retention_before) {
+  const int64_t retention = replica_.spec().network.contribution_retention_windows;
+  // An amendment may leave more of them too old at once.
+  if (retention < retention_before) return drop_contributions_before(replica_.window() - retention);
+  // Else with every window one contribution becomes too old, so nothing needs to be listed.
+  const int64_t expired = replica_.window() - retention - 1;
   const Status dropped = expired >= 0 ? drop_contribution(expired) : Status();
   if (!dropped) {
     log(LogLevel::kWarning, kRole, "old contribution not removed",
         {{"uid", self().uid}, {"window", expired}, {"reason", dropped.error().message}});
   }
-  return Progress::kWorked;
 }
 
 Status Miner::drop_contribution(int64_t window) {
   TRY(store_.remove(self().bucket, contribution_key(window)));
-  return environment_.spec.network.sealed_uploads ? store_.remove(self().bucket, upload_key_key(window))
-                                                  : Status();
+  return replica_.spec().network.sealed_uploads ? store_.remove(self().bucket, upload_key_key(window))
+                                                : Status();
 }
 
 int64_t Miner::first_untrained_window() const {

@@ -81,6 +81,7 @@ class Miner {
   void save_where_it_stands();
   [[nodiscard]] Status drop_contribution(int64_t window);
   void drop_contributions_before(int64_t window);
+  void drop_expired_contributions(int64_t retention_before);
   void dump_what_is_compressed();
   [[nodiscard]] const Registration& self() { return catch_up_.leadership().self(); }
 

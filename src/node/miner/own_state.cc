@@ -70,7 +70,7 @@ void OwnState::save_where_it_stands(int64_t ended_before, const Unpublished* unp
   if (file_.empty()) return;
   const auto phase = timeline_.phase("save");
   // A power cut costs the windows since the newest checkpoint anyway: its restart begins there.
-  const bool is_before_checkpoint = ended_before % environment_.spec.network.checkpoint_interval == 0;
+  const bool is_before_checkpoint = ended_before % replica_.spec().network.checkpoint_interval == 0;
   const Status saved = save(ended_before, unpublished,
                             is_before_checkpoint ? Durability::kPowerCut : Durability::kKilledProcess);
   if (saved) return;

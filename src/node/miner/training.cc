@@ -28,9 +28,8 @@ Result<TrainedWindow> Trainer::train(Replica& replica, const SampleAssignment& a
                                      const Shard& shard) {
   TRY_ASSIGN(const ConstParameterSpans start, replica.parameters());
   start_.copy_from(start);
-  auto trained = environment_.spec.algorithm == Algorithm::kDemo
-                     ? train_demo(replica, assignment, shard)
-                     : train_sparse_loco(replica, assignment, shard);
+  auto trained = replica.spec().algorithm == Algorithm::kDemo ? train_demo(replica, assignment, shard)
+                                                              : train_sparse_loco(replica, assignment, shard);
   if (trained) ++iterations;
   return trained;
 }
@@ -57,7 +56,7 @@ Status Trainer::take_pseudo_gradient(Engine& engine) {
 
 Result<TrainedWindow> Trainer::train_sparse_loco(Replica& replica, const SampleAssignment& assignment,
                                                  const Shard& shard) {
-  const InnerSpec& inner = environment_.spec.inner;
+  const InnerSpec& inner = replica.spec().inner;
   const int64_t first_step = replica.plan().first_inner_step;
   SampleTokens samples;
   auto report = inner_steps(replica.engine(), inner, first_step, [&](int64_t step) -> Result<TokenBatch> {
@@ -73,7 +72,7 @@ Result<TrainedWindow> Trainer::train_sparse_loco(Replica& replica, const SampleA
     observe(replica.plan().window, std::as_const(start_).spans(), std::as_const(feedback_).spans());
   TRY_ASSIGN(auto blocks,
              compress_with_error_feedback(std::as_const(feedback_).spans(), start_.spans(),
-                                          environment_.layout, environment_.spec.codec, replica.team()));
+                                          environment_.layout, replica.spec().codec, replica.team()));
   // Only now that nothing can fail any more: start_ holds the remainder, feedback_ is still the old one.
   std::swap(start_, feedback_);
   return TrainedWindow{std::move(blocks), std::move(*report)};
@@ -81,7 +80,7 @@ Result<TrainedWindow> Trainer::train_sparse_loco(Replica& replica, const SampleA
 
 Result<TrainedWindow> Trainer::train_demo(Replica& replica, const SampleAssignment& assignment,
                                           const Shard& shard) {
-  const InnerSpec& inner = environment_.spec.inner;
+  const InnerSpec& inner = replica.spec().inner;
   Engine& engine = replica.engine();
   const SampleTokens samples = read_samples(assignment, shard, 0, inner.batch_size);
   // DeMo makes no inner step: until prepare_demo's weight decay the model stays at the window's start.
@@ -96,7 +95,7 @@ Result<TrainedWindow> Trainer::train_demo(Replica& replica, const SampleAssignme
   std::vector<EncodedParameter> blocks;
   TRY(engine.edit_parameters([&](ParameterSpans parameters) -> Status {
     auto prepared = prepare_demo(step, parameters, feedback_.spans(), gradients, environment_.layout,
-                                 environment_.spec.codec, replica.team());
+                                 replica.spec().codec, replica.team());
     // Its weight decay was this miner's alone: the shared model moves by the outer step only.
     copy_parameters(std::as_const(start_).spans(), parameters);
     if (!prepared) return std::unexpected(prepared.error());

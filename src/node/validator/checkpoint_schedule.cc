@@ -9,8 +9,7 @@ namespace templar {
 CheckpointSchedule::CheckpointSchedule(const RunSpec& spec, ObjectStore& store, const KeyPair& key,
                                        Replica& replica, StartCopy& start_copy, WindowTimeline& timeline,
                                        const CheckpointScheduleOptions& options)
-    : network_(spec.network),
-      replica_(replica),
+    : replica_(replica),
       start_copy_(start_copy),
       timeline_(timeline),
       until_window_(options.until_window),
@@ -19,7 +18,7 @@ CheckpointSchedule::CheckpointSchedule(const RunSpec& spec, ObjectStore& store, 
 
 void CheckpointSchedule::enter_window() {
   const bool last = replica_.window() == until_window_;
-  const bool at_interval = replica_.window() % network_.checkpoint_interval == 0;
+  const bool at_interval = replica_.window() % replica_.spec().network.checkpoint_interval == 0;
   // After a failure the next window's model is published, whatever the interval: the one that failed is gone.
   if (!last && !at_interval && !due() && !std::exchange(failed_before_, false)) return;
   due_ = last || !in_background_ ? Due::kBeforeTheNextWindow : Due::kInBackground;

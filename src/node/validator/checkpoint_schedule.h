@@ -21,9 +21,9 @@ struct CheckpointScheduleOptions {
 };
 
 // A checkpoint of a window holds the model at the window's start. It is due at every multiple of
-// network.checkpoint_interval, at until_window, and whenever the one before could not be published. One at a
-// time is published. Another that is due meanwhile waits, and is then made of the window that the replica has
-// come to. Not thread-safe.
+// network.checkpoint_interval (in force in that window), at until_window, and whenever the one before could
+// not be published. One at a time is published. Another that is due meanwhile waits, and is then made of the
+// window that the replica has come to. Not thread-safe.
 class CheckpointSchedule {
  public:
   // All references must outlive it. The time that publishing took is the timeline's phase "checkpoint".
@@ -64,7 +64,6 @@ class CheckpointSchedule {
   [[nodiscard]] Status publish_and_wait(const Registration& self);
   [[nodiscard]] Status take_outcome(const Status& outcome, uint32_t uid);
 
-  const NetworkSpec& network_;
   Replica& replica_;
   StartCopy& start_copy_;
   WindowTimeline& timeline_;

@@ -146,9 +146,9 @@ std::vector<const Contribution*> rated_contributions(const EvidenceRequest& requ
 std::vector<IndexOverlap> overlaps_of(const NodeEnvironment& environment, Replica& replica,
                                       ContributionList contributions) {
   std::vector<IndexOverlap> overlaps;
-  if (replica.outer_step() < environment.spec.scoring.penalties.overlap_first_outer_step) return overlaps;
+  if (replica.outer_step() < replica.spec().scoring.penalties.overlap_first_outer_step) return overlaps;
   for (const PairOverlap& pair :
-       index_overlaps(contributions, environment.layout, environment.spec.codec, replica.team())) {
+       index_overlaps(contributions, environment.layout, replica.spec().codec, replica.team())) {
     overlaps.push_back({.one = contributions[pair.one]->header().uid,
                         .other = contributions[pair.other]->header().uid,
                         .share = pair.share});

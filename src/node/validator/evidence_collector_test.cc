@@ -23,8 +23,7 @@ class EvidenceCollector : public ::testing::Test {
     request.older_roots = older_roots_;
     const auto gathered = gather(world_.environment, request);
     EXPECT_TRUE(gathered.has_value());
-    const WindowDraw draw = draw_window(world_.environment, world_.ports.key(kLeader), 0, request.block_hash,
-                                        request.roster, scoreboard_);
+    const WindowDraw draw = draw_window(world_.environment, world_.ports.key(kLeader), request, scoreboard_);
     const auto evidence =
         collect_evidence(environment_, replica_, meter_,
                          {.gather = request, .gathered = *gathered, .draw = draw, .scoreboard = scoreboard_});

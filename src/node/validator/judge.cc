@@ -20,8 +20,7 @@ struct NamedPeers {
 // Of the newest decided window before that one whose record asks anybody, back to the beginning of the
 // stretch before; nullopt if there is none.
 Result<std::optional<NamedPeers>> last_named_peers(const NodeEnvironment& environment, const ChainView& view,
-                                                   int64_t window) {
-  const int64_t frequency = environment.spec.network.peer_replacement_frequency;
+                                                   int64_t window, int64_t frequency) {
   const int64_t begin = std::max<int64_t>(window / frequency * frequency - frequency, 0);
   for (int64_t before = window - 1; before >= begin; --before) {
     const Term* term = view.term_of(before);
@@ -98,12 +97,12 @@ Status Judge::come_into_run(const ChainView& view, const Registration& self, con
   const int64_t window = replica.window();
   ValidatorState next = state_;
   if (stored_ != Stored::kState) {
-    next.peers = propose_peers({}, view.roster, environment_.spec.network);
+    next.peers = propose_peers({}, view.roster, replica.spec().network);
     next.next_peers = next.peers;
   }
-  const int64_t frequency = environment_.spec.network.peer_replacement_frequency;
+  const int64_t frequency = replica.spec().network.peer_replacement_frequency;
   const int64_t stretch = window / frequency * frequency;
-  TRY_ASSIGN(const auto named, last_named_peers(environment_, view, window));
+  TRY_ASSIGN(const auto named, last_named_peers(environment_, view, window, frequency));
   const bool has_proposal = stored_ == Stored::kState && next.next_peers_from >= stretch;
   if (named && (named->window >= stretch || !has_proposal)) carry(next, window, named->peers);
   next.next_window = window;
@@ -129,21 +128,21 @@ Result<std::optional<Judge::Judged>> Judge::judge(const DecidedWindow& decided, 
     TRY_ASSIGN(const GatherRequest request,
                gather_request(environment_, replica, selection_of(record), decided.roster));
     const Gathered gathered{.accepted = decided.accepted, .rejected = record.rejected, .unanswered = {}};
-    draw = draw_window(environment_, key_, window, request.block_hash, decided.roster, state_.scoreboard);
+    draw = draw_window(environment_, key_, request, state_.scoreboard);
     TRY_ASSIGN(
         evidence,
         collect_evidence(
             environment_, replica, meter_,
             {.gather = request, .gathered = gathered, .draw = *draw, .scoreboard = state_.scoreboard}));
   }
-  AdvanceResult result = advance_scoreboard(state_.scoreboard, evidence, environment_.spec);
-  TRY(settle(result, std::move(draw), decided, self));
+  AdvanceResult result = advance_scoreboard(state_.scoreboard, evidence, replica.spec());
+  TRY(settle(result, std::move(draw), decided, {self, replica.spec()}));
   return Judged{std::move(evidence), std::move(result), watch.seconds()};
 }
 
 Status Judge::settle(const AdvanceResult& result, std::optional<WindowDraw> draw,
-                     const DecidedWindow& decided, const Registration& self) {
-  const NetworkSpec& network = environment_.spec.network;
+                     const DecidedWindow& decided, const Seat& seat) {
+  const NetworkSpec& network = seat.spec.network;
   const int64_t window = decided.record().window;
   ValidatorState next = state_;
   next.next_window = window + 1;
@@ -157,14 +156,14 @@ Status Judge::settle(const AdvanceResult& result, std::optional<WindowDraw> draw
   }
   // The weights first. If the state is not stored after them, the window is judged again and gives the same
   // weights; the other way round a node that is killed in between would leave them out.
-  if ((window + 1) % environment_.spec.scoring.windows_per_weights == 0) {
+  if ((window + 1) % seat.spec.scoring.windows_per_weights == 0) {
     std::vector<WeightEntry> weights;
     for (const auto& [uid, weight] : result.weights) weights.push_back({uid, weight});
     TRY(ledger_.set_weights(weights));
   }
   // In memory it counts only once it is stored: after a failure the window is judged again from the old
   // state.
-  TRY(store_state(self, next));
+  TRY(store_state(seat.self, next));
   state_ = std::move(next);
   return {};
 }

@@ -53,9 +53,14 @@ class Judge {
   [[nodiscard]] const Scoreboard& scoreboard() const { return state_.scoreboard; }
 
  private:
+  // Who judges, and by what.
+  struct Seat {
+    const Registration& self;
+    const RunSpec& spec;  // in force in the window
+  };
   [[nodiscard]] Result<ValidatorState> read_state(const Registration& self) const;
   [[nodiscard]] Status settle(const AdvanceResult& result, std::optional<WindowDraw> draw,
-                              const DecidedWindow& decided, const Registration& self);
+                              const DecidedWindow& decided, const Seat& seat);
   [[nodiscard]] Status store_state(const Registration& self, const ValidatorState& state);
 
   const NodeEnvironment& environment_;

@@ -32,8 +32,8 @@ Result<double> mean_loss(Engine& engine, const SampleTokens& samples) {
 Result<std::vector<Evaluation>> LossMeter::measure(Replica& replica, ContributionList accepted,
                                                    std::span<const uint32_t> uids, ByteView sampling_key) {
   const WindowPlan plan = replica.plan();
-  const int64_t count = environment_.spec.scoring.evaluation_samples;
-  const double rate = replica.outer_learning_rate() * environment_.spec.scoring.eval_lr_factor;
+  const int64_t count = replica.spec().scoring.evaluation_samples;
+  const double rate = replica.outer_learning_rate() * replica.spec().scoring.eval_lr_factor;
   Engine& engine = replica.engine();
   TRY_ASSIGN(const Shard shard, open_active_shard(environment_, plan));
   const SampleAssignment others =
@@ -55,7 +55,7 @@ Result<std::vector<Evaluation>> LossMeter::measure(Replica& replica, Contributio
     const SampleTokens own = spread_samples(assigned_samples(environment_, plan, shard, uid), shard, count);
     TRY_ASSIGN(const double own_before, mean_loss(engine, own));
     TRY(engine.edit_parameters([&](ParameterSpans changed) -> Status {
-      apply_single(changed, environment_.layout, environment_.spec, **found,
+      apply_single(changed, environment_.layout, replica.spec(), **found,
                    factors.of(static_cast<size_t>(found - accepted.begin())), rate, replica.team());
       return {};
     }));

@@ -113,7 +113,7 @@ Result<Office::MadeRecord> Office::make_record(const OfficeCall& call, const Lea
   if (nobody_answers(gathered)) {
     // It is our own line that is away, or we that are to end: a window without anybody would take from all
     // what they have learnt in it. Not for ever: it may be they.
-    const WindowClock clock(environment_.ledger, environment_.spec.network);
+    const WindowClock clock(environment_.ledger, replica.spec().network);
     TRY_ASSIGN(const bool is_late, clock.is_closed(window + 1));
     if (!is_late) return retry_error(fmt::format("window {}: no peer's store answers", window));
   }
@@ -129,7 +129,8 @@ Result<Office::MadeRecord> Office::make_record(const OfficeCall& call, const Lea
                          .reserve_peers = {request.peers.reserve.begin(), request.peers.reserve.end()},
                          .accepted = {},
                          .rejected = std::move(gathered.rejected),
-                         .leader = key_.public_key()};
+                         .leader = key_.public_key(),
+                         .amendments = replica.in_force().amendments};
   for (const Contribution& contribution : gathered.accepted) {
     const uint32_t uid = contribution.header().uid;
     TRY(store_.put(self.bucket, accepted_contribution_key(window, uid), contribution.bytes()));
@@ -167,7 +168,7 @@ Result<bool> Office::take_over(const OfficeCall& call, int64_t newest_closed_win
                               .latest_block = view.latest->number,
                               .undecided_window = replica.window(),
                               .newest_closed_window = newest_closed_window};
-  if (!may_take_over(takeover, environment_.spec.network, self.uid)) return false;
+  if (!may_take_over(takeover, replica.spec().network, self.uid)) return false;
   return begin_term(call);
 }
 

@@ -154,7 +154,8 @@ Result<Progress> Validator::download_early(const ChainView& view, Undecided& und
   TRY_ASSIGN(const std::optional<PutWindow> times, clock.put_window_of(window));
   const PeerSelection peers = judge_.peers_in(window);
   const auto phase = timeline_.phase("gather");
-  undecided.uploads = download_uploads(environment_, window, *times, view.roster, peers.gather);
+  undecided.uploads =
+      download_uploads(environment_, replica_.spec(), window, *times, view.roster, peers.gather);
   return Progress::kWorked;
 }
 
@@ -167,7 +168,7 @@ Result<Progress> Validator::lead_or_wait(const ChainView& view, Undecided& undec
     TRY_ASSIGN(const bool decided, office_.decide(call, lead, timeline_, undecided.made));
     return decided ? Progress::kWorked : Progress::kAwaitsObject;
   }
-  const WindowClock clock(environment_.ledger, environment_.spec.network);
+  const WindowClock clock(environment_.ledger, replica_.spec().network);
   TRY_ASSIGN(const int64_t newest_closed, clock.newest_closed_window());
   TRY_ASSIGN(const bool taken_over, office_.take_over(call, newest_closed));
   return taken_over ? Progress::kWorked : Progress::kAwaitsEntry;
@@ -208,7 +209,7 @@ Result<Progress> Validator::finish_window(Decided& decided) {
 // older than that: a node that comes into the run from it needs all windows since.
 void Validator::drop_old_copies() {
   if (!checkpoints_.newest_window()) return;
-  const NetworkSpec& network = environment_.spec.network;
+  const NetworkSpec& network = replica_.spec().network;
   const int64_t retained_from = replica_.window() - network.contribution_retention_windows;
   office_.drop_copies(self(), std::min(retained_from, *checkpoints_.newest_window()));
 }

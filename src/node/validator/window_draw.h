@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "base/hash.h"
@@ -10,6 +9,7 @@
 #include "core/scoring/sampling.h"
 #include "core/scoring/scoreboard.h"
 #include "node/window/environment.h"
+#include "node/window/gather.h"
 
 namespace templar {
 
@@ -21,9 +21,8 @@ struct WindowDraw {
   bool operator==(const WindowDraw&) const = default;
 };
 
-// That of the key's validator. block_hash: of the window's first block. scoreboard: before the window.
-[[nodiscard]] WindowDraw draw_window(const NodeEnvironment& environment, const KeyPair& key, int64_t window,
-                                     const Hash256& block_hash, std::span<const Registration> roster,
-                                     const Scoreboard& scoreboard);
+// That of the key's validator, for the window that is gathered. scoreboard: before the window.
+[[nodiscard]] WindowDraw draw_window(const NodeEnvironment& environment, const KeyPair& key,
+                                     const GatherRequest& gather, const Scoreboard& scoreboard);
 
 }  // namespace templar

@@ -23,7 +23,7 @@ Result<WindowDecision> decide(const NodeEnvironment& environment, const ChainVie
   const int64_t window = replica.window();
   // A term with another model is answered at once: others may be right, and time does not show it.
   if (auto diverged = divergence_from(view, replica)) return *std::move(diverged);
-  const WindowClock clock(environment.ledger, environment.spec.network);
+  const WindowClock clock(environment.ledger, replica.spec().network);
   TRY_ASSIGN(const bool is_closed, clock.is_closed(window));
   if (!is_closed) {
     return Awaited{Progress::kAwaitsBlock, fmt::format("window {}: its put window is not over", window)};
@@ -34,6 +34,7 @@ Result<WindowDecision> decide(const NodeEnvironment& environment, const ChainVie
   }
   TRY_ASSIGN(const std::optional<Decision> decision, environment.ledger.decision(window, term->number));
   if (!decision) return Awaited{Progress::kAwaitsEntry, nobody_has_decided(view, *term, window)};
+  if (auto doubted = doubt_of_amendments(*decision, replica)) return *std::move(doubted);
   // Before anything is fetched or gathered: from a wrong model every contribution has another root.
   if (auto diverged = divergence_from(*decision, replica)) return *std::move(diverged);
   TRY_ASSIGN(FetchedDecision fetched, fetch_decided(environment, view, window, options));
@@ -69,6 +70,26 @@ std::optional<Diverged> divergence_from(const Decision& decision, const Replica&
     return std::nullopt;
   return Diverged{record.window, record.outer_step, record.state_root,
                   fmt::format("the decision of window {}", record.window)};
+}
+
+std::optional<Doubted> doubt_of_amendments(const Decision& decision, const Replica& replica) {
+  const AmendmentsInForce& theirs = decision.record.amendments;
+  const AmendmentsInForce& ours = replica.in_force().amendments;
+  if (theirs == ours) return std::nullopt;
+  const auto named = [](const AmendmentsInForce& amendments) {
+    return amendments.number == 0 ? std::string("none")
+                                  : fmt::format("{} ({})", amendments.number, amendments.hash.brief());
+  };
+  const char* why =
+      theirs.number > ours.number
+          ? "our ledger withholds one: does it reach the same servers as the others'?"
+          : "its leader's ledger withholds one, or its program knows no amendments; the owner can "
+            "end its term before the window (templar network end-term TERM --after WINDOW)";
+  return Doubted{
+      decision.record.window,
+      fmt::format("the decision of window {} was made with amendment {} in force, and the ledger has "
+                  "{} for us: not followed. Either {}",
+                  decision.record.window, named(theirs), named(ours), why)};
 }
 
 std::optional<Diverged> divergence_from(const ChainView& view, const Replica& replica) {
@@ -110,12 +131,13 @@ bool asks_nobody(const AggregateRecord& record) {
 Result<GatherRequest> gather_request(const NodeEnvironment& environment, const Replica& replica,
                                      PeerSelection peers, std::vector<Registration> roster) {
   const int64_t window = replica.window();
-  const WindowClock clock(environment.ledger, environment.spec.network);
+  const WindowClock clock(environment.ledger, replica.spec().network);
   TRY_ASSIGN(const std::optional<PutWindow> times, clock.put_window_of(window));
   if (!times) return retry_error(fmt::format("window {}: the ledger has no end of it yet", window));
   TRY_ASSIGN(const Hash256 block_hash, clock.block_hash(window));
   TRY_ASSIGN(const ConstParameterSpans parameters, replica.parameters());
   return GatherRequest{.plan = replica.plan(),
+                       .spec = replica.in_force().spec,
                        .peers = std::move(peers),
                        .roster = std::move(roster),
                        .times = *times,

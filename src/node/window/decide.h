@@ -31,6 +31,12 @@ struct Diverged {
   std::string by;          // "the decision of window 5", "term 2"
 };
 
+// A decision was made by another run spec than ours: its record names other amendments.
+struct Doubted {
+  int64_t window = 0;
+  std::string reason;  // for people, with what may be wrong
+};
+
 // Contributions that a decision names are not to be had.
 struct Missing {
   Decision decision;
@@ -47,7 +53,7 @@ struct DecidedWindow {
   [[nodiscard]] int64_t window() const { return decision.record.window; }
 };
 
-using WindowDecision = std::variant<Awaited, Diverged, Missing, DecidedWindow>;
+using WindowDecision = std::variant<Awaited, Diverged, Doubted, Missing, DecidedWindow>;
 
 struct DecideOptions {
   // What the node has of the contributions that a record names, so that it is not fetched again.
@@ -69,7 +75,11 @@ using FetchedDecision = std::optional<std::variant<Missing, DecidedWindow>>;
                                                     int64_t window, const DecideOptions& options = {});
 // How the replica's model differs from the one that this decision of its window names, if it does.
 [[nodiscard]] std::optional<Diverged> divergence_from(const Decision& decision, const Replica& replica);
-// The same of a term in force that begins at its window.
+// How the amendments that this decision of the replica's window names differ from those that are in force for
+// us; nullopt if they are the same. Both are final: what remains is that a ledger withholds something, or
+// that a program can't follow.
+[[nodiscard]] std::optional<Doubted> doubt_of_amendments(const Decision& decision, const Replica& replica);
+// The same as divergence_from() of a term in force that begins at its window.
 [[nodiscard]] std::optional<Diverged> divergence_from(const ChainView& view, const Replica& replica);
 // Why the replica's model stays although a decision names another: validators with more stake stand behind
 // ours at that window. nullopt where they don't, or it is not a decision that differs.

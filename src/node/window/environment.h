@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "core/run/parameter_layout.h"
 #include "core/run/run_spec.h"
+#include "node/window/amended_specs.h"
 #include "node/window/contribution_pool.h"
 #include "node/window/standing_alarms.h"
 #include "ports/ledger.h"
@@ -43,8 +44,10 @@ struct NodeEnvironment {
         contributions(std::move(pool)),
         reads_ahead(reads_windows_ahead),
         alarms(std::move(alarms_of_node)),
-        clock(machine_clock) {}
+        clock(machine_clock),
+        specs(std::make_shared<AmendedSpecs>(run_spec, ledger_reader)) {}
 
+  // The run's own. What the owner may amend holds as specs->at(window) has it; a Replica has its window's.
   const RunSpec spec;
   const ParameterLayout layout;
   const Hash256 run_id;
@@ -64,6 +67,7 @@ struct NodeEnvironment {
   // The machine's, to be compared with the ledger's time and the store's; nullptr where the ledger's time is
   // not that of clocks, as in a localnet.
   const Clock* const clock;
+  const std::shared_ptr<AmendedSpecs> specs;
 };
 
 // How a node is named on the log and in measurements. The "baseline" of a localnet, one machine that trains

@@ -85,8 +85,8 @@ PeerAnswer ask_for_contribution(const NodeEnvironment& environment, const Gather
   const Registration* peer = find_uid(request.roster, uid);
   if (peer == nullptr) return missing_verdict("not on the ledger");
   if (peer->is_removed) return missing_verdict("removed from the run by its owner");
-  auto answer =
-      read_published(environment, request.plan.window, request.times, *peer, call, request.uploads.get());
+  auto answer = read_published(environment, *request.spec, request.plan.window, request.times, *peer, call,
+                               request.uploads.get());
   auto* contribution = answer ? std::get_if<Contribution>(&*answer) : nullptr;
   if (contribution == nullptr) return answer;
   if (Verdict verdict = judge(environment, request, shard, *contribution, *peer); !verdict.accepted())
@@ -100,17 +100,17 @@ struct NamedPlace {
   bool is_copy = false;  // a validator's
 };
 
-PeerAnswer fetch_object(const NodeEnvironment& environment, int64_t window, const NamedPlace& place,
-                        const AcceptedContribution& wanted, const PeerCall& call) {
-  return place.is_copy ? read_named_copy(environment, window, place.bucket, wanted, call)
-                       : read_named(environment, window, place.bucket, wanted, call);
+PeerAnswer fetch_object(const NodeEnvironment& environment, const RunSpec& spec, int64_t window,
+                        const NamedPlace& place, const AcceptedContribution& wanted, const PeerCall& call) {
+  return place.is_copy ? read_named_copy(environment, spec, window, place.bucket, wanted, call)
+                       : read_named(environment, spec, window, place.bucket, wanted, call);
 }
 
 // What a leader's record keeps the others waiting for: about as long as the network gives a contribution to
 // arrive after the window. spent: of the same gather, on earlier rounds.
-PeerPatience patience_of(const NodeEnvironment& environment, double spent_seconds = 0) {
+PeerPatience patience_of(const RunSpec& spec, double spent_seconds = 0) {
   using std::chrono::milliseconds;
-  const std::chrono::seconds wait(environment.spec.network.put_window_seconds);
+  const std::chrono::seconds wait(spec.network.put_window_seconds);
   const milliseconds spent(static_cast<int64_t>(spent_seconds * 1000));
   const auto left = [&](milliseconds whole) { return std::max(milliseconds(kLeastRound), whole - spent); };
   return {.straggler = left(std::max<milliseconds>(kLeastPatience, wait / 2)),
@@ -136,8 +136,10 @@ PeerAnswer both_errors(const Error& own, const Error& copy) {
 // The contributions that a record names, by their number in it, as far as they have been found.
 class NamedAnswers {
  public:
-  NamedAnswers(const NodeEnvironment& environment, const AggregateRecord& record)
+  // spec: in force in the record's window.
+  NamedAnswers(const NodeEnvironment& environment, const RunSpec& spec, const AggregateRecord& record)
       : environment_(environment),
+        spec_(spec),
         record_(record),
         answers_(record.accepted.size(), skip_error("the uid is not on the ledger")) {}
 
@@ -164,7 +166,7 @@ class NamedAnswers {
       places.push_back(*std::move(place));
     }
     auto fetched = ask_peers(environment_, numbers.size(), patience, [&](size_t i, const PeerCall& call) {
-      return fetch_object(environment_, record_.window, places[i], record_.accepted[numbers[i]], call);
+      return fetch_object(environment_, spec_, record_.window, places[i], record_.accepted[numbers[i]], call);
     });
     for (size_t i = 0; i < numbers.size(); ++i) {
       PeerAnswer& answer = answers_[numbers[i]];
@@ -192,6 +194,7 @@ class NamedAnswers {
 
  private:
   const NodeEnvironment& environment_;
+  const RunSpec& spec_;
   const AggregateRecord& record_;
   std::vector<PeerAnswer> answers_;
   bool has_fetched_ = false;
@@ -204,7 +207,7 @@ std::vector<std::variant<Contribution, Verdict>> read_contributions(const NodeEn
                                                                     const Shard& shard,
                                                                     std::span<const uint32_t> uids) {
   auto answers =
-      ask_peers(environment, uids.size(), patience_of(environment), [&](size_t peer, const PeerCall& call) {
+      ask_peers(environment, uids.size(), patience_of(*request.spec), [&](size_t peer, const PeerCall& call) {
         return ask_for_contribution(environment, request, shard, uids[peer], call);
       });
   std::vector<std::variant<Contribution, Verdict>> read;
@@ -224,7 +227,7 @@ std::vector<StaleContribution> read_stale_contributions(const NodeEnvironment& e
   std::vector<StaleContribution> stale;
   if (request.older_roots.empty()) return stale;
   auto answers =
-      ask_peers(environment, uids.size(), patience_of(environment), [&](size_t peer, const PeerCall& call) {
+      ask_peers(environment, uids.size(), patience_of(*request.spec), [&](size_t peer, const PeerCall& call) {
         return ask_for_contribution(environment, request, shard, uids[peer], call, judge_maker);
       });
   for (PeerAnswer& answer : answers) {
@@ -251,14 +254,15 @@ std::vector<Result<std::optional<int64_t>>> stored_times(const NodeEnvironment& 
     if (info) times[number] = info->stored_at_ms;
     return missing_verdict("not asked for");
   };
-  std::vector<PeerAnswer> answers = ask_peers(environment, uids.size(), patience_of(environment), ask);
+  std::vector<PeerAnswer> answers = ask_peers(environment, uids.size(), patience_of(*request.spec), ask);
   for (size_t i = 0; i < uids.size(); ++i) {
     if (!answers[i]) times[i] = std::unexpected(std::move(answers[i]).error());
   }
   return times;
 }
 
-std::shared_ptr<const DownloadedUploads> download_uploads(const NodeEnvironment& environment, int64_t window,
+std::shared_ptr<const DownloadedUploads> download_uploads(const NodeEnvironment& environment,
+                                                          const RunSpec& spec, int64_t window,
                                                           const PutWindow& times,
                                                           std::span<const Registration> roster,
                                                           std::span<const uint32_t> uids) {
@@ -267,13 +271,13 @@ std::shared_ptr<const DownloadedUploads> download_uploads(const NodeEnvironment&
   const auto ask = [&](size_t number, const PeerCall& call) -> PeerAnswer {
     const Registration* miner = find_uid(roster, uids[number]);
     if (miner == nullptr || miner->is_removed) return missing_verdict("not asked");
-    TRY_ASSIGN(auto upload, download_upload(environment, window, times, *miner, call));
+    TRY_ASSIGN(auto upload, download_upload(environment, spec, window, times, *miner, call));
     // A slow peer may be asked on two threads at once.
     const MutexLock lock(mutex);
     if (upload) uploads->insert_or_assign(miner->uid, *std::move(upload));
     return missing_verdict("not opened yet");
   };
-  static_cast<void>(ask_peers(environment, uids.size(), patience_of(environment), ask));
+  static_cast<void>(ask_peers(environment, uids.size(), patience_of(spec), ask));
   return uploads;
 }
 
@@ -282,7 +286,7 @@ Result<Gathered> gather(const NodeEnvironment& environment, const GatherRequest&
   Gathered gathered;
   const Stopwatch since_begin;
   const auto ask = [&](std::span<const uint32_t> uids) {
-    auto answers = ask_peers(environment, uids.size(), patience_of(environment, since_begin.seconds()),
+    auto answers = ask_peers(environment, uids.size(), patience_of(*request.spec, since_begin.seconds()),
                              [&](size_t peer, const PeerCall& call) {
                                return ask_for_contribution(environment, request, shard, uids[peer], call);
                              });
@@ -319,7 +323,8 @@ Result<NamedContributions> fetch_named(const NodeEnvironment& environment, const
                                        std::span<const Registration> roster,
                                        std::span<const Registration> sources,
                                        std::vector<Contribution> at_hand, bool waits_for_stores) {
-  NamedAnswers answers(environment, record);
+  TRY_ASSIGN(const SpecInForce in_force, environment.specs->at(record.window));
+  NamedAnswers answers(environment, *in_force.spec, record);
   answers.take(at_hand);
   answers.fetch(
       [&](uint32_t uid) -> std::optional<NamedPlace> {
@@ -327,9 +332,9 @@ Result<NamedContributions> fetch_named(const NodeEnvironment& environment, const
         if (peer == nullptr) return std::nullopt;
         return NamedPlace{peer->bucket};
       },
-      patience_of(environment));
+      patience_of(*in_force.spec));
   // What the miners do not have, or do not give, may be among the validators' copies.
-  PeerPatience patience = patience_of(environment);
+  PeerPatience patience = patience_of(*in_force.spec);
   patience.whole = kFetchPatience;
   for (const Registration& source : sources) {
     answers.fetch([&](uint32_t) -> std::optional<NamedPlace> { return NamedPlace{source.bucket, true}; },

@@ -23,8 +23,9 @@ namespace templar {
 
 struct GatherRequest {
   WindowPlan plan;
-  PeerSelection peers;               // in force in this window
-  std::vector<Registration> roster;  // the ledger's registrations
+  std::shared_ptr<const RunSpec> spec;  // in force in this window
+  PeerSelection peers;                  // in force in this window
+  std::vector<Registration> roster;     // the ledger's registrations
   PutWindow times;
   Hash256 block_hash;                  // of the window's first block
   Hash256 state_root;                  // of our model at the window's start
@@ -84,7 +85,7 @@ struct StaleContribution {
 // Of a window whose uploads have ended, with sealed ones: what these miners have stored in time, before their
 // keys are out. What can't be had now is left out.
 [[nodiscard]] std::shared_ptr<const DownloadedUploads> download_uploads(const NodeEnvironment& environment,
-                                                                        int64_t window,
+                                                                        const RunSpec& spec, int64_t window,
                                                                         const PutWindow& times,
                                                                         std::span<const Registration> roster,
                                                                         std::span<const uint32_t> uids);

@@ -1,5 +1,7 @@
 #include "node/window/replica.h"
 
+#include <utility>
+
 #include "core/run/schedule.h"
 
 namespace templar {
@@ -19,6 +21,7 @@ Status Replica::load(const std::function<Status(ParameterSpans)>& load) {
 }
 
 Status Replica::begin_loaded(int64_t window, int64_t outer_step, int64_t start_window) {
+  TRY_ASSIGN(in_force_, environment_.specs->at(window));
   window_ = window;
   start_window_ = start_window;
   outer_step_ = outer_step;
@@ -27,15 +30,22 @@ Status Replica::begin_loaded(int64_t window, int64_t outer_step, int64_t start_w
 }
 
 double Replica::outer_learning_rate() const {
-  if (environment_.spec.algorithm == Algorithm::kSparseLoco) return environment_.spec.outer.learning_rate;
-  return scheduled_learning_rate(environment_.spec.inner, plan().first_inner_step);
+  if (spec().algorithm == Algorithm::kSparseLoco) return spec().outer.learning_rate;
+  return scheduled_learning_rate(spec().inner, plan().first_inner_step);
+}
+
+Status Replica::read_spec_again() {
+  TRY_ASSIGN(in_force_, environment_.specs->at(window_));
+  return {};
 }
 
 Status Replica::close_window(std::span<const Contribution> accepted) {
+  // Before anything is changed: the ledger may be away.
+  TRY_ASSIGN(SpecInForce next, environment_.specs->at(window_ + 1));
   if (!accepted.empty()) {
     TRY(load([&](ParameterSpans parameters) -> Status {
-      apply_outer_step(parameters, environment_.layout, environment_.spec, as_list(accepted),
-                       outer_learning_rate(), team_);
+      apply_outer_step(parameters, environment_.layout, spec(), as_list(accepted), outer_learning_rate(),
+                       team_);
       return {};
     }));
     ++outer_step_;
@@ -44,6 +54,7 @@ Status Replica::close_window(std::span<const Contribution> accepted) {
     TRY(refresh());
   }
   ++window_;
+  in_force_ = std::move(next);
   return {};
 }
 

@@ -25,10 +25,11 @@ class Replica {
 
   // Environment and engine must outlive it. threads: for the outer step and hashing.
   Replica(const NodeEnvironment& environment, Engine& engine, int threads)
-      : environment_(environment), engine_(engine), team_(threads) {}
+      : environment_(environment), engine_(engine), team_(threads), in_force_(environment.specs->own()) {}
 
   // Every call that returns a Status or a Result fails (fatal) where the engine fails. The replica has to
-  // begin again then.
+  // begin again then. What moves it to a window fails (retry), with nothing changed, where the ledger was
+  // away, and (fatal) where the owner has amended what this program can't follow.
 
   // The run's initial model, as the start of that window.
   [[nodiscard]] Status begin_initial(int64_t window);
@@ -42,7 +43,10 @@ class Replica {
   // Whether it stands at a window's start.
   [[nodiscard]] bool begun() const { return begun_; }
 
-  [[nodiscard]] WindowPlan plan() const { return plan_window(environment_.spec, window_, outer_step_); }
+  [[nodiscard]] WindowPlan plan() const { return plan_window(spec(), window_, outer_step_); }
+  // The run spec in force in its window, and the amendments that it has; before it is begun the run's own.
+  [[nodiscard]] const RunSpec& spec() const { return *in_force_.spec; }
+  [[nodiscard]] const SpecInForce& in_force() const { return in_force_; }
   [[nodiscard]] int64_t window() const { return window_; }
   [[nodiscard]] int64_t outer_step() const { return outer_step_; }
   // The run's first.
@@ -59,6 +63,9 @@ class Replica {
   // What the outer step of this window is scaled with: outer.learning_rate, or the schedule's in demo.
   [[nodiscard]] double outer_learning_rate() const;
 
+  // Reads once more what is in force in its window, for where a decision names more than the ledger had.
+  [[nodiscard]] Status read_spec_again();
+
   // Applies the window's accepted contributions, ascending uid, and moves on to the next window. Without
   // contributions (a null round) the model and the count of outer steps stay. The parameters must be those of
   // the window's start.
@@ -73,6 +80,7 @@ class Replica {
   int64_t window_ = 0;
   int64_t outer_step_ = 0;
   int64_t start_window_ = 0;
+  SpecInForce in_force_;
   StateTree state_tree_;
   std::vector<Hash256> older_roots_;
   bool begun_ = false;

@@ -21,8 +21,7 @@ auto ask_store(const Call& call) {
   return retry_at_once(kStoreRetries, ErrorKind::kRetry, call);
 }
 
-uint64_t largest_object(const NodeEnvironment& environment, bool is_sealed) {
-  const RunSpec& spec = environment.spec;
+uint64_t largest_object(const NodeEnvironment& environment, const RunSpec& spec, bool is_sealed) {
   return static_cast<uint64_t>(is_sealed ? max_upload_size(environment.layout, spec.codec)
                                          : max_contribution_size(environment.layout, spec.codec));
 }
@@ -53,11 +52,11 @@ Result<SharedBytes> download(const NodeEnvironment& environment, std::string_vie
 }
 
 // What read gives, or gave when another node of this process read the same version of the object.
-Result<ParsedObject> parsed_object(const NodeEnvironment& environment, int64_t window,
+Result<ParsedObject> parsed_object(const NodeEnvironment& environment, const RunSpec& spec, int64_t window,
                                    std::string_view bucket, const ObjectInfo& object,
                                    const std::function<Result<SharedBytes>()>& read) {
   return environment.contributions->parsed(window, bucket, object, read, [&](SharedBytes bytes) {
-    return parse_contribution(std::move(bytes), environment.layout, environment.spec.codec);
+    return parse_contribution(std::move(bytes), environment.layout, spec.codec);
   });
 }
 
@@ -91,11 +90,11 @@ Verdict judge_size(const ObjectInfo& info, uint64_t limit) {
   return invalid_verdict(fmt::format("{} bytes, at most {} are legal", info.size_bytes, limit));
 }
 
-PeerAnswer read_open(const NodeEnvironment& environment, int64_t window, std::string_view bucket,
-                     const ObjectInfo& object, const PeerCall& call) {
-  const uint64_t limit = largest_object(environment, false);
+PeerAnswer read_open(const NodeEnvironment& environment, const RunSpec& spec, int64_t window,
+                     std::string_view bucket, const ObjectInfo& object, const PeerCall& call) {
+  const uint64_t limit = largest_object(environment, spec, false);
   if (Verdict size = judge_size(object, limit); !size.accepted()) return size;
-  return answer_of(parsed_object(environment, window, bucket, object,
+  return answer_of(parsed_object(environment, spec, window, bucket, object,
                                  [&] { return download(environment, bucket, object, limit, call); }),
                    call);
 }
@@ -165,9 +164,9 @@ Result<SharedBytes> open_into_pool(const NodeEnvironment& environment, const Upl
       [&](const PieceSink& sink) { return open_upload(header, upload, key, sink); });
 }
 
-PeerAnswer read_sealed(const NodeEnvironment& environment, const UploadPlace& place, const JudgeHeader& judge,
-                       const PutWindow* times, const PeerCall& call) {
-  const uint64_t limit = largest_object(environment, true);
+PeerAnswer read_sealed(const NodeEnvironment& environment, const RunSpec& spec, const UploadPlace& place,
+                       const JudgeHeader& judge, const PutWindow* times, const PeerCall& call) {
+  const uint64_t limit = largest_object(environment, spec, true);
   if (Verdict size = judge_size(place.object, limit); !size.accepted()) return size;
   auto named = read_upload_header(environment, place, judge);
   if (!named && named.error().kind == ErrorKind::kRetry) return std::unexpected(std::move(named).error());
@@ -192,7 +191,7 @@ PeerAnswer read_sealed(const NodeEnvironment& environment, const UploadPlace& pl
       not_opened = invalid_verdict(content.error().message);
     return content;
   };
-  auto object = parsed_object(environment, place.window, place.bucket, place.object, read);
+  auto object = parsed_object(environment, spec, place.window, place.bucket, place.object, read);
   if (not_opened) return *std::move(not_opened);
   TRY_ASSIGN(auto answer, answer_of(std::move(object), call));
   const auto* contribution = std::get_if<Contribution>(&answer);
@@ -231,14 +230,14 @@ Result<std::optional<ObjectInfo>> look_at(const NodeEnvironment& environment, st
   return info;
 }
 
-PeerAnswer read_published(const NodeEnvironment& environment, int64_t window, const PutWindow& times,
-                          const Registration& miner, const PeerCall& call, const DownloadedUploads* at_hand) {
+PeerAnswer read_published(const NodeEnvironment& environment, const RunSpec& spec, int64_t window,
+                          const PutWindow& times, const Registration& miner, const PeerCall& call,
+                          const DownloadedUploads* at_hand) {
   // Time and size stand before the content: what is late or too large is not worth a download.
   TRY_ASSIGN(const auto info, look_at(environment, miner.bucket, contribution_key(window), call));
   if (!info) return missing_verdict("nothing stored");
   if (Verdict time = judge_time(*info, times); !time.accepted()) return time;
-  if (!environment.spec.network.sealed_uploads)
-    return read_open(environment, window, miner.bucket, *info, call);
+  if (!spec.network.sealed_uploads) return read_open(environment, spec, window, miner.bucket, *info, call);
   UploadPlace place{.bucket = miner.bucket, .window = window, .object = *info};
   if (at_hand != nullptr) {
     const auto found = at_hand->find(miner.uid);
@@ -254,41 +253,43 @@ PeerAnswer read_published(const NodeEnvironment& environment, int64_t window, co
                                       .samples = std::nullopt,
                                       .content_hash = std::nullopt};
   return read_sealed(
-      environment, place, [&](const UploadHeader& header) { return check_upload(header, expected); }, &times,
-      call);
+      environment, spec, place, [&](const UploadHeader& header) { return check_upload(header, expected); },
+      &times, call);
 }
 
 // Neither time nor content is judged: the leader has judged it, and the hash says that it is the same one.
-PeerAnswer read_named(const NodeEnvironment& environment, int64_t window, const std::string& bucket,
-                      const AcceptedContribution& wanted, const PeerCall& call) {
+PeerAnswer read_named(const NodeEnvironment& environment, const RunSpec& spec, int64_t window,
+                      const std::string& bucket, const AcceptedContribution& wanted, const PeerCall& call) {
   const std::string key = contribution_key(window);
   TRY_ASSIGN(const auto info, look_at(environment, bucket, key, call));
   if (!info) return is_missing(bucket, key);
-  if (!environment.spec.network.sealed_uploads)
-    return only_named(read_open(environment, window, bucket, *info, call), wanted);
+  if (!spec.network.sealed_uploads)
+    return only_named(read_open(environment, spec, window, bucket, *info, call), wanted);
   const auto is_named = [&wanted](const UploadHeader& header) -> Verdict {
     if (header.content_hash == wanted.content_hash) return {};
     return invalid_verdict(fmt::format("content {} is stored, the leader's record names {}",
                                        header.content_hash.brief(), wanted.content_hash.brief()));
   };
-  return only_named(read_sealed(environment, {.bucket = bucket, .window = window, .object = *info}, is_named,
-                                nullptr, call),
+  return only_named(read_sealed(environment, spec, {.bucket = bucket, .window = window, .object = *info},
+                                is_named, nullptr, call),
                     wanted);
 }
 
-PeerAnswer read_named_copy(const NodeEnvironment& environment, int64_t window, const std::string& bucket,
-                           const AcceptedContribution& wanted, const PeerCall& call) {
+PeerAnswer read_named_copy(const NodeEnvironment& environment, const RunSpec& spec, int64_t window,
+                           const std::string& bucket, const AcceptedContribution& wanted,
+                           const PeerCall& call) {
   const std::string key = accepted_contribution_key(window, wanted.uid);
   TRY_ASSIGN(const auto info, look_at(environment, bucket, key, call));
   if (!info) return is_missing(bucket, key);
-  return only_named(read_open(environment, window, bucket, *info, call), wanted);
+  return only_named(read_open(environment, spec, window, bucket, *info, call), wanted);
 }
 
-Result<std::optional<DownloadedUpload>> download_upload(const NodeEnvironment& environment, int64_t window,
+Result<std::optional<DownloadedUpload>> download_upload(const NodeEnvironment& environment,
+                                                        const RunSpec& spec, int64_t window,
                                                         const PutWindow& times, const Registration& miner,
                                                         const PeerCall& call) {
   TRY_ASSIGN(const auto info, look_at(environment, miner.bucket, contribution_key(window), call));
-  const uint64_t limit = largest_object(environment, true);
+  const uint64_t limit = largest_object(environment, spec, true);
   // Without a version nobody could tell later whether it is still the same.
   if (!info || info->version.empty() || !judge_time(*info, times).accepted() || info->size_bytes > limit)
     return std::nullopt;

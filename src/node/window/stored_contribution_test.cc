@@ -259,8 +259,8 @@ TEST_F(SealedGather, UsesWhatWasDownloadedBeforeTheKeysWereOut) {
   store_uploads({1, 2, 3});
   enter_put_window();
   GatherRequest with_uploads = request();
-  with_uploads.uploads = download_uploads(world_.environment, kSealedWindow, with_uploads.times,
-                                          with_uploads.roster, with_uploads.peers.gather);
+  with_uploads.uploads = download_uploads(world_.environment, world_.environment.spec, kSealedWindow,
+                                          with_uploads.times, with_uploads.roster, with_uploads.peers.gather);
   ASSERT_EQ(with_uploads.uploads->size(), 3u);
   publish_keys({1, 2, 3});
   // What is stored now has another version: it is not what is at hand, and too late.
@@ -285,8 +285,8 @@ TEST_F(SealedGather, DownloadsNothingEarlyThatCouldNotCount) {
   enter_put_window();
   store_uploads({2});
   const GatherRequest window = request();
-  const auto uploads = download_uploads(world_.environment, kSealedWindow, window.times, window.roster,
-                                        std::vector<uint32_t>{1, 2, 3, 77});
+  const auto uploads = download_uploads(world_.environment, world_.environment.spec, kSealedWindow,
+                                        window.times, window.roster, std::vector<uint32_t>{1, 2, 3, 77});
   ASSERT_EQ(uploads->size(), 1u);
   EXPECT_TRUE(uploads->contains(1));
 }

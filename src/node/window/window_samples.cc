@@ -5,9 +5,9 @@
 namespace templar {
 
 Result<Shard> open_active_shard(const NodeEnvironment& environment, const WindowPlan& plan) {
-  return environment.shards.open_shard(active_shard(
-      static_cast<uint64_t>(plan.outer_step),
-      static_cast<uint64_t>(environment.spec.data.outer_steps_per_shard), environment.shards.shard_count()));
+  return environment.shards.open_shard(active_shard(static_cast<uint64_t>(plan.outer_step),
+                                                    static_cast<uint64_t>(plan.outer_steps_per_shard),
+                                                    environment.shards.shard_count()));
 }
 
 SampleAssignment assigned_samples(const NodeEnvironment& environment, const WindowPlan& plan,
