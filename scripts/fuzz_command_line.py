@@ -69,6 +69,7 @@ GOOD = {
     "network stake": ["ab" * 32, "5", *TO_LEDGER], "network remove": ["ab" * 32, *TO_LEDGER],
     "network init": ["out", "--set", "inner.steps=2", "--store", "store"], "network join": ["../net", "--folder", "out", "--prepare", "--no-wait"],
     "network status": ["../net"], "network admit": ["ab" * 32, *TO_LEDGER],
+    "network amend": ["--set", "outer.learning_rate=0.5", "--from", "next", "--anyway", *TO_LEDGER[:2], "--ledger", "../doomed.db", *TO_LEDGER[4:]],
     "network end-term": ["0", "--after", "0", *TO_LEDGER[:2], "--ledger", "../doomed.db", *TO_LEDGER[4:]],
 }
 NUMBERS = ["-1", "0", "1", "2", "3", "7", "64", "65535", "65536", "2147483647", "2147483648", "4294967296", "9223372036854775807",

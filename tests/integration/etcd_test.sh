@@ -127,7 +127,7 @@ echo "$(etcd_requests Authenticate) tokens were fetched in $((SECONDS - guarded_
 # put USER KEY: whether that user may write there; what is there is put back.
 put() { etcdctl --user "$1:$1-pass-word" put "$run/$2" rubbish; }
 block=$(printf '%010d' 5)
-foreign_to_all=(standings/0000 ended/0000000000 nodes/0000000009 starts/0000000009 weights/0000000009 heartbeats/0000000009)
+foreign_to_all=(standings/0000 amendments/0000000001 ended/0000000000 nodes/0000000009 starts/0000000009 weights/0000000009 heartbeats/0000000009)
 foreign_to_miners=(nodes/0000000000 nodes/0000000002 starts/0000000000 starts/0000000002 weights/0000000000 weights/0000000001 heartbeats/0000000000 heartbeats/0000000001
   terms/0000000000 terms/0000000001 decisions/0000000001/0000000000 timekeepers/0000000000 timekeepers/0000000001 "blocks/$block")
 tried=0

@@ -66,7 +66,7 @@ join miner-1 "$net/network.json" miner
 join miner-2 "$net" miner
 wait_for 60 "all in sync" is_so "$net" "$all_in_sync" || { cat "$work/status.json" "$work"/{net/validator,miner-1}.log >&2;  give_up "no network"; }
 status "$net"; equal "status of a healthy network" 0 $?
-equal "versions" True "$(value "$work/status.json" 'all(node["software"].startswith("templar ") and node["newest_protocol"] == 1 for node in json["nodes"])')"
+equal "versions" True "$(value "$work/status.json" 'all(node["software"].startswith("templar ") and node["newest_protocol"] == 2 for node in json["nodes"])')"
 equal "verdicts" True "$(value "$work/status.json" 'all(node["verdict"]["name"] == "accepted" for node in json["nodes"] if node["role"] == "miner")')"
 check "status as text" "$templar" network status "$work/miner-1"
 grep -q "leads term 0" "$work/check.out" || fail "the text does not say who leads"
@@ -100,7 +100,7 @@ wait_for 60 "the alarm" is_so "$net" 'any(alarm["kind"] in ("no_blocks", "nobody
 status "$net"; equal "status of a network without leader" 3 $?
 for name in miner-1 miner-2; do leave $name; done
 refuses "is wanted: a place of this node's own" sh -c "sed 's|\"store\": \"[^\"]*\"|\"store\": \"\"|' '$net/network.json' >'$net/other.json'; '$templar' network join '$net/other.json' --folder '$work/other' --data '$work/data'"
-refuses "install templar 9.0" sh -c "sed 's|\(est_protocol\": \)1|\17|; s|templar 0[^\"]*|templar 9.0|' '$net/network.json' >'$net/later.json'; '$templar' network join '$net/later.json' --folder '$work/later'"
+refuses "install templar 9.0" sh -c "sed 's|\(est_protocol\": \)[12]|\17|; s|templar 0[^\"]*|templar 9.0|' '$net/network.json' >'$net/later.json'; '$templar' network join '$net/later.json' --folder '$work/later'"
 refuses "it was changed" sh -c "sed 's|\"seed\": [0-9]*|\"seed\": 987|' '$net/network.json' >'$net/changed.json'; '$templar' network join '$net/changed.json' --folder '$work/changed'"
 refuses "change it there" "$templar" network join "$net" --folder "$work/miner-1" --store "$work/another"
 refuses "give --role miner" "$templar" network join "$net" --role evaluator --folder "$work/miner-1"
@@ -139,7 +139,7 @@ user=$(value "$credentials" 'json["user"]'); password=$(value "$credentials" 'js
 digits=$(value "$net/network.json" 'json["run_id"][:16]')
 own=$(printf '%010d' "$uid")
 tried=0
-for key in nodes/0000000000 nodes/0000000009 starts/0000000000 weights/0000000000 "weights/$own" heartbeats/0000000000 "heartbeats/$own" standings/0000 \
+for key in nodes/0000000000 nodes/0000000009 starts/0000000000 weights/0000000000 "weights/$own" heartbeats/0000000000 "heartbeats/$own" standings/0000 amendments/0000000001 \
   terms/0000000000 ended/0000000000 decisions/0000000001/0000000000 timekeepers/0000000000 blocks/0000000001 elsewhere; do
   etcdctl --user "$user:$password" put "nets/$digits/$key" rubbish >"$work/put.out" 2>&1 && fail "a miner may write $key"
   grep -q "permission denied" "$work/put.out" || { fail "$key: not said: permission denied"; cat "$work/put.out" >&2; }

@@ -85,7 +85,7 @@ TEST(JoinFileText, IsRefusedWithWhatToDo) {
   };
   EXPECT_TRUE(says(changed(text, "\"seed\": ", "\"seed\": 1"), "it was changed; ask the owner"));
   EXPECT_TRUE(says(changed(text, "\"templar_network\": 1", "\"templar_network\": 2"), "install templar 1.2"));
-  std::string later = changed(text, "\"newest_protocol\": 1", "\"newest_protocol\": 9");
+  std::string later = changed(text, "\"newest_protocol\": 2", "\"newest_protocol\": 9");
   EXPECT_TRUE(have_common_protocol({1, 9}, kSpokenProtocols));
   later = changed(later, "\"oldest_protocol\": 1", "\"oldest_protocol\": 9");
   EXPECT_TRUE(says(later, "install templar 1.2 or a newer one"));

@@ -49,7 +49,7 @@ std::string owner_user(const Hash256& run_id) {
 
 std::vector<EtcdRight> rights_of_owner(const std::string& prefix) {
   std::vector<EtcdRight> rights = {{.key = prefix, .is_prefix = true}};
-  for (const char* kind : {"standings/", "ended/", "timekeepers/", "blocks/"})
+  for (const char* kind : {"standings/", "ended/", "timekeepers/", "blocks/", "amendments/"})
     rights.push_back(all_below(prefix + kind));
   return rights;
 }

@@ -50,6 +50,10 @@ class NetworkReading {
   Status read_ledger() {
     TRY_ASSIGN(view_.latest, ledger_.latest_block());
     if (view_.latest) view_.window = window_of_block(view_.spec.network, view_.latest->number);
+    TRY_ASSIGN(view_.amendments, ledger_.amendments());
+    // What this program can't follow it can show all the same.
+    network_ =
+        spec_in_force(view_.spec, view_.amendments, view_.window.value_or(0)).value_or(view_.spec).network;
     TRY_ASSIGN(roster_, ledger_.registrations());
     TRY_ASSIGN(heartbeats_, ledger_.heartbeats());
     TRY_ASSIGN(starts_, ledger_.starts());
@@ -96,7 +100,7 @@ class NetworkReading {
     if (beat == heartbeats_.end()) return {};
     seen.window = beat->window;
     seen.term = beat->term;
-    seen.is_alive = view_.latest && is_alive(*beat, view_.latest->number, view_.spec.network);
+    seen.is_alive = view_.latest && is_alive(*beat, view_.latest->number, network_);
     TRY_ASSIGN(const std::optional<Block> block, ledger_.block(beat->block));
     if (block) seen.last_ms = block->time_ms;
     TRY_ASSIGN(const std::optional<Hash256> root, root_of(beat->window));
@@ -180,7 +184,7 @@ class NetworkReading {
       seen.last_ms = object.stored_at_ms;
     }
     seen.is_alive =
-        seen.window && view_.window && *seen.window + view_.spec.network.leader_loss_windows >= *view_.window;
+        seen.window && view_.window && *seen.window + network_.leader_loss_windows >= *view_.window;
   }
 
   void alarm(AlarmKind kind, std::string reason) { view_.alarms.push_back({kind, std::move(reason)}); }
@@ -258,6 +262,7 @@ class NetworkReading {
   const SignedLedger& ledger_;
   const ObjectReader& stores_;
   NetworkView view_;
+  NetworkSpec network_;  // in force in the newest block's window
   std::vector<Registration> roster_;
   std::vector<Heartbeat> heartbeats_;
   std::vector<NodeStart> starts_;

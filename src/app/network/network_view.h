@@ -40,9 +40,10 @@ struct NetworkAlarm {
 struct NetworkView {
   RunSpec spec;
   std::optional<Block> latest;
-  std::optional<int64_t> window;  // of the newest block
-  TimestampMs read_ms = 0;        // by this machine's clock
-  std::vector<Term> chain;        // in force
+  std::optional<int64_t> window;      // of the newest block
+  TimestampMs read_ms = 0;            // by this machine's clock
+  std::vector<Term> chain;            // in force
+  std::vector<Amendment> amendments;  // all that count, also those of later windows
   std::optional<Decision> decided;
   std::vector<NodeView> nodes;                               // ascending by uid
   std::vector<std::pair<PublicKey, StandingEntry>> awaited;  // of whom the owner has spoken, not registered

@@ -143,6 +143,24 @@ TEST_F(ViewedNetwork, PaysByTheWordOfMoreThanHalfOfTheStake) {
   EXPECT_THAT(network_json(seen), AllOf(HasSubstr("\"pay\": 1"), HasSubstr("\"agreement\": 0.25")));
 }
 
+TEST_F(ViewedNetwork, ShowsWhatIsAmendedAndFromWhenOn) {
+  decide(0);
+  EXPECT_THAT(network_json(view()), HasSubstr("\"amendments\": []"));
+  OwnerWriter owner(board_, ledger_, test_owner());
+  ASSERT_TRUE(owner.amend(3, 4, {"network.leader_loss_windows=1", "outer.learning_rate=0.5"}));
+  EXPECT_THAT(network_text(view()), HasSubstr("amended  1 from window 3 on: network.leader_loss_windows=1, "
+                                              "outer.learning_rate=0.5 (to come)\n"));
+  EXPECT_THAT(network_json(view()), HasSubstr("\"in_force\": false"));
+  decide(1);
+  decide(2);
+  EXPECT_THAT(network_text(view()), HasSubstr("outer.learning_rate=0.5\n"));
+  EXPECT_THAT(network_json(view()), HasSubstr("\"in_force\": true"));
+  publish(1, 1);
+  EXPECT_FALSE(view().nodes[1].is_alive) << "by what is in force in the newest window";
+  publish(1, 2);
+  EXPECT_TRUE(view().nodes[1].is_alive);
+}
+
 TEST_F(ViewedNetwork, RaisesAnAlarmWhereAModelIsAnother) {
   decide(0);
   EXPECT_THAT(alarms(), IsEmpty());

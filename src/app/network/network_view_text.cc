@@ -1,6 +1,7 @@
 // A network's view as people and scripts read it.
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <ctime>
 
@@ -89,6 +90,10 @@ Json json_of_node(const NodeView& seen) {
   return json;
 }
 
+bool is_in_force(const NetworkView& view, const Amendment& amendment) {
+  return view.window && amendment.first_window <= *view.window;
+}
+
 std::string head_text(const NetworkView& view) {
   std::string text = fmt::format("run      {} ({})\n", run_id(view.spec).brief(), view.spec.name);
   if (view.latest) {
@@ -102,6 +107,10 @@ std::string head_text(const NetworkView& view) {
   text += view.decided ? fmt::format("decided  up to window {}, in term {}\n", view.decided->record.window,
                                      view.decided->term)
                        : "decided  nothing yet\n";
+  for (const Amendment& amendment : view.amendments) {
+    text += fmt::format("amended  {} from window {} on: {}{}\n", amendment.number, amendment.first_window,
+                        fmt::join(amendment.changes, ", "), is_in_force(view, amendment) ? "" : " (to come)");
+  }
   for (const NetworkAlarm& alarm : view.alarms) {
     const AlarmForm& form = form_of(alarm.kind);
     text +=
@@ -143,6 +152,14 @@ std::string network_json(const NetworkView& view) {
     awaited.emplace_back(
         JsonObject{{"key", key.hex()}, {"stake", standing.stake}, {"removed", !standing.is_admitted}});
   }
+  JsonList amendments;
+  for (const Amendment& amendment : view.amendments) {
+    amendments.emplace_back(JsonObject{{"number", amendment.number},
+                                       {"first_window", amendment.first_window},
+                                       {"in_force", is_in_force(view, amendment)},
+                                       {"changes", amendment.changes},
+                                       {"hash", amendment.hash.hex()}});
+  }
   JsonList alarms;
   for (const NetworkAlarm& alarm : view.alarms)
     alarms.emplace_back(JsonObject{{"kind", std::string(name_of(alarm.kind))}, {"reason", alarm.reason}});
@@ -155,6 +172,7 @@ std::string network_json(const NetworkView& view) {
                                {"decided_window", view.decided ? Json(view.decided->record.window) : Json()},
                                {"term", has_term ? Json(view.chain.back().number) : Json()},
                                {"leader", has_term ? Json(view.chain.back().leader.hex()) : Json()},
+                               {"amendments", std::move(amendments)},
                                {"alarms", std::move(alarms)},
                                {"nodes", std::move(nodes)},
                                {"awaited", std::move(awaited)}};

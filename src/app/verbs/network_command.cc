@@ -1,11 +1,14 @@
 // `templar network`: founding and joining a network, looking at it, and what only its owner may say.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "app/network/found_network.h"
 #include "app/network/ledger_access.h"
@@ -15,6 +18,7 @@
 #include "app/world/open_ledger.h"
 #include "base/files/file.h"
 #include "base/json/json.h"
+#include "ports/roster.h"
 
 namespace templar {
 namespace {
@@ -31,6 +35,9 @@ struct OwnerArguments {
   bool is_founder = false;
   int64_t term = 0;
   std::optional<int64_t> after;
+  std::vector<std::string> changes;
+  std::string from;
+  bool anyway = false;
 };
 
 OptionTable owner_options(OwnerArguments& arguments) {
@@ -212,6 +219,87 @@ Status say_term_end(const OwnerArguments& arguments) {
   return {};
 }
 
+// Nodes that have started with a program that knows no amendments: they could not go on at the window.
+Status check_programs(const SignedLedger& ledger) {
+  TRY_ASSIGN(const std::vector<Registration> roster, ledger.registrations());
+  TRY_ASSIGN(const std::vector<NodeStart> starts, ledger.starts());
+  std::string old;
+  for (const NodeStart& start : starts) {
+    const Registration* node = find_uid(roster, start.uid);
+    if (node == nullptr || node->is_removed || start.protocol.newest >= kAmendmentProtocol) continue;
+    old += fmt::format("{}{} ({})", old.empty() ? "" : ", ", start.uid, start.software);
+  }
+  if (old.empty()) return {};
+  return fatal_error(fmt::format(
+      "nodes work with a program that knows no amendments, and could not go on at the window: uid {}. Update "
+      "them first, remove those that are gone (templar network remove UID), or say --anyway",
+      old));
+}
+
+// The window that --from means.
+Result<int64_t> window_to_amend(const OwnerArguments& arguments, const OwnersSeat& seat,
+                                const std::vector<Amendment>& amendments) {
+  TRY_ASSIGN(const std::optional<Block> latest, seat.ledger->entries().latest_block());
+  const NetworkSpec& network = seat.file.spec.network;
+  const int64_t least =
+      std::max(first_amendable_window(network, latest ? std::optional(latest->number) : std::nullopt),
+               amendments.empty() ? 0 : amendments.back().first_window);
+  if (arguments.from == "next") return least;
+  int64_t window = 0;
+  const char* end = arguments.from.data() + arguments.from.size();
+  const auto [read, error] = std::from_chars(arguments.from.data(), end, window);
+  if (error != std::errc() || read != end)
+    return fatal_error("--from " + arguments.from + ": a window's number, or next");
+  if (window >= least) return window;
+  if (!amendments.empty() && amendments.back().first_window == least)
+    return fatal_error(
+        fmt::format("--from {}: amendment {} begins in window {}, and none may begin before the "
+                    "one before it: {} is the earliest (--from next)",
+                    window, amendments.back().number, least, least));
+  if (!latest)
+    return fatal_error(
+        fmt::format("--from {}: the earliest is window 1 (--from next); what holds from the "
+                    "beginning on `templar network init --set` says",
+                    window));
+  return fatal_error(fmt::format(
+      "--from {}: too late: all nodes must read it before the window before begins, and window {} "
+      "is going on; {} is the earliest (--from next)",
+      window, least - 2, least));
+}
+
+void print_amendment(const OwnerArguments& arguments, const Amendment& amendment) {
+  if (arguments.as_json) {
+    return print("{}\n", to_text(JsonObject{{"number", amendment.number},
+                                            {"first_window", amendment.first_window},
+                                            {"before_block", amendment.before_block},
+                                            {"changes", amendment.changes},
+                                            {"hash", amendment.hash.hex()}},
+                                 {.indent = 2}));
+  }
+  const std::string changes = fmt::format("{}", fmt::join(amendment.changes, ", "));
+  print("amendment {} from window {} on: {}\n", amendment.number, amendment.first_window, changes);
+}
+
+Status amend_run(const OwnerArguments& arguments) {
+  TRY_ASSIGN(const std::vector<FieldChange> changes, parse_changes(arguments.changes));
+  TRY_ASSIGN(const OwnersSeat seat, take_seat(arguments));
+  const SignedLedger& ledger = seat.ledger->entries();
+  if (!arguments.anyway) TRY(check_programs(ledger));
+  // A block may be made between looking and writing: then the next window is another.
+  for (int attempt = 0;; ++attempt) {
+    TRY_ASSIGN(const std::vector<Amendment> amendments, ledger.amendments());
+    TRY_ASSIGN(const int64_t window, window_to_amend(arguments, seat, amendments));
+    TRY_ASSIGN(const RunSpec before, spec_in_force(seat.file.spec, amendments, window));
+    TRY_ASSIGN(const std::vector<std::string> canonical, canonical_changes(before, changes));
+    const auto made = seat.writer().amend(window, amendment_deadline(before.network, window), canonical);
+    const bool may_pass = !made && made.error().kind != ErrorKind::kFatal && attempt < 5;
+    if (may_pass && arguments.from == "next") continue;
+    TRY(made);
+    print_amendment(arguments, *made);
+    return {};
+  }
+}
+
 Option node_argument(OwnerArguments& arguments) {
   return {"NODE", &arguments.node, "Its uid, or its public key", {.required = true}};
 }
@@ -260,6 +348,26 @@ void add_network_command(Verb program, const RunArguments& run_arguments) {
   add_network_join_command(network, run_arguments);
   add_network_status_command(network);
   add_standing_verbs(network);
+
+  auto amended = std::make_shared<OwnerArguments>();
+  Verb amend = network.add_verb(
+      "amend", "Change the run spec from a window on: all nodes take it there, without a restart",
+      "Rates and counts, not shapes: `templar run fields` says of each field whether it can be amended. The "
+      "run's id stays. Nothing is taken back; another amendment sets a field back. `templar network status` "
+      "shows what is in force.\n");
+  amend.add_options(
+      {{"--set",
+        &amended->changes,
+        "FIELD=VALUE, e.g. inner.learning_rate=0.0001; may be repeated",
+        {.required = true}},
+       {"--from",
+        &amended->from,
+        "The first window that it holds for, at least two after the one that goes on; or next, the earliest",
+        {.required = true}}});
+  amend.add_options(owner_options(*amended));
+  amend.add_options(
+      {{"--anyway", &amended->anyway, "Also where nodes work with a program that knows no amendments"}});
+  amend.runs([amended] { return amend_run(*amended); });
 
   auto ended = std::make_shared<OwnerArguments>();
   Verb end = network.add_verb(

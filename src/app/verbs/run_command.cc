@@ -10,6 +10,7 @@
 #include "app/world/node_memory.h"
 #include "app/world/node_world.h"
 #include "app/world/precision_option.h"
+#include "core/run/amendment.h"
 #include "core/run/parameter_layout.h"
 #include "engine/device/device_memory.h"
 
@@ -17,9 +18,12 @@ namespace templar {
 namespace {
 
 void print_fields() {
+  const auto amendable = amendable_fields();
   for (const FieldDocumentation& field : run_spec_fields()) {
     print("{}{}\n    {}{}\n    {}\n", field.path, field.optional ? " (may be left out)" : "", field.type,
           field.range.empty() ? "" : ", " + field.range, field.effect);
+    const auto found = std::ranges::find(amendable, std::string_view(field.path), &AmendableField::path);
+    if (found != amendable.end()) print("    Can be amended: {}\n", found->why);
   }
 }
 

@@ -356,13 +356,18 @@ Result<RunSpec> load_run_spec(const std::string& preset_or_file) {
   return spec;
 }
 
-Status apply_changes(RunSpec& spec, const std::vector<std::string>& changes) {
+Result<std::vector<FieldChange>> parse_changes(const std::vector<std::string>& changes) {
   std::vector<FieldChange> fields;
   for (const std::string& change : changes) {
     const size_t equals = change.find('=');
     if (equals == std::string::npos) return fatal_error(fmt::format("--set {}: must be FIELD=VALUE", change));
     fields.push_back({change.substr(0, equals), change.substr(equals + 1)});
   }
+  return fields;
+}
+
+Status apply_changes(RunSpec& spec, const std::vector<std::string>& changes) {
+  TRY_ASSIGN(const std::vector<FieldChange> fields, parse_changes(changes));
   return fields.empty() ? Status() : set_fields(spec, fields);
 }
 

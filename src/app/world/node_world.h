@@ -150,6 +150,8 @@ class RunningNode {
 
 // Reads and validates a run spec: a preset's name or a JSON file.
 [[nodiscard]] Result<RunSpec> load_run_spec(const std::string& preset_or_file);
+// What "FIELD=VALUE" texts say. Fails (fatal) on one that has no '='.
+[[nodiscard]] Result<std::vector<FieldChange>> parse_changes(const std::vector<std::string>& changes);
 // Applies "FIELD=VALUE" texts in their order.
 [[nodiscard]] Status apply_changes(RunSpec& spec, const std::vector<std::string>& changes);
 
