@@ -81,7 +81,7 @@ Result<Progress> Miner::advance() {
     if (auto* sealed = std::get_if<Sealed>(&stage_)) return publish(*sealed);
   }
   if (auto* contributed = std::get_if<Contributed>(&stage_); contributed && contributed->awaits_key) {
-    const WindowClock clock(environment_.ledger, environment_.spec.network);
+    const WindowClock clock(environment_.ledger, replica_.spec().network);
     TRY_ASSIGN(const bool is_due, clock.uploads_have_ended(replica_.window()));
     if (is_due) return publish_key(*contributed);
   }

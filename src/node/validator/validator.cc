@@ -148,7 +148,7 @@ Result<Progress> Validator::download_early(const ChainView& view, Undecided& und
   if (!environment_.spec.network.sealed_uploads || !is_far || undecided.uploads)
     return Progress::kAwaitsBlock;
   const int64_t window = replica_.window();
-  const WindowClock clock(environment_.ledger, environment_.spec.network);
+  const WindowClock clock(environment_.ledger, replica_.spec().network);
   TRY_ASSIGN(const bool have_ended, clock.uploads_have_ended(window));
   if (!have_ended) return Progress::kAwaitsBlock;
   TRY_ASSIGN(const std::optional<PutWindow> times, clock.put_window_of(window));
