@@ -40,9 +40,10 @@ std::unique_ptr<ShardSource> make_shards(const RunSpec& spec) {
 // What was said on the process' log goes to the trace, while this lives.
 class LogInTrace {
  public:
-  explicit LogInTrace(FaultLog& trace) {
-    before_ = set_log_sink([&trace](const LogEvent& event) {
-      if (trace.is_heard()) trace.tell("log", "{}", text_of(event));
+  // folder: of this run alone.
+  LogInTrace(FaultLog& trace, const std::filesystem::path& folder) {
+    before_ = set_log_sink([&trace, folder = folder.string()](const LogEvent& event) {
+      if (trace.is_heard()) trace.tell("log", "{}", without(folder, text_of(event)));
     });
   }
   ~LogInTrace() { set_log_sink(std::move(before_)); }
@@ -50,7 +51,13 @@ class LogInTrace {
   LogInTrace& operator=(const LogInTrace&) = delete;
 
  private:
-  // Without what no two runs have in common: times that work took, and folders.
+  // Both leave out what no two runs have in common: the folder's name, and times that work took.
+  static std::string without(std::string_view folder, std::string text) {
+    if (folder.empty()) return text;
+    for (size_t at = text.find(folder); at != std::string::npos; at = text.find(folder, at))
+      text.erase(at, folder.size());
+    return text;
+  }
   static std::string text_of(const LogEvent& event) {
     std::string text = fmt::format("{} {}: {}", name_of(event.level), event.room, event.message);
     for (const LogField& field : event.fields) {
@@ -95,7 +102,7 @@ class FaultyNetwork {
   }
 
   FaultRunReport run() {
-    const LogInTrace log_in_trace(log_);
+    const LogInTrace log_in_trace(log_, options_.folder);
     // Every node verifies what every other says.
     const VerifiedSignatures verified(kSignatures);
     tell_plan();
