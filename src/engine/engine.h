@@ -175,6 +175,8 @@ class Engine {
   // A copy in the host's memory, or the memory itself: to be read, until the next call that changes it. Fails
   // (fatal) if the engine is not there for training.
   [[nodiscard]] Result<OptimiserState> optimiser_state();
+  // That state's count of updates, without the moments.
+  [[nodiscard]] int64_t updates() const { return updates_; }
   // Calls edit with the state, to be changed in place; it counts from its return on, also where it fails.
   // Names and sizes stay. Fails as optimiser_state does, and as edit does.
   [[nodiscard]] Status edit_optimiser_state(const std::function<Status(OptimiserState&)>& edit);

@@ -20,18 +20,19 @@ namespace {
 using testing::fails;
 using testing::key_of_uid;
 
-constexpr uint32_t kUid = 3;
-constexpr int64_t kWindow = 7;
+constexpr uint32_t kUploader = 3;
+constexpr int64_t kUploadWindow = 7;
 constexpr CipherKey kKey{{4, 5, 6}};
 
 Contribution uploaded_contribution() {
-  return testing::synthetic_contribution(fuzz_layout(), fuzz_codec(), kUid, kWindow);
+  return testing::synthetic_contribution(fuzz_layout(), fuzz_codec(), kUploader, kUploadWindow);
 }
 Bytes upload_of(const Contribution& contribution) {
-  return seal_upload(contribution.header(), contribution.bytes(), key_of_uid(kUid));
+  return seal_upload(contribution.header(), contribution.bytes(), key_of_uid(kUploader));
 }
 CipherKey own_key_of(const Contribution& contribution) {
-  return upload_key(key_of_uid(kUid), contribution.header().run_id, kWindow, contribution.content_hash());
+  return upload_key(key_of_uid(kUploader), contribution.header().run_id, kUploadWindow,
+                    contribution.content_hash());
 }
 Bytes content_of(size_t size) {
   Bytes content(size);
@@ -41,7 +42,7 @@ Bytes content_of(size_t size) {
 
 // The upload's header, changed and signed anew: what somebody makes of another's upload.
 Bytes with_header(const Bytes& upload, const std::function<void(UploadHeader&)>& change,
-                  uint32_t signer = kUid) {
+                  uint32_t signer = kUploader) {
   UploadHeader header = parse_upload_header(upload).value();
   change(header);
   Bytes forged =
@@ -61,9 +62,9 @@ TEST(SealedUpload, IsOpenedByItsKey) {
   const auto header = parse_upload_header(upload);
   ASSERT_TRUE(header.has_value()) << header.error().message;
   EXPECT_EQ(*header, (UploadHeader{.run_id = contribution.header().run_id,
-                                   .window = kWindow,
-                                   .uid = kUid,
-                                   .public_key = key_of_uid(kUid).public_key(),
+                                   .window = kUploadWindow,
+                                   .uid = kUploader,
+                                   .public_key = key_of_uid(kUploader).public_key(),
                                    .content_hash = contribution.content_hash(),
                                    .key_hash = upload_key_hash(own_key_of(contribution)),
                                    .size_bytes = contribution.size_bytes()}));
@@ -76,7 +77,7 @@ TEST(SealedUpload, HoldsWhatEndsInsideAPieceAtItsEndOrBehindIt) {
   for (const size_t size : {size_t{1}, kUploadPieceBytes - 1, kUploadPieceBytes, kUploadPieceBytes + 1,
                             2 * kUploadPieceBytes + 5}) {
     const Bytes content = content_of(size);
-    const Bytes upload = seal_upload({.uid = kUid}, content, kKey, key_of_uid(kUid));
+    const Bytes upload = seal_upload({.uid = kUploader}, content, kKey, key_of_uid(kUploader));
     EXPECT_EQ(std::ssize(upload), upload_size(static_cast<int64_t>(size)));
     const auto opened = open_whole_upload(upload, kKey);
     ASSERT_TRUE(opened.has_value()) << opened.error().message;
@@ -86,7 +87,7 @@ TEST(SealedUpload, HoldsWhatEndsInsideAPieceAtItsEndOrBehindIt) {
 
 TEST(SealedUpload, HandsItsContentOverInPieces) {
   const Bytes upload =
-      seal_upload({.uid = kUid}, content_of(2 * kUploadPieceBytes + 5), kKey, key_of_uid(kUid));
+      seal_upload({.uid = kUploader}, content_of(2 * kUploadPieceBytes + 5), kKey, key_of_uid(kUploader));
   std::vector<size_t> sizes;
   const auto header = parse_upload_header(upload);
   ASSERT_TRUE(open_upload(*header, upload, kKey, [&sizes](ByteView piece) -> Status {
@@ -111,15 +112,15 @@ TEST(SealedUpload, ShowsNothingOfTheContribution) {
 }
 
 TEST(SealedUpload, HasAKeyOfItsOwnForEachContribution) {
-  const KeyPair miner = key_of_uid(kUid);
+  const KeyPair miner = key_of_uid(kUploader);
   const Hash256 run = blake2b_256(as_bytes("run"));
   const Hash256 content = blake2b_256(as_bytes("content"));
-  const CipherKey key = upload_key(miner, run, kWindow, content);
-  EXPECT_EQ(upload_key(miner, run, kWindow, content), key) << "it can be found again";
-  EXPECT_NE(upload_key(miner, run, kWindow + 1, content), key);
-  EXPECT_NE(upload_key(miner, run, kWindow, run), key);
-  EXPECT_NE(upload_key(miner, content, kWindow, content), key);
-  EXPECT_NE(upload_key(key_of_uid(kUid + 1), run, kWindow, content), key);
+  const CipherKey key = upload_key(miner, run, kUploadWindow, content);
+  EXPECT_EQ(upload_key(miner, run, kUploadWindow, content), key) << "it can be found again";
+  EXPECT_NE(upload_key(miner, run, kUploadWindow + 1, content), key);
+  EXPECT_NE(upload_key(miner, run, kUploadWindow, run), key);
+  EXPECT_NE(upload_key(miner, content, kUploadWindow, content), key);
+  EXPECT_NE(upload_key(key_of_uid(kUploader + 1), run, kUploadWindow, content), key);
 }
 
 TEST(SealedUpload, IsOpenedByNoOtherKey) {
@@ -144,14 +145,14 @@ TEST(SealedUpload, CantBePutBehindAnothersHeader) {
   const Bytes upload = upload_of(contribution);
   ASSERT_TRUE(open_whole_upload(with_header(upload, [](UploadHeader&) {}), own_key_of(contribution)));
   const std::vector<std::function<void(UploadHeader&)>> changes = {
-      [](UploadHeader& header) { header.uid = kUid + 1; }, [](UploadHeader& header) { ++header.window; },
+      [](UploadHeader& header) { header.uid = kUploader + 1; }, [](UploadHeader& header) { ++header.window; },
       [](UploadHeader& header) { header.run_id.bytes[0] ^= 1; },
       [](UploadHeader& header) { header.content_hash.bytes[0] ^= 1; }};
   for (const auto& change : changes)
     EXPECT_TRUE(fails(open_whole_upload(with_header(upload, change), own_key_of(contribution)),
                       ErrorKind::kSkip, "piece 0"));
   EXPECT_TRUE(fails(open_whole_upload(with_header(
-                                          upload, [](UploadHeader&) {}, kUid + 1),
+                                          upload, [](UploadHeader&) {}, kUploader + 1),
                                       own_key_of(contribution)),
                     ErrorKind::kSkip, "piece 0"));
 }
@@ -173,12 +174,12 @@ TEST(SealedUpload, RefusesEveryTruncationAndEveryFlippedBit) {
 }
 
 TEST(SealedUpload, RefusesSizesThatNoContributionHas) {
-  Bytes upload = seal_upload({.uid = kUid}, content_of(1), kKey, key_of_uid(kUid));
+  Bytes upload = seal_upload({.uid = kUploader}, content_of(1), kKey, key_of_uid(kUploader));
   constexpr size_t kSizeOffset = 146;
   const auto parse_with_size = [&upload](uint64_t size) {
     std::memcpy(upload.data() + kSizeOffset, &size, sizeof(size));
     const Signature signature =
-        key_of_uid(kUid).sign(ByteView(upload).first(kUploadHeaderBytes - sizeof(Signature)));
+        key_of_uid(kUploader).sign(ByteView(upload).first(kUploadHeaderBytes - sizeof(Signature)));
     std::ranges::copy(signature.bytes, upload.begin() + kUploadHeaderBytes - sizeof(Signature));
     return parse_upload_header(upload);
   };
@@ -197,8 +198,8 @@ TEST(SealedUpload, IsNoLargerThanTheBound) {
 TEST(SealedUpload, IsCheckedAgainstWhatWasAskedFor) {
   const UploadHeader header = parse_upload_header(upload_of(uploaded_contribution())).value();
   const ExpectedContribution expected{.run_id = header.run_id,
-                                      .window = kWindow,
-                                      .uid = kUid,
+                                      .window = kUploadWindow,
+                                      .uid = kUploader,
                                       .public_key = header.public_key,
                                       .samples = std::nullopt,
                                       .content_hash = header.content_hash};
@@ -213,7 +214,7 @@ TEST(SealedUpload, IsCheckedAgainstWhatWasAskedFor) {
   refuses("run id", [](auto& other) { other.run_id.bytes[0] ^= 1; });
   refuses("window: 7 instead of 8", [](auto& other) { ++other.window; });
   refuses("uid: 3 instead of 4", [](auto& other) { ++other.uid; });
-  refuses("public key", [](auto& other) { other.public_key = key_of_uid(kUid + 1).public_key(); });
+  refuses("public key", [](auto& other) { other.public_key = key_of_uid(kUploader + 1).public_key(); });
   refuses("content hash", [](auto& other) { other.content_hash->bytes[0] ^= 1; });
 }
 

@@ -12,6 +12,7 @@ namespace templar {
 namespace {
 
 constexpr std::string_view kSchedule = "the rate is a function of the spec and the inner step alone";
+constexpr std::string_view kShards = "the active shard follows from the spec and the outer step";
 constexpr std::string_view kOuter = "read anew for each outer step, by all from the record's window";
 constexpr std::string_view kContribution = "a contribution is made and read by the spec of its window";
 constexpr std::string_view kPeerLists = "holds for the next list that is made; records name the peers";
@@ -26,6 +27,16 @@ constexpr std::array kAmendableFields{
     AmendableField{"inner.warmup_steps", kSchedule},
     AmendableField{"inner.schedule_steps", kSchedule},
     AmendableField{"inner.eta_min_factor", kSchedule},
+    AmendableField{"inner.flat_from_outer_step", kSchedule},
+    AmendableField{"inner.flat_outer_steps", kSchedule},
+    AmendableField{"inner.rewind_from_outer_step", kSchedule},
+    AmendableField{"inner.rewind_steps", kSchedule},
+    AmendableField{"inner.anneal_from_outer_step", kSchedule},
+    AmendableField{"inner.anneal_warmup_steps", kSchedule},
+    AmendableField{"inner.anneal_outer_steps", kSchedule},
+    AmendableField{"inner.anneal_peak_factor", kSchedule},
+    AmendableField{"inner.anneal_end_factor", kSchedule},
+    AmendableField{"inner.restart_warmup_steps", "each miner's own, by its own count of updates"},
     AmendableField{"codec.topk", kContribution},
     AmendableField{"codec.quantiser_range_sigmas", kContribution},
     AmendableField{"codec.error_feedback_decay", kContribution},
@@ -75,7 +86,8 @@ constexpr std::array kAmendableFields{
     AmendableField{"scoring.overlap_reset_limit", kScoring},
     AmendableField{"scoring.overlap_exclusion_limit", kScoring},
     AmendableField{"scoring.least_final_score", kScoring},
-    AmendableField{"data.outer_steps_per_shard", "the active shard follows from the spec and the outer step"},
+    AmendableField{"data.outer_steps_per_shard", kShards},
+    AmendableField{"data.reset_outer_step", kShards},
 };
 
 bool is_amendable(std::string_view path) {

@@ -60,6 +60,24 @@ struct MuonSpec {
   double vector_rate = 1;
 };
 
+// What steers the learning rate's schedule over a long run; all 0: nothing.
+struct ScheduleSpec {
+  // The schedule stands still for so many outer steps, from the one where its position is that.
+  int64_t flat_from_outer_step = 0;
+  int64_t flat_outer_steps = 0;
+  // From that outer step on its position is so many inner steps further back.
+  int64_t rewind_from_outer_step = 0;
+  int64_t rewind_steps = 0;
+  // From that outer step on, instead of the cosine: linear up to a share of the peak, linear down to another.
+  int64_t anneal_from_outer_step = 0;
+  int64_t anneal_warmup_steps = 0;
+  int64_t anneal_outer_steps = 0;
+  double anneal_peak_factor = 1;
+  double anneal_end_factor = 0;
+  // So many inner steps of a miner whose moments are fresh have a smaller rate.
+  int64_t restart_warmup_steps = 0;
+};
+
 // What a miner does inside a window.
 struct InnerSpec {
   int64_t sequence_length = 0;  // tokens of a sample
@@ -76,6 +94,7 @@ struct InnerSpec {
   double eta_min_factor = 0;   // the cosine's end as a share of the peak
   InnerOptimiser optimiser = InnerOptimiser::kAdamw;
   MuonSpec muon{};  // read only where optimiser is kMuon
+  ScheduleSpec schedule{};
 
   [[nodiscard]] int64_t samples_per_window() const { return batch_size * steps; }
 };
@@ -170,6 +189,7 @@ struct DataSpec {
   // BLAKE2b-256 of the data set's manifest, hexadecimal; empty: any data set.
   std::string manifest_hash;
   int64_t outer_steps_per_shard = 0;  // the active shard changes this often
+  int64_t reset_outer_step = 0;       // at which the shards begin again with the first; 0: never
 };
 
 // Weights that the run begins with: a checkpoint of another run, of a model of the same shape. Its windows

@@ -198,6 +198,29 @@ void visit_optional_fields(Spec& s, Visitor& v) {
            "With Muon: the embedding's adamw rate as a share of the schedule's");
   v.number("inner.muon_head_rate", s.inner.muon.head_rate, 0, 1000, "The same of a head that is not tied");
   v.number("inner.muon_vector_rate", s.inner.muon.vector_rate, 0, 1000, "The same of the norms' vectors");
+  auto& schedule = s.inner.schedule;
+  v.integer("inner.flat_from_outer_step", schedule.flat_from_outer_step, 0, 1000000000,
+            "Where the schedule stands still for flat_outer_steps, in outer steps of it; goes on behind it");
+  v.integer("inner.flat_outer_steps", schedule.flat_outer_steps, 0, 1000000000,
+            "Outer steps for which it stands still; 0: none");
+  v.integer("inner.rewind_from_outer_step", schedule.rewind_from_outer_step, 0, 1000000000,
+            "From this outer step on the schedule is rewind_steps further back");
+  v.integer("inner.rewind_steps", schedule.rewind_steps, 0, 1000000000,
+            "Inner steps that it is set back by; 0: none");
+  v.integer("inner.anneal_from_outer_step", schedule.anneal_from_outer_step, 0, 1000000000,
+            "From this outer step on the rate is annealed, whatever the cosine says; 0: never");
+  v.integer("inner.anneal_warmup_steps", schedule.anneal_warmup_steps, 0, 1000000000,
+            "Annealing: inner steps from 0 up to its peak");
+  v.integer("inner.anneal_outer_steps", schedule.anneal_outer_steps, 0, 1000000000,
+            "Annealing: outer steps of linear decay after that; 0: it stays at its peak");
+  v.number("inner.anneal_peak_factor", schedule.anneal_peak_factor, 0, 1,
+           "Annealing: its peak as a share of inner.learning_rate");
+  v.number("inner.anneal_end_factor", schedule.anneal_end_factor, 0, 1,
+           "Annealing: the rate at the decay's end, and after it, likewise");
+  v.integer("inner.restart_warmup_steps", schedule.restart_warmup_steps, 0, 1000000000,
+            "A miner with fresh moments raises its rate linearly over so many inner steps of its own");
+  v.integer("data.reset_outer_step", s.data.reset_outer_step, 0, 1000000000,
+            "Outer step at which the shards begin again with the first; 0: never");
   v.integer("model.head_dim", s.model.head_dim, 0, 1 << 16,
             "Elements of a head, even; 0: hidden_size / num_attention_heads");
   v.flag("network.allow_http_stores", s.network.allow_http_stores,

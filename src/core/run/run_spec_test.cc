@@ -144,7 +144,7 @@ TEST(RunSpec, HasTheDefaultOfAnOptionalFieldThatIsLeftOut) {
     EXPECT_EQ(canonical_json(*parsed).find('"' + field.path.substr(field.path.find('.') + 1) + '"'),
               std::string::npos);
   }
-  EXPECT_EQ(optional, 35);
+  EXPECT_EQ(optional, 46);
   EXPECT_EQ(canonical_json(parse_run_spec(canonical_json(muon)).value()), canonical_json(muon));
 }
 

@@ -40,10 +40,16 @@ struct WindowPlan {
   int64_t window = 0;
   int64_t outer_step = 0;        // outer steps that were made before it (a null round makes none)
   int64_t first_inner_step = 0;  // position in the learning rate's schedule
+  int64_t shard_outer_step = 0;  // outer steps since the shards began with the first
   int64_t outer_steps_per_shard = 1;
 };
 [[nodiscard]] inline WindowPlan plan_window(const RunSpec& spec, int64_t window, int64_t outer_step) {
-  return {window, outer_step, outer_step * spec.inner.steps, spec.data.outer_steps_per_shard};
+  const int64_t reset = spec.data.reset_outer_step;
+  return {.window = window,
+          .outer_step = outer_step,
+          .first_inner_step = outer_step * spec.inner.steps,
+          .shard_outer_step = reset > 0 && outer_step >= reset ? outer_step - reset : outer_step,
+          .outer_steps_per_shard = spec.data.outer_steps_per_shard};
 }
 
 // Whether the leader makes a new peer list when it closes the given window. A list holds from the window

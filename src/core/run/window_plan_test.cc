@@ -45,6 +45,17 @@ TEST(WindowPlan, ComparesTimesInWholeSeconds) {
   EXPECT_EQ(times.closes_ms, 131000);
 }
 
+TEST(WindowPlan, LetsTheShardsBeginAgainWhereTheSpecSaysSo) {
+  RunSpec spec = testing::small_run_spec();
+  spec.data.outer_steps_per_shard = 10;
+  EXPECT_EQ(plan_window(spec, 60, 57).shard_outer_step, 57);
+  spec.data.reset_outer_step = 45;
+  EXPECT_EQ(plan_window(spec, 60, 44).shard_outer_step, 44);
+  EXPECT_EQ(plan_window(spec, 60, 45).shard_outer_step, 0);
+  EXPECT_EQ(plan_window(spec, 60, 57).shard_outer_step, 12);
+  EXPECT_EQ(plan_window(spec, 60, 57).outer_steps_per_shard, 10);
+}
+
 TEST(WindowPlan, CountsTheScheduleInOuterStepsSoThatNullRoundsDoNotMoveIt) {
   RunSpec spec = testing::small_run_spec();
   spec.inner.steps = 30;

@@ -9,7 +9,8 @@ Result<InnerReport> inner_steps(Engine& engine, const InnerSpec& inner, int64_t 
   InnerReport report;
   for (int64_t step = first_step; step < first_step + inner.steps; ++step) {
     TRY_ASSIGN(const TokenBatch batch, batch_at(step));
-    TRY_ASSIGN(const TrainStepReport trained, engine.train_step(batch, scheduled_learning_rate(inner, step)));
+    const double rate = scheduled_learning_rate(inner, step) * restart_warmup(inner, engine.updates());
+    TRY_ASSIGN(const TrainStepReport trained, engine.train_step(batch, rate));
     report.losses.push_back(trained.loss);
     report.gradient_norm_mean += trained.gradient_norm / static_cast<double>(inner.steps);
     report.learning_rate_last = trained.learning_rate;

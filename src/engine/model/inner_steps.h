@@ -17,7 +17,8 @@ struct InnerReport {
   int64_t tokens = 0;
 };
 
-// inner.steps train steps, at the schedule's learning rates from the run's step first_step on; batch_at(step)
+// inner.steps train steps, at the schedule's learning rates from the run's step first_step on, smaller while
+// the optimiser's moments are fresh (restart_warmup); batch_at(step)
 // gives each one's batch. Stops at the first error.
 [[nodiscard]] Result<InnerReport> inner_steps(
     Engine& engine, const InnerSpec& inner, int64_t first_step,

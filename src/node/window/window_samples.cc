@@ -5,7 +5,7 @@
 namespace templar {
 
 Result<Shard> open_active_shard(const NodeEnvironment& environment, const WindowPlan& plan) {
-  return environment.shards.open_shard(active_shard(static_cast<uint64_t>(plan.outer_step),
+  return environment.shards.open_shard(active_shard(static_cast<uint64_t>(plan.shard_outer_step),
                                                     static_cast<uint64_t>(plan.outer_steps_per_shard),
                                                     environment.shards.shard_count()));
 }
