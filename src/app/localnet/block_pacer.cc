@@ -87,6 +87,7 @@ Status BlockPacer::make_due_blocks(const FindMissing& find_missing, const FindMi
   }
   std::erase_if(late_,
                 [&](const std::string& name) { return std::ranges::find(missing, name) == missing.end(); });
+  if (missing.empty() && in_second_of_uploads()) return {};
   if (missing.empty()) {
     window_seconds_.push_back(since_opened_.seconds());
     if (window_seconds_.size() > kWindowsRemembered) window_seconds_.pop_front();
@@ -116,6 +117,15 @@ Result<bool> BlockPacer::is_over() {
     return true;
   const int64_t window_seconds = network_.blocks_per_window * network_.block_seconds;
   return window_clock_.is_closed(windows_ - 1, network_.leader_loss_windows * window_seconds);
+}
+
+// Stores tell the time in whole seconds: what has just been stored must not bear that of the block which ends
+// its window.
+bool BlockPacer::in_second_of_uploads() {
+  if (clock_ == nullptr || !network_.sealed_uploads) return false;
+  const TimestampMs now_ms = clock_->now_ms();
+  if (!all_published_ms_) all_published_ms_ = now_ms;
+  return now_ms / 1000 <= *all_published_ms_ / 1000;
 }
 
 Result<bool> BlockPacer::waits_for_keys(int64_t window, const FindMissing& find_keyless) {
@@ -184,6 +194,7 @@ Status BlockPacer::open_window(TimestampMs time_ms) {
   since_opened_.restart(watch_.seconds());
   others_seconds_ = 0;
   missing_before_ = 0;
+  all_published_ms_.reset();
   return make_block(time_ms);
 }
 

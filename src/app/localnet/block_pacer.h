@@ -56,6 +56,7 @@ class BlockPacer {
   [[nodiscard]] Result<bool> is_over();
   // Whether the window is closed now.
   [[nodiscard]] Result<bool> close(int64_t window, const FindMissing& find_keyless);
+  [[nodiscard]] bool in_second_of_uploads();
   [[nodiscard]] Result<bool> waits_for_keys(int64_t window, const FindMissing& find_keyless);
   // Nobody waits for more contributions to it.
   [[nodiscard]] Status end(int64_t window);
@@ -86,6 +87,8 @@ class BlockPacer {
   // Of the window that is open: how many were missing, and when the newest of the others had published.
   size_t missing_before_ = 0;
   double others_seconds_ = 0;
+  std::optional<TimestampMs>
+      all_published_ms_;  // by the clock, when nobody was missing in it for the first time
 };
 
 }  // namespace templar

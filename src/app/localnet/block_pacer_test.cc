@@ -164,6 +164,24 @@ TEST_F(BlockPacerByAClock, EndsAWindowAtOnceAndClosesItInTime) {
   EXPECT_EQ(latest_time(), 19700);
 }
 
+// What was stored at 5.3 s is stamped with 5 s, and must lie before the block that ends its window.
+TEST_F(BlockPacerByAClock, LetsTheSecondPassInWhichSealedUploadsWereStored) {
+  NetworkSpec sealed = kNetwork;
+  sealed.sealed_uploads = true;
+  BlockPacer pacer(ledger_, ledger_, sealed, kWindows, &wall_);
+  const auto look_at_sealed = [&](TimestampMs since_begin, const BlockPacer::FindMissing& find_missing) {
+    wall_.set(kBegin + since_begin);
+    ASSERT_TRUE(pacer.make_due_blocks(find_missing));
+  };
+  look_at_sealed(0, two_missing);
+  look_at_sealed(5000, nobody_missing);
+  look_at_sealed(5699, nobody_missing);
+  EXPECT_EQ(latest(), 0);
+  look_at_sealed(5700, nobody_missing);
+  EXPECT_EQ(latest(), 3) << "the next window's first, at 6.0 s";
+  EXPECT_EQ(latest_time(), 5700);
+}
+
 TEST_F(BlockPacerByAClock, LetsTimePassWhileAWindowIsHeldUp) {
   look_at(0, two_missing);
   look_at(9999, two_missing);
