@@ -60,7 +60,7 @@ struct MuonSpec {
   double vector_rate = 1;
 };
 
-// What steers the learning rate's schedule over a long run; all 0: nothing.
+// What steers the learning rate's schedule over a long run; left as here, nothing.
 struct ScheduleSpec {
   // The schedule stands still for so many outer steps, from the one where its position is that.
   int64_t flat_from_outer_step = 0;
