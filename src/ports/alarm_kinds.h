@@ -13,7 +13,7 @@ enum class AlarmKind : uint8_t {
   kNobodyLeads,      // two closed windows, or more, that nobody has decided
   kNoBlocks,         // the ledger has no new block although several are due, or can't be reached
   kApart,            // two validators say of one window that it starts from different models
-  kDecisionDoubted,  // a decision names another model than the one that more stake stands behind
+  kDecisionDoubted,  // a decision by another model than most stake's, or with other amendments than ours
   kTermRefused,      // a term begins with another model than ours
   kFalls,            // the ledger says less than what this node has gone through already
   kOutOfSync,        // this node's model is not the run's
@@ -48,8 +48,10 @@ inline constexpr AlarmForm kAlarmForms[] = {
     {AlarmKind::kApart, "apart", "validators have different models",
      "compare the validators' logs; the owner ends a wrong term (templar network end-term)",
      AlarmScope::kRun},
-    {AlarmKind::kDecisionDoubted, "decision_doubted", "a decision that most stake does not follow",
-     "the owner takes it back: templar network end-term NUMBER --after WINDOW", AlarmScope::kRun},
+    {AlarmKind::kDecisionDoubted, "decision_doubted", "a decision is not followed",
+     "the owner takes it back (templar network end-term NUMBER --after WINDOW), or this node's ledger lacks "
+     "an amendment: see the reason",
+     AlarmScope::kRun},
     {AlarmKind::kTermRefused, "term_refused", "a term is refused",
      "the owner ends it if it is wrong (templar network end-term)", AlarmScope::kRun},
     {AlarmKind::kFalls, "falls", "the ledger has lost what was decided",

@@ -295,7 +295,7 @@ inline constexpr MeasurementForm kMeasurements[] = {
     {"validator_sync_score", "each miner that was accepted, or behind",
      measurement_fields::kValidatorSyncScore},
     {"validator_slash", "a penalty for what a miner sent in time", measurement_fields::kValidatorSlash},
-    {"validator_inactivity", "a penalty for nothing that was sent in time",
+    {"validator_inactivity", "a penalty for nothing that could be taken",
      measurement_fields::kValidatorInactivity},
     {"benchmark_metrics", "a checkpoint's held-out loss", measurement_fields::kBenchmarkMetrics},
     {"benchmark_task", "a checkpoint's score in a task", measurement_fields::kBenchmarkTask},

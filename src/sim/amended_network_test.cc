@@ -17,7 +17,7 @@ namespace templar::testing {
 namespace {
 
 constexpr int64_t kAmended = 3;  // the first window that the amendments of these tests hold for
-constexpr int64_t kWindows = 9;
+constexpr int64_t kAmendedRunWindows = 9;
 constexpr uint32_t kFirstMiner = 2;
 constexpr uint32_t kLateMiner = 4;
 constexpr uint32_t kAwayMiner = 5;
@@ -38,9 +38,9 @@ class SteeredNetwork {
   SteeredNetwork() {
     for (const uint32_t uid : ports.validator_uids())
       validators.emplace_back(ports, environment, ports.store, uid,
-                              ValidatorOptions{.until_window = kWindows});
+                              ValidatorOptions{.until_window = kAmendedRunWindows});
     for (const uint32_t uid : ports.miner_uids())
-      miners.emplace_back(ports, environment, ports.store, uid, MinerOptions{.until_window = kWindows});
+      miners.emplace_back(ports, environment, ports.store, uid, MinerOptions{.until_window = kAmendedRunWindows});
   }
 
   // Calls make_amendments once, in window 1.
@@ -129,7 +129,7 @@ TEST(AmendedNetwork, TakesEveryChangeAtItsWindow) {
   const Amendment made = network.ports.ledger.amendments().value().at(0);
   EXPECT_EQ(network.record(kAmended - 1).amendments, AmendmentsInForce());
   EXPECT_EQ(network.record(kAmended).amendments, (AmendmentsInForce{1, made.hash}));
-  EXPECT_EQ(network.record(kWindows - 1).amendments, (AmendmentsInForce{1, made.hash}));
+  EXPECT_EQ(network.record(kAmendedRunWindows - 1).amendments, (AmendmentsInForce{1, made.hash}));
 
   // The rate of the last inner step of a window, by each spec.
   const auto rate = [&](const RunSpec& spec, int64_t window) {
@@ -138,16 +138,16 @@ TEST(AmendedNetwork, TakesEveryChangeAtItsWindow) {
   };
   EXPECT_EQ(network.learning_rate(kFirstMiner, kAmended - 1), rate(own, kAmended - 1));
   EXPECT_EQ(network.learning_rate(kFirstMiner, kAmended), rate(amended, kAmended));
-  EXPECT_EQ(network.learning_rate(kLateMiner, kWindows - 1), rate(amended, kWindows - 1));
-  EXPECT_EQ(network.learning_rate(kAwayMiner, kWindows - 1), rate(amended, kWindows - 1));
+  EXPECT_EQ(network.learning_rate(kLateMiner, kAmendedRunWindows - 1), rate(amended, kAmendedRunWindows - 1));
+  EXPECT_EQ(network.learning_rate(kAwayMiner, kAmendedRunWindows - 1), rate(amended, kAmendedRunWindows - 1));
 
   const auto size = [&](int64_t window) {
     return network.ports.object(kFirstMiner, contribution_key(window)).size();
   };
   EXPECT_LT(size(kAmended), size(kAmended - 1)) << "half the values";
   EXPECT_EQ(network.record(kAmended - 1).gather_peers.size(), 3u);
-  EXPECT_EQ(network.record(kWindows - 1).gather_peers.size(), 2u);
-  EXPECT_EQ(network.record(kWindows - 1).reserve_peers.size(), 1u);
+  EXPECT_EQ(network.record(kAmendedRunWindows - 1).gather_peers.size(), 2u);
+  EXPECT_EQ(network.record(kAmendedRunWindows - 1).reserve_peers.size(), 1u);
   for (const uint32_t uid : network.ports.validator_uids()) {
     const auto state = parse_validator_state(network.ports.object(uid, kValidatorStateKey));
     ASSERT_TRUE(state && state->draw);

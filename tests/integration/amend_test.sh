@@ -4,7 +4,7 @@
 . "$(dirname "$0")/common.sh" "$@"
 small_data "$work/data"
 # A window in two seconds; peer lists hold for two windows.
-quick=("${small[@]:0:14}" --set inner.steps=2 --set network.blocks_per_window=2 --set network.block_seconds=1 --set network.put_window_seconds=1
+quick=("${small[@]:0:14}" --set inner.steps=2 --set network.blocks_per_window=2 --set network.block_seconds=1 --set network.put_window_seconds=2
   --set network.gather_peer_count=3 --set network.peer_replacement_frequency=2 --set network.peer_list_window_margin=1
   --set network.contribution_retention_windows=100)
 net=$work/net

@@ -11,7 +11,7 @@
 namespace templar::testing {
 namespace {
 
-constexpr uint64_t kMiB = uint64_t{1} << 20;
+constexpr uint64_t kPiecesMiB = uint64_t{1} << 20;
 
 class S3Pieces : public ::testing::Test {
  protected:
@@ -40,11 +40,11 @@ class S3Pieces : public ::testing::Test {
 }  // namespace
 
 TEST_F(S3Pieces, GoesOnWhereABodyBrokeOff) {
-  const Bytes large = content(kMiB);
+  const Bytes large = content(kPiecesMiB);
   ASSERT_TRUE(store_->put("own", "name", large));
   server_.fail_next("GET", S3Fault::kCutBody, 3);
   Bytes got;
-  const Status status = store_->get_pieces("own", "name", 2 * kMiB, [&](ByteView piece) -> Status {
+  const Status status = store_->get_pieces("own", "name", 2 * kPiecesMiB, [&](ByteView piece) -> Status {
     got.insert(got.end(), piece.begin(), piece.end());
     return {};
   });
@@ -54,28 +54,29 @@ TEST_F(S3Pieces, GoesOnWhereABodyBrokeOff) {
 }
 
 TEST_F(S3Pieces, GoesOnWhereARangeBrokeOff) {
-  const Bytes large = content(kMiB);
+  const Bytes large = content(kPiecesMiB);
   ASSERT_TRUE(store_->put("own", "name", large));
   server_.fail_next("GET", S3Fault::kCutBody, 3);
-  const ByteRange range{1000, kMiB - 1000};
+  const ByteRange range{1000, kPiecesMiB - 1000};
   Bytes got;
   const Status status = store_->get_range_pieces("own", "name", range, [&](ByteView piece) -> Status {
     got.insert(got.end(), piece.begin(), piece.end());
     return {};
   });
   ASSERT_TRUE(status) << status.error().message;
-  EXPECT_TRUE(std::ranges::equal(got, ByteView(large).subspan(1000, kMiB - 2000))) << "each byte came once";
+  EXPECT_TRUE(std::ranges::equal(got, ByteView(large).subspan(1000, kPiecesMiB - 2000)))
+      << "each byte came once";
   EXPECT_EQ(server_.requests("GET"), 4);
   server_.fail_next("GET", S3Fault::kCutBody, 1);
   EXPECT_EQ(store_->get_range("own", "name", range), got);
 }
 
 TEST_F(S3Pieces, MixesNoRangeOfTwoObjects) {
-  ASSERT_TRUE(store_->put("own", "name", content(kMiB)));
+  ASSERT_TRUE(store_->put("own", "name", content(kPiecesMiB)));
   server_.fail_next("GET", S3Fault::kCutBody);
   bool is_replaced = false;
-  const Status status = store_->get_range_pieces("own", "name", {0, kMiB}, [&](ByteView) -> Status {
-    if (!is_replaced) server_.place("own", "name", std::string(kMiB, 'x'));
+  const Status status = store_->get_range_pieces("own", "name", {0, kPiecesMiB}, [&](ByteView) -> Status {
+    if (!is_replaced) server_.place("own", "name", std::string(kPiecesMiB, 'x'));
     is_replaced = true;
     return {};
   });
@@ -83,19 +84,19 @@ TEST_F(S3Pieces, MixesNoRangeOfTwoObjects) {
 }
 
 TEST_F(S3Pieces, EndsARangeWithTheErrorOfItsSink) {
-  ASSERT_TRUE(store_->put("own", "name", content(kMiB)));
+  ASSERT_TRUE(store_->put("own", "name", content(kPiecesMiB)));
   const auto full = [](ByteView) -> Status { return retry_error("the disk is full"); };
-  EXPECT_TRUE(
-      fails(store_->get_range_pieces("own", "name", {0, kMiB}, full), ErrorKind::kRetry, "the disk is full"));
+  EXPECT_TRUE(fails(store_->get_range_pieces("own", "name", {0, kPiecesMiB}, full), ErrorKind::kRetry,
+                    "the disk is full"));
   EXPECT_EQ(server_.requests("GET"), 1);
 }
 
 TEST_F(S3Pieces, MixesNoTwoObjectsWhereOneIsReplacedMeanwhile) {
-  ASSERT_TRUE(store_->put("own", "name", content(kMiB)));
+  ASSERT_TRUE(store_->put("own", "name", content(kPiecesMiB)));
   server_.fail_next("GET", S3Fault::kCutBody);
   bool is_replaced = false;
-  const Status status = store_->get_pieces("own", "name", 2 * kMiB, [&](ByteView) -> Status {
-    if (!is_replaced) server_.place("own", "name", std::string(kMiB, 'x'));
+  const Status status = store_->get_pieces("own", "name", 2 * kPiecesMiB, [&](ByteView) -> Status {
+    if (!is_replaced) server_.place("own", "name", std::string(kPiecesMiB, 'x'));
     is_replaced = true;
     return {};
   });
@@ -103,12 +104,12 @@ TEST_F(S3Pieces, MixesNoTwoObjectsWhereOneIsReplacedMeanwhile) {
 }
 
 TEST_F(S3Pieces, HoldsPiecesAgainstTheHashOfThePut) {
-  ASSERT_TRUE(store_->put("own", "name", content(kMiB)));
+  ASSERT_TRUE(store_->put("own", "name", content(kPiecesMiB)));
   server_.fail_next("GET", S3Fault::kWrongBytes);
   const auto ignore = [](ByteView) { return Status(); };
-  EXPECT_TRUE(fails(store_->get_pieces("own", "name", kMiB, ignore), ErrorKind::kRetry,
+  EXPECT_TRUE(fails(store_->get_pieces("own", "name", kPiecesMiB, ignore), ErrorKind::kRetry,
                     "what came is not what was put"));
-  EXPECT_TRUE(store_->get_pieces("own", "name", kMiB, ignore));
+  EXPECT_TRUE(store_->get_pieces("own", "name", kPiecesMiB, ignore));
 }
 
 }  // namespace templar::testing

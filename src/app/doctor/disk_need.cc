@@ -49,8 +49,12 @@ std::vector<DiskNeed> disk_needs(const RunSpec& spec, NodeRole role, const NodeC
   needs.push_back({"copies of checkpoints", state, kCheckpointCopies * one_set, state / "checkpoints"});
   if (role == NodeRole::kMiner)
     needs.push_back({"a miner's state", state, kMinerStateFiles * kMinerStateSets * one_set, state});
-  if (role != NodeRole::kEvaluator)
-    needs.push_back({"a window's contributions", "/var/tmp", network.gather_peer_count * contribution, {}});
+  // Of sealed uploads a validator has the sealed bytes and the opened ones.
+  const int64_t forms = network.sealed_uploads && role == NodeRole::kValidator ? 2 : 1;
+  if (role != NodeRole::kEvaluator) {
+    needs.push_back(
+        {"a window's contributions", "/var/tmp", forms * network.gather_peer_count * contribution, {}});
+  }
   if (store.empty() || role == NodeRole::kEvaluator) return needs;
 
   const fs::path own = bucket.empty() ? fs::path() : store / bucket;

@@ -150,8 +150,9 @@ class Founding {
       if (options_.data.empty()) wanted.data.manifest_hash = found_.join_file.spec.data.manifest_hash;
       if (run_id(wanted) != run_id(found_.join_file.spec)) {
         return fatal_error(fmt::format(
-            "{} is of another run ({}) than --spec and --set ask for ({}): a network's run never "
-            "changes; found the other one in another folder (or remove this one, if nobody has joined)",
+            "{} is of another run ({}) than --spec and --set ask for ({}): the spec of a run never "
+            "changes; amend it (templar network amend), or found the other one in another folder (or remove "
+            "this one, if nobody has joined)",
             path.string(), run_id(found_.join_file.spec).brief(), run_id(wanted).brief()));
       }
     }

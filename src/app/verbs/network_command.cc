@@ -236,6 +236,9 @@ Status check_programs(const SignedLedger& ledger) {
       old));
 }
 
+constexpr int64_t kFarAheadWindows = 10'000;
+constexpr int64_t kLastAmendedWindow = int64_t{1} << 32;
+
 // The window that --from means.
 Result<int64_t> window_to_amend(const OwnerArguments& arguments, const OwnersSeat& seat,
                                 const std::vector<Amendment>& amendments) {
@@ -250,6 +253,15 @@ Result<int64_t> window_to_amend(const OwnerArguments& arguments, const OwnersSea
   const auto [read, error] = std::from_chars(arguments.from.data(), end, window);
   if (error != std::errc() || read != end)
     return fatal_error("--from " + arguments.from + ": a window's number, or next");
+  // None may begin before one that is there, so a slip of the finger would shut out all others for long.
+  if (window - least > kFarAheadWindows && !arguments.anyway) {
+    return fatal_error(
+        fmt::format("--from {}: {} is the earliest, and nothing could be amended between; is that meant? "
+                    "Then say --anyway",
+                    window, least));
+  }
+  if (window > kLastAmendedWindow)
+    return fatal_error(fmt::format("--from {}: {} is the last", window, kLastAmendedWindow));
   if (window >= least) return window;
   if (!amendments.empty() && amendments.back().first_window == least)
     return fatal_error(
@@ -293,7 +305,17 @@ Status amend_run(const OwnerArguments& arguments) {
     TRY_ASSIGN(const std::vector<std::string> canonical, canonical_changes(before, changes));
     const auto made = seat.writer().amend(window, amendment_deadline(before.network, window), canonical);
     const bool may_pass = !made && made.error().kind != ErrorKind::kFatal && attempt < 5;
-    if (may_pass && arguments.from == "next") continue;
+    if (may_pass) {
+      // Where the answer was lost, it may be there all the same.
+      TRY_ASSIGN(const std::vector<Amendment> now, ledger.amendments());
+      const bool is_there = now.size() > amendments.size() && now.back().first_window == window &&
+                            now.back().changes == canonical;
+      if (is_there) {
+        print_amendment(arguments, now.back());
+        return {};
+      }
+      if (arguments.from == "next") continue;
+    }
     TRY(made);
     print_amendment(arguments, *made);
     return {};

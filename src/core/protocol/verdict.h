@@ -11,7 +11,7 @@ namespace templar {
 enum class VerdictCode : uint8_t {
   kAccepted = 0,
   kTooEarly = 1,  // stored before its window began
-  kTooLate = 2,   // stored after the put window had closed
+  kTooLate = 2,   // stored after the put window had closed; a sealed upload: after its window
   kMissing = 3,   // no such object
   kInvalid = 4,   // there and in time, but not a contribution that counts: the reason says why
   // Of sealed uploads that are there and in time:

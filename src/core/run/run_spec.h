@@ -62,7 +62,8 @@ struct MuonSpec {
 
 // What steers the learning rate's schedule over a long run; left as here, nothing.
 struct ScheduleSpec {
-  // The schedule stands still for so many outer steps, from the one where its position is that.
+  // Once it has come as far as that outer step, rewinds counted, the schedule stands still for so many of
+  // them.
   int64_t flat_from_outer_step = 0;
   int64_t flat_outer_steps = 0;
   // From that outer step on its position is so many inner steps further back.

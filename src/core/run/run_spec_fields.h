@@ -112,8 +112,8 @@ void visit_network_fields(Spec& s, Visitor& v) {
   v.integer("network.block_seconds", n.block_seconds, 1, 100000, "Time between blocks");
   v.integer(
       "network.put_window_seconds", n.put_window_seconds, 0, 1000000,
-      "A contribution counts if stored before this time after the next window's first block is over; where "
-      "uploads are sealed, its key");
+      "A contribution counts if stored before this time after the next window's first block is over. Where "
+      "uploads are sealed its key counts so long, the upload before that block alone; at least 2 then");
   v.integer("network.gather_peer_count", n.gather_peer_count, 1, 100000,
             "Contributions that a window takes in");
   v.integer("network.reserve_peer_count", n.reserve_peer_count, 0, 100000,

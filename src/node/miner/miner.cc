@@ -83,7 +83,10 @@ Result<Progress> Miner::advance() {
   if (auto* contributed = std::get_if<Contributed>(&stage_); contributed && contributed->awaits_key) {
     const WindowClock clock(environment_.ledger, replica_.spec().network);
     TRY_ASSIGN(const bool is_due, clock.uploads_have_ended(replica_.window()));
-    if (is_due) return publish_key(*contributed);
+    TRY_ASSIGN(const bool is_too_late, clock.is_closed(replica_.window()));
+    // A store that is away must not keep the miner from following the run.
+    contributed->awaits_key = !is_too_late;
+    if (is_due && !is_too_late) return publish_key(*contributed);
   }
   TRY_ASSIGN(const bool is_late, fell_behind(view));
   if (is_late) return leave_run();
@@ -116,12 +119,17 @@ Result<Progress> Miner::come_into_run(Joining& joining) {
   if (state == CatchUpState::kWorking) timeline_.add("catch_up", watch);
   if (state == CatchUpState::kWorking) return Progress::kWorked;
   if (state != CatchUpState::kInSync) return Progress::kAwaitsObject;
+  // Where the own state was lost: an upload's key is due even if its window is over.
+  TRY_ASSIGN(const auto published, store_.head(self().bucket, contribution_key(replica_.window())));
   joining.report.add(catch_up_.report());
   const CatchUpReport report = joining.report;
   TRY_ASSIGN(OwnState::Standing standing, own_.settle(report, self(), store_));
   if (standing.unpublished) {
     stage_ = Sealed{*std::move(standing.unpublished), std::nullopt};
   } else if (standing.has_contributed) {
+    stage_ = contributed();
+  } else if (published) {
+    own_.trainer().forget_feedback();  // see train()
     stage_ = contributed();
   } else {
     stage_ = Untrained{};
@@ -177,6 +185,20 @@ Miner::Contributed Miner::contributed(std::optional<Trained> trained) const {
   return {.trained = std::move(trained), .awaits_key = environment_.spec.network.sealed_uploads};
 }
 
+// Of another run, window or miner nothing is told, whoever has put that there.
+Result<UploadHeader> Miner::own_upload_header(ByteView upload) {
+  TRY_ASSIGN(const UploadHeader header, parse_upload_header(upload));
+  const ExpectedContribution own{.run_id = environment_.run_id,
+                                 .window = replica_.window(),
+                                 .uid = self().uid,
+                                 .public_key = key_.public_key(),
+                                 .samples = std::nullopt,
+                                 .content_hash = std::nullopt};
+  if (const Verdict verdict = check_upload(header, own); !verdict.accepted())
+    return skip_error(verdict.reason);
+  return header;
+}
+
 // The key follows from the header of the upload that is stored, whoever of us has stored it: after a restart,
 // or where another process with this key was faster, there is nothing to remember.
 Result<Progress> Miner::publish_key(Contributed& contributed) {
@@ -184,7 +206,7 @@ Result<Progress> Miner::publish_key(Contributed& contributed) {
   const int64_t window = replica_.window();
   const auto first = store_.get_range(self().bucket, contribution_key(window), {0, kUploadHeaderBytes});
   if (!first && first.error().kind == ErrorKind::kRetry) return std::unexpected(first.error());
-  const auto header = first ? parse_upload_header(*first) : std::unexpected(first.error());
+  const auto header = first ? own_upload_header(*first) : std::unexpected(first.error());
   if (header) {
     const CipherKey key = upload_key(key_, header->run_id, header->window, header->content_hash);
     // Once: a key that is stored again has a later time.

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "base/keys/keys.h"
+#include "core/protocol/sealed_upload.h"
 #include "node/catch_up/catch_up.h"
 #include "node/miner/own_state.h"
 
@@ -70,6 +71,7 @@ class Miner {
   [[nodiscard]] Result<std::optional<Sealed>> make_contribution(const WindowPlan& plan);
   [[nodiscard]] Result<Progress> publish(Sealed& sealed);
   [[nodiscard]] Contributed contributed(std::optional<Trained> trained = std::nullopt) const;
+  [[nodiscard]] Result<UploadHeader> own_upload_header(ByteView upload);
   [[nodiscard]] Result<Progress> publish_key(Contributed& contributed);
   [[nodiscard]] Result<Progress> apply(const DecidedWindow& decided);
   void report(const DecidedWindow& decided, const std::optional<Trained>& trained);

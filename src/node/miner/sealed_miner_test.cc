@@ -95,6 +95,19 @@ TEST_F(SealedMiner, PublishesItsKeyWhereItsOwnStateIsLost) {
   EXPECT_EQ(gathered(0).accepted.size(), 1u);
 }
 
+TEST_F(SealedMiner, PublishesItsKeyWhereItComesBackWithoutItsStateAfterTheWindow) {
+  {
+    MinerNode node(world_, kMiner);
+    ASSERT_TRUE(awaits_block(node));
+  }
+  world_.ports.enter_window(1);
+  MinerNode again(world_, kMiner);
+  ASSERT_TRUE(awaits_block(again));
+  EXPECT_THAT(keys(), ElementsAre(upload_key_key(0)));
+  world_.ports.close_window(0);
+  EXPECT_EQ(gathered(0).accepted.size(), 1u);
+}
+
 TEST_F(SealedMiner, TriesAgainWhereTheStoreIsAwayWhenItsKeyIsDue) {
   bool is_away = false;
   StoreHooks hooks;
