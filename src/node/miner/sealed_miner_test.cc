@@ -131,7 +131,7 @@ TEST_F(SealedMiner, TriesAgainWhereTheStoreIsAwayWhenItsKeyIsDue) {
   EXPECT_THAT(keys(), ElementsAre(upload_key_key(0)));
 }
 
-// A put whose answer was lost is made again, perhaps after the put window: that must not make the key late.
+// A put whose answer was lost may be made again: that must not make the key late.
 TEST_F(SealedMiner, LeavesTheTimeOfAKeyThatIsThere) {
   bool is_done = false;
   StoreHooks hooks;
@@ -161,6 +161,39 @@ TEST_F(SealedMiner, LeavesItsUploadClosedWhereItHasNone) {
   world_.ports.remove(kMiner, contribution_key(0));
   world_.ports.enter_window(1);
   ASSERT_TRUE(awaits_block(node));
+  EXPECT_THAT(keys(), IsEmpty());
+}
+
+TEST_F(SealedMiner, TellsNoKeyOfAnUploadThatIsNotItsOwn) {
+  constexpr uint32_t kOtherMiner = 2;
+  world_.ports.publish_contribution(kOtherMiner, 0);
+  const Bytes of_another = world_.ports.object(kOtherMiner, contribution_key(0));
+  ASSERT_TRUE(world_.ports.store.put(test_bucket(kMiner), contribution_key(0), of_another));
+  MinerNode node(world_, kMiner);
+  ASSERT_TRUE(awaits_block(node));
+  world_.ports.enter_window(1);
+  ASSERT_TRUE(awaits_block(node));
+  EXPECT_THAT(keys(), IsEmpty());
+}
+
+TEST_F(SealedMiner, FollowsTheRunOnceItsKeyIsTooLateForAStoreThatIsAway) {
+  bool is_away = false;
+  StoreHooks hooks;
+  hooks.before = [&](std::string_view, std::string_view key, uint64_t) -> Status {
+    if (is_away && key.starts_with(kUploadKeyPrefix)) return retry_error("away");
+    return {};
+  };
+  HookedStore store(world_.ports.store, hooks);
+  const NodeEnvironment environment = environment_of(world_.ports, {.store = &store});
+  MinerNode node(world_.ports, environment, store, kMiner);
+  ASSERT_TRUE(awaits_block(node));
+  world_.ports.enter_window(1);
+  is_away = true;
+  ASSERT_FALSE(node.advance().has_value());
+  world_.ports.close_window(0);
+  world_.ports.publish_record(world_.record_of(node.replica(), {}));
+  ASSERT_TRUE(waits(node));
+  EXPECT_EQ(node.replica().window(), 1);
   EXPECT_THAT(keys(), IsEmpty());
 }
 
