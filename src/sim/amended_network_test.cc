@@ -40,7 +40,8 @@ class SteeredNetwork {
       validators.emplace_back(ports, environment, ports.store, uid,
                               ValidatorOptions{.until_window = kAmendedRunWindows});
     for (const uint32_t uid : ports.miner_uids())
-      miners.emplace_back(ports, environment, ports.store, uid, MinerOptions{.until_window = kAmendedRunWindows});
+      miners.emplace_back(ports, environment, ports.store, uid,
+                          MinerOptions{.until_window = kAmendedRunWindows});
   }
 
   // Calls make_amendments once, in window 1.

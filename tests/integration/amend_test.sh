@@ -3,8 +3,8 @@
 # restart; a miner that joins later and one that was away over the change have the others' roots. amend_test.sh TEMPLAR
 . "$(dirname "$0")/common.sh" "$@"
 small_data "$work/data"
-# A window in two seconds; peer lists hold for two windows.
-quick=("${small[@]:0:14}" --set inner.steps=2 --set network.blocks_per_window=2 --set network.block_seconds=1 --set network.put_window_seconds=2
+# A window in four seconds; peer lists hold for two windows.
+quick=("${small[@]:0:14}" --set inner.steps=2 --set network.blocks_per_window=4 --set network.block_seconds=1 --set network.put_window_seconds=2
   --set network.gather_peer_count=3 --set network.peer_replacement_frequency=2 --set network.peer_list_window_margin=1
   --set network.contribution_retention_windows=100)
 net=$work/net
@@ -36,7 +36,7 @@ check "founding" "$templar" network init "$net" --data "$work/data" --store "$wo
 join net/validator validator
 wait_for 30 "the validator's registration" is_so 'len(json["nodes"]) == 1' || cat "$work/net/validator.log" >&2
 for name in miner-1 miner-2 miner-3; do join $name miner; done
-wait_for 30 "all in sync" is_so 'len(json["nodes"]) == 4 and all(node["alive"] and node["in_sync"] for node in json["nodes"]) and json["decided_window"] >= 2' ||
+wait_for 60 "all in sync" is_so 'len(json["nodes"]) == 4 and all(node["alive"] and node["in_sync"] for node in json["nodes"]) and json["decided_window"] >= 2' ||
   { cat "$work/status.json" "$work"/{net/validator,miner-1}.log >&2; give_up "no network"; }
 
 say "what can't be is refused with what to do"
@@ -53,12 +53,12 @@ first=$(value "$work/check.out" 'json["first_window"]')
 # Once more: the same word makes no second amendment.
 refuses "already at that window" "$templar" network amend --network "$net" --from "$((first + 2))" --set codec.topk=8
 status; equal "what status says" "1 [1] $first" "$(value "$work/status.json" 'str(len(json["amendments"])) + " " + str([one["number"] for one in json["amendments"]]) + " " + str(json["amendments"][0]["first_window"])')"
-wait_for 30 "windows by the new numbers" decided $((first + 2)) || cat "$work/net/validator.log" >&2
+wait_for 60 "windows by the new numbers" decided $((first + 2)) || cat "$work/net/validator.log" >&2
 join miner-3 miner
 join miner-4 miner
 enough=$((first + 7))
 # Two are gathered of four: who is not asked has no verdict, and nobody can tell whether it is in sync.
-wait_for 40 "all five, and none out of sync" is_so \
+wait_for 90 "all five, and none out of sync" is_so \
   "len(json['nodes']) == 5 and all(node['alive'] and node['in_sync'] is not False for node in json['nodes']) and json['decided_window'] >= $enough" ||
   cat "$work/status.json" "$work"/{miner-3,miner-4}.log >&2
 check "status as text" "$templar" network status "$net"

@@ -50,7 +50,7 @@ equal "localnet's exit code" 0 "$code"
 for one in "${came_back[@]}"; do
   read -r uid in from <<<"$one"
   # A machine may be so busy that a window waits until its miner is back.
-  accepted_windows "$uid" | grep -qx "$in" || grep -q "gathered .*not $uid (missing)" "$work/run.log" ||
+  accepted_windows "$uid" | grep -qx "$in" || grep -q "gathered .*not $uid (\(missing\|no_key\))" "$work/run.log" ||
     fail "no line says that the contribution of miner $uid, killed in window $in, is missing"
   back_in_time "$uid" "$from" || fail "miner $uid, started again in window $from, is not in the gather by window $((from + 2)): accepted in $(accepted_windows "$uid" | tr '\n' ' ')"
 done

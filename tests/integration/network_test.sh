@@ -3,8 +3,8 @@
 # alone. network_test.sh TEMPLAR
 . "$(dirname "$0")/common.sh" "$@"
 small_data "$work/data"
-# A window a second.
-quick=("${small[@]:0:14}" --set inner.steps=$inner_steps --set network.blocks_per_window=2 --set network.block_seconds=1 --set network.put_window_seconds=2)
+# A window in three seconds.
+quick=("${small[@]:0:14}" --set inner.steps=$inner_steps --set network.blocks_per_window=3 --set network.block_seconds=1 --set network.put_window_seconds=2)
 
 # refuses WORDS COMMAND...: it fails with exit code 1, and says so.
 refuses() {

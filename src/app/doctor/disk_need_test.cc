@@ -45,9 +45,9 @@ TEST_F(DiskNeeds, AreThoseOfTheRole) {
   EXPECT_EQ(sum(NodeRole::kEvaluator, folder_.path()), 2 * set_bytes_) << "it writes to no store";
   EXPECT_EQ(sum(NodeRole::kMiner, {}), 2 * set_bytes_ + 9 * set_bytes_ + 5 * contribution);
   EXPECT_EQ(sum(NodeRole::kMiner, folder_.path()), 11 * set_bytes_ + (5 + 7) * contribution);
-  EXPECT_EQ(sum(NodeRole::kValidator, {}), 2 * set_bytes_ + 5 * contribution);
+  EXPECT_EQ(sum(NodeRole::kValidator, {}), 2 * set_bytes_ + 2 * 5 * contribution) << "sealed and opened";
   EXPECT_EQ(sum(NodeRole::kValidator, folder_.path()),
-            2 * set_bytes_ + 4 * set_bytes_ + (5 + 5 * 7) * contribution);
+            2 * set_bytes_ + 4 * set_bytes_ + (2 * 5 + 5 * 7) * contribution);
 }
 
 TEST_F(DiskNeeds, OfOneFileSystemAreAddedUp) {
