@@ -40,7 +40,7 @@ for one in attacks:
     assert one["weight_share"] <= 0.1, one
     assert one["windows_until_excluded"] is not None, one
 assert len(summary["clean"]) == 4
-assert all(one["honest_loss"] == 0 for one in summary["clean"]), summary["clean"]
+assert all(one["honest_loss"] < 0.01 for one in summary["clean"]), summary["clean"]
 assert summary["detection"]["caught"] == 9
 PYTHON
 grep -q "What attacks earn" "$work/gauntlet/gauntlet.html" || fail "there is no page"
