@@ -17,7 +17,7 @@ for room in base core/run core/coding core/protocol core/codec core/consensus; d
   joined=$build/$(echo "$room" | tr / _).cc
   : >"$joined"
   for source in $(find "src/$room" -name '*.cc' \
-    ! -name '*_test.cc' ! -name '*_bench.cc' ! -name '*_fuzz.cc' ! -name 'run_spec*.cc' ! -name 'presets*.cc' \
+    ! -name '*_test.cc' ! -name '*_bench.cc' ! -name '*_fuzz.cc' ! -name 'run_spec*.cc' ! -name 'presets*.cc' ! -name 'amendment*.cc' \
     ! -name 'log*.cc' ! -name 'json*.cc' ! -name 'clock.cc' ! -name 'aggregate_record.cc' ! -name 'object_keys.cc' | sort); do
     if grep -q 'define HWY_TARGET_INCLUDE' "$source"; then sources="$sources $source"; else echo "#include \"${source#src/}\"" >>"$joined"; fi
   done
