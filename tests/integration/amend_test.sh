@@ -43,6 +43,7 @@ say "what can't be is refused with what to do"
 refuses "model.hidden_size: can't be amended" "$templar" network amend --set model.hidden_size=8 --from next --network "$net"
 refuses "unknown field; \`templar run fields\`" "$templar" network amend --set inner.lr=8 --from next --network "$net"
 refuses "is the earliest (--from next)" "$templar" network amend --set codec.topk=16 --from 1 --network "$net"
+refuses "is that meant?" "$templar" network amend --set codec.topk=16 --from 81200 --network "$net"
 refuses "is not the run's owner" "$templar" network amend --set codec.topk=16 --from next --network "$net" --key "$work/miner-1/node.key"
 
 say "a change while one miner is away"
@@ -61,7 +62,9 @@ enough=$((first + 7))
 wait_for 90 "all five, and none out of sync" is_so \
   "len(json['nodes']) == 5 and all(node['alive'] and node['in_sync'] is not False for node in json['nodes']) and json['decided_window'] >= $enough" ||
   cat "$work/status.json" "$work"/{miner-3,miner-4}.log >&2
-check "status as text" "$templar" network status "$net"
+# 3: an alarm stands, on a busy machine perhaps one of null rounds.
+code=0; "$templar" network status "$net" >"$work/check.out" 2>&1 || code=$?
+[ "$code" = 0 ] || [ "$code" = 3 ] || { fail "status as text ends with $code"; cat "$work/check.out" >&2; }
 grep -q "^amended  1 from window $first on: codec.topk=8, inner.learning_rate=0.002" "$work/check.out" || { fail "status does not show the amendment"; cat "$work/check.out" >&2; }
 for name in miner-1 miner-2 miner-3 miner-4 net/validator; do leave $name; done
 grep -l "alarm: \(decision_doubted\|out_of_sync\)" "$work"/*.log "$work"/net/*.log && fail "somebody did not follow"

@@ -254,7 +254,7 @@ Result<int64_t> window_to_amend(const OwnerArguments& arguments, const OwnersSea
   if (error != std::errc() || read != end)
     return fatal_error("--from " + arguments.from + ": a window's number, or next");
   // None may begin before one that is there, so a slip of the finger would shut out all others for long.
-  if (window - least > kFarAheadWindows && !arguments.anyway) {
+  if (window > least && window - least > kFarAheadWindows && !arguments.anyway) {
     return fatal_error(
         fmt::format("--from {}: {} is the earliest, and nothing could be amended between; is that meant? "
                     "Then say --anyway",
