@@ -109,6 +109,20 @@ TEST_F(SealedGather, NamesALateKey) {
   expect_2_rejected(VerdictCode::kNoKey, "key stored 12000 ms after the put window closed");
 }
 
+TEST_F(SealedGather, TakesAKeyUntilTheMomentThatThePutWindowEndsWith) {
+  store_uploads({1, 2, 3});
+  enter_put_window();
+  publish_keys({1, 3});
+  world_.ports.close_window(kSealedWindow);
+  publish_keys({2});
+  GatherRequest just = request();
+  const TimestampMs stored_at_ms = world_.ports.store.head(test_bucket(2), key_name()).value()->stored_at_ms;
+  just.times.closes_ms = stored_at_ms;
+  EXPECT_THAT(uids_of(gather_all(just)), ElementsAre(1, 3));
+  just.times.closes_ms = stored_at_ms + 1;
+  EXPECT_THAT(uids_of(gather_all(just)), ElementsAre(1, 2, 3));
+}
+
 TEST_F(SealedGather, TakesAKeyThatWasPublishedTooEarly) {
   store_uploads({1, 2, 3});
   publish_keys({1, 2, 3});
