@@ -23,7 +23,7 @@ as_templar() { su -s /bin/sh templar -c "cd /var/lib/templar && $*"; }
 as_templar "templar data prepare /usr/share/common-licenses --max-bytes 400000 --sequence-length 32 --held-out-samples 64 --out data" >/root/data.log 2>&1 ||
   { tail -n 5 /root/data.log; fail "no data"; }
 as_templar "templar network init net --data data --store store --set model.hidden_size=32 --set model.num_hidden_layers=1 --set model.intermediate_size=64 \
-  --set inner.sequence_length=32 --set inner.batch_size=2 --set inner.steps=2 --set scoring.evaluation_samples=2 --set network.blocks_per_window=2 \
+  --set inner.sequence_length=32 --set inner.batch_size=2 --set inner.steps=2 --set scoring.evaluation_samples=2 --set network.blocks_per_window=4 \
   --set network.block_seconds=1 --set network.put_window_seconds=2" || fail "the network could not be founded"
 as_templar "templar network join net --role validator --folder net/validator --threads 1 --prepare" >/root/validator.log 2>&1 || { cat /root/validator.log; fail "validator"; }
 as_templar "templar network join net --folder first --threads 1 --service" >/root/miner.log 2>&1 || { cat /root/miner.log; fail "miner"; }
